@@ -1,0 +1,255 @@
+"""The multi-echo gradient-echo scan: echoes, echo times, field strength and geometry, checked once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+
+GYROMAGNETIC_RATIO_HZ_PER_T = 42.577478518e6  # proton, CODATA 2018, not shielded
+PATIENT_SUPERIOR = (0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Acquisition:
+    """One multi-echo gradient-echo scan.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex array
+        Signal of every echo, stored as C-contiguous complex64. Positive phase slope means a higher frequency.
+    echo_times : (E,) array
+        Echo times in seconds, increasing.
+    affine : (4, 4) array
+        Voxel indices (i, j, k) to patient coordinates RAS in mm. Columns must be orthogonal (no shear).
+    field_strength : float, optional
+        Tesla. One of `field_strength` and `imaging_frequency` must be given; the other is derived.
+    imaging_frequency : float, optional
+        Hz.
+    source : str
+        What the scan was read from, as named in error messages.
+    notes : tuple of str
+        What a reader changed and a user should know, such as rescaled phase.
+    b0_patient : (3,) array
+        Direction of B0 in patient coordinates RAS; superior for a scan along the bore.
+
+    Raises
+    ------
+    InputError
+        For anything that would give wrong numbers, in one sentence.
+    """
+
+    echoes: np.ndarray
+    echo_times: np.ndarray
+    affine: np.ndarray
+    field_strength: float | None = None
+    imaging_frequency: float | None = None
+    source: str = "the acquisition"
+    notes: tuple[str, ...] = ()
+    b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
+
+    def __post_init__(self):
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        echoes = np.asarray(self.echoes)
+        echo_times = np.asarray([] if self.echo_times is None else self.echo_times, dtype=np.float64).ravel()
+        _check_echoes(echoes, echo_times, self.source)
+        _check_echo_times(echo_times, self.source)
+        put("echoes", np.ascontiguousarray(echoes, dtype=np.complex64).view())
+        put("echo_times", echo_times)
+        put("affine", _checked_affine(self.affine, self.source))
+        strength, frequency = _field_strength(self.field_strength, self.imaging_frequency, self.source)
+        put("field_strength", strength)
+        put("imaging_frequency", frequency)
+        direction = np.asarray(self.b0_patient, dtype=np.float64).ravel()
+        if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not np.linalg.norm(direction) > 0:
+            raise InputError(
+                f"The B0 direction of {self.source} is {self.b0_patient}; give three numbers R A S that are not all zero."
+            )
+        put("b0_patient", tuple(float(x) for x in direction / np.linalg.norm(direction)))
+        for array in (self.echoes, self.echo_times, self.affine):
+            array.flags.writeable = False
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along k, j and i."""
+        return self.echoes.shape[1:]
+
+    @property
+    def voxel_size(self) -> tuple[float, float, float]:
+        """Voxel size in mm along k, j and i."""
+        return voxel_size(self.affine)
+
+    @property
+    def b0_direction(self) -> tuple[float, float, float]:
+        """Unit vector of B0 along the array axes k, j and i: B0 in patient space through the direction cosines."""
+        return b0_direction(self.affine, self.b0_patient)
+
+    @property
+    def reorientation(self) -> "Reorientation":
+        """Permutation and flips to the closest RAS order, in which all numerics run."""
+        return Reorientation.to_ras(self.affine, self.shape)
+
+
+def voxel_size(affine: np.ndarray) -> tuple[float, float, float]:
+    """Voxel size in mm along k, j and i of an affine (i, j, k → RAS)."""
+    return tuple(float(x) for x in np.linalg.norm(affine[:3, :3], axis=0)[::-1])
+
+
+def b0_direction(affine: np.ndarray, b0_patient=PATIENT_SUPERIOR) -> tuple[float, float, float]:
+    """Unit vector along the array axes k, j and i of a direction in patient space RAS."""
+    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return tuple(float(x) for x in (cosines.T @ np.asarray(b0_patient))[::-1])
+
+
+@dataclass(frozen=True)
+class Reorientation:
+    """Permutation and flips of the axes k, j, i that bring an array to the closest RAS order, and back.
+
+    Storage order and flips of the input thus never change a result.
+    """
+
+    order: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def to_ras(cls, affine: np.ndarray, shape: tuple[int, int, int]) -> "Reorientation":
+        """Find the reorientation for an affine of (i, j, k) and an array of `shape` (k, j, i)."""
+        cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+        # The assignment of voxel axes to R, A, S with the largest sum of |cosines|; greedy choices can clash at 45°.
+        permutations = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+        best = max(permutations, key=lambda p: sum(abs(cosines[row, column]) for row, column in enumerate(p)))
+        flip_of_ras = [bool(cosines[row, column] < 0) for row, column in enumerate(best)]
+        # `best` names the voxel axis (i=0, j=1, k=2) that becomes R, A, S; arrays are (S, A, R) = (k, j, i).
+        order = tuple(2 - best[row] for row in (2, 1, 0))
+        return cls(order, tuple(flip_of_ras[row] for row in (2, 1, 0)), tuple(shape))
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether nothing changes."""
+        return self.order == (0, 1, 2) and not any(self.flips)
+
+    def apply(self, array: np.ndarray) -> np.ndarray:
+        """Bring an array whose last three axes are k, j, i to RAS order (a view)."""
+        lead = array.ndim - 3
+        array = array.transpose(*range(lead), *(lead + axis for axis in self.order))
+        return array[(..., *(slice(None, None, -1 if flip else 1) for flip in self.flips))]
+
+    def undo(self, array: np.ndarray) -> np.ndarray:
+        """Put an array in RAS order back to the input's order, C-contiguous."""
+        lead = array.ndim - 3
+        array = array[(..., *(slice(None, None, -1 if flip else 1) for flip in self.flips))]
+        return np.ascontiguousarray(array.transpose(*range(lead), *(lead + int(a) for a in np.argsort(self.order))))
+
+    def apply_affine(self, affine: np.ndarray) -> np.ndarray:
+        """Affine (i, j, k → RAS) of an array after `apply`."""
+        result = np.eye(4)
+        origin = affine[:3, 3].copy()
+        for new_axis, (old_axis, flip) in enumerate(zip(self.order, self.flips, strict=True)):
+            column = affine[:3, 2 - old_axis]
+            if flip:
+                origin += column * (self.shape[old_axis] - 1)
+            result[:3, 2 - new_axis] = -column if flip else column
+        result[:3, 3] = origin
+        return result
+
+
+def _check_echoes(echoes, echo_times, source):
+    if echoes.ndim != 4:
+        raise InputError(
+            f"The signal of {source} has {echoes.ndim} dimensions; expected four (echo, k, j, i), so give one volume per echo."
+        )
+    if echo_times.size == 0:
+        raise InputError(f"{source} has no echo times; give one echo time in seconds for each echo.")
+    if echoes.shape[0] != echo_times.size:
+        raise InputError(
+            f"{source} has {echoes.shape[0]} echoes but {echo_times.size} echo times; "
+            "give one echo time for each echo, and check that the echo axis is the last one of a 4-D file."
+        )
+    if echoes.shape[0] < 3:
+        raise InputError(
+            f"{source} has {echoes.shape[0]} echo{'es' if echoes.shape[0] != 1 else ''}; "
+            "water–fat separation needs at least three, so acquire or select more echoes."
+        )
+    if 0 in echoes.shape:
+        raise InputError(f"The volumes of {source} are empty (shape {echoes.shape[1:]}); check the export.")
+    peak = 0.0
+    for number, echo in enumerate(echoes, start=1):
+        if not np.all(np.isfinite(echo)):
+            raise InputError(
+                f"Echo {number} of {source} holds {int(np.count_nonzero(~np.isfinite(echo)))} voxels that are not numbers "
+                "(NaN or infinite); export the scan again or replace them by zero."
+            )
+        peak = max(peak, float(np.abs(echo).max()))
+    if peak == 0:
+        raise InputError(f"The magnitude of {source} is zero everywhere; check that the right series was exported.")
+
+
+def _check_echo_times(echo_times, source):
+    if not np.all(np.isfinite(echo_times)) or np.any(echo_times <= 0):
+        raise InputError(
+            f"{source} has echo times {_listed(echo_times)} s; expected positive numbers, so correct the header."
+        )
+    # Gradient echoes lie between about 0.1 ms and 200 ms; the factor 1,000 between s and ms leaves no overlap.
+    if echo_times.max() > 0.5:
+        raise InputError(
+            f"{source} has echo times {_listed(echo_times)} s, which look like milliseconds; "
+            "give seconds (divide by 1,000)."
+        )
+    if echo_times.max() < 2e-4:
+        raise InputError(
+            f"{source} has echo times {_listed(echo_times)} s, far too short for a gradient echo; "
+            "they look divided by 1,000 twice, so give seconds."
+        )
+    if np.any(np.diff(echo_times) <= 0):
+        raise InputError(
+            f"{source} has echo times {_listed(echo_times)} s, which do not increase; order the echoes by echo time."
+        )
+
+
+def _listed(echo_times):
+    text = ", ".join(f"{x:g}" for x in echo_times[:4])
+    return text + (", …" if len(echo_times) > 4 else "")
+
+
+def _checked_affine(affine, source):
+    affine = np.array(affine, dtype=np.float64)
+    if affine.shape != (4, 4) or not np.all(np.isfinite(affine)):
+        raise InputError(f"{source} has no usable geometry; give a 4×4 matrix from voxel indices to RAS in mm.")
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    if np.any(spacing <= 0):
+        raise InputError(f"{source} has voxels of size {tuple(spacing)} mm; sizes must be positive, so correct the header.")
+    cosines = affine[:3, :3] / spacing
+    if np.abs(cosines.T @ cosines - np.eye(3)).max() > 1e-3:
+        raise InputError(
+            f"The voxel axes of {source} are not at right angles; resample it to a rectangular grid first."
+        )
+    return affine
+
+
+def _field_strength(strength, frequency, source):
+    given = [x for x in (strength, frequency) if x is not None]
+    if not given:
+        raise InputError(
+            f"{source} says neither field strength nor imaging frequency; "
+            "add MagneticFieldStrength in tesla (or ImagingFrequency) to its header."
+        )
+    if not all(np.isfinite(x) and x > 0 for x in given):
+        raise InputError(
+            f"{source} has field strength {strength} T and imaging frequency {frequency} Hz; expected positive numbers."
+        )
+    if strength is None:
+        strength = frequency / GYROMAGNETIC_RATIO_HZ_PER_T
+    if frequency is None:
+        frequency = strength * GYROMAGNETIC_RATIO_HZ_PER_T
+    if not 0.01 <= strength <= 30:
+        raise InputError(
+            f"{source} has a field strength of {strength:g} T; expected a value between 0.01 and 30 T, "
+            "so check its unit (tesla, not gauss)."
+        )
+    if abs(frequency / (strength * GYROMAGNETIC_RATIO_HZ_PER_T) - 1) > 0.05:
+        raise InputError(
+            f"{source} has a field strength of {strength:g} T but an imaging frequency of {frequency:g} Hz, "
+            "which do not belong together for protons; correct one of them (the frequency is in Hz)."
+        )
+    return float(strength), float(frequency)

@@ -1,0 +1,56 @@
+"""What each map is called, in which unit it is, and how it is shown: one table for files, figures, tables and nodes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A kind of map.
+
+    `name` is the key in code and tables, `suffix` the end of the BIDS file name, `unit` its UCUM text, `display` the
+    window in `unit`, `code` the DICOM coded entry (value, meaning) where the standard has one.
+    """
+
+    name: str
+    suffix: str
+    unit: str
+    title: str
+    description: str
+    display: tuple[float, float] | None = None
+    code: tuple[str, str] | None = None
+
+
+_QUANTITIES = (
+    Quantity("chi", "Chimap", "ppm", "Susceptibility",
+             "Magnetic susceptibility, no reference: its mean over the inversion grid is zero.",
+             (-1.0, 1.0), ("126396", "Magnetic Susceptibility")),
+    Quantity("r2star", "R2starmap", "1/s", "R2*", "Effective transverse relaxation rate.",
+             (0.0, 300.0), ("126395", "R2*")),
+    Quantity("pdff", "PDFFmap", "1", "Fat fraction", "Proton-density fat fraction |F|/|W+F|, 0 to 1.",
+             (0.0, 1.0), ("129100", "Fat fraction")),
+    Quantity("water", "water", "a.u.", "Water", "Magnitude of the water signal at echo time zero."),
+    Quantity("fat", "fat", "a.u.", "Fat", "Magnitude of the fat signal at echo time zero."),
+    Quantity("field_hz", "fieldmap", "Hz", "Field map", "Frequency offset, unwrapped; positive is a higher frequency.",
+             (-300.0, 300.0), ("110807", "Field Map MR Signal Intensity")),
+    Quantity("total_field", "desc-total_fieldmapppm", "ppm", "Total field",
+             "Relative field change before background removal.", (-2.0, 2.0)),
+    Quantity("local_field", "desc-local_fieldmapppm", "ppm", "Local field",
+             "Relative field change after background removal.", (-0.4, 0.4)),
+    Quantity("mask", "mask", "1", "Mask", "Voxels in which susceptibility is solved.", (0.0, 1.0)),
+    Quantity("mip", "MIP", "a.u.", "Echo MIP", "Maximum over echoes of the signal magnitude."),
+    Quantity("reliability", "desc-reliability_map", "1", "Reliability",
+             "How far a voxel's fit can be trusted, 0 to 1, from signal, fit residual and mask.", (0.0, 1.0)),
+)  # fmt: skip
+
+QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUANTITIES}
+
+
+def display_window(name: str, array: np.ndarray) -> tuple[float, float]:
+    """Window in which a map is shown: the quantity's own, or 0 to the 99.5th percentile of `array` for signal images."""
+    quantity = QUANTITIES.get(name)
+    if quantity is not None and quantity.display is not None:
+        return quantity.display
+    high = float(np.percentile(array, 99.5)) if array.size else 0.0
+    return 0.0, high if high > 0 else 1.0

@@ -1,0 +1,164 @@
+"""Every setting of a reconstruction, with the paper's value and source.
+
+One convention for λ everywhere: the cost is ``‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖_p^p`` (equation 1 of Diefenbach et al.,
+MRM 2019, doi 10.1002/mrm.27531) without a factor ½, fields and χ in ppm, and the gradient per millimetre, so that λ
+carries over between grids. A λ in voxel units is λ·h² for ℓ2 on isotropic voxels of h mm; the authors' TV code has a
+½ before the data term, so its λ is half of the one here.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from importlib import resources
+
+from . import bgremove, inversion
+from .errors import InputError
+from .fieldmap.fat_models import FAT_MODELS
+
+# Choices of the settings that are names. The methods are whatever the registries hold.
+CHOICES = {
+    "fat_model": tuple(FAT_MODELS),
+    "phase_sign": ("auto", "+1", "-1"),
+    "echo_combination": ("mip", "rss"),
+    "background": tuple(bgremove.METHODS),
+    "inversion": tuple(inversion.METHODS),
+    "edge_image": ("opposed-phase", "magnitude"),
+    "stop_after": (None, "fieldmap", "background"),
+}
+# Closed ranges of the settings that are numbers.
+RANGES = {
+    "mask_threshold": (0.0, 1.0),
+    "mask_erosion": (0.0, 50.0),
+    "background_tolerance": (1e-12, 0.1),
+    "regularization": (1e-12, 1e6),
+    "edge_fraction": (0.0, 1.0),
+    "edge_threshold": (0.0, 1.0),
+    "edge_weight": (0.0, 1.0),
+    "padding": (0, 512),
+    "inversion_tolerance": (1e-12, 0.5),
+    "inversion_iterations": (1, 100_000),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `pipeline.reconstruct`; the defaults are those of the preset ``default``.
+
+    Parameters
+    ----------
+    fat_model : str
+        Name of a spectrum in ``data/fat_models.json``. Paper: seven peaks; authors' scripts: Ren marrow.
+    phase_sign : {"auto", "+1", "-1"}
+        "+1" when phase grows with frequency, "-1" when it falls; "auto" finds out from the fit.
+    echo_combination : {"mip", "rss"}
+        Magnitude image used for mask and weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
+    mask_threshold : float
+        Body threshold as a fraction of the bright end (99th percentile) of that image.
+    mask_erosion : float
+        Distance in mm from the body's surface that is left out of the mask.
+    background : str
+        Background field removal. Paper: LBV.
+    background_tolerance : float
+        Relative residual at which the background solver stops.
+    inversion : str
+        Dipole inversion. Paper: closed form, MEDI-ℓ2 and TV-MEDI, the last being best.
+    regularization : float or None
+        λ, see the module's text; None takes the preset's value for the inversion. Paper: 0.2, 0.1, 0.03.
+    edge_image : {"opposed-phase", "magnitude"}
+        Image whose edges are not penalised. Paper: |W − F|; authors' scripts: magnitude over echoes.
+    edge_fraction : float
+        Share of mask voxels that count as edges. Paper: 0.4.
+    edge_threshold : float or None
+        If given, edges are gradients above this fraction of the largest one instead. Authors' scripts: 0.1.
+    edge_weight : float
+        W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
+    padding : int
+        Zero voxels added on every side before inversion.
+    inversion_tolerance : float
+        Stopping criterion of the iterative inversions (see each of them).
+    inversion_iterations : int
+        Most iterations of the iterative inversions; per continuation step for TV-MEDI.
+    stop_after : {None, "fieldmap", "background"}
+        Last stage to run.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its range or not among its choices.
+    """
+
+    fat_model: str = "ren-marrow"
+    phase_sign: str = "auto"
+    echo_combination: str = "mip"
+    mask_threshold: float = 0.05
+    mask_erosion: float = 3.0
+    background: str = "lbv"
+    background_tolerance: float = 1e-6
+    inversion: str = "medi-tv"
+    regularization: float | None = None
+    edge_image: str = "opposed-phase"
+    edge_fraction: float = 0.4
+    edge_threshold: float | None = None
+    edge_weight: float = 0.01
+    padding: int = 0
+    inversion_tolerance: float = 1e-3
+    inversion_iterations: int = 300
+    stop_after: str | None = None
+
+    def __post_init__(self):
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {_choices_text(choices)}.")
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if value is None and name in ("regularization", "edge_threshold"):
+                continue
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            whole = name not in ("padding", "inversion_iterations") or (number and float(value).is_integer())
+            if not number or not math.isfinite(value) or not low <= value <= high or not whole:
+                kind = "a number" if whole else "a whole number"
+                raise InputError(f"{name} is {value!r}; give {kind} between {low:g} and {high:g}.")
+
+    def as_dict(self) -> dict:
+        """Return the settings as a dict that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict, source: str = "the settings") -> "Settings":
+        """Read settings from a dict, such as the ``Settings`` of a sidecar; names left out keep their default."""
+        known = [f.name for f in fields(cls)]
+        if not isinstance(values, dict):
+            raise InputError(f"{source} is not a table of names and values; give a JSON object such as a map's sidecar.")
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise InputError(f"{source} has the unknown setting {unknown[0]!r}; known are {', '.join(known)}.")
+        return cls(**values)
+
+
+def _choices_text(choices):
+    return ", ".join("nothing" if choice is None else choice for choice in choices)
+
+
+def load_presets() -> dict[str, dict]:
+    """Return the presets of ``data/presets.json``: name to description, settings and λ per inversion."""
+    text = resources.files(__package__).joinpath("data/presets.json").read_text(encoding="utf-8")
+    return json.loads(text)["presets"]
+
+
+def preset(name: str = "default", **changes) -> Settings:
+    """Return the settings of a preset, with `changes` on top and λ chosen for the inversion.
+
+    Parameters
+    ----------
+    name : str
+        "paper", "authors-code" or "default".
+    **changes
+        Settings that differ from the preset. A λ not given is the preset's for the chosen inversion.
+    """
+    presets = load_presets()
+    if name not in presets:
+        raise InputError(f"There is no preset {name!r}; choose one of {', '.join(presets)}.")
+    settings = Settings(**{**presets[name]["settings"], **changes})
+    if settings.regularization is None:
+        settings = replace(settings, regularization=presets[name]["regularization"][settings.inversion])
+    return settings
