@@ -1,0 +1,138 @@
+"""The repository agrees with itself: file lists, versions, data files and what the library imports."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import unittest
+from dataclasses import fields
+from pathlib import Path
+
+import TrabecularQSMLib
+from TrabecularQSMLib import inversion, settings
+from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "TrabecularQSMLib"
+
+# Run in a fresh interpreter: imports every module named in argv with all other packages made unfindable.
+IMPORT_ALONE = """
+import importlib, sys
+allowed = set(sys.stdlib_module_names) | {"numpy", "scipy", "SimpleITK", "TrabecularQSMLib"}
+class OnlyAllowed:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in allowed:
+            raise ModuleNotFoundError(f"{name} is not a dependency of the core", name=name)
+sys.meta_path.insert(0, OnlyAllowed())
+sys.path.insert(0, sys.argv[1])
+for name in sys.argv[2:]:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        print(f"{name}: {error!r}")
+"""
+
+
+def cmake_list(path, name):
+    text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
+    return re.search(rf"set\({name}\b([^)]*)\)", text).group(1).split()
+
+
+def library_files(pattern):
+    return sorted(path.relative_to(LIBRARY).as_posix() for path in LIBRARY.rglob(pattern))
+
+
+class FileListTest(unittest.TestCase):
+    def test_cmake_installs_every_python_file_of_the_library(self):
+        self.assertEqual(
+            sorted(cmake_list(LIBRARY / "CMakeLists.txt", "LIBRARY_PYTHON_SCRIPTS")), library_files("*.py")
+        )
+
+    def test_cmake_installs_every_data_file_of_the_library(self):
+        self.assertEqual(sorted(cmake_list(LIBRARY / "CMakeLists.txt", "LIBRARY_RESOURCES")), library_files("*.json"))
+
+    def test_cmake_builds_every_scripted_module(self):
+        folder = ROOT / "TrabecularQSM"
+        modules = sorted(path.stem for path in folder.glob("*.py"))
+        self.assertEqual(sorted(cmake_list(folder / "CMakeLists.txt", "SCRIPTED_MODULES")), modules)
+
+    def test_cmake_registers_every_test_file(self):
+        names = sorted(path.stem for path in (ROOT / "Testing" / "Python").glob("test_*.py"))
+        self.assertEqual(sorted(cmake_list(ROOT / "Testing" / "CMakeLists.txt", "UNIT_TESTS")), names)
+
+    def test_slicer_finds_test_case_classes_in_every_test_file(self):
+        # Slicer's runner uses unittest's loader: a file of bare functions would pass there with no test run.
+        for path in (ROOT / "Testing" / "Python").glob("test_*.py"):
+            classes = [
+                node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)
+            ]
+            methods = [m.name for c in classes for m in c.body if isinstance(m, ast.FunctionDef)]
+            self.assertTrue(any(name.startswith("test") for name in methods), path.name)
+
+    def test_folders_with_code_are_packages(self):
+        folders = {path.parent for path in LIBRARY.rglob("*.py")}
+        self.assertEqual([str(folder) for folder in folders if not (folder / "__init__.py").exists()], [])
+
+
+class VersionTest(unittest.TestCase):
+    def test_the_citation_names_the_version_of_the_library(self):
+        citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+        self.assertEqual(re.search(r"(?m)^version: (\S+)$", citation).group(1), TrabecularQSMLib.__version__)
+
+    def test_the_wheel_takes_its_version_from_the_library(self):
+        project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        self.assertIn('version = { attr = "TrabecularQSMLib.__version__" }', project)
+
+    def test_one_version_of_ruff_formats_the_code(self):
+        pinned = re.search(r'"ruff==([\d.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")).group(1)
+        self.assertIn(f"rev: v{pinned}\n", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+
+
+class ImportTest(unittest.TestCase):
+    def test_the_library_outside_scene_needs_nothing_but_numpy_scipy_and_simpleitk(self):
+        names = []
+        for file in library_files("*.py"):
+            parts = ["TrabecularQSMLib", *file.removesuffix(".py").split("/")]
+            if parts[1] != "scene" and parts[-1] != "__main__":
+                names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+        self.assertGreater(len(names), 10)
+        # -S would hide the packages; -I keeps the user's PYTHONPATH and current folder out.
+        command = [sys.executable, "-I", "-c", IMPORT_ALONE, str(ROOT), *names]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual((result.stdout, result.returncode), ("", 0), result.stderr)
+
+
+class DataTest(unittest.TestCase):
+    def read(self, name):
+        return json.loads((LIBRARY / "data" / name).read_text(encoding="utf-8"))
+
+    def test_data_files_keep_to_their_schema(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("jsonschema is not installed")
+        data = [path.name for path in (LIBRARY / "data").glob("*.json") if not path.name.endswith(".schema.json")]
+        self.assertEqual(sorted(data), ["fat_models.json", "presets.json"])
+        for name in data:
+            schema = self.read(name.replace(".json", ".schema.json"))
+            jsonschema.Draft202012Validator.check_schema(schema)
+            jsonschema.Draft202012Validator(schema).validate(self.read(name))
+
+    def test_every_fat_model_has_an_amplitude_for_each_peak_and_a_name_of_its_own(self):
+        entries = self.read("fat_models.json")["fat_models"]
+        self.assertEqual(len(entries), len(FAT_MODELS))
+        for entry in entries:
+            self.assertEqual(len(entry["peaks_ppm"]), len(entry["amplitudes_percent"]), entry["name"])
+
+    def test_presets_set_only_what_exists_and_give_a_regularization_for_every_inversion(self):
+        known = {field.name for field in fields(settings.Settings)}
+        regularized = {name for name in inversion.METHODS if name != "total-field"}
+        for name, entry in self.read("presets.json")["presets"].items():
+            self.assertLessEqual(set(entry["settings"]), known, name)
+            self.assertLessEqual(regularized, set(entry["regularization"]), name)
+            settings.preset(name)
+
+
+if __name__ == "__main__":
+    unittest.main()
