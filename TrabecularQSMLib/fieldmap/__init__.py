@@ -1,0 +1,1 @@
+"""From echoes to field map: water–fat separation, neighbourhood step, unwrapping."""

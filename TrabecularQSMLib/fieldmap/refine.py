@@ -1,0 +1,75 @@
+"""Projected, damped Gauss–Newton for field and R2*, all voxels of a chunk at once."""
+
+import numpy as np
+
+from .signal import Model, project
+
+# Converged when the next step is this small: far below the noise of any scan, far above rounding in complex128.
+FIELD_TOLERANCE_HZ = 1e-5
+R2STAR_TOLERANCE = 1e-4
+MAXIMUM_ITERATIONS = 60
+# R2* may come out below zero, by noise: cut at zero, the mean of a region would be biased.
+R2STAR_RANGE = (-100.0, 2000.0)
+
+
+def refine(
+    signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np.ndarray, *, fit_r2star: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the least-squares field, R2*, water, fat and residual of voxels, from a start nearby.
+
+    Parameters
+    ----------
+    signal : (E, V) complex array
+        Echoes; computed in complex128.
+    model : Model
+        Echo times and fat signal.
+    field_hz, r2star : (V,) arrays
+        Start, Hz and 1/s.
+    fit_r2star : bool
+        If not, R2* stays at its start.
+
+    Returns
+    -------
+    field_hz, r2star : (V,) float64 arrays
+    water, fat : (V,) complex128 arrays
+        At echo time zero.
+    residual : (V,) float64 array
+        Root sum of squares of the residual over echoes.
+
+    Notes
+    -----
+    A step that raises the cost is taken back and damped tenfold more (Levenberg–Marquardt). A voxel is done when its
+    next undamped step is below `FIELD_TOLERANCE_HZ` and `R2STAR_TOLERANCE`, or after `MAXIMUM_ITERATIONS`.
+    """
+    signal = np.asarray(signal, np.complex128)
+    field_hz = np.array(field_hz, np.float64)
+    r2star = np.clip(np.array(r2star, np.float64), *R2STAR_RANGE)
+    active = np.arange(field_hz.size)
+    at = project(signal, model, field_hz, r2star)
+    cost, slope, curvature = at.cost, at.slope, at.curvature
+    damping = np.zeros(field_hz.size)
+    for _ in range(MAXIMUM_ITERATIONS):
+        step = slope[active] / np.maximum(curvature[active] * (1 + damping[active]), np.finfo(float).tiny)
+        field_step = step.imag / (2 * np.pi)
+        trial_r2star = np.clip(r2star[active] - step.real, *R2STAR_RANGE) if fit_r2star else r2star[active]
+        # A step longer than a quarter of the fat–water distance could cross into the swapped solution.
+        np.clip(field_step, -100.0, 100.0, out=field_step)
+        small = (np.abs(field_step) < FIELD_TOLERANCE_HZ) & (np.abs(trial_r2star - r2star[active]) < R2STAR_TOLERANCE)
+        moving = ~small
+        if not moving.any():
+            break
+        active = active[moving]
+        trial_field = field_hz[active] + field_step[moving]
+        trial_r2star = trial_r2star[moving]
+        at = project(signal[:, active], model, trial_field, trial_r2star)
+        better = at.cost <= cost[active]
+        won = active[better]
+        field_hz[won], r2star[won] = trial_field[better], trial_r2star[better]
+        cost[won], slope[won], curvature[won] = at.cost[better], at.slope[better], at.curvature[better]
+        damping[won] /= 10
+        damping[damping < 1e-3] = 0
+        lost = active[~better]
+        damping[lost] = np.maximum(damping[lost] * 10, 0.1)
+    at = project(signal, model, field_hz, r2star)
+    back_to_zero = np.exp(-(2j * np.pi * field_hz - r2star) * model.echo_times[0])
+    return field_hz, r2star, at.water * back_to_zero, at.fat * back_to_zero, np.sqrt(at.cost)

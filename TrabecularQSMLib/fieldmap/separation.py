@@ -1,0 +1,157 @@
+"""Water–fat separation: from echoes to water, fat, field and R2*."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..chunks import run_chunks
+from ..progress import Progress, part, report
+from .fat_models import FatModel
+from .neighbourhood import choose_candidates
+from .refine import refine
+from .search import CANDIDATES, search, search_table
+from .signal import Model
+
+# Voxels worked on at once: small enough for the cache, large enough for NumPy.
+SEARCH_CHUNK = 4096
+REFINE_CHUNK = 8192
+# Voxels that decide on the sign of the phase, and how much better the other sign must fit to be taken.
+SIGN_VOXELS = 4000
+SIGN_RATIO = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """Maps of the water–fat separation, (K, J, I), zero outside the mask.
+
+    `water` and `fat` complex64 at echo time zero, `field_hz` and `r2star` float32 in Hz and 1/s, `residual` float32:
+    root sum of squares of the residual over that of the signal. The field is known up to whole `period_hz`.
+    """
+
+    water: np.ndarray
+    fat: np.ndarray
+    field_hz: np.ndarray
+    r2star: np.ndarray
+    residual: np.ndarray
+    period_hz: float
+
+
+def separate(
+    echoes: np.ndarray,
+    mask: np.ndarray,
+    voxel_size,
+    *,
+    echo_times: np.ndarray,
+    imaging_frequency: float,
+    fat_model: FatModel,
+    progress: Progress | None = None,
+) -> Separation:
+    """Return water, fat, field and R2* of every voxel in the mask.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex array
+        Phase grows with frequency.
+    mask : (K, J, I) bool array
+        Voxels to fit.
+    voxel_size : (3,) floats
+        mm along k, j, i.
+    echo_times : (E,) array
+        Seconds.
+    imaging_frequency : float
+        Hz.
+    fat_model : FatModel
+
+    Notes
+    -----
+    Global search over field and R2* with water and fat projected out (`search`), choice among the minima of each
+    voxel with the help of its neighbours (`choose_candidates`), projected Gauss–Newton to convergence (`refine`).
+    With three echoes R2* cannot be told from the rest: it is held at 50 1/s, and `r2star` is not a measurement.
+    """
+    model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
+    count = int(np.count_nonzero(mask))
+    signal = np.empty((len(echo_times), count), np.complex64)
+    for target, echo in zip(signal, echoes, strict=True):
+        target[:] = echo[mask]
+    power = np.einsum("ev,ev->v", signal.real, signal.real) + np.einsum("ev,ev->v", signal.imag, signal.imag)
+
+    table = search_table(model, imaging_frequency)
+    fields, rates, costs = (np.empty((CANDIDATES, count), np.float32) for _ in range(3))
+
+    def search_chunk(chunk):
+        fields[:, chunk], rates[:, chunk], costs[:, chunk] = search(signal[:, chunk], table)
+
+    message = "Searching water, fat and field"
+    run_chunks(search_chunk, count, SEARCH_CHUNK, message=message, progress=part(progress, 0.0, 0.4))
+    chosen = choose_candidates(
+        fields,
+        costs,
+        power,
+        mask,
+        voxel_size,
+        period_hz=model.period_hz,
+        degrees_of_freedom=2 * len(echo_times) - 5 - (len(echo_times) > 3),
+        progress=part(progress, 0.4, 0.5),
+    )
+    voxels = np.arange(count)
+    start_field, start_rate = fields[chosen, voxels], rates[chosen, voxels]
+    del fields, rates, costs
+
+    water, fat = (np.empty(count, np.complex64) for _ in range(2))
+    field, r2star, residual = (np.empty(count, np.float32) for _ in range(3))
+
+    def refine_chunk(chunk):
+        field[chunk], r2star[chunk], water[chunk], fat[chunk], residual[chunk] = refine(
+            signal[:, chunk], model, start_field[chunk], start_rate[chunk], fit_r2star=len(echo_times) > 3
+        )
+
+    message = "Fitting water, fat, field and R2*"
+    run_chunks(refine_chunk, count, REFINE_CHUNK, message=message, progress=part(progress, 0.5, 1.0))
+    residual /= np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
+
+    def volume(values):
+        result = np.zeros(mask.shape, values.dtype)
+        result[mask] = values
+        return result
+
+    return Separation(*(volume(v) for v in (water, fat, field, r2star, residual)), period_hz=model.period_hz)
+
+
+def phase_sign(
+    echoes: np.ndarray,
+    mask: np.ndarray,
+    *,
+    echo_times: np.ndarray,
+    imaging_frequency: float,
+    fat_model: FatModel,
+    progress: Progress | None = None,
+) -> int:
+    """Return +1 if phase grows with frequency, −1 if it falls, from which sign the fat spectrum fits better.
+
+    A few thousand voxels spread over the mask are searched with both signs. −1 is returned only when its residual is
+    clearly smaller; without fat in the image both fit alike and the answer is +1.
+    """
+    model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
+    table = search_table(model, imaging_frequency)
+    voxels = np.flatnonzero(mask)
+    voxels = voxels[:: max(1, voxels.size // SIGN_VOXELS)]
+    at = np.unravel_index(voxels, mask.shape)
+    signal = np.stack([echo[at] for echo in echoes])
+    power = (np.abs(signal) ** 2).sum(axis=0)
+    misfits = []
+    for candidate in (signal, signal.conj()):
+        misfits.append(float((search(candidate, table)[2][0] * power).sum()))
+        report(progress, len(misfits) / 2, "Checking the sign of the phase")
+    return -1 if misfits[1] < SIGN_RATIO * misfits[0] else 1
+
+
+def fat_fraction(water: np.ndarray, fat: np.ndarray) -> np.ndarray:
+    """Return the proton-density fat fraction ``|F| / |W + F|`` without noise bias at its ends, float32 in 0–1.
+
+    The magnitude of the smaller of the two would never average to zero, so the fraction is computed from the larger
+    one, ``1 − |W| / |W + F|`` where water prevails (Liu et al., MRM 2007, doi 10.1002/mrm.21301), and clipped.
+    """
+    total = np.abs(water + fat)
+    safe = np.maximum(total, np.finfo(np.float32).tiny)
+    fraction = np.where(np.abs(water) > np.abs(fat), 1 - np.abs(water) / safe, np.abs(fat) / safe)
+    return np.where(total > 0, np.clip(fraction, 0, 1), 0).astype(np.float32)
