@@ -1,0 +1,118 @@
+"""Background field removal: the field of sources outside the mask is taken away."""
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import cg
+
+from .errors import InputError
+from .progress import Progress, report
+
+
+def lbv(
+    total_field: np.ndarray, mask: np.ndarray, voxel_size, *, tolerance: float = 1e-6, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the local field by the Laplacian boundary value method, and where it holds.
+
+    Parameters
+    ----------
+    total_field : (K, J, I) array
+        Any unit; the result has the same.
+    mask : (K, J, I) bool array
+        The field is used in all of it and removed in its interior.
+    voxel_size : (3,) floats
+        mm.
+    tolerance : float
+        Relative residual at which conjugate gradients stop.
+
+    Returns
+    -------
+    local_field : (K, J, I) float32 array
+        Zero outside the interior.
+    interior : (K, J, I) bool array
+        Voxels of the mask whose six neighbours all lie in it and in the image.
+
+    Raises
+    ------
+    InputError
+        If the mask has no interior.
+
+    Notes
+    -----
+    The background is harmonic inside the mask. It is taken to be the harmonic function that equals the total field
+    on the mask's outermost layer, so the local field u solves Δu = Δf inside with u = 0 on that layer (7-point
+    Laplacian with true voxel sizes, float64). Local field on that layer is thereby taken for background.
+
+    References
+    ----------
+    Zhou et al., NMR Biomed 2014, doi 10.1002/nbm.3064.
+    """
+    interior = _interior(mask)
+    if not interior.any():
+        raise InputError(
+            f"The mask has no voxel with all six neighbours inside (image of {mask.shape[::-1]} voxels); background "
+            "removal needs at least three slices and a mask three voxels thick, so acquire more slices, enlarge the "
+            "mask, or stop after the field map."
+        )
+    index = np.full(mask.shape, -1, np.int32)
+    index[interior] = np.arange(np.count_nonzero(interior), dtype=np.int32)
+    matrix, right = _laplace_system(np.asarray(total_field, np.float64), interior, index, voxel_size)
+    norm = np.linalg.norm(right)
+    local = np.zeros(mask.shape, np.float32)
+    if norm == 0:
+        return local, interior
+    iterations = 0
+
+    def follow(_):
+        nonlocal iterations
+        iterations += 1
+        # CG on a Laplacian needs about as many iterations as the mask is wide; the end is not known beforehand.
+        report(progress, 1 - 0.99**iterations, "Removing the background field (LBV)")
+
+    solution, failed = cg(matrix, right, rtol=tolerance, atol=0.0, maxiter=20 * sum(mask.shape), callback=follow)
+    if failed:
+        raise RuntimeError(f"LBV did not reach a relative residual of {tolerance:g} in {iterations} iterations.")
+    local[interior] = solution
+    report(progress, 1.0, "Removing the background field (LBV)")
+    return local, interior
+
+
+def none(
+    total_field: np.ndarray, mask: np.ndarray, voxel_size, *, tolerance: float = 0.0, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the total field as it is inside the mask, for fields whose background is already removed."""
+    return np.where(mask, total_field, 0).astype(np.float32), np.array(mask, bool)
+
+
+METHODS = {"lbv": lbv, "none": none}
+
+
+def _interior(mask):
+    interior = np.array(mask, bool)
+    for axis in range(3):
+        moved, source = np.moveaxis(interior, axis, 0), np.moveaxis(mask, axis, 0)
+        moved[[0, -1]] = False
+        moved[1:-1] &= source[:-2] & source[2:]
+    return interior
+
+
+def _laplace_system(field, interior, index, voxel_size):
+    """Return minus the Laplacian between interior voxels, and minus the Laplacian of the field there."""
+    count = int(np.count_nonzero(interior))
+    own = index[interior]
+    right = np.zeros(count)
+    rows, columns, values = [own], [own], [np.full(count, sum(2 / h**2 for h in voxel_size))]
+    at = np.nonzero(interior)
+    centre = field[interior]
+    for axis, h in enumerate(voxel_size):
+        for step in (-1, 1):
+            beside = tuple(a + step if n == axis else a for n, a in enumerate(at))
+            right += (centre - field[beside]) / h**2
+            neighbour = index[beside]
+            linked = neighbour >= 0
+            rows.append(own[linked])
+            columns.append(neighbour[linked])
+            values.append(np.full(np.count_nonzero(linked), -1 / h**2))
+    matrix = csr_array(
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(count, count)
+    )
+    return matrix, right
