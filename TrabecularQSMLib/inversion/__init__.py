@@ -1,0 +1,61 @@
+"""Dipole inversion: from local field to susceptibility. One method a file; `METHODS` holds them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..progress import Progress
+from .closed_form import closed_form
+from .medi_l2 import medi_l2
+from .medi_tv import medi_tv
+
+
+@dataclass(frozen=True)
+class Method:
+    """An inversion: its function, the power p of its regulariser, and whether it takes weights and iterates."""
+
+    solve: Callable[..., np.ndarray]
+    power: int
+    weighted: bool
+
+
+METHODS = {
+    "closed-form": Method(closed_form, power=2, weighted=False),
+    "medi-l2": Method(medi_l2, power=2, weighted=True),
+    "medi-tv": Method(medi_tv, power=1, weighted=True),
+}
+
+
+def invert(
+    local_field: np.ndarray,
+    voxel_size,
+    *,
+    method: str,
+    b0_direction,
+    regularization: float,
+    data_weight: np.ndarray,
+    edge_weight: np.ndarray,
+    padding: int = 0,
+    tolerance: float = 1e-3,
+    iterations: int = 300,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Return χ in ppm from the local field by a method of `METHODS`, (K, J, I) float32.
+
+    Methods without weights ignore `data_weight` and `edge_weight`. `padding` voxels of zero field and zero data
+    weight are added on every side for the inversion and cut off again, which keeps periodic neighbours away.
+    """
+    weights = {"data_weight": data_weight, "edge_weight": edge_weight}
+    if padding:
+        local_field = np.pad(local_field, padding)
+        weights = {
+            "data_weight": np.pad(data_weight, padding),
+            "edge_weight": np.pad(edge_weight, padding, constant_values=1),
+        }
+    chosen = METHODS[method]
+    options = {"b0_direction": b0_direction, "regularization": regularization}
+    if chosen.weighted:
+        options |= {**weights, "tolerance": tolerance, "iterations": iterations, "progress": progress}
+    chi = chosen.solve(local_field, voxel_size, **options)
+    return chi[(slice(padding, -padding),) * 3] if padding else chi

@@ -1,0 +1,100 @@
+"""How the inversion changes with λ: discrepancy, L-curve and its corner."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import InputError
+from ..kernels import convolve, dipole_kernel, gradient
+from ..progress import Progress, part, report
+from . import METHODS, invert
+
+
+@dataclass(frozen=True, eq=False)
+class LCurve:
+    """Sweep over λ, all arrays (n,).
+
+    `discrepancy` is ``‖Dχ − f‖²`` over the grid (the paper's Fig. S2), `data_term` ``‖W_d (Dχ − f)‖²`` and
+    `regularizer` ``‖W_g ∇χ‖_p^p`` of the method; `curvature` is that of (log data term, log regulariser) and `best`
+    the λ where it is largest; `region_means` holds the mean χ of each region in ppm.
+    """
+
+    method: str
+    regularization: np.ndarray
+    discrepancy: np.ndarray
+    data_term: np.ndarray
+    regularizer: np.ndarray
+    curvature: np.ndarray
+    best: float
+    region_means: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def sweep(
+    local_field: np.ndarray,
+    voxel_size,
+    regularizations,
+    *,
+    method: str,
+    b0_direction,
+    data_weight: np.ndarray,
+    edge_weight: np.ndarray,
+    regions: dict[str, np.ndarray] | None = None,
+    progress: Progress | None = None,
+    **options,
+) -> LCurve:
+    """Invert with each λ and return discrepancy, L-curve and region means.
+
+    Parameters
+    ----------
+    local_field : (K, J, I) array
+        ppm.
+    voxel_size : (3,) floats
+        mm.
+    regularizations : sequence of floats
+        At least three different values of λ.
+    method : str
+        Name in `METHODS`.
+    regions : dict of name to (K, J, I) bool array, optional
+    **options
+        Passed to `invert`.
+    """
+    values = np.unique(np.asarray(regularizations, np.float64))
+    if values.size < 3 or not np.all(np.isfinite(values)) or values[0] <= 0:
+        raise InputError(
+            f"An L-curve needs at least three different positive values of λ; found {', '.join(f'{v:g}' for v in values)}."
+        )
+    kernel = dipole_kernel(local_field.shape, voxel_size, b0_direction)
+    chosen = METHODS[method]
+    terms = np.zeros((3, values.size))
+    means = {name: np.zeros(values.size) for name in regions or {}}
+    for index, regularization in enumerate(values):
+        chi = invert(
+            local_field,
+            voxel_size,
+            method=method,
+            b0_direction=b0_direction,
+            regularization=float(regularization),
+            data_weight=data_weight,
+            edge_weight=edge_weight,
+            progress=part(progress, index / values.size, (index + 1) / values.size),
+            **options,
+        )
+        misfit = (convolve(kernel, chi) - local_field).astype(np.float64)
+        slopes = gradient(chi, voxel_size).astype(np.float64)
+        if chosen.weighted:
+            slopes *= edge_weight
+        terms[0, index] = np.sum(misfit**2)
+        terms[1, index] = np.sum((misfit * data_weight) ** 2) if chosen.weighted else terms[0, index]
+        terms[2, index] = np.sum(np.abs(slopes) ** chosen.power)
+        for name, inside in (regions or {}).items():
+            means[name][index] = chi[inside].mean(dtype=np.float64)
+        report(progress, (index + 1) / values.size, f"λ {regularization:g}")
+    bend = curvature(np.log(values), np.log(terms[1]), np.log(terms[2]))
+    return LCurve(method, values, *terms, bend, float(values[1 + np.argmax(bend[1:-1])]), means)
+
+
+def curvature(parameter: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the signed curvature of the curve (x, y)(parameter) by finite differences; positive at an L's corner."""
+    dx, dy = np.gradient(x, parameter), np.gradient(y, parameter)
+    ddx, ddy = np.gradient(dx, parameter), np.gradient(dy, parameter)
+    return (dx * ddy - dy * ddx) / (dx**2 + dy**2) ** 1.5
