@@ -106,6 +106,31 @@ def reliability(magnitude, residual, mask, *, noise: float, threshold: float) ->
     return weight
 
 
+def fill_unreliable(field: np.ndarray, trust: np.ndarray, mask: np.ndarray, voxel_size) -> np.ndarray:
+    """Return a field in which voxels of the mask without trust hold the trust-weighted mean around them, float32.
+
+    Each such voxel takes the mean over the narrowest of three Gaussian neighbourhoods (1, 3 and 9 mean voxel widths)
+    in which anything is trusted, or zero.
+    """
+    result = np.where(mask, field, 0).astype(np.float32)
+    missing = mask & (trust <= 0)
+    if not missing.any():
+        return result
+    weighted = result * trust
+    width = np.prod(voxel_size) ** (1 / 3)
+    left = missing.copy()
+    result[missing] = 0
+    for reach in (1.0, 3.0, 9.0):
+        sigma = [reach * width / h if n > 1 else 0.0 for h, n in zip(voxel_size, mask.shape, strict=True)]
+        total = ndimage.gaussian_filter(trust, sigma, mode="constant", truncate=2.5)
+        known = left & (total > 1e-3)
+        if known.any():
+            mean = ndimage.gaussian_filter(weighted, sigma, mode="constant", truncate=2.5)
+            result[known] = mean[known] / total[known]
+            left &= ~known
+    return result
+
+
 def checked_mask(mask, shape) -> np.ndarray:
     """Return a user's mask as bool after checking that it fits and is not empty."""
     mask = np.asarray(mask)

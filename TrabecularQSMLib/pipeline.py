@@ -1,0 +1,251 @@
+"""The one place that knows the order of the stages: from a multi-echo scan to maps."""
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.fft
+
+from . import bgremove, masks
+from .acquisition import Acquisition, Reorientation, b0_direction, voxel_size
+from .errors import InputError
+from .fieldmap.fat_models import FAT_MODELS
+from .fieldmap.separation import Separation, fat_fraction, phase_sign, separate
+from .fieldmap.unwrap import unwrap
+from .inversion import invert, lcurve
+from .inversion.weights import data_weight, edge_weight
+from .progress import Progress, part, report
+from .settings import Settings, preset
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Maps of one scan.
+
+    `maps` has the names of `quantities.QUANTITIES` that the stages run so far give, each (K, J, I) float32 in the
+    order of the input; `settings` are those used, with phase sign and λ filled in; `notes` say what a user should
+    know.
+    """
+
+    maps: dict[str, np.ndarray]
+    settings: Settings
+    notes: tuple[str, ...]
+
+
+def reconstruct(
+    acquisition: Acquisition,
+    settings: Settings | None = None,
+    *,
+    mask: np.ndarray | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Reconstruction:
+    """Return susceptibility, R2*, fat fraction and the fields on the way from a multi-echo scan.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+    settings : Settings, optional
+        Default: the preset ``default``.
+    mask : (K, J, I) array, optional
+        Where susceptibility is solved, not zero inside; used as it is. Default: the body, eroded.
+    threads : int, optional
+        Default: one per processor.
+    progress : callable, optional
+        ``progress(fraction, message)``; what it raises stops the run.
+
+    Returns
+    -------
+    Reconstruction
+
+    Raises
+    ------
+    InputError
+        If the mask does not fit or leaves nothing to solve.
+    """
+    with _workers(threads):
+        fields = _Fields(acquisition, _complete(settings), mask, part(progress, 0.0, 0.7))
+        if fields.settings.stop_after is None:
+            chi = invert(
+                fields.local_field,
+                fields.voxel_size,
+                method=fields.settings.inversion,
+                regularization=fields.settings.regularization,
+                progress=part(progress, 0.7, 1.0),
+                **fields.inversion_options(),
+            )
+            fields.maps["chi"] = np.where(fields.mask, chi, 0)
+        report(progress, 1.0, "Done")
+        return fields.reconstruction()
+
+
+def sweep_regularization(
+    acquisition: Acquisition,
+    settings: Settings | None = None,
+    regularizations: Sequence[float] = (),
+    *,
+    mask: np.ndarray | None = None,
+    regions: Mapping[str, np.ndarray] | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> lcurve.LCurve:
+    """Return the L-curve of the settings' inversion over values of λ, from the same fields for each.
+
+    Parameters
+    ----------
+    acquisition, settings, mask, threads, progress
+        As for `reconstruct`.
+    regularizations : sequence of floats
+        λ; default: sixteen values from a hundredth to a hundred times the settings' own.
+    regions : mapping of name to (K, J, I) bool array, optional
+        In the order of the input; their mean χ is followed over λ.
+
+    Raises
+    ------
+    InputError
+        If the settings stop before the inversion, or for fewer than three values of λ.
+    """
+    settings = _complete(settings)
+    if settings.stop_after is not None:
+        raise InputError("An L-curve needs the inversion; leave out the setting stop_after.")
+    if not len(regularizations):
+        regularizations = settings.regularization * np.logspace(-2, 2, 16)
+    with _workers(threads):
+        fields = _Fields(acquisition, settings, mask, part(progress, 0.0, 0.3))
+        return lcurve.sweep(
+            fields.local_field,
+            fields.voxel_size,
+            regularizations,
+            method=settings.inversion,
+            regions={name: fields.reorientation.apply(inside) for name, inside in (regions or {}).items()},
+            progress=part(progress, 0.3, 1.0),
+            **fields.inversion_options(),
+        )
+
+
+class _Fields:
+    """The stages before inversion, run on construction; everything in the closest RAS order."""
+
+    def __init__(self, acquisition: Acquisition, settings: Settings, mask, progress: Progress | None):
+        self.acquisition = acquisition
+        self.settings = settings
+        self.notes = list(acquisition.notes)
+        self.maps: dict[str, np.ndarray] = {}
+        self.reorientation = Reorientation.to_ras(acquisition.affine, acquisition.shape)
+        affine = self.reorientation.apply_affine(acquisition.affine)
+        self.voxel_size = voxel_size(affine)
+        self.b0_direction = b0_direction(affine, acquisition.b0_patient)
+        if mask is not None:
+            mask = self.reorientation.apply(masks.checked_mask(mask, acquisition.shape))
+
+        echoes = self.reorientation.apply(acquisition.echoes)
+        separation, trust = self._separate(echoes, mask, part(progress, 0.0, 0.8))
+        if settings.stop_after != "fieldmap":
+            self._remove_background(separation, trust, part(progress, 0.8, 1.0))
+
+    def _separate(self, echoes, mask, progress) -> tuple[Separation, np.ndarray]:
+        settings = self.settings
+        magnitude = masks.combine_echoes(echoes, settings.echo_combination)
+        noise = masks.noise_level(echoes, magnitude)
+        signal = masks.signal_mask(magnitude, noise, settings.mask_threshold)
+        body = masks.body_mask(signal)
+        if mask is None:
+            self.mask = masks.erode(body, settings.mask_erosion, self.voxel_size)
+            if not self.mask.any():
+                raise InputError(
+                    f"No voxel of {self.acquisition.source} is farther than {settings.mask_erosion:g} mm from the "
+                    "surface of what gives signal; lower mask_threshold or mask_erosion, or give a mask."
+                )
+        else:
+            self.mask = mask
+        fitted = body | self.mask
+        model = {
+            "echo_times": self.acquisition.echo_times,
+            "imaging_frequency": self.acquisition.imaging_frequency,
+            "fat_model": FAT_MODELS[settings.fat_model],
+        }
+        if settings.phase_sign == "auto":
+            sign = phase_sign(echoes, signal & fitted, **model, progress=part(progress, 0.0, 0.05))
+            self.settings = settings = replace(settings, phase_sign=f"{sign:+d}")
+            if sign < 0:
+                self.notes.append(
+                    "The phase falls with frequency in this scan (fat fits clearly better that way); it was conjugated."
+                )
+        if settings.phase_sign == "-1":
+            echoes = echoes.conj()
+        separation = separate(echoes, fitted, self.voxel_size, **model, progress=part(progress, 0.05, 0.95))
+        trust = masks.reliability(
+            magnitude, separation.residual, fitted, noise=noise, threshold=settings.mask_threshold
+        )
+        field_hz = unwrap(separation.field_hz, fitted, trust, separation.period_hz)
+        report(progress, 1.0, "Unwrapped the field")
+        self.magnitude = magnitude
+        self.maps |= {
+            "pdff": fat_fraction(separation.water, separation.fat),
+            "water": np.abs(separation.water),
+            "fat": np.abs(separation.fat),
+            "field_hz": field_hz,
+            "mip": magnitude if settings.echo_combination == "mip" else masks.combine_echoes(echoes),
+            "mask": self.mask.astype(np.float32),
+            "reliability": trust,
+        }
+        if len(model["echo_times"]) > 3:
+            self.maps["r2star"] = separation.r2star
+        else:
+            self.notes.append("Three echoes cannot tell R2* from water, fat and field; no R2* map is made.")
+        return separation, trust
+
+    def _remove_background(self, separation, trust, progress):
+        total_ppm = self.maps["field_hz"] * np.float32(1e6 / self.acquisition.imaging_frequency)
+        self.maps["total_field"] = total_ppm
+        method = bgremove.METHODS[self.settings.background]
+        local, interior = method(
+            total_ppm, self.mask, self.voxel_size, tolerance=self.settings.background_tolerance, progress=progress
+        )
+        self.maps["reliability"] = np.where(interior, trust, 0)
+        # Where nothing was measured (cortex, air) the field is noise of whole periods. Weighted inversions do not see
+        # it; for the others it is replaced by the field around it.
+        self.local_field = masks.fill_unreliable(local, self.maps["reliability"], interior, self.voxel_size)
+        self.maps["local_field"] = self.local_field
+        self.data_weight = data_weight(self.magnitude, interior, trust)
+        opposed = np.abs(separation.water - separation.fat)
+        self.edge_weight = edge_weight(
+            opposed if self.settings.edge_image == "opposed-phase" else self.magnitude,
+            self.mask,
+            self.voxel_size,
+            fraction=self.settings.edge_fraction,
+            threshold=self.settings.edge_threshold,
+            weight=self.settings.edge_weight,
+        )
+
+    def inversion_options(self) -> dict:
+        settings = self.settings
+        return {
+            "b0_direction": self.b0_direction,
+            "data_weight": self.data_weight,
+            "edge_weight": self.edge_weight,
+            "padding": settings.padding,
+            "tolerance": settings.inversion_tolerance,
+            "iterations": settings.inversion_iterations,
+        }
+
+    def reconstruction(self) -> Reconstruction:
+        maps = {name: self.reorientation.undo(array.astype(np.float32, copy=False)) for name, array in self.maps.items()}
+        return Reconstruction(maps, self.settings, tuple(self.notes))
+
+
+def _complete(settings: Settings | None) -> Settings:
+    """Settings with λ filled in."""
+    if settings is None:
+        return preset()
+    if settings.regularization is None:
+        return replace(settings, regularization=preset(inversion=settings.inversion).regularization)
+    return settings
+
+
+def _workers(threads: int | None) -> contextlib.AbstractContextManager:
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; give a whole number of at least 1.")
+    return scipy.fft.set_workers(threads or os.cpu_count() or 1)
