@@ -1,0 +1,12 @@
+"""A digital ankle with known truth: a multi-echo scan simulated from anatomy, tissue properties and physics.
+
+>>> from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+>>> phantom = make_phantom(PhantomSettings(shape=(48, 48, 24), field_of_view_mm=(220.5, 220.5, 102.0)))
+>>> phantom.acquisition.shape
+(24, 48, 48)
+"""
+
+from .settings import PhantomSettings
+from .simulate import Phantom, make_phantom
+
+__all__ = ["Phantom", "PhantomSettings", "make_phantom"]

@@ -1,0 +1,126 @@
+"""What can be chosen about the digital ankle, and the geometry that follows."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..fieldmap.fat_models import FAT_MODELS
+
+# Directions in RAS of the axes i, j, k before any tilt; all right-handed.
+ORIENTATIONS = {
+    "sagittal": ((0, -1, 0), (0, 0, -1), (1, 0, 0)),  # i to posterior, j to inferior, k from left to right
+    "coronal": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    "axial": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+}
+# The paper's protocol: nine echoes, 0.7 ms apart after interleaving.
+ECHO_TIMES = tuple(round(1.25e-3 + 0.7e-3 * n, 6) for n in range(9))
+
+
+@dataclass(frozen=True)
+class PhantomSettings:
+    """Settings of `make_phantom`; the defaults are the paper's protocol.
+
+    Parameters
+    ----------
+    shape : (I, J, K)
+        Voxels along i, j, k, as on the command line; odd and even sizes.
+    field_of_view_mm : (3,) floats
+        Along i, j, k. The voxel size is this over `shape`.
+    snr : float or None
+        Largest magnitude of the first echo over the standard deviation of the noise in the real channel; None or
+        infinity for no noise.
+    seed : int
+        Patient (anatomy, tissue, coil) and noise. The patient does not depend on the grid.
+    tilt_degrees : float
+        Turn of the acquisition grid about the patient's left–right axis.
+    orientation : {"sagittal", "coronal", "axial"}
+        Directions of i, j, k before the tilt. Sagittal: i to posterior, j to inferior, k from left to right.
+    field_strength : float
+        Tesla.
+    echo_times : tuple of floats
+        Seconds, increasing.
+    fat_model : str
+        Spectrum the fat signal is made with, a name of ``data/fat_models.json``.
+    field_offset_hz : float
+        Added to the field everywhere.
+    field_gradient_hz_per_mm : (3,) floats
+        Along R, A, S, added to the field; zero at the center of the field of view. A large offset or gradient pushes
+        the field past whole periods (1,428.6 Hz for the default echoes).
+    supersampling : int
+        Simulated points per voxel along every axis.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be simulated.
+    """
+
+    shape: tuple[int, int, int] = (147, 147, 68)
+    field_of_view_mm: tuple[float, float, float] = (220.5, 220.5, 102.0)
+    snr: float | None = 40.0
+    seed: int = 0
+    tilt_degrees: float = 0.0
+    orientation: str = "sagittal"
+    field_strength: float = 3.0
+    echo_times: tuple[float, ...] = ECHO_TIMES
+    fat_model: str = "ren-marrow"
+    field_offset_hz: float = 0.0
+    field_gradient_hz_per_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    supersampling: int = 2
+
+    def __post_init__(self):
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        put("shape", _numbers("shape", self.shape, 3, whole=True, low=4, high=1024))
+        put("field_of_view_mm", _numbers("field_of_view_mm", self.field_of_view_mm, 3, low=1, high=1000))
+        put("field_gradient_hz_per_mm", _numbers("field_gradient_hz_per_mm", self.field_gradient_hz_per_mm, 3))
+        times = _numbers("echo_times", self.echo_times, None, low=1e-4, high=0.5, unit=" s")
+        if len(times) < 3 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
+            raise InputError(f"echo_times is {self.echo_times}; give three or more times in seconds that increase.")
+        put("echo_times", times)
+        if self.snr is not None and not (_is_number(self.snr) and self.snr > 0):
+            raise InputError(f"snr is {self.snr!r}; give a positive number, or nothing for echoes without noise.")
+        if not _is_number(self.seed, whole=True) or self.seed < 0:
+            raise InputError(f"seed is {self.seed!r}; give a whole number from 0.")
+        if not _is_number(self.supersampling, whole=True) or not 1 <= self.supersampling <= 6:
+            raise InputError(f"supersampling is {self.supersampling!r}; give a whole number from 1 to 6.")
+        for name in ("tilt_degrees", "field_offset_hz", "field_strength"):
+            value = getattr(self, name)
+            if not _is_number(value) or not math.isfinite(value):
+                raise InputError(f"{name} is {value!r}; give a finite number.")
+        if not 0.01 <= self.field_strength <= 30:
+            raise InputError(f"field_strength is {self.field_strength:g} T; give a value between 0.01 and 30 T.")
+        for name, choices in (("orientation", ORIENTATIONS), ("fat_model", FAT_MODELS)):
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
+
+    @property
+    def affine(self) -> np.ndarray:
+        """Indices (i, j, k) to RAS in mm, with the center of the field of view at the origin."""
+        angle = math.radians(self.tilt_degrees)
+        cosine, sine = math.cos(angle), math.sin(angle)
+        tilt = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
+        spacing = np.array(self.field_of_view_mm) / np.array(self.shape)
+        affine = np.eye(4)
+        affine[:3, :3] = tilt @ np.array(ORIENTATIONS[self.orientation], float).T * spacing
+        affine[:3, 3] = -affine[:3, :3] @ ((np.array(self.shape) - 1) / 2)
+        return affine
+
+
+def _is_number(value, whole=False):
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _numbers(name, values, count, *, whole=False, low=-math.inf, high=math.inf, unit=""):
+    try:
+        values = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
+    except TypeError:
+        values = (values,)
+    right = count is None or len(values) == count
+    if not right or not all(_is_number(v, whole) and math.isfinite(v) and low <= v <= high for v in values):
+        kind = f"{'' if count is None else f'{count} '}{'whole numbers' if whole else 'finite numbers'}"
+        limits = "" if math.isinf(low) else f" between {low:g} and {high:g}{unit}"
+        raise InputError(f"{name} is {values}; give {kind}{limits}.")
+    return values if whole else tuple(float(v) for v in values)

@@ -1,0 +1,405 @@
+"""From the patient to echoes: painting on a fine grid, the field of all sources, a shim, and block-averaged signal."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+
+from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition
+from ..chunks import run_chunks
+from ..fieldmap.fat_models import FAT_MODELS
+from ..fieldmap.refine import refine
+from ..fieldmap.signal import Model
+from ..kernels import dipole_kernel
+from ..progress import Progress, part, report
+from .anatomy import BODY_BOX, REGION_NAMES, Patient, draw_patient, marrow_chi, marrow_r2star
+from .settings import PhantomSettings
+
+# Tissue is simulated this far beyond the field of view, as a share of it, where the body goes on.
+MARGIN = 0.2
+# Air around all sources: copies of the patient, which the FFT puts there, must be far away.
+PADDING_MM = 90.0
+# The susceptibility is blurred by this many fine voxels (SD) so that its steps do not make the field ring.
+SOFTENING = 0.9
+# R2* is fitted where the first echo is above this share of its peak; the rest is air and cortex.
+FIT_THRESHOLD = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Phantom:
+    """A simulated scan beside its truth.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        The scan, as a reader would give it.
+    truth : dict of (K, J, I) float32 arrays
+        All are means over the points simulated within a voxel.
+
+        ``chi``
+            Susceptibility against water in ppm, air included (9.2–9.5).
+        ``pdff``, ``water``, ``fat``
+            Fat fraction of the signal, and magnitudes at echo time zero with the coil's sensitivity; zero where
+            there is no signal.
+        ``field_hz``, ``total_field``
+            Field in Hz and in ppm: all sources, what the shim leaves, offset and gradient; weighted with the signal.
+        ``local_field``
+            Field in ppm of the tissue inside the field of view, χ against water and the air as if it were water, in
+            open space and without shim; weighted in the same way. Air, and what lies outside, is background.
+        ``r2star``
+            Effective R2* in 1/s: the fit of the noiseless echoes, dephasing within the voxel included; zero where
+            there is (nearly) no signal.
+        ``bvtv``
+            Trabecular bone volume fraction; partial at the border of marrow, zero outside it.
+        ``cortex``
+            Fraction of the voxel that is cortical bone, which gives no signal.
+        ``signal``
+            Magnitude of the first echo without noise.
+    regions : (K, J, I) uint8 array
+        Labels of voxels that lie in one compartment as a whole; 0 elsewhere.
+    region_names : dict
+        Label to name.
+    settings : PhantomSettings
+    """
+
+    acquisition: Acquisition
+    truth: dict[str, np.ndarray]
+    regions: np.ndarray
+    region_names: dict[int, str]
+    settings: PhantomSettings
+
+
+class _Grid:
+    """The fine grid: supersampled, and extended by whole voxels where the body leaves the field of view."""
+
+    def __init__(self, settings: PhantomSettings, patient: Patient):
+        self.factor = settings.supersampling
+        self.affine = settings.affine
+        self.shape = settings.shape[::-1]
+        spacing = np.linalg.norm(self.affine[:3, :3], axis=0)
+        self.voxel_size = tuple(spacing[::-1] / self.factor)
+        self.b0_direction = tuple((self.affine[:3, :3] / spacing)[2, ::-1])
+        # Indices (i, j, k) of voxels to the anatomy's own coordinates.
+        self.to_anatomy = patient.pose @ self.affine[:3, :3]
+        self.origin = patient.pose @ self.affine[:3, 3] + patient.shift
+        low, high = self._corners(BODY_BOX)
+        size = np.array(self.shape)
+        room = np.round(MARGIN * size)
+        before = np.clip(np.ceil(-low), 0, room).astype(int)
+        after = np.clip(np.ceil(high - (size - 1)), 0, room).astype(int)
+        self.before = tuple(before * self.factor)
+        self.extended_shape = tuple((before + size + after) * self.factor)
+        self.inside = tuple(slice(b, b + n * self.factor) for b, n in zip(self.before, self.shape, strict=True))
+
+    def _corners(self, box):
+        """Smallest and largest voxel index (k, j, i) of a box of the anatomy."""
+        corners = np.array([[box[n >> axis & 1][axis] for axis in range(3)] for n in range(8)], float)
+        indices = np.linalg.solve(self.to_anatomy, (corners - self.origin).T)[::-1]
+        return indices.min(axis=1), indices.max(axis=1)
+
+    def positions(self, axis, start=0, stop=None):
+        """Voxel indices, with fractions, of the extended fine grid along one array axis."""
+        n = np.arange(start, self.extended_shape[axis] if stop is None else stop)
+        return (n - self.before[axis] + 0.5) / self.factor - 0.5
+
+    def box(self, box, first, last):
+        """Slices of the extended fine grid, between two planes, that hold a box of the anatomy; None if none."""
+        low, high = ((c + 0.5) * self.factor - 0.5 + self.before for c in self._corners(box))
+        low = np.maximum(np.floor(low) - 1, (first, 0, 0)).astype(int)
+        high = np.minimum(np.ceil(high) + 2, (last, *self.extended_shape[1:])).astype(int)
+        return None if np.any(low >= high) else tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+
+    def coordinates(self, slices):
+        """Anatomy coordinates of a block, as broadcastable arrays: an axis that does not matter has length one."""
+        result = []
+        for row, origin in zip(self.to_anatomy, self.origin, strict=True):
+            total = np.full((1, 1, 1), origin)
+            for axis, block in enumerate(slices):
+                coefficient = row[2 - axis]
+                if abs(coefficient) > 1e-9 * np.abs(row).max():
+                    view = [1, 1, 1]
+                    view[axis] = -1
+                    total = total + coefficient * self.positions(axis, block.start, block.stop).reshape(view)
+            result.append(total.astype(np.float32))
+        return result
+
+
+def _paint(grid: _Grid, patient: Patient, first: int, last: int) -> dict[str, np.ndarray]:
+    """Tissue properties of the extended fine grid between two planes; `chi` has air at zero."""
+    shape = (last - first, *grid.extended_shape[1:])
+    names = ("water", "fat", "decay", "chi", "bvtv", "cortex", "body")
+    canvas = {name: np.zeros(shape, np.float32) for name in names}
+    label = canvas["label"] = np.zeros(shape, np.uint8)
+    width = np.float32(np.mean(grid.voxel_size))
+    for painted in patient.parts:
+        slices = grid.box(painted.box, first, last)
+        if slices is None:
+            continue
+        x, y, z = grid.coordinates(slices)
+        share = np.clip(0.5 - painted.distance(x, y, z) / width, 0, 1)
+        if not share.any():
+            continue
+        target = (slice(slices[0].start - first, slices[0].stop - first), *slices[1:])
+        tissue = painted.tissue
+        density, chi, r2star, bvtv = tissue.density, tissue.chi, tissue.r2star, 0.0
+        if tissue.bvtv is not None:
+            bvtv = tissue.bvtv(x, y, z)
+            density, r2star = 1 - bvtv, marrow_r2star(bvtv)
+            chi = marrow_chi(bvtv, tissue.pdff, patient.chi_fat, patient.chi_bone)
+        values = {
+            "water": density * (1 - tissue.pdff), "fat": density * tissue.pdff, "decay": density * r2star,
+            "chi": chi, "bvtv": bvtv, "cortex": float(tissue.is_cortex), "body": 1.0,
+        }  # fmt: skip
+        rest = 1 - share
+        for name, value in values.items():
+            block = canvas[name][target]
+            block *= rest
+            if np.ndim(value) or value != 0:
+                block += share * np.asarray(value, np.float32)
+        new = tissue.label(x, y, z) if callable(tissue.label) else np.uint8(tissue.label)
+        label[target] = np.where(share > 0.999, new, np.where(share > 0.001, np.uint8(0), label[target]))
+    return canvas
+
+
+def _block_sum(array: np.ndarray, factor: int) -> np.ndarray:
+    """Sum over blocks of `factor` along the three axes."""
+    for axis in (2, 1, 0):
+        pick = [slice(None)] * 3
+        total = 0
+        for n in range(factor):
+            pick[axis] = slice(n, None, factor)
+            total = total + array[tuple(pick)]
+        array = total
+    return array
+
+
+def _pure_labels(label, factor):
+    """Label of voxels all of whose points carry it; 0 elsewhere."""
+    k, j, i = (n // factor for n in label.shape)
+    blocks = label.reshape(k, factor, j, factor, i, factor)
+    low, high = blocks.min(axis=(1, 3, 5)), blocks.max(axis=(1, 3, 5))
+    return np.where(low == high, low, 0).astype(np.uint8)
+
+
+def _field(source: np.ndarray, grid: _Grid, region) -> np.ndarray:
+    """Field in ppm within `region` of the grid that `source` fills, susceptibility in ppm against its surroundings."""
+    shape = [
+        scipy.fft.next_fast_len(int(np.ceil(n + PADDING_MM / h)), real=True)
+        for n, h in zip(source.shape, grid.voxel_size, strict=True)
+    ]
+    transform = scipy.fft.rfftn(source, s=shape, workers=-1)
+    transform *= dipole_kernel(tuple(shape), grid.voxel_size, grid.b0_direction)
+    for axis, n in enumerate(shape):
+        cycles = scipy.fft.rfftfreq(n) if axis == 2 else scipy.fft.fftfreq(n)
+        view = [1, 1, 1]
+        view[axis] = -1
+        transform *= np.exp(-2 * (np.pi * SOFTENING * cycles) ** 2).astype(np.float32).reshape(view)
+    return np.ascontiguousarray(scipy.fft.irfftn(transform, s=shape, workers=-1, overwrite_x=True)[region])
+
+
+def solid_harmonics(x, y, z) -> list:
+    """Return the nine real solid harmonics up to second order, which a second-order shim can make.
+
+    All coordinates must be in one unit: scaled differently, x² − y² and 2z² − x² − y² would not be harmonic.
+    """
+    return [1, x, y, z, x * y, y * z, z * x, x * x - y * y, 2 * z * z - x * x - y * y]
+
+
+def _centered_mm(shape, voxel_size):
+    """Coordinates along the array axes from the center of the field of view in units of 100 mm, broadcastable."""
+    result = []
+    for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
+        view = [1, 1, 1]
+        view[axis] = -1
+        result.append(((np.arange(n) - (n - 1) / 2) * (h / 100.0)).reshape(view))
+    return result
+
+
+def _shim(field: np.ndarray, body: np.ndarray, grid: _Grid) -> np.ndarray:
+    """Coefficients of the solid harmonics that fit the voxel-wise field over the body best."""
+    z, y, x = _centered_mm(grid.shape, np.multiply(grid.voxel_size, grid.factor))
+    where = body > 0.5
+    columns = [np.broadcast_to(term, grid.shape)[where] for term in solid_harmonics(x, y, z)]
+    basis = np.stack(columns, axis=1).astype(np.float64)
+    return np.linalg.lstsq(basis.T @ basis, basis.T @ field[where].astype(np.float64), rcond=None)[0]
+
+
+def _coil(rng, grid):
+    """Smooth complex sensitivity of the receiver on the voxel grid: 0.75 to 1 with a slowly varying phase."""
+    z, y, x = _centered_mm(grid.shape, np.multiply(grid.voxel_size, grid.factor))
+    center = rng.uniform(-0.3, 0.3, 3)
+    distance = (x - center[0]) ** 2 + (y - center[1]) ** 2 + (z - center[2]) ** 2
+    magnitude = 0.7 + 0.3 * np.exp(-distance / (2 * 0.9**2))
+    linear, constant = rng.uniform(-0.8, 0.8, 3), rng.uniform(-np.pi, np.pi)
+    phase = constant + linear[0] * x + linear[1] * y + linear[2] * z + rng.uniform(-0.5, 0.5) * distance
+    return (magnitude * np.exp(1j * phase)).astype(np.complex64)
+
+
+def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress | None = None) -> Phantom:
+    """Simulate a multi-echo gradient-echo scan of an ankle, with the truth beside it.
+
+    Parameters
+    ----------
+    settings : PhantomSettings, optional
+        Grid, protocol, noise, seed.
+    progress : callable, optional
+        Called with a fraction and a message.
+
+    Returns
+    -------
+    Phantom
+
+    Notes
+    -----
+    Tissue is painted on a grid finer than the voxels that goes on beyond the field of view. The field is the
+    convolution of its susceptibility, softened, with the dipole kernel (Salomir et al. 2003, doi
+    10.1002/cmr.b.10083); a second-order shim over the body is taken off. The signal of every fine point evolves on
+    its own and is averaged over the voxel, echo by echo, so that partial volume and dephasing within the voxel come
+    about as in a scan. The coil's smooth sensitivity and independent Gaussian noise in both channels come last.
+    The same settings give the same bytes.
+    """
+    settings = PhantomSettings() if settings is None else settings
+    patient_rng, coil_rng, noise_rng = (np.random.default_rng((settings.seed, n)) for n in range(3))
+    patient = draw_patient(patient_rng)
+    grid = _Grid(settings, patient)
+    factor, count = grid.factor, grid.factor**3
+
+    fine, truth, regions, source = _paint_all(grid, patient, part(progress, 0.0, 0.35))
+    body = truth.pop("body")
+    report(progress, 0.35, "Field of the tissue inside the field of view")
+    inside = tuple(slice(0, n) for n in (np.array(grid.shape) * factor))
+    local_fine = _field(fine.pop("chi"), grid, inside)
+    report(progress, 0.45, "Field of all sources")
+    total_fine = _field(source, grid, grid.inside)
+    del source
+
+    frequency = settings.field_strength * GYROMAGNETIC_RATIO_HZ_PER_T
+    total_fine *= np.float32(1e-6 * frequency)
+    shim = _shim(_block_sum(total_fine, factor) / count, body, grid)
+    offset, gradient = settings.field_offset_hz, settings.field_gradient_hz_per_mm
+    cosines = settings.affine[:3, :3] / np.linalg.norm(settings.affine[:3, :3], axis=0)
+    slopes = (cosines.T @ gradient) * 100.0  # per unit of the centered coordinates, along i, j, k
+    z, y, x = _centered_mm(total_fine.shape, grid.voxel_size)
+    for k in range(total_fine.shape[0]):  # plane by plane, to need no second fine array
+        terms = solid_harmonics(x, y, z[k])
+        added = offset + slopes[0] * x + slopes[1] * y + slopes[2] * z[k]
+        added = added - sum(coefficient * term for coefficient, term in zip(shim, terms, strict=True))
+        total_fine[k] += added[0].astype(np.float32)
+
+    # Where there is signal, it decides how the points of a voxel count; elsewhere all count alike.
+    weight = fine["water"] + fine["fat"]
+    signal_sum = _block_sum(weight, factor)
+    silent = signal_sum == 0
+    for name, values in (("field_hz", total_fine), ("local_field", local_fine)):
+        weighted = _block_sum(weight * values, factor) / np.where(silent, 1, signal_sum)
+        truth[name] = np.where(silent, _block_sum(values, factor) / count, weighted)
+    truth["total_field"] = truth["field_hz"] / np.float32(1e-6 * frequency)
+    nominal_r2star = _block_sum(fine["decay"], factor) / np.where(silent, 1, signal_sum)
+    np.divide(fine["decay"], weight, out=fine["decay"], where=weight > 0)
+    del weight, local_fine
+
+    model = Model(np.array(settings.echo_times), FAT_MODELS[settings.fat_model].signal(settings.echo_times, frequency))
+    echoes = _echoes(fine, total_fine, factor, model, part(progress, 0.55, 0.75))
+    del total_fine, fine
+    coil = _coil(coil_rng, grid)
+    echoes *= coil
+    for name in ("water", "fat"):
+        truth[name] *= np.abs(coil)
+    truth["pdff"] = np.divide(truth["fat"], truth["water"] + truth["fat"], out=np.zeros_like(body), where=~silent)
+    truth["signal"] = np.abs(echoes[0])
+    truth["r2star"] = _effective_r2star(
+        echoes, truth["signal"], model, truth["field_hz"], nominal_r2star, part(progress, 0.75, 0.97)
+    )
+    truth["chi"] = truth["chi"] + np.float32(patient.chi_air) * (1 - body)
+
+    if settings.snr is not None and np.isfinite(settings.snr):
+        deviation = np.float32(truth["signal"].max() / settings.snr)
+        for echo in echoes:
+            echo.real += deviation * noise_rng.standard_normal(echo.shape, dtype=np.float32)
+            echo.imag += deviation * noise_rng.standard_normal(echo.shape, dtype=np.float32)
+    acquisition = Acquisition(
+        echoes=echoes,
+        echo_times=np.array(settings.echo_times),
+        affine=settings.affine,
+        field_strength=settings.field_strength,
+        source=f"the digital ankle (seed {settings.seed})",
+    )
+    report(progress, 1.0, "Digital ankle")
+    truth = {name: np.ascontiguousarray(values, np.float32) for name, values in truth.items()}
+    return Phantom(acquisition, truth, regions, dict(REGION_NAMES), settings)
+
+
+def _paint_all(grid, patient, progress):
+    """Paint in slabs. Returns fine arrays, voxel means, regions, and the sources of the extended grid against air."""
+    factor, count = grid.factor, grid.factor**3
+    planes, first_inside, last_inside = grid.extended_shape[0], grid.inside[0].start, grid.inside[0].stop
+    fine_shape = tuple(n * factor for n in grid.shape)
+    fine = {name: np.zeros(fine_shape, np.float32) for name in ("water", "fat", "decay", "chi")}
+    truth = {name: np.zeros(grid.shape, np.float32) for name in ("chi", "bvtv", "cortex", "body", "water", "fat")}
+    regions = np.zeros(grid.shape, np.uint8)
+    source = np.zeros(grid.extended_shape, np.float32)
+    # Slabs of whole voxels with about a million points keep the temporaries small.
+    step = factor * max(1, int(1e6 / (factor * grid.extended_shape[1] * grid.extended_shape[2])))
+
+    def work(slabs):
+        first, last = slabs.start * step, min(slabs.stop * step, planes)
+        canvas = _paint(grid, patient, first, last)
+        source[first:last] = canvas["chi"] - np.float32(patient.chi_air) * canvas["body"]
+        low, high = max(first, first_inside), min(last, last_inside)
+        if low >= high:
+            return
+        crop = (slice(low - first, high - first), *grid.inside[1:])
+        inside = {name: np.ascontiguousarray(values[crop]) for name, values in canvas.items()}
+        planes_inside = slice(low - first_inside, high - first_inside)
+        voxels = slice(planes_inside.start // factor, planes_inside.stop // factor)
+        for name, values in fine.items():
+            values[planes_inside] = inside[name]
+        for name, values in truth.items():
+            values[voxels] = _block_sum(inside[name], factor) / count
+        regions[voxels] = _pure_labels(inside["label"], factor)
+
+    run_chunks(work, -(-planes // step), 1, message="Painting the ankle", progress=progress)
+    return fine, truth, regions, source
+
+
+def _echoes(fine, field_hz, factor, model: Model, progress):
+    """Mean over each voxel of the signal of its fine points, for all echoes, complex64."""
+    planes = field_hz.shape[0] // factor
+    echoes = np.zeros((model.echo_times.size, *(n // factor for n in field_hz.shape)), np.complex64)
+
+    def work(chunk):
+        slab = slice(chunk.start * factor, chunk.stop * factor)
+        rate = np.empty(field_hz[slab].shape, np.complex64)
+        rate.real = -fine["decay"][slab]
+        rate.imag = np.float32(2 * np.pi) * field_hz[slab]
+        water, fat = fine["water"][slab], fine["fat"][slab]
+        evolution, elapsed = np.complex64(1), 0.0
+        step_time, step = None, None
+        for e, (time, phasor) in enumerate(zip(model.echo_times, model.fat, strict=True)):
+            # Equal spacing needs one exponential for all echoes; the times are compared to a nanosecond.
+            if step_time is None or abs(time - elapsed - step_time) > 1e-9:
+                step_time = time - elapsed
+                step = np.exp(rate * np.float32(step_time))
+            evolution = evolution * step
+            elapsed = time
+            signal = (water + fat * np.complex64(phasor)) * evolution
+            echoes[e, chunk] = _block_sum(signal, factor) / np.float32(factor**3)
+
+    run_chunks(work, planes, 1, message="Simulating the echoes", progress=progress)
+    return echoes
+
+
+def _effective_r2star(echoes, signal, model, field_hz, r2star, progress):
+    """R2* of the fit of the noiseless echoes, from the truth as start."""
+    where = signal > FIT_THRESHOLD * signal.max()
+    # A slow receive phase changes neither field nor R2*: W and F are complex.
+    data, field_start, r2star_start = echoes[:, where], field_hz[where], r2star[where]
+    fitted = np.zeros(field_start.size, np.float32)
+
+    def work(chunk):
+        fitted[chunk] = refine(data[:, chunk], model, field_start[chunk], r2star_start[chunk])[1]
+
+    run_chunks(work, fitted.size, 8192, message="Effective R2*", progress=progress)
+    result = np.zeros(signal.shape, np.float32)
+    result[where] = fitted
+    return result
