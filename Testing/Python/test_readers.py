@@ -1,0 +1,376 @@
+import gzip
+import json
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import scans
+import scipy.io
+import SimpleITK as sitk
+
+from TrabecularQSMLib import nifti
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.readers import read_acquisition, read_mask
+
+
+class FolderTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def assert_refused(self, *words, path=None, **options):
+        with self.assertRaises(InputError) as caught:
+            read_acquisition(path or self.folder, **options)
+        for word in words:
+            self.assertIn(word, str(caught.exception))
+
+
+class BidsTest(FolderTest):
+    def test_magnitude_and_phase_give_the_signal_and_the_geometry_back(self):
+        for extension in (".nii", ".nii.gz"):
+            with self.subTest(extension):
+                folder = scans.write_bids(self.folder / extension / "sub-01" / "anat", extension=extension)
+                scan = read_acquisition(folder.parent.parent)
+                np.testing.assert_allclose(scan.acquisition.echoes, scans.echoes(), rtol=0, atol=1e-3)
+                np.testing.assert_allclose(scan.acquisition.affine, scans.AFFINE, atol=1e-5)
+                np.testing.assert_allclose(scan.acquisition.echo_times, scans.ECHO_TIMES)
+                self.assertEqual(scan.acquisition.imaging_frequency, 127.74e6)
+                self.assertEqual(scan.acquisition.notes, ())
+                self.assertEqual((scan.stem, scan.folder), ("sub-01", Path("sub-01/anat")))
+                self.assertEqual(len(scan.files), 16)
+
+    def test_real_and_imaginary_part_give_the_same_signal(self):
+        scans.write_bids(self.folder, parts=("real", "imag"))
+        np.testing.assert_array_equal(read_acquisition(self.folder).acquisition.echoes, scans.echoes())
+
+    def test_scaled_integer_phase_is_rescaled_and_said_so(self):
+        turn = lambda radians: radians / (2 * np.pi) + 0.5  # noqa: E731 - 0 to 1
+        signal = scans.echoes((6, 40, 40))
+        scales = {
+            "0 to 4095": lambda x: np.floor(turn(x) * 4096).clip(0, 4095).astype(np.int16),
+            "-4096 to 4094": lambda x: (2 * np.floor(turn(x) * 4096).clip(0, 4095) - 4096).astype(np.int16),
+            "-2048 to 2047": lambda x: (np.floor(turn(x) * 4096).clip(0, 4095) - 2048).astype(np.int16),
+            "-3142 to 3142": lambda x: np.round(x * 1000).astype(np.int16),
+            "-180 to 180": lambda x: np.degrees(x).astype(np.float32),
+        }
+        for number, (name, scale) in enumerate(scales.items()):
+            with self.subTest(name):
+                folder = scans.write_bids(self.folder / str(number), signal, phase=scale)
+                acquisition = read_acquisition(folder).acquisition
+                difference = np.angle(acquisition.echoes * signal.conj())
+                self.assertLess(np.abs(difference).max(), 2 * np.pi / 4096 + 1e-3)
+                self.assertEqual(len(acquisition.notes), 1)
+                self.assertIn("rescaled to radians", acquisition.notes[0])
+
+    def test_phase_from_zero_to_a_whole_turn_is_radians(self):
+        scans.write_bids(self.folder, phase=lambda x: np.mod(x, 2 * np.pi).astype(np.float32))
+        acquisition = read_acquisition(self.folder).acquisition
+        np.testing.assert_allclose(acquisition.echoes, scans.echoes(), rtol=0, atol=1e-3)
+        self.assertEqual(acquisition.notes, ())
+
+    def test_phase_in_an_unknown_scale_is_refused(self):
+        for number, factor in enumerate((10.0, 1 / np.pi, 5000.0)):
+            with self.subTest(factor=factor):
+                signal = scans.echoes((6, 40, 40))
+                signal[0, 0, 0, 0], signal[0, 0, 0, 1] = -1 + 1e-9j, -1 - 1e-9j  # both ends of the turn
+                folder = scans.write_bids(
+                    self.folder / str(number), signal, phase=lambda x, f=factor: (f * x).astype(np.float32)
+                )
+                self.assert_refused("The phase of sub-01", "expected radians", path=folder)
+
+    def test_metadata_is_inherited_from_less_specific_and_higher_files(self):
+        folder = scans.write_bids(self.folder / "sub-01" / "anat", sidecar=lambda number: None)
+        (self.folder / "dataset_description.json").write_text("{}")
+        (self.folder / "MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 1.5, "EchoTime": 9.0}))
+        (self.folder / "sub-01" / "sub-01_MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 3}))
+        (self.folder / "sub-02_MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 7}))
+        for number, time in enumerate(scans.ECHO_TIMES, start=1):
+            (folder / f"sub-01_echo-{number}_MEGRE.json").write_text(json.dumps({"EchoTime": time}))
+        scan = read_acquisition(self.folder)
+        self.assertEqual(scan.acquisition.field_strength, 3)
+        np.testing.assert_allclose(scan.acquisition.echo_times, scans.ECHO_TIMES)
+        self.assertEqual(sum(file.suffix == ".json" for file in scan.files), 6)
+
+    def test_several_scans_are_listed_with_the_options_that_choose(self):
+        for name, anat in (("sub-01_run-1", "sub-01"), ("sub-01_run-2", "sub-01"), ("sub-02_ses-a", "sub-02/ses-a")):
+            scans.write_bids(self.folder / anat / "anat", name=name)
+        self.assert_refused("3 scans", "sub-01_run-1", "sub-02_ses-a", "--subject", "--session", "--run")
+        self.assert_refused("2 scans", "--run.", subject="01")
+        self.assert_refused("no scan with sub-03", "sub-02_ses-a", subject="sub-03")
+        self.assertEqual(read_acquisition(self.folder, subject="01", run="02").stem, "sub-01_run-2")
+        scan = read_acquisition(self.folder, session="ses-a")
+        self.assertEqual((scan.stem, scan.folder), ("sub-02_ses-a", Path("sub-02/ses-a/anat")))
+
+    def test_scans_that_differ_in_acq_are_chosen_by_it(self):
+        for name in ("sub-01_acq-fine", "sub-01_acq-coarse"):
+            scans.write_bids(self.folder, name=name)
+        self.assert_refused("choose one with --acq.")
+        self.assertEqual(read_acquisition(self.folder, acq="fine").stem, "sub-01_acq-fine")
+
+    def test_results_beside_the_scan_are_not_taken_for_scans(self):
+        scans.write_bids(self.folder / "sub-01" / "anat")
+        scans.write_bids(self.folder / "derivatives" / "sub-01" / "anat")
+        self.assertEqual(read_acquisition(self.folder).stem, "sub-01")
+
+    def test_an_incomplete_scan_is_refused(self):
+        scans.write_bids(self.folder)
+        (self.folder / "sub-01_echo-3_part-phase_MEGRE.nii").unlink()
+        self.assert_refused("4 echoes", "part-mag for 4, part-phase for 3", "export the missing ones")
+
+    def test_a_folder_without_a_scan_is_refused(self):
+        self.assert_refused("_MEGRE.nii[.gz]", "dcm2niix")
+        self.assert_refused("does not exist", path=self.folder / "nothing")
+        file = self.folder / "scan.nii"
+        file.write_bytes(b"")
+        self.assert_refused("neither a folder nor a .mat file", path=file)
+
+    def test_two_files_for_one_echo_are_refused(self):
+        scans.write_bids(self.folder)
+        scans.write_bids(self.folder, extension=".nii.gz")
+        self.assert_refused("the same echo and part")
+
+    def test_a_name_without_echo_number_is_refused(self):
+        nifti.write_image(self.folder / "sub-01_part-mag_MEGRE.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)
+        self.assert_refused("echo number", "sub-01_part-mag_MEGRE.nii")
+
+    def test_echoes_on_different_grids_are_refused(self):
+        file = "sub-01_echo-3_part-mag_MEGRE.nii"
+        moved = scans.AFFINE.copy()
+        moved[0, 3] += 1
+        thicker = scans.AFFINE @ np.diag([1, 1, 1.01, 1])
+        cases = {
+            "apart": (scans.echoes()[0].real, moved),
+            "voxels of": (scans.echoes()[0].real, thicker),
+            "6 × 5 × 4 voxels (i × j × k) against 6 × 5 × 3": (scans.echoes()[0].real[:3], scans.AFFINE),
+        }
+        for words, (array, affine) in cases.items():
+            with self.subTest(words):
+                scans.write_bids(self.folder)
+                nifti.write_image(self.folder / file, array, affine)
+                self.assert_refused(file, "different grids", words)
+
+    def test_a_four_dimensional_file_is_refused_unless_its_last_axis_is_one(self):
+        scans.write_bids(self.folder)
+        path = self.folder / "sub-01_echo-2_part-mag_MEGRE.nii"
+        volume = sitk.ReadImage(str(path))
+        sitk.WriteImage(sitk.JoinSeries([volume, volume]), str(path))
+        self.assert_refused(path.name, "four dimensions", "length 2", "split it")
+        sitk.WriteImage(sitk.JoinSeries([volume]), str(path))
+        self.assertEqual(read_acquisition(self.folder).acquisition.shape, (4, 5, 6))
+
+    def test_a_truncated_file_is_refused_by_name(self):
+        for extension in (".nii", ".nii.gz"):
+            for keep in (0.9, 0.5, 0.02, 0):
+                with self.subTest(extension=extension, keep=keep):
+                    folder = scans.write_bids(self.folder / extension, extension=extension)
+                    path = folder / f"sub-01_echo-2_part-phase_MEGRE{extension}"
+                    content = path.read_bytes()
+                    path.write_bytes(content[: int(keep * len(content))])
+                    self.assert_refused(path.name, "cut short", path=folder)
+
+    def test_a_file_packed_in_several_gzip_members_is_read(self):
+        folder = scans.write_bids(self.folder, extension=".nii.gz")
+        path = folder / "sub-01_echo-2_part-phase_MEGRE.nii.gz"
+        content = gzip.decompress(path.read_bytes())
+        path.write_bytes(gzip.compress(content[:500]) + gzip.compress(content[500:]))
+        np.testing.assert_allclose(read_acquisition(folder).acquisition.echoes, scans.echoes(), rtol=0, atol=1e-3)
+
+    def test_what_is_no_image_is_refused_by_name(self):
+        scans.write_bids(self.folder)
+        path = self.folder / "sub-01_echo-1_part-mag_MEGRE.nii"
+        path.write_bytes(b"not an image at all" * 100)
+        self.assert_refused(path.name, "cannot be read as an image")
+
+    def test_values_that_are_not_numbers_are_refused_by_file(self):
+        scans.write_bids(self.folder)
+        path = self.folder / "sub-01_echo-4_part-phase_MEGRE.nii"
+        array = np.zeros((4, 5, 6), np.float32)
+        array[0, 0, :2] = np.nan, np.inf
+        nifti.write_image(path, array, scans.AFFINE)
+        self.assert_refused(path.name, "2 voxels", "not numbers")
+
+    def test_missing_or_wrong_metadata_is_refused(self):
+        good = {"EchoTime": 0.001, "MagneticFieldStrength": 3}
+        cases = {
+            "no EchoTime": lambda n: {"MagneticFieldStrength": 3},
+            "MagneticFieldStrength in tesla": lambda n: {"EchoTime": n * 1e-3},
+            "milliseconds": lambda n: {**good, "EchoTime": n * 1.0},
+            "do not increase": lambda n: {**good, "EchoTime": 0.01 - n * 1e-3},
+            "expected one number": lambda n: {**good, "EchoTime": [0.001, 0.002]},
+        }
+        for number, (words, sidecar) in enumerate(cases.items()):
+            with self.subTest(words):
+                self.assert_refused(words, path=scans.write_bids(self.folder / str(number), sidecar=sidecar))
+
+    def test_echo_times_of_magnitude_and_phase_must_agree(self):
+        scans.write_bids(self.folder)
+        (self.folder / "sub-01_echo-1_part-phase_MEGRE.json").write_text(json.dumps({"EchoTime": 0.0011}))
+        self.assert_refused("0.0012 and 0.0011 s")
+
+    def test_a_broken_sidecar_is_refused_by_name(self):
+        scans.write_bids(self.folder)
+        path = self.folder / "sub-01_echo-1_part-phase_MEGRE.json"
+        path.write_text("{")
+        self.assert_refused(path.name, "not valid JSON")
+
+    def test_a_signed_magnitude_is_refused(self):
+        scans.write_bids(self.folder)
+        for number, echo in enumerate(scans.echoes(), start=1):
+            nifti.write_image(self.folder / f"sub-01_echo-{number}_part-mag_MEGRE.nii", echo.real, scans.AFFINE)
+        self.assert_refused("negative values", "real part")
+
+    def test_a_voxel_size_that_contradicts_the_header_is_refused(self):
+        scans.write_bids(self.folder)
+        self.assertEqual(read_acquisition(self.folder, voxel_size=(1.5, 1.2, 3)).acquisition.shape, (4, 5, 6))
+        self.assert_refused("1.5 × 1.2 × 3 mm", "1 × 1 × 1", "leave it out", voxel_size=(1, 1, 1))
+        self.assert_refused("three positive numbers", voxel_size=(1, -1, 1))
+
+    def test_b0_is_taken_from_the_option(self):
+        scans.write_bids(self.folder)
+        acquisition = read_acquisition(self.folder, b0_direction=(0, 1, 0)).acquisition
+        np.testing.assert_allclose(acquisition.b0_direction, (0.6, 0, 0.8), atol=1e-6)
+
+    def test_a_label_that_is_no_label_is_refused(self):
+        scans.write_bids(self.folder)
+        self.assert_refused("letters and digits", subject="../x")
+
+
+class MatTest(FolderTest):
+    def setUp(self):
+        super().setUp()
+        self.signal = scans.echoes().transpose(3, 2, 1, 0)  # (i, j, k, echo)
+
+    def write(self, name="scan.mat", **changes):
+        values = {
+            "signal": self.signal,
+            "TE_s": np.array(scans.ECHO_TIMES),
+            "centerFreq_Hz": 127.76e6,
+            "fieldStrength_T": 3.0,
+            "voxelSize_mm": np.array([0.7, 0.8, 1.5]),
+            "orientation": "sag",
+        }
+        return self.save("ImDataParams", name, {**values, **changes})
+
+    def write_toolbox(self, name="toolbox.mat", **changes):
+        values = {
+            "images": self.signal[:, :, :, None, :],
+            "TE": np.array(scans.ECHO_TIMES),
+            "FieldStrength": 1.5,
+            "PrecessionIsClockwise": 1.0,
+        }
+        return self.save("imDataParams", name, {**values, **changes})
+
+    def save(self, variable, name, values):
+        path = self.folder / name
+        scipy.io.savemat(path, {variable: {k: v for k, v in values.items() if v is not None}}, do_compression=True)
+        return path
+
+    def test_the_authors_struct_gives_signal_times_frequency_and_name(self):
+        scan = read_acquisition(self.write(), session="2")
+        np.testing.assert_array_equal(scan.acquisition.echoes, scans.echoes())
+        np.testing.assert_array_equal(scan.acquisition.echo_times, scans.ECHO_TIMES)
+        self.assertEqual(scan.acquisition.imaging_frequency, 127.76e6)
+        self.assertEqual((scan.stem, scan.acquisition.notes), ("sub-01_ses-2", ()))
+
+    def test_the_orientation_gives_the_affine_centred_at_the_origin(self):
+        # Directions of i, j, k in RAS, from the permutation of the authors' code: sagittal x = −k, y = +j, z = −i in LPS.
+        directions = {"sag": ("I", "P", "R"), "COR": ("I", "L", "P"), "Tra": ("P", "L", "S")}
+        axes = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
+        for orientation, letters in directions.items():
+            with self.subTest(orientation):
+                acquisition = read_acquisition(self.write(orientation=orientation)).acquisition
+                for column, letter, size in zip(acquisition.affine[:3, :3].T, letters, (0.7, 0.8, 1.5), strict=True):
+                    np.testing.assert_allclose(column, size * np.array(axes[letter]), atol=1e-12)
+                centre = acquisition.affine @ [2.5, 2, 1.5, 1]
+                np.testing.assert_allclose(centre[:3], 0, atol=1e-12)
+        self.assert_refused("'oblique'", "sag, cor or tra", path=self.write(orientation="oblique"))
+
+    def test_the_toolbox_struct_needs_a_voxel_size_and_says_how_its_axes_are_taken(self):
+        self.assert_refused("toolbox.mat", "--voxel-size I J K", path=self.write_toolbox())
+        acquisition = read_acquisition(self.write_toolbox(), voxel_size=(1, 2, 3), b0_direction=(0, 1, 0)).acquisition
+        np.testing.assert_array_equal(acquisition.echoes, scans.echoes())
+        self.assertEqual(acquisition.voxel_size, (3, 2, 1))
+        self.assertEqual(acquisition.b0_direction, (0, 1, 0))
+        self.assertIn("right, anterior, superior", acquisition.notes[0])
+        stored = read_acquisition(self.write_toolbox(voxelSize=np.array([1.0, 2, 3]))).acquisition
+        self.assertEqual(stored.voxel_size, (3, 2, 1))
+
+    def test_images_without_coil_axis_are_read(self):
+        path = self.write_toolbox(images=self.signal)
+        np.testing.assert_array_equal(read_acquisition(path, voxel_size=(1, 1, 1)).acquisition.echoes, scans.echoes())
+
+    def test_precession_that_is_not_clockwise_conjugates(self):
+        path = self.write_toolbox(PrecessionIsClockwise=-1.0)
+        acquisition = read_acquisition(path, voxel_size=(1, 1, 1)).acquisition
+        np.testing.assert_array_equal(acquisition.echoes, scans.echoes().conj())
+        self.assertTrue(any("negated" in note for note in acquisition.notes))
+
+    def test_several_coils_are_refused(self):
+        path = self.write_toolbox(images=np.repeat(self.signal[:, :, :, None, :], 2, axis=3))
+        self.assert_refused("2 coils", "combine", path=path)
+
+    def test_wrong_structs_are_refused(self):
+        cases = {
+            "no field 'signal'": {"signal": None},
+            "not complex": {"signal": np.abs(self.signal)},
+            "3 axes": {"signal": self.signal[..., 0]},
+            "no echo times": {"TE_s": None},
+            "last one of a 4-D file": {"signal": self.signal.transpose(3, 2, 1, 0)},
+            "neither field strength nor imaging frequency": {"centerFreq_Hz": None, "fieldStrength_T": None},
+            "three positive sizes": {"voxelSize_mm": np.array([1.0, 2.0])},
+            "--voxel-size": {"voxelSize_mm": None},
+            "does not hold numbers": {"TE_s": "1.2 ms"},
+        }
+        for words, changes in cases.items():
+            with self.subTest(words):
+                self.assert_refused(words, "scan.mat", path=self.write(**changes))
+        path = self.folder / "other.mat"
+        scipy.io.savemat(path, {"x": 1.0})
+        self.assert_refused("neither ImDataParams nor imDataParams", path=path)
+        scipy.io.savemat(path, {"ImDataParams": 1.0})
+        self.assert_refused("not one struct", path=path)
+
+    def test_a_truncated_file_is_refused_by_name(self):
+        path = self.write()
+        content = path.read_bytes()
+        for keep in (0, 60, 200, len(content) // 2, len(content) - 10):
+            with self.subTest(keep=keep):
+                path.write_bytes(content[:keep])
+                self.assert_refused("scan.mat", "cut short", path=path)
+
+    def test_version_7_3_is_refused_with_the_way_out(self):
+        path = self.folder / "new.mat"
+        path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(512) + b"\x89HDF\r\n\x1a\n" + bytes(100))
+        self.assert_refused("7.3", "-v7", path=path)
+
+    def test_both_in_vivo_scans_are_read_where_they_are_present(self):
+        folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "ismrm2012"
+        if not folder.is_dir():
+            self.skipTest("the ISMRM 2012 scans are not here")
+        for name, shape in (("16.mat", (5, 3, 208, 160)), ("17.mat", (3, 4, 101, 101))):
+            acquisition = read_acquisition(folder / name, voxel_size=(1, 1, 3)).acquisition
+            self.assertEqual(acquisition.echoes.shape, shape)
+
+
+class MaskTest(FolderTest):
+    def test_a_mask_on_the_grid_is_read_and_others_are_refused(self):
+        path = self.folder / "mask.nrrd"
+        array = np.zeros((4, 5, 6), np.uint8)
+        array[1:3, 2, 3:] = 1
+        nifti.write_image(path, array, scans.AFFINE)
+        np.testing.assert_array_equal(read_mask(path, scans.acquisition()), array > 0)
+        moved = scans.AFFINE.copy()
+        moved[2, 3] += 3
+        for words, values, affine in (("zero everywhere", 0 * array, scans.AFFINE), ("not on the grid", array, moved)):
+            with self.subTest(words):
+                nifti.write_image(path, values, affine)
+                with self.assertRaisesRegex(InputError, words):
+                    read_mask(path, scans.acquisition())
+        with self.assertRaisesRegex(InputError, "does not exist"):
+            read_mask(self.folder / "none.nii", scans.acquisition())
+
+
+if __name__ == "__main__":
+    unittest.main()

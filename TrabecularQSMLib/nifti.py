@@ -1,0 +1,222 @@
+"""Images in files: NIfTI and whatever else ITK reads, as arrays [k, j, i] with an affine to RAS.
+
+ITK holds patient coordinates as LPS, everything else here as RAS: the signs change in this file and nowhere else.
+"""
+
+import errno
+import gzip
+import math
+import os
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from .errors import InputError
+
+_LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
+# Far below what would change a region's statistics, and well above the rounding of a float32 header.
+_GEOMETRY_TOLERANCE_VOXELS = 0.02
+_NIFTI_TYPES = {
+    2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"
+}  # fmt: skip
+_CUT_SHORT = "{path} is cut short: it holds less than its header announces; copy or export it again."
+
+
+def read_image(path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a scalar volume.
+
+    Parameters
+    ----------
+    path : path
+        NIfTI, NRRD or any other format of ITK. A fourth axis of length one is dropped.
+
+    Returns
+    -------
+    array : (K, J, I) array
+        Values in the file's own type, or float where the header scales them.
+    affine : (4, 4) array
+        Voxel indices (i, j, k) to RAS in mm.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, damaged, cut short, or not one scalar volume.
+    """
+    path = Path(path)
+    reader = _open(path)
+    shape, affine = _geometry(reader, path)
+    # ITK fills with zeros what is missing at the end of a NIfTI file and what is not a number, and says nothing.
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        return _nifti_values(path, shape), affine
+    try:
+        return sitk.GetArrayFromImage(reader.Execute()).reshape(shape), affine
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
+
+
+def read_metadata(path) -> dict[str, str]:
+    """Read the header's text fields, named as ITK does."""
+    reader = _open(Path(path))
+    return {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+
+
+def stores_orientation(path) -> bool:
+    """Whether an image says how it lies in the patient; a NIfTI file with both transform codes zero does not."""
+    metadata = read_metadata(path)
+    codes = [metadata[key] for key in ("qform_code", "sform_code") if key in metadata]
+    return not codes or any(code.strip() != "0" for code in codes)
+
+
+def image_from(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
+    """Return an ITK image of an array [k, j, i] with an affine (i, j, k → RAS)."""
+    image = sitk.GetImageFromArray(array)
+    lps = affine[:3] * _LPS_TO_RAS[:, None]
+    spacing = np.linalg.norm(lps[:, :3], axis=0)
+    # Adding zero turns the −0 that a sign change leaves into 0, so that equal geometry gives equal bytes.
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((lps[:, :3] / spacing + 0.0).ravel().tolist())
+    image.SetOrigin((lps[:, 3] + 0.0).tolist())
+    return image
+
+
+def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
+    """Write an array [k, j, i] in the format of the name's ending; the same array and affine give the same NIfTI bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or does not fit on the disk (of which ITK says nothing).
+    """
+    path = Path(path)
+    packed = path.name.endswith(".nii.gz")
+    plain = path.with_name(f"{path.name}.plain.nii") if packed else path
+    try:
+        sitk.WriteImage(image_from(array, affine), str(plain))
+    except RuntimeError as error:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path)) from error
+    if plain.suffix == ".nii" and plain.stat().st_size != 352 + array.nbytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    if packed:
+        # Neither name nor time in the header: they would make equal maps differ.
+        with open(plain, "rb") as source, open(path, "wb") as target:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=target, compresslevel=4, mtime=0) as archive:
+                shutil.copyfileobj(source, archive, 1 << 20)
+        plain.unlink()
+
+
+def geometry_difference(shape, affine, other_shape, other_affine) -> str | None:
+    """Say how a second grid differs from a first one, or None if they are the same to 2 % of a voxel.
+
+    Shapes are (k, j, i), affines (i, j, k → RAS).
+    """
+    if tuple(shape) != tuple(other_shape):
+        return f"{_by(shape)} voxels (i × j × k) against {_by(other_shape)}"
+    sizes, other_sizes = (np.linalg.norm(matrix[:3, :3], axis=0) for matrix in (affine, other_affine))
+    if not np.allclose(sizes, other_sizes, rtol=1e-3):
+        return f"voxels of {_mm(sizes)} mm against {_mm(other_sizes)} mm"
+    if not np.allclose(affine[:3, :3] / sizes, other_affine[:3, :3] / other_sizes, atol=1e-3):
+        return "the axes point in different directions"
+    corners = np.array([(i, j, k, 1) for i in (0, shape[2] - 1) for j in (0, shape[1] - 1) for k in (0, shape[0] - 1)])
+    distance = np.linalg.norm((corners @ (affine - other_affine).T)[:, :3], axis=1).max()
+    if distance > _GEOMETRY_TOLERANCE_VOXELS * sizes.min():
+        return f"the same voxels lie up to {distance:.3g} mm apart"
+    return None
+
+
+def _by(shape):
+    return " × ".join(str(n) for n in shape[::-1])
+
+
+def _mm(sizes):
+    return " × ".join(f"{x:.4g}" for x in sizes)
+
+
+def _open(path):
+    """An ITK reader that knows the header."""
+    if not path.is_file():
+        raise InputError(f"{path} does not exist or is not a file; check the name.")
+    if path.stat().st_size == 0:
+        raise InputError(_CUT_SHORT.format(path=path))
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
+    return reader
+
+
+def _unreadable(path, error):
+    reason = str(error).strip().rpartition("\n")[2].removeprefix("ITK ERROR: ").strip().rstrip(".")
+    return InputError(f"{path} cannot be read as an image ({reason}); it may be cut short: copy or export it again.")
+
+
+def _geometry(reader, path):
+    """Shape (k, j, i) and affine (i, j, k → RAS) of a header."""
+    size, dimensions = reader.GetSize(), reader.GetDimension()
+    if reader.GetNumberOfComponents() != 1:
+        raise InputError(
+            f"{path} has {reader.GetNumberOfComponents()} values in each voxel; expected one, "
+            "so save each component as a volume of its own."
+        )
+    if dimensions == 4 and size[3] != 1:
+        raise InputError(
+            f"{path} has four dimensions, the last of length {size[3]}; expected one volume in each file, so split it."
+        )
+    if dimensions not in (3, 4):
+        raise InputError(
+            f"{path} has {dimensions} dimensions; expected three, so save it as a volume (one slice will do)."
+        )
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(reader.GetDirection(), (dimensions, dimensions))[:3, :3] * reader.GetSpacing()[:3]
+    affine[:3, 3] = reader.GetOrigin()[:3]
+    affine[:3] *= _LPS_TO_RAS[:, None]
+    return size[2::-1], affine
+
+
+def _nifti_values(path, shape):
+    """Values (k, j, i) of a single-file NIfTI, version 1 or 2, scaled as its header says."""
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path) if packed else open(path, "rb") as file:
+            dtype, offset, slope, intercept = _nifti_header(file.read(540), path)
+            file.seek(offset)
+            array = np.empty(math.prod(shape), dtype)
+            if _fill(file, memoryview(array).cast("B")) < array.nbytes:
+                raise InputError(_CUT_SHORT.format(path=path))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(_CUT_SHORT.format(path=path)) from error
+    array = array.reshape(shape)
+    if slope != 0 and math.isfinite(slope) and math.isfinite(intercept) and (slope, intercept) != (1.0, 0.0):
+        array = array * slope + intercept
+    return array
+
+
+def _fill(file, target):
+    """Read into `target` until it is full or the file ends (one call may return less); how many bytes came."""
+    done = 0
+    while done < len(target) and (count := file.readinto(target[done:])):
+        done += count
+    return done
+
+
+def _nifti_header(header, path):
+    """Type of the values, their offset in bytes, slope and intercept."""
+    for order in "<>":
+        size = struct.unpack(order + "i", header[:4])[0] if len(header) >= 348 else None
+        if size == 348:
+            code, (offset, slope, intercept) = header[70:72], struct.unpack(order + "3f", header[108:120])
+        elif size == 540 and len(header) == 540:
+            code, (offset, slope, intercept) = header[12:14], struct.unpack(order + "q2d", header[168:192])
+        else:
+            continue
+        code = struct.unpack(order + "h", code)[0]
+        if code not in _NIFTI_TYPES:
+            raise InputError(f"{path} holds values of NIfTI type {code}; expected real numbers, so export it as float.")
+        return np.dtype(order + _NIFTI_TYPES[code]), int(offset), slope, intercept
+    raise InputError(_CUT_SHORT.format(path=path))

@@ -1,0 +1,169 @@
+"""MATLAB files: the authors' ``ImDataParams`` and the ISMRM fat–water toolbox's ``imDataParams``, up to version 7.2."""
+
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+
+from ..acquisition import PATIENT_SUPERIOR, Acquisition
+from ..errors import InputError
+from .scan import Scan, check_voxel_size, checked_label
+
+# Directions of the array axes i, j, k in RAS (columns) for each `orientation` of the authors' struct.
+_ORIENTATIONS = {
+    "sag": ((0, 0, 1), (0, -1, 0), (-1, 0, 0)),
+    "cor": ((0, -1, 0), (0, 0, -1), (-1, 0, 0)),
+    "tra": ((0, -1, 0), (-1, 0, 0), (0, 0, 1)),
+}
+_AXES_NOTE = "{} stores no orientation: its axes are taken as right, anterior, superior; --b0-direction sets B0."
+
+
+def read(path: Path, labels: dict, *, voxel_size=None, b0_patient=None) -> Scan:
+    """Read the struct of a .mat file; `labels` (sub, ses, acq, run to label or None) name the results."""
+    kind, struct = _struct(path)
+    convert = _authors if kind == "ImDataParams" else _toolbox
+    values, stored_size, notes = convert(path.name, struct)
+    orientation = _text(struct, "orientation")
+    if orientation is None:
+        cosines = np.eye(3)
+        notes.append(_AXES_NOTE.format(path.name))
+    elif orientation[:3].lower() in _ORIENTATIONS:
+        cosines = np.array(_ORIENTATIONS[orientation[:3].lower()], dtype=float)
+    else:
+        raise InputError(f"{path.name} has the orientation {orientation!r}; expected sag, cor or tra, so correct it.")
+    if stored_size is not None:
+        check_voxel_size(voxel_size, stored_size, path.name)
+    elif voxel_size is None:
+        raise InputError(
+            f"{path.name} stores no voxel size; give it in mm along the array axes with --voxel-size I J K."
+        )
+    else:
+        stored_size = np.asarray(voxel_size, dtype=float)
+    shape = values["echoes"].shape[1:]
+    affine = np.eye(4)
+    affine[:3, :3] = cosines * stored_size
+    # The file stores no position: the volume's centre becomes the origin.
+    affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape[::-1]) - 1) / 2)
+    entities = {key: checked_label("01" if label is None else label, key) for key, label in labels.items()
+                if label is not None or key == "sub"}  # fmt: skip
+    return Scan(
+        acquisition=Acquisition(
+            **values,
+            affine=affine,
+            source=path.name,
+            notes=tuple(notes),
+            b0_patient=PATIENT_SUPERIOR if b0_patient is None else tuple(b0_patient),
+        ),
+        entities=entities,
+        files=(path,),
+    )
+
+
+def _authors(name, struct):
+    """Values of the authors' struct: signal (i, j, k, echo), TE_s, centerFreq_Hz, fieldStrength_T, voxelSize_mm."""
+    signal = _signal(name, struct, "signal")
+    if signal.ndim != 4:
+        raise InputError(f"The signal of {name} has {signal.ndim} axes; expected four (i, j, k, echo).")
+    values = {
+        "echoes": signal.transpose(3, 2, 1, 0),
+        "echo_times": _numbers(name, struct, "TE_s"),
+        "field_strength": _number(name, struct, "fieldStrength_T"),
+        "imaging_frequency": _number(name, struct, "centerFreq_Hz"),
+    }
+    return values, _size(name, struct, "voxelSize_mm"), []
+
+
+def _toolbox(name, struct):
+    """Values of the toolbox's struct: images (x, y, z, coil, echo), TE, FieldStrength, PrecessionIsClockwise."""
+    images = _signal(name, struct, "images")
+    if images.ndim == 5:
+        if images.shape[3] != 1:
+            raise InputError(
+                f"{name} has the images of {images.shape[3]} coils; combine the coils first, with phase, to one image."
+            )
+        images = images[:, :, :, 0]
+    if images.ndim != 4:
+        raise InputError(f"The images of {name} have {images.ndim} axes; expected five (x, y, z, coil, echo).")
+    notes = []
+    clockwise = _number(name, struct, "PrecessionIsClockwise")
+    if clockwise is not None and clockwise <= 0:
+        images = images.conj()
+        notes.append(f"{name} says that precession is not clockwise: the phase was negated.")
+    values = {
+        "echoes": images.transpose(3, 2, 1, 0),
+        "echo_times": _numbers(name, struct, "TE"),
+        "field_strength": _number(name, struct, "FieldStrength"),
+    }
+    return values, _size(name, struct, "voxelSize"), notes
+
+
+def _struct(path):
+    """The name of the known variable in a .mat file and its struct."""
+    with open(path, "rb") as file:
+        hdf5 = file.read(520)
+    if hdf5[:8] == b"\x89HDF\r\n\x1a\n" or hdf5[512:] == b"\x89HDF\r\n\x1a\n":
+        raise InputError(
+            f"{path} is a MATLAB 7.3 file, which is not read; save it in MATLAB again with save(…, '-v7')."
+        )
+    try:
+        variables = scipy.io.loadmat(path, variable_names=["ImDataParams", "imDataParams"])
+    except MemoryError:
+        raise
+    except Exception as error:  # scipy's parser ends in almost any exception where bytes are missing
+        raise InputError(
+            f"{path} cannot be read as a .mat file ({error}); it may be cut short: copy it again."
+        ) from error
+    kind = next((name for name in ("ImDataParams", "imDataParams") if name in variables), None)
+    if kind is None:
+        raise InputError(f"{path} holds neither ImDataParams nor imDataParams; save the scan as one of these structs.")
+    value = variables[kind]
+    if value.dtype.names is None or value.size != 1:
+        raise InputError(f"{kind} of {path} is not one struct; save the scan as a single struct of that name.")
+    return kind, {field: value.ravel()[0][field] for field in value.dtype.names}
+
+
+def _signal(name, struct, field):
+    array = struct.get(field)
+    if array is None:
+        raise InputError(f"{name} has no field {field!r}; expected the complex signal of all echoes there.")
+    if not np.iscomplexobj(array):
+        raise InputError(
+            f"The field {field!r} of {name} is not complex; expected the complex signal, so keep the phase."
+        )
+    return array
+
+
+def _numbers(name, struct, field):
+    values = struct.get(field)
+    if values is None:
+        return None
+    if values.dtype.kind not in "fiub":
+        raise InputError(f"The field {field!r} of {name} does not hold numbers; correct it in MATLAB.")
+    return np.asarray(values, dtype=float).ravel()
+
+
+def _number(name, struct, field):
+    values = _numbers(name, struct, field)
+    if values is None or values.size == 0:
+        return None
+    if values.size != 1:
+        raise InputError(f"The field {field!r} of {name} holds {values.size} numbers; expected one.")
+    return float(values[0])
+
+
+def _size(name, struct, field):
+    values = _numbers(name, struct, field)
+    if values is None or values.size == 0:
+        return None
+    if values.size != 3 or not np.all(values > 0):
+        raise InputError(
+            f"The field {field!r} of {name} is {values.tolist()}; expected three positive sizes in mm (i, j, k)."
+        )
+    return values
+
+
+def _text(struct, field):
+    value = struct.get(field)
+    if value is None or value.size == 0:
+        return None
+    return str(value.ravel()[0]).strip()
