@@ -20,7 +20,7 @@ MARGIN = 0.2
 # Air around all sources: copies of the patient, which the FFT puts there, must be far away.
 PADDING_MM = 90.0
 # The susceptibility is blurred by this many fine voxels (SD) so that its steps do not make the field ring.
-SOFTENING = 0.9
+SOFTENING = 0.6
 # R2* is fitted where the first echo is above this share of its peak; the rest is air and cortex.
 FIT_THRESHOLD = 0.005
 
