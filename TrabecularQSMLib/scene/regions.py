@@ -1,0 +1,101 @@
+"""Regions as segmentation nodes."""
+
+import colorsys
+from collections.abc import Mapping
+
+import numpy as np
+import slicer
+import vtk
+from slicer import vtkMRMLSegmentationNode
+from vtk.util.numpy_support import vtk_to_numpy
+
+from ..errors import InputError
+from .volumes import affineFromVolume, removeWithDisplay
+
+
+def addSegmentation(
+    regions: np.ndarray, regionNames: Mapping[int, str], affine: np.ndarray, name: str
+) -> vtkMRMLSegmentationNode:
+    """Add regions to the scene as segments with their names.
+
+    :param regions: labels [k, j, i]; zero is outside.
+    :param regionNames: label to name of the segment; a region without voxels becomes an empty segment.
+    :param affine: voxel indices (i, j, k) to RAS in mm.
+    :param name: name of the node.
+    """
+    unnamed = sorted(set(np.unique(regions).tolist()) - {0} - set(regionNames))
+    if unnamed:
+        raise InputError(f"The regions of {name} have the label {unnamed[0]} but no name for it; give it one.")
+    node = vtkMRMLSegmentationNode()
+    node.SetName(name)
+    slicer.mrmlScene.AddNode(node)
+    try:
+        node.CreateDefaultDisplayNodes()
+        for number, (label, regionName) in enumerate(regionNames.items()):
+            image = _orientedImage(regions == label, affine)
+            # Hues a golden section apart stay distinct however many there are, and the same from run to run.
+            color = colorsys.hsv_to_rgb(0.618034 * number % 1, 0.65, 0.95)
+            if not node.AddSegmentFromBinaryLabelmapRepresentation(image, regionName, color):
+                raise RuntimeError(f"The segment {regionName} could not be made.")
+        node.GetSegmentation().CollapseBinaryLabelmaps(False)
+    except BaseException:
+        removeWithDisplay(node)
+        raise
+    return node
+
+
+def regionsFromSegmentation(segmentationNode, referenceVolumeNode) -> tuple[np.ndarray, dict[int, str]]:
+    """Return the segments as labels [k, j, i] uint16 on the grid of a volume, and label to name in their order.
+
+    Segments are resampled to the nearest neighbour and moved by parent transforms.
+
+    :param segmentationNode: segments that do not overlap.
+    :param referenceVolumeNode: volume whose grid is taken.
+    :raises InputError: if segments overlap or share a name.
+    """
+    shape, affine = slicer.util.arrayFromVolume(referenceVolumeNode).shape, affineFromVolume(referenceVolumeNode)
+    grid = _orientedImage(np.zeros(shape, dtype=bool), affine)
+    toVolume = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
+        segmentationNode.GetParentTransformNode(), referenceVolumeNode.GetParentTransformNode(), toVolume
+    )
+    labels, names = np.zeros(shape, dtype=np.uint16), {}
+    segmentation = segmentationNode.GetSegmentation()
+    for number in range(segmentation.GetNumberOfSegments()):
+        segmentName = segmentation.GetNthSegment(number).GetName()
+        if segmentName in names.values():
+            raise InputError(
+                f"Two segments of {segmentationNode.GetName()} have the name {segmentName}; give each one of its own."
+            )
+        inside = _segmentOnGrid(segmentationNode, segmentation.GetNthSegmentID(number), grid, toVolume)
+        taken = np.unique(labels[inside])
+        if taken.size and taken[-1] > 0:
+            raise InputError(
+                f"The segments {names[int(taken[-1])]} and {segmentName} of {segmentationNode.GetName()} overlap; "
+                "take the common voxels away from one of them."
+            )
+        names[number + 1] = segmentName
+        labels[inside] = number + 1
+    return labels, names
+
+
+def _segmentOnGrid(segmentationNode, segmentId, grid, toVolume):
+    image, resampled = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
+    resample = slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage
+    if not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image):
+        segmentationNode.CreateBinaryLabelmapRepresentation()
+        segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image)
+    if not image.GetNumberOfPoints():
+        return np.zeros(grid.GetDimensions()[::-1], dtype=bool)
+    if not resample(image, grid, resampled, False, False, toVolume):
+        raise RuntimeError(f"A segment of {segmentationNode.GetName()} could not be resampled.")
+    return vtk_to_numpy(resampled.GetPointData().GetScalars()).reshape(grid.GetDimensions()[::-1]) > 0
+
+
+def _orientedImage(inside, affine):
+    image = slicer.vtkOrientedImageData()
+    image.SetDimensions(*inside.shape[::-1])
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    vtk_to_numpy(image.GetPointData().GetScalars())[:] = inside.ravel()
+    image.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(np.asarray(affine, dtype=np.float64)))
+    return image
