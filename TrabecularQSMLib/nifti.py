@@ -136,7 +136,7 @@ def _mm(sizes):
 
 
 def _open(path):
-    """An ITK reader that knows the header."""
+    """Return an ITK reader that knows the header."""
     if not path.is_file():
         raise InputError(f"{path} does not exist or is not a file; check the name.")
     if path.stat().st_size == 0:

@@ -275,7 +275,7 @@ class MatTest(FolderTest):
         self.assertEqual((scan.stem, scan.acquisition.notes), ("sub-01_ses-2", ()))
 
     def test_the_orientation_gives_the_affine_centred_at_the_origin(self):
-        # Directions of i, j, k in RAS, from the permutation of the authors' code: sagittal x = −k, y = +j, z = −i in LPS.
+        # Directions of i, j, k from the permutation of the authors' code: sagittal x = −k, y = +j, z = −i in LPS.
         directions = {"sag": ("I", "P", "R"), "COR": ("I", "L", "P"), "Tra": ("P", "L", "S")}
         axes = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
         for orientation, letters in directions.items():

@@ -92,7 +92,7 @@ def _find(folder):
 
 
 def _choose(folder, scans, labels):
-    """The one scan that the labels leave: its entities and files."""
+    """Return the one scan that the labels leave: its entities and files."""
     wanted = {key: checked_label(label, key) for key, label in labels.items() if label is not None}
     left = [items for items in scans if all(_same(dict(items).get(key), label) for key, label in wanted.items())]
     if not left:
@@ -117,7 +117,7 @@ def _listed(scans):
 
 
 def _complete(stem, folder, files):
-    """The pair of parts to read and the echo numbers, when every echo has both."""
+    """Return the pair of parts to read and the echo numbers, when every echo has both."""
     numbers = sorted({number for number, _ in files})
     pairs = (("mag", "phase"), ("real", "imag"))
     for pair in pairs:
@@ -126,8 +126,8 @@ def _complete(stem, folder, files):
     found = {part: [number for number in numbers if (number, part) in files] for pair in pairs for part in pair}
     text = ", ".join(f"part-{part} for {len(echoes)}" for part, echoes in found.items() if echoes)
     raise InputError(
-        f"{stem} in {folder} has {len(numbers)} echoes with {text or 'no known part'}; expected part-mag and part-phase "
-        "(or part-real and part-imag) for every echo, so export the missing ones."
+        f"{stem} in {folder} has {len(numbers)} echoes with {text or 'no known part'}; expected part-mag and "
+        "part-phase (or part-real and part-imag) for every echo, so export the missing ones."
     )
 
 
@@ -211,7 +211,7 @@ def _sidecar(path):
 
 
 def _upwards(folder):
-    """The folders from the dataset's top (where dataset_description.json lies) down to `folder`."""
+    """Return the folders from the dataset's top (where dataset_description.json lies) down to `folder`."""
     chain = [folder]
     while not (chain[-1] / "dataset_description.json").exists() and len(chain) < 4:
         chain.append(chain[-1].parent)

@@ -98,7 +98,7 @@ def _toolbox(name, struct):
 
 
 def _struct(path):
-    """The name of the known variable in a .mat file and its struct."""
+    """Return the name of the known variable in a .mat file and its struct."""
     with open(path, "rb") as file:
         hdf5 = file.read(520)
     if hdf5[:8] == b"\x89HDF\r\n\x1a\n" or hdf5[512:] == b"\x89HDF\r\n\x1a\n":

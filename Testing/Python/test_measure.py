@@ -1,0 +1,170 @@
+import csv
+import io
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import scans
+import SimpleITK as sitk
+
+from TrabecularQSMLib import nifti
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.measure import COLUMNS, csv_text, measure, measure_files, read_regions
+from TrabecularQSMLib.quantities import QUANTITIES
+
+
+def maps_and_labels():
+    """Two regions: 1 to 8 in voxels of label 1, ten times that in label 5."""
+    labels = np.zeros((4, 5, 6), np.int32)
+    labels[0, 0, :4], labels[1, 1, :4] = 1, 1
+    labels[2, :2, :4] = 5
+    values = np.zeros(labels.shape, np.float32)
+    values[labels == 1] = np.arange(1, 9)
+    values[labels == 5] = 10 * np.arange(1, 9)
+    return {"chi": values, "pdff": values / 100}, labels
+
+
+class ArraysTest(unittest.TestCase):
+    def setUp(self):
+        self.maps, self.labels = maps_and_labels()
+        self.names = {1: "tuber", 5: "talus"}
+
+    def row(self, region="tuber", quantity="chi"):
+        rows = measure(self.maps, self.labels, self.names, case="sub-01")
+        return next(row for row in rows if (row["region"], row["quantity"]) == (region, quantity))
+
+    def test_statistics_are_those_of_the_region(self):
+        expected = {
+            "case": "sub-01", "region": "tuber", "quantity": "chi", "unit": "ppm", "n": 8, "mean": 4.5, "sd": 6**0.5,
+            "median": 4.5, "q25": 2.75, "q75": 6.25, "min": 1, "max": 8, "excluded": 0,
+        }  # fmt: skip
+        row = self.row()
+        self.assertEqual(tuple(row), COLUMNS)
+        for column, value in expected.items():
+            (self.assertAlmostEqual if isinstance(value, float) else self.assertEqual)(row[column], value)
+        self.assertAlmostEqual(self.row("talus")["mean"], 45)
+        self.assertEqual(self.row("talus", "pdff")["unit"], "1")
+
+    def test_unreliable_and_not_finite_voxels_are_counted_as_excluded(self):
+        self.maps["reliability"] = np.ones(self.labels.shape, np.float32)
+        self.maps["reliability"][0, 0, 0] = 0
+        self.maps["pdff"][0, 0, 1] = np.nan
+        self.assertEqual([self.row()[key] for key in ("n", "min", "excluded")], [7, 2, 1])
+        self.assertEqual([self.row(quantity="pdff")[key] for key in ("n", "excluded")], [6, 2])
+
+    def test_susceptibility_counts_only_inside_the_mask_and_fat_fraction_everywhere(self):
+        self.maps["mask"] = np.zeros(self.labels.shape, np.float32)
+        self.maps["mask"][0] = 1
+        self.assertEqual([self.row()[key] for key in ("n", "mean", "excluded")], [4, 2.5, 4])
+        self.assertEqual([self.row(quantity="pdff")[key] for key in ("n", "excluded")], [8, 0])
+        self.assertEqual([self.row("talus")[key] for key in ("n", "mean", "sd", "excluded")], [0, None, None, 8])
+
+    def test_one_voxel_has_no_standard_deviation(self):
+        self.labels[self.labels == 5] = 0
+        self.labels[3, 3, 3] = 5
+        self.assertEqual([self.row("talus")[key] for key in ("n", "mean", "sd")], [1, 0, None])
+
+    def test_mask_and_reliability_are_not_quantities_of_a_region(self):
+        self.maps["mask"] = self.maps["reliability"] = np.ones(self.labels.shape, np.float32)
+        rows = measure(self.maps, self.labels, self.names, case="x")
+        self.assertEqual({row["quantity"] for row in rows}, {"chi", "pdff"})
+
+    def test_no_region_an_empty_one_and_regions_outside_are_refused(self):
+        with self.assertRaisesRegex(InputError, "holds no region"):
+            measure(self.maps, self.labels, {}, case="x")
+        with self.assertRaisesRegex(InputError, "'cavum' .label 3. is empty"):
+            measure(self.maps, self.labels, {3: "cavum"}, case="x")
+        self.maps["reliability"] = np.zeros(self.labels.shape, np.float32)
+        with self.assertRaisesRegex(InputError, "outside .* of x "):
+            measure(self.maps, self.labels, self.names, case="x")
+        with self.assertRaisesRegex(InputError, "give one grid"):
+            measure(self.maps, self.labels[:2], self.names, case="x")
+
+
+class FilesTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.maps, self.labels = maps_and_labels()
+        self.regions = self.folder / "regions.nii.gz"
+        nifti.write_image(self.regions, self.labels.astype(np.uint8), scans.AFFINE)
+        self.write("sub-01")
+
+    def write(self, case):
+        for name, array in self.maps.items():
+            path = self.folder / "maps" / "x" / f"{case}_{QUANTITIES[name].suffix}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nifti.write_image(path, array, scans.AFFINE)
+
+    def measure(self, regions=None):
+        return measure_files(self.folder / "maps", regions or self.regions)
+
+    def test_every_subject_is_a_case_and_the_table_is_plain_and_reproducible(self):
+        self.write("sub-02_ses-1")
+        rows = self.measure()
+        self.assertEqual([row["case"] for row in rows], 4 * ["sub-01"] + 4 * ["sub-02_ses-1"])
+        text = csv_text(COLUMNS, rows)
+        self.assertEqual(text.split("\n")[0], "case,region,quantity,unit,n,mean,sd,median,q25,q75,min,max,excluded")
+        self.assertEqual(text.split("\n")[1], "sub-01,label 1,chi,ppm,8,4.5,2.44949,4.5,2.75,6.25,1,8,0")
+        self.assertNotIn("\r", text)
+        self.assertEqual(len(list(csv.DictReader(io.StringIO(text)))), 8)
+
+    def test_names_come_from_the_table_beside_the_labels(self):
+        self.regions.with_name("regions.tsv").write_text("index\tname\tcolor\n0\tnothing\t#0\n5\ttalus\t#1\n")
+        self.assertEqual(read_regions(self.regions)[2], {1: "label 1", 5: "talus"})
+        self.regions.with_name("regions.tsv").write_text("number,label\n1,x\n")
+        with self.assertRaisesRegex(InputError, "columns index and name"):
+            self.measure()
+
+    def test_names_come_from_the_header_of_a_segmentation_of_slicer(self):
+        path = self.folder / "ankle.seg.nrrd"
+        image = nifti.image_from(self.labels.astype(np.uint8), scans.AFFINE)
+        for number, (label, name) in enumerate({1: "tuber", 5: "talus"}.items()):
+            image.SetMetaData(f"Segment{number}_Name", name)
+            image.SetMetaData(f"Segment{number}_LabelValue", str(label))
+        sitk.WriteImage(image, str(path))
+        self.assertEqual({row["region"] for row in self.measure(path)}, {"tuber", "talus"})
+
+    def test_regions_on_another_grid_are_refused(self):
+        flipped = scans.AFFINE @ np.diag([-1, 1, 1, 1])
+        flipped[:3, 3] += 5 * scans.AFFINE[:3, 0]
+        moved = scans.AFFINE.copy()
+        moved[1, 3] += 0.3
+        cases = {
+            "6 × 5 × 4 voxels .* against 6 × 5 × 3": (self.labels[:3], scans.AFFINE),
+            "different directions": (self.labels, flipped),
+            "0.3 mm apart": (self.labels, moved),
+            "voxels of": (self.labels, scans.AFFINE @ np.diag([2, 1, 1, 1])),
+        }
+        for words, (labels, affine) in cases.items():
+            with self.subTest(words):
+                nifti.write_image(self.regions, labels.astype(np.uint8), affine)
+                with self.assertRaisesRegex(InputError, f"regions.nii.gz are not on the grid of sub-01_.*{words}"):
+                    self.measure()
+
+    def test_what_is_no_label_map_is_refused(self):
+        nifti.write_image(self.regions, self.labels + np.float32(0.5), scans.AFFINE)
+        with self.assertRaisesRegex(InputError, "whole numbers"):
+            self.measure()
+        nifti.write_image(self.regions, 0 * self.labels, scans.AFFINE)
+        with self.assertRaisesRegex(InputError, "holds no region"):
+            self.measure()
+        self.regions.with_name("regions.tsv").write_text("index\tname\n1\ttuber\n")
+        with self.assertRaisesRegex(InputError, "'tuber' .label 1. is empty"):
+            self.measure()
+        self.regions.with_name("regions.tsv").write_text("index\tname\n1\ttuber\n2\ttuber\n")
+        with self.assertRaisesRegex(InputError, "same name"):
+            self.measure()
+
+    def test_a_folder_without_maps_is_refused(self):
+        shutil.rmtree(self.folder / "maps" / "x")
+        with self.assertRaisesRegex(InputError, "holds no map"):
+            self.measure()
+        with self.assertRaisesRegex(InputError, "not a folder"):
+            measure_files(self.folder / "none", self.regions)
+
+
+if __name__ == "__main__":
+    unittest.main()

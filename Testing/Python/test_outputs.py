@@ -1,0 +1,234 @@
+import errno
+import json
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import scans
+import SimpleITK as sitk
+
+from TrabecularQSMLib import nifti, outputs
+from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.phantom import Phantom, PhantomSettings
+from TrabecularQSMLib.pipeline import Reconstruction
+from TrabecularQSMLib.quantities import QUANTITIES
+from TrabecularQSMLib.readers import read_acquisition
+from TrabecularQSMLib.settings import preset
+
+ANAT = Path("sub-01", "ses-b", "anat")
+
+
+def reconstruction(names=("chi", "pdff", "mask"), notes=("something changed",)):
+    rng = np.random.default_rng(5)
+    maps = {name: rng.standard_normal((4, 5, 6)).astype(np.float32) for name in names}
+    return Reconstruction(maps, preset("paper"), notes)
+
+
+def tree(folder):
+    """All files below a folder with their bytes, hidden ones as well."""
+    return {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+class OutputsTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        scans.write_bids(self.folder / "in", name="sub-01_ses-b")
+        self.scan = read_acquisition(self.folder / "in")
+        self.output = self.folder / "some" / "out"
+
+
+class ReconstructionTest(OutputsTest):
+    def test_maps_have_their_names_the_geometry_of_the_input_and_float32_values(self):
+        result = reconstruction(tuple(QUANTITIES))
+        written = outputs.write_reconstruction(self.output, self.scan, result)
+        for name, quantity in QUANTITIES.items():
+            path = self.output / ANAT / f"sub-01_ses-b_{quantity.suffix}.nii.gz"
+            self.assertIn(path, written)
+            array, affine = nifti.read_image(path)
+            self.assertEqual(array.dtype, np.float32)
+            np.testing.assert_array_equal(array, result.maps[name])
+            np.testing.assert_allclose(affine, scans.AFFINE, atol=1e-5)
+        self.assertEqual(set(written), {self.output / file for file in tree(self.output)})
+        self.assertEqual(list(outputs.find_maps(self.output)), ["sub-01_ses-b"])
+        self.assertEqual(list(outputs.find_maps(self.output)["sub-01_ses-b"]), list(QUANTITIES))
+
+    def test_itk_itself_reads_the_same_geometry(self):
+        outputs.write_reconstruction(self.output, self.scan, reconstruction())
+        image = sitk.ReadImage(str(self.output / ANAT / "sub-01_ses-b_Chimap.nii.gz"))
+        corner = np.array(image.TransformIndexToPhysicalPoint((5, 4, 3))) * (-1, -1, 1)
+        np.testing.assert_allclose(corner, (scans.AFFINE @ [5, 4, 3, 1])[:3], atol=1e-4)
+
+    def test_the_sidecar_tells_unit_settings_version_notes_and_hashes(self):
+        mask = self.folder / "mask.nii"
+        mask.write_bytes(b"abc")
+        outputs.write_reconstruction(self.output, self.scan, reconstruction(), mask_file=mask)
+        sidecar = json.loads((self.output / ANAT / "sub-01_ses-b_PDFFmap.json").read_text())
+        self.assertEqual(sidecar["Units"], "1")
+        self.assertEqual(sidecar["Settings"], preset("paper").as_dict())
+        self.assertEqual(sidecar["GeneratedBy"][0]["Name"], "TrabecularQSM")
+        self.assertEqual(sidecar["Notes"], ["something changed"])
+        self.assertEqual(len(sidecar["InputFiles"]), 17)
+        # SHA-256 of "abc" as FIPS 180-2 prints it.
+        abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        self.assertEqual(sidecar["InputFiles"]["mask.nii"], abc)
+        self.assertIn("sub-01_ses-b_echo-1_part-mag_MEGRE.nii", sidecar["InputFiles"])
+
+    def test_inputs_in_several_folders_are_named_with_them(self):
+        inner = self.folder / "a" / "b"
+        inner.mkdir(parents=True)
+        for path in (self.folder / "a" / "MEGRE.json", inner / "MEGRE.json"):
+            path.write_text("{}")
+        hashes = outputs.input_hashes([self.folder / "a" / "MEGRE.json", inner / "MEGRE.json"])
+        self.assertEqual(list(hashes), ["MEGRE.json", "b/MEGRE.json"])
+
+    def test_the_same_input_gives_the_same_bytes_and_only_the_log_tells_runs_apart(self):
+        other = self.folder / "other"
+        outputs.write_reconstruction(self.output, self.scan, reconstruction(), run={"Started": "now"})
+        with mock.patch("time.time", return_value=1e9):
+            outputs.write_reconstruction(other, self.scan, reconstruction(), run={"Started": "later"})
+        first, second = tree(self.output), tree(other)
+        log = Path("logs", "run.json")
+        self.assertEqual(json.loads(first.pop(log)), {"sub-01_ses-b": {"Started": "now"}})
+        self.assertEqual(json.loads(second.pop(log)), {"sub-01_ses-b": {"Started": "later"}})
+        self.assertEqual(first, second)
+        self.assertFalse(any(str(self.folder).encode() in content for content in first.values()))
+
+    def test_a_second_scan_joins_the_first_in_one_folder(self):
+        scans.write_bids(self.folder / "two", name="sub-02_run-1")
+        second = read_acquisition(self.folder / "two")
+        outputs.write_reconstruction(self.output, self.scan, reconstruction(), run={})
+        outputs.write_reconstruction(self.output, second, reconstruction(), run={})
+        self.assertEqual(list(outputs.find_maps(self.output)), ["sub-01_ses-b", "sub-02_run-1"])
+        self.assertEqual(
+            set(json.loads((self.output / "logs" / "run.json").read_text())), {"sub-01_ses-b", "sub-02_run-1"}
+        )
+
+    def test_existing_results_are_refused_and_with_overwrite_replaced_as_a_whole(self):
+        outputs.write_reconstruction(self.output, self.scan, reconstruction())
+        before = tree(self.output)
+        with self.assertRaisesRegex(InputError, "already holds .*Chimap.nii.gz.*--overwrite"):
+            outputs.write_reconstruction(self.output, self.scan, reconstruction(("r2star", "chi")))
+        self.assertEqual(tree(self.output), before)
+        outputs.write_reconstruction(self.output, self.scan, reconstruction(("r2star",)), overwrite=True)
+        self.assertEqual(list(outputs.find_maps(self.output)["sub-01_ses-b"]), ["r2star"])
+        self.assertEqual(len(tree(self.output)), 3)
+
+    def test_planned_maps_leave_out_what_later_stages_and_more_echoes_give(self):
+        self.assertEqual(set(outputs.planned_maps(preset(), 4)), set(QUANTITIES))
+        self.assertEqual(
+            set(QUANTITIES) - set(outputs.planned_maps(preset(stop_after="background"), 3)), {"chi", "r2star"}
+        )
+        fieldmap = outputs.planned_maps(preset(stop_after="fieldmap"), 9)
+        self.assertEqual(set(QUANTITIES) - set(fieldmap), {"chi", "total_field", "local_field"})
+
+
+class NothingHalfWrittenTest(OutputsTest):
+    def assert_nothing_changes(self, error, **options):
+        for there in ({}, {Path("sub-01/notes.txt"): "kept"}):
+            if there:
+                outputs.write_files(self.output, there)
+            with self.assertRaises(error) as caught:
+                outputs.write_reconstruction(self.output, self.scan, reconstruction(), **options)
+            if there:
+                self.assertEqual(tree(self.output), {Path("sub-01/notes.txt"): b"kept"})
+            else:
+                self.assertFalse((self.folder / "some").exists())
+        return str(caught.exception)
+
+    def test_a_full_disk_is_one_sentence_and_leaves_nothing(self):
+        write = nifti.write_image
+        calls = []
+
+        def full(path, *arguments):
+            calls.append(path)
+            if len(calls) % 2 == 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(path, *arguments)
+
+        with mock.patch.object(outputs, "write_image", full):
+            self.assertIn("no space left", self.assert_nothing_changes(InputError))
+
+    def test_a_file_that_itk_cuts_short_without_a_word_is_noticed(self):
+        # So it behaves when the disk is full.
+        def short(image, path):
+            Path(path).write_bytes(bytes(352) + sitk.GetArrayFromImage(image).tobytes()[:100])
+
+        with mock.patch.object(nifti.sitk, "WriteImage", short):
+            self.assertIn("no space left", self.assert_nothing_changes(InputError))
+
+    def test_an_exception_or_cancelling_while_writing_leaves_nothing(self):
+        for error in (Cancelled, KeyboardInterrupt, ZeroDivisionError):
+            with self.subTest(error.__name__):
+                progress = mock.Mock(side_effect=[None, None, error(), None, None, error()])
+                shutil.rmtree(self.folder / "some", ignore_errors=True)
+                self.assert_nothing_changes(error, progress=progress)
+
+    def test_a_place_that_cannot_be_written_is_one_sentence(self):
+        file = self.folder / "file"
+        file.write_text("x")
+        with self.assertRaisesRegex(InputError, "is a file; give a folder"):
+            outputs.write_reconstruction(file, self.scan, reconstruction())
+        with self.assertRaisesRegex(InputError, "cannot be written .*Not a directory"):
+            outputs.write_reconstruction(file / "out", self.scan, reconstruction())
+        self.assertEqual(file.read_text(), "x")
+
+
+class PhantomTest(OutputsTest):
+    def phantom(self):
+        rng = np.random.default_rng(7)
+        names = (
+            "chi",
+            "pdff",
+            "field_hz",
+            "local_field",
+            "total_field",
+            "bvtv",
+            "r2star",
+            "water",
+            "fat",
+            "signal",
+            "cortex",
+        )
+        truth = {name: rng.standard_normal((4, 5, 6)).astype(np.float32) for name in names}
+        regions = rng.integers(0, 3, (4, 5, 6)).astype(np.uint8)
+        return Phantom(scans.acquisition(), truth, regions, {1: "tuber", 2: "skin fat"}, PhantomSettings())
+
+    def test_it_is_a_dataset_that_the_reader_reads_back(self):
+        outputs.write_phantom(self.output, self.phantom())
+        scan = read_acquisition(self.output)
+        np.testing.assert_allclose(scan.acquisition.echoes, scans.echoes(), rtol=0, atol=1e-3)
+        np.testing.assert_allclose(scan.acquisition.echo_times, scans.ECHO_TIMES)
+        self.assertAlmostEqual(scan.acquisition.imaging_frequency, scans.acquisition().imaging_frequency, delta=1e-3)
+        self.assertEqual(scan.acquisition.notes, ())
+        description = json.loads((self.output / "dataset_description.json").read_text())
+        self.assertEqual(description["DatasetType"], "raw")
+
+    def test_truth_has_the_names_of_results_and_regions_with_names(self):
+        phantom = self.phantom()
+        outputs.write_phantom(self.output, phantom)
+        truth = self.output / "derivatives" / "truth"
+        maps = outputs.find_maps(truth)["sub-01"]
+        self.assertEqual(set(maps), set(phantom.truth))
+        self.assertEqual(maps["chi"], truth / "sub-01" / "anat" / "sub-01_Chimap.nii.gz")
+        self.assertEqual(maps["bvtv"].name, "sub-01_desc-bvtv_map.nii.gz")
+        for name, path in maps.items():
+            np.testing.assert_array_equal(nifti.read_image(path)[0], phantom.truth[name])
+        labels, affine = nifti.read_image(truth / "sub-01" / "anat" / "sub-01_dseg.nii.gz")
+        np.testing.assert_array_equal(labels, phantom.regions)
+        np.testing.assert_allclose(affine, scans.AFFINE, atol=1e-5)
+        table = (truth / "sub-01" / "anat" / "sub-01_dseg.tsv").read_text()
+        self.assertEqual(table, "index\tname\n1\ttuber\n2\tskin fat\n")
+
+    def test_a_folder_that_holds_something_is_refused(self):
+        outputs.write_files(self.output, {Path("a.txt"): "a"})
+        with self.assertRaisesRegex(InputError, "exists already"):
+            outputs.write_phantom(self.output, self.phantom())
+        self.assertEqual(tree(self.output), {Path("a.txt"): b"a"})
+
+
+if __name__ == "__main__":
+    unittest.main()

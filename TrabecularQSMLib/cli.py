@@ -1,0 +1,489 @@
+"""The command line ``trabecular-qsm``: reads, calls the library, writes. No defaults or checks of its own.
+
+Exit codes: 0 done, 2 wrong input, 130 cancelled; anything else that escapes is a bug: its traceback and 1.
+"""
+
+import argparse
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from . import __version__
+from .errors import Cancelled, InputError
+
+# Libraries read these when numpy is loaded, so that nothing above imports it.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# Settings that most users meet; the others are listed under "advanced settings".
+_MAIN_SETTINGS = ("background", "inversion", "stop_after", "regularization", "fat_model", "phase_sign")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console without λ is no reason to fail
+    _limit_threads(argv)
+    arguments = build_parser().parse_args(argv)
+    arguments.argv = argv
+    try:
+        arguments.run(arguments)
+    except InputError as error:
+        print(f"trabecular-qsm: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, Cancelled):
+        print("trabecular-qsm: cancelled; nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="trabecular-qsm",
+        description="Susceptibility, R2* and fat fraction of trabecular bone from multi-echo gradient-echo scans.",
+        epilog="Example: trabecular-qsm phantom ankle && trabecular-qsm reconstruct ankle maps",
+    )
+    parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_reconstruct(commands)
+    _add_measure(commands)
+    _add_lcurve(commands)
+    _add_phantom(commands)
+    return parser
+
+
+def setting_flag(name: str) -> str:
+    """Flag of a setting: ``edge_fraction`` is ``--edge-fraction``."""
+    return "--" + name.replace("_", "-")
+
+
+def _add_reconstruct(commands):
+    parser = _command(
+        commands,
+        "reconstruct",
+        _reconstruct,
+        "Maps of susceptibility, R2*, fat fraction, field and more from a multi-echo scan.",
+        "reconstruct ankle maps --inversion medi-tv --regularization 0.03",
+    )
+    _add_scan(parser)
+    _add_settings(parser)
+
+
+def _add_lcurve(commands):
+    parser = _command(
+        commands,
+        "lcurve",
+        _lcurve,
+        "Table, figure and corner of the L-curve: the inversion over many values of λ.",
+        "lcurve ankle curves --inversion medi-l2 --lambdas 0.001 0.01 0.1 1 10",
+    )
+    _add_scan(parser)
+    parser.add_argument(
+        "--lambdas",
+        nargs="+",
+        type=float,
+        default=(),
+        metavar="λ",
+        help="values of λ, at least three (default: sixteen around the λ of the settings)",
+    )
+    parser.add_argument("--regions", metavar="SEG", help="label map on the scan's grid; follows the regions' mean χ")
+    _add_settings(parser, left_out=("stop_after",))
+
+
+def _add_measure(commands):
+    parser = _command(
+        commands,
+        "measure",
+        _measure,
+        "Statistics of maps in regions, one row for each case, region and quantity.",
+        "measure maps --regions ankle/derivatives/truth/sub-01/anat/sub-01_dseg.nii.gz --output regions.csv",
+    )
+    parser.add_argument("maps", metavar="MAPS", help="folder that reconstruct wrote")
+    parser.add_argument(
+        "--regions",
+        metavar="SEG",
+        required=True,
+        help="label map on the maps' grid (NIfTI, NRRD); names from a BIDS .tsv beside it or a .seg.nrrd's header",
+    )
+    parser.add_argument("--output", metavar="T.csv", required=True, help="table to write")
+
+
+def _add_phantom(commands):
+    from .phantom import PhantomSettings
+
+    default = PhantomSettings()
+    parser = _command(
+        commands,
+        "phantom",
+        _phantom,
+        "A simulated ankle as a BIDS dataset, with truth maps under derivatives/truth.",
+        "phantom ankle --shape 98 98 45 --snr 40 --seed 1 --tilt 20",
+    )
+    parser.add_argument("output", metavar="OUTPUT", help="new folder")
+    parser.add_argument(
+        "--shape",
+        nargs=3,
+        type=int,
+        metavar=("I", "J", "K"),
+        default=default.shape,
+        help=_default("voxels", default.shape),
+    )
+    parser.add_argument(
+        "--snr", type=float, metavar="S", default=default.snr, help=_default("peak signal over noise", default.snr)
+    )
+    parser.add_argument("--seed", type=int, metavar="N", default=default.seed, help=_default("patient", default.seed))
+    parser.add_argument(
+        "--tilt",
+        type=float,
+        metavar="DEG",
+        default=default.tilt_degrees,
+        help=_default("turn of the scan about the left–right axis", default.tilt_degrees),
+    )
+
+
+def _command(commands, name, run, description, example):
+    parser = commands.add_parser(
+        name,
+        help=description,
+        description=description,
+        epilog=f"Example: trabecular-qsm {example}",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _default(text, value):
+    if isinstance(value, tuple):
+        value = " ".join(str(x) for x in value)
+    return f"{text} (default: {value})"
+
+
+def _add_scan(parser):
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        help="BIDS dataset or subject folder with *_MEGRE.nii[.gz], or a .mat file (ImDataParams or imDataParams)",
+    )
+    parser.add_argument("output", metavar="OUTPUT", help="folder for the results")
+    scan = parser.add_argument_group("scan")
+    scan.add_argument("--subject", metavar="ID", help="which subject, or the name of a .mat file's (default: 01)")
+    scan.add_argument("--session", metavar="ID", help="which session")
+    scan.add_argument("--run", metavar="ID", dest="run_label", help="which run")
+    scan.add_argument("--acq", metavar="ID", help="which acquisition, where scans differ in acq-")
+    scan.add_argument("--mask", metavar="FILE", help="where to solve, on the scan's grid, instead of the mask found")
+    scan.add_argument(
+        "--voxel-size", nargs=3, type=float, metavar=("I", "J", "K"), help="mm, for files that store no voxel size"
+    )
+    scan.add_argument(
+        "--b0-direction", nargs=3, type=float, metavar=("R", "A", "S"), help="B0 in the patient (default: 0 0 1)"
+    )
+    parser.add_argument("--threads", type=_positive, metavar="N", help="worker threads (default: one per processor)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
+    parser.add_argument("--dry-run", action="store_true", help="read and check, say what would be written, and stop")
+
+
+def _add_settings(parser, left_out=()):
+    from .settings import Settings, load_presets
+
+    group = parser.add_argument_group("settings", "A flag wins over --settings, which wins over --preset.")
+    group.add_argument("--preset", choices=tuple(load_presets()), default="default", help="default: default")
+    group.add_argument("--settings", metavar="FILE.json", help="repeat the settings of a map's sidecar")
+    advanced = parser.add_argument_group("advanced settings")
+    texts = _setting_texts(Settings.__doc__ or "")
+    for field in fields(Settings):
+        if field.name not in left_out:
+            target = group if field.name in _MAIN_SETTINGS else advanced
+            _add_setting(target, field, texts.get(field.name, ""))
+
+
+def _add_setting(group, field, text):
+    """Add the flag of one field of `Settings`, absent from the result unless given."""
+    from .settings import CHOICES, RANGES
+
+    options = {"dest": field.name, "default": argparse.SUPPRESS}
+    optional = field.default is None
+    if field.name in CHOICES:
+        choices = ["none" if choice is None else choice for choice in CHOICES[field.name]]
+        options |= {"choices": CHOICES[field.name], "metavar": "{" + ",".join(choices) + "}", "type": _or_none(str)}
+    else:
+        low, high = RANGES[field.name]
+        kind = int if field.type is int else float
+        options |= {"metavar": "N" if kind is int else "X", "type": _or_none(kind) if optional else kind}
+        text += f" {low:g} to {high:g}."
+    default = "" if optional else f" (default: {field.default})"
+    group.add_argument(setting_flag(field.name), help=(text + default).replace("%", "%%"), **options)
+
+
+def _or_none(kind):
+    def convert(text):
+        return None if text == "none" else kind(text)
+
+    convert.__name__ = kind.__name__  # argparse names it in its message
+    return convert
+
+
+def _setting_texts(docstring):
+    """Return the descriptions of the parameters in a numpydoc docstring by name."""
+    section = docstring.partition("Parameters\n")[2].partition("\n\n")[0]
+    found = re.findall(r"^ {4}(\w+) : .*\n((?: {8}.*\n?)+)", section, flags=re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return value
+
+
+def _limit_threads(argv):
+    """Pass --threads to the libraries under numpy, which read the environment when they are loaded."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--threads")
+    threads = early.parse_known_args(argv)[0].threads
+    if threads and threads.isdecimal() and int(threads) > 0 and "numpy" not in sys.modules:
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, threads))
+
+
+def _reconstruct(arguments):
+    from . import outputs, pipeline
+
+    settings = _settings(arguments)
+    started = time.time()
+    scan = _read_scan(arguments)
+    outputs.refuse_existing(arguments.output, outputs.map_files(scan, outputs.QUANTITIES), arguments.overwrite)
+    mask = _read_mask(arguments, scan)
+    if arguments.dry_run:
+        names = outputs.planned_maps(settings, len(scan.acquisition.echo_times))
+        _print_plan(arguments, scan, settings, outputs.map_files(scan, names))
+        return
+    from .progress import part
+
+    with _ProgressLine() as progress:
+        result = pipeline.reconstruct(
+            scan.acquisition, settings, mask=mask, threads=arguments.threads, progress=part(progress, 0.0, 0.95)
+        )
+        written = outputs.write_reconstruction(
+            arguments.output,
+            scan,
+            result,
+            mask_file=arguments.mask,
+            overwrite=arguments.overwrite,
+            run=_run_record(arguments, started),
+            progress=part(progress, 0.95, 1.0),
+        )
+    _print_result(result.notes, written)
+
+
+def _lcurve(arguments):
+    from . import outputs, pipeline
+    from .lcurve_figure import lcurve_png, require_matplotlib
+    from .measure import csv_text
+
+    require_matplotlib()
+    settings = _settings(arguments, stop_after=None)
+    scan = _read_scan(arguments)
+    stem = scan.folder / f"{scan.stem}_desc-{settings.inversion.replace('-', '')}_lcurve"
+    files = [stem.with_name(stem.name + ending) for ending in (".csv", ".json", ".png")]
+    outputs.refuse_existing(arguments.output, files, arguments.overwrite)
+    mask = _read_mask(arguments, scan)
+    regions = _read_regions(arguments, scan)
+    if arguments.dry_run:
+        _print_plan(arguments, scan, settings, files)
+        return
+    with _ProgressLine() as progress:
+        curve = pipeline.sweep_regularization(
+            scan.acquisition,
+            settings,
+            arguments.lambdas,
+            mask=mask,
+            regions=regions,
+            threads=arguments.threads,
+            progress=progress,
+        )
+    columns = {
+        name: getattr(curve, name).tolist()
+        for name in ("regularization", "discrepancy", "data_term", "regularizer", "curvature")
+    } | {f"chi {name}": means.tolist() for name, means in curve.region_means.items()}
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    sidecar = {
+        "Description": "L-curve: the inversion over λ (regularization)",
+        "BestRegularization": curve.best,
+        "GeneratedBy": [{"Name": "TrabecularQSM", "Version": __version__}],
+        "Settings": settings.as_dict(),
+        "InputFiles": outputs.input_hashes(scan.files, arguments.mask),
+    }
+    contents = (
+        csv_text(columns, rows),
+        outputs.json_text(sidecar),
+        lcurve_png(curve, f"{scan.stem}, {settings.inversion}"),
+    )
+    _print_result((), outputs.write_files(arguments.output, dict(zip(files, contents, strict=True))))
+    print(f"Largest curvature at λ = {curve.best:g}")
+
+
+def _measure(arguments):
+    from .measure import COLUMNS, csv_text, measure_files
+    from .outputs import write_files
+
+    output = Path(arguments.output)
+    if output.is_dir():
+        raise InputError(f"{output} is a folder; give the name of a .csv file.")
+    rows = measure_files(arguments.maps, arguments.regions)
+    _print_result((), write_files(output.parent, {Path(output.name): csv_text(COLUMNS, rows)}))
+
+
+def _phantom(arguments):
+    from .outputs import refuse_filled, write_phantom
+    from .phantom import PhantomSettings, make_phantom
+    from .progress import part
+
+    settings = PhantomSettings(
+        shape=tuple(arguments.shape), snr=arguments.snr, seed=arguments.seed, tilt_degrees=arguments.tilt
+    )
+    refuse_filled(arguments.output)
+    with _ProgressLine() as progress:
+        phantom = make_phantom(settings, progress=part(progress, 0.0, 0.8))
+        written = write_phantom(arguments.output, phantom, progress=part(progress, 0.8, 1.0))
+    _print_result((), written)
+
+
+def _settings(arguments, **fixed):
+    """Merge preset, file and flags to settings, the later ones winning."""
+    import json
+
+    from .settings import Settings, preset
+
+    given = {field.name: getattr(arguments, field.name) for field in fields(Settings) if field.name in arguments}
+    stored = {}
+    if arguments.settings:
+        path = Path(arguments.settings)
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            raise InputError(f"{path} cannot be read ({error.strerror}); give the JSON sidecar of a map.") from error
+        except ValueError as error:
+            raise InputError(f"{path} is not valid JSON ({error}); give the JSON sidecar of a map.") from error
+        if isinstance(stored, dict):
+            stored = stored.get("Settings", stored)
+        Settings.from_dict(stored, str(path))
+        # The λ of a file belongs to its inversion: another inversion takes its own from the preset.
+        if given.get("inversion", stored.get("inversion")) != stored.get("inversion"):
+            stored = {name: value for name, value in stored.items() if name != "regularization"}
+    return preset(arguments.preset, **{**stored, **given, **fixed})
+
+
+def _read_scan(arguments):
+    from .readers import read_acquisition
+
+    return read_acquisition(
+        arguments.input,
+        subject=arguments.subject,
+        session=arguments.session,
+        run=arguments.run_label,
+        acq=arguments.acq,
+        voxel_size=arguments.voxel_size,
+        b0_direction=arguments.b0_direction,
+    )
+
+
+def _read_mask(arguments, scan):
+    from .readers import read_mask
+
+    return None if arguments.mask is None else read_mask(arguments.mask, scan.acquisition)
+
+
+def _read_regions(arguments, scan):
+    """Regions as masks by name, none of them empty."""
+    from .measure import check_regions_grid, read_regions
+
+    if arguments.regions is None:
+        return None
+    labels, affine, names = read_regions(arguments.regions)
+    acquisition = scan.acquisition
+    check_regions_grid(arguments.regions, labels, affine, scan.stem, acquisition.shape, acquisition.affine)
+    regions = {name: labels == label for label, name in names.items()}
+    for name, inside in regions.items():
+        if not inside.any():
+            raise InputError(f"The region {name!r} of {arguments.regions} is empty; draw it or remove it.")
+    return regions
+
+
+def _run_record(arguments, started):
+    """Return what differs between equal runs."""
+    import numpy
+    import scipy
+    import SimpleITK
+
+    finished = time.time()
+    stamp = lambda moment: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))  # noqa: E731
+    return {
+        "Command": ["trabecular-qsm", *arguments.argv],
+        "Input": str(Path(arguments.input).resolve()),
+        "Output": str(Path(arguments.output).resolve()),
+        "Started": stamp(started),
+        "Computed": stamp(finished),
+        "Seconds": round(finished - started, 1),
+        "Host": platform.node(),
+        "Platform": platform.platform(),
+        "Threads": arguments.threads or os.cpu_count(),
+        "Versions": {
+            "TrabecularQSM": __version__,
+            "Python": platform.python_version(),
+            "numpy": numpy.__version__,
+            "scipy": scipy.__version__,
+            "SimpleITK": SimpleITK.Version.VersionString(),
+        },
+    }
+
+
+def _print_plan(arguments, scan, settings, files):
+    for note in scan.acquisition.notes:
+        print(note)
+    print("Settings:", ", ".join(f"{name} {value}" for name, value in settings.as_dict().items() if value is not None))
+    for path in (*scan.files, *([arguments.mask] if arguments.mask else [])):
+        print(f"Would read {path}")
+    for file in files:
+        print(f"Would write {Path(arguments.output) / file}")
+
+
+def _print_result(notes, written):
+    for note in notes:
+        print(f"Note: {note}")
+    for path in written:
+        print(path)
+
+
+class _ProgressLine:
+    """Progress on stderr: a tqdm bar where it is installed and stderr is a terminal, else a line for every tenth."""
+
+    def __init__(self):
+        self.bar = None
+        self.shown = -1.0
+        if sys.stderr.isatty():
+            try:
+                from tqdm import tqdm
+            except ImportError:
+                return
+            self.bar = tqdm(total=1.0, bar_format="{percentage:3.0f}% |{bar}| {desc} [{elapsed}]", leave=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.bar is not None:
+            self.bar.close()
+
+    def __call__(self, fraction: float, message: str) -> None:
+        if self.bar is not None:
+            self.bar.set_description_str(message, refresh=False)
+            self.bar.update(max(fraction - self.bar.n, 0.0))
+        elif fraction - self.shown >= 0.1:
+            self.shown = fraction
+            print(f"{100 * fraction:3.0f} % {message}", file=sys.stderr, flush=True)

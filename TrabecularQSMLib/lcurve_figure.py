@@ -1,0 +1,49 @@
+"""Picture of an L-curve: discrepancy over λ, data term against regulariser, region means over λ."""
+
+import io
+
+from .errors import InputError
+from .inversion.lcurve import LCurve
+
+
+def require_matplotlib() -> None:
+    """Raise `InputError` with the way to install it if matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise InputError('The figure needs matplotlib; install it with: pip install "TrabecularQSM[report]"') from error
+
+
+def lcurve_png(curve: LCurve, title: str) -> bytes:
+    """Return a PNG with the discrepancy over λ (the paper's Fig. S2), the L-curve, and region means if given."""
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    panels = 3 if curve.region_means else 2
+    figure = Figure(figsize=(4.6 * panels, 4.2), layout="constrained")
+    figure.suptitle(title)
+    axes = figure.subplots(1, panels)
+    corner = curve.regularization.tolist().index(curve.best)
+
+    axes[0].loglog(curve.regularization, curve.discrepancy, "o-", markersize=4)
+    axes[0].set(title="Discrepancy", xlabel="λ", ylabel="‖Dχ − f‖² [ppm²]")
+
+    axes[1].loglog(curve.data_term, curve.regularizer, "o-", markersize=4)
+    axes[1].loglog(
+        curve.data_term[corner], curve.regularizer[corner], "rs", label=f"largest curvature: λ = {curve.best:.3g}"
+    )
+    axes[1].set(title="L-curve", xlabel="data term", ylabel="regularizer")
+    axes[1].legend()
+
+    if curve.region_means:
+        for name, means in curve.region_means.items():
+            axes[2].semilogx(curve.regularization, means, "o-", markersize=3, label=name)
+        axes[2].set(title="Region means", xlabel="λ", ylabel="χ [ppm]")
+        axes[2].legend(fontsize="small")
+    for axis in (axes[0], axes[2]) if curve.region_means else (axes[0],):
+        axis.axvline(curve.best, color="red", linewidth=0.8)
+    for axis in axes:
+        axis.grid(True, alpha=0.3)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
+    return file.getvalue()
