@@ -1,0 +1,217 @@
+"""A simulated ankle scan becomes maps beside their truth, as arrays and as nodes of a 3D Slicer scene.
+
+Run by ``make demo``; writes to demo-output/.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python")]
+
+from TrabecularQSMLib import figures  # noqa: E402
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
+from TrabecularQSMLib.pipeline import reconstruct  # noqa: E402
+from TrabecularQSMLib.settings import preset  # noqa: E402
+
+OUTPUT = ROOT / "demo-output"
+# Another patient than those on which the default settings were chosen.
+SEED = 2019
+COMPARED = {"chi": "χ [ppm]", "r2star": "R2* [1/s]", "pdff": "PDFF", "field_hz": "field [Hz]"}
+REFERENCE = "muscle"
+NOT_MARROW = ("muscle", "skin fat")
+FIGURE_MAPS = ("chi", "r2star", "pdff", "local_field", "field_hz", "total_field", "water", "fat")
+FIGURE_OTHERS = ("mip", "mask", "reliability")
+
+
+class Progress:
+    """One line that is rewritten on a terminal; elsewhere one line for each stage."""
+
+    def __init__(self, title):
+        self.title, self.start, self.stage = title, time.monotonic(), None
+        print(title, flush=True)
+
+    def __call__(self, fraction, message):
+        if sys.stdout.isatty():
+            bar = "#" * round(30 * fraction)
+            print(f"\r  [{bar:30}] {fraction:4.0%}  {message:45.45}", end="", flush=True)
+        elif message.split("(")[0] != self.stage:
+            self.stage = message.split("(")[0]
+            print(f"  {fraction:4.0%}  {message}", flush=True)
+
+    def done(self):
+        line = f"  done in {time.monotonic() - self.start:.0f} s"
+        print(f"\r{line:90}" if sys.stdout.isatty() else line, flush=True)
+
+
+def main():
+    started = time.monotonic()
+    OUTPUT.mkdir(exist_ok=True)
+    settings = PhantomSettings(seed=SEED)
+    size = " × ".join(str(n) for n in settings.shape)
+    progress = Progress(
+        f"Simulating an ankle of {size} voxels and {len(settings.echo_times)} echoes, SNR {settings.snr:g}"
+    )
+    phantom = make_phantom(settings, progress=progress)
+    progress.done()
+
+    results = {}
+    for inversion in ("medi-tv", "closed-form", "medi-l2"):
+        progress = Progress(f"Reconstructing with {figures.INVERSION_TITLES[inversion]}")
+        results[inversion] = reconstruct(phantom.acquisition, preset("default", inversion=inversion), progress=progress)
+        progress.done()
+    result = results[preset("default").inversion]
+    for note in result.notes:
+        print(f"  note: {note}")
+
+    print_regions(phantom, result.maps)
+    print_agreement(phantom, {figures.INVERSION_TITLES[name]: r.maps for name, r in results.items()})
+    print()
+    for path in write_figures(phantom, {name: r.maps for name, r in results.items()}, result.maps):
+        print(f"wrote {shown(path)}")
+    run_scene()
+    print(f"\nAll done in {time.monotonic() - started:.0f} s.")
+
+
+def against_reference(chi, phantom, valid):
+    """χ minus its mean in muscle: a susceptibility map has no reference of its own."""
+    label = next(label for label, name in phantom.region_names.items() if name == REFERENCE)
+    return chi - chi[(phantom.regions == label) & valid].mean()
+
+
+def valid_voxels(maps):
+    return (maps["mask"] > 0) & (maps["reliability"] > 0)
+
+
+def print_regions(phantom, maps):
+    valid = valid_voxels(maps)
+    pairs = {name: (phantom.truth[name], maps[name]) for name in COMPARED}
+    pairs["chi"] = tuple(against_reference(chi, phantom, valid) for chi in pairs["chi"])
+    print(f"\nMean of each region, truth and measured (χ against {REFERENCE})\n")
+    head = "".join(f"{title:^20}" for title in COMPARED.values())
+    print(f"{'':22}{'voxels':>8}{head}")
+    print(f"{'region':22}{'':8}" + f"{'truth':>10}{'measured':>10}" * len(pairs))
+    for label, name in phantom.region_names.items():
+        inside = (phantom.regions == label) & valid
+        cells = "".join(f"{array[inside].mean():10.{digits(key)}f}" for key in pairs for array in pairs[key])
+        print(f"{name:22}{np.count_nonzero(inside):8}{cells}")
+
+
+def digits(name):
+    return 1 if name in ("r2star", "field_hz") else 3
+
+
+def print_agreement(phantom, maps_by_title):
+    """R² and slope of measured against true χ."""
+    print("\nMeasured against true χ\n")
+    columns = ("all marrow", "calcaneus", "region means (marrow)")
+    print(f"{'':14}" + "".join(f"{column:^26}" for column in columns))
+    print(f"{'inversion':14}" + f"{'R²':>12}{'slope':>8}{'':6}" * len(columns))
+    marrow = [label for label, name in phantom.region_names.items() if name not in NOT_MARROW]
+    calcaneus = [label for label, name in phantom.region_names.items() if name.startswith("calcaneus")]
+    for title, maps in maps_by_title.items():
+        valid = valid_voxels(maps)
+        fits = []
+        for labels in (marrow, calcaneus):
+            inside = np.isin(phantom.regions, labels) & valid
+            fits.append(fit(phantom.truth["chi"][inside], maps["chi"][inside]))
+        regions = [(phantom.regions == label) & valid for label in marrow]
+        fits.append(fit(*([array["chi"][r].mean() for r in regions] for array in (phantom.truth, maps))))
+        print(f"{title:14}" + "".join(f"{r2:12.3f}{slope:8.3f}{'':6}" for r2, slope in fits))
+
+
+def fit(true, measured):
+    true, measured = np.asarray(true, float), np.asarray(measured, float)
+    slope = np.polyfit(true, measured, 1)[0]
+    return np.corrcoef(true, measured)[0, 1] ** 2, slope
+
+
+def write_figures(phantom, maps_by_inversion, maps):
+    """All maps beside their truth, and the three inversions as in figure 2 of the paper."""
+    valid = valid_voxels(maps)
+    affine = phantom.acquisition.affine
+    # The sagittal slice with most of the calcaneus.
+    calcaneus = [label for label, name in phantom.region_names.items() if name.startswith("calcaneus")]
+    voxel = tuple(int(np.median(axis)) for axis in np.nonzero(np.isin(phantom.regions, calcaneus)))
+    shown_chi = lambda chi: np.where(maps["mask"] > 0, against_reference(chi, phantom, valid), 0)  # noqa: E731
+    measured = {name: maps[name] for name in FIGURE_MAPS + FIGURE_OTHERS} | {"chi": shown_chi(maps["chi"])}
+    truth = {name: phantom.truth[name] for name in FIGURE_MAPS if name in phantom.truth}
+    truth |= {"chi": shown_chi(truth["chi"]), "local_field": np.where(maps["mask"] > 0, truth["local_field"], 0)}
+    fitted = maps["water"] + maps["fat"] > 0
+    truth |= {name: np.where(fitted, truth[name], 0) for name in ("field_hz", "total_field")}
+    yield figures.write_png(OUTPUT / "maps.png", figures.map_figure(measured, affine, truth=truth, voxel=voxel))
+    inversions = {name: shown_chi(found["chi"]) for name, found in maps_by_inversion.items()}
+    ordered = {name: inversions[name] for name in figures.INVERSION_TITLES}
+    picture = figures.compare_inversions(ordered, maps["mip"], affine, truth=truth["chi"], voxel=voxel)
+    yield figures.write_png(OUTPUT / "inversions.png", picture)
+
+
+def run_scene():
+    """The same through nodes of a 3D Slicer scene, at half the resolution to save time."""
+    print("\nThe same through nodes of a 3D Slicer scene")
+    os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    try:
+        import slicer
+    except ImportError as error:
+        print(f"  Left out: the libraries of 3D Slicer cannot be imported here ({error})")
+        return
+    import headless
+
+    from TrabecularQSMLib import scene
+
+    mrml = headless.start()
+    phantom = make_phantom(PhantomSettings(seed=SEED, shape=(74, 74, 34)))
+    affine = phantom.acquisition.affine
+    magnitude, phase = scene.addEchoSequences(phantom.acquisition, "ankle")
+    progress = Progress("Reconstructing from sequence nodes of 74 × 74 × 34 voxels, half the resolution")
+    nodes = scene.reconstructNodes(magnitude, phase, progress=progress)
+    progress.done()
+    scene.addSegmentation(phantom.regions, phantom.region_names, affine, "ankle regions")
+    for node in nodes.values():
+        quantity, unit = node.GetVoxelValueQuantity(), node.GetVoxelValueUnits()
+        print(f"  {node.GetName():26}{quantity.GetCodeMeaning():32}{unit.GetCodeMeaning()}")
+
+    before = {node.GetName(): slicer.util.arrayFromVolume(node).copy() for node in nodes.values()}
+    path = OUTPUT / "ankle.mrb"
+    if not mrml.WriteToMRB(str(path), None):
+        print(f"  {shown(path)} could not be written.")
+        return
+    print(f"wrote {shown(path)}")
+    headless.clear()
+    if not mrml.ReadFromMRB(str(path), True):
+        print(f"  {shown(path)} could not be read back.")
+        return
+    again = {name: mrml.GetFirstNodeByName(name) for name in before}
+    maps_equal = all(
+        node is not None
+        and np.array_equal(slicer.util.arrayFromVolume(node), before[name])
+        and np.allclose(scene.affineFromVolume(node), affine, atol=1e-9)
+        for name, node in again.items()
+    )
+    segmentation, volume = mrml.GetFirstNodeByName("ankle regions"), next(iter(again.values()))
+    labels, names = scene.regionsFromSegmentation(segmentation, volume)
+    regions_equal = names == phantom.region_names and np.array_equal(labels, phantom.regions)
+    echoes = scene.acquisitionFromSequences(
+        *(mrml.GetFirstNodeByName(f"ankle {part}") for part in ("magnitude", "phase"))
+    )
+    difference = np.abs(echoes.echoes - phantom.acquisition.echoes).max() / np.abs(echoes.echoes).max()
+    echoes_equal = difference < 1e-6 and np.allclose(echoes.echo_times, phantom.acquisition.echo_times, rtol=1e-9)
+    word = {True: "equal", False: "DIFFERENT"}
+    print(
+        f"  read back: {len(again)} maps {word[maps_equal]}, {len(names)} regions {word[regions_equal]}, "
+        f"{len(echoes.echo_times)} echoes {word[bool(echoes_equal)]}"
+    )
+    if not (maps_equal and regions_equal and echoes_equal):
+        sys.exit(1)
+
+
+def shown(path):
+    return os.path.relpath(path)
+
+
+if __name__ == "__main__":
+    main()
