@@ -47,7 +47,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="trabecular-qsm",
         description="Susceptibility, R2* and fat fraction of trabecular bone from multi-echo gradient-echo scans.",
-        epilog="Example: trabecular-qsm phantom ankle && trabecular-qsm reconstruct ankle maps",
+        epilog="Example:\n  trabecular-qsm phantom ankle\n  trabecular-qsm reconstruct ankle maps",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -152,7 +153,8 @@ def _command(commands, name, run, description, example):
         name,
         help=description,
         description=description,
-        epilog=f"Example: trabecular-qsm {example}",
+        epilog=f"Example:\n  trabecular-qsm {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     return parser
@@ -192,7 +194,9 @@ def _add_settings(parser, left_out=()):
     from .settings import Settings, load_presets
 
     group = parser.add_argument_group("settings", "A flag wins over --settings, which wins over --preset.")
-    group.add_argument("--preset", choices=tuple(load_presets()), default="default", help="default: default")
+    group.add_argument(
+        "--preset", choices=tuple(load_presets()), default="default", help=_default("settings to start from", "default")
+    )
     group.add_argument("--settings", metavar="FILE.json", help="repeat the settings of a map's sidecar")
     advanced = parser.add_argument_group("advanced settings")
     texts = _setting_texts(Settings.__doc__ or "")
@@ -210,7 +214,8 @@ def _add_setting(group, field, text):
     optional = field.default is None
     if field.name in CHOICES:
         choices = ["none" if choice is None else choice for choice in CHOICES[field.name]]
-        options |= {"choices": CHOICES[field.name], "metavar": "{" + ",".join(choices) + "}", "type": _or_none(str)}
+        kind = _or_none(str) if None in CHOICES[field.name] else str
+        options |= {"choices": CHOICES[field.name], "metavar": "{" + ",".join(choices) + "}", "type": kind}
     else:
         low, high = RANGES[field.name]
         kind = int if field.type is int else float
@@ -232,7 +237,7 @@ def _setting_texts(docstring):
     """Return the descriptions of the parameters in a numpydoc docstring by name."""
     section = docstring.partition("Parameters\n")[2].partition("\n\n")[0]
     found = re.findall(r"^ {4}(\w+) : .*\n((?: {8}.*\n?)+)", section, flags=re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}
+    return {name: " ".join(text.replace("``", "").split()) for name, text in found}
 
 
 def _positive(text):

@@ -195,7 +195,9 @@ class PhantomTest(OutputsTest):
         )
         truth = {name: rng.standard_normal((4, 5, 6)).astype(np.float32) for name in names}
         regions = rng.integers(0, 3, (4, 5, 6)).astype(np.uint8)
-        return Phantom(scans.acquisition(), truth, regions, {1: "tuber", 2: "skin fat"}, PhantomSettings())
+        return Phantom(
+            scans.acquisition(), truth, regions, {1: "tuber", 2: "skin fat", 3: "too small"}, PhantomSettings()
+        )
 
     def test_it_is_a_dataset_that_the_reader_reads_back(self):
         outputs.write_phantom(self.output, self.phantom())
