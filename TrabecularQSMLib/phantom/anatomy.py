@@ -25,7 +25,7 @@ REGION_NAMES = {
 MARROW_R2STAR = (40.0, 220.0)
 MARROW_R2STAR_BVTV = (0.08, 0.42)
 # Where the center of the field of view lies in the anatomy, RAS mm.
-FIELD_OF_VIEW_CENTER = np.array([0.0, 20.0, 20.0])
+FIELD_OF_VIEW_CENTER = np.array([0.0, 8.0, 20.0])
 # Box around the patient in RAS mm; the leg goes on above it.
 BODY_BOX = ((-46.0, -84.0, -82.0), (46.0, 196.0, 2000.0))
 

@@ -82,11 +82,15 @@ class _Grid:
         # Indices (i, j, k) of voxels to the anatomy's own coordinates.
         self.to_anatomy = patient.pose @ self.affine[:3, :3]
         self.origin = patient.pose @ self.affine[:3, 3] + patient.shift
-        low, high = self._corners(BODY_BOX)
         size = np.array(self.shape)
+        # The leg counts up to where the grid can reach: further up, it would lean out of a grid slightly turned.
+        corners = np.array(list(np.ndindex(2, 2, 2))) * (1 + 2 * MARGIN) - MARGIN
+        heights = self.origin[2] + corners * (size[::-1] - 1) @ self.to_anatomy[2]
+        body_low, body_high = BODY_BOX
+        low, high = self._corners((body_low, (*body_high[:2], min(body_high[2], heights.max()))))
         room = np.round(MARGIN * size)
-        before = np.clip(np.ceil(-low), 0, room).astype(int)
-        after = np.clip(np.ceil(high - (size - 1)), 0, room).astype(int)
+        before = np.clip(np.ceil(-0.5 - low), 0, room).astype(int)
+        after = np.clip(np.ceil(high - (size - 0.5)), 0, room).astype(int)
         self.before = tuple(before * self.factor)
         self.extended_shape = tuple((before + size + after) * self.factor)
         self.inside = tuple(slice(b, b + n * self.factor) for b, n in zip(self.before, self.shape, strict=True))
