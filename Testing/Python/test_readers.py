@@ -85,13 +85,14 @@ class BidsTest(FolderTest):
         (self.folder / "dataset_description.json").write_text("{}")
         (self.folder / "MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 1.5, "EchoTime": 9.0}))
         (self.folder / "sub-01" / "sub-01_MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 3}))
+        (folder / "sub-01_MEGRE.json").write_text(json.dumps({"EchoTime": 8.0}))  # less specific than the echoes' own
         (self.folder / "sub-02_MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 7}))
         for number, time in enumerate(scans.ECHO_TIMES, start=1):
             (folder / f"sub-01_echo-{number}_MEGRE.json").write_text(json.dumps({"EchoTime": time}))
         scan = read_acquisition(self.folder)
         self.assertEqual(scan.acquisition.field_strength, 3)
         np.testing.assert_allclose(scan.acquisition.echo_times, scans.ECHO_TIMES)
-        self.assertEqual(sum(file.suffix == ".json" for file in scan.files), 6)
+        self.assertEqual(sum(file.suffix == ".json" for file in scan.files), 7)
 
     def test_several_scans_are_listed_with_the_options_that_choose(self):
         for name, anat in (("sub-01_run-1", "sub-01"), ("sub-01_run-2", "sub-01"), ("sub-02_ses-a", "sub-02/ses-a")):
