@@ -115,7 +115,7 @@ class TextTest(unittest.TestCase):
         self.assertEqual(figures._title("something else"), "something else")
 
 
-class FileTest(unittest.TestCase):
+class PngTest(unittest.TestCase):
     def test_a_png_holds_the_picture(self):
         picture = figures.map_figure({"pdff": marked_volume(), "chi": marked_volume()}, AFFINE)
         with tempfile.TemporaryDirectory() as folder:

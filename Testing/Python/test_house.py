@@ -22,7 +22,8 @@ import importlib, sys
 allowed = set(sys.stdlib_module_names) | {"numpy", "scipy", "SimpleITK", "TrabecularQSMLib"}
 class OnlyAllowed:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] not in allowed:
+        # sysconfig reads its build-time values from a module whose name depends on the platform.
+        if name.partition(".")[0] not in allowed and not name.startswith("_sysconfigdata"):
             raise ModuleNotFoundError(f"{name} is not a dependency of the core", name=name)
 sys.meta_path.insert(0, OnlyAllowed())
 sys.path.insert(0, sys.argv[1])
