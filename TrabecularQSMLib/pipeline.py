@@ -173,9 +173,8 @@ class _Fields:
                 self.notes.append(
                     "The phase falls with frequency in this scan (fat fits clearly better that way); it was conjugated."
                 )
-        if settings.phase_sign == "-1":
-            echoes = echoes.conj()
-        separation = separate(echoes, fitted, self.voxel_size, **model, progress=part(progress, 0.05, 0.95))
+        sign = int(settings.phase_sign)
+        separation = separate(echoes, fitted, self.voxel_size, **model, sign=sign, progress=part(progress, 0.05, 0.95))
         trust = masks.reliability(
             magnitude, separation.residual, fitted, noise=noise, threshold=settings.mask_threshold
         )

@@ -6,24 +6,22 @@ import numpy as np
 
 
 def accelerated_gradient(
-    value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    value_and_step: Callable[[np.ndarray], tuple[float, np.ndarray]],
     start: np.ndarray,
-    lipschitz: float,
     *,
     tolerance: float,
     iterations: int,
     callback: Callable[[int], None] | None = None,
 ) -> np.ndarray:
-    """Return an approximate minimiser of a convex function whose gradient has Lipschitz constant `lipschitz`.
+    """Return an approximate minimiser of a smooth convex function.
 
     Parameters
     ----------
-    value_and_gradient : callable
-        Point to value and gradient there.
+    value_and_step : callable
+        Point x to the value and the step ``M⁻¹ ∇`` there, with one M for all points that bounds the Hessian from
+        above (``M = L·1`` with the Lipschitz constant L of the gradient is the plain method).
     start : array
         Not modified.
-    lipschitz : float
-        Step length is its inverse.
     tolerance : float
         Stops when the value has changed by less than this fraction over the last ten iterations.
     iterations : int
@@ -39,20 +37,17 @@ def accelerated_gradient(
     ----------
     Nesterov 1983; O'Donoghue & Candès, Found Comput Math 2015, doi 10.1007/s10208-013-9150-3.
     """
-    point = start.copy()
-    extrapolated = start
-    momentum = 1.0
+    point, extrapolated, momentum = start, start, 1.0
     values = []
     for iteration in range(1, iterations + 1):
-        value, slope = value_and_gradient(extrapolated)
+        value, step = value_and_step(extrapolated)
         values.append(value)
         if len(values) > 10 and abs(values[-11] - value) <= tolerance * abs(value):
             break
-        new_point = extrapolated - slope * np.asarray(1 / lipschitz, slope.dtype)
+        new_point = extrapolated - step
         change = new_point - point
-        if np.vdot(slope, change) > 0:
-            momentum = 1.0
-            extrapolated = new_point
+        if np.vdot(step, change) > 0:
+            extrapolated, momentum = new_point, 1.0
         else:
             following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
             change *= np.asarray((momentum - 1) / following, change.dtype)

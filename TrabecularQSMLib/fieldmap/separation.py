@@ -44,6 +44,7 @@ def separate(
     echo_times: np.ndarray,
     imaging_frequency: float,
     fat_model: FatModel,
+    sign: int = 1,
     progress: Progress | None = None,
 ) -> Separation:
     """Return water, fat, field and R2* of every voxel in the mask.
@@ -51,7 +52,6 @@ def separate(
     Parameters
     ----------
     echoes : (E, K, J, I) complex array
-        Phase grows with frequency.
     mask : (K, J, I) bool array
         Voxels to fit.
     voxel_size : (3,) floats
@@ -61,6 +61,8 @@ def separate(
     imaging_frequency : float
         Hz.
     fat_model : FatModel
+    sign : {1, -1}
+        1 if phase grows with frequency, −1 if it falls.
 
     Notes
     -----
@@ -73,6 +75,8 @@ def separate(
     signal = np.empty((len(echo_times), count), np.complex64)
     for target, echo in zip(signal, echoes, strict=True):
         target[:] = echo[mask]
+    if sign < 0:
+        np.conj(signal, out=signal)
     power = np.einsum("ev,ev->v", signal.real, signal.real) + np.einsum("ev,ev->v", signal.imag, signal.imag)
 
     table = search_table(model, imaging_frequency)

@@ -1,8 +1,9 @@
 """TV-MEDI: the paper's inversion, by Nesterov's method with continuation."""
 
 import numpy as np
+import scipy.fft
 
-from ..kernels import convolve, dipole_kernel, gradient_norm_squared
+from ..kernels import convolve, dipole_kernel, laplacian_symbol
 from ..progress import Progress, report
 from ..solvers import accelerated_gradient
 
@@ -10,8 +11,6 @@ from ..solvers import accelerated_gradient
 SMOOTHING_START = 0.5
 SMOOTHING_END = 0.005
 CONTINUATION_STEPS = 6
-# Largest |D|² of the dipole kernel, 2/3 squared.
-KERNEL_NORM_SQUARED = 4.0 / 9.0
 
 
 class Cost:
@@ -29,11 +28,17 @@ class Cost:
         self.data_squared = np.square(data_weight, dtype=np.float32)
         self.edge = np.asarray(edge_weight, np.float32)
 
-    def lipschitz(self, smoothing: float) -> float:
-        """Lipschitz constant of the gradient of the smoothed cost."""
-        data = 2 * float(self.data_squared.max()) * KERNEL_NORM_SQUARED
-        edges = float(self.edge.max()) ** 2 * gradient_norm_squared(self.voxel_size)
-        return data + self.regularization * edges / smoothing
+    def bound(self, smoothing: float) -> np.ndarray:
+        """Upper bound of the Hessian of the smoothed cost, diagonal in k-space: its Lipschitz constant per frequency.
+
+        ``2 max W_d² D² + λ max W_g² E / μ`` with E the periodic symbol of −Δ, which bounds that of Neumann differences.
+        """
+        data = 2 * float(self.data_squared.max()) * self.kernel**2
+        edges = self.regularization * float(self.edge.max()) ** 2 / smoothing
+        bound = data + np.float32(edges) * laplacian_symbol(self.field.shape, self.voxel_size)
+        # The mean of χ changes nothing and is left alone.
+        bound[0, 0, 0] = np.inf
+        return bound
 
     def slopes(self, chi):
         """Yield axis, and W_g ∇χ along it with the voxels it belongs to."""
@@ -51,14 +56,15 @@ class Cost:
         data = float(np.vdot(misfit, self.data_squared * misfit))
         return data + self.regularization * sum(float(np.abs(slope).sum()) for *_, slope in self.slopes(chi))
 
-    def smoothed(self, chi, smoothing):
-        """Value and gradient of the smoothed cost."""
+    def smoothed(self, chi, smoothing, bound):
+        """Value of the smoothed cost, and its gradient divided by `bound` in k-space."""
         misfit = convolve(self.kernel, chi)
         misfit -= self.field
         weighted = self.data_squared * misfit
         value = float(np.vdot(misfit, weighted))
-        result = convolve(self.kernel, weighted)
-        result *= 2
+        step = scipy.fft.rfftn(weighted)
+        step *= 2 * self.kernel
+        edges = np.zeros_like(chi)
         for axis, h, edge, slope in self.slopes(chi):
             dual = slope * np.float32(1 / smoothing)
             np.clip(dual, -1, 1, out=dual)
@@ -66,10 +72,12 @@ class Cost:
             value += self.regularization * (float(np.vdot(dual, slope)) - smoothing / 2 * float(np.vdot(dual, dual)))
             dual *= edge
             dual *= np.float32(self.regularization / h)
-            target = np.moveaxis(result, axis, 0)
+            target = np.moveaxis(edges, axis, 0)
             target[:-1] -= dual
             target[1:] += dual
-        return value, result
+        step += scipy.fft.rfftn(edges)
+        step /= bound
+        return value, scipy.fft.irfftn(step, s=chi.shape, overwrite_x=True)
 
 
 def medi_tv(
@@ -134,9 +142,8 @@ def medi_tv(
             report(progress, (step + iteration / iterations) / CONTINUATION_STEPS, message)
 
         trial = accelerated_gradient(
-            lambda x, mu=smoothing: cost.smoothed(x, mu),
+            lambda x, mu=smoothing, bound=cost.bound(smoothing): cost.smoothed(x, mu, bound),
             chi,
-            cost.lipschitz(smoothing),
             tolerance=tolerance,
             iterations=iterations,
             callback=follow,

@@ -26,6 +26,9 @@ MARROW_R2STAR = (40.0, 220.0)
 MARROW_R2STAR_BVTV = (0.08, 0.42)
 # Where the center of the field of view lies in the anatomy, RAS mm.
 FIELD_OF_VIEW_CENTER = np.array([0.0, 8.0, 20.0])
+# Outermost layer of the skin, mm. Its T2 is too short for gradient echoes, and it keeps what gives signal away from the
+# softened step to air, where the field has no meaning.
+SILENT_SKIN = 1.2
 # Box around the patient in RAS mm; the leg goes on above it.
 BODY_BOX = ((-46.0, -84.0, -82.0), (46.0, 196.0, 2000.0))
 
@@ -185,17 +188,19 @@ def _metatarsals(x, y, z):
 def _achilles(x, y, z):
     upper = _capsule(x / 2, y, z, (0.0, -50.0, 35.0), (0.0, -52.0, 400.0), 3.0, 3.0)
     lower = _capsule(x / 2, y, z, (0.0, -68.0, -32.0), (0.0, -50.0, 35.0), 3.2, 3.0)
-    return np.minimum(upper, lower)
+    return np.maximum(np.minimum(upper, lower), _body(x, y, z) + np.float32(3))
 
 
 def _extensor(x, y, z):
     upper = _capsule(x, y, z, (-8.0, 8.0, 40.0), (-8.0, 10.0, 400.0), 3.0, 3.0)
     lower = _capsule(x, y, z, (-18.0, 52.0, -4.0), (-8.0, 8.0, 40.0), 2.6, 3.0)
-    return np.minimum(upper, lower)
+    # The straight line would leave the skin in the bend of the ankle.
+    return np.maximum(np.minimum(upper, lower), _body(x, y, z) + np.float32(3))
 
 
 def _heel_pad(x, y, z):
-    return np.maximum(_ellipsoid(x, y, z, (0.0, -46.0, -74.0), (24.0, 26.0, 12.0)), _body(x, y, z))
+    pad = _ellipsoid(x, y, z, (0.0, -46.0, -74.0), (24.0, 26.0, 12.0))
+    return np.maximum(pad, _body(x, y, z) + np.float32(SILENT_SKIN))
 
 
 def _fat_pad(x, y, z):
@@ -238,7 +243,7 @@ def draw_patient(rng: np.random.Generator) -> Patient:
 
     def skin_label(x, y, z):
         # Close to the air, the field of the softened step dephases the signal.
-        return np.uint8(8) * (_body(x, y, z) < -1.5)
+        return np.uint8(8) * (_body(x, y, z) < -1.5 - SILENT_SKIN)
 
     fat_fraction = draw(0.94, 0.97)
     fat = Tissue(density=0.95, pdff=fat_fraction, r2star=draw(26, 34), chi=chi_fat * fat_fraction)
@@ -246,9 +251,10 @@ def draw_patient(rng: np.random.Generator) -> Patient:
     muscle = Tissue(density=0.75, pdff=draw(0.02, 0.04), r2star=draw(26, 34), chi=draw(-0.02, 0.02), label=7)
     tendon = Tissue(density=0.25, r2star=draw(110, 130), chi=draw(-0.05, 0.05))
     fluid = Tissue(density=1.0, r2star=draw(26, 34))
-    skin_thickness = draw(3.8, 4.6)
+    skin_thickness = draw(5.0, 5.8)
     parts = [
-        Part(_body, skin, BODY_BOX),
+        Part(_body, Tissue(), BODY_BOX),
+        Part(lambda x, y, z: _body(x, y, z) + np.float32(SILENT_SKIN), skin, BODY_BOX),
         Part(lambda x, y, z: _body(x, y, z) + np.float32(skin_thickness), muscle, BODY_BOX),
         Part(_heel_pad, skin, ((-26, -76, -84), (26, -18, -60))),
         Part(_fat_pad, fat, ((-15, -50, 0), (15, -33, 55))),
