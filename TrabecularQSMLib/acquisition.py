@@ -63,7 +63,8 @@ class Acquisition:
         direction = np.asarray(self.b0_patient, dtype=np.float64).ravel()
         if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not np.linalg.norm(direction) > 0:
             raise InputError(
-                f"The B0 direction of {self.source} is {self.b0_patient}; give three numbers R A S that are not all zero."
+                f"The B0 direction of {self.source} is {self.b0_patient}; "
+                "give three numbers R A S that are not all zero."
             )
         put("b0_patient", tuple(float(x) for x in direction / np.linalg.norm(direction)))
         for array in (self.echoes, self.echo_times, self.affine):
@@ -157,7 +158,8 @@ class Reorientation:
 def _check_echoes(echoes, echo_times, source):
     if echoes.ndim != 4:
         raise InputError(
-            f"The signal of {source} has {echoes.ndim} dimensions; expected four (echo, k, j, i), so give one volume per echo."
+            f"The signal of {source} has {echoes.ndim} dimensions; expected four (echo, k, j, i), "
+            "so give one volume per echo."
         )
     if echo_times.size == 0:
         raise InputError(f"{source} has no echo times; give one echo time in seconds for each echo.")
@@ -175,10 +177,10 @@ def _check_echoes(echoes, echo_times, source):
         raise InputError(f"The volumes of {source} are empty (shape {echoes.shape[1:]}); check the export.")
     peak = 0.0
     for number, echo in enumerate(echoes, start=1):
-        if not np.all(np.isfinite(echo)):
+        wrong = echo.size - int(np.count_nonzero(np.isfinite(echo)))
+        if wrong:
             raise InputError(
-                f"Echo {number} of {source} holds {int(np.count_nonzero(~np.isfinite(echo)))} voxels that are not numbers "
-                "(NaN or infinite); export the scan again or replace them by zero."
+                f"Echo {number} of {source} holds {wrong} voxels that are not numbers (NaN or infinite); export the scan again or replace them by zero."
             )
         peak = max(peak, float(np.abs(echo).max()))
     if peak == 0:
@@ -218,7 +220,9 @@ def _checked_affine(affine, source):
         raise InputError(f"{source} has no usable geometry; give a 4×4 matrix from voxel indices to RAS in mm.")
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     if np.any(spacing <= 0):
-        raise InputError(f"{source} has voxels of size {tuple(spacing)} mm; sizes must be positive, so correct the header.")
+        raise InputError(
+            f"{source} has voxels of size {tuple(spacing)} mm; sizes must be positive, so correct the header."
+        )
     cosines = affine[:3, :3] / spacing
     if np.abs(cosines.T @ cosines - np.eye(3)).max() > 1e-3:
         raise InputError(

@@ -112,7 +112,5 @@ def _laplace_system(field, interior, index, voxel_size):
             rows.append(own[linked])
             columns.append(neighbour[linked])
             values.append(np.full(np.count_nonzero(linked), -1 / h**2))
-    matrix = csr_array(
-        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(count, count)
-    )
+    matrix = csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(count, count))
     return matrix, right

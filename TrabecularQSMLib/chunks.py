@@ -9,7 +9,7 @@ from .progress import Progress, report
 
 
 def run_chunks(
-    work: Callable[[slice], None], count: int, size: int, *, message: str, progress: Progress | None = None
+    work: Callable[[slice], None], count: int, size: int, *, message: str = "", progress: Progress | None = None
 ) -> None:
     """Call ``work(slice)`` for all chunks of ``range(count)``, on as many threads as `scipy.fft.get_workers` says.
 

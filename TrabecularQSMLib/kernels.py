@@ -66,7 +66,7 @@ def convolve(kernel: np.ndarray, array: np.ndarray) -> np.ndarray:
 
 
 def gradient(array: np.ndarray, voxel_size) -> np.ndarray:
-    """Return forward differences per mm along k, j, i, shape (3, K, J, I); the last sample of an axis is 0 (Neumann)."""
+    """Return forward differences per mm along k, j, i, shape (3, K, J, I); an axis ends with 0 (Neumann)."""
     result = np.empty((3, *array.shape), array.dtype)
     for axis, h in enumerate(voxel_size):
         target = np.moveaxis(result[axis], axis, 0)

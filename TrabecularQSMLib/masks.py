@@ -21,7 +21,7 @@ def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:
 
 
 def bright_end(magnitude: np.ndarray) -> float:
-    """Return the 99th percentile of the voxels above the image's mean: the scale of bright tissue, blind to hot voxels."""
+    """Return the 99th percentile of the voxels above the image's mean: bright tissue, blind to hot voxels."""
     above = magnitude[magnitude > magnitude.mean()]
     return float(np.percentile(above, 99)) if above.size else float(magnitude.max())
 

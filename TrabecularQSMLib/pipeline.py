@@ -19,6 +19,9 @@ from .inversion.weights import data_weight, edge_weight
 from .progress import Progress, part, report
 from .settings import Settings, preset
 
+# Settings that nothing before the inversion depends on.
+INVERSION_SETTINGS = ("inversion", "regularization", "padding", "inversion_tolerance", "inversion_iterations")
+
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
@@ -65,20 +68,53 @@ def reconstruct(
     InputError
         If the mask does not fit or leaves nothing to solve.
     """
+    return reconstruct_each(acquisition, [settings], mask=mask, threads=threads, progress=progress)[0]
+
+
+def reconstruct_each(
+    acquisition: Acquisition,
+    settings: Sequence[Settings | None],
+    *,
+    mask: np.ndarray | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[Reconstruction]:
+    """Return one reconstruction for each of several inversions, which share all stages before.
+
+    Parameters
+    ----------
+    acquisition, mask, threads, progress
+        As for `reconstruct`.
+    settings : sequence of Settings
+        They may differ in `INVERSION_SETTINGS` only.
+
+    Raises
+    ------
+    InputError
+        Also if they differ in anything else.
+    """
+    settings = [_complete(one) for one in settings]
+    for name in Settings.__dataclass_fields__:
+        if name not in INVERSION_SETTINGS and len({getattr(one, name) for one in settings}) > 1:
+            raise InputError(f"Inversions are compared on the same fields, but {name} differs; give it one value.")
+    results = []
     with _workers(threads):
-        fields = _Fields(acquisition, _complete(settings), mask, part(progress, 0.0, 0.7))
-        if fields.settings.stop_after is None:
-            chi = invert(
-                fields.local_field,
-                fields.voxel_size,
-                method=fields.settings.inversion,
-                regularization=fields.settings.regularization,
-                progress=part(progress, 0.7, 1.0),
-                **fields.inversion_options(),
-            )
-            fields.maps["chi"] = np.where(fields.mask, chi, 0)
-        report(progress, 1.0, "Done")
-        return fields.reconstruction()
+        fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, 0.5))
+        for index, one in enumerate(settings):
+            if one.stop_after is None:
+                chi = invert(
+                    fields.local_field,
+                    fields.voxel_size,
+                    method=one.inversion,
+                    regularization=one.regularization,
+                    progress=part(progress, 0.5 + 0.5 * index / len(settings), 0.5 + 0.5 * (index + 1) / len(settings)),
+                    **fields.inversion_options(one),
+                )
+                fields.maps["chi"] = np.where(fields.mask, chi, 0)
+            # The sign of the phase was found on the way.
+            results.append(fields.reconstruction(replace(one, phase_sign=fields.settings.phase_sign)))
+    report(progress, 1.0, "Done")
+    return results
 
 
 def sweep_regularization(
@@ -121,7 +157,7 @@ def sweep_regularization(
             method=settings.inversion,
             regions={name: fields.reorientation.apply(inside) for name, inside in (regions or {}).items()},
             progress=part(progress, 0.3, 1.0),
-            **fields.inversion_options(),
+            **fields.inversion_options(settings),
         )
 
 
@@ -219,8 +255,7 @@ class _Fields:
             weight=self.settings.edge_weight,
         )
 
-    def inversion_options(self) -> dict:
-        settings = self.settings
+    def inversion_options(self, settings: Settings) -> dict:
         return {
             "b0_direction": self.b0_direction,
             "data_weight": self.data_weight,
@@ -230,9 +265,10 @@ class _Fields:
             "iterations": settings.inversion_iterations,
         }
 
-    def reconstruction(self) -> Reconstruction:
-        maps = {name: self.reorientation.undo(array.astype(np.float32, copy=False)) for name, array in self.maps.items()}
-        return Reconstruction(maps, self.settings, tuple(self.notes))
+    def reconstruction(self, settings: Settings) -> Reconstruction:
+        undo = self.reorientation.undo
+        maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in self.maps.items()}
+        return Reconstruction(maps, settings, tuple(self.notes))
 
 
 def _complete(settings: Settings | None) -> Settings:

@@ -48,7 +48,7 @@ QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUAN
 
 
 def display_window(name: str, array: np.ndarray) -> tuple[float, float]:
-    """Window in which a map is shown: the quantity's own, or 0 to the 99.5th percentile of `array` for signal images."""
+    """Window in which a map is shown: the quantity's own, or 0 to the 99.5th percentile for signal images."""
     quantity = QUANTITIES.get(name)
     if quantity is not None and quantity.display is not None:
         return quantity.display

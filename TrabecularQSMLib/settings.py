@@ -38,6 +38,8 @@ RANGES = {
     "inversion_tolerance": (1e-12, 0.5),
     "inversion_iterations": (1, 100_000),
 }
+# Those that may be left out.
+OPTIONAL = ("regularization", "edge_threshold", "inversion_tolerance", "inversion_iterations")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Settings:
     phase_sign : {"auto", "+1", "-1"}
         "+1" when phase grows with frequency, "-1" when it falls; "auto" finds out from the fit.
     echo_combination : {"mip", "rss"}
-        Magnitude image used for mask and weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
+        Magnitude image for mask and weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
     mask_threshold : float
         Body threshold as a fraction of the bright end (99th percentile) of that image.
     mask_erosion : float
@@ -63,7 +65,7 @@ class Settings:
     inversion : str
         Dipole inversion. Paper: closed form, MEDI-ℓ2 and TV-MEDI, the last being best.
     regularization : float or None
-        λ, see the module's text; None takes the preset's value for the inversion. Paper: 0.2, 0.1, 0.03.
+        λ of the cost; left out, that of the preset for the inversion. Paper: 0.2, 0.1, 0.03 (see presets.json).
     edge_image : {"opposed-phase", "magnitude"}
         Image whose edges are not penalised. Paper: |W − F|; authors' scripts: magnitude over echoes.
     edge_fraction : float
@@ -74,10 +76,10 @@ class Settings:
         W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
     padding : int
         Zero voxels added on every side before inversion.
-    inversion_tolerance : float
-        Stopping criterion of the iterative inversions (see each of them).
-    inversion_iterations : int
-        Most iterations of the iterative inversions; per continuation step for TV-MEDI.
+    inversion_tolerance : float or None
+        Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2, 1e-4 for TV-MEDI).
+    inversion_iterations : int or None
+        Most iterations; left out, each method's own (1,000 for MEDI-ℓ2, 150 per continuation step for TV-MEDI).
     stop_after : {None, "fieldmap", "background"}
         Last stage to run.
 
@@ -91,7 +93,7 @@ class Settings:
     phase_sign: str = "auto"
     echo_combination: str = "mip"
     mask_threshold: float = 0.05
-    mask_erosion: float = 3.0
+    mask_erosion: float = 5.0
     background: str = "lbv"
     background_tolerance: float = 1e-6
     inversion: str = "medi-tv"
@@ -101,8 +103,8 @@ class Settings:
     edge_threshold: float | None = None
     edge_weight: float = 0.01
     padding: int = 0
-    inversion_tolerance: float = 1e-3
-    inversion_iterations: int = 300
+    inversion_tolerance: float | None = None
+    inversion_iterations: int | None = None
     stop_after: str | None = None
 
     def __post_init__(self):
@@ -111,7 +113,7 @@ class Settings:
                 raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {_choices_text(choices)}.")
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
-            if value is None and name in ("regularization", "edge_threshold"):
+            if value is None and name in OPTIONAL:
                 continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
             whole = name not in ("padding", "inversion_iterations") or (number and float(value).is_integer())
@@ -128,7 +130,9 @@ class Settings:
         """Read settings from a dict, such as the ``Settings`` of a sidecar; names left out keep their default."""
         known = [f.name for f in fields(cls)]
         if not isinstance(values, dict):
-            raise InputError(f"{source} is not a table of names and values; give a JSON object such as a map's sidecar.")
+            raise InputError(
+                f"{source} is not a table of names and values; give a JSON object such as a map's sidecar."
+            )
         unknown = [name for name in values if name not in known]
         if unknown:
             raise InputError(f"{source} has the unknown setting {unknown[0]!r}; known are {', '.join(known)}.")

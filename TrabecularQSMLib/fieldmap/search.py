@@ -54,7 +54,7 @@ def search_table(model: Model, imaging_frequency: float) -> SearchTable:
         q, _ = np.linalg.qr(basis)
         projector = q @ q.conj().T
         p = projector[first, second]
-        # Pair (n, m): 2 Re[conj(s_n) P_nm s_m exp(2πi f (t_n − t_m))] = 2 Re[conj(P_nm s_n^* s_m …)], real and imaginary.
+        # A pair gives 2 Re[P_nm conj(s_n) s_m exp(2πi f (t_n − t_m))], split into real and imaginary parts.
         table[rows, lag_of_pair] = 2 * p.real
         table[rows, lags.size + lag_of_pair] = 2 * p.imag
         table[pairs + rows, lag_of_pair] = -2 * p.imag

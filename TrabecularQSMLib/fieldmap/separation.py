@@ -79,28 +79,7 @@ def separate(
         np.conj(signal, out=signal)
     power = np.einsum("ev,ev->v", signal.real, signal.real) + np.einsum("ev,ev->v", signal.imag, signal.imag)
 
-    table = search_table(model, imaging_frequency)
-    fields, rates, costs = (np.empty((CANDIDATES, count), np.float32) for _ in range(3))
-
-    def search_chunk(chunk):
-        fields[:, chunk], rates[:, chunk], costs[:, chunk] = search(signal[:, chunk], table)
-
-    message = "Searching water, fat and field"
-    run_chunks(search_chunk, count, SEARCH_CHUNK, message=message, progress=part(progress, 0.0, 0.4))
-    chosen = choose_candidates(
-        fields,
-        costs,
-        power,
-        mask,
-        voxel_size,
-        period_hz=model.period_hz,
-        degrees_of_freedom=2 * len(echo_times) - 5 - (len(echo_times) > 3),
-        progress=part(progress, 0.4, 0.5),
-    )
-    voxels = np.arange(count)
-    start_field, start_rate = fields[chosen, voxels], rates[chosen, voxels]
-    del fields, rates, costs
-
+    start_field, start_rate = _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress)
     water, fat = (np.empty(count, np.complex64) for _ in range(2))
     field, r2star, residual = (np.empty(count, np.float32) for _ in range(3))
 
@@ -119,6 +98,32 @@ def separate(
         return result
 
     return Separation(*(volume(v) for v in (water, fat, field, r2star, residual)), period_hz=model.period_hz)
+
+
+def _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress):
+    """Field and R2* of each voxel from the search and its neighbours, to start the fit from."""
+    table = search_table(model, imaging_frequency)
+    echoes, count = signal.shape
+    fields, rates, costs = (np.empty((CANDIDATES, count), np.float32) for _ in range(3))
+
+    def search_chunk(chunk):
+        fields[:, chunk], rates[:, chunk], costs[:, chunk] = search(signal[:, chunk], table)
+
+    message = "Searching water, fat and field"
+    run_chunks(search_chunk, count, SEARCH_CHUNK, message=message, progress=part(progress, 0.0, 0.4))
+    chosen = choose_candidates(
+        fields,
+        costs,
+        power,
+        mask,
+        voxel_size,
+        period_hz=model.period_hz,
+        # Complex W and F, the field, and R2* where it is fitted.
+        degrees_of_freedom=2 * echoes - (6 if echoes > 3 else 5),
+        progress=part(progress, 0.4, 0.5),
+    )
+    voxels = np.arange(count)
+    return fields[chosen, voxels], rates[chosen, voxels]
 
 
 def phase_sign(

@@ -68,7 +68,9 @@ def _periods(values, trust, lower, upper, period_hz):
     """Whole periods of each voxel, along the tree of the most trusted connections."""
     change = (values[upper] - values[lower]) / period_hz
     # Trusted voxels with little change between them first; all lengths are positive, since 0 would be no connection.
-    length = 1.001 + np.abs(change - np.round(change)) - np.minimum(trust[lower], trust[upper]) / max(trust.max(), 1e-30)
+    length = (
+        1.001 + np.abs(change - np.round(change)) - np.minimum(trust[lower], trust[upper]) / max(trust.max(), 1e-30)
+    )
     count = values.size
     tree = minimum_spanning_tree(coo_array((length, (lower, upper)), shape=(count, count)).tocsr())
     order, before = breadth_first_order(tree, int(np.argmax(trust)), directed=False)

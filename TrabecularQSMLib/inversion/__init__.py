@@ -37,13 +37,14 @@ def invert(
     data_weight: np.ndarray,
     edge_weight: np.ndarray,
     padding: int = 0,
-    tolerance: float = 1e-3,
-    iterations: int = 300,
+    tolerance: float | None = None,
+    iterations: int | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return χ in ppm from the local field by a method of `METHODS`, (K, J, I) float32.
 
-    Methods without weights ignore `data_weight` and `edge_weight`. `padding` voxels of zero field and zero data
+    Methods without weights ignore `data_weight` and `edge_weight`; without `tolerance` and `iterations` each method
+    has its own. `padding` voxels of zero field and zero data
     weight are added on every side for the inversion and cut off again, which keeps periodic neighbours away.
     """
     weights = {"data_weight": data_weight, "edge_weight": edge_weight}
@@ -56,6 +57,8 @@ def invert(
     chosen = METHODS[method]
     options = {"b0_direction": b0_direction, "regularization": regularization}
     if chosen.weighted:
-        options |= {**weights, "tolerance": tolerance, "iterations": iterations, "progress": progress}
+        options |= {**weights, "progress": progress}
+        stopping = {"tolerance": tolerance, "iterations": iterations}
+        options |= {name: value for name, value in stopping.items() if value is not None}
     chi = chosen.solve(local_field, voxel_size, **options)
     return chi[(slice(padding, -padding),) * 3] if padding else chi

@@ -60,9 +60,8 @@ def sweep(
     """
     values = np.unique(np.asarray(regularizations, np.float64))
     if values.size < 3 or not np.all(np.isfinite(values)) or values[0] <= 0:
-        raise InputError(
-            f"An L-curve needs at least three different positive values of λ; found {', '.join(f'{v:g}' for v in values)}."
-        )
+        found = ", ".join(f"{value:g}" for value in values) or "none"
+        raise InputError(f"An L-curve needs at least three different positive values of λ; found {found}.")
     kernel = dipole_kernel(local_field.shape, voxel_size, b0_direction)
     chosen = METHODS[method]
     terms = np.zeros((3, values.size))

@@ -1,5 +1,7 @@
 """MEDI with an ℓ2 regulariser, by conjugate gradients."""
 
+import warnings
+
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -25,7 +27,7 @@ def medi_l2(
     data_weight: np.ndarray,
     edge_weight: np.ndarray,
     tolerance: float = 1e-3,
-    iterations: int = 300,
+    iterations: int = 1000,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return the χ that minimises ``‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖²``, (K, J, I) float32.
@@ -72,9 +74,16 @@ def medi_l2(
     def follow(_):
         nonlocal done
         done += 1
-        report(progress, done / iterations, "Inverting the field (MEDI-ℓ2)")
+        report(progress, 1 - 0.99**done, "Inverting the field (MEDI-ℓ2)")
 
     operator = LinearOperator((field.size, field.size), matvec=apply, dtype=np.float32)
-    solution, _ = cg(operator, right, rtol=tolerance, atol=0.0, maxiter=iterations, callback=follow)
+    solution, unfinished = cg(operator, right, rtol=tolerance, atol=0.0, maxiter=iterations, callback=follow)
+    if unfinished:
+        warnings.warn(
+            f"MEDI-ℓ2 did not reach its tolerance of {tolerance:g} in {iterations} iterations; "
+            "allow more, or raise the tolerance or λ.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     report(progress, 1.0, "Inverting the field (MEDI-ℓ2)")
     return solution.reshape(field.shape).astype(np.float32)
