@@ -180,7 +180,8 @@ def _check_echoes(echoes, echo_times, source):
         wrong = echo.size - int(np.count_nonzero(np.isfinite(echo)))
         if wrong:
             raise InputError(
-                f"Echo {number} of {source} holds {wrong} voxels that are not numbers (NaN or infinite); export the scan again or replace them by zero."
+                f"Echo {number} of {source} holds {wrong} voxels that are not numbers (NaN or infinite); "
+                "export the scan again or replace them by zero."
             )
         peak = max(peak, float(np.abs(echo).max()))
     if peak == 0:
