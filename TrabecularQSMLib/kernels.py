@@ -1,35 +1,7 @@
 """The dipole kernel, the gradient and its adjoint: the linear operators of susceptibility mapping."""
 
-from functools import lru_cache
-
 import numpy as np
 import scipy.fft
-
-
-@lru_cache(maxsize=4)
-def _dipole_kernel(shape, voxel_size, b0_direction):
-    # Cross terms k_a k_b vanish on a Nyquist plane: +N/2 and -N/2 are the same sample, so the real operator holds
-    # their mean. Without this an oblique kernel on an even grid would not be symmetric.
-    squares, singles = [], []
-    for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
-        k = scipy.fft.rfftfreq(n, h) if axis == 2 else scipy.fft.fftfreq(n, h)
-        single = k.copy()
-        if n % 2 == 0:
-            single[n // 2] = 0.0
-        view = [1, 1, 1]
-        view[axis] = k.size
-        squares.append((k**2).reshape(view))
-        singles.append(single.reshape(view))
-    b = b0_direction
-    along = squares[0] * b[0] ** 2 + squares[1] * b[1] ** 2 + squares[2] * b[2] ** 2
-    for p, q in ((0, 1), (0, 2), (1, 2)):
-        along = along + (2 * b[p] * b[q]) * singles[p] * singles[q]
-    total = squares[0] + squares[1] + squares[2]
-    total[0, 0, 0] = 1.0
-    kernel = (1.0 / 3.0 - along / total).astype(np.float32)
-    kernel[0, 0, 0] = 0.0
-    kernel.flags.writeable = False
-    return kernel
 
 
 def dipole_kernel(shape, voxel_size, b0_direction) -> np.ndarray:
@@ -47,15 +19,33 @@ def dipole_kernel(shape, voxel_size, b0_direction) -> np.ndarray:
     Returns
     -------
     (K, J, I//2 + 1) float32 array
-        For `scipy.fft.rfftn`; cached and read-only.
+        For `scipy.fft.rfftn`.
 
     References
     ----------
     Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083.
     """
-    return _dipole_kernel(
-        tuple(int(n) for n in shape), tuple(float(h) for h in voxel_size), tuple(float(x) for x in b0_direction)
-    )
+    # Cross terms k_a k_b vanish on a Nyquist plane: +N/2 and -N/2 are the same sample, so the real operator holds
+    # their mean. Without this an oblique kernel on an even grid would not be symmetric.
+    squares, singles = [], []
+    for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
+        k = scipy.fft.rfftfreq(n, h) if axis == 2 else scipy.fft.fftfreq(n, h)
+        single = k.copy()
+        if n % 2 == 0:
+            single[n // 2] = 0.0
+        view = [1, 1, 1]
+        view[axis] = k.size
+        squares.append((k**2).reshape(view))
+        singles.append(single.reshape(view))
+    b = [float(x) for x in b0_direction]
+    along = squares[0] * b[0] ** 2 + squares[1] * b[1] ** 2 + squares[2] * b[2] ** 2
+    for p, q in ((0, 1), (0, 2), (1, 2)):
+        along = along + (2 * b[p] * b[q]) * singles[p] * singles[q]
+    total = squares[0] + squares[1] + squares[2]
+    total[0, 0, 0] = 1.0
+    kernel = (1.0 / 3.0 - along / total).astype(np.float32)
+    kernel[0, 0, 0] = 0.0
+    return kernel
 
 
 def convolve(kernel: np.ndarray, array: np.ndarray) -> np.ndarray:
