@@ -222,14 +222,16 @@ class _Fields:
             "water": np.abs(separation.water),
             "fat": np.abs(separation.fat),
             "field_hz": field_hz,
+            "r2star": separation.r2star,
             "mip": magnitude if settings.echo_combination == "mip" else masks.combine_echoes(echoes),
             "mask": self.mask.astype(np.float32),
             "reliability": trust,
         }
-        if len(model["echo_times"]) > 3:
-            self.maps["r2star"] = separation.r2star
-        else:
-            self.notes.append("Three echoes cannot tell R2* from water, fat and field; no R2* map is made.")
+        if len(model["echo_times"]) == 3:
+            self.notes.append(
+                "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well: "
+                "take R2* with care, and acquire six echoes or more."
+            )
         return separation, trust
 
     def _remove_background(self, separation, trust, progress):

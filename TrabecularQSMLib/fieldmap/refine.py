@@ -13,7 +13,7 @@ R2STAR_RANGE = (-100.0, 2000.0)
 
 
 def refine(
-    signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np.ndarray, *, fit_r2star: bool = True
+    signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the least-squares field, R2*, water, fat and residual of voxels, from a start nearby.
 
@@ -25,8 +25,6 @@ def refine(
         Echo times and fat signal.
     field_hz, r2star : (V,) arrays
         Start, Hz and 1/s.
-    fit_r2star : bool
-        If not, R2* stays at its start.
 
     Returns
     -------
@@ -51,7 +49,7 @@ def refine(
     for _ in range(MAXIMUM_ITERATIONS):
         step = slope[active] / np.maximum(curvature[active] * (1 + damping[active]), np.finfo(float).tiny)
         field_step = step.imag / (2 * np.pi)
-        trial_r2star = np.clip(r2star[active] - step.real, *R2STAR_RANGE) if fit_r2star else r2star[active]
+        trial_r2star = np.clip(r2star[active] - step.real, *R2STAR_RANGE)
         # A step longer than a quarter of the fat–water distance could cross into the swapped solution.
         np.clip(field_step, -100.0, 100.0, out=field_step)
         small = (np.abs(field_step) < FIELD_TOLERANCE_HZ) & (np.abs(trial_r2star - r2star[active]) < R2STAR_TOLERANCE)

@@ -12,7 +12,7 @@ FIELD_STEP_HZ = 15.0
 R2STAR_GRID = (10.0, 60.0, 140.0, 280.0, 550.0, 1000.0)
 # Search no further than this around the centre frequency, in ppm: more than air against bone can do.
 FIELD_RANGE_PPM = 15.0
-# Three echoes cannot tell R2* from the rest: water, fat and field use them up.
+# Three echoes fit many pairs of field and R2* exactly: only with R2* held at a usual value do they tell the field.
 R2STAR_OF_THREE_ECHOES = 50.0
 
 

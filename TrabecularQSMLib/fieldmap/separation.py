@@ -68,7 +68,8 @@ def separate(
     -----
     Global search over field and R2* with water and fat projected out (`search`), choice among the minima of each
     voxel with the help of its neighbours (`choose_candidates`), projected Gauss–Newton to convergence (`refine`).
-    With three echoes R2* cannot be told from the rest: it is held at 50 1/s, and `r2star` is not a measurement.
+    Three echoes just determine the six unknowns: the search holds R2* at 50 1/s, and the residual of the fit is zero
+    whatever the data.
     """
     model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
     count = int(np.count_nonzero(mask))
@@ -85,7 +86,7 @@ def separate(
 
     def refine_chunk(chunk):
         field[chunk], r2star[chunk], water[chunk], fat[chunk], residual[chunk] = refine(
-            signal[:, chunk], model, start_field[chunk], start_rate[chunk], fit_r2star=len(echo_times) > 3
+            signal[:, chunk], model, start_field[chunk], start_rate[chunk]
         )
 
     message = "Fitting water, fat, field and R2*"
@@ -118,8 +119,8 @@ def _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress)
         mask,
         voxel_size,
         period_hz=model.period_hz,
-        # Complex W and F, the field, and R2* where it is fitted.
-        degrees_of_freedom=2 * echoes - (6 if echoes > 3 else 5),
+        # Complex W and F, the field and R2*; with three echoes the search holds R2*.
+        degrees_of_freedom=max(2 * echoes - 6, 1),
         progress=part(progress, 0.4, 0.5),
     )
     voxels = np.arange(count)
