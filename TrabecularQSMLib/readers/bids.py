@@ -9,26 +9,13 @@ import numpy as np
 from .. import nifti
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
+from .phase import polar_to_complex
 from .scan import Scan, check_voxel_size, checked_label, parse_name, stem_of
 
 _SUFFIX = "MEGRE"
 _EXPECTED_NAME = f"expected files named sub-<label>_echo-<n>_part-<mag|phase|real|imag>_{_SUFFIX}.nii[.gz]"
 _OPTIONS = {"sub": "--subject", "ses": "--session", "acq": "--acq", "run": "--run"}
 _NOT_SEARCHED = ("derivatives", "sourcedata", "code", "stimuli")
-# Ways in which scanners and converters store phase, as lowest and highest value of a whole turn. Only an image that
-# reaches both ends to 2 % is taken for one of them: noise in air does so in every complete export.
-_SCALES = (
-    (-4096.0, 4096.0),
-    (0.0, 4096.0),
-    (-2048.0, 2048.0),
-    (-3141.593, 3141.593),
-    (0.0, 6283.185),
-    (-180.0, 180.0),
-    (0.0, 360.0),
-    (-32768.0, 32768.0),
-    (0.0, 65536.0),
-)
-_RADIANS_TOLERANCE = 0.01
 
 
 def read(folder: Path, labels: dict, *, voxel_size=None, b0_patient=None) -> Scan:
@@ -41,7 +28,7 @@ def read(folder: Path, labels: dict, *, voxel_size=None, b0_patient=None) -> Sca
     notes = []
     echoes, affine = _load(paths)
     if parts == ("mag", "phase"):
-        note = _polar_to_complex(echoes, stem)
+        note = polar_to_complex(echoes, stem)
         notes += [note] if note else []
     if not nifti.stores_orientation(paths[0][0]):
         notes.append(f"{paths[0][0].name} stores no orientation; --b0-direction sets B0 if it is not along the slices.")
@@ -153,45 +140,6 @@ def _load(paths):
                     "export it again or replace them by zero."
                 )
     return echoes, affine
-
-
-def _polar_to_complex(echoes, stem):
-    """Turn magnitude and phase, held as real and imaginary part, into the complex signal in place; note if rescaled."""
-    low, high = float(echoes.imag.min()), float(echoes.imag.max())
-    if float(echoes.real.min()) < -1e-3 * float(echoes.real.max()):
-        raise InputError(
-            f"The magnitude of {stem} has negative values (down to {echoes.real.min():g}); "
-            "check that part-mag is not the real part."
-        )
-    scale, middle, note = _phase_scale(low, high, stem)
-    for echo in echoes:
-        for plane in echo:  # plane by plane: the copies stay small
-            magnitude, phase = plane.real.copy(), (plane.imag - np.float32(middle)) * np.float32(scale)
-            plane.real = magnitude * np.cos(phase)
-            plane.imag = magnitude * np.sin(phase)
-    return note
-
-
-def _phase_scale(low, high, stem):
-    """Radians per stored unit, the stored value of zero, and a note if that is not plain radians."""
-    near = lambda value, end: abs(value - end) <= 1e-3  # noqa: E731
-    normalised = near(high, 1.0) and (near(low, -1.0) or near(low, 0.0))
-    within = lambda first, last: first - _RADIANS_TOLERANCE <= low and high <= last + _RADIANS_TOLERANCE  # noqa: E731
-    if not normalised and (within(-np.pi, np.pi) or within(0.0, 2 * np.pi)):
-        return 1.0, 0.0, None
-    for first, last in _SCALES:
-        turn = last - first
-        slack = 0.01 * turn  # 2 % of half a turn
-        if -1.5 <= low - first <= slack and -slack <= high - last <= 1.5:
-            note = (
-                f"The phase of {stem} is stored as {low:g} to {high:g} and was rescaled to radians "
-                f"(a whole turn is {turn:g})."
-            )
-            return 2 * np.pi / turn, 0.5 * (first + last), note
-    raise InputError(
-        f"The phase of {stem} runs from {low:g} to {high:g}; expected radians (−π to π) or a known integer scale such "
-        "as 0 to 4095, so convert it to radians."
-    )
 
 
 def _sidecar(path):

@@ -7,7 +7,7 @@ from slicer import vtkMRMLSequenceNode
 from ..acquisition import Acquisition
 from ..errors import InputError
 from ..nifti import geometry_difference
-from ..readers.bids import _polar_to_complex
+from ..readers.phase import polar_to_complex
 from .volumes import affineFromVolume, newVolume
 
 INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"
@@ -92,7 +92,7 @@ def acquisitionFromSequences(
                     f"{difference}; choose echoes of one scan that were not resampled."
                 )
             setattr(echoes[number], target, array)
-    note = _polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}") if echoes is not None else None
+    note = polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}") if echoes is not None else None
     frequency = magnitudeSequence.GetAttribute(FREQUENCY_ATTRIBUTE)
     direction = (magnitudeSequence.GetAttribute(B0_ATTRIBUTE) or "0 0 1") if b0Direction is None else b0Direction
     return Acquisition(
