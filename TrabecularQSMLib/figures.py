@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from .acquisition import Reorientation, voxel_size
 from .glyphs import HEIGHT, text_mask
-from .quantities import QUANTITIES, display_window
+from .quantities import ALL_QUANTITIES, display_window
 
 # Maps read by value are shown in colour; images and susceptibility in grey, as is usual.
 COLOURED = frozenset({"r2star", "pdff", "field_hz", "total_field", "local_field", "bvtv"})
@@ -157,7 +157,7 @@ def colours(values: np.ndarray, window: tuple[float, float], coloured: bool) -> 
 
 
 def _title(name):
-    quantity = QUANTITIES.get(name)
+    quantity = ALL_QUANTITIES.get(name)
     if quantity is None:
         return name
     title = "Susceptibility χ" if name == "chi" else quantity.title

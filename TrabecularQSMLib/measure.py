@@ -8,8 +8,8 @@ import numpy as np
 
 from .errors import InputError
 from .nifti import geometry_difference, read_image, read_metadata
-from .outputs import TRUTH_QUANTITIES, find_maps
-from .quantities import QUANTITIES
+from .outputs import find_maps
+from .quantities import ALL_QUANTITIES
 
 COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "sd", "median", "q25", "q75", "min", "max", "excluded")
 _ONLY_IN_MASK = ("chi", "local_field", "total_field")
@@ -62,7 +62,7 @@ def measure(maps: dict[str, np.ndarray], labels: np.ndarray, names: dict[int, st
             if name in _ONLY_IN_MASK:
                 counts &= mask[inside]
             statistics = _statistics(values[counts].astype(np.float64))
-            unit = (QUANTITIES | TRUTH_QUANTITIES)[name].unit
+            unit = ALL_QUANTITIES[name].unit
             row = {"case": case, "region": region, "quantity": name, "unit": unit, **statistics}
             rows.append({**row, "excluded": size - statistics["n"]})
     if rows and not any(row["n"] for row in rows):

@@ -22,20 +22,11 @@ from .nifti import write_image
 from .phantom import Phantom
 from .pipeline import Reconstruction
 from .progress import Progress, report
-from .quantities import QUANTITIES, Quantity
+from .quantities import ALL_QUANTITIES, QUANTITIES
 from .readers.scan import Scan, parse_name, stem_of
 from .settings import Settings
 
-# Maps that only a phantom has.
-TRUTH_QUANTITIES: dict[str, Quantity] = {
-    quantity.name: quantity
-    for quantity in (
-        Quantity("bvtv", "desc-bvtv_map", "1", "BV/TV", "Trabecular bone volume fraction.", (0.0, 0.6)),
-        Quantity("cortex", "desc-cortex_map", "1", "Cortical bone", "Fraction of cortical bone.", (0.0, 1.0)),
-        Quantity("signal", "desc-signal_map", "a.u.", "Signal", "Magnitude of the first echo without noise."),
-    )
-}
-_QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in (QUANTITIES | TRUTH_QUANTITIES).values()}
+_QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
 _GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
 _BIDS_VERSION = "1.10.0"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -75,7 +66,7 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
         if quantity.name in maps:
             raise InputError(f"{path} and {maps[quantity.name]} are the same map; give the folder of one of them.")
         maps[quantity.name] = path
-    order = list(QUANTITIES | TRUTH_QUANTITIES)
+    order = list(ALL_QUANTITIES)
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
 
 
@@ -199,7 +190,7 @@ def write_phantom(output, phantom: Phantom, *, progress: Progress | None = None)
         _describe(truth, output / "derivatives" / "truth", "Truth of the digital ankle phantom")
         provenance = {"GeneratedBy": _GENERATED_BY, "PhantomSettings": asdict(phantom.settings)}
         for number, (name, array) in enumerate(phantom.truth.items()):
-            quantity = (QUANTITIES | TRUTH_QUANTITIES)[name]
+            quantity = ALL_QUANTITIES[name]
             report(progress, 0.7 + 0.3 * number / len(phantom.truth), f"Writing true {quantity.title}")
             _write_map(truth / folder, stem, quantity, array, acquisition.affine, provenance)
         write_image(truth / folder / f"{stem}_dseg.nii.gz", phantom.regions, acquisition.affine)

@@ -44,12 +44,20 @@ _QUANTITIES = (
              "How far a voxel's fit can be trusted, 0 to 1, from signal, fit residual and mask.", (0.0, 1.0)),
 )  # fmt: skip
 
+_TRUTH_QUANTITIES = (
+    Quantity("bvtv", "desc-bvtv_map", "1", "BV/TV", "Trabecular bone volume fraction.", (0.0, 0.6)),
+    Quantity("cortex", "desc-cortex_map", "1", "Cortical bone", "Fraction of cortical bone.", (0.0, 1.0)),
+    Quantity("signal", "desc-signal_map", "a.u.", "Signal", "Magnitude of the first echo without noise."),
+)
+
+# Maps of a reconstruction, and all maps: a phantom's truth has three more.
 QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUANTITIES}
+ALL_QUANTITIES: dict[str, Quantity] = QUANTITIES | {quantity.name: quantity for quantity in _TRUTH_QUANTITIES}
 
 
 def display_window(name: str, array: np.ndarray) -> tuple[float, float]:
     """Window in which a map is shown: the quantity's own, or 0 to the 99.5th percentile for signal images."""
-    quantity = QUANTITIES.get(name)
+    quantity = ALL_QUANTITIES.get(name)
     if quantity is not None and quantity.display is not None:
         return quantity.display
     high = float(np.percentile(array, 99.5)) if array.size else 0.0
