@@ -15,7 +15,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python")]
 
 from TrabecularQSMLib import figures  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
-from TrabecularQSMLib.pipeline import reconstruct  # noqa: E402
+from TrabecularQSMLib.pipeline import reconstruct_each  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
 OUTPUT = ROOT / "demo-output"
@@ -59,11 +59,11 @@ def main():
     phantom = make_phantom(settings, progress=progress)
     progress.done()
 
-    results = {}
-    for inversion in ("medi-tv", "closed-form", "medi-l2"):
-        progress = Progress(f"Reconstructing with {figures.INVERSION_TITLES[inversion]}")
-        results[inversion] = reconstruct(phantom.acquisition, preset("default", inversion=inversion), progress=progress)
-        progress.done()
+    inversions = tuple(figures.INVERSION_TITLES)
+    progress = Progress("Reconstructing with " + ", ".join(figures.INVERSION_TITLES.values()))
+    chosen = [preset("default", inversion=inversion) for inversion in inversions]
+    results = dict(zip(inversions, reconstruct_each(phantom.acquisition, chosen, progress=progress), strict=True))
+    progress.done()
     result = results[preset("default").inversion]
     for note in result.notes:
         print(f"  note: {note}")
@@ -145,8 +145,7 @@ def write_figures(phantom, maps_by_inversion, maps):
     truth |= {name: np.where(fitted, truth[name], 0) for name in ("field_hz", "total_field")}
     yield figures.write_png(OUTPUT / "maps.png", figures.map_figure(measured, affine, truth=truth, voxel=voxel))
     inversions = {name: shown_chi(found["chi"]) for name, found in maps_by_inversion.items()}
-    ordered = {name: inversions[name] for name in figures.INVERSION_TITLES}
-    picture = figures.compare_inversions(ordered, maps["mip"], affine, truth=truth["chi"], voxel=voxel)
+    picture = figures.compare_inversions(inversions, maps["mip"], affine, truth=truth["chi"], voxel=voxel)
     yield figures.write_png(OUTPUT / "inversions.png", picture)
 
 
