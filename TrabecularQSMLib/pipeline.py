@@ -15,6 +15,7 @@ from .fieldmap.fat_models import FAT_MODELS
 from .fieldmap.separation import Separation, fat_fraction, phase_sign, separate
 from .fieldmap.unwrap import unwrap
 from .inversion import invert, lcurve
+from .inversion.grid import Grid
 from .inversion.weights import data_weight, edge_weight
 from .progress import Progress, part, report
 from .settings import Settings, preset
@@ -102,15 +103,16 @@ def reconstruct_each(
         fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, 0.5))
         for index, one in enumerate(settings):
             if one.stop_after is None:
+                grid = Grid.around(fields.mask, one.padding)
                 chi = invert(
-                    fields.local_field,
+                    grid.put(fields.local_field),
                     fields.voxel_size,
                     method=one.inversion,
                     regularization=one.regularization,
                     progress=part(progress, 0.5 + 0.5 * index / len(settings), 0.5 + 0.5 * (index + 1) / len(settings)),
-                    **fields.inversion_options(one),
+                    **fields.inversion_options(one, grid),
                 )
-                fields.maps["chi"] = np.where(fields.mask, chi, 0)
+                fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
             # The sign of the phase was found on the way.
             results.append(fields.reconstruction(replace(one, phase_sign=fields.settings.phase_sign)))
     report(progress, 1.0, "Done")
@@ -136,7 +138,7 @@ def sweep_regularization(
     regularizations : sequence of floats
         λ; default: sixteen values from a hundredth to a hundred times the settings' own.
     regions : mapping of name to (K, J, I) bool array, optional
-        In the order of the input; their mean χ is followed over λ.
+        In the order of the input; the mean χ of their voxels in the mask is followed over λ.
 
     Raises
     ------
@@ -150,14 +152,16 @@ def sweep_regularization(
         regularizations = settings.regularization * np.logspace(-2, 2, 16)
     with _workers(threads):
         fields = _Fields(acquisition, settings, mask, part(progress, 0.0, 0.3))
+        grid = Grid.around(fields.mask, settings.padding)
+        apply = fields.reorientation.apply
         return lcurve.sweep(
-            fields.local_field,
+            grid.put(fields.local_field),
             fields.voxel_size,
             regularizations,
             method=settings.inversion,
-            regions={name: fields.reorientation.apply(inside) for name, inside in (regions or {}).items()},
+            regions={name: grid.put(apply(inside) & fields.mask) for name, inside in (regions or {}).items()},
             progress=part(progress, 0.3, 1.0),
-            **fields.inversion_options(settings),
+            **fields.inversion_options(settings, grid),
         )
 
 
@@ -257,12 +261,11 @@ class _Fields:
             weight=self.settings.edge_weight,
         )
 
-    def inversion_options(self, settings: Settings) -> dict:
+    def inversion_options(self, settings: Settings, grid: Grid) -> dict:
         return {
             "b0_direction": self.b0_direction,
-            "data_weight": self.data_weight,
-            "edge_weight": self.edge_weight,
-            "padding": settings.padding,
+            "data_weight": grid.put(self.data_weight),
+            "edge_weight": grid.put(self.edge_weight, fill=1.0),
             "tolerance": settings.inversion_tolerance,
             "iterations": settings.inversion_iterations,
         }

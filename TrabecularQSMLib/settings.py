@@ -75,7 +75,7 @@ class Settings:
     edge_weight : float
         W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
     padding : int
-        Zero voxels added on every side before inversion.
+        Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved.
     inversion_tolerance : float or None
         Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2, 1e-4 for TV-MEDI).
     inversion_iterations : int or None

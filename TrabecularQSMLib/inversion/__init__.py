@@ -36,7 +36,6 @@ def invert(
     regularization: float,
     data_weight: np.ndarray,
     edge_weight: np.ndarray,
-    padding: int = 0,
     tolerance: float | None = None,
     iterations: int | None = None,
     progress: Progress | None = None,
@@ -44,21 +43,12 @@ def invert(
     """Return χ in ppm from the local field by a method of `METHODS`, (K, J, I) float32.
 
     Methods without weights ignore `data_weight` and `edge_weight`; without `tolerance` and `iterations` each method
-    has its own. `padding` voxels of zero field and zero data
-    weight are added on every side for the inversion and cut off again, which keeps periodic neighbours away.
+    has its own. The grid is periodic; `grid.Grid` can pad it.
     """
-    weights = {"data_weight": data_weight, "edge_weight": edge_weight}
-    if padding:
-        local_field = np.pad(local_field, padding)
-        weights = {
-            "data_weight": np.pad(data_weight, padding),
-            "edge_weight": np.pad(edge_weight, padding, constant_values=1),
-        }
     chosen = METHODS[method]
     options = {"b0_direction": b0_direction, "regularization": regularization}
     if chosen.weighted:
-        options |= {**weights, "progress": progress}
+        options |= {"data_weight": data_weight, "edge_weight": edge_weight, "progress": progress}
         stopping = {"tolerance": tolerance, "iterations": iterations}
         options |= {name: value for name, value in stopping.items() if value is not None}
-    chi = chosen.solve(local_field, voxel_size, **options)
-    return chi[(slice(padding, -padding),) * 3] if padding else chi
+    return chosen.solve(local_field, voxel_size, **options)

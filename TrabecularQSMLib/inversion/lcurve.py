@@ -62,6 +62,9 @@ def sweep(
     if values.size < 3 or not np.all(np.isfinite(values)) or values[0] <= 0:
         found = ", ".join(f"{value:g}" for value in values) or "none"
         raise InputError(f"An L-curve needs at least three different positive values of λ; found {found}.")
+    for name, inside in (regions or {}).items():
+        if not inside.any():
+            raise InputError(f"The region {name} has no voxel where χ is solved; enlarge it, or the mask.")
     kernel = dipole_kernel(local_field.shape, voxel_size, b0_direction)
     chosen = METHODS[method]
     terms = np.zeros((3, values.size))

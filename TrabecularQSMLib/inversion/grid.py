@@ -1,0 +1,44 @@
+"""The grid on which the inversion is solved: the mask's box, padded to sizes that the FFT likes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A box of an image, possibly reaching beyond it.
+
+    `inside` are the slices of the image that the box covers, `before` and `after` the samples added on each side.
+    """
+
+    image_shape: tuple[int, int, int]
+    inside: tuple[slice, slice, slice]
+    before: tuple[int, int, int]
+    after: tuple[int, int, int]
+
+    @classmethod
+    def around(cls, mask: np.ndarray, padding: int = 0) -> "Grid":
+        """Return the box of a mask that is not empty, at least `padding` samples wider on every side."""
+        inside, before, after = [], [], []
+        for axis, n in enumerate(mask.shape):
+            used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+            low, high = int(used[0]) - padding, int(used[-1]) + 1 + padding
+            spare = scipy.fft.next_fast_len(high - low, real=True) - (high - low)
+            low, high = low - spare // 2, high + spare - spare // 2
+            inside.append(slice(max(low, 0), min(high, n)))
+            before.append(max(-low, 0))
+            after.append(max(high - n, 0))
+        return cls(mask.shape, tuple(inside), tuple(before), tuple(after))
+
+    def put(self, array: np.ndarray, fill: float = 0.0) -> np.ndarray:
+        """Return the part of an image on this grid, `fill` beyond the image."""
+        return np.pad(array[self.inside], list(zip(self.before, self.after, strict=True)), constant_values=fill)
+
+    def take(self, array: np.ndarray) -> np.ndarray:
+        """Return an image that holds an array of this grid, zero outside the box."""
+        result = np.zeros(self.image_shape, array.dtype)
+        kept = tuple(slice(b, n - a) for b, a, n in zip(self.before, self.after, array.shape, strict=True))
+        result[self.inside] = array[kept]
+        return result
