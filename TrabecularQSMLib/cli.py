@@ -265,7 +265,7 @@ def _reconstruct(arguments):
     outputs.refuse_existing(arguments.output, outputs.map_files(scan, outputs.QUANTITIES), arguments.overwrite)
     mask = _read_mask(arguments, scan)
     if arguments.dry_run:
-        names = outputs.planned_maps(settings, len(scan.acquisition.echo_times))
+        names = outputs.planned_maps(settings)
         _print_plan(arguments, scan, settings, outputs.map_files(scan, names))
         return
     from .progress import part

@@ -32,12 +32,10 @@ _BIDS_VERSION = "1.10.0"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def planned_maps(settings: Settings, echo_count: int) -> list[str]:
+def planned_maps(settings: Settings) -> list[str]:
     """Names of the maps that a reconstruction with `settings` gives."""
     after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background"}
     left_out = [name for name, stage in after.items() if settings.stop_after in ("fieldmap", stage)]
-    if echo_count < 4:
-        left_out.append("r2star")
     return [name for name in QUANTITIES if name not in left_out]
 
 

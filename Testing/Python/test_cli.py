@@ -351,7 +351,7 @@ class WholeChainTest(unittest.TestCase):
     def test_all_planned_maps_are_written_on_the_grid_of_the_scan(self):
         self.assertEqual([code for code, _, _ in self.results], [0, 0], self.results)
         maps = outputs.find_maps(self.maps)["sub-01"]
-        self.assertEqual(list(maps), outputs.planned_maps(preset(), 9))
+        self.assertEqual(list(maps), outputs.planned_maps(preset()))
         _, affine = nifti.read_image(self.ankle / "sub-01" / "anat" / "sub-01_echo-1_part-mag_MEGRE.nii")
         for path in maps.values():
             array, its_affine = nifti.read_image(path)
@@ -363,7 +363,7 @@ class WholeChainTest(unittest.TestCase):
             output = self.folder / stage
             code, _, err = run("reconstruct", self.ankle, output, "--stop-after", stage)
             self.assertEqual(code, 0, err)
-            expected = outputs.planned_maps(preset(stop_after=stage), 9)
+            expected = outputs.planned_maps(preset(stop_after=stage))
             self.assertEqual(list(outputs.find_maps(output)["sub-01"]), expected)
 
     def test_a_map_s_sidecar_repeats_it_to_the_same_bytes(self):
