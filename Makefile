@@ -1,11 +1,12 @@
-# make demo    from a simulated scan to maps, a table and pictures, in demo-output/
-# make test    style, spelling and all tests
-# make lint    style and spelling alone
-# make clean   remove what the others made
+# make demo        from a simulated scan to maps, a table and pictures, in demo-output/
+# make test        style, spelling and all tests
+# make lint        style and spelling alone
+# make benchmark   time and memory at the paper's size, a few minutes on a machine doing nothing else
+# make clean       remove what the others made
 #
 # Everything is installed once into .venv from PyPI, with the first Python that works. Choose another by PYTHON=...
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint benchmark clean
 .DEFAULT_GOAL := demo
 
 # pyenv leaves commands in the path that fail when run, and Debian a python without venv: try what is needed.
@@ -27,6 +28,9 @@ lint: $(STAMP)
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/codespell
+
+benchmark: $(STAMP)
+	@$(BIN)/python Testing/Benchmarks/benchmark.py
 
 $(STAMP): pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
