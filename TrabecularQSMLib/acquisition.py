@@ -175,6 +175,11 @@ def _check_echoes(echoes, echo_times, source):
         )
     if 0 in echoes.shape:
         raise InputError(f"The volumes of {source} are empty (shape {echoes.shape[1:]}); check the export.")
+    if not np.iscomplexobj(echoes):
+        raise InputError(
+            f"The signal of {source} is real ({echoes.dtype}); expected complex numbers, "
+            "so join magnitude and phase to magnitude · exp(i phase)."
+        )
     peak = 0.0
     for number, echo in enumerate(echoes, start=1):
         wrong = echo.size - int(np.count_nonzero(np.isfinite(echo)))

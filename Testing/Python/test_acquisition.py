@@ -53,6 +53,9 @@ class AcquisitionTest(unittest.TestCase):
                     reorientation.apply_affine(affine), reference.apply_affine(scans.AFFINE), atol=1e-12
                 )
 
+    def test_a_signal_without_phase_is_refused(self):
+        self.assert_refused("is real (float32)", "magnitude · exp(i phase)", echoes=np.abs(scans.echoes()))
+
     def test_fewer_than_three_echoes_are_refused(self):
         self.assert_refused("2 echoes", "at least three", echoes=scans.echoes(count=2), echo_times=(0.001, 0.002))
 
