@@ -38,7 +38,8 @@ def search_table(model: Model, imaging_frequency: float) -> SearchTable:
     times = model.echo_times
     rates = np.array(R2STAR_GRID if times.size > 3 else (R2STAR_OF_THREE_ECHOES,))
     width = min(model.period_hz, 2 * FIELD_RANGE_PPM * 1e-6 * imaging_frequency)
-    count = int(np.ceil(width / FIELD_STEP_HZ))
+    # A weak field or widely spaced echoes leave little to search, but the candidates need room.
+    count = max(int(np.ceil(width / FIELD_STEP_HZ)), 4 * CANDIDATES)
     field_hz = (np.arange(count) / count - 0.5) * width
 
     first, second = np.triu_indices(times.size, 1)
