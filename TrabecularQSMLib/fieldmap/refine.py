@@ -37,7 +37,7 @@ def refine(
     Notes
     -----
     A step that raises the cost is taken back and damped tenfold more (Levenberg–Marquardt). A voxel is done when its
-    next undamped step is below `FIELD_TOLERANCE_HZ` and `R2STAR_TOLERANCE`, or after `MAXIMUM_ITERATIONS`.
+    next step is below `FIELD_TOLERANCE_HZ` and `R2STAR_TOLERANCE`, or after `MAXIMUM_ITERATIONS`.
     """
     signal = np.asarray(signal, np.complex128)
     field_hz = np.array(field_hz, np.float64)
@@ -50,7 +50,7 @@ def refine(
         step = slope[active] / np.maximum(curvature[active] * (1 + damping[active]), np.finfo(float).tiny)
         field_step = step.imag / (2 * np.pi)
         trial_r2star = np.clip(r2star[active] - step.real, *R2STAR_RANGE)
-        # A step longer than a quarter of the fat–water distance could cross into the swapped solution.
+        # A step longer than a quarter of the fat–water distance (at 3 T) could cross into the swapped solution.
         np.clip(field_step, -100.0, 100.0, out=field_step)
         small = (np.abs(field_step) < FIELD_TOLERANCE_HZ) & (np.abs(trial_r2star - r2star[active]) < R2STAR_TOLERANCE)
         moving = ~small
