@@ -7,7 +7,6 @@ carries over between grids. A λ in voxel units is λ·h² for ℓ2 on isotropic
 """
 
 import json
-import math
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 
@@ -116,9 +115,9 @@ class Settings:
             if value is None and name in OPTIONAL:
                 continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            whole = name not in ("padding", "inversion_iterations") or (number and float(value).is_integer())
-            if not number or not math.isfinite(value) or not low <= value <= high or not whole:
-                kind = "a number" if whole else "a whole number"
+            whole = name in ("padding", "inversion_iterations")
+            if not number or not low <= value <= high or (whole and not float(value).is_integer()):
+                kind = "a whole number" if whole else "a number"
                 raise InputError(f"{name} is {value!r}; give {kind} between {low:g} and {high:g}.")
 
     def as_dict(self) -> dict:
