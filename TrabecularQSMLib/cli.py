@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console without λ is no reason to fail
     _limit_threads(argv)
-    arguments = build_parser().parse_args(argv)
-    arguments.argv = argv
     try:
+        arguments = build_parser().parse_args(argv)
+        arguments.argv = argv
         arguments.run(arguments)
     except InputError as error:
         print(f"trabecular-qsm: {error}", file=sys.stderr)
@@ -329,7 +329,8 @@ def _lcurve(arguments):
         outputs.json_text(sidecar),
         lcurve_png(curve, f"{scan.stem}, {settings.inversion}"),
     )
-    _print_result((), outputs.write_files(arguments.output, dict(zip(files, contents, strict=True))))
+    written = outputs.write_files(arguments.output, dict(zip(files, contents, strict=True)))
+    _print_result(scan.acquisition.notes, written)
     print(f"Largest curvature at λ = {curve.best:g}")
 
 
