@@ -187,9 +187,10 @@ class _Fields:
 
     def _separate(self, echoes, mask, progress) -> tuple[Separation, np.ndarray]:
         settings = self.settings
-        magnitude = masks.combine_echoes(echoes, settings.echo_combination)
-        noise = masks.noise_level(echoes, magnitude)
-        signal = masks.signal_mask(magnitude, noise, settings.mask_threshold)
+        # What noise alone reaches is known of the MIP: in a root sum of squares the noise of all echoes adds up.
+        mip = masks.combine_echoes(echoes)
+        noise = masks.noise_level(echoes, mip)
+        signal = masks.signal_mask(mip, noise, settings.mask_threshold)
         body = masks.body_mask(signal)
         if mask is None:
             self.mask = masks.erode(body, settings.mask_erosion, self.voxel_size)
@@ -215,19 +216,18 @@ class _Fields:
                 )
         sign = int(settings.phase_sign)
         separation = separate(echoes, fitted, self.voxel_size, **model, sign=sign, progress=part(progress, 0.05, 0.95))
-        trust = masks.reliability(
-            magnitude, separation.residual, fitted, noise=noise, threshold=settings.mask_threshold
-        )
+        trust = masks.reliability(mip, separation.residual, fitted, noise=noise, threshold=settings.mask_threshold)
         field_hz = unwrap(separation.field_hz, fitted, trust, separation.period_hz)
         report(progress, 1.0, "Unwrapped the field")
-        self.magnitude = magnitude
+        combination = settings.echo_combination
+        self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
         self.maps |= {
             "pdff": fat_fraction(separation.water, separation.fat),
             "water": np.abs(separation.water),
             "fat": np.abs(separation.fat),
             "field_hz": field_hz,
             "r2star": separation.r2star,
-            "mip": magnitude if settings.echo_combination == "mip" else masks.combine_echoes(echoes),
+            "mip": mip,
             "mask": self.mask.astype(np.float32),
             "reliability": trust,
         }

@@ -52,9 +52,9 @@ class Settings:
     phase_sign : {"auto", "+1", "-1"}
         "+1" when phase grows with frequency, "-1" when it falls; "auto" finds out from the fit.
     echo_combination : {"mip", "rss"}
-        Magnitude image for mask and weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
+        Magnitude image for the weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
     mask_threshold : float
-        Body threshold as a fraction of the bright end (99th percentile) of that image.
+        Body threshold as a fraction of the bright end (99th percentile) of the maximum over echoes.
     mask_erosion : float
         Distance in mm from the body's surface that is left out of the mask.
     background : str
