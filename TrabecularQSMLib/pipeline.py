@@ -95,6 +95,8 @@ def reconstruct_each(
         Also if they differ in anything else.
     """
     settings = [_complete(one) for one in settings]
+    if not settings:
+        raise InputError("There are no settings to reconstruct with; give one for each inversion.")
     for name in Settings.__dataclass_fields__:
         if name not in INVERSION_SETTINGS and len({getattr(one, name) for one in settings}) > 1:
             raise InputError(f"Inversions are compared on the same fields, but {name} differs; give it one value.")
@@ -150,6 +152,7 @@ def sweep_regularization(
         raise InputError("An L-curve needs the inversion; leave out the setting stop_after.")
     if not len(regularizations):
         regularizations = settings.regularization * np.logspace(-2, 2, 16)
+    regularizations = lcurve.checked_regularizations(regularizations)  # before the minutes that the fields take
     with _workers(threads):
         fields = _Fields(acquisition, settings, mask, part(progress, 0.0, 0.3))
         grid = Grid.around(fields.mask, settings.padding)

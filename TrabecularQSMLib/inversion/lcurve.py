@@ -58,10 +58,7 @@ def sweep(
     **options
         Passed to `invert`.
     """
-    values = np.unique(np.asarray(regularizations, np.float64))
-    if values.size < 3 or not np.all(np.isfinite(values)) or values[0] <= 0:
-        found = ", ".join(f"{value:g}" for value in values) or "none"
-        raise InputError(f"An L-curve needs at least three different positive values of λ; found {found}.")
+    values = checked_regularizations(regularizations)
     for name, inside in (regions or {}).items():
         if not inside.any():
             raise InputError(f"The region {name} has no voxel where χ is solved; enlarge it, or the mask.")
@@ -93,6 +90,15 @@ def sweep(
         report(progress, (index + 1) / values.size, f"λ {regularization:g}")
     bend = curvature(np.log(values), np.log(terms[1]), np.log(terms[2]))
     return LCurve(method, values, *terms, bend, float(values[1 + np.argmax(bend[1:-1])]), means)
+
+
+def checked_regularizations(regularizations) -> np.ndarray:
+    """Return the values of λ sorted, each once, after checking that they can give an L-curve."""
+    values = np.unique(np.asarray(regularizations, np.float64))
+    if values.size < 3 or not np.all(np.isfinite(values)) or values[0] <= 0:
+        found = ", ".join(f"{value:g}" for value in values) or "none"
+        raise InputError(f"An L-curve needs at least three different positive values of λ; found {found}.")
+    return values
 
 
 def curvature(parameter: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
