@@ -208,7 +208,7 @@ def _add_settings(parser, left_out=()):
 
 def _add_setting(group, field, text):
     """Add the flag of one field of `Settings`, absent from the result unless given."""
-    from .settings import CHOICES, RANGES
+    from .settings import CHOICES, RANGES, WHOLE
 
     options = {"dest": field.name, "default": argparse.SUPPRESS}
     optional = field.default is None
@@ -218,7 +218,7 @@ def _add_setting(group, field, text):
         options |= {"choices": CHOICES[field.name], "metavar": "{" + ",".join(choices) + "}", "type": kind}
     else:
         low, high = RANGES[field.name]
-        kind = int if field.type is int else float
+        kind = int if field.name in WHOLE else float
         options |= {"metavar": "N" if kind is int else "X", "type": _or_none(kind) if optional else kind}
         text += f" {low:g} to {high:g}."
     default = "" if optional else f" (default: {field.default})"

@@ -37,6 +37,8 @@ RANGES = {
     "inversion_tolerance": (1e-12, 0.5),
     "inversion_iterations": (1, 100_000),
 }
+# Those that are whole.
+WHOLE = ("padding", "inversion_iterations")
 # Those that may be left out.
 OPTIONAL = ("regularization", "edge_threshold", "inversion_tolerance", "inversion_iterations")
 
@@ -115,10 +117,11 @@ class Settings:
             if value is None and name in OPTIONAL:
                 continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            whole = name in ("padding", "inversion_iterations")
-            if not number or not low <= value <= high or (whole and not float(value).is_integer()):
-                kind = "a whole number" if whole else "a number"
+            if not number or not low <= value <= high or (name in WHOLE and not float(value).is_integer()):
+                kind = "a whole number" if name in WHOLE else "a number"
                 raise InputError(f"{name} is {value!r}; give {kind} between {low:g} and {high:g}.")
+            if name in WHOLE:
+                object.__setattr__(self, name, int(value))  # JSON may say 20.0
 
     def as_dict(self) -> dict:
         """Return the settings as a dict that JSON can hold."""

@@ -90,7 +90,10 @@ class FormsTest(unittest.TestCase):
             for value in CHOICES.get(field.name, (low, high)):
                 text = "none" if value is None else str(value)
                 arguments = parser_of("reconstruct").parse_args(["a", "b", f"--{field.name.replace('_', '-')}", text])
-                self.assertEqual(getattr(cli._settings(arguments), field.name) or None, value or None, field.name)
+                found = getattr(cli._settings(arguments), field.name)
+                self.assertEqual(found or None, value or None, field.name)
+                if value is not None:
+                    self.assertIs(type(found), type(value), field.name)  # solvers count to whole numbers only
 
     def test_the_forms_that_are_promised_are_understood(self):
         parse = cli.build_parser().parse_args
