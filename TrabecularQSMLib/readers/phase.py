@@ -26,7 +26,7 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     Parameters
     ----------
     echoes : (E, K, J, I) complex64 array
-        Phase in radians or in a known integer scale, which is recognised and rescaled.
+        Phase in radians or in a known integer scale, which is recognized and rescaled.
     source : str
         Name for messages.
 
@@ -58,9 +58,9 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
 def _phase_scale(low, high, source):
     """Radians per stored unit, the stored value of zero, and a note if that is not plain radians."""
     near = lambda value, end: abs(value - end) <= 1e-3  # noqa: E731
-    normalised = near(high, 1.0) and (near(low, -1.0) or near(low, 0.0))
+    normalized = near(high, 1.0) and (near(low, -1.0) or near(low, 0.0))
     within = lambda first, last: first - _RADIANS_TOLERANCE <= low and high <= last + _RADIANS_TOLERANCE  # noqa: E731
-    if not normalised and (within(-np.pi, np.pi) or within(0.0, 2 * np.pi)):
+    if not normalized and (within(-np.pi, np.pi) or within(0.0, 2 * np.pi)):
         return 1.0, 0.0, None
     for first, last in _SCALES:
         turn = last - first
