@@ -1,0 +1,393 @@
+"""Water, fat, field and R2* of single voxels and of small volumes, against signals with known parameters."""
+
+import unittest
+from types import SimpleNamespace
+
+import numpy as np
+from scipy import ndimage
+
+from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.neighbourhood import choose_candidates
+from TrabecularQSMLib.fieldmap.refine import refine
+from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
+from TrabecularQSMLib.fieldmap.separation import fat_fraction, phase_sign, separate
+from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
+from TrabecularQSMLib.fieldmap.unwrap import unwrap
+
+FREQUENCY = 127.73e6
+FAT = FAT_MODELS["ren-marrow"]
+EQUAL = 1.25e-3 + 0.7e-3 * np.arange(9)
+UNEQUAL = np.array([1.2, 1.93, 2.61, 3.37, 4.02, 4.85, 5.5, 6.31]) * 1e-3
+
+
+def model_at(echo_times, fat_model=FAT):
+    return Model(np.asarray(echo_times, float), fat_model.signal(echo_times, FREQUENCY))
+
+
+def voxels(model, count, seed, fields_hz=(-1800.0, 1800.0), rates=(0.0, 900.0), fractions=(0.0, 1.0)):
+    """Noiseless signals of random voxels, a tenth of them pure water and a tenth pure fat, and their parameters."""
+    rng = np.random.default_rng(seed)
+    pdff = rng.uniform(*fractions, count)
+    if fractions == (0.0, 1.0):
+        pdff[: count // 10], pdff[count // 10 : count // 5] = 0.0, 1.0
+    phase = np.exp(2j * np.pi * rng.random(count))
+    truth = SimpleNamespace(
+        pdff=pdff,
+        water=(1 - pdff) * phase,
+        fat=pdff * phase,
+        field_hz=rng.uniform(*fields_hz, count),
+        r2star=rng.uniform(*rates, count),
+    )
+    return synthesize(truth.water, truth.fat, truth.field_hz, truth.r2star, model), truth
+
+
+def within_period(difference, period):
+    return difference - period * np.round(difference / period)
+
+
+def noise(rng, shape, deviation):
+    return deviation * (rng.standard_normal((*shape, 2)) @ [1, 1j])
+
+
+def brute_force(signal, model, field_hz, r2star):
+    """Residual sum of squares of one voxel, by a least-squares solver on the model as it is written."""
+    decay = np.exp((2j * np.pi * field_hz - r2star) * model.echo_times)
+    basis = np.stack([decay, decay * model.fat], axis=1)
+    coefficients = np.linalg.lstsq(basis, signal, rcond=None)[0]
+    return float(np.sum(np.abs(signal - basis @ coefficients) ** 2))
+
+
+def cost_around(signal, model, field_hz, r2star):
+    """The residual of `brute_force` as a function of the distance from a field and a rate."""
+    return lambda df, dr: brute_force(signal, model, field_hz + df, r2star + dr)
+
+
+class SignalTest(unittest.TestCase):
+    def test_the_projection_is_the_least_squares_fit(self):
+        rng = np.random.default_rng(1)
+        for times in (EQUAL, UNEQUAL, EQUAL[:3]):
+            model = model_at(times)
+            signal = noise(rng, (times.size, 5), 1.0)
+            field, rate = rng.uniform(-900, 900, 5), rng.uniform(-50, 400, 5)
+            cost = project(signal, model, field, rate).cost
+            for n in range(5):
+                # Rounding of complex128 and the condition of the normal equations, which three echoes make worst.
+                self.assertAlmostEqual(cost[n], brute_force(signal[:, n], model, field[n], rate[n]), delta=1e-9)
+
+    def test_its_slope_is_the_derivative_of_the_residual(self):
+        rng = np.random.default_rng(2)
+        for times in (EQUAL, UNEQUAL):
+            model = model_at(times)
+            signal, truth = voxels(model, 6, 3, rates=(0, 300))
+            signal = signal + noise(rng, signal.shape, 0.1)
+            field, rate = truth.field_hz + 20.0, truth.r2star + 15.0
+            slope = project(signal, model, field, rate).slope
+            # The rate is 2πi f − R2*, and the slope points downhill.
+            for n in range(6):
+                cost = cost_around(signal[:, n], model, field[n], rate[n])
+                # Central differences over 0.1 Hz and 1 1/s: curvature changes over tens of Hz, so 1e-4 of the largest.
+                by_field = (cost(0.1, 0) - cost(-0.1, 0)) / 0.2
+                by_rate = (cost(0, 1) - cost(0, -1)) / 2
+                scale = 4 * np.pi * abs(slope[n])
+                self.assertAlmostEqual(by_field, -4 * np.pi * slope[n].imag, delta=1e-3 * scale)
+                self.assertAlmostEqual(by_rate, 2 * slope[n].real, delta=1e-3 * scale)
+
+    def test_its_curvature_is_that_of_the_residual_where_the_fit_is_exact(self):
+        model = model_at(EQUAL)
+        signal, truth = voxels(model, 6, 4, rates=(0, 300))
+        curvature = project(signal, model, truth.field_hz, truth.r2star).curvature
+        for n in range(6):
+            cost = cost_around(signal[:, n], model, truth.field_hz[n], truth.r2star[n])
+            # The residual at 0.5 Hz off is the curvature alone to second order; the next order is (0.5 / 100)².
+            self.assertAlmostEqual(
+                (cost(0.5, 0) + cost(-0.5, 0)) / (2 * (np.pi * curvature[n] ** 0.5) ** 2), 1, delta=1e-3
+            )
+            self.assertAlmostEqual((cost(0, 2) + cost(0, -2)) / (8 * curvature[n]), 1, delta=1e-3)
+
+    def test_the_period_is_one_over_the_common_spacing(self):
+        self.assertAlmostEqual(model_at(EQUAL).period_hz, 1 / 0.7e-3, places=6)
+        # Missing echoes, and times rounded to a microsecond as scanners write them.
+        self.assertAlmostEqual(common_spacing(np.array([1.0, 2.4, 4.5, 5.9]) * 1e-3), 0.7e-3, places=9)
+        self.assertAlmostEqual(common_spacing(np.round(1.15e-3 + 0.6667e-3 * np.arange(12), 6)), 0.6667e-3, delta=1e-7)
+        # A bipolar train with unequal gaps of 0.9 and 1.2 ms.
+        self.assertAlmostEqual(common_spacing(np.array([1.0, 1.9, 3.1, 4.0, 5.2]) * 1e-3), 0.3e-3, places=9)
+        # Without a common divisor.
+        odd = np.array([1.0, 2.0, 2.0 + np.sqrt(2), 2.0 + np.pi, 2.0 + np.sqrt(27)]) * 1e-3
+        self.assertAlmostEqual(common_spacing(odd), 1e-3 / 12, places=9)
+
+
+class SearchTest(unittest.TestCase):
+    def test_its_candidates_are_the_minima_of_the_residual_over_field_and_r2star(self):
+        rng = np.random.default_rng(5)
+        for times in (EQUAL, UNEQUAL, EQUAL[:3]):
+            model = model_at(times)
+            table = search_table(model, FREQUENCY)
+            signal, _ = voxels(model, 4, 6, rates=(20, 200))
+            signal = (signal + noise(rng, signal.shape, 0.05)).astype(np.complex64)
+            field, rate, cost = search(signal, table)
+            self.assertEqual(field.shape, (CANDIDATES, 4))
+            for n in range(4):
+                power = np.sum(np.abs(signal[:, n]) ** 2)
+                grid = np.array(
+                    [[brute_force(signal[:, n], model, f, r) for f in table.field_hz] for r in table.r2star]
+                )
+                curve = grid.min(axis=0) / power
+                minima = np.flatnonzero((curve <= np.roll(curve, 1)) & (curve < np.roll(curve, -1)))
+                minima = minima[np.argsort(curve[minima])][:CANDIDATES]
+                step = table.field_hz[1] - table.field_hz[0]
+                for found_field, found_rate, found_cost in zip(field[:, n], rate[:, n], cost[:, n], strict=True):
+                    # Between grid points by the parabola: at most half a step away from one of the minima, whose cost
+                    # it lowers by at most the bend over half a step; 1e-5 for float32.
+                    nearest = minima[np.argmin(np.abs(table.field_hz[minima] - found_field))]
+                    self.assertLessEqual(abs(table.field_hz[nearest] - found_field), 0.51 * step)
+                    self.assertEqual(table.r2star[np.argmin(grid[:, nearest])], np.float32(found_rate))
+                    bend = curve[nearest - 1] + curve[(nearest + 1) % curve.size] - 2 * curve[nearest]
+                    self.assertLess(found_cost, curve[nearest] + 1e-5)
+                    self.assertGreater(found_cost, curve[nearest] - bend / 8 - 1e-5)
+                self.assertAlmostEqual(cost[0, n], curve[minima[0]], delta=1e-2)
+                self.assertEqual(len(set(field[:, n].tolist())), min(CANDIDATES, minima.size))
+
+    def test_it_searches_the_whole_period_but_no_further_than_bone_against_air(self):
+        equal = search_table(model_at(EQUAL), FREQUENCY).field_hz
+        step = equal[1] - equal[0]
+        self.assertAlmostEqual(equal[-1] + step - equal[0], 1 / 0.7e-3, places=6)
+        unequal = search_table(model_at(UNEQUAL), FREQUENCY).field_hz
+        self.assertAlmostEqual(unequal[0], -15e-6 * FREQUENCY, delta=1)
+
+
+class RefineTest(unittest.TestCase):
+    def best_of_candidates(self, signal, model):
+        table = search_table(model, FREQUENCY)
+        fields, rates, _ = search(signal, table)
+        fits = [refine(signal, model, f, r) for f, r in zip(fields, rates, strict=True)]
+        best = np.argmin([fit[4] for fit in fits], axis=0)
+        return [np.choose(best, values) for values in zip(*fits, strict=True)]
+
+    def test_echoes_without_noise_give_back_what_they_were_made_of(self):
+        # Steps below 1e-5 Hz and 1e-4 1/s end the fit, and convergence is quadratic on exact data.
+        for times, seed in ((EQUAL, 7), (UNEQUAL, 8)):
+            with self.subTest(times=times):
+                model = model_at(times)
+                signal, truth = voxels(model, 2000, seed)
+                field, r2star, water, fat, residual = self.best_of_candidates(signal, model)
+                error = within_period(field - truth.field_hz, model.period_hz)
+                self.assertLess(np.abs(error).max(), 1e-3)
+                self.assertLess(np.abs(r2star - truth.r2star).max(), 0.01)
+                self.assertLess(np.abs(fat_fraction(water, fat) - truth.pdff).max(), 1e-5)
+                self.assertLess(residual.max(), 1e-5)
+                # Whole periods of the field turn water and fat at time zero by the first echo's share of them.
+                turned = np.exp(2j * np.pi * (field - truth.field_hz) * times[0])
+                same = np.abs(field - truth.field_hz) < 1
+                self.assertTrue(same.any() and (times is UNEQUAL or not same.all()))
+                np.testing.assert_allclose(water[same], truth.water[same], atol=1e-5)
+                np.testing.assert_allclose(fat * turned, truth.fat, atol=1e-5)
+
+    def test_every_fat_spectrum_works(self):
+        for name, fat_model in FAT_MODELS.items():
+            if len(fat_model.shifts_ppm) == 1:
+                continue  # one peak of fat at f is water at another field
+            model = model_at(EQUAL, fat_model)
+            signal, truth = voxels(model, 50, 9, fields_hz=(-600, 600), rates=(20, 200))
+            field = self.best_of_candidates(signal, model)[0]
+            self.assertLess(np.abs(within_period(field - truth.field_hz, model.period_hz)).max(), 1e-3, name)
+
+    def test_r2star_is_neither_cut_at_zero_nor_capped(self):
+        model = model_at(EQUAL)
+        rng = np.random.default_rng(10)
+        signal, truth = voxels(model, 4000, 11, fields_hz=(-300, 300), rates=(0.0, 0.0))
+        _, r2star, *_ = refine(signal + noise(rng, signal.shape, 0.01), model, truth.field_hz, np.full(4000, 10.0))
+        # The spread is about 6 1/s, of the mean 0.1; a cut at zero would move the mean to 0.4 × 6.
+        self.assertGreater(r2star.std(), 2.0)
+        self.assertLess(abs(r2star.mean()), 0.5)
+        signal, truth = voxels(model, 200, 12, fields_hz=(-300, 300), rates=(1000.0, 1800.0))
+        _, r2star, *_ = refine(signal, model, truth.field_hz + 5, np.full(200, 1000.0))
+        self.assertLess(np.abs(r2star - truth.r2star).max(), 0.01)
+
+    def test_three_echoes_are_fitted_exactly(self):
+        # As many numbers as unknowns: from a start nearby the fit returns them, with no residual to judge by.
+        model = model_at(EQUAL[:3])
+        signal, truth = voxels(model, 200, 13, fields_hz=(-300, 300), rates=(40.0, 60.0), fractions=(0.2, 0.8))
+        field, r2star, _, _, residual = refine(signal, model, truth.field_hz + 1, truth.r2star - 3)
+        self.assertLess(residual.max(), 1e-4)
+        self.assertLess(np.median(np.abs(field - truth.field_hz)), 0.01)
+        self.assertLess(np.median(np.abs(r2star - truth.r2star)), 0.1)
+
+    def test_noise_without_signal_stays_finite(self):
+        signal = noise(np.random.default_rng(14), (9, 500), 1.0)
+        signal[:, :5] = 0
+        model = model_at(EQUAL)
+        fields, rates, _ = search(signal, search_table(model, FREQUENCY))
+        for values in refine(signal, model, fields[0], rates[0]):
+            self.assertTrue(np.all(np.isfinite(values)))
+
+
+class NeighbourhoodTest(unittest.TestCase):
+    def test_swapped_islands_are_put_right_and_the_sure_stay(self):
+        shape, period, voxel_size = (16, 32, 32), 1 / 0.7e-3, (1.5, 1.5, 1.5)
+        rng = np.random.default_rng(15)
+        z, y, x = np.indices(shape)
+        true = 8.0 * y - 3.0 * x  # Hz; wraps nothing, changes by 400 Hz in all
+        mask = (y - 16) ** 2 + (x - 16) ** 2 < 15**2
+        island = ((z - 8) ** 2 + (y - 12) ** 2 + (x - 20) ** 2 < 4**2) | (rng.random(shape) < 0.1)
+        sure = ~island & (rng.random(shape) < 0.3)
+        field = np.stack([true, true + 420.0, true - 390.0])[:, mask]
+        # Noise of one unit of log-likelihood is cost 1e-3 here. The swapped fit is a little better in the islands.
+        cost = np.full(field.shape, 0.010)
+        cost[1] = np.where(sure[mask], 0.2, 0.011)
+        cost[2] = 0.3
+        swapped = island[mask]
+        field[:2, swapped] = field[1::-1, swapped]
+        chosen = choose_candidates(
+            field, cost, np.ones(swapped.size), mask, voxel_size, period_hz=period, degrees_of_freedom=12
+        )
+        self.assertGreater(swapped.sum(), 500)
+        np.testing.assert_array_equal(chosen, swapped.astype(int))
+
+    def test_a_true_jump_that_the_fit_is_sure_of_stays(self):
+        shape = (8, 16, 16)
+        mask = np.ones(shape, bool)
+        jump = np.indices(shape)[1] > 7
+        field = np.stack([np.where(jump, 300.0, -100.0), np.where(jump, -100.0, 300.0)]).reshape(2, -1)
+        cost = np.stack([np.full(mask.size, 0.001), np.full(mask.size, 0.9)])
+        chosen = choose_candidates(
+            field, cost, np.ones(mask.size), mask, (1.0, 1.0, 1.0), period_hz=1428.0, degrees_of_freedom=12
+        )
+        self.assertFalse(chosen.any())
+
+
+class SeparationTest(unittest.TestCase):
+    shape = (6, 20, 22)
+    options = {"imaging_frequency": FREQUENCY, "fat_model": FAT}
+
+    def scan(self, times, deviation, seed=16, pdff=None, r2star=60.0):
+        rng = np.random.default_rng(seed)
+        _, y, x = np.indices(self.shape)
+        truth = SimpleNamespace(
+            field_hz=4.0 * y - 150.0 + 2.0 * x, pdff=np.where(x < 11, 0.95, 0.03) if pdff is None else pdff
+        )
+        model = model_at(times)
+        pdff = np.broadcast_to(truth.pdff, self.shape).ravel()
+        signal = synthesize(1 - pdff, pdff, truth.field_hz.ravel(), r2star, model)
+        signal = signal.reshape(-1, *self.shape) + noise(rng, (times.size, *self.shape), deviation)
+        return signal.astype(np.complex64), truth
+
+    def test_a_volume_of_fat_beside_water_is_told_apart_without_swaps(self):
+        for times in (EQUAL, UNEQUAL):
+            for sign in (1, -1):
+                echoes, truth = self.scan(times, 0.025)
+                mask = np.ones(self.shape, bool)
+                mask[0, :3] = False
+                found = separate(
+                    echoes if sign > 0 else echoes.conj(), mask, (1.5,) * 3, echo_times=times, sign=sign, **self.options
+                )
+                error = within_period(found.field_hz - truth.field_hz, found.period_hz)[mask]
+                # A swap is off by about 400 Hz; the noise by 3 Hz or so.
+                self.assertLess(np.abs(error).max(), 40.0)
+                self.assertLess(np.abs(fat_fraction(found.water, found.fat) - truth.pdff)[mask].mean(), 0.05)
+                for values in (found.water, found.fat, found.field_hz, found.r2star, found.residual):
+                    self.assertFalse(values[~mask].any())
+
+    def test_the_residual_is_a_share_of_the_signal(self):
+        echoes, _ = self.scan(EQUAL, 0.0)
+        rng = np.random.default_rng(17)
+        echoes = echoes + noise(rng, echoes.shape, 0.05)
+        found = separate(echoes, np.ones(self.shape, bool), (1.5,) * 3, echo_times=EQUAL, **self.options)
+        # 18 real numbers less 6 parameters, each of variance 0.05².
+        wanted = np.sqrt(12) * 0.05 / np.sqrt(np.sum(np.abs(echoes) ** 2, axis=0))
+        self.assertAlmostEqual(np.sqrt(np.mean((found.residual / wanted) ** 2)), 1, delta=0.05)
+
+    def test_the_sign_of_the_phase_is_found_where_there_is_fat(self):
+        for times in (EQUAL, UNEQUAL):
+            echoes, _ = self.scan(times, 0.05)
+            mask = np.ones(self.shape, bool)
+            self.assertEqual(phase_sign(echoes, mask, echo_times=times, **self.options), 1)
+            self.assertEqual(phase_sign(echoes.conj(), mask, echo_times=times, **self.options), -1)
+
+    def test_without_fat_the_phase_is_taken_as_it_is(self):
+        echoes, _ = self.scan(EQUAL, 0.05, pdff=np.float64(0))
+        mask = np.ones(self.shape, bool)
+        for signal in (echoes, echoes.conj()):
+            self.assertEqual(phase_sign(signal, mask, echo_times=EQUAL, **self.options), 1)
+
+
+class FatFractionTest(unittest.TestCase):
+    def test_it_is_exact_without_noise(self):
+        pdff = np.linspace(0, 1, 21)
+        phase = np.exp(1j * np.arange(21))
+        np.testing.assert_allclose(fat_fraction((1 - pdff) * phase, pdff * phase), pdff, atol=1e-6)
+        np.testing.assert_array_equal(fat_fraction(np.zeros(2), np.zeros(2)), 0)
+
+    def test_noise_does_not_move_it_but_for_the_cut_at_the_ends(self):
+        # Noise of W and F of 2.5 % in each channel. |F|/(|W|+|F|) would average 3 % at pure water; what is left at
+        # exactly 0 and 1 is half of the noise cut off, σ/√(2π) = 1 %, and two SD from the ends nothing.
+        rng = np.random.default_rng(18)
+        for pdff, most in ((0.0, 0.012), (1.0, 0.012), (0.06, 0.001), (0.94, 0.001), (0.3, 0.001), (0.7, 0.001)):
+            water, fat = 1 - pdff + noise(rng, (40000,), 0.025), pdff + noise(rng, (40000,), 0.025)
+            found = fat_fraction(water, fat)
+            self.assertLess(abs(found.mean() - pdff), most, pdff)
+            self.assertTrue(np.all((found >= 0) & (found <= 1)))
+
+
+class UnwrapTest(unittest.TestCase):
+    period = 1 / 0.7e-3
+
+    def setUp(self):
+        self.shape = (10, 40, 44)
+        z, y, x = np.indices(self.shape)
+        # Over four periods from end to end, steepest step a tenth of a period.
+        self.field = 150.0 * (y - 20) + 60.0 * (x - 22) * np.sin(z / 4) / 4
+        self.weight = np.ones(self.shape)
+
+    def wrap(self, field):
+        return within_period(field, self.period)
+
+    def test_a_field_over_several_periods_comes_back(self):
+        y, x = np.indices(self.shape)[1:]
+        mask = (y - 20) ** 2 + (x - 22) ** 2 < 18**2
+        mask &= ~((y - 20) ** 2 + (x - 22) ** 2 < 5**2)
+        found = unwrap(self.wrap(self.field), mask, self.weight, self.period)
+        self.assertGreater(np.ptp(self.field[mask]), 3 * self.period)
+        np.testing.assert_allclose(found[mask], self.field[mask], atol=1e-6)
+        self.assertFalse(found[~mask].any())
+
+    def test_parts_without_connection_fit_to_the_largest_one(self):
+        y, x = np.indices(self.shape)[1:]
+        mask = (y != 30) & (np.abs(x - 40) > 1)
+        self.assertEqual(ndimage.label(mask)[1], 4)
+        # Across the gaps of up to 3 voxels the field changes by less than half a period.
+        found = unwrap(self.wrap(self.field), mask, self.weight, self.period)
+        shift = (found - self.field)[mask] / self.period
+        np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
+    def test_voxels_of_noise_do_not_mislead_the_trusted_ones(self):
+        rng = np.random.default_rng(19)
+        y, x = np.indices(self.shape)[1:]
+        # A wall of noise with a few gates of trust.
+        bad = (np.abs(y - 20) < 3) & (x % 15 != 0)
+        bad |= rng.random(self.shape) < 0.05
+        wrapped = np.where(bad, rng.uniform(-714, 714, self.shape), self.wrap(self.field))
+        trust = np.where(bad, 0.01, 1.0)
+        mask = np.ones(self.shape, bool)
+        found = unwrap(wrapped, mask, trust, self.period)
+        np.testing.assert_allclose(found[~bad], self.field[~bad], atol=1e-6)
+
+    def test_the_one_global_period_puts_the_trusted_median_within_half_a_period_of_zero(self):
+        mask = np.ones(self.shape, bool)
+        weight = np.where(np.indices(self.shape)[1] < 12, 1.0, 0.001)
+        median = np.median(self.field[:, :12])
+        self.assertLess(median, -self.period / 2)
+        for offset in (0.0, 3000.0, -5000.0):
+            found = unwrap(self.wrap(self.field + offset), mask, weight, self.period)
+            shift = (found - self.field - offset) / self.period
+            np.testing.assert_allclose(shift, -np.round((median + offset) / self.period), atol=1e-6)
+
+    def test_an_empty_mask_and_a_field_without_trust_are_no_failure(self):
+        nothing = np.zeros(self.shape, bool)
+        self.assertFalse(unwrap(self.field, nothing, self.weight, self.period).any())
+        found = unwrap(self.wrap(self.field), ~nothing, np.zeros(self.shape), self.period)
+        shift = (found - self.field) / self.period
+        np.testing.assert_allclose(shift, np.round(shift[0, 0, 0]), atol=1e-6)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,364 @@
+"""From a scan to maps in one call, on a small piece of the digital ankle."""
+
+import unittest
+from dataclasses import replace
+from functools import lru_cache
+from itertools import permutations, product
+
+import numpy as np
+
+from TrabecularQSMLib import pipeline
+from TrabecularQSMLib.acquisition import Acquisition
+from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each, sweep_regularization
+from TrabecularQSMLib.quantities import QUANTITIES
+from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
+
+SMALL = PhantomSettings(shape=(48, 48, 24), field_of_view_mm=(72.0, 72.0, 36.0), seed=3)
+FIELD_MAPS = {"pdff", "water", "fat", "field_hz", "r2star", "mip", "mask", "reliability"}
+PERIOD_HZ = 1 / 0.7e-3
+# The inversion that does not iterate, for tests of everything else.
+FAST = preset(inversion="closed-form")
+
+
+@lru_cache(maxsize=4)
+def phantom(settings=SMALL):
+    return make_phantom(settings)
+
+
+@lru_cache(maxsize=8)
+def fast(settings=SMALL):
+    return reconstruct(phantom(settings).acquisition, FAST)
+
+
+def changed(acquisition, **changes):
+    names = ("echoes", "echo_times", "affine", "imaging_frequency", "source", "notes")
+    return Acquisition(**{**{name: getattr(acquisition, name) for name in names}, **changes})
+
+
+def stored_otherwise(array, order, flips):
+    """Axes k, j, i of an array permuted, then flipped."""
+    lead = array.ndim - 3
+    array = array.transpose(*range(lead), *(lead + axis for axis in order))
+    return array[(..., *(slice(None, None, flip) for flip in flips))]
+
+
+def crop(acquisition, slices):
+    affine = acquisition.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ [s.start or 0 for s in slices[::-1]]
+    return changed(acquisition, echoes=acquisition.echoes[(slice(None), *slices)], affine=affine)
+
+
+class MapsTest(unittest.TestCase):
+    def test_every_stage_gives_its_maps_in_the_shape_of_the_scan(self):
+        acquisition = phantom().acquisition
+        stages = {
+            "fieldmap": FIELD_MAPS,
+            "background": FIELD_MAPS | {"total_field", "local_field"},
+            None: set(QUANTITIES),
+        }
+        self.assertEqual(set(stages), set(CHOICES["stop_after"]))
+        for stage, names in stages.items():
+            result = fast() if stage is None else reconstruct(acquisition, replace(FAST, stop_after=stage))
+            self.assertEqual(set(result.maps), names)
+            for name, array in result.maps.items():
+                self.assertEqual((array.shape, array.dtype), (acquisition.shape, np.float32), name)
+                self.assertTrue(array.flags.c_contiguous and np.all(np.isfinite(array)), name)
+                # The reliability loses the mask's outer layer with the background.
+                if name != "reliability":
+                    np.testing.assert_array_equal(array, fast().maps[name])
+
+    def test_maps_keep_to_their_meaning(self):
+        maps, frequency = fast().maps, phantom().acquisition.imaging_frequency
+        np.testing.assert_allclose(maps["total_field"], maps["field_hz"] * 1e6 / frequency, rtol=1e-5)
+        np.testing.assert_array_equal(maps["mip"], np.abs(phantom().acquisition.echoes).max(axis=0))
+        self.assertEqual(set(np.unique(maps["mask"]).tolist()), {0.0, 1.0})
+        for name in ("pdff", "reliability"):
+            self.assertTrue(np.all((maps[name] >= 0) & (maps[name] <= 1)), name)
+        outside = maps["mask"] == 0
+        for name in ("local_field", "chi", "reliability"):
+            self.assertFalse(maps[name][outside].any(), name)
+
+    def test_field_fat_fraction_and_r2star_are_those_of_the_phantom(self):
+        truth, maps = phantom().truth, fast().maps
+        pure = (truth["signal"] > 0.2 * truth["signal"].max()) & (truth["cortex"] < 1e-3)
+        error = (maps["field_hz"] - truth["field_hz"])[pure]
+        # Noise alone is about 2 Hz at SNR 40; test_accuracy holds the full size to its bars.
+        self.assertLess(np.sqrt(np.mean(error[np.abs(error) < 50] ** 2)), 3.0)
+        self.assertLess(np.mean(np.abs(error) > 50), 1e-3)
+        self.assertLess(abs(np.mean((maps["pdff"] - truth["pdff"])[pure])), 0.01)
+        self.assertLess(abs(np.mean((maps["r2star"] - truth["r2star"])[pure])), 5.0)
+
+    def test_settings_come_back_with_what_was_found(self):
+        settings = fast().settings
+        self.assertEqual(settings, replace(FAST, phase_sign="+1"))
+        bare = reconstruct(phantom().acquisition, Settings(inversion="closed-form", phase_sign="+1"))
+        self.assertEqual(bare.settings.regularization, FAST.regularization)
+        np.testing.assert_array_equal(bare.maps["chi"], fast().maps["chi"])
+
+    def test_all_presets_run_from_end_to_end(self):
+        truth = phantom().truth["chi"]
+        for name in load_presets():
+            with self.subTest(preset=name):
+                maps = reconstruct(phantom().acquisition, preset(name)).maps
+                inside = maps["reliability"] > 0.5
+                # Fat and bone are told apart in a box that cuts the ankle on all sides; more is asked at full size.
+                self.assertGreater(np.corrcoef(maps["chi"][inside], truth[inside])[0, 1], 0.4)
+
+
+class OrderTest(unittest.TestCase):
+    def test_storage_orders_and_flips_give_the_same_maps(self):
+        # All numerics run in the closest RAS order; what remains is rounding of sums over other memory layouts.
+        acquisition = crop(phantom().acquisition, (slice(4, 21), slice(6, 36), slice(8, 36)))
+        settings = replace(FAST, mask_erosion=2.0)
+        wanted = reconstruct(acquisition, settings).maps
+        flips = list(product((1, -1), repeat=3))
+        for number, order in enumerate(permutations(range(3))):
+            flip = flips[(3 * number + 1) % 8]
+            with self.subTest(order=order, flip=flip):
+                affine = acquisition.affine.copy()
+                for new, (old, sign) in enumerate(zip(order, flip, strict=True)):
+                    column = acquisition.affine[:3, 2 - old]
+                    affine[:3, 2 - new] = sign * column
+                    if sign < 0:
+                        affine[:3, 3] += column * (acquisition.shape[old] - 1)
+                other = changed(acquisition, echoes=stored_otherwise(acquisition.echoes, order, flip), affine=affine)
+                found = reconstruct(other, settings).maps
+                for name, array in found.items():
+                    np.testing.assert_allclose(
+                        array,
+                        stored_otherwise(wanted[name], order, flip),
+                        rtol=1e-4,
+                        atol=1e-4 * np.abs(wanted[name]).max(),
+                        err_msg=name,
+                    )
+
+    def test_the_same_scan_gives_the_same_bytes_on_one_thread_and_on_two(self):
+        acquisition = phantom().acquisition
+        settings = preset(inversion_iterations=10)
+        one, two = (reconstruct(acquisition, settings, threads=n).maps for n in (1, 2))
+        for name, array in one.items():
+            self.assertEqual(array.tobytes(), two[name].tobytes(), name)
+
+
+class MaskTest(unittest.TestCase):
+    def setUp(self):
+        self.mask = np.zeros(phantom().acquisition.shape, np.int16)
+        self.mask[5:18, 10:36, 12:40] = 3
+
+    def test_the_users_mask_comes_out_as_it_went_in(self):
+        result = reconstruct(phantom().acquisition, FAST, mask=self.mask)
+        np.testing.assert_array_equal(result.maps["mask"], self.mask != 0)
+        # χ is solved in all of it, from the local field of its interior.
+        self.assertTrue(np.all((result.maps["chi"] != 0) == (self.mask != 0)))
+
+    def test_a_wrong_mask_is_refused(self):
+        for mask, words in ((self.mask[1:], "shape"), (self.mask * 0, "empty"), (self.mask > 5, "empty")):
+            with self.assertRaisesRegex(InputError, words):
+                reconstruct(phantom().acquisition, FAST, mask=mask)
+
+    def test_a_mask_in_the_air_is_no_failure(self):
+        rng = np.random.default_rng(1)
+        echoes = rng.standard_normal((9, 8, 10, 12, 2)) @ [1, 1j]
+        noise = changed(phantom().acquisition, echoes=echoes)
+        mask = np.zeros((8, 10, 12), bool)
+        mask[1:6, 2:8, 2:9] = True
+        result = reconstruct(noise, FAST, mask=mask)
+        self.assertTrue(all(np.all(np.isfinite(array)) for array in result.maps.values()))
+        with self.assertRaisesRegex(InputError, "give a mask"):
+            reconstruct(noise, FAST)
+
+    def test_a_mask_too_thin_for_lbv_and_a_single_slice_say_what_it_needs(self):
+        acquisition = phantom().acquisition
+        slab = np.zeros(acquisition.shape, bool)
+        slab[10:12] = True
+        slice_alone = crop(acquisition, (slice(11, 12), slice(None), slice(None)))
+        for scan, mask in ((acquisition, slab), (slice_alone, None)):
+            with self.assertRaisesRegex(InputError, "at least three slices"):
+                reconstruct(scan, FAST, mask=mask)
+        maps = reconstruct(slice_alone, replace(FAST, stop_after="fieldmap")).maps
+        self.assertEqual(maps["pdff"].shape, (1, 48, 48))
+        body = fast().maps["mask"][11] > 0
+        self.assertLess(np.median(np.abs(maps["field_hz"][0] - fast().maps["field_hz"][11])[body]), 0.5)
+
+    def test_erosion_that_leaves_nothing_is_refused(self):
+        with self.assertRaisesRegex(InputError, "mask_erosion"):
+            reconstruct(phantom().acquisition, replace(FAST, mask_erosion=50.0))
+
+
+class PhaseTest(unittest.TestCase):
+    def test_a_conjugated_scan_is_found_told_and_reconstructed_alike(self):
+        acquisition = phantom().acquisition
+        conjugated = changed(acquisition, echoes=acquisition.echoes.conj())
+        settings = replace(FAST, stop_after="fieldmap")
+        result = reconstruct(conjugated, settings)
+        self.assertEqual(result.settings.phase_sign, "-1")
+        self.assertTrue(any("conjugated" in note for note in result.notes))
+        self.assertFalse(any("conjugated" in note for note in fast().notes))
+        told = reconstruct(conjugated, replace(settings, phase_sign="-1"))
+        self.assertFalse(told.notes)
+        for maps in (result.maps, told.maps):
+            np.testing.assert_allclose(maps["field_hz"], fast().maps["field_hz"], atol=1e-3)
+
+    def test_a_field_beyond_whole_periods_comes_back_but_for_one_global_period(self):
+        settings = replace(SMALL, field_offset_hz=2600.0, field_gradient_hz_per_mm=(20.0, 45.0, -30.0), snr=100.0)
+        truth = phantom(settings).truth
+        maps = reconstruct(phantom(settings).acquisition, replace(FAST, stop_after="fieldmap")).maps
+        trusted = (maps["reliability"] > 0.9) & (truth["cortex"] < 1e-3)
+        self.assertGreater(np.ptp(truth["field_hz"][trusted]), 2 * PERIOD_HZ)
+        periods = (maps["field_hz"] - truth["field_hz"])[trusted] / PERIOD_HZ
+        shift = np.round(np.median(periods))
+        self.assertNotEqual(shift, 0)
+        # Within 20 Hz: the gradient dephases within a voxel and moves its mean.
+        self.assertGreater(np.mean(np.abs(periods - shift) < 20 / PERIOD_HZ), 0.999)
+        # The rule: the trusted median lies within half a period of zero.
+        self.assertLess(abs(np.median(maps["field_hz"][maps["reliability"] > 0.5])), PERIOD_HZ / 2 * 1.05)
+
+    def test_three_echoes_are_separated_and_r2star_comes_with_a_warning(self):
+        acquisition = phantom().acquisition
+        three = changed(acquisition, echoes=acquisition.echoes[:3], echo_times=acquisition.echo_times[:3])
+        result = reconstruct(three, replace(FAST, stop_after="fieldmap"))
+        self.assertTrue(any("Three echoes" in note for note in result.notes))
+        truth = phantom().truth
+        pure = (truth["signal"] > 0.5 * truth["signal"].max()) & (truth["cortex"] < 1e-3)
+        error = np.abs(result.maps["field_hz"] - truth["field_hz"])[pure]
+        self.assertLess(np.median(error), 10.0)
+
+    def test_notes_of_the_reader_are_kept(self):
+        noted = changed(phantom().acquisition, notes=("The phase was rescaled.",))
+        self.assertIn("The phase was rescaled.", reconstruct(noted, replace(FAST, stop_after="fieldmap")).notes)
+
+
+class ManyTest(unittest.TestCase):
+    def test_inversions_of_the_same_fields_equal_single_runs(self):
+        acquisition = phantom().acquisition
+        settings = [FAST, preset(inversion="medi-l2", inversion_iterations=500), replace(FAST, regularization=2.0)]
+        calls = []
+        original = pipeline.separate
+        self.addCleanup(setattr, pipeline, "separate", original)
+        pipeline.separate = lambda *args, **more: calls.append(1) or original(*args, **more)
+        together = reconstruct_each(acquisition, settings)
+        self.assertEqual(len(calls), 1)
+        for one, found in zip(settings, together, strict=True):
+            alone = reconstruct(acquisition, one)
+            self.assertEqual(found.settings, alone.settings)
+            for name, array in alone.maps.items():
+                np.testing.assert_array_equal(found.maps[name], array, err_msg=name)
+
+    def test_settings_of_the_fields_must_agree(self):
+        with self.assertRaisesRegex(InputError, "mask_erosion"):
+            reconstruct_each(phantom().acquisition, [FAST, replace(FAST, mask_erosion=1.0)])
+        with self.assertRaises(InputError):
+            reconstruct_each(phantom().acquisition, [])
+
+    def test_an_l_curve_follows_regions_from_the_same_fields(self):
+        acquisition = phantom().acquisition
+        regions = {"bone": phantom().regions > 0}
+        curve = sweep_regularization(acquisition, FAST, (0.02, FAST.regularization, 2.0), regions=regions)
+        inside = (phantom().regions > 0) & (fast().maps["mask"] > 0)
+        self.assertAlmostEqual(curve.region_means["bone"][1], fast().maps["chi"][inside].mean(), places=4)
+        self.assertTrue(np.all(np.diff(curve.discrepancy) > 0))
+
+    def test_what_an_l_curve_cannot_be_made_of_is_refused(self):
+        acquisition = phantom().acquisition
+        with self.assertRaisesRegex(InputError, "stop_after"):
+            sweep_regularization(acquisition, replace(FAST, stop_after="background"))
+        with self.assertRaisesRegex(InputError, "at least three"):
+            sweep_regularization(acquisition, FAST, (0.1, 0.2))
+        with self.assertRaisesRegex(InputError, "region air"):
+            sweep_regularization(acquisition, FAST, (0.1, 0.2, 0.3), regions={"air": np.zeros(acquisition.shape, bool)})
+
+    def test_threads_must_be_positive(self):
+        for threads in (0, -1):
+            with self.assertRaisesRegex(InputError, "threads"):
+                reconstruct(phantom().acquisition, FAST, threads=threads)
+
+
+class ProgressTest(unittest.TestCase):
+    def test_progress_rises_from_zero_to_one_and_what_it_raises_passes(self):
+        acquisition = phantom().acquisition
+        settings = preset(inversion_iterations=5)
+        seen = []
+        reconstruct(acquisition, settings, progress=lambda fraction, message: seen.append((fraction, message)))
+        fractions = [fraction for fraction, _ in seen]
+        self.assertEqual(fractions, sorted(fractions))
+        self.assertTrue(0 <= fractions[0] < 0.1 and fractions[-1] == 1.0)
+        self.assertTrue(all(isinstance(message, str) and message for _, message in seen))
+        for stop_at in (0.0, 0.02, 0.2, 0.3, 0.45, 0.6, 0.95):
+
+            def cancel(fraction, message, stop_at=stop_at):
+                if fraction >= stop_at:
+                    raise Cancelled
+
+            with self.assertRaises(Cancelled):
+                reconstruct(acquisition, settings, progress=cancel)
+
+    def test_it_rises_too_when_the_run_stops_early_or_sweeps(self):
+        acquisition = phantom().acquisition
+        for run in (
+            lambda progress: reconstruct(acquisition, replace(FAST, stop_after="fieldmap"), progress=progress),
+            lambda progress: reconstruct_each(acquisition, [FAST, FAST], progress=progress),
+            lambda progress: sweep_regularization(acquisition, FAST, (0.1, 0.2, 0.3), progress=progress),
+        ):
+            seen = []
+            run(lambda fraction, message, seen=seen: seen.append(fraction))
+            self.assertEqual(seen, sorted(seen))
+            self.assertEqual(seen[-1], 1.0)
+
+
+class SettingsTest(unittest.TestCase):
+    def test_the_papers_numbers_are_in_its_preset(self):
+        paper = preset("paper")
+        self.assertEqual((paper.edge_fraction, paper.edge_weight, paper.edge_threshold), (0.4, 0.01, None))
+        self.assertEqual((paper.edge_image, paper.echo_combination), ("opposed-phase", "mip"))
+        self.assertEqual((paper.background, paper.inversion, paper.fat_model), ("lbv", "medi-tv", "seven-peak"))
+        # 0.2 and 0.1 are in voxel units of 1.5 mm; 0.03 is as printed.
+        voxel_mm = 1.5
+        for inversion, wanted in (
+            ("closed-form", 0.2 * voxel_mm**2),
+            ("medi-l2", 0.1 * voxel_mm**2),
+            ("medi-tv", 0.03),
+        ):
+            self.assertAlmostEqual(preset("paper", inversion=inversion).regularization, wanted)
+
+    def test_the_authors_numbers_are_in_their_preset(self):
+        code = preset("authors-code")
+        self.assertEqual((code.edge_threshold, code.edge_weight, code.edge_image), (0.1, 0.0, "magnitude"))
+        self.assertEqual((code.echo_combination, code.fat_model), ("rss", "ren-marrow"))
+        # Voxel units as above; their TV has a half before the data term, and its gradient is per mm.
+        for inversion, wanted in (("closed-form", 0.08 * 2.25), ("medi-l2", 0.008 * 2.25), ("medi-tv", 2 * 0.008)):
+            self.assertAlmostEqual(preset("authors-code", inversion=inversion).regularization, wanted)
+
+    def test_what_is_given_wins_over_the_preset(self):
+        self.assertEqual(preset("paper", regularization=0.5, inversion="medi-l2").regularization, 0.5)
+        self.assertEqual(preset(padding=8).padding, 8)
+        with self.assertRaisesRegex(InputError, "authors-code"):
+            preset("papers")
+
+    def test_values_beyond_their_range_or_of_another_kind_are_refused_by_name(self):
+        for name, (low, high) in RANGES.items():
+            whole = name in ("padding", "inversion_iterations")
+            for value in (low, high):
+                self.assertEqual(getattr(Settings(**{name: value}), name), value)
+            wrong = [low - 1, high * 2 + 1, float("nan"), float("inf"), "1", True]
+            wrong += [low + 0.5] if whole else []
+            for value in wrong + ([] if name in OPTIONAL else [None]):
+                with self.subTest(name=name, value=value), self.assertRaisesRegex(InputError, name):
+                    Settings(**{name: value})
+        for name in OPTIONAL:
+            self.assertIsNone(getattr(Settings(**{name: None}), name))
+
+    def test_names_that_do_not_exist_are_refused_with_the_choices(self):
+        for name, choices in CHOICES.items():
+            with self.assertRaisesRegex(InputError, f"{name}.*{choices[-1]}"):
+                Settings(**{name: "nonsense"})
+        with self.assertRaisesRegex(InputError, "unknown setting 'lambda'.*regularization"):
+            Settings.from_dict({"lambda": 1})
+        with self.assertRaisesRegex(InputError, "not a table"):
+            Settings.from_dict([1])
+        self.assertEqual(Settings.from_dict(preset("paper").as_dict()), preset("paper"))
+
+
+if __name__ == "__main__":
+    unittest.main()
