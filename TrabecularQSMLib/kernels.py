@@ -26,7 +26,7 @@ def dipole_kernel(shape, voxel_size, b0_direction) -> np.ndarray:
     Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083.
     """
     # Cross terms k_a k_b vanish on a Nyquist plane: +N/2 and -N/2 are the same sample, so the real operator holds
-    # their mean. Without this an oblique kernel on an even grid would not be symmetric.
+    # their mean. Without this an oblique field on an even grid would depend on the order of the voxels.
     squares, singles = [], []
     for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
         k = scipy.fft.rfftfreq(n, h) if axis == 2 else scipy.fft.fftfreq(n, h)
