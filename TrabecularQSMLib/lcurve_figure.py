@@ -13,7 +13,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise InputError('The figure needs matplotlib; install it with: pip install "TrabecularQSM[report]"') from error
+        raise InputError("The figure needs matplotlib; install it with: pip install matplotlib") from error
 
 
 def lcurve_png(curve: LCurve, title: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -100,23 +101,28 @@ def reconstruct_each(
     for name in Settings.__dataclass_fields__:
         if name not in INVERSION_SETTINGS and len({getattr(one, name) for one in settings}) > 1:
             raise InputError(f"Inversions are compared on the same fields, but {name} differs; give it one value.")
-    results = []
+    results, step = [], 0.5 / len(settings)
     with _workers(threads):
         fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, 0.5))
         for index, one in enumerate(settings):
+            ending = []
             if one.stop_after is None:
                 grid = Grid.around(fields.mask, one.padding)
-                chi = invert(
-                    grid.put(fields.local_field),
-                    fields.voxel_size,
-                    method=one.inversion,
-                    regularization=one.regularization,
-                    progress=part(progress, 0.5 + 0.5 * index / len(settings), 0.5 + 0.5 * (index + 1) / len(settings)),
-                    **fields.inversion_options(one, grid),
-                )
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    chi = invert(
+                        grid.put(fields.local_field),
+                        fields.voxel_size,
+                        method=one.inversion,
+                        regularization=one.regularization,
+                        progress=part(progress, 0.5 + step * index, 0.5 + step * (index + 1)),
+                        **fields.inversion_options(one, grid),
+                    )
+                # What a solver has to say about its end belongs to the result.
+                ending = [str(warning.message) for warning in caught]
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
             # The sign of the phase was found on the way.
-            results.append(fields.reconstruction(replace(one, phase_sign=fields.settings.phase_sign)))
+            results.append(fields.reconstruction(replace(one, phase_sign=fields.settings.phase_sign), ending))
     report(progress, 1.0, "Done")
     return results
 
@@ -273,10 +279,10 @@ class _Fields:
             "iterations": settings.inversion_iterations,
         }
 
-    def reconstruction(self, settings: Settings) -> Reconstruction:
+    def reconstruction(self, settings: Settings, notes) -> Reconstruction:
         undo = self.reorientation.undo
         maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in self.maps.items()}
-        return Reconstruction(maps, settings, tuple(self.notes))
+        return Reconstruction(maps, settings, (*self.notes, *notes))
 
 
 def _complete(settings: Settings | None) -> Settings:
