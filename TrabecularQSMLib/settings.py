@@ -103,7 +103,7 @@ class Settings:
     edge_fraction: float = 0.4
     edge_threshold: float | None = None
     edge_weight: float = 0.01
-    padding: int = 8
+    padding: int = 4
     inversion_tolerance: float | None = None
     inversion_iterations: int | None = None
     stop_after: str | None = None
