@@ -8,19 +8,35 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 'ankle chi (ppm)'
 """
 
-from .echoes import acquisitionFromSequences, addEchoSequences, echoTimesFromSequence
+from .echoes import (
+    acquisitionFromSequences,
+    addEchoBrowser,
+    addEchoSequences,
+    echoTimesFromSequence,
+    sequencesFromVolumes,
+)
+from .lcurve import LCurveNodes, lcurveNodes
+from .phantom import PhantomNodes, addPhantom
 from .reconstruct import addMapVolumes, reconstructNodes
-from .regions import addSegmentation, regionsFromSegmentation
+from .regions import addSegmentation, maskFromSegment, masksFromSegmentation, regionsFromSegmentation
 from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
+    "LCurveNodes",
+    "PhantomNodes",
     "acquisitionFromSequences",
+    "addEchoBrowser",
     "addEchoSequences",
     "addMapVolume",
     "addMapVolumes",
+    "addPhantom",
     "addSegmentation",
     "affineFromVolume",
     "echoTimesFromSequence",
+    "lcurveNodes",
+    "maskFromSegment",
+    "masksFromSegmentation",
     "reconstructNodes",
     "regionsFromSegmentation",
+    "sequencesFromVolumes",
 ]

@@ -67,12 +67,13 @@ def newVolume(array: np.ndarray, affine: np.ndarray, name: str) -> vtkMRMLScalar
 
 
 def removeWithDisplay(node) -> None:
-    """Remove a displayable node and its display nodes, which would stay behind unseen.
+    """Remove a node, and its display nodes, which would stay behind unseen.
 
-    :param node: volume or segmentation node.
+    :param node: any node of the scene.
     """
-    for displayNode in [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]:
-        slicer.mrmlScene.RemoveNode(displayNode)
+    if node.IsA("vtkMRMLDisplayableNode"):
+        for displayNode in [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]:
+            slicer.mrmlScene.RemoveNode(displayNode)
     slicer.mrmlScene.RemoveNode(node)
 
 
