@@ -80,6 +80,42 @@ class SegmentationTest(SceneTest):
         with self.assertRaisesRegex(InputError, "tuber and everything of regions overlap"):
             scene.regionsFromSegmentation(segmentation, volume)
 
+    def test_a_segment_is_a_mask_on_the_grid_of_a_volume(self):
+        labels, names = self.regions()
+        segmentation = scene.addSegmentation(labels, names, AFFINE, "regions")
+        volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+        tuber = segmentation.GetSegmentation().GetSegmentIdBySegmentName("tuber")
+        mask = scene.maskFromSegment(segmentation, tuber, volume)
+        self.assertEqual(mask.dtype, bool)
+        np.testing.assert_array_equal(mask, labels == 7)
+        alone = scene.addSegmentation(labels == 7, {1: "all"}, AFFINE, "alone")
+        np.testing.assert_array_equal(scene.maskFromSegment(alone, None, volume), labels == 7)
+        self.assertEqual(list(scene.masksFromSegmentation(alone, volume)), ["all"])
+
+    def test_a_mask_that_is_not_there_gets_its_sentence(self):
+        labels, names = self.regions()
+        segmentation = scene.addSegmentation(labels, names, AFFINE, "regions")
+        volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+        nothing = segmentation.GetSegmentation().GetSegmentIdBySegmentName("not there")
+        with self.assertRaisesRegex(InputError, "segment not there of regions has no voxel inside the scan; draw it"):
+            scene.maskFromSegment(segmentation, nothing, volume)
+        with self.assertRaisesRegex(InputError, "regions has 3 segments; choose .*subtalar, tuber, not there"):
+            scene.maskFromSegment(segmentation, None, volume)
+        with self.assertRaisesRegex(InputError, "regions has no segment with the ID Segment_99"):
+            scene.maskFromSegment(segmentation, "Segment_99", volume)
+        with self.assertRaisesRegex(InputError, "segment not there of regions has no voxel"):
+            scene.masksFromSegmentation(segmentation, volume)
+        far = AFFINE.copy()
+        far[:3, 3] += 1000
+        elsewhere = scene.addMapVolume(random_map(), far, "chi", "far")
+        with self.assertRaisesRegex(InputError, "segment subtalar of regions has no voxel inside the scan"):
+            scene.masksFromSegmentation(segmentation, elsewhere)
+        empty = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "empty")
+        with self.assertRaisesRegex(InputError, "empty has 0 segments"):
+            scene.maskFromSegment(empty, None, volume)
+        with self.assertRaisesRegex(InputError, "empty has no segment; draw the regions"):
+            scene.masksFromSegmentation(empty, volume)
+
     def test_a_label_without_name_is_refused_and_nothing_added(self):
         labels, names = self.regions()
         ids = self.node_ids()

@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 from slicer import vtkMRMLSequenceNode
 
-from ..acquisition import Acquisition
+from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
 from ..nifti import geometry_difference
 from ..readers.phase import polar_to_complex
@@ -129,6 +129,22 @@ def echoTimesFromSequence(sequence) -> np.ndarray:
             "values, or give the echo times by hand."
         )
     return times * scale
+
+
+def scanValues(magnitudeSequence) -> tuple:
+    """Return what a sequence says about its scan: echo times in seconds, field strength in tesla, B0 direction in RAS.
+
+    The first two are None where it does not say them.
+
+    :param magnitudeSequence: magnitude sequence of any origin.
+    """
+    frequency = magnitudeSequence.GetAttribute(FREQUENCY_ATTRIBUTE)
+    direction = magnitudeSequence.GetAttribute(B0_ATTRIBUTE)
+    return (
+        _orElse(magnitudeSequence, None),
+        float(frequency) / GYROMAGNETIC_RATIO_HZ_PER_T if frequency else None,
+        tuple(float(x) for x in direction.split()) if direction else PATIENT_SUPERIOR,
+    )
 
 
 def acquisitionFromSequences(

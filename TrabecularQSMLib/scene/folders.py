@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import slicer
 
-from .volumes import removeWithDisplay
+from .volumes import removeWithHelpers
 
 
 @contextlib.contextmanager
@@ -32,7 +32,7 @@ def resultFolder(name: str, beside=None) -> Iterator[Callable]:
     except BaseException:
         for node in reversed(nodes):
             hierarchy.RemoveItem(hierarchy.GetItemByDataNode(node), False)
-            removeWithDisplay(node)
+            removeWithHelpers(node)
         hierarchy.RemoveItem(folder)
         raise
 

@@ -6,7 +6,7 @@ from ..phantom import PhantomSettings, make_phantom
 from ..progress import Progress, part, report
 from .echoes import addEchoBrowser, addEchoSequences
 from .regions import REGION_CODES, addSegmentation
-from .volumes import removeWithDisplay
+from .volumes import removeWithHelpers
 
 
 class PhantomNodes(NamedTuple):
@@ -32,17 +32,17 @@ def addPhantom(
     phantom = make_phantom(settings, progress=part(progress, 0.0, 0.9))
     affine, added = phantom.acquisition.affine, []
     try:
-        added += addEchoSequences(phantom.acquisition, name)
+        magnitude, phase = addEchoSequences(phantom.acquisition, name)
+        added += (magnitude, phase)
         codes = REGION_CODES
-        added.append(addSegmentation(phantom.regions, phantom.region_names, affine, f"{name} regions", codes=codes))
-        added.append(addEchoBrowser(*added[:2]))
+        regions = addSegmentation(phantom.regions, phantom.region_names, affine, f"{name} regions", codes=codes)
+        added.append(regions)
+        browser = addEchoBrowser(magnitude, phase)
+        # The browser comes last and goes first: it would make the volumes it shows again.
+        added += (*(browser.GetProxyNode(sequence) for sequence in (magnitude, phase)), browser)
         report(progress, 1.0, "Added the digital ankle")
     except BaseException:
         for node in reversed(added):
-            if node.IsA("vtkMRMLSequenceBrowserNode"):
-                for proxy in [node.GetProxyNode(sequence) for sequence in added[:2]]:
-                    removeWithDisplay(proxy)
-            removeWithDisplay(node)
+            removeWithHelpers(node)
         raise
-    magnitude, phase, regions, browser = added
     return PhantomNodes(magnitude, phase, regions, browser)

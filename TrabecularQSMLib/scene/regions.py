@@ -10,7 +10,7 @@ from slicer import vtkMRMLSegmentationNode
 from vtk.util.numpy_support import vtk_to_numpy
 
 from ..errors import InputError
-from .volumes import affineFromVolume, removeWithDisplay
+from .volumes import affineFromVolume, removeWithHelpers
 
 # What regions of these names are in 3D Slicer's terminology of all DICOM segment codes: category, type and modifier,
 # each scheme, code and meaning.
@@ -61,7 +61,7 @@ def addSegmentation(
                 segment.SetTag(segment.GetTerminologyEntryTagName(), entry)
         node.GetSegmentation().CollapseBinaryLabelmaps(False)
     except BaseException:
-        removeWithDisplay(node)
+        removeWithHelpers(node)
         raise
     return node
 
