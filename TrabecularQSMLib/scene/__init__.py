@@ -13,9 +13,11 @@ from .echoes import (
     addEchoBrowser,
     addEchoSequences,
     echoTimesFromSequence,
+    scanValues,
     sequencesFromVolumes,
 )
 from .lcurve import LCurveNodes, lcurveNodes
+from .load import loadScan
 from .phantom import PhantomNodes, addPhantom
 from .reconstruct import addMapVolumes, reconstructNodes
 from .regions import addSegmentation, maskFromSegment, masksFromSegmentation, regionsFromSegmentation
@@ -34,9 +36,11 @@ __all__ = [
     "affineFromVolume",
     "echoTimesFromSequence",
     "lcurveNodes",
+    "loadScan",
     "maskFromSegment",
     "masksFromSegmentation",
     "reconstructNodes",
     "regionsFromSegmentation",
+    "scanValues",
     "sequencesFromVolumes",
 ]
