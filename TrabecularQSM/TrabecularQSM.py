@@ -36,6 +36,7 @@ from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.inversion import METHODS  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors  # noqa: E402, F401 - registers them
+from TrabecularQSMLib.scene.gui.numbers import echoTimesText, numbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.run import RunMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import registerSampleData  # noqa: E402
 from TrabecularQSMLib.scene.reconstruct import NOTES_ATTRIBUTE  # noqa: E402
@@ -86,7 +87,7 @@ def packed(name: str, value):
 
 
 def _settingsPack():
-    """Class of the panels Parameters and Advanced: every field of Settings, with its default, choices and range."""
+    """Class with every field of Settings, with its default, choices and range."""
     annotations, defaults = {}, {}
     for name, hint in typing.get_type_hints(Settings).items():
         default = packed(name, getattr(Settings, name))
@@ -203,7 +204,7 @@ class TrabecularQSMWidget(RunMixin, ScriptedLoadableModuleWidget, VTKObservation
         self.initializeParameterNode()
 
     def exit(self) -> None:
-        """Disconnect the panel; a run goes on and its Cancel is there when the module is opened again."""
+        """Disconnect the panel; a run goes on."""
         self.setParameterNode(None)
 
     def onReload(self) -> None:
@@ -231,6 +232,7 @@ class TrabecularQSMWidget(RunMixin, ScriptedLoadableModuleWidget, VTKObservation
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
         self._parameterNode = parameterNode
         if parameterNode:
+            self.ui.maskSegmentSelector.setCurrentNode(parameterNode.maskSegmentation)
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
         self.refresh()
@@ -242,16 +244,26 @@ class TrabecularQSMWidget(RunMixin, ScriptedLoadableModuleWidget, VTKObservation
         self._refreshing = True
         try:
             self.logic.fillAcquisition(self._parameterNode)
+            if not self.ui.echoTimesLineEdit.hasFocus():
+                self.ui.echoTimesLineEdit.home(False)  # show the first echo time rather than the last
             self._refreshButtons()
         finally:
             self._refreshing = False
 
     def _refreshButtons(self) -> None:
         p, ui = self._parameterNode, self.ui
-        ui.regularizationSpinBox.specialValueText = _("{value:g} (preset)").format(
-            value=preset(p.preset, inversion=p.settings.inversion).regularization
+        unit = "mm²" if METHODS[p.settings.inversion].power == 2 else "ppm·mm"
+        ui.regularizationSpinBox.suffix = f" {unit}"
+        ui.regularizationSpinBox.specialValueText = _("{value:g} {unit} (preset)").format(
+            value=preset(p.preset, inversion=p.settings.inversion).regularization, unit=unit
         )
-        ui.regularizationSpinBox.suffix = " mm²" if METHODS[p.settings.inversion].power == 2 else " ppm·mm"
+        ui.maskSegmentSelector.enabled = bool(p.maskSegmentation)
+        if ui.maskSegmentSelector.currentNode() is not p.maskSegmentation:
+            # It selects the first segment by itself.
+            segment = p.maskSegment
+            ui.maskSegmentSelector.setCurrentNode(p.maskSegmentation)
+            known = p.maskSegmentation and p.maskSegmentation.GetSegmentation().GetSegment(segment)
+            p.maskSegment = segment if known else ui.maskSegmentSelector.currentSegmentID()
         for section in ("inputs", "parameters", "advanced", "outputs"):
             getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
         missing = self.logic.missing(p)
@@ -355,7 +367,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         """Compute the L-curve with what the parameter node says; return the nodes of `scene.lcurveNodes`."""
         return scene.lcurveNodes(
             **self.options(parameterNode),
-            regularizations=self.numbers(parameterNode.lcurveRegularizations, "λ values") or None,
+            regularizations=numbers(parameterNode.lcurveRegularizations, "λ values") or None,
             regions=parameterNode.lcurveRegions,
             progress=progress,
         )
@@ -365,16 +377,16 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         times, strength, direction = scene.scanValues(p.magnitudeSequence)
         given = p.acquisition
         # What was not edited is taken from the sequence itself, with all its digits.
-        same = given.echo_times_ms == self.echoTimesText(times)
+        same = given.echo_times_ms == echoTimesText(times)
         return {
             "magnitudeSequence": p.magnitudeSequence,
             "phaseSequence": p.phaseSequence,
             "settings": self.settings(p),
             "maskSegmentation": p.maskSegmentation,
             "maskSegmentID": p.maskSegment or None,
-            "echoTimes": None if same else [t / 1e3 for t in self.numbers(given.echo_times_ms, "echo times")],
+            "echoTimes": None if same else [t / 1e3 for t in numbers(given.echo_times_ms, "echo times")],
             "fieldStrength": None if given.field_strength == round(strength or 0, 4) else given.field_strength,
-            "b0Direction": self.numbers(given.b0_direction, "B0 direction"),
+            "b0Direction": numbers(given.b0_direction, "B0 direction"),
             "name": p.outputName.strip() or None,
         }
 
@@ -392,7 +404,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         p.settings = TrabecularQSMSettings(**{name: packed(name, value) for name, value in values.items()})
 
     def fillAcquisition(self, p) -> None:
-        """Take echo times, field strength and B0 direction from the magnitude sequence when another one is selected."""
+        """Take the acquisition from the magnitude sequence if another one was selected."""
         sequence, node = p.magnitudeSequence, p.parameterNode
         if not sequence or node.GetNodeReferenceID(self.FILLED_FROM) == sequence.GetID():
             return
@@ -401,7 +413,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
             node.SetNodeReferenceID(self.FILLED_FROM, sequence.GetID())
             p.acquisition = TrabecularQSMAcquisition(
                 field_strength=round(strength or 0.0, 4),
-                echo_times_ms=self.echoTimesText(times),
+                echo_times_ms=echoTimesText(times),
                 b0_direction=" ".join(f"{x:.6g}" for x in direction),
             )
 
@@ -420,9 +432,9 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         if not given.field_strength:
             return _("Enter the field strength")
         try:
-            if len(self.numbers(given.echo_times_ms, "echo times")) != count:
+            if len(numbers(given.echo_times_ms, "echo times")) != count:
                 return _("Enter {count} echo times in ms").format(count=count)
-            if len(self.numbers(given.b0_direction, "B0 direction")) != 3:
+            if len(numbers(given.b0_direction, "B0 direction")) != 3:
                 return _("Enter three numbers for the direction of B0")
         except InputError as error:
             return str(error)
@@ -438,7 +450,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         """Make sequences of the volumes chosen in the parameter node, and select them."""
         magnitudes, phases = ([node for node in nodes if node] for nodes in (p.looseMagnitudes, p.loosePhases))
         name = magnitudes[0].GetName() if magnitudes else "scan"
-        times = self.numbers(p.looseEchoTimes, "echo times")
+        times = numbers(p.looseEchoTimes, "echo times")
         return self._select(*scene.sequencesFromVolumes(magnitudes, phases, times, name))
 
     def loadPhantom(self, progress=None) -> list:
@@ -461,21 +473,6 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         node = next(iter(nodes.values()))
         notes = node.GetAttribute(NOTES_ATTRIBUTE) or ""
         return " ".join([_("Added {count} maps.").format(count=len(nodes)), *notes.splitlines()])
-
-    @staticmethod
-    def echoTimesText(times) -> str:
-        """Echo times in seconds, or None, as the text of the panel in ms."""
-        return "" if times is None else " ".join(f"{1e3 * time:.9g}" for time in times)
-
-    @staticmethod
-    def numbers(text: str, what: str) -> list[float]:
-        """Read numbers separated by spaces or commas."""
-        try:
-            return [float(word) for word in text.replace(",", " ").split()]
-        except ValueError:
-            raise InputError(
-                _("The {what} are {text!r}; give numbers separated by spaces.").format(what=what, text=text)
-            ) from None
 
 
 #

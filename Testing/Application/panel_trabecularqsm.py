@@ -66,7 +66,8 @@ class PanelTest(unittest.TestCase):
         nodes |= {"maskSegmentation": regions, "lcurveRegions": regions}
         parameters = bound(self.widget)
         self.assertGreater(len(parameters), 25)
-        for name, child in parameters.items():
+        # A segment can be chosen once there is a segmentation.
+        for name, child in sorted(parameters.items(), key=lambda item: item[0] not in nodes):
             before = self.p.getValue(name)
             if name in nodes:
                 child.setCurrentNode(nodes[name])
