@@ -7,6 +7,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import qt
@@ -30,6 +31,11 @@ def names():
     """ID and name of all nodes of the scene."""
     nodes = [slicer.mrmlScene.GetNthNode(n) for n in range(slicer.mrmlScene.GetNumberOfNodes())]
     return sorted((node.GetID(), node.GetName() or "") for node in nodes)
+
+
+def emit(signal, *arguments):
+    """Emit a signal of a widget, as a user's click would."""
+    getattr(signal, "emit", signal)(*arguments)
 
 
 class PanelTest(unittest.TestCase):
@@ -125,7 +131,7 @@ class PanelTest(unittest.TestCase):
     def test_choosing_a_preset_fills_in_its_settings(self):
         self.load()
         self.ui.presetComboBox.currentIndex = self.ui.presetComboBox.findText("authors-code")
-        self.ui.presetComboBox.activated.emit(self.ui.presetComboBox.currentIndex)
+        emit(self.ui.presetComboBox.activated, self.ui.presetComboBox.currentIndex)
         self.assertEqual(self.widget.logic.settings(self.p), preset("authors-code"))
         self.assertEqual(self.ui.edgeThresholdSpinBox.value, 0.1)
         self.assertIn("0.016 ppm·mm", self.ui.regularizationSpinBox.text)
@@ -177,6 +183,20 @@ class PanelTest(unittest.TestCase):
         self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
         self.assertIsNone(slicer.mrmlScene.GetFirstNodeByName("small chi (ppm)"))
         self.assertFalse(self.ui.applyButton.enabled)
+
+    def test_quitting_the_application_cancels(self):
+        self.load()
+        before = names()
+        self.during(lambda: emit(slicer.app.lastWindowClosed))
+        self.ui.applyButton.click()
+        self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
+        self.assertEqual(names(), before)
+
+    def test_settings_are_read_once_when_a_run_starts(self):
+        self.load()
+        self.during(lambda: setattr(self.p.settings, "stop_after", "fieldmap"))
+        self.ui.applyButton.click()
+        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("small chi (ppm)"))
 
     def test_another_start_during_a_run_is_refused(self):
         self.load()
@@ -263,6 +283,24 @@ class PanelTest(unittest.TestCase):
         self.assertIs(self.ui.magnitudeSelector.currentNode(), magnitude)
         self.assertTrue(self.ui.applyButton.enabled)
         self.assertGreater(regions.GetSegmentation().GetNumberOfSegments(), 3)
+
+    def test_a_failed_download_of_the_example_says_what_to_do(self):
+        import SampleData
+
+        from TrabecularQSMLib.scene.gui import samples
+
+        def fail(logic, **options):
+            self.assertEqual(options["checksums"], samples.EXAMPLE_CHECKSUM)
+            return ["/nowhere.mat"]
+
+        patches = mock.patch.object(SampleData.SampleDataLogic, "downloadFromURL", fail, create=True)
+        for agreed in (False, True):
+            with patches, mock.patch.object(slicer.util, "confirmOkCancelDisplay", return_value=agreed):
+                if not agreed:
+                    self.assertEqual(samples.loadAnkle(self.widget.logic), [])
+                    continue
+                with self.assertRaisesRegex(InputError, "could not be downloaded.*git lfs"):
+                    samples.loadAnkle(self.widget.logic)
 
 
 class ReloadTest(unittest.TestCase):

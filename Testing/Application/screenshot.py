@@ -50,7 +50,7 @@ def jump(volume):
     volume.GetIJKToRASMatrix(matrix)
     position = matrix.MultiplyPoint((i, j, k, 1))[:3]
     for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-        node.JumpSliceByCentering(*position)
+        node.JumpSliceByOffsetting(*position)
 
 
 def strip(width):

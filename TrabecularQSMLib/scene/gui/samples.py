@@ -1,6 +1,5 @@
 """The sample data of the modules, as the module Sample Data lists them."""
 
-import logging
 from pathlib import Path
 
 import slicer
@@ -60,14 +59,11 @@ def loadAnkle(logic) -> list:
     import SampleData
 
     with slicer.util.tryWithErrorDisplay(_("The example scan could not be loaded.")):
-        try:
-            paths = SampleData.SampleDataLogic().downloadFromURL(
-                uris=EXAMPLE_URL, fileNames=EXAMPLE_FILE, checksums=EXAMPLE_CHECKSUM, loadFiles=False
-            )
-        except OSError as error:
-            logging.warning(error)
-            paths = []
-        if not paths:
+        paths = SampleData.SampleDataLogic().downloadFromURL(
+            uris=EXAMPLE_URL, fileNames=EXAMPLE_FILE, checksums=EXAMPLE_CHECKSUM, loadFiles=False
+        )
+        # A file with the wrong checksum is deleted, and yet its path is returned.
+        if not paths or not Path(paths[0]).exists():
             raise InputError(
                 _(
                     "{url} could not be downloaded; try again later, or get data/{file} from the repository "
