@@ -232,7 +232,6 @@ class TrabecularQSMWidget(RunMixin, ScriptedLoadableModuleWidget, VTKObservation
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
         self._parameterNode = parameterNode
         if parameterNode:
-            self.ui.maskSegmentSelector.setCurrentNode(parameterNode.maskSegmentation)
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
         self.refresh()
@@ -244,8 +243,8 @@ class TrabecularQSMWidget(RunMixin, ScriptedLoadableModuleWidget, VTKObservation
         self._refreshing = True
         try:
             self.logic.fillAcquisition(self._parameterNode)
-            if not self.ui.echoTimesLineEdit.hasFocus():
-                self.ui.echoTimesLineEdit.home(False)  # show the first echo time rather than the last
+            if not self.ui.echoTimesLineEdit.focus:
+                self.ui.echoTimesLineEdit.cursorPosition = 0  # show the first echo time rather than the last
             self._refreshButtons()
         finally:
             self._refreshing = False

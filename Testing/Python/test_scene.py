@@ -1,5 +1,6 @@
 """Maps as nodes on real MRML: values, units, geometry, display, and a scene written and read back."""
 
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -91,6 +92,10 @@ class SceneFileTest(SceneTest):
         chi = self.find(names["chi"])
         self.assertEqual(chi.GetVoxelValueQuantity().GetCodeMeaning(), "Magnetic Susceptibility")
         self.assertEqual(chi.GetDisplayNode().GetWindowLevelMax(), QUANTITIES["chi"].display[1])
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
+        folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(chi))
+        self.assertEqual(hierarchy.GetItemName(folder), "ankle maps")
+        self.assertEqual(Settings.from_dict(json.loads(chi.GetAttribute("TrabecularQSM.Settings"))), Settings())
         again, found = scene.regionsFromSegmentation(self.find("regions"), chi)
         np.testing.assert_array_equal(again, labels)
         self.assertEqual(found, {1: "one", 2: "two", 3: "three"})
