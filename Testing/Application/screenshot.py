@@ -32,6 +32,8 @@ def main():
     slicer.util.mainWindow().resize(1240, 1000)
     widget.ui.applyButton.click()
     chi = next(node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if " chi " in node.GetName())
+    slicer.app.processEvents()
+    slicer.app.layoutManager().resetSliceViews()
     jump(chi)
     slicer.util.forceRenderAllViews()
     slicer.app.processEvents()
