@@ -8,19 +8,39 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 'ankle chi (ppm)'
 """
 
-from .echoes import acquisitionFromSequences, addEchoSequences, echoTimesFromSequence
+from .echoes import (
+    acquisitionFromSequences,
+    addEchoBrowser,
+    addEchoSequences,
+    echoTimesFromSequence,
+    scanValues,
+    sequencesFromVolumes,
+)
+from .lcurve import LCurveNodes, lcurveNodes
+from .load import loadScan
+from .phantom import PhantomNodes, addPhantom
 from .reconstruct import addMapVolumes, reconstructNodes
-from .regions import addSegmentation, regionsFromSegmentation
+from .regions import addSegmentation, maskFromSegment, masksFromSegmentation, regionsFromSegmentation
 from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
+    "LCurveNodes",
+    "PhantomNodes",
     "acquisitionFromSequences",
+    "addEchoBrowser",
     "addEchoSequences",
     "addMapVolume",
     "addMapVolumes",
+    "addPhantom",
     "addSegmentation",
     "affineFromVolume",
     "echoTimesFromSequence",
+    "lcurveNodes",
+    "loadScan",
+    "maskFromSegment",
+    "masksFromSegmentation",
     "reconstructNodes",
     "regionsFromSegmentation",
+    "scanValues",
+    "sequencesFromVolumes",
 ]

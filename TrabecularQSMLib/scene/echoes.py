@@ -4,13 +4,16 @@ import numpy as np
 import slicer
 from slicer import vtkMRMLSequenceNode
 
-from ..acquisition import Acquisition
+from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
 from ..nifti import geometry_difference
 from ..readers.phase import polar_to_complex
 from .volumes import affineFromVolume, newVolume
 
 INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"
+# Index names that are taken for echo times, without regard to case, spaces and underscores. A series over plain "time"
+# is none: it may be a dynamic one.
+ECHO_TIME_NAMES = ("echotime", "te")
 # What a sequence has no place for; saved with the scene.
 FREQUENCY_ATTRIBUTE = "TrabecularQSM.ImagingFrequencyHz"
 B0_ATTRIBUTE = "TrabecularQSM.B0DirectionRAS"
@@ -23,34 +26,125 @@ def addEchoSequences(acquisition: Acquisition, name: str) -> tuple[vtkMRMLSequen
     :param name: start of the nodes' names.
     :return: magnitude sequence and phase sequence (radians).
     """
+    affine, times = acquisition.affine, 1e3 * acquisition.echo_times
     parts = {"magnitude": np.abs, "phase": np.angle}
-    return tuple(_addSequence(acquisition, f"{name} {part}", function) for part, function in parts.items())
+    sequences = [
+        _newSequence(f"{name} {part}", times, ((function(echo), affine) for echo in acquisition.echoes))
+        for part, function in parts.items()
+    ]
+    for sequence in sequences:
+        sequence.SetAttribute(FREQUENCY_ATTRIBUTE, repr(acquisition.imaging_frequency))
+        sequence.SetAttribute(B0_ATTRIBUTE, " ".join(repr(x) for x in acquisition.b0_patient))
+    return _addAll(sequences)
+
+
+def sequencesFromVolumes(
+    magnitudeVolumes, phaseVolumes, echoTimesMs, name: str
+) -> tuple[vtkMRMLSequenceNode, vtkMRMLSequenceNode]:
+    """Add a scan to the scene whose echoes were loaded as single volumes.
+
+    :param magnitudeVolumes: scalar volumes, one for each echo.
+    :param phaseVolumes: the same of the phase, in the same order.
+    :param echoTimesMs: echo times in ms, in the same order, which need not be that of time.
+    :param name: start of the sequences' names.
+    :return: magnitude sequence and phase sequence, ordered by echo time; they are copies, and the volumes stay.
+    :raises InputError: if the volumes are not such a scan, by their names.
+    """
+    magnitudeVolumes, phaseVolumes = list(magnitudeVolumes), list(phaseVolumes)
+    times = _checkedTimes(echoTimesMs, name)
+    if not len(magnitudeVolumes) == len(phaseVolumes) == len(times) or not times:
+        raise InputError(
+            f"{name} has {len(magnitudeVolumes)} magnitude volumes, {len(phaseVolumes)} phase volumes and "
+            f"{len(times)} echo times; choose one of each for every echo."
+        )
+    seen, voxels, reference = set(), {}, None
+    for volume in (*magnitudeVolumes, *phaseVolumes):
+        if volume is None or not _isScalarVolume(volume):
+            found = "nothing" if volume is None else volume.GetName()
+            raise InputError(f"Among the echoes of {name} is {found}, not a scalar volume with voxels; choose another.")
+        if volume.GetID() in seen:
+            raise InputError(f"The volume {volume.GetName()} is chosen twice for {name}; choose it for one echo only.")
+        seen.add(volume.GetID())
+        array, affine = voxels[volume.GetID()] = slicer.util.arrayFromVolume(volume), affineFromVolume(volume)
+        reference = reference or (array.shape, affine)
+        difference = geometry_difference(*reference, array.shape, affine)
+        if difference:
+            raise InputError(
+                f"The volumes {magnitudeVolumes[0].GetName()} and {volume.GetName()} are on different grids: "
+                f"{difference}; choose echoes of one scan that were not resampled."
+            )
+    order = np.argsort(times)
+    parts = {"magnitude": magnitudeVolumes, "phase": phaseVolumes}
+    return _addAll(
+        [
+            _newSequence(f"{name} {part}", [times[n] for n in order], (voxels[volumes[n].GetID()] for n in order))
+            for part, volumes in parts.items()
+        ]
+    )
+
+
+def addEchoBrowser(magnitudeSequence, phaseSequence):
+    """Add a sequence browser with which both sequences are looked at, echo by echo.
+
+    :param magnitudeSequence: sequence of magnitude volumes.
+    :param phaseSequence: sequence of phase volumes.
+    :return: browser node; its proxy nodes are the volumes to show.
+    """
+    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", baseName(magnitudeSequence))
+    logic = slicer.modules.sequences.logic()
+    for sequence in (magnitudeSequence, phaseSequence):
+        logic.AddSynchronizedNode(sequence, None, browser)
+        # Otherwise the volume has the sequence's name, and which of both a name finds is anyone's guess.
+        browser.SetOverwriteProxyName(sequence, False)
+        browser.GetProxyNode(sequence).SetName(f"{sequence.GetName()} echo")
+    logic.UpdateProxyNodesFromSequences(browser)
+    return browser
 
 
 def echoTimesFromSequence(sequence) -> np.ndarray:
     """Return the echo times of a sequence node in seconds.
 
-    They are its index values, if it has a unit of time, else the echo times that Slicer's multi-volume importer
-    leaves as node attributes.
+    They are its index values, if the index is called EchoTime and has a unit of time, else the echo times that
+    Slicer's multi-volume importer leaves as node attributes.
 
     :param sequence: magnitude or phase sequence.
     :raises InputError: if neither says echo times.
     """
     values = [sequence.GetNthIndexValue(n) for n in range(sequence.GetNumberOfDataNodes())]
-    unit = (sequence.GetIndexUnit() or "").strip().lower()
-    if unit not in ("ms", "s") and sequence.GetAttribute("MultiVolume.FrameIdentifyingDICOMTagName") == "EchoTime":
-        values, unit = (sequence.GetAttribute("MultiVolume.FrameLabels") or "").split(","), "ms"
+    indexName, unit = sequence.GetIndexName() or "", (sequence.GetIndexUnit() or "").strip().lower()
+    scale = {"ms": 1e-3, "s": 1.0}.get(unit)
+    if "".join(filter(str.isalnum, indexName)).lower() not in ECHO_TIME_NAMES:
+        scale = None
+    if scale is None and sequence.GetAttribute("MultiVolume.FrameIdentifyingDICOMTagName") == "EchoTime":
+        # DICOM has echo times in ms.
+        values, scale = (sequence.GetAttribute("MultiVolume.FrameLabels") or "").split(","), 1e-3
     try:
         times = np.array([float(value) for value in values])
     except ValueError:
-        unit = ""
-    if unit not in ("ms", "s"):
+        scale = None
+    if scale is None or len(times) != sequence.GetNumberOfDataNodes():
         raise InputError(
-            f"The sequence {sequence.GetName()} has the index {sequence.GetIndexName() or 'without name'!r} in the "
-            f"unit {sequence.GetIndexUnit() or 'none'!r}; expected echo times in ms, so set its index unit to ms and "
-            "its index values to the echo times, or give echoTimes in seconds."
+            f"The sequence {sequence.GetName()} has the index {indexName or 'without name'!r} in the unit "
+            f"{unit or 'none'!r}; expected numbers under the name EchoTime in ms, so correct index name, unit and "
+            "values, or give the echo times by hand."
         )
-    return times / 1e3 if unit == "ms" else times
+    return times * scale
+
+
+def scanValues(magnitudeSequence) -> tuple:
+    """Return what a sequence says about its scan: echo times in seconds, field strength in tesla, B0 direction in RAS.
+
+    The first two are None where it does not say them.
+
+    :param magnitudeSequence: magnitude sequence of any origin.
+    """
+    frequency = magnitudeSequence.GetAttribute(FREQUENCY_ATTRIBUTE)
+    direction = magnitudeSequence.GetAttribute(B0_ATTRIBUTE)
+    return (
+        _orElse(magnitudeSequence, None),
+        float(frequency) / GYROMAGNETIC_RATIO_HZ_PER_T if frequency else None,
+        tuple(float(x) for x in direction.split()) if direction else PATIENT_SUPERIOR,
+    )
 
 
 def acquisitionFromSequences(
@@ -107,17 +201,47 @@ def acquisitionFromSequences(
     )
 
 
-def _addSequence(acquisition, name, function):
+def _checkedTimes(echoTimesMs, name):
+    try:
+        times = [float(time) for time in echoTimesMs]
+    except (TypeError, ValueError):
+        times = [np.nan]
+    if not all(np.isfinite(time) and time > 0 for time in times):
+        raise InputError(f"{name} has the echo times {echoTimesMs}; give one positive number in ms for each echo.")
+    if len(set(times)) < len(times):
+        listed = ", ".join(f"{time:g}" for time in times)
+        raise InputError(f"{name} has the echo times {listed} ms, of which some are equal; give each echo its own.")
+    return times
+
+
+def _newSequence(name, echoTimesMs, volumes):
+    """Sequence node, in no scene yet, of pairs of voxels and affine."""
     sequence = vtkMRMLSequenceNode()
     sequence.SetName(name)
     sequence.SetIndexName(INDEX_NAME)
     sequence.SetIndexUnit(INDEX_UNIT)
     sequence.SetIndexType(vtkMRMLSequenceNode.NumericIndex)
-    sequence.SetAttribute(FREQUENCY_ATTRIBUTE, repr(acquisition.imaging_frequency))
-    sequence.SetAttribute(B0_ATTRIBUTE, " ".join(repr(x) for x in acquisition.b0_patient))
-    for echo, echoTime in zip(acquisition.echoes, acquisition.echo_times, strict=True):
-        sequence.SetDataNodeAtValue(newVolume(function(echo), acquisition.affine, name), f"{1e3 * echoTime:.9g}")
-    return slicer.mrmlScene.AddNode(sequence)
+    for (array, affine), echoTime in zip(volumes, echoTimesMs, strict=True):
+        sequence.SetDataNodeAtValue(newVolume(array, affine, name), f"{echoTime:.9g}")
+    return sequence
+
+
+def _addAll(sequences):
+    return tuple(slicer.mrmlScene.AddNode(sequence) for sequence in sequences)
+
+
+def _isScalarVolume(node):
+    if not node.IsA("vtkMRMLScalarVolumeNode") or node.GetImageData() is None:
+        return False
+    return node.GetImageData().GetNumberOfScalarComponents() == 1  # vector volumes are scalar volumes by class
+
+
+def baseName(sequence) -> str:
+    """Name of a scan, from that of its magnitude sequence.
+
+    :param sequence: magnitude sequence.
+    """
+    return sequence.GetName().removesuffix(" magnitude")
 
 
 def _orElse(sequence, echoTimes):
@@ -130,7 +254,7 @@ def _orElse(sequence, echoTimes):
 
 def _volume(sequence, number):
     node = sequence.GetNthDataNode(number)
-    if not node.IsA("vtkMRMLScalarVolumeNode") or node.GetImageData() is None:
+    if not _isScalarVolume(node):
         raise InputError(
             f"Item {number + 1} of {sequence.GetName()} is not a scalar volume with voxels; "
             "choose a sequence of volumes, one for each echo."

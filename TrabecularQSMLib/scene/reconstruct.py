@@ -3,17 +3,20 @@
 import json
 
 import numpy as np
-import slicer
 
 from .. import __version__
 from ..pipeline import Reconstruction, reconstruct
 from ..progress import Progress
 from ..settings import Settings
-from .echoes import acquisitionFromSequences
-from .volumes import addMapVolume, removeWithDisplay
+from .echoes import acquisitionFromSequences, baseName
+from .folders import resultFolder
+from .regions import maskFromSegment
+from .volumes import addMapVolume
 
 SETTINGS_ATTRIBUTE = "TrabecularQSM.Settings"
 VERSION_ATTRIBUTE = "TrabecularQSM.Version"
+# What a user should know about a result, one sentence a line.
+NOTES_ATTRIBUTE = "TrabecularQSM.Notes"
 
 
 def reconstructNodes(
@@ -21,7 +24,8 @@ def reconstructNodes(
     phaseSequence,
     *,
     settings: Settings | None = None,
-    mask: np.ndarray | None = None,
+    maskSegmentation=None,
+    maskSegmentID: str | None = None,
     echoTimes=None,
     fieldStrength: float | None = None,
     b0Direction=None,
@@ -35,7 +39,9 @@ def reconstructNodes(
     :param magnitudeSequence: sequence of magnitude volumes over the echo time.
     :param phaseSequence: the same of the phase.
     :param settings: `settings.Settings`; the preset ``default`` by default.
-    :param mask: where susceptibility is solved, an array [k, j, i] on the grid of the sequences.
+    :param maskSegmentation: segmentation with the segment in which susceptibility is solved, instead of the body
+        found in the scan.
+    :param maskSegmentID: which of its segments; may be left out if it has one only.
     :param echoTimes: seconds; by default what the magnitude sequence says.
     :param fieldStrength: tesla; needed for sequences that do not know it.
     :param b0Direction: direction of B0 in RAS; superior by default.
@@ -47,9 +53,34 @@ def reconstructNodes(
     acquisition = acquisitionFromSequences(
         magnitudeSequence, phaseSequence, echoTimes=echoTimes, fieldStrength=fieldStrength, b0Direction=b0Direction
     )
+    mask = scanMask(magnitudeSequence, maskSegmentation, maskSegmentID)
     result = reconstruct(acquisition, settings, mask=mask, progress=progress)
-    name = name or magnitudeSequence.GetName().removesuffix(" magnitude")
-    return addMapVolumes(result, acquisition.affine, name, beside=magnitudeSequence)
+    return addMapVolumes(result, acquisition.affine, name or baseName(magnitudeSequence), beside=magnitudeSequence)
+
+
+def scanMask(magnitudeSequence, maskSegmentation, maskSegmentID) -> np.ndarray | None:
+    """Return a segment on the grid of a scan, or None without segmentation.
+
+    :param magnitudeSequence: sequence of magnitude volumes.
+    :param maskSegmentation: segmentation node or None.
+    :param maskSegmentID: which of its segments; may be left out if it has one only.
+    """
+    if maskSegmentation is None:
+        return None
+    return maskFromSegment(maskSegmentation, maskSegmentID, magnitudeSequence.GetNthDataNode(0))
+
+
+def labelResult(node, settings: Settings, notes=()) -> None:
+    """Write on a node how it was made.
+
+    :param node: a result.
+    :param settings: those used.
+    :param notes: sentences that a user should know.
+    """
+    node.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(settings.as_dict()))
+    node.SetAttribute(VERSION_ATTRIBUTE, __version__)
+    if notes:
+        node.SetAttribute(NOTES_ATTRIBUTE, "\n".join(notes))
 
 
 def addMapVolumes(result: Reconstruction, affine: np.ndarray, name: str, *, beside=None) -> dict:
@@ -61,23 +92,9 @@ def addMapVolumes(result: Reconstruction, affine: np.ndarray, name: str, *, besi
     :param beside: node beside which the folder is placed; at the top by default.
     :return: volume nodes by the name of their quantity.
     """
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    # An item that does not exist has the number 0, which is no parent.
-    item = hierarchy.GetItemByDataNode(beside) if beside is not None else 0
-    parent = hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
-    folder, nodes = hierarchy.CreateFolderItem(parent, f"{name} maps"), {}
-    try:
+    nodes = {}
+    with resultFolder(f"{name} maps", beside) as put:
         for quantityName, array in result.maps.items():
-            node = nodes[quantityName] = addMapVolume(array, affine, quantityName, name)
-            node.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(result.settings.as_dict()))
-            node.SetAttribute(VERSION_ATTRIBUTE, __version__)
-            # The application makes an item for each node that is added; without it there is none yet.
-            item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(folder, node)
-            hierarchy.SetItemParent(item, folder)
-    except BaseException:
-        for node in nodes.values():
-            hierarchy.RemoveItem(hierarchy.GetItemByDataNode(node), False)
-            removeWithDisplay(node)
-        hierarchy.RemoveItem(folder)
-        raise
+            node = nodes[quantityName] = put(addMapVolume(array, affine, quantityName, name))
+            labelResult(node, result.settings, result.notes)
     return nodes

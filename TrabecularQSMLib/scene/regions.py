@@ -10,11 +10,28 @@ from slicer import vtkMRMLSegmentationNode
 from vtk.util.numpy_support import vtk_to_numpy
 
 from ..errors import InputError
-from .volumes import affineFromVolume, removeWithDisplay
+from .volumes import affineFromVolume, removeWithHelpers
+
+# What regions of these names are in 3D Slicer's terminology of all DICOM segment codes: category, type and modifier,
+# each scheme, code and meaning.
+TERMINOLOGY = "Segmentation category and type - DICOM master list"
+_ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
+_NONE, _RIGHT = "^^", "SCT^24028007^Right"
+REGION_CODES = {
+    "calcaneus subtalar": (_ANATOMY, "SCT^80144004^Calcaneus", _RIGHT),
+    "calcaneus tuber": (_ANATOMY, "SCT^80144004^Calcaneus", _RIGHT),
+    "calcaneus cavum": (_ANATOMY, "SCT^80144004^Calcaneus", _RIGHT),
+    "muscle": (_TISSUE, "SCT^71616004^Muscle", _NONE),
+}
 
 
 def addSegmentation(
-    regions: np.ndarray, regionNames: Mapping[int, str], affine: np.ndarray, name: str
+    regions: np.ndarray,
+    regionNames: Mapping[int, str],
+    affine: np.ndarray,
+    name: str,
+    *,
+    codes: Mapping[str, tuple[str, str, str]] | None = None,
 ) -> vtkMRMLSegmentationNode:
     """Add regions to the scene as segments with their names.
 
@@ -22,6 +39,7 @@ def addSegmentation(
     :param regionNames: label to name of the segment; a region without voxels becomes an empty segment.
     :param affine: voxel indices (i, j, k) to RAS in mm.
     :param name: name of the node.
+    :param codes: name of a region to its terminology, such as `REGION_CODES`; none by default.
     """
     unnamed = sorted(set(np.unique(regions).tolist()) - {0} - set(regionNames))
     if unnamed:
@@ -37,11 +55,59 @@ def addSegmentation(
             color = colorsys.hsv_to_rgb(0.618034 * number % 1, 0.65, 0.95)
             if not node.AddSegmentFromBinaryLabelmapRepresentation(image, regionName, color):
                 raise RuntimeError(f"The segment {regionName} could not be made.")
+            if codes and regionName in codes:
+                entry = "~".join((TERMINOLOGY, *codes[regionName], "", _NONE, _NONE))
+                segment = node.GetSegmentation().GetNthSegment(number)
+                segment.SetTag(segment.GetTerminologyEntryTagName(), entry)
         node.GetSegmentation().CollapseBinaryLabelmaps(False)
     except BaseException:
-        removeWithDisplay(node)
+        removeWithHelpers(node)
         raise
     return node
+
+
+def maskFromSegment(segmentationNode, segmentID: str | None, referenceVolumeNode) -> np.ndarray:
+    """Return one segment as a mask [k, j, i] bool on the grid of a volume.
+
+    :param segmentationNode: where the segment is.
+    :param segmentID: which segment; may be left out if there is one only.
+    :param referenceVolumeNode: volume whose grid is taken.
+    :raises InputError: if there is no such segment, or none of it on the grid.
+    """
+    segmentation, name = segmentationNode.GetSegmentation(), segmentationNode.GetName()
+    ids = list(segmentation.GetSegmentIDs())
+    segmentID = segmentID or (ids[0] if len(ids) == 1 else None)
+    if segmentID not in ids:
+        listed = ", ".join(segmentation.GetSegment(one).GetName() for one in ids) or "none"
+        found = f"no segment with the ID {segmentID}" if segmentID else f"{len(ids)} segments"
+        raise InputError(f"{name} has {found}; choose the one that is the mask (there are: {listed}).")
+    inside = _segmentOnGrid(segmentationNode, segmentID, *_gridOf(segmentationNode, referenceVolumeNode))
+    if not inside.any():
+        raise InputError(
+            f"The segment {segmentation.GetSegment(segmentID).GetName()} of {name} has no voxel inside the scan; "
+            "draw it where the scan is, or choose none for the automatic mask."
+        )
+    return inside
+
+
+def masksFromSegmentation(segmentationNode, referenceVolumeNode) -> dict[str, np.ndarray]:
+    """Return every segment as a mask [k, j, i] bool by its name, on the grid of a volume.
+
+    :param segmentationNode: segments that do not overlap.
+    :param referenceVolumeNode: volume whose grid is taken.
+    :raises InputError: if there is no segment, one is empty, or they overlap or share a name.
+    """
+    labels, names = regionsFromSegmentation(segmentationNode, referenceVolumeNode)
+    if not names:
+        raise InputError(f"{segmentationNode.GetName()} has no segment; draw the regions first, or choose none.")
+    masks = {name: labels == label for label, name in names.items()}
+    for name, inside in masks.items():
+        if not inside.any():
+            raise InputError(
+                f"The segment {name} of {segmentationNode.GetName()} has no voxel inside the scan; "
+                "draw it there or remove it."
+            )
+    return masks
 
 
 def regionsFromSegmentation(segmentationNode, referenceVolumeNode) -> tuple[np.ndarray, dict[int, str]]:
@@ -53,13 +119,8 @@ def regionsFromSegmentation(segmentationNode, referenceVolumeNode) -> tuple[np.n
     :param referenceVolumeNode: volume whose grid is taken.
     :raises InputError: if segments overlap or share a name.
     """
-    shape, affine = slicer.util.arrayFromVolume(referenceVolumeNode).shape, affineFromVolume(referenceVolumeNode)
-    grid = _orientedImage(np.zeros(shape, dtype=bool), affine)
-    toVolume = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        segmentationNode.GetParentTransformNode(), referenceVolumeNode.GetParentTransformNode(), toVolume
-    )
-    labels, names = np.zeros(shape, dtype=np.uint16), {}
+    grid, toVolume = _gridOf(segmentationNode, referenceVolumeNode)
+    labels, names = np.zeros(grid.GetDimensions()[::-1], dtype=np.uint16), {}
     segmentation = segmentationNode.GetSegmentation()
     for number in range(segmentation.GetNumberOfSegments()):
         segmentName = segmentation.GetNthSegment(number).GetName()
@@ -77,6 +138,16 @@ def regionsFromSegmentation(segmentationNode, referenceVolumeNode) -> tuple[np.n
         names[number + 1] = segmentName
         labels[inside] = number + 1
     return labels, names
+
+
+def _gridOf(segmentationNode, referenceVolumeNode):
+    """Empty image on the grid of the volume, and the transform from the segments to it."""
+    shape, affine = slicer.util.arrayFromVolume(referenceVolumeNode).shape, affineFromVolume(referenceVolumeNode)
+    toVolume = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
+        segmentationNode.GetParentTransformNode(), referenceVolumeNode.GetParentTransformNode(), toVolume
+    )
+    return _orientedImage(np.zeros(shape, dtype=bool), affine), toVolume
 
 
 def _segmentOnGrid(segmentationNode, segmentId, grid, toVolume):

@@ -46,7 +46,7 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
         display.SetWindowLevelMinMax(*display_window(quantityName, array))
         display.SetAndObserveColorNodeID(COLOR if quantityName in COLOURED else GREY)
     except BaseException:
-        removeWithDisplay(node)
+        removeWithHelpers(node)
         raise
     return node
 
@@ -66,14 +66,18 @@ def newVolume(array: np.ndarray, affine: np.ndarray, name: str) -> vtkMRMLScalar
     return node
 
 
-def removeWithDisplay(node) -> None:
-    """Remove a displayable node and its display nodes, which would stay behind unseen.
+def removeWithHelpers(node) -> None:
+    """Remove a node with its display and storage nodes, which would stay behind unseen.
 
-    :param node: volume or segmentation node.
+    :param node: any node of the scene.
     """
-    for displayNode in [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]:
-        slicer.mrmlScene.RemoveNode(displayNode)
-    slicer.mrmlScene.RemoveNode(node)
+    helpers = []
+    if node.IsA("vtkMRMLDisplayableNode"):
+        helpers += [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+    if node.IsA("vtkMRMLStorableNode"):
+        helpers += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
+    for one in (*filter(None, helpers), node):
+        slicer.mrmlScene.RemoveNode(one)
 
 
 def affineFromVolume(volumeNode) -> np.ndarray:

@@ -1,0 +1,89 @@
+"""Draw the icon of the module and the thumbnails of its sample data, from what they stand for.
+
+python Resources/draw_pictures.py
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import SimpleITK
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from TrabecularQSMLib import figures  # noqa: E402
+from TrabecularQSMLib.glyphs import text_mask  # noqa: E402
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
+from TrabecularQSMLib.pipeline import reconstruct  # noqa: E402
+from TrabecularQSMLib.quantities import QUANTITIES  # noqa: E402
+
+OUTPUT = ROOT / "TrabecularQSM" / "Resources"
+ICON_SIZE, OVERSAMPLING = 128, 4
+THUMBNAIL_SIZE = (192, 288)
+BONE, MARROW, RAISED, LOWERED = (244, 236, 214), (120, 84, 60), (214, 69, 65), (52, 120, 190)
+
+
+def icon() -> np.ndarray:
+    """Bone with its trabeculae, and the dipole field around it: RGBA."""
+    size = ICON_SIZE * OVERSAMPLING
+    y, x = np.mgrid[:size, :size] / (size - 1) * 2 - 1
+    radius = np.hypot(x, y)
+    picture = np.zeros((size, size, 4))
+    # 3 cos² − 1 of the angle to B0, which points up.
+    lobes = (3 * (y / np.maximum(radius, 1e-6)) ** 2 - 1) * (0.5 / np.maximum(radius, 0.5)) ** 3
+    strength = np.clip(np.abs(lobes) * 1.2, 0, 1) * np.clip((0.99 - radius) / 0.06, 0, 1)
+    picture[..., :3] = np.where(lobes[..., None] > 0, RAISED, LOWERED)
+    picture[..., 3] = 255 * strength
+    bone = radius < 0.52
+    # Trabeculae run in three directions, as in the calcaneus.
+    waves = [np.cos(22 * (x * np.cos(a) + y * np.sin(a))) for a in np.radians([0, 60, 120])]
+    trabeculae = (np.max(waves, axis=0) > 0.86) | (radius > 0.45)
+    picture[bone] = np.where(trabeculae[bone][:, None], (*BONE, 255), (*MARROW, 255))
+    blocks = picture.reshape(ICON_SIZE, OVERSAMPLING, ICON_SIZE, OVERSAMPLING, 4)
+    alpha = blocks[..., 3:]
+    color = (blocks[..., :3] * alpha).sum((1, 3)) / np.maximum(alpha.sum((1, 3)), 1e-6)
+    return np.concatenate([color, alpha.mean((1, 3))], axis=-1).round().astype(np.uint8)
+
+
+def phantom_thumbnail() -> np.ndarray:
+    """Sagittal slice of susceptibility of the sample phantom: RGB."""
+    phantom = make_phantom(PhantomSettings(shape=(74, 74, 34)))
+    maps = reconstruct(phantom.acquisition).maps
+    chi = np.where(maps["mask"] > 0, maps["chi"], np.nan)[17]
+    picture = figures.colours(chi, QUANTITIES["chi"].display, True)
+    picture = picture.repeat(2, axis=0).repeat(2, axis=1)
+    return captioned(picture, "simulated")
+
+
+def captioned(picture: np.ndarray, text: str) -> np.ndarray:
+    """Put a picture into the middle of a thumbnail, over a line of text."""
+    canvas = np.zeros((*THUMBNAIL_SIZE, 3), np.uint8)
+    picture = picture[: THUMBNAIL_SIZE[0] - 26]
+    left = (THUMBNAIL_SIZE[1] - picture.shape[1]) // 2
+    canvas[: picture.shape[0], left : left + picture.shape[1]] = picture
+    mask = text_mask(text, 2)
+    left = (THUMBNAIL_SIZE[1] - mask.shape[1]) // 2
+    canvas[-22 : -22 + mask.shape[0], left : left + mask.shape[1]][mask] = 230
+    return canvas
+
+
+def example_thumbnail() -> np.ndarray:
+    """The icon; the example scan is not part of this repository, so no picture of it is."""
+    drawn = icon().astype(float)
+    picture = np.zeros((ICON_SIZE + 20, ICON_SIZE, 3), np.uint8)
+    picture[20:] = drawn[..., :3] * drawn[..., 3:] / 255
+    return captioned(picture, "download 1.2 GB")
+
+
+def write(path: Path, picture: np.ndarray) -> None:
+    """Write a PNG of 8-bit RGB or RGBA."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(picture, isVector=True), str(path))
+    print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    write(OUTPUT / "Icons" / "TrabecularQSM.png", icon())
+    write(OUTPUT / "SampleData" / "TrabecularQSM-phantom.png", phantom_thumbnail())
+    write(OUTPUT / "SampleData" / "TrabecularQSM-ankle.png", example_thumbnail())

@@ -1,0 +1,71 @@
+"""Picture of the panel after Apply on the simulated ankle, with a caption.
+
+    Slicer --additional-module-paths TrabecularQSM --python-script Testing/Application/screenshot.py
+
+Writes to the file that SCREENSHOT names; SCREENSHOT_CAPTION says in one line what the picture is of.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import SimpleITK
+import slicer
+
+from TrabecularQSMLib.figures import write_png
+from TrabecularQSMLib.glyphs import text_mask
+
+CAPTION = "Module Trabecular QSM after Apply on the simulated ankle: susceptibility, -1 to 1 ppm"
+
+
+def main():
+    representation = slicer.modules.trabecularqsm.widgetRepresentation()
+    if slicer.util.mainWindow() is not None and hasattr(slicer.util.mainWindow(), "moduleSelector"):
+        slicer.util.selectModule("TrabecularQSM")
+    else:
+        representation.enter()
+    widget = representation.self()
+    _magnitude, _phase, regions = widget.logic.loadPhantom()
+    regions.GetDisplayNode().SetVisibility(False)
+    slicer.util.mainWindow().resize(1240, 1000)
+    widget.ui.applyButton.click()
+    chi = next(node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if " chi " in node.GetName())
+    slicer.app.processEvents()
+    slicer.app.layoutManager().resetSliceViews()
+    jump(chi)
+    slicer.util.forceRenderAllViews()
+    slicer.app.processEvents()
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "window.png")
+        slicer.util.mainWindow().grab().save(path)
+        picture = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(path))[..., :3]
+    write_png(os.environ["SCREENSHOT"], np.concatenate([picture, strip(picture.shape[1])]))
+
+
+def jump(volume):
+    """Show the slices through the middle of what has a value."""
+    array = slicer.util.arrayFromVolume(volume)
+    k, j, i = (int(np.median(axis)) for axis in np.nonzero(array))
+    matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
+    volume.GetIJKToRASMatrix(matrix)
+    position = matrix.MultiplyPoint((i, j, k, 1))[:3]
+    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        node.JumpSliceByOffsetting(*position)
+
+
+def strip(width):
+    """Caption in a white strip, smaller if it would not fit."""
+    lines = [CAPTION, os.environ.get("SCREENSHOT_CAPTION", "")]
+    canvas = np.full((22 * len(lines) + 12, width, 3), 255, np.uint8)
+    for number, line in enumerate(lines):
+        mask = next((m for m in (text_mask(line, 2), text_mask(line, 1)) if m.shape[1] <= width - 20), None)
+        if mask is None:
+            sys.exit(f"The caption {line!r} is longer than the picture is wide; shorten it.")
+        top = 8 + 22 * number
+        canvas[top : top + mask.shape[0], 10 : 10 + mask.shape[1]][mask] = 30
+    return canvas
+
+
+main()

@@ -1,0 +1,235 @@
+"""Echoes as sequence nodes on real MRML: echo times, geometry, loose volumes, the digital ankle."""
+
+import unittest
+
+import numpy as np
+from scenes import AFFINE, ECHO_TIMES, SHAPE, SceneTest, random_acquisition, slicer
+
+from TrabecularQSMLib import scene
+from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+
+
+class EchoSequenceTest(SceneTest):
+    def test_a_scan_comes_back_from_its_sequences(self):
+        acquisition = random_acquisition()
+        magnitude, phase = scene.addEchoSequences(acquisition, "ankle")
+        again = scene.acquisitionFromSequences(magnitude, phase)
+        np.testing.assert_allclose(again.echoes, acquisition.echoes, atol=2e-6)
+        np.testing.assert_allclose(again.echo_times, acquisition.echo_times, rtol=1e-9)
+        np.testing.assert_allclose(again.affine, AFFINE, atol=1e-12)
+        np.testing.assert_allclose(again.b0_patient, acquisition.b0_patient, rtol=1e-12)
+        self.assertEqual(again.imaging_frequency, acquisition.imaging_frequency)
+        self.assertEqual(again.notes, ())
+
+    def test_the_index_of_a_sequence_is_the_echo_time_in_milliseconds(self):
+        magnitude, phase = scene.addEchoSequences(random_acquisition(), "ankle")
+        for sequence in (magnitude, phase):
+            self.assertEqual((sequence.GetIndexName(), sequence.GetIndexUnit()), ("EchoTime", "ms"))
+            self.assertEqual([sequence.GetNthIndexValue(n) for n in range(4)], ["1.25", "1.95", "2.65", "3.4"])
+
+    def test_echo_times_are_read_from_the_attributes_of_the_multi_volume_importer(self):
+        magnitude, _ = scene.addEchoSequences(random_acquisition(), "ankle")
+        magnitude.SetIndexName("")
+        magnitude.SetIndexUnit("")
+        magnitude.SetAttribute("MultiVolume.FrameIdentifyingDICOMTagName", "EchoTime")
+        magnitude.SetAttribute("MultiVolume.FrameLabels", "2.5,5,7.5,10")
+        np.testing.assert_allclose(scene.echoTimesFromSequence(magnitude), (0.0025, 0.005, 0.0075, 0.01))
+
+    def test_the_index_of_a_dynamic_series_is_not_taken_for_echo_times(self):
+        magnitude, _ = scene.addEchoSequences(random_acquisition(), "ankle")
+        for accepted in ("EchoTime", "echo time", "Echo_Time", "TE"):
+            magnitude.SetIndexName(accepted)
+            np.testing.assert_allclose(scene.echoTimesFromSequence(magnitude), ECHO_TIMES)
+        magnitude.SetIndexUnit("s")
+        self.assertEqual(scene.echoTimesFromSequence(magnitude)[0], 1.25)
+        for refused in ("time", "", "frame"):
+            magnitude.SetIndexName(refused)
+            with self.assertRaisesRegex(InputError, "expected numbers under the name EchoTime"):
+                scene.echoTimesFromSequence(magnitude)
+
+    def test_attributes_that_do_not_fit_the_echoes_are_refused(self):
+        magnitude, _ = scene.addEchoSequences(random_acquisition(), "ankle")
+        magnitude.SetIndexName("")
+        magnitude.SetAttribute("MultiVolume.FrameIdentifyingDICOMTagName", "EchoTime")
+        for labels in ("2.5,5,7.5", "a,b,c,d", ""):
+            magnitude.SetAttribute("MultiVolume.FrameLabels", labels)
+            with self.assertRaisesRegex(InputError, "give the echo times by hand"):
+                scene.echoTimesFromSequence(magnitude)
+        magnitude.SetAttribute("MultiVolume.FrameLabels", "1,2,3,4")
+        magnitude.SetAttribute("MultiVolume.FrameIdentifyingDICOMTagName", "TriggerTime")
+        with self.assertRaisesRegex(InputError, "give the echo times by hand"):
+            scene.echoTimesFromSequence(magnitude)
+
+    def test_an_index_that_is_no_time_is_asked_about_and_never_guessed(self):
+        magnitude, phase = scene.addEchoSequences(random_acquisition(), "ankle")
+        magnitude.SetIndexUnit("")
+        with self.assertRaisesRegex(InputError, "ankle magnitude.*expected numbers under the name EchoTime in ms"):
+            scene.acquisitionFromSequences(magnitude, phase)
+        given = scene.acquisitionFromSequences(magnitude, phase, echoTimes=ECHO_TIMES)
+        np.testing.assert_array_equal(given.echo_times, ECHO_TIMES)
+
+    def test_stored_integer_phase_is_rescaled_and_said_so(self):
+        acquisition = random_acquisition()
+        magnitude, phase = scene.addEchoSequences(acquisition, "ankle")
+        ends = np.array([-np.pi, np.pi])
+        for n in range(4):
+            voxels = slicer.util.arrayFromVolume(phase.GetNthDataNode(n))
+            voxels.ravel()[:2] = ends  # a complete export reaches both ends
+            voxels[:] = np.round(voxels / np.pi * 4096)
+        again = scene.acquisitionFromSequences(magnitude, phase)
+        np.testing.assert_allclose(again.echoes.ravel()[2:20], acquisition.echoes.ravel()[2:20], atol=5e-3)
+        self.assertRegex(again.notes[0], "rescaled to radians")
+
+    def test_sequences_that_do_not_belong_together_are_refused_by_name(self):
+        magnitude, phase = scene.addEchoSequences(random_acquisition(), "ankle")
+        shorter = scene.addEchoSequences(
+            random_acquisition(echoes=np.ones((3, *SHAPE), dtype=complex), echo_times=ECHO_TIMES[:3]), "other"
+        )[1]
+        with self.assertRaisesRegex(InputError, "ankle magnitude has 4 echoes but other phase has 3"):
+            scene.acquisitionFromSequences(magnitude, shorter)
+        later = scene.addEchoSequences(random_acquisition(echo_times=np.add(ECHO_TIMES, 1e-3)), "later")[1]
+        with self.assertRaisesRegex(InputError, "different echo times"):
+            scene.acquisitionFromSequences(magnitude, later)
+        moved = AFFINE.copy()
+        moved[0, 3] += 5
+        moved = scene.addEchoSequences(random_acquisition(affine=moved), "moved")[1]
+        with self.assertRaisesRegex(InputError, "moved phase .* different grids"):
+            scene.acquisitionFromSequences(magnitude, moved)
+
+    def test_an_empty_sequence_and_a_missing_field_strength_are_refused(self):
+        empty = slicer.vtkMRMLSequenceNode()
+        empty.SetName("nothing")
+        empty.SetIndexUnit("ms")
+        with self.assertRaisesRegex(InputError, "nothing"):
+            scene.acquisitionFromSequences(empty, empty)
+        magnitude, phase = scene.addEchoSequences(random_acquisition(), "ankle")
+        magnitude.RemoveAttribute("TrabecularQSM.ImagingFrequencyHz")
+        with self.assertRaisesRegex(InputError, "neither field strength nor imaging frequency"):
+            scene.acquisitionFromSequences(magnitude, phase)
+        self.assertEqual(scene.acquisitionFromSequences(magnitude, phase, fieldStrength=1.5).field_strength, 1.5)
+
+
+class LooseVolumesTest(SceneTest):
+    def setUp(self):
+        super().setUp()
+        self.acquisition = random_acquisition()
+        self.magnitudes, self.phases = [], []
+        for number, echo in enumerate(self.acquisition.echoes, start=1):
+            self.magnitudes.append(self.volume(np.abs(echo), f"m{number}"))
+            self.phases.append(self.volume(np.angle(echo), f"p{number}"))
+        self.times = [1e3 * time for time in ECHO_TIMES]
+
+    def volume(self, array, name, affine=AFFINE):
+        node = slicer.util.addVolumeFromArray(array, nodeClassName="vtkMRMLScalarVolumeNode", name=name)
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine))
+        return node
+
+    def test_volumes_in_any_order_become_sequences_in_the_order_of_time(self):
+        order = (2, 0, 3, 1)
+        shuffled = ([values[n] for n in order] for values in (self.magnitudes, self.phases, self.times))
+        magnitude, phase = scene.sequencesFromVolumes(*shuffled, "ankle")
+        self.assertEqual((magnitude.GetName(), phase.GetName()), ("ankle magnitude", "ankle phase"))
+        self.assertEqual((magnitude.GetIndexName(), magnitude.GetIndexUnit()), ("EchoTime", "ms"))
+        again = scene.acquisitionFromSequences(magnitude, phase, fieldStrength=3.0)
+        np.testing.assert_allclose(again.echo_times, ECHO_TIMES, rtol=1e-9)
+        np.testing.assert_allclose(again.echoes, self.acquisition.echoes, atol=2e-6)
+        np.testing.assert_allclose(again.affine, AFFINE, atol=1e-12)
+
+    def test_the_volumes_stay_and_the_sequences_are_copies(self):
+        magnitude, _ = scene.sequencesFromVolumes(self.magnitudes, self.phases, self.times, "ankle")
+        slicer.util.arrayFromVolume(self.magnitudes[0])[:] = 0
+        self.assertGreater(slicer.util.arrayFromVolume(magnitude.GetNthDataNode(0)).max(), 0)
+        self.find("m1")
+
+    def test_whole_numbers_of_a_scanner_become_float32(self):
+        integers = [self.volume(np.full(SHAPE, n, np.int16), f"i{n}") for n in range(4)]
+        magnitude, _ = scene.sequencesFromVolumes(integers, self.phases, self.times, "ankle")
+        self.assertEqual(slicer.util.arrayFromVolume(magnitude.GetNthDataNode(1)).dtype, np.float32)
+
+    def test_what_is_no_scan_is_refused_by_name_and_nothing_added(self):
+        moved = AFFINE.copy()
+        moved[0, 3] += 5
+        moved = self.volume(np.zeros(SHAPE), "moved", moved)
+        vector = slicer.util.addVolumeFromArray(
+            np.zeros((*SHAPE, 3)), nodeClassName="vtkMRMLVectorVolumeNode", name="arrows"
+        )
+        empty = self.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "hollow")
+        m, p, times = self.magnitudes, self.phases, self.times
+        wrong = (
+            ((m, p[:3], times), "4 magnitude volumes, 3 phase volumes and 4 echo times; choose one of each"),
+            ((m, p, times[:2]), "2 echo times"),
+            (([], [], []), "0 magnitude volumes"),
+            ((m, p, [1, 2, 2, 3]), "1, 2, 2, 3 ms, of which some are equal"),
+            ((m, p, [1, 2, -3, 4]), "positive number in ms"),
+            ((m, p, ["1", "2", "x", "4"]), "positive number in ms"),
+            ((m, [*p[:3], p[0]], times), "p1 is chosen twice"),
+            ((m, [*p[:3], moved], times), "m1 and moved are on different grids"),
+            ((m, [*p[:3], vector], times), "arrows, not a scalar volume"),
+            ((m, [*p[:3], empty], times), "hollow, not a scalar volume"),
+            ((m, [*p[:3], None], times), "nothing, not a scalar volume"),
+        )
+        ids = self.node_ids()
+        for arguments, sentence in wrong:
+            with self.assertRaisesRegex(InputError, sentence):
+                scene.sequencesFromVolumes(*arguments, "ankle")
+        self.assertEqual(self.node_ids(), ids)
+
+    def test_a_browser_shows_the_echoes_and_knows_their_place(self):
+        magnitude, phase = scene.sequencesFromVolumes(self.magnitudes, self.phases, self.times, "ankle")
+        browser = scene.addEchoBrowser(magnitude, phase)
+        shown = browser.GetProxyNode(magnitude)
+        self.assertEqual(shown.GetName(), "ankle magnitude echo")
+        self.assertIs(slicer.util.getNode("ankle magnitude"), magnitude)
+        browser.SetSelectedItemNumber(2)
+        slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+        expected = np.abs(self.acquisition.echoes[2])
+        np.testing.assert_allclose(slicer.util.arrayFromVolume(shown), expected, rtol=1e-6)
+        self.assertEqual(shown.GetName(), "ankle magnitude echo")
+
+
+class DigitalAnkleTest(SceneTest):
+    SETTINGS = PhantomSettings(shape=(30, 31, 14), seed=2)
+
+    def test_the_nodes_hold_the_simulated_scan_and_its_regions(self):
+        expected = make_phantom(self.SETTINGS)
+        nodes = scene.addPhantom(self.SETTINGS, "sample")
+        scan = scene.acquisitionFromSequences(nodes.magnitudeSequence, nodes.phaseSequence)
+        np.testing.assert_allclose(scan.echoes, expected.acquisition.echoes, atol=1e-5)
+        self.assertAlmostEqual(scan.field_strength, 3.0)
+        volume = nodes.browser.GetProxyNode(nodes.magnitudeSequence)
+        labels, names = scene.regionsFromSegmentation(nodes.regions, volume)
+        np.testing.assert_array_equal(labels, expected.regions)
+        self.assertEqual(names, expected.region_names)
+        self.assertEqual(nodes.regions.GetName(), "sample regions")
+
+    def test_the_calcaneus_has_its_code(self):
+        segment = scene.addPhantom(self.SETTINGS).regions.GetSegmentation().GetNthSegment(0)
+        entry = slicer.vtkSlicerTerminologyEntry()
+        logic = slicer.vtkSlicerTerminologiesModuleLogic()
+        self.assertTrue(logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry))
+        found = [
+            (code.GetCodingSchemeDesignator(), code.GetCodeValue(), code.GetCodeMeaning())
+            for code in (entry.GetTypeObject(), entry.GetTypeModifierObject())
+        ]
+        self.assertEqual(found, [("SCT", "80144004", "Calcaneus"), ("SCT", "24028007", "Right")])
+
+    def test_cancelled_at_any_time_it_leaves_the_scene_as_it_was(self):
+        scene.addPhantom(self.SETTINGS, "first")  # whatever a first browser makes stays
+        before = self.node_ids(), self.hierarchy_count()
+
+        def cancel_at(limit):
+            def progress(fraction, message):
+                if fraction >= limit:
+                    raise Cancelled
+
+            return progress
+
+        for limit in (0.3, 1.0):
+            with self.assertRaises(Cancelled):
+                scene.addPhantom(self.SETTINGS, "second", cancel_at(limit))
+            self.assertEqual((self.node_ids(), self.hierarchy_count()), before)
+
+
+if __name__ == "__main__":
+    unittest.main()

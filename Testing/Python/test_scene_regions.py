@@ -1,0 +1,128 @@
+"""Regions and masks as segments on real MRML."""
+
+import unittest
+
+import numpy as np
+from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
+
+from TrabecularQSMLib import scene
+from TrabecularQSMLib.errors import InputError
+
+
+class SegmentationTest(SceneTest):
+    def regions(self):
+        labels = np.zeros(SHAPE, dtype=np.uint8)
+        labels[1:3, 1:4, :2] = 1
+        labels[3:, 2:, 1:] = 7
+        return labels, {1: "subtalar", 7: "tuber", 9: "not there"}
+
+    def test_regions_come_back_with_their_names_on_the_grid_of_a_volume(self):
+        labels, names = self.regions()
+        segmentation = scene.addSegmentation(labels, names, AFFINE, "regions")
+        volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+        ids = self.node_ids()
+        again, found = scene.regionsFromSegmentation(segmentation, volume)
+        self.assertEqual(list(found.values()), list(names.values()))
+        for number, label in zip(found, names, strict=True):
+            np.testing.assert_array_equal(again == number, labels == label)
+        self.assertEqual(self.node_ids(), ids)
+
+    def test_regions_are_taken_to_the_grid_of_another_volume(self):
+        labels, names = self.regions()
+        segmentation = scene.addSegmentation(labels, names, AFFINE, "regions")
+        finer = AFFINE.copy()
+        finer[:3, 0] /= 2
+        finer[:3, 3] -= finer[:3, 0] / 2
+        volume = scene.addMapVolume(np.zeros((6, 5, 8)), finer, "chi", "fine")
+        again, _ = scene.regionsFromSegmentation(segmentation, volume)
+        np.testing.assert_array_equal(again == 2, np.repeat(labels == 7, 2, axis=2))
+
+    def test_a_segment_under_a_transform_is_read_where_it_is_seen(self):
+        labels, names = self.regions()
+        segmentation = scene.addSegmentation(labels, names, AFFINE, "regions")
+        volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+        matrix = np.eye(4)
+        matrix[:3, 3] = AFFINE[:3, 2]  # one voxel along k
+        transform = self.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+        transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+        segmentation.SetAndObserveTransformNodeID(transform.GetID())
+        again, _ = scene.regionsFromSegmentation(segmentation, volume)
+        np.testing.assert_array_equal(again[1:] == 2, labels[:-1] == 7)
+        volume.SetAndObserveTransformNodeID(transform.GetID())
+        again, _ = scene.regionsFromSegmentation(segmentation, volume)
+        np.testing.assert_array_equal(again == 2, labels == 7)
+
+    def test_a_segment_drawn_as_a_surface_is_read_too(self):
+        labels = np.zeros((20, 20, 20), dtype=np.uint8)
+        labels[5:15, 5:15, 5:15] = 1
+        segmentation = scene.addSegmentation(labels, {1: "cube"}, np.eye(4), "regions")
+        segmentation.CreateClosedSurfaceRepresentation()
+        segmentation.GetSegmentation().SetSourceRepresentationName("Closed surface")
+        segmentation.RemoveBinaryLabelmapRepresentation()
+        volume = scene.addMapVolume(np.zeros(labels.shape), np.eye(4), "chi", "ankle")
+        again, _ = scene.regionsFromSegmentation(segmentation, volume)
+        # The surface is smoothed, which takes the edges of the cube away.
+        self.assertEqual(np.unique(again[7:13, 7:13, 7:13]).tolist(), [1])
+        self.assertAlmostEqual(np.count_nonzero(again) / 1000, 1.0, delta=0.1)
+
+    def test_overlapping_segments_and_equal_names_are_refused(self):
+        labels, names = self.regions()
+        volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+        segmentation = scene.addSegmentation(labels, names, AFFINE, "regions")
+        segmentation.GetSegmentation().GetNthSegment(1).SetName("subtalar")
+        with self.assertRaisesRegex(InputError, "Two segments of regions have the name subtalar"):
+            scene.regionsFromSegmentation(segmentation, volume)
+        other = scene.addSegmentation(np.ones(SHAPE, dtype=np.uint8), {1: "all"}, AFFINE, "other")
+        source = other.GetSegmentation()
+        source.GetNthSegment(0).SetName("everything")
+        segmentation.GetSegmentation().GetNthSegment(1).SetName("tuber")
+        segmentation.GetSegmentation().CopySegmentFromSegmentation(source, source.GetNthSegmentID(0))
+        with self.assertRaisesRegex(InputError, "tuber and everything of regions overlap"):
+            scene.regionsFromSegmentation(segmentation, volume)
+
+    def test_a_segment_is_a_mask_on_the_grid_of_a_volume(self):
+        labels, names = self.regions()
+        segmentation = scene.addSegmentation(labels, names, AFFINE, "regions")
+        volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+        tuber = segmentation.GetSegmentation().GetSegmentIdBySegmentName("tuber")
+        mask = scene.maskFromSegment(segmentation, tuber, volume)
+        self.assertEqual(mask.dtype, bool)
+        np.testing.assert_array_equal(mask, labels == 7)
+        alone = scene.addSegmentation(labels == 7, {1: "all"}, AFFINE, "alone")
+        np.testing.assert_array_equal(scene.maskFromSegment(alone, None, volume), labels == 7)
+        self.assertEqual(list(scene.masksFromSegmentation(alone, volume)), ["all"])
+
+    def test_a_mask_that_is_not_there_gets_its_sentence(self):
+        labels, names = self.regions()
+        segmentation = scene.addSegmentation(labels, names, AFFINE, "regions")
+        volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+        nothing = segmentation.GetSegmentation().GetSegmentIdBySegmentName("not there")
+        with self.assertRaisesRegex(InputError, "segment not there of regions has no voxel inside the scan; draw it"):
+            scene.maskFromSegment(segmentation, nothing, volume)
+        with self.assertRaisesRegex(InputError, "regions has 3 segments; choose .*subtalar, tuber, not there"):
+            scene.maskFromSegment(segmentation, None, volume)
+        with self.assertRaisesRegex(InputError, "regions has no segment with the ID Segment_99"):
+            scene.maskFromSegment(segmentation, "Segment_99", volume)
+        with self.assertRaisesRegex(InputError, "segment not there of regions has no voxel"):
+            scene.masksFromSegmentation(segmentation, volume)
+        far = AFFINE.copy()
+        far[:3, 3] += 1000
+        elsewhere = scene.addMapVolume(random_map(), far, "chi", "far")
+        with self.assertRaisesRegex(InputError, "segment subtalar of regions has no voxel inside the scan"):
+            scene.masksFromSegmentation(segmentation, elsewhere)
+        empty = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "empty")
+        with self.assertRaisesRegex(InputError, "empty has 0 segments"):
+            scene.maskFromSegment(empty, None, volume)
+        with self.assertRaisesRegex(InputError, "empty has no segment; draw the regions"):
+            scene.masksFromSegmentation(empty, volume)
+
+    def test_a_label_without_name_is_refused_and_nothing_added(self):
+        labels, names = self.regions()
+        ids = self.node_ids()
+        with self.assertRaisesRegex(InputError, "label 7"):
+            scene.addSegmentation(labels, {1: names[1]}, AFFINE, "regions")
+        self.assertEqual(self.node_ids(), ids)
+
+
+if __name__ == "__main__":
+    unittest.main()

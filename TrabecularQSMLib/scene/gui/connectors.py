@@ -1,0 +1,76 @@
+"""Parameter nodes bound to widgets that Slicer's parameterNodeWrapper does not know yet."""
+
+import qt
+import slicer
+from slicer import vtkMRMLScalarVolumeNode
+from slicer.parameterNodeWrapper import GuiConnector, parameterNodeGuiConnector
+
+
+class _WidgetConnector(GuiConnector):
+    """Base of connectors for widgets that parameterNodeWrapper does not know yet."""
+
+    widgetClass = dataType = signal = None
+
+    def __init__(self, widget):
+        super().__init__()
+        self._widget = widget
+
+    @classmethod
+    def canRepresent(cls, widget, datatype) -> bool:
+        return type(widget) is getattr(slicer, cls.widgetClass) and datatype == cls.dataType
+
+    @classmethod
+    def create(cls, widget, datatype):
+        return cls(widget) if cls.canRepresent(widget, datatype) else None
+
+    def _connect(self):
+        self._widget.connect(self.signal, self.changed)
+
+    def _disconnect(self):
+        self._widget.disconnect(self.signal, self.changed)
+
+    def changed(self, *args):
+        super().changed()
+
+    def widget(self):
+        return self._widget
+
+
+@parameterNodeGuiConnector
+class SegmentConnector(_WidgetConnector):
+    """Binds the segment selected in a qMRMLSegmentSelectorWidget; its node comes from a node selector before it."""
+
+    widgetClass, dataType, signal = "qMRMLSegmentSelectorWidget", str, "currentSegmentChanged(QString)"
+
+    def read(self) -> str:
+        """Return the ID of the segment."""
+        return self._widget.currentSegmentID() if self._widget.currentNode() else ""
+
+    def write(self, value: str) -> None:
+        """Select a segment by its ID; nothing happens without one."""
+        if value and self._widget.currentNode():
+            self._widget.setCurrentSegmentID(value)
+
+
+@parameterNodeGuiConnector
+class CheckedNodesConnector(_WidgetConnector):
+    """Binds the nodes ticked in a qMRMLCheckableNodeComboBox."""
+
+    widgetClass, dataType, signal = (
+        "qMRMLCheckableNodeComboBox",
+        list[vtkMRMLScalarVolumeNode],
+        "checkedNodesChanged()",
+    )
+
+    def read(self) -> list:
+        """Return the nodes that are ticked."""
+        return list(self._widget.checkedNodes())
+
+    def write(self, value) -> None:
+        """Tick these nodes and no others."""
+        chosen = [node.GetID() for node in value if node]
+        for index in range(self._widget.nodeCount()):
+            node = self._widget.nodeFromIndex(index)
+            state = qt.Qt.Checked if node.GetID() in chosen else qt.Qt.Unchecked
+            if self._widget.checkState(node) != state:
+                self._widget.setCheckState(node, state)

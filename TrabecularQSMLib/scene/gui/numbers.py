@@ -1,0 +1,27 @@
+"""Lists of numbers as the text of a line edit."""
+
+from slicer.i18n import tr as _
+
+from ...errors import InputError
+
+
+def numbers(text: str, what: str) -> list[float]:
+    """Read numbers separated by spaces or commas.
+
+    :param text: what the user entered.
+    :param what: what the numbers are, for the error.
+    """
+    try:
+        return [float(word) for word in text.replace(",", " ").split()]
+    except ValueError:
+        raise InputError(
+            _("The {what} are {text!r}; give numbers separated by spaces.").format(what=what, text=text)
+        ) from None
+
+
+def echoTimesText(echoTimes) -> str:
+    """Echo times as text in ms.
+
+    :param echoTimes: seconds, or None.
+    """
+    return "" if echoTimes is None else " ".join(f"{1e3 * time:.9g}" for time in echoTimes)

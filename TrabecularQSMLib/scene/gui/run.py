@@ -1,0 +1,52 @@
+"""Long work started from a panel: progress bar, status line, Cancel, one message if it fails."""
+
+import slicer
+from slicer.i18n import tr as _
+
+from ...errors import Cancelled
+
+
+class RunMixin:
+    """For widget classes whose ``ui`` has a progressBar and a statusLabel, and which have a method refresh()."""
+
+    running = cancelRequested = False
+
+    def cancel(self) -> None:
+        """Ask the run, if there is one, to stop at its next report."""
+        self.cancelRequested = self.running
+
+    def run(self, work, failure: str, summary):
+        """Do something long.
+
+        :param work: function of a progress callback.
+        :param failure: what the message box says if it fails.
+        :param summary: function of the result, for the status line.
+        :return: what `work` returned; None if it was cancelled, or if something is running already.
+        """
+        if self.running:
+            return None
+        self.running, self.cancelRequested, result = True, False, None
+        self.refresh()
+        try:
+            with slicer.util.tryWithErrorDisplay(failure):
+                try:
+                    result = work(self._onProgress)
+                    self.ui.statusLabel.text = summary(result)
+                except Cancelled:
+                    self.ui.statusLabel.text = _("Cancelled.")
+                except Exception as error:
+                    self.ui.statusLabel.text = f"{failure} {error}"
+                    raise
+        finally:
+            self.running = self.cancelRequested = False
+            self.ui.progressBar.value = 0
+            self.refresh()
+        return result
+
+    def _onProgress(self, fraction: float, message: str) -> None:
+        self.ui.progressBar.value = round(100 * fraction)
+        self.ui.statusLabel.text = message
+        # This is where clicks on Cancel, and the closing of scene and application, arrive.
+        slicer.app.processEvents()
+        if self.cancelRequested:
+            raise Cancelled

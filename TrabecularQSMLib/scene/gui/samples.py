@@ -1,0 +1,73 @@
+"""The sample data of the modules, as the module Sample Data lists them."""
+
+from pathlib import Path
+
+import slicer
+from slicer.i18n import tr as _
+
+from ...errors import InputError
+
+EXAMPLE_FILE = "20180406_144018_0302_ImDataParams.mat"
+EXAMPLE_URL = f"https://media.githubusercontent.com/media/maxdiefenbach/trabecular_bone_QSM/master/data/{EXAMPLE_FILE}"
+EXAMPLE_CHECKSUM = "SHA256:ae51375e8cc3092f573aeac90bc8bcf7f53592ff5ae42b461251cdbef8233b2d"
+
+
+def registerSampleData(logicClass, thumbnails: Path) -> None:
+    """Add the simulated ankle and the authors' example scan to the module Sample Data.
+
+    :param logicClass: class with the methods loadPhantom and loadScan.
+    :param thumbnails: folder of the pictures.
+    """
+    import SampleData
+
+    samples = {
+        "TrabecularQSM phantom": ("", None, None, lambda source: loadPhantom(logicClass())),
+        "TrabecularQSM ankle": (EXAMPLE_URL, EXAMPLE_FILE, EXAMPLE_CHECKSUM, lambda source: loadAnkle(logicClass())),
+    }
+    for name, (uri, fileName, checksum, downloader) in samples.items():
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category="TrabecularQSM",
+            sampleName=name,
+            uris=uri,
+            fileNames=fileName,
+            checksums=checksum,
+            nodeNames=name,
+            thumbnailFileName=str(thumbnails / f"{name.replace(' ', '-')}.png"),
+            customDownloader=downloader,
+        )
+
+
+def loadPhantom(logic) -> list:
+    """Make the simulated ankle, and select it in the module.
+
+    :param logic: the module's logic.
+    """
+    with slicer.util.tryWithErrorDisplay(_("The phantom could not be made."), waitCursor=True):
+        return logic.loadPhantom()
+
+
+def loadAnkle(logic) -> list:
+    """Download the authors' example scan, if the user agrees, and select it in the module.
+
+    :param logic: the module's logic.
+    """
+    if not slicer.util.confirmOkCancelDisplay(
+        _("The authors' example scan is a file of 1.2 GB from {url}. Download it?").format(url=EXAMPLE_URL),
+        windowTitle=_("Download sample data"),
+    ):
+        return []
+    import SampleData
+
+    with slicer.util.tryWithErrorDisplay(_("The example scan could not be loaded.")):
+        paths = SampleData.SampleDataLogic().downloadFromURL(
+            uris=EXAMPLE_URL, fileNames=EXAMPLE_FILE, checksums=EXAMPLE_CHECKSUM, loadFiles=False
+        )
+        # A file with the wrong checksum is deleted, and yet its path is returned.
+        if not paths or not Path(paths[0]).exists():
+            raise InputError(
+                _(
+                    "{url} could not be downloaded; try again later, or get data/{file} from the repository "
+                    "maxdiefenbach/trabecular_bone_QSM with git lfs and load it with 'From .mat file…'."
+                ).format(url=EXAMPLE_URL, file=EXAMPLE_FILE)
+            )
+        return logic.loadScan(paths[0], name="TrabecularQSM ankle")

@@ -1,0 +1,48 @@
+"""The digital ankle as nodes: sample data that is made on the spot."""
+
+from typing import NamedTuple
+
+from ..phantom import PhantomSettings, make_phantom
+from ..progress import Progress, part, report
+from .echoes import addEchoBrowser, addEchoSequences
+from .regions import REGION_CODES, addSegmentation
+from .volumes import removeWithHelpers
+
+
+class PhantomNodes(NamedTuple):
+    """A simulated scan in the scene, and the regions of its truth."""
+
+    magnitudeSequence: object
+    phaseSequence: object
+    regions: object
+    browser: object
+
+
+def addPhantom(
+    settings: PhantomSettings | None = None, name: str = "ankle phantom", progress: Progress | None = None
+) -> PhantomNodes:
+    """Simulate a scan of an ankle and add it to the scene, with its regions and a browser to look at the echoes.
+
+    Nothing is left in the scene if it fails or is cancelled.
+
+    :param settings: `phantom.PhantomSettings`; the paper's protocol by default.
+    :param name: start of the nodes' names.
+    :param progress: ``progress(fraction, message)``; what it raises stops the run.
+    """
+    phantom = make_phantom(settings, progress=part(progress, 0.0, 0.9))
+    affine, added = phantom.acquisition.affine, []
+    try:
+        magnitude, phase = addEchoSequences(phantom.acquisition, name)
+        added += (magnitude, phase)
+        codes = REGION_CODES
+        regions = addSegmentation(phantom.regions, phantom.region_names, affine, f"{name} regions", codes=codes)
+        added.append(regions)
+        browser = addEchoBrowser(magnitude, phase)
+        # The browser comes last and goes first: it would make the volumes it shows again.
+        added += (*(browser.GetProxyNode(sequence) for sequence in (magnitude, phase)), browser)
+        report(progress, 1.0, "Added the digital ankle")
+    except BaseException:
+        for node in reversed(added):
+            removeWithHelpers(node)
+        raise
+    return PhantomNodes(magnitude, phase, regions, browser)
