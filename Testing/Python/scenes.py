@@ -6,6 +6,7 @@ import numpy as np
 
 try:
     import slicer
+    import vtk  # noqa: F401 - for the tests
 except ImportError as error:
     raise unittest.SkipTest(f"the libraries of 3D Slicer (slicer-core) cannot be imported: {error}") from error
 

@@ -8,7 +8,7 @@ from unittest import mock
 
 import headless
 import numpy as np
-from scenes import AFFINE, SHAPE, SceneTest, random_acquisition, random_map, slicer
+from scenes import AFFINE, SHAPE, SceneTest, random_acquisition, random_map, slicer, vtk
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled, InputError
@@ -80,6 +80,20 @@ class ReconstructNodesTest(PhantomTest):
         )
         folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(nodes["chi"]))
         self.assertEqual(hierarchy.GetItemName(hierarchy.GetItemParent(folder)), "visit 1")
+
+    def test_nodes_that_the_application_has_put_elsewhere_come_into_the_folder(self):
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
+
+        @vtk.calldata_type(vtk.VTK_OBJECT)
+        def make_item(caller, event, node):
+            if node.IsA("vtkMRMLScalarVolumeNode"):
+                hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
+
+        tag = self.scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, make_item)
+        self.addCleanup(self.scene.RemoveObserver, tag)
+        nodes = scene.addMapVolumes(Reconstruction({"chi": random_map()}, self.settings, ()), AFFINE, "ankle")
+        folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(nodes["chi"]))
+        self.assertEqual(hierarchy.GetItemName(folder), "ankle maps")
 
     def test_notes_are_kept_with_the_maps(self):
         notes = ("The phase was rescaled.", "It was conjugated.")

@@ -73,11 +73,10 @@ def sequencesFromVolumes(
                 f"The volumes {magnitudeVolumes[0].GetName()} and {volume.GetName()} are on different grids: "
                 f"{difference}; choose echoes of one scan that were not resampled."
             )
-    order = np.argsort(times)
     parts = {"magnitude": magnitudeVolumes, "phase": phaseVolumes}
     return _addAll(
         [
-            _newSequence(f"{name} {part}", [times[n] for n in order], (voxels[volumes[n].GetID()] for n in order))
+            _newSequence(f"{name} {part}", times, (voxels[volume.GetID()] for volume in volumes))
             for part, volumes in parts.items()
         ]
     )
@@ -95,7 +94,6 @@ def addEchoBrowser(magnitudeSequence, phaseSequence):
     for sequence in (magnitudeSequence, phaseSequence):
         logic.AddSynchronizedNode(sequence, None, browser)
         # Otherwise the volume has the sequence's name, and which of both a name finds is anyone's guess.
-        browser.SetOverwriteProxyName(sequence, False)
         browser.GetProxyNode(sequence).SetName(f"{sequence.GetName()} echo")
     logic.UpdateProxyNodesFromSequences(browser)
     return browser
@@ -215,7 +213,7 @@ def _checkedTimes(echoTimesMs, name):
 
 
 def _newSequence(name, echoTimesMs, volumes):
-    """Sequence node, in no scene yet, of pairs of voxels and affine."""
+    """Sequence node, in no scene yet, of pairs of voxels and affine; it puts them into the order of the echo times."""
     sequence = vtkMRMLSequenceNode()
     sequence.SetName(name)
     sequence.SetIndexName(INDEX_NAME)
