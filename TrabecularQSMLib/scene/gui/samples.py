@@ -52,7 +52,10 @@ def loadAnkle(logic) -> list:
     :param logic: the module's logic.
     """
     if not slicer.util.confirmOkCancelDisplay(
-        _("The authors' example scan is a file of 1.2 GB from {url}. Download it?").format(url=EXAMPLE_URL),
+        _(
+            "The authors' example scan is a file of 1.2 GB from {url}. If it turns out to be a MATLAB 7.3 file, it "
+            "cannot be read before it is saved again in MATLAB. Download it?"
+        ).format(url=EXAMPLE_URL),
         windowTitle=_("Download sample data"),
     ):
         return []

@@ -1,0 +1,138 @@
+"""What README.md tells users is true: its Python runs, its messages are the code's, and it explains every widget."""
+
+import ast
+import contextlib
+import io
+import re
+import unittest
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+# The examples' shape is replaced by one of half as many voxels, which keeps the tests short.
+SHAPE, TEST_SHAPE = "shape=(74, 74, 34)", "shape=(58, 58, 27)"
+GAP = "…"
+
+
+def section(title):
+    """Text between a heading and the next one."""
+    found = re.search(rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def example(title):
+    """The Python of a section."""
+    (block,) = re.findall(r"^```python\n(.*?)^```$", section(title), flags=re.MULTILINE | re.DOTALL)
+    return block
+
+
+def printed(code):
+    """What an example prints, as a dict of the region and the numbers after it."""
+    assert code.count(SHAPE) == 1
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec(compile(code.replace(SHAPE, TEST_SHAPE), "README.md", "exec"), {"__name__": "readme"})
+    lines = [line.partition(" χ ") for line in output.getvalue().splitlines()]
+    return {region.strip(): [float(x) for x in re.findall(r"-?\d+\.\d+", rest)] for region, _, rest in lines}
+
+
+def messages():
+    """All texts of the code, with a gap for what is filled in."""
+    found = [(ROOT / "Makefile").read_text(encoding="utf-8")]
+    for path in (*ROOT.glob("TrabecularQSMLib/**/*.py"), *ROOT.glob("TrabecularQSM/*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in (node for node in nodes if id(node) not in docstrings):
+            if isinstance(node, ast.JoinedStr):
+                found.append("".join(part.value if isinstance(part, ast.Constant) else GAP for part in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.sub(r"\{[^{}]*\}", GAP, node.value))
+    return found
+
+
+def is_said(message, texts):
+    """Tell whether the parts of a message around its gaps occur in one text in that order."""
+    pattern = ".*".join(re.escape(part.strip()) for part in message.split(GAP))
+    return any(re.search(pattern, text, flags=re.DOTALL) for text in texts)
+
+
+class ExampleTest(unittest.TestCase):
+    def check(self, chi):
+        self.assertEqual(len(chi), 8)
+        # Bone is diamagnetic: dense bone lies below muscle.
+        self.assertLess(chi["calcaneus subtalar"][0], chi["muscle"][0] - 0.2)
+
+    def test_the_example_of_the_library_runs(self):
+        values = printed(example("Python library"))
+        self.check(values)
+        self.assertTrue(all(len(pair) == 2 for pair in values.values()), values)
+
+    def test_the_example_of_the_console_runs_on_nodes(self):
+        code = example("Python console")
+        self.assertLessEqual(len(code.splitlines()), 15)
+        try:
+            import slicer
+        except ImportError as error:
+            self.skipTest(f"the libraries of 3D Slicer (slicer-core) cannot be imported: {error}")
+        import headless
+
+        # Without the application this is a scene of slicer-core; nothing of the example is replaced but the shape.
+        headless.start()
+        headless.clear()
+        self.addCleanup(headless.clear)
+        self.check(printed(code))
+        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("ankle phantom chi (ppm)"))
+
+
+class TroubleshootingTest(unittest.TestCase):
+    def test_every_message_is_one_of_the_code(self):
+        rows = re.findall(r"^\| (`.*?) \| ", section("Troubleshooting"), flags=re.MULTILINE)
+        quoted = [message for row in rows for message in re.findall(r"`([^`]+)`", row)]
+        quoted += ["Susceptibility mapping failed.", "The L-curve failed.", "Cancelled.", "Cancelling…"]
+        self.assertGreater(len(quoted), 20)
+        texts = messages()
+        for message in quoted:
+            self.assertIn(f"`{message}`", TEXT)
+            self.assertTrue(is_said(message, texts), message)
+        self.assertFalse(is_said("… says neither field strength nor temperature", texts))
+        self.assertFalse(is_said("The module as Slicer lists it.", texts))  # a docstring
+
+    def test_every_reason_why_apply_is_disabled_is_there(self):
+        tree = ast.parse((ROOT / "TrabecularQSM" / "TrabecularQSM.py").read_text(encoding="utf-8"))
+        (missing,) = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "missing")
+        calls = (n for n in ast.walk(missing) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
+        reasons = [call.args[0].value for call in calls if call.func.id == "_"]
+        self.assertGreater(len(reasons), 5)
+        for reason in reasons:
+            self.assertIn(f"`{re.sub('{.*?}', GAP, reason)}`", section("Troubleshooting"))
+
+
+class UserInterfaceTest(unittest.TestCase):
+    def test_every_label_and_button_is_explained(self):
+        text = section("User interface")
+        explained = re.findall(r"^\| ([^|]+?) \|", text, flags=re.MULTILINE)
+        explained = {part.strip() for cell in explained for part in re.split(r"[,:] ", cell)}
+        explained |= set(re.findall(r"^\*\*(.+?)\*\*", text, flags=re.MULTILINE))
+        path = ROOT / "TrabecularQSM" / "Resources" / "UI" / "TrabecularQSM.ui"
+        labels = [
+            label.rstrip(":")
+            for widget in ElementTree.parse(path).iter("widget")
+            if widget.get("class") in ("QLabel", "QPushButton", "ctkCollapsibleButton")
+            and (label := widget.findtext("property[@name='text']/string"))
+        ]
+        self.assertGreater(len(labels), 30)
+        for label in labels:
+            self.assertIn(label, explained)
+
+
+class LinkTest(unittest.TestCase):
+    def test_every_picture_and_heading_that_is_linked_exists(self):
+        anchors = {
+            re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^## (.+)$", TEXT, re.M)
+        }
+        targets = re.findall(r"\]\(([^)]+)\)", TEXT)
+        for target in (t for t in targets if "://" not in t):
+            found = target[1:] in anchors if target.startswith("#") else (ROOT / target).is_file()
+            self.assertTrue(found, target)
