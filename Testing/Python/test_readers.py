@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import scans
@@ -13,6 +14,11 @@ import SimpleITK as sitk
 from TrabecularQSMLib import nifti
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.readers import read_acquisition, read_mask
+
+try:
+    import h5py
+except ImportError:  # 3D Slicer does not bring it
+    h5py = None
 
 
 class FolderTest(unittest.TestCase):
@@ -341,10 +347,44 @@ class MatTest(FolderTest):
                 path.write_bytes(content[:keep])
                 self.assert_refused("scan.mat", "cut short", path=path)
 
-    def test_version_7_3_is_refused_with_the_way_out(self):
+    def write_hdf5(self, variable="ImDataParams"):
+        """The struct of `write` as MATLAB 7.3 lays it out: axes reversed, complex as pairs, text as character codes."""
+        if h5py is None:
+            self.skipTest("h5py cannot be imported")
+        struct = scipy.io.loadmat(self.write())["ImDataParams"].ravel()[0]
         path = self.folder / "new.mat"
-        path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(512) + b"\x89HDF\r\n\x1a\n" + bytes(100))
-        self.assert_refused("7.3", "-v7", path=path)
+        with h5py.File(path, "w", userblock_size=512) as file:
+            for field in struct.dtype.names:
+                value = struct[field]
+                if value.dtype.kind == "U":
+                    codes = np.array([[ord(letter)] for letter in str(value.ravel()[0])], np.uint16)
+                    file.create_dataset(f"{variable}/{field}", data=codes).attrs["MATLAB_class"] = np.bytes_("char")
+                elif np.iscomplexobj(value):
+                    pairs = np.dtype([("real", value.real.dtype), ("imag", value.real.dtype)])
+                    file[f"{variable}/{field}"] = np.ascontiguousarray(value.T).view(pairs)
+                else:
+                    file[f"{variable}/{field}"] = value.T
+        path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(512) + path.read_bytes()[512:])
+        return path
+
+    def test_version_7_3_gives_the_same_scan(self):
+        expected, found = (read_acquisition(path).acquisition for path in (self.write(), self.write_hdf5()))
+        np.testing.assert_array_equal(found.echoes, expected.echoes)
+        np.testing.assert_array_equal(found.echo_times, expected.echo_times)
+        np.testing.assert_array_equal(found.affine, expected.affine)
+        self.assertEqual(found.imaging_frequency, expected.imaging_frequency)
+
+    def test_version_7_3_without_h5py_is_refused_with_the_way_out(self):
+        path = self.write_hdf5()
+        with mock.patch.dict("sys.modules", h5py=None):
+            self.assert_refused("7.3", "pip install h5py", "-v7", path=path)
+
+    def test_a_damaged_or_foreign_version_7_3_is_refused(self):
+        path = self.write_hdf5(variable="SomethingElse")
+        self.assert_refused("neither ImDataParams nor imDataParams", path=path)
+        path = self.write_hdf5()
+        path.write_bytes(path.read_bytes()[:2000])
+        self.assert_refused("new.mat", "cut short", path=path)
 
     def test_both_in_vivo_scans_are_read_where_they_are_present(self):
         folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "ismrm2012"

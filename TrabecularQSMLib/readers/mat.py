@@ -1,4 +1,7 @@
-"""MATLAB files: the authors' ``ImDataParams`` and the ISMRM fat–water toolbox's ``imDataParams``, up to version 7.2."""
+"""MATLAB files: the authors' ``ImDataParams`` and the ISMRM fat–water toolbox's ``imDataParams``.
+
+Those of version 7.3 are HDF5 files, which the optional h5py reads.
+"""
 
 from pathlib import Path
 
@@ -15,6 +18,8 @@ _ORIENTATIONS = {
     "cor": ((0, -1, 0), (0, 0, -1), (-1, 0, 0)),
     "tra": ((0, -1, 0), (-1, 0, 0), (0, 0, 1)),
 }
+_VARIABLES = ("ImDataParams", "imDataParams")
+_NOT_A_STRUCT = "{kind} of {path} is not one struct; save the scan as a single struct of that name."
 _AXES_NOTE = "{} stores no orientation: its axes are taken as right, anterior, superior; --b0-direction sets B0."
 
 
@@ -102,24 +107,63 @@ def _struct(path):
     with open(path, "rb") as file:
         hdf5 = file.read(520)
     if hdf5[:8] == b"\x89HDF\r\n\x1a\n" or hdf5[512:] == b"\x89HDF\r\n\x1a\n":
-        raise InputError(
-            f"{path} is a MATLAB 7.3 file, which is not read; save it in MATLAB again with save(…, '-v7')."
-        )
+        return _struct_of_hdf5(path)
     try:
-        variables = scipy.io.loadmat(path, variable_names=["ImDataParams", "imDataParams"])
+        variables = scipy.io.loadmat(path, variable_names=_VARIABLES)
     except MemoryError:
         raise
     except Exception as error:  # scipy's parser ends in almost any exception where bytes are missing
         raise InputError(
             f"{path} cannot be read as a .mat file ({error}); it may be cut short: copy it again."
         ) from error
-    kind = next((name for name in ("ImDataParams", "imDataParams") if name in variables), None)
-    if kind is None:
-        raise InputError(f"{path} holds neither ImDataParams nor imDataParams; save the scan as one of these structs.")
+    kind = _known_variable(path, variables)
     value = variables[kind]
     if value.dtype.names is None or value.size != 1:
-        raise InputError(f"{kind} of {path} is not one struct; save the scan as a single struct of that name.")
+        raise InputError(_NOT_A_STRUCT.format(kind=kind, path=path))
     return kind, {field: value.ravel()[0][field] for field in value.dtype.names}
+
+
+def _known_variable(path, variables):
+    kind = next((name for name in _VARIABLES if name in variables), None)
+    if kind is None:
+        raise InputError(f"{path} holds neither ImDataParams nor imDataParams; save the scan as one of these structs.")
+    return kind
+
+
+def _struct_of_hdf5(path):
+    try:
+        import h5py
+    except ImportError as error:
+        raise InputError(
+            f"{path} is a MATLAB 7.3 file, for which h5py is needed; install it with 'pip install h5py', or save the "
+            "file in MATLAB again with save(…, '-v7')."
+        ) from error
+    try:
+        with h5py.File(path, "r") as file:
+            kind = _known_variable(path, file)
+            group = file[kind]
+            # An array of structs is a group of references, which have no numbers in them.
+            if not isinstance(group, h5py.Group):
+                raise InputError(_NOT_A_STRUCT.format(kind=kind, path=path))
+            fields = {name: item for name, item in group.items() if isinstance(item, h5py.Dataset)}
+            return kind, {name: _hdf5_array(item) for name, item in fields.items()}
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read as a .mat file ({error}); it may be cut short: copy it again."
+        ) from error
+
+
+def _hdf5_array(dataset):
+    """Return a MATLAB array in its own order of axes, text as one string, complex numbers as such."""
+    if dataset.attrs.get("MATLAB_empty", 0):
+        return np.empty(0)
+    array = dataset[()]
+    if array.dtype.names == ("real", "imag"):
+        array = array.view(np.complex64 if array.dtype["real"] == np.float32 else np.complex128)
+    if dataset.attrs.get("MATLAB_class", b"") == b"char":
+        return np.array(["".join(map(chr, array.ravel(order="F")))])
+    # HDF5 counts the axes from the slowest, MATLAB from the fastest.
+    return array.T
 
 
 def _signal(name, struct, field):

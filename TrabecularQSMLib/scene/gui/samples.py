@@ -53,8 +53,8 @@ def loadAnkle(logic) -> list:
     """
     if not slicer.util.confirmOkCancelDisplay(
         _(
-            "The authors' example scan is a file of 1.2 GB from {url}. If it turns out to be a MATLAB 7.3 file, it "
-            "cannot be read before it is saved again in MATLAB. Download it?"
+            "The authors' example scan is a file of 1.2 GB from {url}. If it turns out to be a MATLAB 7.3 file, "
+            "reading it needs the Python package h5py. Download it?"
         ).format(url=EXAMPLE_URL),
         windowTitle=_("Download sample data"),
     ):
