@@ -169,7 +169,7 @@ def medi_tv(
     b0_direction : (3,) floats
         Unit vector along k, j, i.
     regularization : float
-        λ in mm.
+        λ in ppm·mm.
     data_weight, edge_weight : (K, J, I) arrays
         W_d and W_g.
     tolerance : float
