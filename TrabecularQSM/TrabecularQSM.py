@@ -38,7 +38,7 @@ from TrabecularQSMLib.phantom import PhantomSettings  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors  # noqa: E402, F401 - registers them
 from TrabecularQSMLib.scene.gui.numbers import echoTimesText, numbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.run import RunMixin  # noqa: E402
-from TrabecularQSMLib.scene.gui.samples import registerSampleData  # noqa: E402
+from TrabecularQSMLib.scene.gui.startup import registerResources  # noqa: E402
 from TrabecularQSMLib.scene.reconstruct import NOTES_ATTRIBUTE  # noqa: E402
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset  # noqa: E402
 
@@ -67,8 +67,8 @@ class TrabecularQSM(ScriptedLoadableModule):
         self.parent.acknowledgementText = _(
             "Method: Diefenbach et al., Magnetic Resonance in Medicine 2019, doi 10.1002/mrm.27531."
         )
-        thumbnails = Path(__file__).resolve().parent / "Resources" / "SampleData"
-        slicer.app.connect("startupCompleted()", lambda: registerSampleData(TrabecularQSMLogic, thumbnails))
+        resources = Path(__file__).resolve().parent / "Resources"
+        slicer.app.connect("startupCompleted()", lambda: registerResources(TrabecularQSMLogic, resources))
 
 
 #

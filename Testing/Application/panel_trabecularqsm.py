@@ -16,6 +16,7 @@ import slicer
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.scene.regions import TERMINOLOGY
 from TrabecularQSMLib.settings import preset
 
 PHANTOM = make_phantom(PhantomSettings(shape=(48, 48, 24), seed=3))
@@ -283,6 +284,10 @@ class PanelTest(unittest.TestCase):
         self.assertIs(self.ui.magnitudeSelector.currentNode(), magnitude)
         self.assertTrue(self.ui.applyButton.enabled)
         self.assertGreater(regions.GetSegmentation().GetNumberOfSegments(), 3)
+
+    def test_the_terminology_is_loaded_when_the_application_has_started(self):
+        logic = slicer.modules.terminologies.logic()
+        self.assertTrue(logic.IsTerminologyContextLoaded(TERMINOLOGY))
 
     def test_a_failed_download_of_the_example_says_what_to_do(self):
         import SampleData

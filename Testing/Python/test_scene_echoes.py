@@ -203,8 +203,8 @@ class DigitalAnkleTest(SceneTest):
         self.assertEqual(names, expected.region_names)
         self.assertEqual(nodes.regions.GetName(), "sample regions")
 
-    def test_the_calcaneus_has_its_code(self):
-        segment = scene.addPhantom(self.SETTINGS).regions.GetSegmentation().GetNthSegment(0)
+    def test_the_tuber_has_its_code(self):
+        segment = scene.addPhantom(self.SETTINGS).regions.GetSegmentation().GetNthSegment(1)
         entry = slicer.vtkSlicerTerminologyEntry()
         logic = slicer.vtkSlicerTerminologiesModuleLogic()
         self.assertTrue(logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry))
@@ -212,7 +212,7 @@ class DigitalAnkleTest(SceneTest):
             (code.GetCodingSchemeDesignator(), code.GetCodeValue(), code.GetCodeMeaning())
             for code in (entry.GetTypeObject(), entry.GetTypeModifierObject())
         ]
-        self.assertEqual(found, [("SCT", "80144004", "Calcaneus"), ("SCT", "24028007", "Right")])
+        self.assertEqual(found, [("SCT", "82474009", "Calcaneal tubercle"), ("SCT", "24028007", "Right")])
 
     def test_cancelled_at_any_time_it_leaves_the_scene_as_it_was(self):
         scene.addPhantom(self.SETTINGS, "first")  # whatever a first browser makes stays

@@ -1,12 +1,21 @@
 """Regions and masks as segments on real MRML."""
 
+import json
+import types
 import unittest
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.phantom.anatomy import REGION_NAMES
+from TrabecularQSMLib.scene.regions import REGION_CODES, TERMINOLOGY, TERMINOLOGY_FILE, loadTerminology
+from TrabecularQSMLib.scene.volumes import PRIVATE_SCHEME
+
+RESOURCES = Path(__file__).resolve().parents[2] / "TrabecularQSM" / "Resources"
 
 
 class SegmentationTest(SceneTest):
@@ -122,6 +131,116 @@ class SegmentationTest(SceneTest):
         with self.assertRaisesRegex(InputError, "label 7"):
             scene.addSegmentation(labels, {1: names[1]}, AFFINE, "regions")
         self.assertEqual(self.node_ids(), ids)
+
+
+class TerminologyTest(SceneTest):
+    """The file that the module loads, and the codes that the phantom's segments are given."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.path = RESOURCES / TERMINOLOGY_FILE
+        cls.content = json.loads(cls.path.read_text(encoding="utf-8"))
+
+    def categories(self):
+        return self.content["SegmentationCodes"]["Category"]
+
+    def load(self):
+        """Load the file as the module does when the application has started, into a logic of its own."""
+        logic = slicer.vtkSlicerTerminologiesModuleLogic()
+        module = types.SimpleNamespace(logic=lambda: logic)
+        with mock.patch.object(slicer, "modules", types.SimpleNamespace(terminologies=module)):
+            return logic, loadTerminology(self.path)
+
+    def test_the_file_has_what_slicer_asks_for(self):
+        self.assertEqual(self.content["SegmentationCategoryTypeContextName"], TERMINOLOGY)
+        self.assertTrue(self.content["@schema"].endswith("/segment-context-schema.json#"))
+        seen = []
+        for category in self.categories():
+            for kind in category["Type"]:
+                for entry in (category, kind, *kind.get("Modifier", ())):
+                    for key in ("CodeMeaning", "CodingSchemeDesignator", "CodeValue"):
+                        self.assertTrue(entry[key])
+                    self.assertLessEqual(len(entry["CodeValue"]), 16)  # DICOM's limits of a short string,
+                    self.assertLessEqual(len(entry["CodeMeaning"]), 64)  # and of a long one
+                    self.assertIn(entry["CodingSchemeDesignator"], ("SCT", PRIVATE_SCHEME))
+                    if entry["CodingSchemeDesignator"] == "SCT":
+                        self.assertTrue(valid_snomed(entry["CodeValue"]), entry)
+                color = kind["recommendedDisplayRGBValue"]
+                self.assertEqual((len(color), [c for c in color if not 0 <= c <= 255]), (3, []))
+                seen.append((kind["CodeValue"], tuple(color)))
+        for column in zip(*seen, strict=True):
+            self.assertEqual(len(set(column)), len(seen))
+        self.assertTrue(valid_snomed("80144004"))
+        self.assertFalse(valid_snomed("80144005"))
+
+    def test_slicer_reads_every_type_with_its_sides_and_color(self):
+        logic, name = self.load()
+        self.assertEqual(name, TERMINOLOGY)
+        self.assertTrue(logic.IsTerminologyContextLoaded(name))
+        self.assertEqual(logic.GetNumberOfCategoriesInTerminology(name), len(self.categories()))
+        for n, expected in enumerate(self.categories()):
+            category = slicer.vtkSlicerTerminologyCategory()
+            self.assertTrue(logic.GetNthCategoryInTerminology(name, n, category))
+            self.assertEqual(logic.GetNumberOfTypesInTerminologyCategory(name, category), len(expected["Type"]))
+            for m, kind in enumerate(expected["Type"]):
+                found = slicer.vtkSlicerTerminologyType()
+                self.assertTrue(logic.GetNthTypeInTerminologyCategory(name, category, m, found))
+                self.assertEqual(found.GetCodeValue(), kind["CodeValue"])
+                self.assertEqual(list(found.GetRecommendedDisplayRGBValue()), kind["recommendedDisplayRGBValue"])
+                count = logic.GetNumberOfTypeModifiersInTerminologyType(name, category, found)
+                self.assertEqual(count, len(kind.get("Modifier", ())))
+
+    def test_slicer_finds_the_codes_of_the_phantoms_regions(self):
+        logic, name = self.load()
+        regions = np.array([*REGION_NAMES], dtype=np.uint8).reshape(2, 2, 2)
+        node = scene.addSegmentation(regions, REGION_NAMES, AFFINE, "regions", codes=REGION_CODES)
+        with_code = []
+        for number, region in enumerate(REGION_NAMES.values()):
+            tag = node.GetSegmentation().GetNthSegment(number).GetTerminology()
+            if region not in REGION_CODES:
+                self.assertFalse(tag.startswith(TERMINOLOGY))
+                continue
+            with_code.append(region)
+            given, found = slicer.vtkSlicerTerminologyEntry(), slicer.vtkSlicerTerminologyEntry()
+            self.assertTrue(logic.DeserializeTerminologyEntry(tag, given))
+            self.assertEqual(given.GetTerminologyContextName(), name)
+            self.assertTrue(logic.FindTypeInTerminologyBy3dSlicerLabel(name, region, found), region)
+            for part in ("Category", "Type"):
+                self.assertEqual(coded(given, part), coded(found, part))
+            sides = {("SCT", "24028007", "Right"), ("SCT", "7771000", "Left")}
+            has_sides = logic.GetNumberOfTypeModifiersInTerminologyType(
+                name, found.GetCategoryObject(), found.GetTypeObject()
+            )
+            self.assertIn(coded(given, "TypeModifier"), sides if has_sides else {("", "", "")}, region)
+        self.assertEqual(with_code, list(REGION_CODES))
+
+    def test_without_the_module_terminologies_nothing_is_loaded(self):
+        for modules in (
+            types.SimpleNamespace(),
+            types.SimpleNamespace(terminologies=types.SimpleNamespace(logic=lambda: None)),
+        ):
+            with mock.patch.object(slicer, "modules", modules):
+                self.assertEqual(loadTerminology(self.path), "")
+
+
+def coded(entry, part):
+    """Scheme, value and meaning of a part of a terminology entry."""
+    code = getattr(entry, f"Get{part}Object")()
+    return tuple(getattr(code, f"Get{name}")() or "" for name in ("CodingSchemeDesignator", "CodeValue", "CodeMeaning"))
+
+
+def valid_snomed(code):
+    """Whether the last digit of a SNOMED CT identifier is the check digit of the others (Verhoeff)."""
+    # Products in the dihedral group of ten elements, and powers of the permutation of Verhoeff's scheme.
+    check, permutation = 0, list(range(10))
+    for digit in map(int, reversed(code)):
+        other = permutation[digit]
+        if check < 5:
+            check = (check + other) % 5 if other < 5 else (check + other) % 5 + 5
+        else:
+            check = (check - other) % 5 + 5 if other < 5 else (check - other) % 5
+        permutation = [permutation[i] for i in (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)]
+    return check == 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import colorsys
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import slicer
@@ -10,18 +11,22 @@ from slicer import vtkMRMLSegmentationNode
 from vtk.util.numpy_support import vtk_to_numpy
 
 from ..errors import InputError
-from .volumes import affineFromVolume, removeWithHelpers
+from .volumes import PRIVATE_SCHEME, affineFromVolume, removeWithHelpers
 
-# What regions of these names are in 3D Slicer's terminology of all DICOM segment codes: category, type and modifier,
-# each scheme, code and meaning.
-TERMINOLOGY = "Segmentation category and type - DICOM master list"
+# What regions of these names are in the terminology that the module TrabecularQSM brings: category, type and modifier,
+# each scheme, code and meaning. A region without a code there has none here.
+TERMINOLOGY = "Trabecular bone"
+TERMINOLOGY_FILE = Path("Terminologies", "SegmentationCategoryTypeModifier-TrabecularQSM.term.json")
 _ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
 _NONE, _RIGHT = "^^", "SCT^24028007^Right"
 REGION_CODES = {
-    "calcaneus subtalar": (_ANATOMY, "SCT^80144004^Calcaneus", _RIGHT),
-    "calcaneus tuber": (_ANATOMY, "SCT^80144004^Calcaneus", _RIGHT),
-    "calcaneus cavum": (_ANATOMY, "SCT^80144004^Calcaneus", _RIGHT),
+    "calcaneus subtalar": (_ANATOMY, f"{PRIVATE_SCHEME}^subtalar_region^Subtalar region of calcaneus", _RIGHT),
+    "calcaneus tuber": (_ANATOMY, "SCT^82474009^Calcaneal tubercle", _RIGHT),
+    "calcaneus cavum": (_ANATOMY, f"{PRIVATE_SCHEME}^cavum_calcanei^Cavum calcanei", _RIGHT),
+    "distal tibia": (_ANATOMY, "SCT^64605006^Distal tibia", _RIGHT),
+    "talus": (_ANATOMY, "SCT^67453005^Talus", _RIGHT),
     "muscle": (_TISSUE, "SCT^71616004^Muscle", _NONE),
+    "skin fat": (_TISSUE, "SCT^248300009^Body fat", _NONE),
 }
 
 
@@ -64,6 +69,17 @@ def addSegmentation(
         removeWithHelpers(node)
         raise
     return node
+
+
+def loadTerminology(path: Path) -> str:
+    """Add the types of a terminology file to those that segments can be given.
+
+    :param path: `TERMINOLOGY_FILE` in the module's folder Resources.
+    :return: name of the terminology; empty if it was not loaded, as when there is no module Terminologies.
+    """
+    module = getattr(slicer.modules, "terminologies", None)
+    logic = module.logic() if module else None
+    return logic.LoadTerminologyFromFile(str(path)) if logic else ""
 
 
 def maskFromSegment(segmentationNode, segmentID: str | None, referenceVolumeNode) -> np.ndarray:
