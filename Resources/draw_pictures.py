@@ -51,7 +51,7 @@ def phantom_thumbnail() -> np.ndarray:
     phantom = make_phantom(PhantomSettings(shape=(74, 74, 34)))
     maps = reconstruct(phantom.acquisition).maps
     chi = np.where(maps["mask"] > 0, maps["chi"], np.nan)[17]
-    picture = figures.colours(chi, QUANTITIES["chi"].display, True)
+    picture = figures.colors(chi, QUANTITIES["chi"].display, True)
     picture = picture.repeat(2, axis=0).repeat(2, axis=1)
     return captioned(picture, "simulated")
 

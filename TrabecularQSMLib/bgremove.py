@@ -29,7 +29,7 @@ def lbv(
     local_field : (K, J, I) float32 array
         Zero outside the interior.
     interior : (K, J, I) bool array
-        Voxels of the mask whose six neighbours all lie in it and in the image.
+        Voxels of the mask whose six neighbors all lie in it and in the image.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def lbv(
     interior = _interior(mask)
     if not interior.any():
         raise InputError(
-            f"The mask has no voxel with all six neighbours inside (image of {mask.shape[::-1]} voxels); background "
+            f"The mask has no voxel with all six neighbors inside (image of {mask.shape[::-1]} voxels); background "
             "removal needs at least three slices and a mask three voxels thick, so acquire more slices, enlarge the "
             "mask, or stop after the field map."
         )
@@ -102,15 +102,15 @@ def _laplace_system(field, interior, index, voxel_size):
     right = np.zeros(count)
     rows, columns, values = [own], [own], [np.full(count, sum(2 / h**2 for h in voxel_size))]
     at = np.nonzero(interior)
-    centre = field[interior]
+    center = field[interior]
     for axis, h in enumerate(voxel_size):
         for step in (-1, 1):
             beside = tuple(a + step if n == axis else a for n, a in enumerate(at))
-            right += (centre - field[beside]) / h**2
-            neighbour = index[beside]
-            linked = neighbour >= 0
+            right += (center - field[beside]) / h**2
+            neighbor = index[beside]
+            linked = neighbor >= 0
             rows.append(own[linked])
-            columns.append(neighbour[linked])
+            columns.append(neighbor[linked])
             values.append(np.full(np.count_nonzero(linked), -1 / h**2))
     matrix = csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(count, count))
     return matrix, right

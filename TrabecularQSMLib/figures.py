@@ -11,12 +11,12 @@ from .acquisition import Reorientation, voxel_size
 from .glyphs import HEIGHT, text_mask
 from .quantities import ALL_QUANTITIES, display_window
 
-# Maps read by value are shown in colour; images and susceptibility in grey, as is usual.
-COLOURED = frozenset({"r2star", "pdff", "field_hz", "total_field", "local_field", "bvtv"})
+# Maps read by value are shown in color; images and susceptibility in gray, as is usual.
+COLORED = frozenset({"r2star", "pdff", "field_hz", "total_field", "local_field", "bvtv"})
 INVERSION_TITLES = {"closed-form": "Closed form", "medi-l2": "MEDI-ℓ2", "medi-tv": "TV-MEDI"}
 
-# Lightness rises evenly from one anchor to the next, so that equal steps look equal also to the colour-blind.
-_COLOUR_ANCHORS = np.array(
+# Lightness rises evenly from one anchor to the next, so that equal steps look equal also to the color-blind.
+_COLOR_ANCHORS = np.array(
     [(10, 8, 47), (66, 21, 104), (129, 43, 123), (193, 73, 106), (235, 121, 82), (249, 181, 78), (249, 237, 148)]
 )
 _BACKGROUND, _INK, _FAINT = 18, 235, 150
@@ -32,7 +32,7 @@ class _Panel:
     title: str
     slice: np.ndarray
     window: tuple[float, float]
-    coloured: bool
+    colored: bool
 
 
 def map_figure(
@@ -45,7 +45,7 @@ def map_figure(
     columns: int = 4,
     panel_size: int = 280,
 ) -> np.ndarray:
-    """Picture of one slice through several maps, each with title, unit, window and colour bar.
+    """Picture of one slice through several maps, each with title, unit, window and color bar.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def map_figure(
                 if name in arrays:
                     title = "Truth" if is_truth else _title(name)
                     slice_ = _oriented(arrays[name], affine, plane, voxel)
-                    panels[position] = _Panel(title, slice_, windows[name], name in COLOURED)
+                    panels[position] = _Panel(title, slice_, windows[name], name in COLORED)
             if any(panels):
                 rows.append(panels)
     return _picture(rows, _pixel_sizes(affine, plane), _PLANES[plane][1:], panel_size)
@@ -142,14 +142,14 @@ def write_png(path: str | Path, picture: np.ndarray) -> Path:
     return path
 
 
-def colours(values: np.ndarray, window: tuple[float, float], coloured: bool) -> np.ndarray:
-    """Colours (..., 3) uint8 of values shown in a window; what is not a number is black."""
+def colors(values: np.ndarray, window: tuple[float, float], colored: bool) -> np.ndarray:
+    """Colors (..., 3) uint8 of values shown in a window; what is not a number is black."""
     low, high = window
     values = np.asarray(values, dtype=np.float64)
     position = np.clip((values - low) / (high - low), 0.0, 1.0)
     missing = ~np.isfinite(values)
     position[missing] = 0.0
-    anchors = _COLOUR_ANCHORS if coloured else np.array([(0, 0, 0), (255, 255, 255)])
+    anchors = _COLOR_ANCHORS if colored else np.array([(0, 0, 0), (255, 255, 255)])
     at = np.linspace(0.0, 1.0, len(anchors))
     result = np.stack([np.interp(position, at, channel) for channel in anchors.T], axis=-1)
     result[missing] = 0
@@ -211,8 +211,8 @@ def _picture(rows, pixel_sizes, letters, panel_size):
 
 
 def _draw(panel, pixel_sizes, letters, panel_size):
-    """One slice with its title above and its colour bar on the right."""
-    image = colours(_enlarged(panel.slice, pixel_sizes, panel_size), panel.window, panel.coloured)
+    """One slice with its title above and its color bar on the right."""
+    image = colors(_enlarged(panel.slice, pixel_sizes, panel_size), panel.window, panel.colored)
     low, high = panel.window
     bar = np.linspace(high, low, image.shape[0])[:, None].repeat(_BAR_WIDTH, axis=1)
     labels = [_number(value) for value in (high, (low + high) / 2, low)]
@@ -225,7 +225,7 @@ def _draw(panel, pixel_sizes, letters, panel_size):
     canvas = np.full((head + image.shape[0], width, 3), _BACKGROUND, dtype=np.uint8)
     _write(canvas, panel.title, 0, 0, _TEXT, _INK)
     canvas[head:, : image.shape[1]] = image
-    canvas[head:, bar_left : bar_left + _BAR_WIDTH] = colours(bar, panel.window, panel.coloured)
+    canvas[head:, bar_left : bar_left + _BAR_WIDTH] = colors(bar, panel.window, panel.colored)
     for label, fraction in zip(labels, (0.0, 0.5, 1.0), strict=True):
         _write(canvas, label, head + round(fraction * (image.shape[0] - 7 * _TEXT)), label_left, _TEXT, _INK)
     # The letters of the patient's directions stand on a dark field, to be read on any image.
@@ -243,6 +243,6 @@ def _number(value):
     return text.replace("-", "−")
 
 
-def _write(canvas, text, top, left, scale, grey):
+def _write(canvas, text, top, left, scale, gray):
     mask = text_mask(text, scale)[: canvas.shape[0] - top, : canvas.shape[1] - left]
-    canvas[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = grey
+    canvas[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = gray

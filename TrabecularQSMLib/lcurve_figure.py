@@ -1,4 +1,4 @@
-"""Picture of an L-curve: discrepancy over λ, data term against regulariser, region means over λ."""
+"""Picture of an L-curve: discrepancy over λ, data term against regularizer, region means over λ."""
 
 import io
 

@@ -29,7 +29,7 @@ def bright_end(magnitude: np.ndarray) -> float:
 def noise_level(echoes: np.ndarray, magnitude: np.ndarray) -> float:
     """Return the standard deviation of the noise in the real channel.
 
-    From differences between neighbours in the last echo among the darkest fifth of the image; median based, so that
+    From differences between neighbors in the last echo among the darkest fifth of the image; median based, so that
     the little tissue in there does not matter.
     """
     # Blurred over five voxels: choosing by its own magnitude would take the voxels in which noise happens to be low.
@@ -57,7 +57,7 @@ def body_mask(signal: np.ndarray) -> np.ndarray:
     volume after that.
     """
     cross = ndimage.generate_binary_structure(3, 1)
-    # Along an axis of one sample the cross has no neighbours, and opening would remove everything.
+    # Along an axis of one sample the cross has no neighbors, and opening would remove everything.
     for axis, n in enumerate(signal.shape):
         if n == 1:
             cross = np.take(cross, [1], axis=axis)
@@ -110,7 +110,7 @@ def reliability(magnitude, residual, mask, *, noise: float, threshold: float) ->
 def fill_unreliable(field: np.ndarray, trust: np.ndarray, mask: np.ndarray, voxel_size) -> np.ndarray:
     """Return a field in which voxels of the mask without trust hold the trust-weighted mean around them, float32.
 
-    Each such voxel takes the mean over the narrowest of three Gaussian neighbourhoods (1, 3 and 9 mean voxel widths)
+    Each such voxel takes the mean over the narrowest of three Gaussian neighborhoods (1, 3 and 9 mean voxel widths)
     in which anything is trusted, or zero.
     """
     result = np.where(mask, field, 0).astype(np.float32)

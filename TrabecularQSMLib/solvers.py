@@ -13,7 +13,7 @@ def accelerated_gradient(
     iterations: int,
     callback: Callable[[int], None] | None = None,
 ) -> np.ndarray:
-    """Return an approximate minimiser of a smooth convex function.
+    """Return an approximate minimizer of a smooth convex function.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from TrabecularQSMLib import nifti
 from TrabecularQSMLib.acquisition import Acquisition
 
 ECHO_TIMES = (0.0012, 0.0019, 0.0026, 0.0033)
-# Oblique, anisotropic, left-handed, off-centre: whatever is mixed up shows.
+# Oblique, anisotropic, left-handed, off-center: whatever is mixed up shows.
 AFFINE = np.array(
     [[0.0, -1.2, 0.0, 7.0], [1.5 * 0.8, 0.0, 3.0 * 0.6, -20.0], [1.5 * -0.6, 0.0, 3.0 * 0.8, 31.0], [0, 0, 0, 1]]
 )

@@ -21,7 +21,7 @@ class AcquisitionTest(unittest.TestCase):
         np.testing.assert_allclose(acquisition.b0_direction, (0.8, 0.0, -0.6), atol=1e-12)
         np.testing.assert_allclose(np.linalg.norm(b0_direction(scans.AFFINE, (0.6, 0, 0.8))), 1)
 
-    def test_b0_of_a_scan_across_the_bore_is_taken_as_given_and_normalised(self):
+    def test_b0_of_a_scan_across_the_bore_is_taken_as_given_and_normalized(self):
         acquisition = scans.acquisition(b0_patient=(0, 2, 0))
         np.testing.assert_allclose(acquisition.b0_direction, (0.6, 0.0, 0.8), atol=1e-12)
 

@@ -85,7 +85,7 @@ class LBVTest(unittest.TestCase):
         wanted = laplacian(field)[interior]
         self.assertLess(np.linalg.norm(laplacian(local)[interior] - wanted), 2e-6 * np.linalg.norm(wanted))
 
-    def test_the_interior_has_all_six_neighbours_in_the_mask_and_the_image(self):
+    def test_the_interior_has_all_six_neighbors_in_the_mask_and_the_image(self):
         mask = two_parts()
         cross = ndimage.generate_binary_structure(3, 1)
         wanted = ndimage.binary_erosion(mask, cross, border_value=0)

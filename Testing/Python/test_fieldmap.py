@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.neighbourhood import choose_candidates
+from TrabecularQSMLib.fieldmap.neighborhood import choose_candidates
 from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, phase_sign, separate
@@ -223,7 +223,7 @@ class RefineTest(unittest.TestCase):
             self.assertTrue(np.all(np.isfinite(values)))
 
 
-class NeighbourhoodTest(unittest.TestCase):
+class NeighborhoodTest(unittest.TestCase):
     def test_swapped_islands_are_put_right_and_the_sure_stay(self):
         shape, period, voxel_size = (16, 32, 32), 1 / 0.7e-3, (1.5, 1.5, 1.5)
         rng = np.random.default_rng(15)

@@ -23,7 +23,7 @@ def marked_volume():
 
 
 def slice_of(picture, panel=0, size=280):
-    """Image part of a panel: below the title, left of the colour bar."""
+    """Image part of a panel: below the title, left of the color bar."""
     head = glyphs.HEIGHT * figures._TEXT + 6 + figures._GAP
     return picture[head : head + size, figures._GAP :]
 
@@ -58,16 +58,16 @@ class OrientationTest(unittest.TestCase):
 
 class WindowTest(unittest.TestCase):
     def test_grey_is_linear_between_the_ends_of_the_window(self):
-        shown = figures.colours(np.array([-5.0, -1.0, 0.0, 1.0, 5.0]), (-1.0, 1.0), coloured=False)
+        shown = figures.colors(np.array([-5.0, -1.0, 0.0, 1.0, 5.0]), (-1.0, 1.0), colored=False)
         np.testing.assert_array_equal(shown[:, 0], [0, 0, 128, 255, 255])
 
-    def test_what_is_not_a_number_is_black_in_colour_too(self):
-        shown = figures.colours(np.array([np.nan, np.inf, 0.0]), (0.0, 1.0), coloured=True)
+    def test_what_is_not_a_number_is_black_in_color_too(self):
+        shown = figures.colors(np.array([np.nan, np.inf, 0.0]), (0.0, 1.0), colored=True)
         np.testing.assert_array_equal(shown[:2], 0)
         self.assertGreater(shown[2].max(), 0)
 
-    def test_colours_grow_lighter_all_along_the_scale_in_even_steps(self):
-        rgb = figures.colours(np.linspace(0, 1, 256), (0.0, 1.0), coloured=True) / 255.0
+    def test_colors_grow_lighter_all_along_the_scale_in_even_steps(self):
+        rgb = figures.colors(np.linspace(0, 1, 256), (0.0, 1.0), colored=True) / 255.0
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         luminance = linear @ [0.2126, 0.7152, 0.0722]
         lightness = np.where(luminance > 0.008856, 116 * np.cbrt(luminance) - 16, 903.3 * luminance)

@@ -217,7 +217,7 @@ class TVCostTest(unittest.TestCase):
                 ones = np.ones(shape, np.float32)
                 self.case.data_weight = self.case.edge_weight = ones
                 self.cost = Cost(self.case.field, VOXEL_SIZE, B0, 0.03, ones, ones)
-            # Once with the data term leading, once with the regulariser.
+            # Once with the data term leading, once with the regularizer.
             for regularization in (0.03, 0.03e5):
                 self.cost.regularization = regularization
                 frequency, space = self.cost.bounds(smoothing)

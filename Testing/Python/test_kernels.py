@@ -23,7 +23,7 @@ DIRECTIONS = ((1.0, 0.0, 0.0), (0.0, 0.6, 0.8), (0.48, -0.6, 0.64))
 
 
 def ball(shape, voxel_size, radius, samples=4):
-    """Volume fraction of a ball in the middle of the grid, and coordinates in mm from its centre."""
+    """Volume fraction of a ball in the middle of the grid, and coordinates in mm from its center."""
     coordinates, fine = [], []
     for n, h in zip(shape, voxel_size, strict=True):
         at = (np.arange(n) - n // 2) * h
@@ -37,7 +37,7 @@ def ball(shape, voxel_size, radius, samples=4):
 
 class DipoleTest(unittest.TestCase):
     def test_a_ball_has_the_field_of_a_dipole_outside_and_none_inside(self):
-        # χ = 1 ppm. The field peaks at 2/3 ppm outside. Copies of the ball in the neighbouring periods add up to
+        # χ = 1 ppm. The field peaks at 2/3 ppm outside. Copies of the ball in the neighboring periods add up to
         # V_ball / V_grid = 0.5 % of χ where the grid is not a cube; a step of χ on voxels rings within some voxels of
         # the surface, by 4 % of χ two voxels off, on average by less than 1 %.
         shape, radius = (66, 80, 72), 8.0

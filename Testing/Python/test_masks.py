@@ -107,7 +107,7 @@ class SignalTest(unittest.TestCase):
                         self.assertAlmostEqual(found, 2.0, delta=0.2)
 
     def test_without_air_tissue_does_not_pass_for_noise(self):
-        # A smooth image of 100 with noise of SD 2 all over: neighbours differ by noise alone.
+        # A smooth image of 100 with noise of SD 2 all over: neighbors differ by noise alone.
         signal = self.noisy(4, 0.0)
         signal *= np.exp(1j * np.linspace(0, 1, 50)).astype(np.complex64)
         self.assertAlmostEqual(masks.noise_level(signal, masks.combine_echoes(signal)), 2.0, delta=0.4)

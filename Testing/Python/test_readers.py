@@ -281,7 +281,7 @@ class MatTest(FolderTest):
         self.assertEqual(scan.acquisition.imaging_frequency, 127.76e6)
         self.assertEqual((scan.stem, scan.acquisition.notes), ("sub-01_ses-2", ()))
 
-    def test_the_orientation_gives_the_affine_centred_at_the_origin(self):
+    def test_the_orientation_gives_the_affine_centered_at_the_origin(self):
         # Directions of i, j, k from the permutation of the authors' code: sagittal x = −k, y = +j, z = −i in LPS.
         directions = {"sag": ("I", "P", "R"), "COR": ("I", "L", "P"), "Tra": ("P", "L", "S")}
         axes = {"R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
@@ -290,8 +290,8 @@ class MatTest(FolderTest):
                 acquisition = read_acquisition(self.write(orientation=orientation)).acquisition
                 for column, letter, size in zip(acquisition.affine[:3, :3].T, letters, (0.7, 0.8, 1.5), strict=True):
                     np.testing.assert_allclose(column, size * np.array(axes[letter]), atol=1e-12)
-                centre = acquisition.affine @ [2.5, 2, 1.5, 1]
-                np.testing.assert_allclose(centre[:3], 0, atol=1e-12)
+                center = acquisition.affine @ [2.5, 2, 1.5, 1]
+                np.testing.assert_allclose(center[:3], 0, atol=1e-12)
         self.assert_refused("'oblique'", "sag, cor or tra", path=self.write(orientation="oblique"))
 
     def test_the_toolbox_struct_needs_a_voxel_size_and_says_how_its_axes_are_taken(self):

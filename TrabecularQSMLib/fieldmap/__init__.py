@@ -1,1 +1,1 @@
-"""From echoes to field map: water–fat separation, neighbourhood step, unwrapping."""
+"""From echoes to field map: water–fat separation, neighborhood step, unwrapping."""

@@ -10,7 +10,7 @@ CANDIDATES = 3
 # Grid steps well inside the basin in which Gauss–Newton converges.
 FIELD_STEP_HZ = 15.0
 R2STAR_GRID = (10.0, 60.0, 140.0, 280.0, 550.0, 1000.0)
-# Search no further than this around the centre frequency, in ppm: more than air against bone can do.
+# Search no further than this around the center frequency, in ppm: more than air against bone can do.
 FIELD_RANGE_PPM = 15.0
 # Three echoes fit many pairs of field and R2* exactly: only with R2* held at a usual value do they tell the field.
 R2STAR_OF_THREE_ECHOES = 50.0
@@ -79,7 +79,7 @@ def search(signal: np.ndarray, table: SearchTable) -> tuple[np.ndarray, np.ndarr
     Returns
     -------
     field_hz, r2star : (CANDIDATES, V) float32 arrays
-        Local minima over the field of the residual, itself minimised over R2*; a voxel with fewer minima repeats
+        Local minima over the field of the residual, itself minimized over R2*; a voxel with fewer minima repeats
         its best.
     cost : (CANDIDATES, V) float32 array
         Residual sum of squares as a fraction of the signal's sum of squares.
@@ -107,10 +107,10 @@ def search(signal: np.ndarray, table: SearchTable) -> tuple[np.ndarray, np.ndarr
     chosen = np.argpartition(-peaks, CANDIDATES, axis=1)[:, :CANDIDATES]
     chosen = np.take_along_axis(chosen, np.argsort(-peaks[voxels, chosen], axis=1), axis=1)
     chosen = np.where(peaks[voxels, chosen] < 0, chosen[:, :1], chosen)
-    left, centre, right = (best[voxels, (chosen + shift) % count] for shift in (-1, 0, 1))
+    left, center, right = (best[voxels, (chosen + shift) % count] for shift in (-1, 0, 1))
     # Parabola through the three samples at a peak: its place and height between the grid fields.
-    bend = np.maximum(2 * centre - left - right, 1e-12)
+    bend = np.maximum(2 * center - left - right, 1e-12)
     shift = np.clip((right - left) / (2 * bend), -0.5, 0.5)
     field = table.field_hz[chosen] + shift * (table.field_hz[1] - table.field_hz[0])
-    cost = np.maximum(1 - (centre + 0.5 * shift * (right - left) / 2), 0)
+    cost = np.maximum(1 - (center + 0.5 * shift * (right - left) / 2), 0)
     return field.T.astype(np.float32), table.r2star[rate[voxels, chosen]].T.astype(np.float32), cost.T

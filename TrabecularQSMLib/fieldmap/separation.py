@@ -7,7 +7,7 @@ import numpy as np
 from ..chunks import run_chunks
 from ..progress import Progress, part, report
 from .fat_models import FatModel
-from .neighbourhood import choose_candidates
+from .neighborhood import choose_candidates
 from .refine import refine
 from .search import CANDIDATES, search, search_table
 from .signal import Model
@@ -67,7 +67,7 @@ def separate(
     Notes
     -----
     Global search over field and R2* with water and fat projected out (`search`), choice among the minima of each
-    voxel with the help of its neighbours (`choose_candidates`), projected Gauss–Newton to convergence (`refine`).
+    voxel with the help of its neighbors (`choose_candidates`), projected Gauss–Newton to convergence (`refine`).
     Three echoes just determine the six unknowns: the search holds R2* at 50 1/s, and the residual of the fit is zero
     whatever the data.
     """
@@ -102,7 +102,7 @@ def separate(
 
 
 def _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress):
-    """Field and R2* of each voxel from the search and its neighbours, to start the fit from."""
+    """Field and R2* of each voxel from the search and its neighbors, to start the fit from."""
     table = search_table(model, imaging_frequency)
     echoes, count = signal.shape
     fields, rates, costs = (np.empty((CANDIDATES, count), np.float32) for _ in range(3))

@@ -15,7 +15,7 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
         Field known up to whole periods.
     mask : (K, J, I) bool array
     weight : (K, J, I) array
-        How far each voxel can be trusted; least trusted neighbours are joined last.
+        How far each voxel can be trusted; least trusted neighbors are joined last.
     period_hz : float
 
     Returns
@@ -25,10 +25,10 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
 
     Notes
     -----
-    Neighbours are joined along a spanning tree of the most trusted connections, each by the whole period that brings
+    Neighbors are joined along a spanning tree of the most trusted connections, each by the whole period that brings
     it closest. A part of the mask without connection to the largest one is shifted so that it is closest to the
     nearest voxel there. The one period that no scan can tell is fixed so that the weighted median of the field
-    over the mask lies within half a period of zero: a scanner tunes its centre frequency to the tissue.
+    over the mask lies within half a period of zero: a scanner tunes its center frequency to the tissue.
     """
     result = np.where(mask, field_hz, 0).astype(field_hz.dtype)
     if not mask.any():
@@ -43,7 +43,7 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
 
 
 def _connections(mask):
-    """Pairs of neighbouring voxels, numbered inside the mask, and one bridge from each part to the largest one."""
+    """Pairs of neighboring voxels, numbered inside the mask, and one bridge from each part to the largest one."""
     index = np.full(mask.shape, -1, np.int64)
     index[mask] = np.arange(np.count_nonzero(mask))
     pairs = []

@@ -13,7 +13,7 @@ from .medi_tv import medi_tv
 
 @dataclass(frozen=True)
 class Method:
-    """An inversion: its function, the power p of its regulariser, and whether it takes weights and iterates."""
+    """An inversion: its function, the power p of its regularizer, and whether it takes weights and iterates."""
 
     solve: Callable[..., np.ndarray]
     power: int

@@ -1,4 +1,4 @@
-"""Closed-form ℓ2-regularised inversion."""
+"""Closed-form ℓ2-regularized inversion."""
 
 import numpy as np
 import scipy.fft
@@ -7,7 +7,7 @@ from ..kernels import dipole_kernel, laplacian_symbol
 
 
 def closed_form(local_field: np.ndarray, voxel_size, *, b0_direction, regularization: float) -> np.ndarray:
-    """Return the χ that minimises ``‖Dχ − f‖² + λ ‖∇χ‖²`` on the periodic grid, (K, J, I) float32.
+    """Return the χ that minimizes ``‖Dχ − f‖² + λ ‖∇χ‖²`` on the periodic grid, (K, J, I) float32.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ class LCurve:
     """Sweep over λ, all arrays (n,).
 
     `discrepancy` is ``‖Dχ − f‖²`` over the grid (the paper's Fig. S2), `data_term` ``‖W_d (Dχ − f)‖²`` and
-    `regularizer` ``‖W_g ∇χ‖_p^p`` of the method; `curvature` is that of (log data term, log regulariser) and `best`
+    `regularizer` ``‖W_g ∇χ‖_p^p`` of the method; `curvature` is that of (log data term, log regularizer) and `best`
     the λ where it is largest; `region_means` holds the mean χ of each region in ppm.
     """
 

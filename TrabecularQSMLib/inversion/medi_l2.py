@@ -1,4 +1,4 @@
-"""MEDI with an ℓ2 regulariser, by conjugate gradients."""
+"""MEDI with an ℓ2 regularizer, by conjugate gradients."""
 
 import warnings
 
@@ -30,7 +30,7 @@ def medi_l2(
     iterations: int = 1000,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Return the χ that minimises ``‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖²``, (K, J, I) float32.
+    """Return the χ that minimizes ``‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖²``, (K, J, I) float32.
 
     Parameters
     ----------

@@ -158,7 +158,7 @@ def medi_tv(
     iterations: int = 150,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Return the χ that minimises ``‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖₁``, (K, J, I) float32.
+    """Return the χ that minimizes ``‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖₁``, (K, J, I) float32.
 
     Parameters
     ----------

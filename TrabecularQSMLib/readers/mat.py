@@ -47,7 +47,7 @@ def read(path: Path, labels: dict, *, voxel_size=None, b0_patient=None) -> Scan:
     shape = values["echoes"].shape[1:]
     affine = np.eye(4)
     affine[:3, :3] = cosines * stored_size
-    # The file stores no position: the volume's centre becomes the origin.
+    # The file stores no position: the volume's center becomes the origin.
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape[::-1]) - 1) / 2)
     entities = {key: checked_label("01" if label is None else label, key) for key, label in labels.items()
                 if label is not None or key == "sub"}  # fmt: skip

@@ -129,7 +129,7 @@ def masksFromSegmentation(segmentationNode, referenceVolumeNode) -> dict[str, np
 def regionsFromSegmentation(segmentationNode, referenceVolumeNode) -> tuple[np.ndarray, dict[int, str]]:
     """Return the segments as labels [k, j, i] uint16 on the grid of a volume, and label to name in their order.
 
-    Segments are resampled to the nearest neighbour and moved by parent transforms.
+    Segments are resampled to the nearest neighbor and moved by parent transforms.
 
     :param segmentationNode: segments that do not overlap.
     :param referenceVolumeNode: volume whose grid is taken.

@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 from slicer import vtkMRMLScalarVolumeNode
 
-from ..figures import COLOURED
+from ..figures import COLORED
 from ..quantities import QUANTITIES, display_window
 
 PRIVATE_SCHEME = "99TRABQSM"
@@ -44,7 +44,7 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
         display = node.GetScalarVolumeDisplayNode()
         display.SetAutoWindowLevel(False)
         display.SetWindowLevelMinMax(*display_window(quantityName, array))
-        display.SetAndObserveColorNodeID(COLOR if quantityName in COLOURED else GREY)
+        display.SetAndObserveColorNodeID(COLOR if quantityName in COLORED else GREY)
     except BaseException:
         removeWithHelpers(node)
         raise

@@ -1,7 +1,7 @@
-"""Choice among the candidate fields of each voxel with the help of its neighbours.
+"""Choice among the candidate fields of each voxel with the help of its neighbors.
 
 One voxel alone may fit water almost as well as fat at another field. The field is smooth, so each voxel takes the
-candidate that minimises its own misfit plus the distance to the field around it, where neighbours that are sure of
+candidate that minimizes its own misfit plus the distance to the field around it, where neighbors that are sure of
 themselves count more (iterated conditional modes, Besag 1986, doi 10.1111/j.2517-6161.1986.tb01412.x).
 """
 
@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from ..progress import Progress, report
 
-# Width of the neighbourhood in mean voxel widths, and how far in Hz the field may stray from its mean there: first
+# Width of the neighborhood in mean voxel widths, and how far in Hz the field may stray from its mean there: first
 # wide, so that a swapped island is seen from outside, then narrow.
-NEIGHBOURHOODS = ((6.0, 120.0), (3.0, 80.0), (1.5, 50.0), (1.5, 50.0), (1.0, 40.0), (1.0, 40.0))
+NEIGHBORHOODS = ((6.0, 120.0), (3.0, 80.0), (1.5, 50.0), (1.5, 50.0), (1.0, 40.0), (1.0, 40.0))
 # Part of a voxel's energy that candidates may misfit for reasons other than noise (grid of R2*, spectrum of fat).
 MODEL_ERROR = 0.004
-# No distance to the neighbours counts more than this many units of log-likelihood: true jumps exist.
+# No distance to the neighbors counts more than this many units of log-likelihood: true jumps exist.
 LARGEST_PENALTY = 12.0
 
 
@@ -63,7 +63,7 @@ def choose_candidates(
     chosen = np.zeros(power.size, np.intp)
     mean_size = np.prod(voxel_size) ** (1 / 3)
     volume = np.zeros(mask.shape, np.float32)
-    for step, (width, spread_hz) in enumerate(NEIGHBOURHOODS):
+    for step, (width, spread_hz) in enumerate(NEIGHBORHOODS):
         sigma = [width * mean_size / size if n > 1 else 0.0 for size, n in zip(voxel_size, mask.shape, strict=True)]
 
         def smooth(values, sigma=sigma):
@@ -76,5 +76,5 @@ def choose_candidates(
         distance_hz = np.angle(phasors * around.conj()) * (period_hz / (2 * np.pi))
         penalty = np.minimum(0.5 * (distance_hz / spread_hz) ** 2, LARGEST_PENALTY)
         chosen = np.argmin(misfit + penalty, axis=0)
-        report(progress, (step + 1) / len(NEIGHBOURHOODS), "Comparing fields with their neighbours")
+        report(progress, (step + 1) / len(NEIGHBORHOODS), "Comparing fields with their neighbors")
     return chosen
