@@ -362,6 +362,16 @@ class UnwrapTest(unittest.TestCase):
         shift = (found - self.field)[mask] / self.period
         np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
 
+    def test_a_part_behind_another_is_joined_to_that_one(self):
+        # 200 Hz across each gap, but 800 Hz, more than half a period, from the last part to the largest.
+        x = np.arange(150.0)[None, None]
+        field = np.broadcast_to(20 * x - 700, (3, 4, 150))
+        mask = np.broadcast_to((x < 80) | ((x >= 90) & (x < 110)) | (x >= 120), field.shape)
+        self.assertEqual(ndimage.label(mask)[1], 3)
+        found = unwrap(self.wrap(field), mask, np.ones(field.shape), self.period)
+        shift = (found - field)[mask] / self.period
+        np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
     def test_voxels_of_noise_do_not_mislead_the_trusted_ones(self):
         rng = np.random.default_rng(19)
         y, x = np.indices(self.shape)[1:]
