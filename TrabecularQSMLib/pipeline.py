@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft
 
 from . import bgremove, masks
-from .acquisition import Acquisition, Reorientation, b0_direction, voxel_size
+from .acquisition import Acquisition, b0_direction, voxel_size
 from .errors import InputError
 from .fieldmap.fat_models import FAT_MODELS
 from .fieldmap.separation import Separation, fat_fraction, phase_sign, separate
@@ -182,7 +182,7 @@ class _Fields:
         self.settings = settings
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
-        self.reorientation = Reorientation.to_ras(acquisition.affine, acquisition.shape)
+        self.reorientation = acquisition.reorientation
         affine = self.reorientation.apply_affine(acquisition.affine)
         self.voxel_size = voxel_size(affine)
         self.b0_direction = b0_direction(affine, acquisition.b0_patient)
