@@ -1,4 +1,4 @@
-"""Images in files: NIfTI and whatever else ITK reads, as arrays [k, j, i] with an affine to RAS.
+"""Images and transforms in files: NIfTI and whatever else ITK reads, as arrays [k, j, i] with an affine to RAS.
 
 ITK holds patient coordinates as LPS, everything else here as RAS: the signs change in this file and nowhere else.
 """
@@ -81,6 +81,59 @@ def image_from(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
     image.SetDirection((lps[:, :3] / spacing + 0.0).ravel().tolist())
     image.SetOrigin((lps[:, 3] + 0.0).tolist())
     return image
+
+
+def transform_from(matrix: np.ndarray) -> sitk.AffineTransform:
+    """Return an ITK transform of a matrix (4, 4) that maps RAS points to RAS points."""
+    signs = np.append(_LPS_TO_RAS, 1.0)
+    lps = np.asarray(matrix, dtype=np.float64) * signs[:, None] * signs
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix(lps[:3, :3].ravel().tolist())
+    transform.SetTranslation(lps[:3, 3].tolist())
+    return transform
+
+
+def matrix_from(transform: sitk.Transform) -> np.ndarray:
+    """Return the matrix (4, 4) from RAS points to RAS points of a linear ITK transform."""
+    points = np.vstack([np.zeros(3), np.eye(3)])
+    moved = np.array([transform.TransformPoint(point.tolist()) for point in points])
+    lps = np.eye(4)
+    lps[:3, :3], lps[:3, 3] = (moved[1:] - moved[0]).T, moved[0]
+    signs = np.append(_LPS_TO_RAS, 1.0)
+    return lps * signs[:, None] * signs
+
+
+def read_transform(path) -> np.ndarray:
+    """Read a linear transform as a matrix (4, 4) from RAS points to RAS points.
+
+    Parameters
+    ----------
+    path : path
+        ``.tfm``, ``.txt``, ``.mat`` or ``.h5`` of ITK.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, damaged, or holds a transform that is not linear or has no inverse.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} does not exist or is not a file; give a transform such as register writes.")
+    try:
+        transform = sitk.ReadTransform(str(path))
+    except RuntimeError as error:
+        raise InputError(f"{path} cannot be read as a transform; give a .tfm file such as register writes.") from error
+    if transform.GetDimension() != 3 or not transform.IsLinear():
+        raise InputError(f"{path} is not a linear transform in three dimensions; give a rigid or affine one.")
+    matrix = matrix_from(transform)
+    if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(matrix[:3, :3])) < 1e-6:
+        raise InputError(f"{path} holds a transform without an inverse; give a rigid or affine one.")
+    return matrix
+
+
+def write_transform(path, matrix: np.ndarray) -> None:
+    """Write a matrix (4, 4) from RAS points to RAS points as an ITK transform, such as ``.tfm``."""
+    sitk.WriteTransform(transform_from(matrix), str(path))
 
 
 def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:

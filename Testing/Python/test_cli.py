@@ -90,7 +90,7 @@ class FormsTest(unittest.TestCase):
             for value in CHOICES.get(field.name, (low, high)):
                 text = "none" if value is None else str(value)
                 arguments = parser_of("reconstruct").parse_args(["a", "b", f"--{field.name.replace('_', '-')}", text])
-                found = getattr(cli._settings(arguments), field.name)
+                found = getattr(cli.scan.chosen_settings(arguments), field.name)
                 self.assertEqual(found or None, value or None, field.name)
                 if value is not None:
                     self.assertIs(type(found), type(value), field.name)  # solvers count to whole numbers only
@@ -146,7 +146,7 @@ class FormsTest(unittest.TestCase):
 class SettingsTest(CommandLineTest):
     def settings(self, *flags):
         arguments = parser_of("reconstruct").parse_args(["a", "b", *(str(flag) for flag in flags)])
-        return cli._settings(arguments)
+        return cli.scan.chosen_settings(arguments)
 
     def test_flags_win_over_the_file_and_the_file_over_the_preset(self):
         file = self.folder / "settings.json"

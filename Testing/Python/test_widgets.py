@@ -12,7 +12,8 @@ from pathlib import Path
 
 from widget_check import Panel, missing_utilities, module_names, parse, used_widgets
 
-from TrabecularQSMLib.cli import build_parser, setting_flag
+from TrabecularQSMLib.cli import build_parser
+from TrabecularQSMLib.cli.scan import setting_flag
 from TrabecularQSMLib.settings import Settings, load_presets
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,62 +1,19 @@
-"""The command line ``trabecular-qsm``: reads, calls the library, writes. No defaults or checks of its own.
-
-Exit codes: 0 done, 2 wrong input, 130 cancelled; anything else that escapes is a bug: its traceback and 1.
-"""
+"""The commands from a scan to maps: reconstruct, lcurve, phantom."""
 
 import argparse
 import os
 import platform
 import re
-import sys
 import time
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from . import __version__
-from .errors import Cancelled, InputError
+from .. import __version__
+from ..errors import InputError
+from .common import ProgressLine, add_command, positive, print_result, with_default
 
-# Libraries read these when numpy is loaded, so that nothing above imports it.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 # Settings that most users meet; the others are listed under "advanced settings".
 _MAIN_SETTINGS = ("background", "inversion", "stop_after", "regularization", "fat_model", "phase_sign")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a console without λ is no reason to fail
-    _limit_threads(argv)
-    try:
-        arguments = build_parser().parse_args(argv)
-        arguments.argv = argv
-        arguments.run(arguments)
-    except InputError as error:
-        print(f"trabecular-qsm: {error}", file=sys.stderr)
-        return 2
-    except (KeyboardInterrupt, Cancelled):
-        print("trabecular-qsm: cancelled; nothing was written.", file=sys.stderr)
-        return 130
-    return 0
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
-        prog="trabecular-qsm",
-        description="Susceptibility, R2* and fat fraction of trabecular bone from multi-echo gradient-echo scans.",
-        epilog="Example:\n  trabecular-qsm phantom ankle\n  trabecular-qsm reconstruct ankle maps",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_reconstruct(commands)
-    _add_measure(commands)
-    _add_lcurve(commands)
-    _add_phantom(commands)
-    return parser
 
 
 def setting_flag(name: str) -> str:
@@ -64,8 +21,15 @@ def setting_flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def add_commands(commands):
+    """Add the commands of this file to the parser."""
+    _add_reconstruct(commands)
+    _add_lcurve(commands)
+    _add_phantom(commands)
+
+
 def _add_reconstruct(commands):
-    parser = _command(
+    parser = add_command(
         commands,
         "reconstruct",
         _reconstruct,
@@ -77,7 +41,7 @@ def _add_reconstruct(commands):
 
 
 def _add_lcurve(commands):
-    parser = _command(
+    parser = add_command(
         commands,
         "lcurve",
         _lcurve,
@@ -97,29 +61,11 @@ def _add_lcurve(commands):
     _add_settings(parser, left_out=("stop_after",))
 
 
-def _add_measure(commands):
-    parser = _command(
-        commands,
-        "measure",
-        _measure,
-        "Statistics of maps in regions, one row for each case, region and quantity.",
-        "measure maps --regions ankle/derivatives/truth/sub-01/anat/sub-01_dseg.nii.gz --output regions.csv",
-    )
-    parser.add_argument("maps", metavar="MAPS", help="folder that reconstruct wrote")
-    parser.add_argument(
-        "--regions",
-        metavar="SEG",
-        required=True,
-        help="label map on the maps' grid (NIfTI, NRRD); names from a BIDS .tsv beside it or a .seg.nrrd's header",
-    )
-    parser.add_argument("--output", metavar="T.csv", required=True, help="table to write")
-
-
 def _add_phantom(commands):
-    from .phantom import PhantomSettings
+    from ..phantom import PhantomSettings
 
     default = PhantomSettings()
-    parser = _command(
+    parser = add_command(
         commands,
         "phantom",
         _phantom,
@@ -133,37 +79,29 @@ def _add_phantom(commands):
         type=int,
         metavar=("I", "J", "K"),
         default=default.shape,
-        help=_default("voxels", default.shape),
+        help=with_default("voxels", default.shape),
     )
     parser.add_argument(
-        "--snr", type=float, metavar="S", default=default.snr, help=_default("peak signal over noise", default.snr)
+        "--snr",
+        type=float,
+        metavar="S",
+        default=default.snr,
+        help=with_default("peak signal over noise", default.snr),
     )
-    parser.add_argument("--seed", type=int, metavar="N", default=default.seed, help=_default("patient", default.seed))
+    parser.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        default=default.seed,
+        help=with_default("patient", default.seed),
+    )
     parser.add_argument(
         "--tilt",
         type=float,
         metavar="DEG",
         default=default.tilt_degrees,
-        help=_default("turn of the scan about the left–right axis", default.tilt_degrees),
+        help=with_default("turn of the scan about the left–right axis", default.tilt_degrees),
     )
-
-
-def _command(commands, name, run, description, example):
-    parser = commands.add_parser(
-        name,
-        help=description,
-        description=description,
-        epilog=f"Example:\n  trabecular-qsm {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _default(text, value):
-    if isinstance(value, tuple):
-        value = " ".join(str(x) for x in value)
-    return f"{text} (default: {value})"
 
 
 def _add_scan(parser):
@@ -185,17 +123,20 @@ def _add_scan(parser):
     scan.add_argument(
         "--b0-direction", nargs=3, type=float, metavar=("R", "A", "S"), help="B0 in the patient (default: 0 0 1)"
     )
-    parser.add_argument("--threads", type=_positive, metavar="N", help="worker threads (default: one per processor)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="worker threads (default: one per processor)")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
     parser.add_argument("--dry-run", action="store_true", help="read and check, say what would be written, and stop")
 
 
 def _add_settings(parser, left_out=()):
-    from .settings import Settings, load_presets
+    from ..settings import Settings, load_presets
 
     group = parser.add_argument_group("settings", "A flag wins over --settings, which wins over --preset.")
     group.add_argument(
-        "--preset", choices=tuple(load_presets()), default="default", help=_default("settings to start from", "default")
+        "--preset",
+        choices=tuple(load_presets()),
+        default="default",
+        help=with_default("settings to start from", "default"),
     )
     group.add_argument("--settings", metavar="FILE.json", help="repeat the settings of a map's sidecar")
     advanced = parser.add_argument_group("advanced settings")
@@ -208,7 +149,7 @@ def _add_settings(parser, left_out=()):
 
 def _add_setting(group, field, text):
     """Add the flag of one field of `Settings`, absent from the result unless given."""
-    from .settings import CHOICES, RANGES, WHOLE
+    from ..settings import CHOICES, RANGES, WHOLE
 
     options = {"dest": field.name, "default": argparse.SUPPRESS}
     optional = field.default is None
@@ -240,26 +181,10 @@ def _setting_texts(docstring):
     return {name: " ".join(text.replace("``", "").split()) for name, text in found}
 
 
-def _positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
-    return value
-
-
-def _limit_threads(argv):
-    """Pass --threads to the libraries under numpy, which read the environment when they are loaded."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--threads")
-    threads = early.parse_known_args(argv)[0].threads
-    if threads and threads.isdecimal() and int(threads) > 0 and "numpy" not in sys.modules:
-        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, threads))
-
-
 def _reconstruct(arguments):
-    from . import outputs, pipeline
+    from .. import outputs, pipeline
 
-    settings = _settings(arguments)
+    settings = chosen_settings(arguments)
     started = time.time()
     scan = _read_scan(arguments)
     outputs.refuse_existing(arguments.output, outputs.map_files(scan, outputs.QUANTITIES), arguments.overwrite)
@@ -268,9 +193,9 @@ def _reconstruct(arguments):
         names = outputs.planned_maps(settings)
         _print_plan(arguments, scan, settings, outputs.map_files(scan, names))
         return
-    from .progress import part
+    from ..progress import part
 
-    with _ProgressLine() as progress:
+    with ProgressLine() as progress:
         result = pipeline.reconstruct(
             scan.acquisition, settings, mask=mask, threads=arguments.threads, progress=part(progress, 0.0, 0.95)
         )
@@ -283,16 +208,16 @@ def _reconstruct(arguments):
             run=_run_record(arguments, started),
             progress=part(progress, 0.95, 1.0),
         )
-    _print_result(result.notes, written)
+    print_result(result.notes, written)
 
 
 def _lcurve(arguments):
-    from . import outputs, pipeline
-    from .lcurve_figure import lcurve_png, require_matplotlib
-    from .measure import csv_text
+    from .. import outputs, pipeline
+    from ..lcurve_figure import lcurve_png, require_matplotlib
+    from ..measure import csv_text
 
     require_matplotlib()
-    settings = _settings(arguments, stop_after=None)
+    settings = chosen_settings(arguments, stop_after=None)
     scan = _read_scan(arguments)
     stem = scan.folder / f"{scan.stem}_desc-{settings.inversion.replace('-', '')}_lcurve"
     files = [stem.with_name(stem.name + ending) for ending in (".csv", ".json", ".png")]
@@ -302,7 +227,7 @@ def _lcurve(arguments):
     if arguments.dry_run:
         _print_plan(arguments, scan, settings, files)
         return
-    with _ProgressLine() as progress:
+    with ProgressLine() as progress:
         curve = pipeline.sweep_regularization(
             scan.acquisition,
             settings,
@@ -330,41 +255,30 @@ def _lcurve(arguments):
         lcurve_png(curve, f"{scan.stem}, {settings.inversion}"),
     )
     written = outputs.write_files(arguments.output, dict(zip(files, contents, strict=True)))
-    _print_result(scan.acquisition.notes, written)
+    print_result(scan.acquisition.notes, written)
     print(f"Largest curvature at λ = {curve.best:g}")
 
 
-def _measure(arguments):
-    from .measure import COLUMNS, csv_text, measure_files
-    from .outputs import write_files
-
-    output = Path(arguments.output)
-    if output.is_dir():
-        raise InputError(f"{output} is a folder; give the name of a .csv file.")
-    rows = measure_files(arguments.maps, arguments.regions)
-    _print_result((), write_files(output.parent, {Path(output.name): csv_text(COLUMNS, rows)}))
-
-
 def _phantom(arguments):
-    from .outputs import refuse_filled, write_phantom
-    from .phantom import PhantomSettings, make_phantom
-    from .progress import part
+    from ..outputs import refuse_filled, write_phantom
+    from ..phantom import PhantomSettings, make_phantom
+    from ..progress import part
 
     settings = PhantomSettings(
         shape=tuple(arguments.shape), snr=arguments.snr, seed=arguments.seed, tilt_degrees=arguments.tilt
     )
     refuse_filled(arguments.output)
-    with _ProgressLine() as progress:
+    with ProgressLine() as progress:
         phantom = make_phantom(settings, progress=part(progress, 0.0, 0.8))
         written = write_phantom(arguments.output, phantom, progress=part(progress, 0.8, 1.0))
-    _print_result((), written)
+    print_result((), written)
 
 
-def _settings(arguments, **fixed):
+def chosen_settings(arguments, **fixed):
     """Merge preset, file and flags to settings, the later ones winning."""
     import json
 
-    from .settings import Settings, preset
+    from ..settings import Settings, preset
 
     given = {field.name: getattr(arguments, field.name) for field in fields(Settings) if field.name in arguments}
     stored = {}
@@ -386,7 +300,7 @@ def _settings(arguments, **fixed):
 
 
 def _read_scan(arguments):
-    from .readers import read_acquisition
+    from ..readers import read_acquisition
 
     return read_acquisition(
         arguments.input,
@@ -400,14 +314,14 @@ def _read_scan(arguments):
 
 
 def _read_mask(arguments, scan):
-    from .readers import read_mask
+    from ..readers import read_mask
 
     return None if arguments.mask is None else read_mask(arguments.mask, scan.acquisition)
 
 
 def _read_regions(arguments, scan):
     """Regions as masks by name, none of them empty."""
-    from .measure import check_regions_grid, read_regions
+    from ..measure import check_regions_grid, read_regions
 
     if arguments.regions is None:
         return None
@@ -457,39 +371,3 @@ def _print_plan(arguments, scan, settings, files):
         print(f"Would read {path}")
     for file in files:
         print(f"Would write {Path(arguments.output) / file}")
-
-
-def _print_result(notes, written):
-    for note in notes:
-        print(f"Note: {note}")
-    for path in written:
-        print(path)
-
-
-class _ProgressLine:
-    """Progress on stderr: a tqdm bar where it is installed and stderr is a terminal, else a line for every tenth."""
-
-    def __init__(self):
-        self.bar = None
-        self.shown = -1.0
-        if sys.stderr.isatty():
-            try:
-                from tqdm import tqdm
-            except ImportError:
-                return
-            self.bar = tqdm(total=1.0, bar_format="{percentage:3.0f}% |{bar}| {desc} [{elapsed}]", leave=False)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.bar is not None:
-            self.bar.close()
-
-    def __call__(self, fraction: float, message: str) -> None:
-        if self.bar is not None:
-            self.bar.set_description_str(message, refresh=False)
-            self.bar.update(max(fraction - self.bar.n, 0.0))
-        elif fraction - self.shown >= 0.1:
-            self.shown = fraction
-            print(f"{100 * fraction:3.0f} % {message}", file=sys.stderr, flush=True)

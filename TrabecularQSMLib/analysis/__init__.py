@@ -1,0 +1,1 @@
+"""From maps and registered images to numbers about bone."""

@@ -1,0 +1,60 @@
+"""The command line ``trabecular-qsm``: reads, calls the library, writes. No defaults or checks of its own.
+
+Exit codes: 0 done, 2 wrong input, 130 cancelled; anything else that escapes is a bug: its traceback and 1.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import Cancelled, InputError
+from . import analysis, scan
+
+# Libraries read these when numpy is loaded, so that nothing above imports it.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console without λ is no reason to fail
+    _limit_threads(argv)
+    try:
+        arguments = build_parser().parse_args(argv)
+        arguments.argv = argv
+        arguments.run(arguments)
+    except InputError as error:
+        print(f"trabecular-qsm: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, Cancelled):
+        print("trabecular-qsm: cancelled; nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="trabecular-qsm",
+        description="Susceptibility, R2* and fat fraction of trabecular bone from multi-echo gradient-echo scans.",
+        epilog="Example:\n  trabecular-qsm phantom ankle\n  trabecular-qsm reconstruct ankle maps",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for group in (scan, analysis):
+        group.add_commands(commands)
+    return parser
+
+
+def _limit_threads(argv):
+    """Pass --threads to the libraries under numpy, which read the environment when they are loaded."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--threads")
+    threads = early.parse_known_args(argv)[0].threads
+    if threads and threads.isdecimal() and int(threads) > 0 and "numpy" not in sys.modules:
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, threads))

@@ -1,0 +1,70 @@
+"""What the commands share: their parsers' form, and how they print."""
+
+import argparse
+import sys
+
+
+def add_command(commands, name, run, description, example):
+    """Add a command with its help and an example, and return its parser; `run` gets the arguments."""
+    parser = commands.add_parser(
+        name,
+        help=description,
+        description=description,
+        epilog=f"Example:\n  trabecular-qsm {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def with_default(text, value):
+    """Help text of an option with its default."""
+    if isinstance(value, tuple):
+        value = " ".join(str(x) for x in value)
+    return f"{text} (default: {value})"
+
+
+def positive(text):
+    """Type of an option that is a whole number from 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return value
+
+
+def print_result(notes, written):
+    """Say what was noticed, and which files there are now."""
+    for note in notes:
+        print(f"Note: {note}")
+    for path in written:
+        print(path)
+
+
+class ProgressLine:
+    """Progress on stderr: a tqdm bar where it is installed and stderr is a terminal, else a line for every tenth."""
+
+    def __init__(self):
+        self.bar = None
+        self.shown = -1.0
+        if sys.stderr.isatty():
+            try:
+                from tqdm import tqdm
+            except ImportError:
+                return
+            self.bar = tqdm(total=1.0, bar_format="{percentage:3.0f}% |{bar}| {desc} [{elapsed}]", leave=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.bar is not None:
+            self.bar.close()
+
+    def __call__(self, fraction: float, message: str) -> None:
+        """Show how far the work is; the progress callback of the library."""
+        if self.bar is not None:
+            self.bar.set_description_str(message, refresh=False)
+            self.bar.update(max(fraction - self.bar.n, 0.0))
+        elif fraction - self.shown >= 0.1:
+            self.shown = fraction
+            print(f"{100 * fraction:3.0f} % {message}", file=sys.stderr, flush=True)
