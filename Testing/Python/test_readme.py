@@ -1,4 +1,4 @@
-"""What README.md tells users is true: its Python runs, its messages are the code's, and it explains every widget."""
+"""What README.md and Docs/ tell users is true: the Python runs, the messages exist, every widget is explained."""
 
 import ast
 import contextlib
@@ -10,14 +10,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+# Module to the page that explains its panel.
+PAGES = {
+    path.stem: (ROOT / "Docs" / f"{path.stem}.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "TrabecularQSM").glob("*.py"))
+}
 # The examples' shape is replaced by one of half as many voxels, which keeps the tests short.
 SHAPE, TEST_SHAPE = "shape=(74, 74, 34)", "shape=(58, 58, 27)"
 GAP = "…"
 
 
-def section(title):
+def section(title, text=TEXT):
     """Text between a heading and the next one."""
-    found = re.search(rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
     assert found, title
     return found[1]
 
@@ -88,51 +93,65 @@ class ExampleTest(unittest.TestCase):
 
 class TroubleshootingTest(unittest.TestCase):
     def test_every_message_is_one_of_the_code(self):
-        rows = re.findall(r"^\| (`.*?) \| ", section("Troubleshooting"), flags=re.MULTILINE)
+        pages = "".join(section("What the buttons say", page) for page in PAGES.values())
+        rows = re.findall(r"^\| (`.*?) \| ", section("Troubleshooting") + pages, flags=re.MULTILINE)
         quoted = [message for row in rows for message in re.findall(r"`([^`]+)`", row)]
         quoted += ["Susceptibility mapping failed.", "The L-curve failed.", "Cancelled.", "Cancelling…"]
         self.assertGreater(len(quoted), 20)
         texts = messages()
         for message in quoted:
-            self.assertIn(f"`{message}`", TEXT)
+            self.assertIn(f"`{message}`", TEXT + pages)
             self.assertTrue(is_said(message, texts), message)
         self.assertFalse(is_said("… says neither field strength nor temperature", texts))
         self.assertFalse(is_said("The module as Slicer lists it.", texts))  # a docstring
 
-    def test_every_reason_why_apply_is_disabled_is_there(self):
-        tree = ast.parse((ROOT / "TrabecularQSM" / "TrabecularQSM.py").read_text(encoding="utf-8"))
-        (missing,) = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "missing")
-        calls = (n for n in ast.walk(missing) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
-        reasons = [call.args[0].value for call in calls if call.func.id == "_"]
-        self.assertGreater(len(reasons), 5)
-        for reason in reasons:
-            self.assertIn(f"`{re.sub('{.*?}', GAP, reason)}`", section("Troubleshooting"))
+    def test_every_reason_why_a_button_is_disabled_is_there(self):
+        for module, page in PAGES.items():
+            tree = ast.parse((ROOT / "TrabecularQSM" / f"{module}.py").read_text(encoding="utf-8"))
+            functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+            calls = [
+                node
+                for function in functions
+                if function.name.startswith("missing")
+                for node in ast.walk(function)
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            ]
+            reasons = [call.args[0].value for call in calls if call.func.id == "_"]
+            self.assertGreater(len(reasons), 2, module)
+            for reason in reasons:
+                self.assertIn(f"`{re.sub('{.*?}', GAP, reason)}`", section("What the buttons say", page))
 
 
 class UserInterfaceTest(unittest.TestCase):
     def test_every_label_and_button_is_explained(self):
-        text = section("User interface")
-        explained = re.findall(r"^\| ([^|]+?) \|", text, flags=re.MULTILINE)
-        explained = {part.strip() for cell in explained for part in re.split(r"[,:] ", cell)}
-        explained |= set(re.findall(r"^\*\*(.+?)\*\*", text, flags=re.MULTILINE))
-        path = ROOT / "TrabecularQSM" / "Resources" / "UI" / "TrabecularQSM.ui"
-        labels = [
-            label.rstrip(":")
-            for widget in ElementTree.parse(path).iter("widget")
-            if widget.get("class") in ("QLabel", "QPushButton", "ctkCollapsibleButton")
-            and (label := widget.findtext("property[@name='text']/string"))
-        ]
-        self.assertGreater(len(labels), 30)
-        for label in labels:
-            self.assertIn(label, explained)
+        for module, page in PAGES.items():
+            text = section("User interface", page)
+            explained = re.findall(r"^\| ([^|]+?) \|", text, flags=re.MULTILINE)
+            explained = {part.strip() for cell in explained for part in re.split(r"[,:] ", cell)}
+            explained |= set(re.findall(r"^\*\*(.+?)\*\*", text, flags=re.MULTILINE))
+            path = ROOT / "TrabecularQSM" / "Resources" / "UI" / f"{module}.ui"
+            labels = [
+                label.rstrip(":")
+                for widget in ElementTree.parse(path).iter("widget")
+                if widget.get("class") in ("QLabel", "QPushButton", "ctkCollapsibleButton")
+                and (label := widget.findtext("property[@name='text']/string"))
+            ]
+            self.assertGreater(len(labels), 10)
+            for label in labels:
+                self.assertIn(label, explained, module)
 
 
 class LinkTest(unittest.TestCase):
-    def test_every_picture_and_heading_that_is_linked_exists(self):
-        anchors = {
-            re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^## (.+)$", TEXT, re.M)
-        }
-        targets = re.findall(r"\]\(([^)]+)\)", TEXT)
-        for target in (t for t in targets if "://" not in t):
-            found = target[1:] in anchors if target.startswith("#") else (ROOT / target).is_file()
-            self.assertTrue(found, target)
+    def anchors(self, path):
+        titles = re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+    def test_every_picture_page_and_heading_that_is_linked_exists(self):
+        for source in (ROOT / "README.md", *(ROOT / "Docs").glob("*.md")):
+            targets = re.findall(r"\]\(([^)]+)\)", source.read_text(encoding="utf-8"))
+            for target in (t for t in targets if "://" not in t):
+                name, _, anchor = target.partition("#")
+                path = (source.parent / name).resolve() if name else source
+                self.assertTrue(path.is_file(), f"{source.name}: {target}")
+                if anchor:
+                    self.assertIn(anchor, self.anchors(path), f"{source.name}: {target}")
