@@ -1,4 +1,4 @@
-"""Draw the icon of the module and the thumbnails of its sample data, from what they stand for.
+"""Draw the icons of the modules and the thumbnails of their sample data, from what they stand for.
 
 python Resources/draw_pictures.py
 """
@@ -22,6 +22,9 @@ OUTPUT = ROOT / "TrabecularQSM" / "Resources"
 ICON_SIZE, OVERSAMPLING = 128, 4
 THUMBNAIL_SIZE = (192, 288)
 BONE, MARROW, RAISED, LOWERED = (244, 236, 214), (120, 84, 60), (214, 69, 65), (52, 120, 190)
+# Centers and radius of the spheres of the simulation's icon, in half widths.
+SPHERES = ((-0.42, -0.4), (0.45, -0.46), (0.02, 0.16), (-0.5, 0.5), (0.52, 0.48))
+SPHERE_RADIUS = 0.3
 
 
 def icon() -> np.ndarray:
@@ -33,13 +36,43 @@ def icon() -> np.ndarray:
     # 3 cos² − 1 of the angle to B0, which points up.
     lobes = (3 * (y / np.maximum(radius, 1e-6)) ** 2 - 1) * (0.5 / np.maximum(radius, 0.5)) ** 3
     strength = np.clip(np.abs(lobes) * 1.2, 0, 1) * np.clip((0.99 - radius) / 0.06, 0, 1)
-    picture[..., :3] = np.where(lobes[..., None] > 0, RAISED, LOWERED)
+    picture[..., :3] = field_colors(lobes)
     picture[..., 3] = 255 * strength
     bone = radius < 0.52
     # Trabeculae run in three directions, as in the calcaneus.
     waves = [np.cos(22 * (x * np.cos(a) + y * np.sin(a))) for a in np.radians([0, 60, 120])]
     trabeculae = (np.max(waves, axis=0) > 0.86) | (radius > 0.45)
     picture[bone] = np.where(trabeculae[bone][:, None], (*BONE, 255), (*MARROW, 255))
+    return reduced(picture)
+
+
+def simulation_icon() -> np.ndarray:
+    """Equal spheres of bone in a region, and the sum of their dipole fields between them: RGBA."""
+    size = ICON_SIZE * OVERSAMPLING
+    y, x = np.mgrid[:size, :size] / (size - 1) * 2 - 1
+    picture, lobes, light = np.zeros((size, size, 4)), np.zeros((size, size)), np.zeros((size, size))
+    for center_x, center_y in SPHERES:
+        right, up = x - center_x, y - center_y
+        radius = np.hypot(right, up)
+        lobes += (3 * (up / np.maximum(radius, 1e-6)) ** 2 - 1) * (SPHERE_RADIUS / np.maximum(radius, 0.1)) ** 3
+        # Lit from above on the left.
+        lit = 1.1 - 0.55 * np.hypot(right + 0.35 * SPHERE_RADIUS, up + 0.35 * SPHERE_RADIUS) / SPHERE_RADIUS
+        light[radius < SPHERE_RADIUS] = np.clip(lit, 0.1, 1)[radius < SPHERE_RADIUS]
+    distance = np.maximum(np.abs(x), np.abs(y))
+    bone = light > 0
+    picture[..., :3] = np.where(bone[..., None], np.multiply.outer(light, BONE), field_colors(lobes))
+    picture[..., 3] = 255 * np.where(bone, 1, np.clip(np.abs(lobes), 0, 1)) * (distance < 0.9)
+    picture[(distance >= 0.9) & (distance < 0.97)] = (*MARROW, 255)
+    return reduced(picture)
+
+
+def field_colors(field: np.ndarray) -> np.ndarray:
+    """Color of the sign of a field: RGB."""
+    return np.where(field[..., None] > 0, RAISED, LOWERED)
+
+
+def reduced(picture: np.ndarray) -> np.ndarray:
+    """Average RGBA over the oversampled pixels."""
     blocks = picture.reshape(ICON_SIZE, OVERSAMPLING, ICON_SIZE, OVERSAMPLING, 4)
     alpha = blocks[..., 3:]
     color = (blocks[..., :3] * alpha).sum((1, 3)) / np.maximum(alpha.sum((1, 3)), 1e-6)
@@ -85,5 +118,6 @@ def write(path: Path, picture: np.ndarray) -> None:
 
 if __name__ == "__main__":
     write(OUTPUT / "Icons" / "TrabecularQSM.png", icon())
+    write(OUTPUT / "Icons" / "TrabecularQSMSimulation.png", simulation_icon())
     write(OUTPUT / "SampleData" / "TrabecularQSM-phantom.png", phantom_thumbnail())
     write(OUTPUT / "SampleData" / "TrabecularQSM-ankle.png", example_thumbnail())
