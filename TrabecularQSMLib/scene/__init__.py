@@ -20,7 +20,15 @@ from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
 from .phantom import PhantomNodes, addPhantom
 from .reconstruct import addMapVolumes, reconstructNodes
-from .regions import addSegmentation, maskFromSegment, masksFromSegmentation, regionsFromSegmentation
+from .regions import (
+    addSegmentation,
+    loadRegions,
+    maskFromSegment,
+    masksFromSegmentation,
+    regionsFromSegmentation,
+    regionTemplate,
+    splitRegionNodes,
+)
 from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
@@ -36,11 +44,14 @@ __all__ = [
     "affineFromVolume",
     "echoTimesFromSequence",
     "lcurveNodes",
+    "loadRegions",
     "loadScan",
     "maskFromSegment",
     "masksFromSegmentation",
     "reconstructNodes",
+    "regionTemplate",
     "regionsFromSegmentation",
     "scanValues",
     "sequencesFromVolumes",
+    "splitRegionNodes",
 ]

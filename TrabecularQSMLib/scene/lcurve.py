@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import slicer
 
 from ..inversion import METHODS
 from ..inversion.lcurve import LCurve
@@ -14,7 +13,8 @@ from ..settings import Settings, preset
 from .echoes import acquisitionFromSequences, baseName
 from .folders import resultFolder
 from .reconstruct import labelResult, scanMask
-from .regions import masksFromSegmentation
+from .regions import masksFromSegmentation, segmentColors
+from .tables import Column, addChart, addSeries, addTable
 
 CURVE_COLOR, CORNER_COLOR = (0.12, 0.47, 0.71), (0.84, 0.15, 0.16)
 
@@ -68,56 +68,45 @@ def lcurveNodes(
         regions=regions and masksFromSegmentation(regions, magnitudeSequence.GetNthDataNode(0)),
         progress=progress,
     )
-    colors = {}
-    for number in range(regions.GetSegmentation().GetNumberOfSegments() if regions else 0):
-        segment = regions.GetSegmentation().GetNthSegment(number)
-        colors[segment.GetName()] = segment.GetColor()
+    colors = segmentColors(regions) if regions else {}
     return _addNodes(curve, settings, name or baseName(magnitudeSequence), colors, magnitudeSequence)
 
 
-def _columns(curve: LCurve):
-    """Name, values, unit and description of the columns."""
+def _columns(curve: LCurve) -> list[Column]:
     power = METHODS[curve.method].power
     square = "²" if power == 2 else ""
     columns = [
-        ("regularization", curve.regularization, "mm²" if power == 2 else "ppm·mm", "λ of the cost"),
-        ("discrepancy", curve.discrepancy, "ppm²", "‖Dχ − f‖² over the grid"),
-        ("data_term", curve.data_term, "ppm²", "Weighted data term of the cost"),
-        ("regularizer", curve.regularizer, f"ppm{square}/mm{square}", "Weighted sum over the gradient of χ, without λ"),
-        ("curvature", curve.curvature, "1", "Curvature of the L-curve in logarithms; its peak is the corner"),
+        Column("regularization", curve.regularization, "mm²" if power == 2 else "ppm·mm", "λ of the cost"),
+        Column("discrepancy", curve.discrepancy, "ppm²", "‖Dχ − f‖² over the grid"),
+        Column("data_term", curve.data_term, "ppm²", "Weighted data term of the cost"),
+        Column("regularizer", curve.regularizer, f"ppm{square}/mm{square}", "Weighted sum over ∇χ, without λ"),
+        Column("curvature", curve.curvature, "1", "Curvature of the L-curve in logarithms; its peak is the corner"),
     ]
     for region, means in curve.region_means.items():
-        columns.append((f"chi {region}", means, "ppm", f"Mean susceptibility of {region}"))
+        columns.append(Column(f"chi {region}", means, "ppm", f"Mean susceptibility of {region}"))
     return columns
 
 
 def _addNodes(curve, settings, name, colors, beside):
     columns = _columns(curve)
-    units = {column: unit for column, _, unit, _ in columns}
+    units = {column.name: column.unit for column in columns}
     best = np.flatnonzero(curve.regularization == curve.best)
-    title = f"{name} ({curve.method})"
+    atCorner = [column._replace(values=np.asarray(column.values)[best]) for column in columns]
     with resultFolder(f"{name} L-curve", beside) as put:
-        table = _addTable(put, f"{name} L-curve table", columns)
-        corner = _addTable(put, f"{name} L-curve corner", [(n, v[best], u, d) for n, v, u, d in columns])
+        table = put(addTable(f"{name} L-curve table", columns))
+        corner = put(addTable(f"{name} L-curve corner", atCorner))
         for node in (table, corner):
             labelResult(node, settings)
 
         def chart(kind, x, series, yTitle, logarithmic):
-            node = put(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", f"{name} {kind}"))
-            node.SetTitle(f"{title}: {kind}")
-            node.SetXAxisTitle(f"{_AXES[x]} [{units[x]}]")
-            node.SetYAxisTitle(yTitle)
-            node.SetXAxisLogScale(True)
-            node.SetYAxisLogScale(logarithmic)
-            for one in series:
-                node.AddAndObservePlotSeriesNodeID(one.GetID())
-            return node
+            xTitle, title = f"{_AXES[x]} [{units[x]}]", f"{name} ({curve.method}): {kind}"
+            return addChart(put, f"{name} {kind}", title, series, xTitle, yTitle, logarithmic=(True, logarithmic))
 
         def curveAndCorner(kind, x, y):
-            series = [
-                _addSeries(put, f"{name} {kind} curve", table, x, y, CURVE_COLOR),
-                _addSeries(put, f"{name} {kind} corner, λ = {curve.best:.3g}", corner, x, y, CORNER_COLOR, line=False),
-            ]
+            corners = f"{name} {kind} corner, λ = {curve.best:.3g}"
+            marked = addSeries(put, corners, corner, x, y, CORNER_COLOR, line=False, size=13)
+            marked.SetMarkerStyle(marked.MarkerStyleSquare)
+            series = [addSeries(put, f"{name} {kind} curve", table, x, y, CURVE_COLOR), marked]
             return chart(kind, x, series, f"{_AXES[y]} [{units[y]}]", True)
 
         lcurveChart = curveAndCorner("L-curve", "data_term", "regularizer")
@@ -125,7 +114,7 @@ def _addNodes(curve, settings, name, colors, beside):
         regionChart = None
         if curve.region_means:
             series = [
-                _addSeries(put, f"{name} {region}", table, "regularization", f"chi {region}", colors[region])
+                addSeries(put, f"{name} {region}", table, "regularization", f"chi {region}", colors[region])
                 for region in curve.region_means
             ]
             regionChart = chart("region means", "regularization", series, "Mean χ [ppm]", False)
@@ -138,25 +127,3 @@ _AXES = {
     "data_term": "Data term",
     "regularizer": "Regularizer",
 }
-
-
-def _addTable(put, name, columns):
-    node = put(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name))
-    slicer.util.updateTableFromArray(node, [values for _, values, _, _ in columns], [column for column, *_ in columns])
-    for column, _, unit, description in columns:
-        node.SetColumnUnitLabel(column, unit)
-        node.SetColumnDescription(column, description)
-    return node
-
-
-def _addSeries(put, name, table, x, y, color, line=True):
-    node = put(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", name))
-    node.SetAndObserveTableNodeID(table.GetID())
-    node.SetPlotType(node.PlotTypeScatter)
-    node.SetXColumnName(x)
-    node.SetYColumnName(y)
-    node.SetColor(*color)
-    node.SetLineStyle(node.LineStyleSolid if line else node.LineStyleNone)
-    node.SetMarkerStyle(node.MarkerStyleCircle if line else node.MarkerStyleSquare)
-    node.SetMarkerSize(7 if line else 13)
-    return node

@@ -11,6 +11,8 @@ from slicer import vtkMRMLSegmentationNode
 from vtk.util.numpy_support import vtk_to_numpy
 
 from ..errors import InputError
+from ..measure import read_regions
+from ..nifti import read_metadata
 from .volumes import PRIVATE_SCHEME, affineFromVolume, removeWithHelpers
 
 # What regions of these names are in the terminology that the module TrabecularQSM brings: category, type and modifier,
@@ -19,6 +21,7 @@ TERMINOLOGY = "Trabecular bone"
 TERMINOLOGY_FILE = Path("Terminologies", "SegmentationCategoryTypeModifier-TrabecularQSM.term.json")
 _ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
 _NONE, _RIGHT = "^^", "SCT^24028007^Right"
+SIDES = {"right": _RIGHT, "left": "SCT^7771000^Left", "not stated": _NONE}
 REGION_CODES = {
     "calcaneus subtalar": (_ANATOMY, f"{PRIVATE_SCHEME}^subtalar_region^Subtalar region of calcaneus", _RIGHT),
     "calcaneus tuber": (_ANATOMY, "SCT^82474009^Calcaneal tubercle", _RIGHT),
@@ -28,6 +31,8 @@ REGION_CODES = {
     "muscle": (_TISSUE, "SCT^71616004^Muscle", _NONE),
     "skin fat": (_TISSUE, "SCT^248300009^Body fat", _NONE),
 }
+# The regions that the paper measures, as they are drawn in the Segment Editor.
+TEMPLATE = ("calcaneus subtalar", "calcaneus tuber", "calcaneus cavum", "distal tibia")
 
 
 def addSegmentation(
@@ -56,18 +61,79 @@ def addSegmentation(
         node.CreateDefaultDisplayNodes()
         for number, (label, regionName) in enumerate(regionNames.items()):
             image = _orientedImage(regions == label, affine)
-            # Hues a golden section apart stay distinct however many there are, and the same from run to run.
-            color = colorsys.hsv_to_rgb(0.618034 * number % 1, 0.65, 0.95)
-            if not node.AddSegmentFromBinaryLabelmapRepresentation(image, regionName, color):
+            if not node.AddSegmentFromBinaryLabelmapRepresentation(image, regionName, _color(number)):
                 raise RuntimeError(f"The segment {regionName} could not be made.")
             if codes and regionName in codes:
-                entry = "~".join((TERMINOLOGY, *codes[regionName], "", _NONE, _NONE))
-                segment = node.GetSegmentation().GetNthSegment(number)
-                segment.SetTag(segment.GetTerminologyEntryTagName(), entry)
+                _setCodes(node.GetSegmentation().GetNthSegment(number), codes[regionName])
         node.GetSegmentation().CollapseBinaryLabelmaps(False)
     except BaseException:
         removeWithHelpers(node)
         raise
+    return node
+
+
+def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> vtkMRMLSegmentationNode:
+    """Add empty segments for the paper's regions of calcaneus and tibia, to be drawn in the Segment Editor.
+
+    :param volumeNode: volume on whose grid, and under whose transform, they are drawn.
+    :param side: "right", "left" or "not stated"; part of the segments' terminology.
+    :param name: name of the node; by default that of the volume and "regions".
+    :raises InputError: if the volume has no voxels.
+    """
+    if volumeNode.GetImageData() is None:
+        raise InputError(f"The volume {volumeNode.GetName()} has no voxels; choose one to draw the regions on.")
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name or f"{volumeNode.GetName()} regions")
+    try:
+        node.CreateDefaultDisplayNodes()
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        for number, regionName in enumerate(TEMPLATE):
+            segmentID = node.GetSegmentation().AddEmptySegment("", regionName, _color(number))
+            codes = (*REGION_CODES[regionName][:2], SIDES[side])
+            _setCodes(node.GetSegmentation().GetSegment(segmentID), codes)
+    except BaseException:
+        removeWithHelpers(node)
+        raise
+    return node
+
+
+def loadRegions(path, name: str | None = None) -> vtkMRMLSegmentationNode:
+    """Load regions from a file as a segmentation with their names.
+
+    :param path: Slicer's ``.seg.nrrd``, or a label map in NIfTI or NRRD, named by a BIDS ``.tsv`` beside it.
+    :param name: name of the node; by default that of the file.
+    :raises InputError: if there is no such file, or no region in it.
+    """
+    path = Path(path)
+    name = name or path.name.partition(".")[0]
+    if path.name.lower().endswith((".seg.nrrd", ".seg.nhdr")):
+        return _loadSegments(path, name)
+    labels, affine, names = read_regions(path)
+    return addSegmentation(labels, names, affine, name, codes=REGION_CODES)
+
+
+def splitRegionNodes(
+    segmentationNode, segmentID: str | None, count: int, referenceVolumeNode, name: str | None = None
+) -> vtkMRMLSegmentationNode:
+    """Split a segment into compact parts of equal size, as segments of a new segmentation.
+
+    :param segmentationNode: where the segment is.
+    :param segmentID: which segment; may be left out if there is one only.
+    :param count: how many parts.
+    :param referenceVolumeNode: volume on whose grid they are made.
+    :param name: name of the new node; by default that of the segment and "parts".
+    :raises InputError: if there is no such segment, none of it on the grid, or fewer voxels than parts.
+    """
+    from ..analysis.subregions import split_region
+
+    inside = maskFromSegment(segmentationNode, segmentID, referenceVolumeNode, purpose="one to split")
+    affine = affineFromVolume(referenceVolumeNode)
+    parts = split_region(inside, count, tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1]))
+    segmentation = segmentationNode.GetSegmentation()
+    region = segmentation.GetSegment(segmentID or segmentation.GetNthSegmentID(0)).GetName()
+    names = {number: f"{region} {number}" for number in range(1, count + 1)}
+    node = addSegmentation(parts, names, affine, name or f"{region} parts")
+    node.SetAndObserveTransformNodeID(referenceVolumeNode.GetTransformNodeID())
     return node
 
 
@@ -82,12 +148,15 @@ def loadTerminology(path: Path) -> str:
     return logic.LoadTerminologyFromFile(str(path)) if logic else ""
 
 
-def maskFromSegment(segmentationNode, segmentID: str | None, referenceVolumeNode) -> np.ndarray:
+def maskFromSegment(
+    segmentationNode, segmentID: str | None, referenceVolumeNode, *, purpose: str = "mask"
+) -> np.ndarray:
     """Return one segment as a mask [k, j, i] bool on the grid of a volume.
 
     :param segmentationNode: where the segment is.
     :param segmentID: which segment; may be left out if there is one only.
     :param referenceVolumeNode: volume whose grid is taken.
+    :param purpose: what the segment is, for the error.
     :raises InputError: if there is no such segment, or none of it on the grid.
     """
     segmentation, name = segmentationNode.GetSegmentation(), segmentationNode.GetName()
@@ -96,12 +165,13 @@ def maskFromSegment(segmentationNode, segmentID: str | None, referenceVolumeNode
     if segmentID not in ids:
         listed = ", ".join(segmentation.GetSegment(one).GetName() for one in ids) or "none"
         found = f"no segment with the ID {segmentID}" if segmentID else f"{len(ids)} segments"
-        raise InputError(f"{name} has {found}; choose the one that is the mask (there are: {listed}).")
+        raise InputError(f"{name} has {found}; choose the one that is the {purpose} (there are: {listed}).")
     inside = _segmentOnGrid(segmentationNode, segmentID, *_gridOf(segmentationNode, referenceVolumeNode))
     if not inside.any():
+        otherwise = ", or choose none for the automatic mask" if purpose == "mask" else ""
         raise InputError(
             f"The segment {segmentation.GetSegment(segmentID).GetName()} of {name} has no voxel inside the scan; "
-            "draw it where the scan is, or choose none for the automatic mask."
+            f"draw it where the scan is{otherwise}."
         )
     return inside
 
@@ -126,19 +196,24 @@ def masksFromSegmentation(segmentationNode, referenceVolumeNode) -> dict[str, np
     return masks
 
 
-def regionsFromSegmentation(segmentationNode, referenceVolumeNode) -> tuple[np.ndarray, dict[int, str]]:
+def regionsFromSegmentation(
+    segmentationNode, referenceVolumeNode, *, leaveOut: str | None = None
+) -> tuple[np.ndarray, dict[int, str]]:
     """Return the segments as labels [k, j, i] uint16 on the grid of a volume, and label to name in their order.
 
     Segments are resampled to the nearest neighbor and moved by parent transforms.
 
     :param segmentationNode: segments that do not overlap.
     :param referenceVolumeNode: volume whose grid is taken.
+    :param leaveOut: ID of a segment that is no region.
     :raises InputError: if segments overlap or share a name.
     """
     grid, toVolume = _gridOf(segmentationNode, referenceVolumeNode)
     labels, names = np.zeros(grid.GetDimensions()[::-1], dtype=np.uint16), {}
     segmentation = segmentationNode.GetSegmentation()
-    for number in range(segmentation.GetNumberOfSegments()):
+    for number in range(_segmentCount(segmentationNode)):
+        if segmentation.GetNthSegmentID(number) == leaveOut:
+            continue
         segmentName = segmentation.GetNthSegment(number).GetName()
         if segmentName in names.values():
             raise InputError(
@@ -154,6 +229,44 @@ def regionsFromSegmentation(segmentationNode, referenceVolumeNode) -> tuple[np.n
         names[number + 1] = segmentName
         labels[inside] = number + 1
     return labels, names
+
+
+def _loadSegments(path, name):
+    """Segmentation from Slicer's own file: colors, terminology and segments that overlap come with it."""
+    read_metadata(path)  # says what is wrong with a file that is no image
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    try:
+        storage = slicer.vtkMRMLSegmentationStorageNode()
+        storage.SetFileName(str(path))
+        if not storage.ReadData(node) or not _segmentCount(node):
+            raise InputError(f"{path} holds no segment, or is cut short; save the segmentation again.")
+        node.CreateDefaultDisplayNodes()
+    except BaseException:
+        removeWithHelpers(node)
+        raise
+    return node
+
+
+def _color(number):
+    """Hues a golden section apart stay distinct however many there are, and the same from run to run."""
+    return colorsys.hsv_to_rgb(0.618034 * number % 1, 0.65, 0.95)
+
+
+def _setCodes(segment, codes):
+    segment.SetTag(segment.GetTerminologyEntryTagName(), "~".join((TERMINOLOGY, *codes, "", _NONE, _NONE)))
+
+
+def segmentColors(segmentationNode) -> dict[str, tuple[float, float, float]]:
+    """Return the color of every segment by its name.
+
+    :param segmentationNode: any segmentation.
+    """
+    segments = map(segmentationNode.GetSegmentation().GetNthSegment, range(_segmentCount(segmentationNode)))
+    return {segment.GetName(): segment.GetColor() for segment in segments}
+
+
+def _segmentCount(segmentationNode):
+    return segmentationNode.GetSegmentation().GetNumberOfSegments()
 
 
 def _gridOf(segmentationNode, referenceVolumeNode):

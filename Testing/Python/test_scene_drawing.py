@@ -1,0 +1,126 @@
+"""Segments to draw into, from files, and split into parts, on real MRML."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
+
+from TrabecularQSMLib import nifti, scene
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.scene.regions import REGION_CODES, TEMPLATE, segmentColors
+
+
+def moved(scene_, node, shift):
+    """Put a node under a translation."""
+    matrix = np.eye(4)
+    matrix[:3, 3] = shift
+    transform = scene_.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    return transform
+
+
+class TemplateTest(SceneTest):
+    def test_the_template_has_an_empty_segment_with_codes_for_every_region_of_the_paper(self):
+        volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
+        for side, meaning in (("right", "Right"), ("left", "Left"), ("not stated", "")):
+            node = scene.regionTemplate(volume, side)
+            self.assertEqual(node.GetName(), "ankle mip (a.u.) regions")
+            labels, names = scene.regionsFromSegmentation(node, volume)
+            self.assertEqual((tuple(names.values()), labels.max()), (TEMPLATE, 0))
+            self.assertEqual(len(set(segmentColors(node).values())), len(TEMPLATE))
+            for n, name in enumerate(TEMPLATE):
+                entry = slicer.vtkSlicerTerminologyEntry()
+                logic = slicer.vtkSlicerTerminologiesModuleLogic()
+                self.assertTrue(
+                    logic.DeserializeTerminologyEntry(node.GetSegmentation().GetNthSegment(n).GetTerminology(), entry)
+                )
+                self.assertEqual(entry.GetTypeModifierObject().GetCodeMeaning() or "", meaning)
+                self.assertEqual(entry.GetTypeObject().GetCodeMeaning(), REGION_CODES[name][1].split("^")[2])
+
+    def test_what_is_drawn_in_the_template_lies_on_the_grid_of_its_volume(self):
+        volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
+        transform = moved(self.scene, volume, (20.0, 0, 0))
+        node = scene.regionTemplate(volume)
+        self.assertIs(node.GetParentTransformNode(), transform)
+        drawn = np.zeros(SHAPE, dtype=np.uint8)
+        drawn[2:4, 1:4, 1:3] = 1
+        segment = node.GetSegmentation().GetSegmentIdBySegmentName("calcaneus tuber")
+        # The Segment Editor takes the grid of this reference; so does this function where no volume is given.
+        slicer.util.updateSegmentBinaryLabelmapFromArray(drawn, node, segment, volume)
+        labels, names = scene.regionsFromSegmentation(node, volume)
+        np.testing.assert_array_equal(labels == list(names.values()).index("calcaneus tuber") + 1, drawn > 0)
+        geometry = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+        self.assertTrue(node.GetSegmentation().GetConversionParameter(geometry))
+
+    def test_a_volume_without_voxels_is_refused(self):
+        empty = self.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
+        ids = self.node_ids()
+        with self.assertRaisesRegex(InputError, "volume empty has no voxels"):
+            scene.regionTemplate(empty)
+        self.assertEqual(self.node_ids(), ids)
+
+
+class LoadTest(SceneTest):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.labels = np.zeros(SHAPE, dtype=np.uint8)
+        self.labels[1:3, 1:4, :2] = 3
+        self.labels[3:, 2:, 1:] = 7
+        self.names = {3: "calcaneus tuber", 7: "my own"}
+        self.volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+
+    def check(self, node, names):
+        labels, found = scene.regionsFromSegmentation(node, self.volume)
+        self.assertEqual(list(found.values()), names)
+        for number, label in zip(found, (3, 7), strict=True):
+            np.testing.assert_array_equal(labels == number, self.labels == label)
+
+    def test_segments_saved_by_slicer_keep_names_codes_and_colors(self):
+        saved = scene.addSegmentation(self.labels, self.names, AFFINE, "saved", codes=REGION_CODES)
+        path = self.folder / "mine.seg.nrrd"
+        storage = slicer.vtkMRMLSegmentationStorageNode()
+        storage.SetFileName(str(path))
+        self.assertTrue(storage.WriteData(saved))
+        node = scene.loadRegions(path)
+        self.assertEqual(node.GetName(), "mine")
+        self.check(node, list(self.names.values()))
+        tag = saved.GetSegmentation().GetNthSegment(0).GetTerminology()
+        self.assertEqual(node.GetSegmentation().GetNthSegment(0).GetTerminology(), tag)
+        for name, color in segmentColors(saved).items():
+            np.testing.assert_allclose(segmentColors(node)[name], color, atol=1e-5)
+
+    def test_label_maps_are_named_by_their_table_or_by_number(self):
+        for ending in (".nii.gz", ".nrrd"):
+            path = self.folder / f"sub-01_dseg{ending}"
+            nifti.write_image(path, self.labels, AFFINE)
+            self.check(scene.loadRegions(path), ["label 3", "label 7"])
+        (self.folder / "sub-01_dseg.tsv").write_text("index\tname\n3\tcalcaneus tuber\n7\tmy own\n", encoding="utf-8")
+        node = scene.loadRegions(self.folder / "sub-01_dseg.nii.gz", "named")
+        self.assertEqual(node.GetName(), "named")
+        self.check(node, list(self.names.values()))
+        self.assertIn("Calcaneal tubercle", node.GetSegmentation().GetNthSegment(0).GetTerminology())
+
+    def test_what_is_no_segmentation_gets_its_sentence_and_adds_nothing(self):
+        ids = self.node_ids()
+        with self.assertRaisesRegex(InputError, "does not exist"):
+            scene.loadRegions(self.folder / "absent.seg.nrrd")
+        (self.folder / "text.seg.nrrd").write_text("no image", encoding="utf-8")
+        with self.assertRaisesRegex(InputError, "cannot be read as an image"):
+            scene.loadRegions(self.folder / "text.seg.nrrd")
+        nifti.write_image(self.folder / "map.nii", random_map().astype(np.float32), AFFINE)
+        with self.assertRaisesRegex(InputError, "not whole numbers"):
+            scene.loadRegions(self.folder / "map.nii")
+        nifti.write_image(self.folder / "nothing.seg.nrrd", np.zeros(SHAPE, np.uint8), AFFINE)
+        with self.assertRaisesRegex(InputError, "holds no segment"):
+            scene.loadRegions(self.folder / "nothing.seg.nrrd")
+        self.assertEqual(self.node_ids(), ids)
+
+
+if __name__ == "__main__":
+    unittest.main()
