@@ -16,7 +16,14 @@ _ONLY_IN_MASK = ("chi", "local_field", "total_field")
 _NOT_MEASURED = ("mask", "reliability")
 
 
-def measure(maps: dict[str, np.ndarray], labels: np.ndarray, names: dict[int, str], *, case: str) -> list[dict]:
+def measure(
+    maps: dict[str, np.ndarray],
+    labels: np.ndarray,
+    names: dict[int, str],
+    *,
+    case: str,
+    units: dict[str, str] | None = None,
+) -> list[dict]:
     """Return one row of statistics for each region and quantity.
 
     Parameters
@@ -29,6 +36,8 @@ def measure(maps: dict[str, np.ndarray], labels: np.ndarray, names: dict[int, st
         Label to region name.
     case : str
         First column.
+    units : dict of str to str, optional
+        Unit of each map whose name is no quantity of `ALL_QUANTITIES`.
 
     Returns
     -------
@@ -62,7 +71,7 @@ def measure(maps: dict[str, np.ndarray], labels: np.ndarray, names: dict[int, st
             if name in _ONLY_IN_MASK:
                 counts &= mask[inside]
             statistics = _statistics(values[counts].astype(np.float64))
-            unit = ALL_QUANTITIES[name].unit
+            unit = ALL_QUANTITIES[name].unit if name in ALL_QUANTITIES else (units or {})[name]
             row = {"case": case, "region": region, "quantity": name, "unit": unit, **statistics}
             rows.append({**row, "excluded": size - statistics["n"]})
     if rows and not any(row["n"] for row in rows):

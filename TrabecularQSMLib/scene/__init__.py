@@ -18,6 +18,7 @@ from .echoes import (
 )
 from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
+from .measure import measureNodes
 from .phantom import PhantomNodes, addPhantom
 from .reconstruct import addMapVolumes, reconstructNodes
 from .regions import (
@@ -48,6 +49,7 @@ __all__ = [
     "loadScan",
     "maskFromSegment",
     "masksFromSegmentation",
+    "measureNodes",
     "reconstructNodes",
     "regionTemplate",
     "regionsFromSegmentation",

@@ -2,10 +2,12 @@
 
 import numpy as np
 import slicer
+import vtk
 from slicer import vtkMRMLScalarVolumeNode
 
 from ..figures import COLORED
-from ..quantities import QUANTITIES, display_window
+from ..nifti import geometry_difference
+from ..quantities import ALL_QUANTITIES, Quantity, display_window
 
 PRIVATE_SCHEME = "99TRABQSM"
 # Units of the quantities as UCUM code and meaning.
@@ -25,18 +27,17 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
 
     :param array: values [k, j, i] in the quantity's unit; stored as float32.
     :param affine: voxel indices (i, j, k) to RAS in mm.
-    :param quantityName: a name of `quantities.QUANTITIES`.
+    :param quantityName: a name of `quantities.ALL_QUANTITIES`.
     :param baseName: start of the node's name, which goes on with quantity and unit (NRRD files hold no unit).
     :return: the volume node.
     """
-    quantity = QUANTITIES[quantityName]
+    quantity = ALL_QUANTITIES[quantityName]
     # Not in square brackets, which slicer.util.getNode would take for a pattern.
     unit = "" if quantity.unit == "1" else f" ({quantity.unit})"
     node = newVolume(array, affine, f"{baseName} {quantity.name}{unit}")
-    value, meaning = quantity.code or (quantity.name, quantity.title)
-    node.SetVoxelValueQuantity(_codedEntry(value, "DCM" if quantity.code else PRIVATE_SCHEME, meaning))
+    node.SetVoxelValueQuantity(codedEntry(*quantityCode(quantity)))
     value, meaning = UNIT_CODES[quantity.unit]
-    node.SetVoxelValueUnits(_codedEntry(value, "UCUM", meaning))
+    node.SetVoxelValueUnits(codedEntry("UCUM", value, meaning))
     node.SetDescription(f"{quantity.description} Unit: {quantity.unit}.")
     slicer.mrmlScene.AddNode(node)
     try:
@@ -80,6 +81,29 @@ def removeWithHelpers(node) -> None:
         slicer.mrmlScene.RemoveNode(one)
 
 
+def quantityOf(volumeNode) -> tuple[str, str]:
+    """Return what a volume is a map of, and its unit; its own name where it does not say.
+
+    :param volumeNode: any scalar volume.
+    """
+    quantity, units = volumeNode.GetVoxelValueQuantity(), volumeNode.GetVoxelValueUnits()
+    code = (quantity.GetCodingSchemeDesignator(), quantity.GetCodeValue()) if quantity else None
+    for known in ALL_QUANTITIES.values():
+        if code == quantityCode(known)[:2]:
+            return known.name, known.unit
+    return volumeNode.GetName(), (units.GetCodeValue() or "") if units else ""
+
+
+def quantityCode(quantity: Quantity) -> tuple[str, str, str]:
+    """Return the coded entry of a quantity: scheme, value and meaning.
+
+    :param quantity: one of `quantities.ALL_QUANTITIES`.
+    """
+    if quantity.code:
+        return ("DCM", *quantity.code)
+    return PRIVATE_SCHEME, quantity.name, quantity.title
+
+
 def affineFromVolume(volumeNode) -> np.ndarray:
     """Return the affine (i, j, k → RAS mm) of a volume node, (4, 4) float64; parent transforms are not applied.
 
@@ -90,7 +114,36 @@ def affineFromVolume(volumeNode) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def _codedEntry(value, scheme, meaning):
+def gridDifference(volumeNode, otherVolumeNode) -> str | None:
+    """Say how the grid of a second volume differs from that of a first one, or None if they are the same.
+
+    :param volumeNode: any scalar volume.
+    :param otherVolumeNode: another one.
+    """
+    if volumeNode.GetTransformNodeID() != otherVolumeNode.GetTransformNodeID():
+        return "they are under different transforms"
+    grids = [(slicer.util.arrayFromVolume(one).shape, affineFromVolume(one)) for one in (volumeNode, otherVolumeNode)]
+    return geometry_difference(*grids[0], *grids[1])
+
+
+def pointsInVolume(worldPoints, volumeNode) -> np.ndarray:
+    """Return points of the world in a volume's own coordinates, without the transforms above it, (n, 3) RAS mm.
+
+    :param worldPoints: points (n, 3) as they are seen.
+    :param volumeNode: any volume node.
+    """
+    toVolume = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, volumeNode.GetParentTransformNode(), toVolume)
+    return np.array([toVolume.TransformPoint(point) for point in worldPoints]).reshape(-1, 3)
+
+
+def codedEntry(scheme: str, value: str, meaning: str):
+    """Return a coded entry.
+
+    :param scheme: coding scheme, such as DCM, SCT or UCUM.
+    :param value: code.
+    :param meaning: its meaning in words.
+    """
     entry = slicer.vtkCodedEntry()
     entry.SetValueSchemeMeaning(value, scheme, meaning)
     return entry

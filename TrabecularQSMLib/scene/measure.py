@@ -1,0 +1,129 @@
+"""Statistics of maps in segments, as rows of one table that grows case by case."""
+
+import slicer
+import vtk
+
+from ..errors import InputError
+from ..measure import COLUMNS, measure
+from ..progress import Progress, report
+from .regions import regionsFromSegmentation
+from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
+from .volumes import codedEntry, gridDifference, quantityOf
+
+# What tells one row from another.
+KEY = ("case", "region", "quantity")
+# Columns that a table of maps shares with those of CT: description and codes as Slicer's Segment Statistics has them.
+_ABOUT = {
+    "case": ("Patient or scan", None),
+    "region": ("Name of the segment", None),
+    "quantity": ("What the map shows", None),
+    "unit": ("Unit of the quantity, in which mean to max are", None),
+    "n": ("Voxels that count", (QUANTITY_PROPERTY, "99QIICR", "nvoxels", "Number of voxels")),
+    "mean": ("Mean", (DERIVATION_PROPERTY, "SCT", "373098007", "Mean")),
+    "sd": ("Standard deviation, with n − 1", (DERIVATION_PROPERTY, "SCT", "386136009", "Standard Deviation")),
+    "median": ("Median", (DERIVATION_PROPERTY, "SCT", "373099004", "Median")),
+    "q25": ("Lower quartile", None),
+    "q75": ("Upper quartile", None),
+    "min": ("Minimum", (DERIVATION_PROPERTY, "SCT", "255605001", "Minimum")),
+    "max": ("Maximum", (DERIVATION_PROPERTY, "SCT", "56851009", "Maximum")),
+    "excluded": ("Voxels of the region that are left out as unreliable, outside the mask or not finite", None),
+}
+_COUNTS = ("n", "excluded")
+# Maps that say which voxels of the others count.
+_SUPPORTING = ("reliability", "mask")
+
+
+def measureNodes(
+    volumes,
+    segmentation,
+    *,
+    case: str,
+    table=None,
+    name: str | None = None,
+    progress: Progress | None = None,
+):
+    """Measure maps in every segment and return the table, one row for each region and quantity.
+
+    Segments are resampled to the nearest neighbor on each map's own grid, and transforms of maps and segmentation
+    are followed. Maps of reliability and mask in the same folder of the scene, or among those given, say which voxels
+    count. Nothing changes if it fails or is cancelled.
+
+    :param volumes: scalar volumes, or a dictionary of them such as `reconstructNodes` returns. A volume without a
+        quantity of this extension goes by its own name.
+    :param segmentation: the regions.
+    :param case: patient or scan, the first column.
+    :param table: table of an earlier run to which rows are added; rows of the same case, region and quantity are
+        replaced. A new one by default.
+    :param name: name of a new table.
+    :param progress: ``progress(fraction, message)``; what it raises stops the run.
+    :raises InputError: if a region has no voxel on a map's grid, or the maps hold no reliable value there.
+    """
+    volumes = list(volumes.values() if isinstance(volumes, dict) else volumes)
+    measured = [volume for volume in volumes if quantityOf(volume)[0] not in _SUPPORTING]
+    if not measured:
+        raise InputError("There is no map to measure; choose at least one that is neither mask nor reliability.")
+    _checkNames(measured)
+    rows = []
+    for number, volume in enumerate(measured):
+        report(progress, number / len(measured), f"Measuring {volume.GetName()}")
+        quantity, unit = quantityOf(volume)
+        maps = {quantity: slicer.util.arrayFromVolume(volume)} | _supportingMaps(volume, volumes)
+        labels, names = regionsFromSegmentation(segmentation, volume)
+        try:
+            rows += measure(maps, labels, names, case=case, units={quantity: unit})
+        except InputError as error:
+            raise InputError(f"{volume.GetName()} with {segmentation.GetName()}: {error}") from error
+    report(progress, 1.0, "Measured")
+    return addRows(rows, table, name or "Region statistics")
+
+
+def addRows(rows: list[dict], table, name: str):
+    """Add rows of statistics to a table, and return it.
+
+    :param rows: with the keys of `measure.COLUMNS`.
+    :param table: where they are added, replacing rows of the same case, region and quantity; or None for a new one.
+    :param name: name of a new table.
+    """
+    columns = columnsOf(rows, {name: _column(name) for name in COLUMNS})
+    if table is None:
+        return addTable(name, columns)
+    appendRows(table, columns, KEY)
+    return table
+
+
+def _column(name):
+    description, code = _ABOUT[name]
+    unit = "voxels" if name in _COUNTS else ""
+    codes = {code[0]: codedEntry(*code[1:]).GetAsString()} if code else {}
+    return Column(name, (), unit, description, codes)
+
+
+def _checkNames(volumes):
+    seen = {}
+    for volume in volumes:
+        quantity = quantityOf(volume)[0]
+        if quantity in seen:
+            raise InputError(
+                f"{seen[quantity]} and {volume.GetName()} are both maps of {quantity}; choose one for each case."
+            )
+        seen[quantity] = volume.GetName()
+
+
+def _supportingMaps(volume, given):
+    """Reliability and mask on the grid of a volume: those given, or else those in its folder."""
+    found = {}
+    for other in (*_sameFolder(volume), *given):  # the later ones win
+        quantity = quantityOf(other)[0]
+        if quantity in _SUPPORTING and other is not volume and not gridDifference(volume, other):
+            found[quantity] = slicer.util.arrayFromVolume(other)
+    return found
+
+
+def _sameFolder(volume):
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    parent, children = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(volume)), vtk.vtkIdList()
+    if not parent or parent == hierarchy.GetSceneItemID():
+        return []
+    hierarchy.GetItemChildren(parent, children)
+    nodes = (hierarchy.GetItemDataNode(children.GetId(n)) for n in range(children.GetNumberOfIds()))
+    return [node for node in nodes if node is not None and node.IsA("vtkMRMLScalarVolumeNode")]
