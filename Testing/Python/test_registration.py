@@ -1,0 +1,232 @@
+"""Rigid registration: known motions are found in the direction that is promised, and what cannot work is refused."""
+
+import unittest
+from functools import lru_cache
+from unittest import mock
+
+import numpy as np
+
+from TrabecularQSMLib.analysis import registration
+from TrabecularQSMLib.analysis.registration import (
+    checkerboard,
+    largest_displacement,
+    register_landmarks,
+    register_rigid,
+)
+from TrabecularQSMLib.analysis.resample import resample
+from TrabecularQSMLib.errors import Cancelled, InputError
+
+
+def motion(degrees=(4.0, -5.0, 6.0), shift=(8.0, -7.0, 6.0)):
+    """Rotation by a vector, then a shift, (4, 4)."""
+    x, y, z = vector = np.deg2rad(degrees)
+    angle = np.linalg.norm(vector) or 1.0
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) / angle
+    matrix = np.eye(4)
+    matrix[:3, :3] += np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    matrix[:3, 3] = shift
+    return matrix
+
+
+MOTION = motion()
+AFFINE = np.array([[0, 0, 2.0, -44], [-2.0, 0, 0, 50], [0, -2.0, 0, 46], [0, 0, 0, 1]])
+
+
+@lru_cache(maxsize=1)
+def fixed_image():
+    """A body with three bones of different size and gray value, (45, 47, 50), with some noise."""
+    k, j, i = np.indices((45, 47, 50))
+    ras = np.einsum("rc,ckji->rkji", AFFINE[:3, :3], np.stack([i, j, k])) + AFFINE[:3, 3].reshape(3, 1, 1, 1)
+
+    def ball(center, axes):
+        distance = np.sqrt(sum(((ras[n] - center[n]) / axes[n]) ** 2 for n in range(3)))
+        return np.clip(0.5 + (1 - distance) * min(axes) / 2, 0, 1)
+
+    image = 100 * ball((0, 0, 0), (36, 43, 40))
+    for center, axes, value in (
+        ((0, -12, -10), (14, 20, 12), 160),
+        ((3, 12, 14), (9, 9, 18), 40),
+        ((-14, 10, -6), (7, 8, 8), 10),
+    ):
+        share = ball(center, axes)
+        image += share * (value - image)
+    return (image + np.random.default_rng(1).normal(0, 4, image.shape)).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def moving_image():
+    """Another contrast of the same body after `MOTION`, finer in two directions, with a smaller field of view."""
+    affine = np.diag([1.0, 1.0, 2.5, 1.0])
+    affine[:3, 3] = (-20.0, -45.0, -26.0)
+    moved = resample(fixed_image(), AFFINE, (24, 80, 60), affine, np.linalg.inv(MOTION))
+    contrast = 300 - 2.0 * moved + 60 * np.sin(moved / 25)
+    return (contrast + np.random.default_rng(2).normal(0, 10, moved.shape)).astype(np.float32), affine
+
+
+def bone_points():
+    return np.argwhere(fixed_image() > 130)[:, ::-1] @ AFFINE[:3, :3].T + AFFINE[:3, 3]
+
+
+class RigidTest(unittest.TestCase):
+    def test_a_known_motion_is_found_from_fixed_to_moving_points(self):
+        found = register_rigid(fixed_image(), AFFINE, *moving_image())
+        self.assertLess(largest_displacement(found.matrix, MOTION, bone_points()), 0.5)
+        # The other direction would be far away.
+        self.assertGreater(largest_displacement(found.matrix, np.linalg.inv(MOTION), bone_points()), 15)
+
+    def test_the_same_input_gives_the_same_bits(self):
+        first, second = (register_rigid(fixed_image(), AFFINE, *moving_image()) for _ in range(2))
+        np.testing.assert_array_equal(first.matrix, second.matrix)
+        self.assertEqual(first.mutual_information, second.mutual_information)
+
+    def test_the_result_is_rigid_and_its_numbers_are_in_their_ranges(self):
+        found = register_rigid(fixed_image(), AFFINE, *moving_image())
+        np.testing.assert_allclose(found.matrix[:3, :3] @ found.matrix[:3, :3].T, np.eye(3), atol=1e-9)
+        np.testing.assert_array_equal(found.matrix[3], (0, 0, 0, 1))
+        self.assertTrue(0.2 < found.quality < 1 and found.mutual_information > 0)
+        self.assertTrue(0.8 < found.overlap <= 1, found.overlap)
+        self.assertTrue(found.converged)
+        self.assertTrue(10 < found.iterations < 600)
+
+    def test_a_start_by_hand_is_refined(self):
+        by_hand = motion((2, -2, 3), (5, -5, 5))
+        found = register_rigid(fixed_image(), AFFINE, *moving_image(), start=by_hand)
+        self.assertLess(largest_displacement(found.matrix, MOTION, bone_points()), 0.5)
+
+    def test_moments_find_the_body_in_another_field_of_view(self):
+        # The whole body in both, the second elsewhere in the scanner.
+        affine = AFFINE.copy()
+        affine[:3, 3] += (60, -70, 80)
+        found = register_rigid(fixed_image(), AFFINE, 50 - fixed_image(), affine, start="moments")
+        self.assertLess(largest_displacement(found.matrix, motion((0, 0, 0), (60, -70, 80)), bone_points()), 0.1)
+
+    def test_a_mask_leaves_out_what_moved_on_its_own(self):
+        image, affine = moving_image()
+        changed, keep = fixed_image().copy(), np.ones(fixed_image().shape, bool)
+        changed[:, :, 33:] = np.roll(changed[:, :, 33:], 9, axis=1)
+        keep[:, :, 33:] = False
+        errors = [
+            largest_displacement(
+                register_rigid(changed, AFFINE, image, affine, start=MOTION, fixed_mask=mask).matrix,
+                MOTION,
+                bone_points(),
+            )
+            for mask in (None, keep)
+        ]
+        self.assertLess(errors[1], 0.5)
+        self.assertGreater(errors[0], errors[1])
+
+    def test_quality_drops_where_the_registration_is_wrong(self):
+        image, affine = moving_image()
+        right = register_rigid(fixed_image(), AFFINE, image, affine)
+        # As if it had been stopped at the start: no step is taken.
+        with mock.patch.object(registration, "ITERATIONS", 1):
+            wrong = register_rigid(fixed_image(), AFFINE, image, affine, start=motion((9, -9, 0), (14, 0, 6)))
+        self.assertLess(wrong.quality, 0.8 * right.quality)
+        self.assertFalse(wrong.converged)
+
+    def test_progress_rises_and_its_exception_comes_out_as_itself(self):
+        seen = []
+        register_rigid(fixed_image(), AFFINE, *moving_image(), progress=lambda fraction, _: seen.append(fraction))
+        self.assertEqual((seen[0], seen[-1]), (0.0, 1.0))
+        self.assertEqual(seen, sorted(seen))
+        self.assertGreater(len(seen), 30)
+
+        def stop(fraction, _):
+            if fraction > 0.5:
+                raise Cancelled
+
+        self.assertRaises(Cancelled, register_rigid, fixed_image(), AFFINE, *moving_image(), progress=stop)
+
+    def test_input_is_not_changed(self):
+        image, affine = moving_image()
+        kept = fixed_image().copy(), AFFINE.copy(), image.copy(), affine.copy()
+        register_rigid(fixed_image(), AFFINE, image, affine)
+        for before, after in zip(kept, (fixed_image(), AFFINE, image, affine), strict=True):
+            np.testing.assert_array_equal(before, after)
+
+
+class WrongInputTest(unittest.TestCase):
+    def assert_refused(self, words, fixed=None, moving=None, **options):
+        image, affine = moving_image()
+        fixed = fixed_image() if fixed is None else fixed
+        with self.assertRaisesRegex(InputError, words):
+            register_rigid(fixed, AFFINE, image if moving is None else moving, affine, **options)
+
+    def test_images_without_overlap(self):
+        self.assert_refused("do not overlap", start=motion(shift=(500, 0, 0)))
+
+    def test_a_constant_image(self):
+        self.assert_refused("fixed image is 3 everywhere", fixed=np.full((20, 20, 20), 3.0))
+        self.assert_refused("moving image is 0 everywhere", moving=np.zeros((20, 20, 20)))
+
+    def test_values_that_are_not_numbers(self):
+        broken = fixed_image().copy()
+        broken[3, 4, 5:7] = np.nan, np.inf
+        self.assert_refused("fixed image holds 2 voxels that are not numbers", fixed=broken)
+
+    def test_a_single_slice(self):
+        self.assert_refused("at least 4 voxels", moving=moving_image()[0][:1])
+
+    def test_an_empty_mask_or_one_of_another_shape(self):
+        self.assert_refused("mask is empty", fixed_mask=np.zeros(fixed_image().shape, bool))
+        self.assert_refused("mask has shape", fixed_mask=np.ones((2, 2, 2), bool))
+
+    def test_a_start_that_is_not_rigid_or_not_known(self):
+        for matrix in (np.diag([1.1, 1, 1, 1]), np.diag([-1, 1, 1, 1]), np.full((4, 4), np.nan), np.eye(3)):
+            self.assert_refused("not rigid", start=matrix)
+        self.assert_refused("choose geometry, moments", start="anywhere")
+
+
+class LandmarksTest(unittest.TestCase):
+    POINTS = np.array([[0, 0, 0], [30, 5, 0], [-10, 25, 8], [4, -9, 33.0]])
+
+    def test_a_known_motion_is_found_from_fixed_to_moving_points(self):
+        moved = self.POINTS @ MOTION[:3, :3].T + MOTION[:3, 3]
+        matrix, rms = register_landmarks(self.POINTS, moved)
+        np.testing.assert_allclose(matrix, MOTION, atol=1e-9)
+        self.assertLess(rms, 1e-9)
+
+    def test_three_points_in_a_plane_are_not_mirrored(self):
+        points = self.POINTS[:3]
+        matrix, _ = register_landmarks(points, points @ MOTION[:3, :3].T + MOTION[:3, 3])
+        np.testing.assert_allclose(matrix, MOTION, atol=1e-9)
+
+    def test_what_does_not_fit_is_given_in_millimeters(self):
+        # Two points 20 mm apart seen 24 mm apart, and one on their axis of symmetry: 2 mm are left at each of two.
+        fixed, moving = [[-10, 0, 0], [10, 0, 0], [0, 20, 0]], [[-12, 0, 0], [12, 0, 0], [0, 20, 0]]
+        matrix, rms = register_landmarks(fixed, moving)
+        np.testing.assert_allclose(matrix, np.eye(4), atol=1e-9)
+        self.assertAlmostEqual(rms, np.sqrt(8 / 3), places=9)
+
+    def test_too_few_unpaired_or_collinear_points_are_refused(self):
+        for words, fixed, moving in (
+            ("2 pairs", self.POINTS[:2], self.POINTS[:2]),
+            ("4 landmarks on the fixed image and 3", self.POINTS, self.POINTS[:3]),
+            ("on a line", np.outer((0, 1, 3), (1, 2, 3)), self.POINTS[:3]),
+            ("on a line", self.POINTS[:3], np.ones((3, 3))),
+        ):
+            with self.assertRaisesRegex(InputError, words):
+                register_landmarks(fixed, moving)
+
+
+class ComparisonTest(unittest.TestCase):
+    def test_largest_displacement_is_that_of_the_farthest_point(self):
+        turn = motion((0, 0, 90), (0, 0, 0))
+        self.assertAlmostEqual(largest_displacement(turn, np.eye(4), [[1, 0, 0], [3, 0, 9]]), 3 * np.sqrt(2))
+
+    def test_a_checkerboard_shows_both_images_scaled_in_alternate_tiles(self):
+        ramp = np.broadcast_to(np.linspace(0, 1, 8, dtype=np.float32), (4, 8, 8))
+        board = checkerboard(ramp, 500 - 300 * ramp, tiles=4)
+        self.assertEqual(board.shape, ramp.shape)
+        self.assertLess(board[0, 0, 0], 0.2)  # the first image
+        self.assertGreater(board[0, 2, 0], 0.8)  # the second
+        np.testing.assert_array_equal(board[0, 0], board[2, 2])
+        np.testing.assert_array_equal(board[0, 2], board[2, 0])
+
+    def test_a_checkerboard_needs_one_grid(self):
+        self.assertRaisesRegex(InputError, "resample", checkerboard, np.ones((2, 2, 2)), np.ones((2, 2, 3)))
+
+
+if __name__ == "__main__":
+    unittest.main()
