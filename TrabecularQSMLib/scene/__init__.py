@@ -30,6 +30,7 @@ from .regions import (
     regionTemplate,
     splitRegionNodes,
 )
+from .registration import checkerboardNodes, registerNodes
 from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
@@ -51,7 +52,9 @@ __all__ = [
     "masksFromSegmentation",
     "measureNodes",
     "reconstructNodes",
+    "checkerboardNodes",
     "regionTemplate",
+    "registerNodes",
     "regionsFromSegmentation",
     "scanValues",
     "sequencesFromVolumes",

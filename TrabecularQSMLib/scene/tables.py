@@ -144,14 +144,6 @@ def addChart(put: Callable, name: str, title: str, series, xTitle: str, yTitle: 
     return node
 
 
-def showChart(chartNode) -> None:
-    """Show a chart in a layout with a plot view.
-
-    :param chartNode: the chart.
-    """
-    slicer.modules.plots.logic().ShowChartInLayout(chartNode)
-
-
 def _fill(node, columns):
     node.RemoveAllColumns()
     for column in columns:

@@ -2,7 +2,7 @@
 
 import qt
 import slicer
-from slicer import vtkMRMLScalarVolumeNode
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTableNode
 from slicer.parameterNodeWrapper import GuiConnector, parameterNodeGuiConnector
 
 
@@ -74,3 +74,26 @@ class CheckedNodesConnector(_WidgetConnector):
             state = qt.Qt.Checked if node.GetID() in chosen else qt.Qt.Unchecked
             if self._widget.checkState(node) != state:
                 self._widget.setCheckState(node, state)
+
+
+@parameterNodeGuiConnector
+class CheckedTablesConnector(CheckedNodesConnector):
+    """Binds the tables ticked in a qMRMLCheckableNodeComboBox."""
+
+    dataType = list[vtkMRMLTableNode]
+
+
+def followSegmentation(selector, segmentationNode, segmentID: str) -> str:
+    """Show the segments of a segmentation in a selector, and return the ID of the segment that is selected then.
+
+    :param selector: qMRMLSegmentSelectorWidget whose own selector of segmentations is hidden.
+    :param segmentationNode: segmentation that is selected elsewhere in the panel, or None.
+    :param segmentID: segment that is selected if it is there; otherwise the widget's choice.
+    """
+    selector.enabled = bool(segmentationNode)
+    if selector.currentNode() is not segmentationNode:
+        # It selects the first segment by itself.
+        selector.setCurrentNode(segmentationNode)
+        if segmentationNode and segmentationNode.GetSegmentation().GetSegment(segmentID):
+            selector.setCurrentSegmentID(segmentID)
+    return selector.currentSegmentID() if segmentationNode else ""

@@ -1,0 +1,298 @@
+"""Registration of volumes, by this library and by BRAINS, on real MRML."""
+
+import unittest
+
+import numpy as np
+from scenes import SceneTest, slicer
+from scipy import ndimage
+
+from TrabecularQSMLib import scene
+from TrabecularQSMLib.analysis.registration import largest_displacement
+from TrabecularQSMLib.analysis.resample import resample
+from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.scene import brains
+from TrabecularQSMLib.scene.registration import pointsBetween, qualityOf
+from TrabecularQSMLib.scene.volumes import newVolume
+
+FIXED_SHAPE, MOVING_SHAPE = (30, 32, 34), (20, 36, 40)
+# Names of BRAINSFit's arguments, from BRAINSFit/BRAINSFit.xml of github.com/BRAINSia/BRAINSTools.
+BRAINSFIT_ARGUMENTS = """
+    fixedVolume movingVolume samplingPercentage splineGridSize linearTransform bsplineTransform outputVolume
+    initialTransform initializeTransformMode useRigid useScaleVersor3D useScaleSkewVersor3D useAffine useBSpline useSyN
+    useComposite maskProcessingMode fixedBinaryVolume movingBinaryVolume outputFixedVolumeROI outputMovingVolumeROI
+    useROIBSpline histogramMatch medianFilterSize removeIntensityOutliers fixedVolume2 movingVolume2
+    outputVolumePixelType backgroundFillValue scaleOutputValues interpolationMode numberOfIterations maximumStepLength
+    minimumStepLength relaxationFactor translationScale reproportionScale skewScale maxBSplineDisplacement
+    fixedVolumeTimeIndex movingVolumeTimeIndex numberOfHistogramBins numberOfMatchPoints costMetric
+    maskInferiorCutOffFromCenter ROIAutoDilateSize ROIAutoClosingSize numberOfSamples strippedOutputTransform
+    transformType outputTransform initializeRegistrationByCurrentGenericTransform writeOutputTransformInFloat
+    failureExitCode writeTransformOnFailure numberOfThreads debugLevel costFunctionConvergenceFactor
+    projectedGradientTolerance maximumNumberOfEvaluations maximumNumberOfCorrections UseDebugImageViewer
+    PromptAfterImageSend metricSamplingStrategy logFileReport printVersionInfo
+""".split()
+BRAINSFIT_CHOICES = {
+    "initializeTransformMode": ["Off", "useMomentsAlign", "useCenterOfHeadAlign", "useGeometryAlign"],
+    "maskProcessingMode": ["NOMASK", "ROIAUTO", "ROI"],
+}
+
+
+def rigid(angles_degrees, shift):
+    matrix = np.eye(4)
+    for axis, angle in enumerate(np.radians(angles_degrees)):
+        turn = np.eye(3)
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        turn[[first, second], [first, second]] = np.cos(angle)
+        turn[first, second], turn[second, first] = -np.sin(angle), np.sin(angle)
+        matrix[:3, :3] = turn @ matrix[:3, :3]
+    matrix[:3, 3] = shift
+    return matrix
+
+
+def scaled(spacing, origin):
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = origin
+    return affine
+
+
+# Takes points of the fixed image to those of the moving image.
+TRUTH = rigid((4, -6, 5), (7.0, -4.0, 5.0))
+FIXED_AFFINE = rigid((10, 20, -15), (3, 4, 5)) @ scaled((2.0, 2.0, 2.0), (-33, -31, -29))
+MOVING_AFFINE = scaled((1.7, 1.9, 3.3), (-32, -33, -30))
+
+
+def images():
+    """One object seen twice, with different contrast, on two grids."""
+    fine = ndimage.gaussian_filter(np.random.default_rng(4).normal(size=(56, 56, 56)), 3)
+    radius = np.linalg.norm(np.indices(fine.shape) - 28, axis=0)
+    fine = np.where(fine > fine.std() / 2, 1.0, 0.3).astype(np.float32) * (radius < 24)
+    affine = scaled((2.0, 2.0, 2.0), (-54, -54, -54))
+    fixed = resample(fine, affine, FIXED_SHAPE, FIXED_AFFINE)
+    other = np.where(fine == 0, 0, 1.4 - fine)
+    moving = resample(other, affine, MOVING_SHAPE, MOVING_AFFINE, np.linalg.inv(TRUTH))
+    return fixed, moving
+
+
+class TwoImagesTest(SceneTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.arrays = images()
+
+    def setUp(self):
+        super().setUp()
+        self.fixed, self.moving = (
+            slicer.mrmlScene.AddNode(newVolume(array, affine, name))
+            for array, affine, name in zip(
+                self.arrays, (FIXED_AFFINE, MOVING_AFFINE), ("echo MIP", "bSSFP"), strict=True
+            )
+        )
+
+    def transform(self, matrix, name="by hand"):
+        node = self.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", name)
+        node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+        return node
+
+    def error_mm(self, truth=TRUTH):
+        """How far points of the fixed image land from where they should, by the nodes as they are in the scene."""
+        points = np.random.default_rng(1).uniform(-25, 25, size=(50, 3))
+        return largest_displacement(pointsBetween(self.fixed, self.moving), truth, points)
+
+    def points(self, name, points):
+        node = self.scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
+        for point in points:
+            node.AddControlPointWorld(*point)
+        return node
+
+
+class RegistrationTest(TwoImagesTest):
+    def test_the_moving_volume_comes_under_the_transform_that_moves_it_onto_the_fixed_one(self):
+        transform = scene.registerNodes(self.fixed, self.moving)
+        self.assertIs(self.moving.GetParentTransformNode(), transform)
+        self.assertIsNone(self.fixed.GetParentTransformNode())
+        self.assertEqual(transform.GetName(), "bSSFP to echo MIP")
+        self.assertLess(self.error_mm(), 0.75)
+        # Not hardened: the voxels and their own geometry are as they were.
+        np.testing.assert_allclose(scene.affineFromVolume(self.moving), MOVING_AFFINE, atol=1e-9)
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(self.moving), self.arrays[1])
+        # A point of the moving volume, taken to its parent, is the same place of the fixed one.
+        toParent = slicer.util.vtkMatrixFromArray(np.eye(4))
+        transform.GetMatrixTransformToParent(toParent)
+        place = TRUTH @ (5, 6, 7, 1)
+        np.testing.assert_allclose(slicer.util.arrayFromVTKMatrix(toParent) @ place, (5, 6, 7, 1), atol=0.75)
+
+    def test_the_transform_says_how_good_it_is(self):
+        transform = scene.registerNodes(self.fixed, self.moving)
+        quality = qualityOf(transform)
+        self.assertEqual(quality["program"], "SimpleITK")
+        self.assertTrue(0.1 < quality["quality"] <= 1, quality)
+        self.assertIn(f"quality {quality['quality']:.3f}", transform.GetDescription())
+        self.assertEqual(qualityOf(self.transform(np.eye(4))), {})
+
+    def test_a_registration_starts_from_the_transform_set_by_hand_and_keeps_that(self):
+        near = self.transform(np.linalg.inv(rigid((3, -4, 4), (5.0, -2.0, 4.0))))
+        self.moving.SetAndObserveTransformNodeID(near.GetID())
+        before = self.error_mm()
+        transform = scene.registerNodes(self.fixed, self.moving, start="current")
+        self.assertIsNot(transform, near)
+        self.assertLess(self.error_mm(), min(0.75, before))
+        self.assertIs(self.scene.GetFirstNodeByName("by hand"), near)
+
+    def test_a_fixed_volume_under_a_transform_stays_where_it_is_seen(self):
+        above = self.transform(rigid((30, 0, 0), (50, 60, 70)))
+        self.fixed.SetAndObserveTransformNodeID(above.GetID())
+        transform = scene.registerNodes(self.fixed, self.moving, start="moments")
+        self.assertIs(transform.GetParentTransformNode(), above)
+        self.assertLess(self.error_mm(), 0.75)
+
+    def test_landmarks_are_a_start_wherever_the_volumes_are_seen(self):
+        above = self.transform(rigid((0, 0, 90), (0, 0, 100)), "far away")
+        self.moving.SetAndObserveTransformNodeID(above.GetID())
+        places = np.array([[0, 0, 0, 1], [20, 0, 5, 1], [0, 20, 0, 1], [5, 5, 20, 1]], dtype=float)
+        toWorld = rigid((0, 0, 90), (0, 0, 100))
+        fixedPoints = self.points("on fixed", places[:, :3])
+        movingPoints = self.points("on moving", (places @ TRUTH.T @ toWorld.T)[:, :3])
+        scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, movingPoints))
+        self.assertLess(self.error_mm(), 0.75)
+        ids = self.node_ids()
+        with self.assertRaisesRegex(InputError, "needs a point list on bSSFP"):
+            scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, None))
+        movingPoints.RemoveAllControlPoints()
+        with self.assertRaisesRegex(InputError, "4 landmarks on the fixed image and 0"):
+            scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, movingPoints))
+        self.assertEqual(self.node_ids(), ids)
+
+    def test_only_what_is_inside_the_mask_counts(self):
+        masks = []
+
+        def run(fixed, moving, start, inside, progress):
+            masks.append(inside)
+            return np.eye(4)
+
+        inside = np.zeros(FIXED_SHAPE, dtype=np.uint8)
+        inside[5:20, 5:20, 5:20] = 1
+        mask = scene.addSegmentation(inside, {1: "bones"}, FIXED_AFFINE, "bones")
+        scene.registerNodes(self.fixed, self.moving, mask=mask, useBrains=True, run=run)
+        np.testing.assert_array_equal(masks[0], inside > 0)
+        empty = scene.addSegmentation(0 * inside, {1: "nothing"}, FIXED_AFFINE, "nothing")
+        with self.assertRaisesRegex(InputError, "nothing has no voxel inside echo MIP"):
+            scene.registerNodes(self.fixed, self.moving, mask=empty)
+
+    def test_a_checkerboard_shows_the_registered_volume_on_the_fixed_grid(self):
+        transform = self.transform(np.linalg.inv(TRUTH))
+        self.moving.SetAndObserveTransformNodeID(transform.GetID())
+        board = scene.checkerboardNodes(self.fixed, self.moving, 4)
+        np.testing.assert_allclose(scene.affineFromVolume(board), FIXED_AFFINE, atol=1e-9)
+        values = slicer.util.arrayFromVolume(board)
+        # At the middle of the grid both show the object, and where the moving one is seen it is inverted.
+        size = -(-max(FIXED_SHAPE) // 4)
+        odd = (np.indices(FIXED_SHAPE) // size).sum(axis=0) % 2 == 1
+        for where, sign in ((odd, -1), (~odd, 1)):
+            inner = where & (ndimage.minimum_filter(self.arrays[0], 3) > 0)
+            self.assertGreater(sign * np.corrcoef(values[inner], self.arrays[0][inner])[0, 1], 0.5)
+
+    def test_wrong_input_gets_its_sentence_and_changes_nothing(self):
+        constant = slicer.mrmlScene.AddNode(newVolume(np.ones(FIXED_SHAPE), FIXED_AFFINE, "constant"))
+        empty = self.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
+        far = self.transform(rigid((0, 0, 0), (900, 0, 0)), "far")
+        warp = self.scene.AddNewNodeByClass("vtkMRMLBSplineTransformNode", "warp")
+        ids = self.node_ids()
+        for fixed, moving, start, above, sentence in (
+            (self.fixed, self.fixed, "geometry", None, "fixed and moving volume; choose two"),
+            (self.fixed, empty, "geometry", None, "volume empty has no voxels"),
+            (constant, self.moving, "geometry", None, "bSSFP to constant: The fixed image is 1 everywhere"),
+            (self.fixed, self.moving, "current", far, "do not overlap"),
+            (self.fixed, self.moving, "current", warp, "bSSFP is under warp, which is not a linear transform"),
+        ):
+            self.moving.SetAndObserveTransformNodeID(above.GetID() if above else None)
+            with self.assertRaisesRegex(InputError, sentence):
+                scene.registerNodes(fixed, moving, start=start)
+            self.assertIs(self.moving.GetParentTransformNode(), above)
+        self.assertEqual(self.node_ids(), ids)
+
+    def test_a_cancelled_registration_changes_nothing(self):
+        above = self.transform(np.eye(4))
+        self.moving.SetAndObserveTransformNodeID(above.GetID())
+        ids = self.node_ids()
+        for limit in (0.0, 0.5, 1.0):
+
+            def cancel(fraction, message, limit=limit):
+                if fraction >= limit:
+                    raise Cancelled
+
+            with self.assertRaises(Cancelled):
+                scene.registerNodes(self.fixed, self.moving, progress=cancel)
+        self.assertIs(self.moving.GetParentTransformNode(), above)
+        self.assertEqual(self.node_ids(), ids)
+
+
+class BrainsTest(TwoImagesTest):
+    """BRAINS itself is a program of the application; what it is told, and what becomes of its result, is seen here."""
+
+    def register(self, result=None, **options):
+        calls = []
+
+        def command(parameters, progress):
+            calls.append({name: value for name, value in parameters.items()})
+            transform, moving = parameters["linearTransform"], parameters["movingVolume"]
+            start = parameters.get("initialTransform")
+            if start is not None:
+                matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
+                start.GetMatrixTransformToParent(matrix)
+                calls[-1]["start"] = slicer.util.arrayFromVTKMatrix(matrix)
+            if "fixedBinaryVolume" in parameters:
+                calls[-1]["mask"] = slicer.util.arrayFromVolume(parameters["fixedBinaryVolume"]).copy()
+            # As Slicer does with the transform that the program writes.
+            transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.linalg.inv(TRUTH)))
+            moving.SetAndObserveTransformNodeID(transform.GetID())
+            if result is not None:
+                raise result
+
+        def run(*arguments):
+            return brains.runBrains(*arguments, command=command)
+
+        return scene.registerNodes(self.fixed, self.moving, useBrains=True, run=run, **options), calls
+
+    def test_its_arguments_are_those_of_its_description(self):
+        mask = scene.addSegmentation(np.ones(FIXED_SHAPE, np.uint8), {1: "all"}, FIXED_AFFINE, "all")
+        for start, mode in (("geometry", "useGeometryAlign"), ("moments", "useMomentsAlign"), ("current", "Off")):
+            _, (call,) = self.register(start=start, mask=mask)
+            seen = {name: call.pop(name) for name in ("start", "mask") if name in call}
+            self.assertLessEqual(set(call), set(BRAINSFIT_ARGUMENTS))
+            self.assertEqual(call["initializeTransformMode"], mode)
+            for name, choices in BRAINSFIT_CHOICES.items():
+                self.assertIn(call[name], choices)
+            self.assertEqual((call["fixedVolume"], call["movingVolume"]), (self.fixed, self.moving))
+            self.assertIs(call["useRigid"], True)
+            self.assertEqual("initialTransform" in call, start == "current")
+            np.testing.assert_array_equal(seen["mask"], 1)
+
+    def test_it_starts_from_the_transform_set_by_hand(self):
+        near = rigid((1, 2, 3), (4, 5, 6))
+        self.moving.SetAndObserveTransformNodeID(self.transform(near).GetID())
+        _, (call,) = self.register(start="current")
+        np.testing.assert_allclose(call["start"], near, atol=1e-9)
+
+    def test_its_result_is_above_the_moving_volume_and_nothing_else_is_left(self):
+        ids = self.node_ids()
+        transform, _ = self.register()
+        self.assertLess(self.error_mm(), 1e-9)
+        self.assertIs(self.moving.GetParentTransformNode(), transform)
+        self.assertEqual(self.node_ids(), sorted([*ids, transform.GetID()]))
+        self.assertEqual(qualityOf(transform)["program"], "BRAINSFit")
+
+    def test_its_failure_leaves_the_scene_as_it_was(self):
+        above = self.transform(np.eye(4))
+        self.moving.SetAndObserveTransformNodeID(above.GetID())
+        ids = self.node_ids()
+        for error in (RuntimeError, Cancelled):
+            with self.assertRaises(error):
+                self.register(result=error())
+            self.assertIs(self.moving.GetParentTransformNode(), above)
+        self.assertEqual(self.node_ids(), ids)
+
+    def test_a_slicer_without_brains_is_said(self):
+        with self.assertRaisesRegex(InputError, r"General Registration \(BRAINS\) is not in this Slicer"):
+            scene.registerNodes(self.fixed, self.moving, useBrains=True)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,115 @@
+"""Registration by Slicer's module General Registration (BRAINS), which runs as a program of its own."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import slicer
+
+from ..errors import Cancelled, InputError
+from ..progress import Progress, report
+from .volumes import affineFromVolume, removeWithHelpers
+
+# What the library calls a start, and how BRAINSFit calls it; any other start is a matrix.
+INITIALIZE_MODES = {"geometry": "useGeometryAlign", "moments": "useMomentsAlign"}
+# Share of the voxels that are compared: as in Slicer's own example of a script.
+SAMPLING_PERCENTAGE = 0.02
+_POLL_SECONDS = 0.05
+
+
+def brainsParameters(fixed, moving, transform, *, start, initialTransform=None, mask=None) -> dict:
+    """Return the arguments of BRAINSFit for a rigid registration.
+
+    :param fixed: fixed volume.
+    :param moving: moving volume.
+    :param transform: linear transform node that takes the result.
+    :param start: "geometry", "moments", or anything else with `initialTransform`.
+    :param initialTransform: linear transform node to start from, as one would put the moving volume under it.
+    :param mask: label map node on the fixed volume.
+    """
+    parameters = {
+        "fixedVolume": fixed,
+        "movingVolume": moving,
+        "linearTransform": transform,
+        "useRigid": True,
+        "samplingPercentage": SAMPLING_PERCENTAGE,
+        "initializeTransformMode": INITIALIZE_MODES.get(start, "Off") if isinstance(start, str) else "Off",
+    }
+    if initialTransform is not None:
+        parameters["initialTransform"] = initialTransform
+    if mask is not None:
+        parameters |= {"maskProcessingMode": "ROI", "fixedBinaryVolume": mask}
+    return parameters
+
+
+def runBrains(fixed, moving, start, inside, progress: Progress | None = None, *, command: Callable | None = None):
+    """Register with BRAINSFit and return the matrix (4, 4) from fixed to moving points.
+
+    :param fixed: fixed volume.
+    :param moving: moving volume; what is above it is as before when this ends.
+    :param start: "geometry", "moments", or a matrix from fixed to moving points.
+    :param inside: mask [k, j, i] on the fixed volume, or None.
+    :param progress: ``progress(fraction, message)``; what it raises stops the program.
+    :param command: function of the arguments and `progress` that runs the program; Slicer's by default.
+    :raises InputError: if the module is not there.
+    :raises RuntimeError: if the program fails.
+    """
+    above, added = moving.GetTransformNodeID(), []
+
+    def transformNode(name, matrix):
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", name)
+        added.append(node)
+        node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+        return node
+
+    try:
+        result = transformNode("BRAINS result", np.eye(4))
+        initial = None if isinstance(start, str) else transformNode("BRAINS start", np.linalg.inv(start))
+        mask = None if inside is None else _addLabelMap(added, inside, affineFromVolume(fixed))
+        parameters = brainsParameters(fixed, moving, result, start=start, initialTransform=initial, mask=mask)
+        (command or _runInSlicer)(parameters, progress)
+        # Slicer reads the program's transform, which maps fixed to moving points as ITK does, as the node that takes
+        # the moving volume onto the fixed one.
+        toParent = slicer.util.vtkMatrixFromArray(np.eye(4))
+        result.GetMatrixTransformToParent(toParent)
+        return np.linalg.inv(slicer.util.arrayFromVTKMatrix(toParent))
+    finally:
+        # Slicer puts the moving volume under the result by itself.
+        moving.SetAndObserveTransformNodeID(above)
+        for node in reversed(added):
+            removeWithHelpers(node)
+
+
+def _runInSlicer(parameters, progress):
+    module = getattr(slicer.modules, "brainsfit", None)
+    if module is None:
+        raise InputError(
+            "The module General Registration (BRAINS) is not in this Slicer; choose the other registration method."
+        )
+    node = slicer.cli.run(module, None, parameters)
+    try:
+        while node.IsBusy():
+            report(progress, node.GetProgress() / 100, "General Registration (BRAINS)")
+            # The program's end arrives as an event, also where no panel lets them pass.
+            slicer.app.processEvents()
+            time.sleep(_POLL_SECONDS)
+        if node.GetStatus() & node.Cancelled:
+            raise Cancelled
+        if node.GetStatus() & node.ErrorsMask:
+            raise RuntimeError(f"General Registration (BRAINS) failed: {node.GetErrorText()}")
+    except BaseException:
+        node.Cancel()
+        while node.IsBusy():
+            slicer.app.processEvents()
+            time.sleep(_POLL_SECONDS)
+        raise
+    finally:
+        slicer.mrmlScene.RemoveNode(node)
+
+
+def _addLabelMap(added, inside, affine):
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "BRAINS mask")
+    added.append(node)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine))
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(inside, dtype=np.uint8))
+    return node

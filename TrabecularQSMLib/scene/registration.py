@@ -1,0 +1,176 @@
+"""Rigid registration of volumes; the result is a transform node above the moving volume, which can be taken back."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import slicer
+
+from ..analysis.registration import checkerboard, register_landmarks, register_rigid
+from ..analysis.resample import resample
+from ..errors import InputError
+from ..progress import Progress, report
+from .brains import runBrains
+from .regions import regionsFromSegmentation
+from .volumes import affineFromVolume, newVolume, pointsInVolume, removeWithHelpers
+
+# How well the images agree, as JSON; saved with the scene.
+QUALITY_ATTRIBUTE = "TrabecularQSM.Registration"
+# From where a registration starts. "current" is what the user has set by hand: the transform above the moving volume.
+STARTS = ("geometry", "moments", "current", "landmarks")
+
+
+def registerNodes(
+    fixed,
+    moving,
+    *,
+    start: str = "geometry",
+    landmarks: tuple | None = None,
+    mask=None,
+    useBrains: bool = False,
+    run: Callable = runBrains,
+    name: str | None = None,
+    progress: Progress | None = None,
+):
+    """Register a volume to another one rigidly, and put it under the transform that was found, not hardened.
+
+    The transform's matrix to its parent takes points of the moving volume to where they are in the fixed one. The
+    transform that was above the moving volume before stays in the scene as it was. Nothing changes if it fails or is
+    cancelled.
+
+    :param fixed: volume that stays, such as the echo MIP.
+    :param moving: volume that is moved, such as the bSSFP or CT.
+    :param start: one of `STARTS`.
+    :param landmarks: point lists on the fixed and on the moving volume, in the same order, for the start "landmarks".
+    :param mask: segmentation on the fixed volume; only voxels in its segments count. All by default.
+    :param useBrains: whether Slicer's module General Registration (BRAINS) registers, instead of this library.
+    :param run: what runs BRAINS, for tests.
+    :param name: name of the transform node.
+    :param progress: ``progress(fraction, message)``; what it raises stops the run.
+    :return: the transform node.
+    :raises InputError: if the volumes, points or mask are none that can be registered.
+    """
+    for volume in (fixed, moving):
+        if volume.GetImageData() is None:
+            raise InputError(f"The volume {volume.GetName()} has no voxels; choose another.")
+    if fixed is moving:
+        raise InputError(f"{fixed.GetName()} is chosen as fixed and moving volume; choose two volumes.")
+    initial = _initial(start, fixed, moving, landmarks)
+    inside = None
+    if mask is not None:
+        inside = regionsFromSegmentation(mask, fixed)[0] > 0
+        if not inside.any():
+            raise InputError(f"{mask.GetName()} has no voxel inside {fixed.GetName()}; draw it there, or choose none.")
+    images = [(slicer.util.arrayFromVolume(volume), affineFromVolume(volume)) for volume in (fixed, moving)]
+    if useBrains:
+        matrix = run(fixed, moving, initial, inside, progress)
+        quality = {"program": "BRAINSFit"}
+    else:
+        try:
+            found = register_rigid(*images[0], *images[1], start=initial, fixed_mask=inside, progress=progress)
+        except InputError as error:
+            raise InputError(f"{moving.GetName()} to {fixed.GetName()}: {error}") from error
+        matrix = found.matrix
+        quality = {
+            "program": "SimpleITK",
+            "quality": found.quality,
+            "mutual_information": found.mutual_information,
+            "overlap": found.overlap,
+            "iterations": found.iterations,
+            "converged": found.converged,
+        }
+    report(progress, 1.0, "Registered")
+    return _putUnder(moving, fixed, matrix, name or f"{moving.GetName()} to {fixed.GetName()}", quality)
+
+
+def qualityOf(transformNode) -> dict:
+    """Return what `registerNodes` noted about a transform; empty for transforms of other origin.
+
+    :param transformNode: any transform node.
+    """
+    return json.loads(transformNode.GetAttribute(QUALITY_ATTRIBUTE) or "{}")
+
+
+def pointsBetween(fixed, moving) -> np.ndarray:
+    """Return the matrix (4, 4) from points of a volume to those of another one, by the transforms above both.
+
+    :param fixed: volume in whose own coordinates, without its transforms, points are given.
+    :param moving: volume in whose own coordinates they are wanted.
+    :raises InputError: if the transforms are not linear.
+    """
+    for volume in (fixed, moving):
+        transform = volume.GetParentTransformNode()
+        if transform is not None and not transform.IsTransformToWorldLinear():
+            raise InputError(
+                f"{volume.GetName()} is under {transform.GetName()}, which is not a linear transform; "
+                "take it away or harden it first."
+            )
+    matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
+    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(
+        fixed.GetParentTransformNode(), moving.GetParentTransformNode(), matrix
+    )
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None):
+    """Return a volume on the fixed volume's grid whose tiles show the fixed and the moving volume in turn.
+
+    :param fixed: volume that stays.
+    :param moving: volume under its transform.
+    :param tiles: how many along the longest edge.
+    :param name: name of the volume.
+    """
+    array, affine = slicer.util.arrayFromVolume(fixed), affineFromVolume(fixed)
+    moved = resample(
+        slicer.util.arrayFromVolume(moving),
+        affineFromVolume(moving),
+        array.shape,
+        affine,
+        pointsBetween(fixed, moving),
+    )
+    node = newVolume(checkerboard(array, moved, tiles), affine, name or f"{moving.GetName()} on {fixed.GetName()}")
+    node.SetAndObserveTransformNodeID(fixed.GetTransformNodeID())
+    slicer.mrmlScene.AddNode(node)
+    try:
+        node.CreateDefaultDisplayNodes()
+    except BaseException:
+        removeWithHelpers(node)
+        raise
+    return node
+
+
+def _initial(start, fixed, moving, landmarks):
+    """Start as the library takes it: a word, or the matrix from fixed to moving points."""
+    current = pointsBetween(fixed, moving)
+    if start == "current":
+        return current
+    if start != "landmarks":
+        return start
+    lists = [_points(points, volume) for points, volume in zip(landmarks or (None, None), (fixed, moving), strict=True)]
+    return register_landmarks(*lists)[0]
+
+
+def _points(markups, volume):
+    """Control points in the volume's own coordinates, without its transforms."""
+    if markups is None:
+        raise InputError(f"The start from landmarks needs a point list on {volume.GetName()}; choose one.")
+    return pointsInVolume(slicer.util.arrayFromMarkupsControlPoints(markups, world=True), volume)
+
+
+def _putUnder(moving, fixed, matrix, name, quality):
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", name)
+    try:
+        # `matrix` takes fixed to moving points, as ITK has it; a transform node takes the moving volume to its parent.
+        transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.linalg.inv(matrix)))
+        transform.SetAndObserveTransformNodeID(fixed.GetTransformNodeID())
+        transform.SetAttribute(QUALITY_ATTRIBUTE, json.dumps(quality))
+        if "quality" in quality:
+            transform.SetDescription(
+                f"Registration quality {quality['quality']:.3f} (0 to 1), overlap {quality['overlap']:.2f}, "
+                f"mutual information {quality['mutual_information']:.3f}."
+            )
+        moving.SetAndObserveTransformNodeID(transform.GetID())
+    except BaseException:
+        removeWithHelpers(transform)
+        raise
+    return transform
