@@ -1,0 +1,331 @@
+"""Straight lines between two quantities of regions, and beside the pooled one what the structure of the data asks for.
+
+Regions of one subject are not independent, and regions differ in more than bone density: a pooled line mixes differences
+between regions with differences between subjects. Hence the same line within each region, between the differences of two
+regions of the same subject, and with an intercept of each subject's own.
+"""
+
+import warnings as python_warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from ..errors import InputError
+
+_CONFIDENCE = 0.95
+_MIXED_NEEDS = "The mixed model needs statsmodels and was left out; install it with: pip install statsmodels"
+
+
+@dataclass(frozen=True)
+class Line:
+    """Straight line of least squares, y = slope · x + intercept, with what its confidence band needs.
+
+    `slope_ci` is the 95 % confidence interval of the slope, `p` the two-sided probability of its being zero.
+    """
+
+    n: int
+    slope: float
+    intercept: float
+    r: float
+    r2: float
+    p: float
+    slope_se: float
+    slope_ci: tuple[float, float]
+    x_mean: float
+    x_spread: float
+    residual_sd: float
+
+    def band(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the 95 % confidence band of the line at `x`: lower and upper limit, in the shape of `x`."""
+        x = np.asarray(x, dtype=np.float64)
+        deviation = self.residual_sd * np.sqrt(1 / self.n + (x - self.x_mean) ** 2 / self.x_spread)
+        half = stats.t.ppf((1 + _CONFIDENCE) / 2, self.n - 2) * deviation
+        middle = self.slope * x + self.intercept
+        return middle - half, middle + half
+
+    def as_dict(self) -> dict:
+        """Return the numbers that are written to files."""
+        names = ("n", "slope", "intercept", "r", "r2", "p", "slope_se")
+        return {name: getattr(self, name) for name in names} | {"slope_ci": list(self.slope_ci)}
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Line through the differences of two groups (first − second) of the same subjects, and the mean differences."""
+
+    groups: tuple[str, str]
+    line: Line
+    x_difference: float
+    y_difference: float
+
+    def as_dict(self) -> dict:
+        """Return the numbers that are written to files."""
+        means = {"mean_x_difference": self.x_difference, "mean_y_difference": self.y_difference}
+        return {"groups": list(self.groups), **self.line.as_dict(), **means}
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Line with a random intercept of each subject, by restricted maximum likelihood.
+
+    `subject_sd` and `residual_sd` are the standard deviations between and within subjects, in the unit of y.
+    """
+
+    n: int
+    subjects: int
+    slope: float
+    intercept: float
+    slope_se: float
+    slope_ci: tuple[float, float]
+    p: float
+    subject_sd: float
+    residual_sd: float
+    converged: bool
+
+    def as_dict(self) -> dict:
+        """Return the numbers that are written to files."""
+        return {**self.__dict__, "slope_ci": list(self.slope_ci)}
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Pooled line and what belongs beside it; `warnings` are sentences for the user."""
+
+    pooled: Line
+    within: dict[str, Line]
+    paired: Paired | None
+    mixed: Mixed | None
+    per_subject: dict[str, Line]
+    cooks_distance: np.ndarray
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict:
+        """Return the result as it is written to JSON."""
+        return {
+            "pooled": self.pooled.as_dict(),
+            "within": {name: line.as_dict() for name, line in self.within.items()},
+            "paired": self.paired and self.paired.as_dict(),
+            "mixed": self.mixed and self.mixed.as_dict(),
+            "per_subject": {name: line.as_dict() for name, line in self.per_subject.items()},
+            "cooks_distance": self.cooks_distance.tolist(),
+            "warnings": list(self.warnings),
+        }
+
+
+def fit_line(x: np.ndarray, y: np.ndarray, what: str = "A regression") -> Line:
+    """Fit a straight line by ordinary least squares.
+
+    Parameters
+    ----------
+    x, y : (n,) array
+        At least three finite pairs; `x` not all the same.
+    what : str
+        Subject of the error's sentence.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than three pairs, values that are not finite, or no spread in `x`.
+    """
+    x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (x, y))
+    if x.shape != y.shape:
+        raise InputError(f"`x` has {x.size} values but `y` has {y.size}; give pairs.")
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
+        row = int(np.flatnonzero(~(np.isfinite(x) & np.isfinite(y)))[0])
+        raise InputError(f"Row {row + 1} holds a value that is not a number; remove the row or measure it again.")
+    if x.size < 3:
+        raise InputError(f"{what} has {x.size} point{'s' * (x.size != 1)}; at least three are needed, so add cases.")
+    if _same(x):
+        raise InputError(f"{what} has the same x, {x[0]:.4g}, in all {x.size} rows; no slope can be told from it.")
+    found = stats.linregress(x, y)
+    half = stats.t.ppf((1 + _CONFIDENCE) / 2, x.size - 2) * found.stderr
+    residual = y - found.slope * x - found.intercept
+    # A constant y has no correlation, and scipy gives not-a-number or zero by version.
+    r = 0.0 if _same(y) else float(found.rvalue)
+    return Line(
+        n=int(x.size),
+        slope=float(found.slope),
+        intercept=float(found.intercept),
+        r=r,
+        r2=r * r,
+        p=1.0 if _same(y) else float(found.pvalue),
+        slope_se=float(found.stderr),
+        slope_ci=(float(found.slope - half), float(found.slope + half)),
+        x_mean=float(x.mean()),
+        x_spread=float(((x - x.mean()) ** 2).sum()),
+        residual_sd=float(np.sqrt((residual @ residual) / (x.size - 2))),
+    )
+
+
+def cooks_distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return how far each pair moves the line (Cook, Technometrics 1977, doi 10.1080/00401706.1977.10489493).
+
+    Parameters
+    ----------
+    x, y : (n,) array
+        As for `fit_line`.
+
+    Returns
+    -------
+    (n,) array
+        Cook's distance; above 4 / n is usually looked at.
+    """
+    x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (x, y))
+    line = fit_line(x, y)
+    residual = y - line.slope * x - line.intercept
+    leverage = 1 / line.n + (x - line.x_mean) ** 2 / line.x_spread
+    variance = line.residual_sd**2
+    if variance <= 1e-24 * max(float((y**2).mean()), 1e-300):
+        return np.zeros(line.n)  # all on the line: none moves it
+    free = np.maximum(1 - leverage, 1e-12)  # a pair that alone spans x has nothing left over
+    return residual**2 / (2 * variance) * leverage / free**2
+
+
+def regress(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    groups: Sequence[str] | None = None,
+    subjects: Sequence[str] | None = None,
+    pair: tuple[str, str] | None = None,
+) -> Regression:
+    """Regress y on x, pooled as the paper does and as groups and subjects ask for.
+
+    Parameters
+    ----------
+    x, y : (n,) array
+        One pair for each row of a table.
+    groups : sequence of n str, optional
+        What each row is of, such as its region.
+    subjects : sequence of n str, optional
+        Whose each row is.
+    pair : (str, str), optional
+        The two groups whose differences are regressed; needed where there are more than two.
+
+    Returns
+    -------
+    Regression
+        `within` holds the groups that have three rows and more, `per_subject` such subjects. `paired` and `mixed` are
+        None where they cannot be had, and `warnings` say why.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than three pairs, a value is not finite, x does not vary, or `pair` names unknown groups.
+    """
+    x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (x, y))
+    pooled = fit_line(x, y, "The regression")
+    notes: list[str] = []
+    groups = None if groups is None else np.array([str(group) for group in groups])
+    subjects = None if subjects is None else np.array([str(subject) for subject in subjects])
+    within = _lines(x, y, groups, "group", notes)
+    per_subject: dict[str, Line] = {}
+    paired = mixed = None
+    names = _ordered(groups)
+    if pair is not None and (len(set(pair)) != 2 or not set(pair) <= set(names)):
+        raise InputError(f"The pair {' and '.join(pair)} is not two of the groups {', '.join(names) or 'none'}.")
+    if subjects is not None:
+        counts = {name: int((subjects == name).sum()) for name in _ordered(subjects)}
+        if len(counts) == 1:
+            notes.append(
+                f"All {pooled.n} rows are of one subject, {subjects[0]}; they say nothing about other subjects."
+            )
+        elif max(counts.values()) > 1:
+            notes.append(
+                f"{len(counts)} subjects give {pooled.n} rows; the pooled p value takes rows for independent, "
+                "which those of one subject are not."
+            )
+            per_subject = _lines(x, y, subjects, "subject", [])
+            mixed = _mixed(x, y, subjects, notes)
+            if len(names) > 1:
+                paired = _paired(x, y, groups, subjects, pair, names, notes)
+    if len(within) > 1 and pooled.p < 0.05 and not any(line.p < 0.05 for line in within.values()):
+        notes.append(
+            "The pooled line rests on differences between the groups: within none of them is there a slope (p < 0.05)."
+        )
+    return Regression(pooled, within, paired, mixed, per_subject, cooks_distance(x, y), tuple(notes))
+
+
+def _same(values):
+    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
+
+
+def _ordered(names):
+    return [] if names is None else list(dict.fromkeys(names.tolist()))
+
+
+def _lines(x, y, names, kind, notes):
+    lines = {}
+    for name in _ordered(names):
+        chosen = names == name
+        try:
+            lines[name] = fit_line(x[chosen], y[chosen], f"The {kind} {name}")
+        except InputError as error:
+            notes.append(str(error))
+    return lines
+
+
+def _paired(x, y, groups, subjects, pair, names, notes):
+    if pair is None and len(names) > 2:
+        notes.append(f"There are {len(names)} groups; choose two of them as a pair to regress differences.")
+        return None
+    first, second = pair or names
+    both = []
+    for subject in _ordered(subjects):
+        rows = [np.flatnonzero((subjects == subject) & (groups == name)) for name in (first, second)]
+        if any(found.size > 1 for found in rows):
+            notes.append(f"{subject} has several rows of one group, so that differences cannot be paired.")
+            return None
+        if all(found.size for found in rows):
+            both.append((rows[0][0], rows[1][0]))
+    here, there = np.array(both, dtype=int).reshape(-1, 2).T
+    dx, dy = x[here] - x[there], y[here] - y[there]
+    try:
+        line = fit_line(dx, dy, f"The pair {first} and {second}")
+    except InputError as error:
+        notes.append(str(error))
+        return None
+    return Paired((first, second), line, float(dx.mean()), float(dy.mean()))
+
+
+def _mixed(x, y, subjects, notes):
+    """Random intercept of each subject, by statsmodels."""
+    try:
+        from statsmodels.regression.mixed_linear_model import MixedLM
+    except ImportError:
+        notes.append(f"{_MIXED_NEEDS}.")
+        return None
+    # In units of their spread, or the optimizer's tolerances would depend on the units.
+    x_scale, y_scale = float(x.std()), float(y.std()) or 1.0
+    design = np.column_stack([np.ones_like(x), (x - x.mean()) / x_scale])
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore")  # what it warns of is told below
+        try:
+            found = MixedLM((y - y.mean()) / y_scale, design, groups=subjects).fit(reml=True)
+        except (np.linalg.LinAlgError, ValueError) as error:
+            notes.append(f"The mixed model could not be fitted ({error}).")
+            return None
+    scale = y_scale / x_scale
+    slope, error = float(found.fe_params[1] * scale), float(found.bse_fe[1] * scale)
+    variance = float(np.asarray(found.cov_re)[0, 0])
+    if not (found.converged and np.isfinite(error)):
+        notes.append("The mixed model did not converge; do not rely on it.")
+        if not np.isfinite(error):
+            return None
+    elif variance < 1e-6:
+        notes.append("The mixed model finds no difference between subjects beyond that within them.")
+    half = stats.norm.ppf((1 + _CONFIDENCE) / 2) * error
+    return Mixed(
+        n=int(x.size),
+        subjects=len(set(subjects.tolist())),
+        slope=slope,
+        intercept=float(y.mean() + found.fe_params[0] * y_scale - slope * x.mean()),
+        slope_se=error,
+        slope_ci=(slope - half, slope + half),
+        p=float(2 * stats.norm.sf(abs(slope / error))) if error > 0 else 0.0,
+        subject_sd=float(np.sqrt(max(variance, 0.0)) * y_scale),
+        residual_sd=float(np.sqrt(found.scale) * y_scale),
+        converged=bool(found.converged),
+    )

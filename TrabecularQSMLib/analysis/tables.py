@@ -1,0 +1,230 @@
+"""Tables of regions, and the pairs of numbers in them that belong together."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+
+# What a row is of, where a table says so; the first that is there is taken.
+SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject"), ("region", "label")
+_KEY = ("case", "region")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts or numbers by column, and the name that errors call the table by."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[dict, ...]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs x and y of equal length with whose and what they are; None where the tables do not say."""
+
+    x: np.ndarray
+    y: np.ndarray
+    groups: tuple[str, ...] | None
+    subjects: tuple[str, ...] | None
+    x_label: str
+    y_label: str
+
+
+def read_table(path) -> Table:
+    """Read a table of comma-, tab- or semicolon-separated values with a line of column names.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, no table, has no row, or a line with too few or too many cells.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a table; give a CSV file such as measure writes.") from error
+    head = text.partition("\n")[0]
+    separator = max(",\t;", key=head.count)
+    lines = [line for line in csv.reader(text.splitlines(), delimiter=separator) if any(cell.strip() for cell in line)]
+    columns = tuple(cell.strip() for cell in lines[0]) if lines else ()
+    if len(columns) < 2 or len(set(columns)) < len(columns):
+        raise InputError(f"{path} has no line of different column names; give a CSV file such as measure writes.")
+    if len(lines) == 1:
+        raise InputError(f"{path} holds no row under its column names; measure something first.")
+    for number, line in enumerate(lines[1:], start=1):
+        if len(line) != len(columns):
+            raise InputError(f"Row {number} of {path} has {len(line)} cells but there are {len(columns)} columns.")
+    rows = [dict(zip(columns, (cell.strip() for cell in line), strict=True)) for line in lines[1:]]
+    return Table(path.name, columns, tuple(rows))
+
+
+def pair_up(
+    tables: Sequence[Table],
+    x: str,
+    y: str,
+    *,
+    group: str | None = None,
+    subject: str | None = None,
+    exclude: Sequence[tuple[str, str]] = (),
+) -> Pairs:
+    """Return the values of two quantities that belong together.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+        A quantity's rows may be spread over several, such as one for each case.
+    x, y : str
+        Name of a column, or of a quantity in a long table (columns ``quantity`` and ``mean``), whose mean is taken.
+        Where both are columns of one table, its rows are the pairs; otherwise rows are joined on ``case`` and
+        ``region``, as far as both tables have them.
+    group, subject : str, optional
+        Columns that say what a row is of and whose it is; by default ``region`` or ``label``, and ``case`` or
+        ``subject``, where there are such columns.
+    exclude : sequence of (column, value)
+        Rows that are left out.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, a row has no partner or several, or a value is not a number: the sentence names it.
+    """
+    for column, _ in exclude:
+        if not any(column in table.columns for table in tables):
+            raise InputError(f"No table has a column {column} to exclude rows by; there are {_listed(tables)}.")
+    x_entries, y_entries = (_entries(tables, name, exclude) for name in (x, y))
+    if [entry.row for entry in x_entries] == [entry.row for entry in y_entries]:
+        _by_key(x_entries, [name for name in _KEY if all(name in entry.row for entry in x_entries)])
+        joined = [(one.row, one, other) for one, other in zip(x_entries, y_entries, strict=True)]
+    else:
+        joined = _join(x_entries, y_entries, x, y)
+    if not joined:
+        raise InputError("All rows were excluded; leave out fewer.")
+    rows = [row for row, _, _ in joined]
+    return Pairs(
+        np.array([one.value() for _, one, _ in joined]),
+        np.array([other.value() for _, _, other in joined]),
+        _named(rows, group, GROUP_COLUMNS),
+        _named(rows, subject, SUBJECT_COLUMNS),
+        _label(x, x_entries),
+        _label(y, y_entries),
+    )
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One value of a quantity: where it stands."""
+
+    table: Table
+    number: int
+    row: dict
+    name: str
+    column: str
+
+    def value(self) -> float:
+        cell = self.row[self.column]
+        try:
+            value = float(cell)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not math.isfinite(value):
+            found = "empty" if cell in (None, "") else f"{cell!r}"
+            raise InputError(
+                f"Row {self.number} of {self.table.name}{self.whose()} has no number for {self.name}: it is {found}; "
+                "measure it again or exclude the row."
+            )
+        return value
+
+    def whose(self) -> str:
+        names = [str(self.row[name]) for name in _KEY if name in self.row]
+        return f" ({', '.join(names)})" if names else ""
+
+
+def _entries(tables, name, exclude):
+    found, unused = [], []
+    for table in tables:
+        is_long = {"quantity", "mean"} <= set(table.columns)
+        # In a long table "mean" and its like are statistics of many quantities, which make no sense together.
+        wide = name in table.columns and not is_long
+        chosen = [
+            _Entry(table, number, row, name, name if wide else "mean")
+            for number, row in enumerate(table.rows, start=1)
+            if (wide or (is_long and row["quantity"] == name))
+            and not any(str(row.get(column)) == value for column, value in exclude)
+        ]
+        (found if wide or any(is_long and row["quantity"] == name for row in table.rows) else unused).extend(
+            chosen or [None]
+        )
+    if not found:
+        raise InputError(f"There is no column or quantity {name}; there are {_listed(tables)}.")
+    return [entry for entry in found if entry is not None]
+
+
+def _listed(tables):
+    names = {}
+    for table in tables:
+        if {"quantity", "mean"} <= set(table.columns):
+            names |= dict.fromkeys(row["quantity"] for row in table.rows)
+        else:
+            names |= dict.fromkeys(table.columns)
+    names = list(names)
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _by_key(entries, key):
+    """Entries by what their rows are of; two of the same are an error."""
+    found = {}
+    for entry in entries:
+        which = tuple(str(entry.row[name]) for name in key)
+        if key and which in found:
+            raise InputError(
+                f"Row {entry.number} of {entry.table.name} gives {entry.name} of {', '.join(which)} once more "
+                f"(first in row {found[which].number} of {found[which].table.name}); remove one of the two."
+            )
+        found[which] = entry
+    return found
+
+
+def _join(x_entries, y_entries, x, y):
+    key = [name for name in _KEY if all(name in entry.row for entry in (*x_entries, *y_entries))]
+    if not key:
+        raise InputError(
+            f"{x} and {y} are in different tables without a common column case or region; add one to both."
+        )
+    x_found, y_found = _by_key(x_entries, key), _by_key(y_entries, key)
+    for here, there, entries, others in ((x, y, x_found, y_found), (y, x, y_found, x_found)):
+        for which, entry in entries.items():
+            if which not in others:
+                raise InputError(
+                    f"Row {entry.number} of {entry.table.name} gives {here} of {', '.join(which)}, but no row gives "
+                    f"{there} of it; measure that too, or exclude the row."
+                )
+    return [({**y_found[which].row, **entry.row}, entry, y_found[which]) for which, entry in x_found.items()]
+
+
+def _named(rows, column, usual):
+    if column is None:
+        column = next((name for name in usual if all(name in row for row in rows)), None)
+        if column is None:
+            return None
+    for row in rows:
+        if row.get(column) in (None, ""):
+            raise InputError(
+                f"A row has nothing in the column {column}; fill it in, or choose one of {', '.join(row)}."
+            )
+    return tuple(_text(row[column]) for row in rows)
+
+
+def _text(value):
+    # A label that a table of the scene holds as the number 1.0 is the same as the text 1 of a file.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _label(name, entries):
+    units = {entry.row["unit"] for entry in entries if entry.column == "mean" and entry.row.get("unit")} - {"1"}
+    return f"{name} [{units.pop()}]" if len(units) == 1 else name
