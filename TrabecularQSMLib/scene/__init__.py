@@ -31,11 +31,13 @@ from .regions import (
     splitRegionNodes,
 )
 from .registration import checkerboardNodes, registerNodes
+from .regression import RegressionNodes, regressNodes
 from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
     "LCurveNodes",
     "PhantomNodes",
+    "RegressionNodes",
     "acquisitionFromSequences",
     "addEchoBrowser",
     "addEchoSequences",
@@ -55,6 +57,7 @@ __all__ = [
     "checkerboardNodes",
     "regionTemplate",
     "registerNodes",
+    "regressNodes",
     "regionsFromSegmentation",
     "scanValues",
     "sequencesFromVolumes",

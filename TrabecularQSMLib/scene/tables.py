@@ -13,6 +13,9 @@ from ..errors import InputError
 
 # How Slicer's module Segment Statistics calls what a column is of, and in which way it was derived.
 QUANTITY_PROPERTY, DERIVATION_PROPERTY = "DICOM.QuantityCode", "DICOM.DerivationCode"
+# Of series, distinct for readers with any color vision (Okabe and Ito), and of lines fitted to them.
+COLORS = ((0.0, 0.45, 0.7), (0.84, 0.37, 0.0), (0.0, 0.62, 0.45), (0.8, 0.47, 0.65), (0.9, 0.62, 0.0), (0.34, 0.7, 0.9))
+LINE_COLOR = (0.2, 0.2, 0.2)
 
 
 class Column(NamedTuple):

@@ -1,0 +1,142 @@
+"""Regression of quantities in tables: estimates and points as tables, and the pair plot as a chart."""
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..analysis.regression import Regression, regress
+from ..analysis.tables import Pairs, Table, pair_up
+from ..errors import InputError
+from .folders import resultFolder
+from .tables import COLORS, LINE_COLOR, Column, addChart, addSeries, addTable, rowsFromTable
+
+# The result as JSON, such as the command line writes it; saved with the scene.
+RESULT_ATTRIBUTE = "TrabecularQSM.Regression"
+# Points of the line and its band in the chart.
+_LINE_POINTS = 41
+
+
+class RegressionNodes(NamedTuple):
+    """A regression in the scene; `result` is that of the library, with its warnings."""
+
+    table: object
+    points: object
+    chart: object
+    result: Regression
+
+
+def regressNodes(
+    tables: Sequence,
+    x: str,
+    y: str,
+    *,
+    group: str | None = None,
+    subject: str | None = None,
+    pair: tuple[str, str] | None = None,
+    exclude: Sequence[tuple[str, str]] = (),
+    name: str | None = None,
+) -> RegressionNodes:
+    """Regress y on x and return estimates, points with Cook's distance and a chart, in a folder.
+
+    :param tables: table nodes, such as those of `measureNodes` and `bvtvNodes`; they are joined on case and region.
+    :param x: column, or quantity of a table of maps, whose mean is taken.
+    :param y: the same.
+    :param group: column that tells groups apart; by default region or label, where there is one.
+    :param subject: column that says whose a row is; by default case or subject, where there is one.
+    :param pair: the two groups whose differences are regressed; needed where there are more than two.
+    :param exclude: pairs of column and value of rows that are left out.
+    :param name: start of the names of the nodes; by default "y over x".
+    :raises InputError: if a name is unknown, a row has no partner or no number, or there are fewer than three pairs.
+    """
+    pairs, found = _regressed(tables, x, y, group, subject, pair, exclude)
+    name = name or f"{y} over {x}"
+    with resultFolder(f"{name} regression") as put:
+        table = put(addTable(f"{name} estimates", _estimates(found, pairs)))
+        table.SetAttribute(RESULT_ATTRIBUTE, json.dumps(found.as_dict()))
+        points = put(addTable(f"{name} points", _points(found, pairs, x, y)))
+        chart = _addChart(put, found, pairs, name)
+    return RegressionNodes(table, points, chart, found)
+
+
+def tableOf(tableNode) -> Table:
+    """Return a table node as the library's tables are.
+
+    :param tableNode: any table node.
+    :raises InputError: if it has no rows.
+    """
+    rows = rowsFromTable(tableNode)
+    if not rows:
+        raise InputError(f"The table {tableNode.GetName()} has no rows; choose another, or measure first.")
+    return Table(tableNode.GetName(), tuple(rows[0]), tuple(rows))
+
+
+def _regressed(tables, x, y, group, subject, pair, exclude):
+    tables = [tableOf(node) for node in tables]
+    if not tables:
+        raise InputError("There is no table to take values from; choose at least one.")
+    pairs = pair_up(tables, x, y, group=group or None, subject=subject or None, exclude=exclude)
+    return pairs, regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects, pair=pair)
+
+
+def _estimates(found, pairs):
+    lines = {"pooled": found.pooled}
+    lines |= {f"within {group}": line for group, line in found.within.items()}
+    if found.paired:
+        lines[f"paired {found.paired.groups[0]} − {found.paired.groups[1]}"] = found.paired.line
+    if found.mixed:
+        lines["mixed"] = found.mixed
+    lines |= {f"subject {subject}": line for subject, line in found.per_subject.items()}
+    slope, y = f"{pairs.y_label} per {pairs.x_label}", pairs.y_label
+    abouts = {
+        "n": ("rows", "Pairs that count"),
+        "slope": ("", f"Slope, {slope}"),
+        "intercept": ("", f"{y} where x is 0"),
+        "r2": ("1", "Share of the variance that the line explains"),
+        "p": ("1", "Probability of such a slope if there were none"),
+        "slope_se": ("", "Standard error of the slope"),
+    }
+    columns = [Column("estimate", list(lines), "", "Which rows the line goes through")]
+    for column, (unit, description) in abouts.items():
+        values = [getattr(line, column, None) for line in lines.values()]
+        columns.append(Column(column, values, unit, description))
+    for number, end in enumerate(("low", "high")):
+        values = [line.slope_ci[number] for line in lines.values()]
+        columns.append(Column(f"slope_{end}", values, "", "Limit of the 95 % confidence interval of the slope"))
+    return columns
+
+
+def _points(found, pairs, x, y):
+    columns = []
+    for column, texts in (("subject", pairs.subjects), ("group", pairs.groups)):
+        if texts is not None:
+            columns.append(Column(column, texts))
+    return [
+        *columns,
+        Column(f"x {x}", pairs.x, "", pairs.x_label),
+        Column(f"y {y}", pairs.y, "", pairs.y_label),
+        Column("cooks_distance", found.cooks_distance, "1", "How far the row moves the pooled line; look above 4/n"),
+    ]
+
+
+def _addChart(put, found, pairs: Pairs, name):
+    groups = np.array(pairs.groups if pairs.groups is not None else ["rows"] * len(pairs.x))
+    series = []
+    for number, group in enumerate(dict.fromkeys(groups.tolist())):
+        chosen = groups == group
+        table = put(addTable(f"{name} {group}", [Column("x", pairs.x[chosen]), Column("y", pairs.y[chosen])]))
+        color = COLORS[number % len(COLORS)]
+        series.append(addSeries(put, group, table, "x", "y", color, line=False, size=9))
+    along = np.linspace(pairs.x.min(), pairs.x.max(), _LINE_POINTS)
+    low, high = found.pooled.band(along)
+    middle = found.pooled.slope * along + found.pooled.intercept
+    columns = [Column("x", along), Column("line", middle), Column("low", low), Column("high", high)]
+    table = put(addTable(f"{name} line", columns))
+    line = f"pooled, R² = {found.pooled.r2:.2f}"
+    for column, shown in (("line", line), ("low", "95 % band, low"), ("high", "95 % band, high")):
+        one = addSeries(put, shown, table, "x", column, LINE_COLOR, points=False)
+        if column != "line":
+            one.SetLineStyle(one.LineStyleDash)
+        series.append(one)
+    return addChart(put, f"{name} plot", f"{name} (n = {found.pooled.n})", series, pairs.x_label, pairs.y_label)
