@@ -1,8 +1,8 @@
 """Straight lines between two quantities of regions, and beside the pooled one what the structure of the data asks for.
 
-Regions of one subject are not independent, and regions differ in more than bone density: a pooled line mixes differences
-between regions with differences between subjects. Hence the same line within each region, between the differences of two
-regions of the same subject, and with an intercept of each subject's own.
+Regions of one subject are not independent, and regions differ in more than bone density: a pooled line mixes
+differences between regions with differences between subjects. Hence the same line within each region, between the
+differences of two regions of the same subject, and with an intercept of each subject's own.
 """
 
 import warnings as python_warnings

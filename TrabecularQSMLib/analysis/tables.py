@@ -146,7 +146,7 @@ class _Entry:
 
 
 def _entries(tables, name, exclude):
-    found, unused = [], []
+    found, known = [], False
     for table in tables:
         is_long = {"quantity", "mean"} <= set(table.columns)
         # In a long table "mean" and its like are statistics of many quantities, which make no sense together.
@@ -157,12 +157,11 @@ def _entries(tables, name, exclude):
             if (wide or (is_long and row["quantity"] == name))
             and not any(str(row.get(column)) == value for column, value in exclude)
         ]
-        (found if wide or any(is_long and row["quantity"] == name for row in table.rows) else unused).extend(
-            chosen or [None]
-        )
-    if not found:
+        known = known or wide or (is_long and any(row["quantity"] == name for row in table.rows))
+        found += chosen
+    if not known:
         raise InputError(f"There is no column or quantity {name}; there are {_listed(tables)}.")
-    return [entry for entry in found if entry is not None]
+    return found
 
 
 def _listed(tables):

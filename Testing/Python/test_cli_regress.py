@@ -1,0 +1,72 @@
+import contextlib
+import io
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from TrabecularQSMLib import cli
+
+DATA = Path(__file__).resolve().parents[1] / "Data" / "diefenbach2019_figure4.csv"
+
+
+def run(*arguments):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            code = stop.code
+    return code, out.getvalue(), err.getvalue()
+
+
+class RegressTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def regress(self, *arguments, table=DATA, x="apparentBVTV", y="mean_R2s", output="r.json"):
+        return run("regress", table, "--x", x, "--y", y, "--output", self.folder / output, *arguments)
+
+    def test_the_published_table_becomes_estimates_and_a_picture(self):
+        code, out, err = self.regress("--figure", self.folder / "r.svg")
+        self.assertEqual(code, 0, err)
+        found = json.loads((self.folder / "r.json").read_text(encoding="utf-8"))
+        self.assertAlmostEqual(found["pooled"]["r2"], 0.5325, places=4)
+        self.assertLessEqual({"n", "slope", "intercept", "r2", "p", "slope_ci"}, set(found["pooled"]))
+        self.assertEqual((list(found["within"]), found["paired"]["groups"]), (["1", "3"], ["1", "3"]))
+        self.assertEqual(len(found["cooks_distance"]), 28)
+        self.assertIn("R² 0.5325", out)
+        self.assertIn("14 subjects give 28 rows", out)
+        first = (self.folder / "r.svg").read_bytes()
+        self.assertIn(b"<svg", first)
+        self.regress("--figure", self.folder / "r.svg")
+        self.assertEqual((self.folder / "r.svg").read_bytes(), first)
+
+    def test_rows_are_excluded_and_pairs_chosen(self):
+        code, _, err = self.regress("--exclude", "subject=10", "subject=14", "--pair", "3", "1")
+        self.assertEqual(code, 0, err)
+        found = json.loads((self.folder / "r.json").read_text(encoding="utf-8"))
+        self.assertEqual((found["pooled"]["n"], found["paired"]["groups"]), (24, ["3", "1"]))
+
+    def test_wrong_input_is_one_sentence_and_writes_nothing(self):
+        two = self.folder / "two.csv"
+        two.write_text("case,region,a,b\n1,r,1,2\n1,s,2,3\n")
+        for words, arguments in (
+            ("no column or quantity BVTV", {"x": "BVTV"}),
+            ("2 points; at least three", {"table": two, "x": "a", "y": "b"}),
+            ("neither .png nor .svg", {"arguments": ("--figure", self.folder / "r.pdf")}),
+            ("is a folder", {"output": "."}),
+            ("not two of the groups", {"arguments": ("--pair", "1", "2")}),
+        ):
+            there = sorted(self.folder.iterdir())
+            code, out, err = self.regress(*arguments.pop("arguments", ()), **arguments)
+            self.assertEqual((code, out), (2, ""), err)
+            self.assertIn(words, err)
+            self.assertEqual(len(err.strip().splitlines()), 1)
+            self.assertEqual(sorted(self.folder.iterdir()), there)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,196 @@
+import sys
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from TrabecularQSMLib.analysis.regression import cooks_distance, fit_line, regress
+from TrabecularQSMLib.analysis.tables import pair_up, read_table
+from TrabecularQSMLib.errors import InputError
+
+PAPER = Path(__file__).resolve().parents[1] / "Data" / "diefenbach2019_figure4.csv"
+TV, CLOSED, L2 = "mean_chi_MEDIl1TVnesta", "mean_chi_closedFormL2", "mean_chi_MEDIl2TVcg"
+R2STAR, BVTV = "mean_R2s", "apparentBVTV"
+
+try:
+    import statsmodels  # noqa: F401
+
+    HAS_STATSMODELS = True
+except ImportError:
+    HAS_STATSMODELS = False
+
+
+def example(subjects=40, seed=0, subject_sd=3.0, noise=0.5, slope=2.0):
+    """Two regions of each subject; subjects differ by an intercept of their own."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=2 * subjects)
+    names = np.repeat(np.arange(subjects), 2)
+    y = 5 + slope * x + subject_sd * rng.normal(size=subjects)[names] + noise * rng.normal(size=x.size)
+    return x, y, np.tile(["a", "b"], subjects), names
+
+
+class LineTest(unittest.TestCase):
+    def test_the_line_is_that_of_linear_algebra(self):
+        x, y, _, _ = example()
+        line = fit_line(x, y)
+        (slope, intercept), residual = np.linalg.lstsq(np.column_stack([x, np.ones_like(x)]), y, rcond=None)[:2]
+        np.testing.assert_allclose((line.slope, line.intercept), (slope, intercept), rtol=1e-10)
+        self.assertAlmostEqual(line.r2, 1 - residual[0] / ((y - y.mean()) ** 2).sum(), places=10)
+
+    def test_interval_and_band_hold_the_truth_as_often_as_they_say(self):
+        rng, x, repeats = np.random.default_rng(1), np.linspace(0, 1, 12), 1500
+        slope_in = line_in = 0
+        for _ in range(repeats):
+            line = fit_line(x, 1 + 2 * x + rng.normal(size=12))
+            slope_in += line.slope_ci[0] <= 2 <= line.slope_ci[1]
+            low, high = line.band(np.array([0.9]))
+            line_in += low[0] <= 1 + 2 * 0.9 <= high[0]
+        self.assertAlmostEqual(slope_in / repeats, 0.95, delta=0.02)
+        self.assertAlmostEqual(line_in / repeats, 0.95, delta=0.02)
+
+    def test_what_has_no_line_is_refused(self):
+        self.assertRaisesRegex(InputError, "2 points; at least three", fit_line, [1, 2], [3, 4])
+        self.assertRaisesRegex(InputError, "same x, 2", fit_line, [2, 2, 2], [1, 2, 3])
+        self.assertRaisesRegex(InputError, "Row 2 .* not a number", fit_line, [1, np.nan, 3], [1, 2, 3])
+
+    def test_a_constant_y_has_slope_zero_and_no_correlation(self):
+        line = fit_line([1, 2, 3], [4, 4, 4])
+        self.assertEqual((line.slope, line.r2, line.p), (0, 0, 1))
+
+
+class CookTest(unittest.TestCase):
+    def test_it_is_how_far_the_fit_moves_without_the_row(self):
+        x, y, _, _ = example(8)
+        line = fit_line(x, y)
+        fitted = line.slope * x + line.intercept
+        variance = ((y - fitted) ** 2).sum() / (x.size - 2)
+        for row, distance in enumerate(cooks_distance(x, y)):
+            without = fit_line(np.delete(x, row), np.delete(y, row))
+            moved = fitted - (without.slope * x + without.intercept)
+            self.assertAlmostEqual(distance, (moved**2).sum() / (2 * variance), places=9)
+
+
+class StructureTest(unittest.TestCase):
+    def test_groups_subjects_and_differences_have_lines_of_their_own(self):
+        x, y, groups, subjects = example()
+        result = regress(x, y, groups=groups, subjects=subjects)
+        for name in "ab":
+            self.assertEqual(result.within[name], fit_line(x[groups == name], y[groups == name]))
+        dx, dy = x[groups == "a"] - x[groups == "b"], y[groups == "a"] - y[groups == "b"]
+        self.assertEqual((result.paired.groups, result.paired.line), (("a", "b"), fit_line(dx, dy)))
+        self.assertAlmostEqual(result.paired.y_difference, dy.mean())
+        turned = regress(x, y, groups=groups, subjects=subjects, pair=("b", "a")).paired
+        self.assertAlmostEqual(turned.line.slope, result.paired.line.slope)
+        self.assertAlmostEqual(turned.x_difference, -result.paired.x_difference)
+        self.assertIn("40 subjects give 80 rows", result.warnings[0])
+
+    def test_three_rows_of_a_subject_give_a_line_of_its_own(self):
+        x, y = np.arange(6.0), np.array([0, 1, 2, 0, 2, 4.0])
+        slopes = {s: line.slope for s, line in regress(x, y, subjects=[*"AAABBB"]).per_subject.items()}
+        self.assertEqual({s: round(slope, 9) for s, slope in slopes.items()}, {"A": 1.0, "B": 2.0})
+
+    @unittest.skipUnless(HAS_STATSMODELS, "statsmodels is not installed")
+    def test_the_mixed_model_finds_the_slope_and_both_spreads(self):
+        x, y, groups, subjects = example(300)
+        mixed = regress(x, y, groups=groups, subjects=subjects).mixed
+        self.assertTrue(mixed.slope_ci[0] < 2 < mixed.slope_ci[1], mixed)
+        self.assertAlmostEqual(mixed.subject_sd, 3.0, delta=0.4)
+        self.assertAlmostEqual(mixed.residual_sd, 0.5, delta=0.06)
+        # The subjects' differences are no noise to it: its error is far below that of the pooled line.
+        self.assertLess(mixed.slope_se, 0.4 * fit_line(x, y).slope_se)
+        self.assertEqual((mixed.n, mixed.subjects, mixed.converged), (600, 300, True))
+
+    @unittest.skipUnless(HAS_STATSMODELS, "statsmodels is not installed")
+    def test_the_mixed_model_does_not_depend_on_units(self):
+        x, y, _, subjects = example()
+        one, other = regress(x, y, subjects=subjects).mixed, regress(1e4 * x, 1e-3 * y, subjects=subjects).mixed
+        self.assertAlmostEqual(other.slope * 1e7 / one.slope, 1, places=6)
+        self.assertAlmostEqual(other.subject_sd * 1e3 / one.subject_sd, 1, places=5)
+
+    def test_without_statsmodels_all_else_is_there_and_it_is_said(self):
+        x, y, groups, subjects = example()
+        with mock.patch.dict(sys.modules, {"statsmodels.regression.mixed_linear_model": None}):
+            result = regress(x, y, groups=groups, subjects=subjects)
+        self.assertIsNone(result.mixed)
+        self.assertTrue(any("pip install statsmodels" in note for note in result.warnings))
+        self.assertIsNotNone(result.paired)
+
+    def test_one_subject_three_groups_and_wrong_pairs_are_told(self):
+        x, y, groups, subjects = example()
+        self.assertIn("one subject, 7;", regress(x, y, subjects=[7] * x.size).warnings[0])
+        third = np.tile([*"abcd"], x.size // 4)
+        result = regress(x, y, groups=third, subjects=np.arange(x.size) // 4)
+        self.assertIsNone(result.paired)
+        self.assertTrue(any("There are 4 groups" in note for note in result.warnings))
+        paired = regress(x, y, groups=third, subjects=np.arange(x.size) // 4, pair=("d", "b")).paired
+        self.assertEqual((paired.groups, paired.line.n), (("d", "b"), 20))
+        self.assertRaisesRegex(InputError, "not two of the groups", regress, x, y, groups=groups, pair=("a", "x"))
+
+    def test_a_group_too_small_for_a_line_is_left_out_and_told(self):
+        result = regress([1, 2, 3, 4], [1, 3, 2, 4], groups=["a", "a", "a", "b"])
+        self.assertEqual(list(result.within), ["a"])
+        self.assertIn("The group b has 1 point;", result.warnings[0])
+
+    def test_a_slope_that_only_groups_make_is_told(self):
+        rng = np.random.default_rng(2)
+        groups = np.repeat([0, 1], 20)
+        x, y = groups + 0.1 * rng.normal(size=40), groups + 0.1 * rng.normal(size=40)
+        self.assertTrue(
+            any("rests on differences between the groups" in n for n in regress(x, y, groups=groups).warnings)
+        )
+
+
+class PaperTest(unittest.TestCase):
+    """The published table (Diefenbach et al. 2019, figures 4 and S3) against the numbers recomputed from it."""
+
+    def result(self, y, x, without=()):
+        pairs = pair_up([read_table(PAPER)], x, y, exclude=[("subject", one) for one in without])
+        return regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects)
+
+    def check(self, found, expected):
+        """Equal to four digits."""
+        self.assertAlmostEqual(found / expected, 1, delta=5e-4 if abs(expected) < 1 else 5e-5, msg=(found, expected))
+
+    def test_pooled(self):
+        for y, x, without, n, slope, intercept, r2, p in (
+            (R2STAR, BVTV, (), 28, 748.126, -99.679, 0.5325, 1.052e-5),
+            (TV, BVTV, (), 28, -3.27271, 0.686263, 0.5645, 4.08e-6),
+            (TV, R2STAR, (), 28, -0.00397902, 0.190423, 0.8771, 2.415e-13),
+            (CLOSED, BVTV, (), 28, -3.25872, 0.695177, 0.4440, 1.0833e-4),
+            (CLOSED, R2STAR, (), 28, -0.00375286, 0.169839, 0.6190, 6.879e-7),
+            (L2, BVTV, (), 28, -7.4347, -4.84842, 0.0003633, 0.9233),
+            (L2, BVTV, ("10",), 26, -3.41597, 0.916514, 0.6215, 1.727e-6),
+            (L2, R2STAR, ("10",), 26, -0.00385927, 0.346184, 0.7733, 3.341e-9),
+            (TV, BVTV, ("14",), 26, None, None, 0.673, None),
+        ):
+            line = self.result(y, x, without).pooled
+            self.assertEqual(line.n, n)
+            for found, expected in ((line.slope, slope), (line.intercept, intercept), (line.p, p)):
+                if expected is not None:
+                    self.check(found, expected)
+            self.assertAlmostEqual(line.r2, r2, delta=5.1e-5 if p else 5e-4)
+
+    def test_within_regions_and_paired(self):
+        for y, x, subtalar, tuber, paired in (
+            (TV, BVTV, (0.0745, 0.35), (0.0246, 0.59), (0.005, 0.81)),
+            (TV, R2STAR, (0.670, 3e-4), (0.084, 0.31), (0.209, 0.10)),
+            (R2STAR, BVTV, (0.138, 0.19), (0.041, 0.49), (0.078, 0.33)),
+        ):
+            result = self.result(y, x)
+            lines = (result.within["1"], result.within["3"], result.paired.line)
+            for line, (r2, p) in zip(lines, (subtalar, tuber, paired), strict=True):
+                self.assertEqual(line.n, 14)
+                self.assertAlmostEqual(line.r2, r2, delta=6e-4)
+                self.assertAlmostEqual(line.p, p, delta=0.006 if p > 0.01 else 5e-5)
+        within = self.result(TV, BVTV).within["1"]
+        self.assertAlmostEqual(within.slope, 1.2307, places=4)
+
+    def test_the_outlier_named_in_the_text_is_found(self):
+        pairs = pair_up([read_table(PAPER)], BVTV, TV)
+        distance = cooks_distance(pairs.x, pairs.y)
+        self.assertEqual(pairs.subjects[int(distance.argmax())], "14")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,130 @@
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+from TrabecularQSMLib.analysis.tables import Table, pair_up, read_table
+from TrabecularQSMLib.errors import InputError
+
+
+def long_table(name="maps.csv", cases=("sub-01", "sub-02"), regions=("tuber", "tibia"), **quantities):
+    rows = [
+        {"case": case, "region": region, "quantity": quantity, "unit": unit, "mean": f"{start + i + 10 * j}"}
+        for i, case in enumerate(cases)
+        for j, region in enumerate(regions)
+        for quantity, (unit, start) in (quantities or {"chi": ("ppm", 0.5), "pdff": ("1", 0.25)}).items()
+    ]
+    return Table(name, ("case", "region", "quantity", "unit", "mean"), tuple(rows))
+
+
+def bvtv_table(name="bvtv.csv", order=1):
+    rows = [
+        {"case": case, "region": region, "bvtv": f"{0.1 * i + 0.01 * j}"}
+        for i, case in enumerate(("sub-01", "sub-02"))
+        for j, region in enumerate(("tuber", "tibia"))
+    ][::order]
+    return Table(name, ("case", "region", "bvtv"), tuple(rows))
+
+
+def changed(table, row, **values):
+    rows = list(table.rows)
+    rows[row] = {**rows[row], **values}
+    return Table(table.name, table.columns, tuple(rows))
+
+
+class ReadTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name) / "t.csv"
+
+    def test_commas_tabs_and_semicolons_are_told_apart(self):
+        for separator in ",\t;":
+            self.path.write_text(f"\ufeffa{separator}b c\n1{separator} x \n\n", encoding="utf-8")
+            self.assertEqual(read_table(self.path).rows, ({"a": "1", "b c": "x"},))
+
+    def test_what_is_no_table_is_refused(self):
+        self.assertRaisesRegex(InputError, "cannot be read as a table", read_table, self.path)
+        for text, sentence in (
+            ("", "no line of different column names"),
+            ("a,a\n1,2\n", "no line of different column names"),
+            ("a,b\n", "no row under"),
+            ("a,b\n1,2\n3\n", "Row 2 of .* has 1 cells but there are 2 columns"),
+        ):
+            self.path.write_text(text)
+            self.assertRaisesRegex(InputError, sentence, read_table, self.path)
+        self.path.write_bytes(b"\xff\xfe\x00")
+        self.assertRaisesRegex(InputError, "cannot be read as a table", read_table, self.path)
+
+
+class PairTest(unittest.TestCase):
+    def test_a_quantity_joins_a_column_of_another_table_whatever_the_order(self):
+        found = pair_up([long_table(), bvtv_table(order=-1)], "bvtv", "chi")
+        self.assertEqual(found.subjects, ("sub-02", "sub-02", "sub-01", "sub-01"))
+        self.assertEqual(found.groups, ("tibia", "tuber", "tibia", "tuber"))
+        np.testing.assert_allclose(found.x, [0.11, 0.1, 0.01, 0.0])
+        np.testing.assert_allclose(found.y, [11.5, 1.5, 10.5, 0.5])
+        self.assertEqual((found.x_label, found.y_label), ("bvtv", "chi [ppm]"))
+
+    def test_two_quantities_of_one_long_table_join(self):
+        found = pair_up([long_table()], "chi", "pdff")
+        np.testing.assert_allclose(found.x - found.y, 0.25)
+        self.assertEqual(found.y_label, "pdff")
+
+    def test_the_rows_of_a_wide_table_are_the_pairs(self):
+        table = Table(
+            "w", ("subject", "label", "a", "b"), tuple({"subject": 1.0, "label": n, "a": n, "b": -n} for n in (1, 3))
+        )
+        found = pair_up([table], "a", "b")
+        self.assertEqual((found.x.tolist(), found.y.tolist()), ([1, 3], [-1, -3]))
+        self.assertEqual((found.subjects, found.groups), (("1", "1"), ("1", "3")))
+
+    def test_each_case_may_have_a_table_of_its_own(self):
+        tables = [long_table("one", ("sub-01",)), long_table("two", ("sub-02",)), bvtv_table()]
+        self.assertEqual(len(pair_up(tables, "bvtv", "chi").x), 4)
+
+    def test_rows_are_excluded_by_any_column(self):
+        tables = [long_table(), bvtv_table()]
+        self.assertEqual(pair_up(tables, "bvtv", "chi", exclude=[("region", "tibia")]).groups, ("tuber", "tuber"))
+        with self.assertRaisesRegex(InputError, "no table|No table has a column regoin"):
+            pair_up(tables, "bvtv", "chi", exclude=[("regoin", "tibia")])
+        with self.assertRaisesRegex(InputError, "All rows were excluded"):
+            pair_up(tables, "bvtv", "chi", exclude=[("region", "tibia"), ("region", "tuber")])
+
+    def test_an_unmatched_row_is_named_on_either_side(self):
+        tables = [long_table(cases=("sub-01",)), bvtv_table()]
+        with self.assertRaisesRegex(InputError, "Row 3 of bvtv.csv gives bvtv of sub-02, tuber, but no row gives chi"):
+            pair_up(tables, "bvtv", "chi")
+        with self.assertRaisesRegex(InputError, "gives bvtv of sub-02, tuber, but no row gives chi"):
+            pair_up(tables, "chi", "bvtv")
+
+    def test_a_duplicate_row_is_named(self):
+        with self.assertRaisesRegex(InputError, r"Row 1 of again gives chi of sub-01, tuber once more .*row 1 of maps"):
+            pair_up([long_table(), long_table("again"), bvtv_table()], "bvtv", "chi")
+        twice = Table("w", ("case", "region", "a", "b"), ({"case": "1", "region": "r", "a": "1", "b": "2"},) * 2)
+        with self.assertRaisesRegex(InputError, "once more"):
+            pair_up([twice], "a", "b")
+
+    def test_what_is_no_number_is_named(self):
+        for value, found in (("", "empty"), ("nan", "'nan'"), ("high", "'high'"), (None, "empty")):
+            tables = [changed(long_table(), 0, mean=value), bvtv_table()]
+            with self.assertRaisesRegex(
+                InputError, rf"Row 1 of maps.csv \(sub-01, tuber\) has no number for chi.*{found}"
+            ):
+                pair_up(tables, "bvtv", "chi")
+
+    def test_unknown_names_and_tables_without_a_common_column_are_told(self):
+        with self.assertRaisesRegex(InputError, "no column or quantity R2; there are chi, pdff, case, region, bvtv"):
+            pair_up([long_table(), bvtv_table()], "bvtv", "R2")
+        # "mean" alone does not say of which quantity.
+        self.assertRaisesRegex(InputError, "no column or quantity mean", pair_up, [long_table()], "chi", "mean")
+        other = Table("o", ("b", "d"), ({"b": "1", "d": "2"},))
+        with self.assertRaisesRegex(InputError, "different tables without a common column"):
+            pair_up([long_table(), other], "chi", "b")
+        with self.assertRaisesRegex(InputError, "nothing in the column side"):
+            pair_up([long_table(), bvtv_table()], "bvtv", "chi", group="side")
+
+
+if __name__ == "__main__":
+    unittest.main()
