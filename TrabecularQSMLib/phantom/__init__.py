@@ -6,7 +6,8 @@
 (24, 48, 48)
 """
 
+from .companions import Companions, CompanionSettings, make_companions
 from .settings import PhantomSettings
 from .simulate import Phantom, make_phantom
 
-__all__ = ["Phantom", "PhantomSettings", "make_phantom"]
+__all__ = ["CompanionSettings", "Companions", "Phantom", "PhantomSettings", "make_companions", "make_phantom"]

@@ -72,10 +72,10 @@ class PhantomSettings:
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
-        put("shape", _numbers("shape", self.shape, 3, whole=True, low=4, high=1024))
-        put("field_of_view_mm", _numbers("field_of_view_mm", self.field_of_view_mm, 3, low=1, high=1000))
-        put("field_gradient_hz_per_mm", _numbers("field_gradient_hz_per_mm", self.field_gradient_hz_per_mm, 3))
-        times = _numbers("echo_times", self.echo_times, None, low=1e-4, high=0.5, unit=" s")
+        put("shape", numbers("shape", self.shape, 3, whole=True, low=4, high=1024))
+        put("field_of_view_mm", numbers("field_of_view_mm", self.field_of_view_mm, 3, low=1, high=1000))
+        put("field_gradient_hz_per_mm", numbers("field_gradient_hz_per_mm", self.field_gradient_hz_per_mm, 3))
+        times = numbers("echo_times", self.echo_times, None, low=1e-4, high=0.5, unit=" s")
         if len(times) < 3 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
             raise InputError(f"echo_times is {self.echo_times}; give three or more times in seconds that increase.")
         put("echo_times", times)
@@ -113,7 +113,8 @@ def _is_number(value, whole=False):
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
-def _numbers(name, values, count, *, whole=False, low=-math.inf, high=math.inf, unit=""):
+def numbers(name, values, count, *, whole=False, low=-math.inf, high=math.inf, unit=""):
+    """Return some numbers of a setting as a tuple, or raise `InputError` if they are not what it takes."""
     try:
         values = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
     except TypeError:

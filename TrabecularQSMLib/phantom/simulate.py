@@ -70,9 +70,12 @@ class Phantom:
 
 
 class _Grid:
-    """The fine grid: supersampled, and extended by whole voxels where the body leaves the field of view."""
+    """The fine grid: supersampled, and extended by whole voxels where the body leaves the field of view.
 
-    def __init__(self, settings: PhantomSettings, patient: Patient):
+    Of `settings`, it reads shape, affine and supersampling; it is extended by up to `margin`, a share of the shape.
+    """
+
+    def __init__(self, settings: PhantomSettings, patient: Patient, margin: float = MARGIN):
         self.factor = settings.supersampling
         self.affine = settings.affine
         self.shape = settings.shape[::-1]
@@ -84,11 +87,11 @@ class _Grid:
         self.origin = patient.pose @ self.affine[:3, 3] + patient.shift
         size = np.array(self.shape)
         # The leg counts up to where the grid can reach: further up, it would lean out of a grid slightly turned.
-        corners = np.array(list(np.ndindex(2, 2, 2))) * (1 + 2 * MARGIN) - MARGIN
+        corners = np.array(list(np.ndindex(2, 2, 2))) * (1 + 2 * margin) - margin
         heights = self.origin[2] + corners * (size[::-1] - 1) @ self.to_anatomy[2]
         body_low, body_high = BODY_BOX
         low, high = self._corners((body_low, (*body_high[:2], min(body_high[2], heights.max()))))
-        room = np.round(MARGIN * size)
+        room = np.round(margin * size)
         before = np.clip(np.ceil(-0.5 - low), 0, room).astype(int)
         after = np.clip(np.ceil(high - (size - 0.5)), 0, room).astype(int)
         self.before = tuple(before * self.factor)
