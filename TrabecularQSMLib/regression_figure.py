@@ -70,6 +70,7 @@ def _draw(axis, panel):
     axis.plot(along, line.slope * along + line.intercept, "-", color="0.25", linewidth=1.5)
     axis.set(xlabel=pairs.x_label, ylabel=pairs.y_label)
     axis.set_title(f"slope {line.slope:.3g}, R² {line.r2:.2f}, p {_probability(line.p)}, n {line.n}", fontsize="medium")
+    axis.locator_params(nbins=6)
     axis.grid(True, alpha=0.3)
     if 1 < len(names) <= 12:
         axis.legend(fontsize="small")
