@@ -143,6 +143,16 @@ class RegistrationTest(TwoImagesTest):
         self.assertIs(transform.GetParentTransformNode(), above)
         self.assertLess(self.error_mm(), 0.75)
 
+    def test_segmentations_drawn_on_the_moving_volume_go_with_it(self):
+        drawn, other = scene.regionTemplate(self.moving), scene.regionTemplate(self.fixed)
+        elsewhere = scene.regionTemplate(self.moving)
+        above = self.transform(np.eye(4))
+        elsewhere.SetAndObserveTransformNodeID(above.GetID())
+        transform = scene.registerNodes(self.fixed, self.moving, useBrains=True, run=lambda *arguments: TRUTH)
+        self.assertIs(drawn.GetParentTransformNode(), transform)
+        self.assertIsNone(other.GetParentTransformNode())
+        self.assertIs(elsewhere.GetParentTransformNode(), above)
+
     def test_landmarks_are_a_start_wherever_the_volumes_are_seen(self):
         above = self.transform(rigid((0, 0, 90), (0, 0, 100)), "far away")
         self.moving.SetAndObserveTransformNodeID(above.GetID())

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ..phantom import PhantomSettings, make_phantom
+from ..phantom import Phantom, PhantomSettings, make_phantom
 from ..progress import Progress, part, report
 from .echoes import addEchoBrowser, addEchoSequences
 from .regions import REGION_CODES, addSegmentation
@@ -30,6 +30,16 @@ def addPhantom(
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     """
     phantom = make_phantom(settings, progress=part(progress, 0.0, 0.9))
+    return addPhantomNodes(phantom, name, progress)
+
+
+def addPhantomNodes(phantom: Phantom, name: str, progress: Progress | None = None) -> PhantomNodes:
+    """Add a simulated scan to the scene, with its regions and a browser to look at the echoes.
+
+    :param phantom: what `phantom.make_phantom` returned.
+    :param name: start of the nodes' names.
+    :param progress: ``progress(fraction, message)``, called at the end; if it raises, nothing is left in the scene.
+    """
     affine, added = phantom.acquisition.affine, []
     try:
         magnitude, phase = addEchoSequences(phantom.acquisition, name)

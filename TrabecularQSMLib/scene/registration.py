@@ -35,8 +35,8 @@ def registerNodes(
     """Register a volume to another one rigidly, and put it under the transform that was found, not hardened.
 
     The transform's matrix to its parent takes points of the moving volume to where they are in the fixed one. The
-    transform that was above the moving volume before stays in the scene as it was. Nothing changes if it fails or is
-    cancelled.
+    transform that was above the moving volume before stays in the scene as it was. Segmentations that were drawn on
+    the moving volume, such as a bone reference, go with it. Nothing changes if it fails or is cancelled.
 
     :param fixed: volume that stays, such as the echo MIP.
     :param moving: volume that is moved, such as the bSSFP or CT.
@@ -157,6 +157,20 @@ def _points(markups, volume):
     return pointsInVolume(slicer.util.arrayFromMarkupsControlPoints(markups, world=True), volume)
 
 
+def _movedTogether(volume):
+    """The volume, and the segmentations drawn on it that are where it is."""
+    role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+    above = volume.GetTransformNodeID()
+    return [
+        volume,
+        *(
+            node
+            for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+            if node.GetNodeReference(role) is volume and node.GetTransformNodeID() == above
+        ),
+    ]
+
+
 def _putUnder(moving, fixed, matrix, name, quality):
     transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", name)
     try:
@@ -169,7 +183,8 @@ def _putUnder(moving, fixed, matrix, name, quality):
                 f"Registration quality {quality['quality']:.3f} (0 to 1), overlap {quality['overlap']:.2f}, "
                 f"mutual information {quality['mutual_information']:.3f}."
             )
-        moving.SetAndObserveTransformNodeID(transform.GetID())
+        for node in _movedTogether(moving):
+            node.SetAndObserveTransformNodeID(transform.GetID())
     except BaseException:
         removeWithHelpers(transform)
         raise
