@@ -14,14 +14,17 @@ sys.path.insert(0, str(ROOT))
 
 from TrabecularQSMLib import figures  # noqa: E402
 from TrabecularQSMLib.glyphs import text_mask  # noqa: E402
-from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
+from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom  # noqa: E402
 from TrabecularQSMLib.pipeline import reconstruct  # noqa: E402
 from TrabecularQSMLib.quantities import QUANTITIES  # noqa: E402
 
 OUTPUT = ROOT / "TrabecularQSM" / "Resources"
 ICON_SIZE, OVERSAMPLING = 128, 4
 THUMBNAIL_SIZE = (192, 288)
+QUICK_COMPANIONS = CompanionSettings(bssfp_voxel_mm=(0.6, 0.6, 1.2), ct_voxel_mm=(1.2, 1.2, 1.2), structure_mm=0.15)
 BONE, MARROW, RAISED, LOWERED = (244, 236, 214), (120, 84, 60), (214, 69, 65), (52, 120, 190)
+# Points of the plot of the analysis' icon, in half widths, right and down.
+POINTS = ((-0.5, -0.62), (-0.33, -0.32), (-0.1, -0.28), (0.02, 0.08), (0.25, 0.02), (0.42, 0.42), (0.68, 0.4))
 # Centers and radius of the spheres of the simulation's icon, in half widths.
 SPHERES = ((-0.42, -0.4), (0.45, -0.46), (0.02, 0.16), (-0.5, 0.5), (0.52, 0.48))
 SPHERE_RADIUS = 0.3
@@ -66,6 +69,29 @@ def simulation_icon() -> np.ndarray:
     return reduced(picture)
 
 
+def analysis_icon() -> np.ndarray:
+    """Bone with its trabeculae behind a plot of susceptibility against its density: RGBA."""
+    size = ICON_SIZE * OVERSAMPLING
+    y, x = np.mgrid[:size, :size] / (size - 1) * 2 - 1
+    radius = np.hypot(x, y)
+    picture = np.zeros((size, size, 4))
+    waves = [np.cos(16 * (x * np.cos(a) + y * np.sin(a))) for a in np.radians([0, 60, 120])]
+    trabeculae = (np.max(waves, axis=0) > 0.86) | (radius > 0.9)
+    bone = radius < 0.97
+    # Pale, so that the plot stands out.
+    pale = np.where(trabeculae[..., None], BONE, 255 - (255 - np.array(MARROW)) * 0.45)
+    picture[bone] = np.concatenate([pale, np.full((size, size, 1), 255.0)], axis=-1)[bone]
+    line = np.abs(y - 0.85 * x + 0.12) < 0.05
+    picture[line & (np.abs(x) < 0.72)] = (*RAISED, 255)
+    for right, down in POINTS:
+        distance = np.hypot(x - right, y - down)
+        picture[distance < 0.13] = (255, 255, 255, 255)
+        picture[distance < 0.1] = (*LOWERED, 255)
+    axes = (np.abs(x + 0.8) < 0.045) & (np.abs(y) < 0.8) | (np.abs(y - 0.8) < 0.045) & (np.abs(x) < 0.8)
+    picture[axes] = (40, 40, 40, 255)
+    return reduced(picture)
+
+
 def field_colors(field: np.ndarray) -> np.ndarray:
     """Color of the sign of a field: RGB."""
     return np.where(field[..., None] > 0, RAISED, LOWERED)
@@ -87,6 +113,18 @@ def phantom_thumbnail() -> np.ndarray:
     picture = figures.colors(chi, QUANTITIES["chi"].display, True)
     picture = picture.repeat(2, axis=0).repeat(2, axis=1)
     return captioned(picture, "simulated")
+
+
+def companions_thumbnail() -> np.ndarray:
+    """Sagittal slices of the simulated bSSFP and CT of the sample phantom: RGB."""
+    companions = make_companions(make_phantom(PhantomSettings(shape=(74, 74, 34))), QUICK_COMPANIONS)
+    slices = [companions.bssfp[len(companions.bssfp) // 2], companions.ct[::-1, :, companions.ct.shape[2] // 2]]
+    tiles = []
+    for array, window in zip(slices, ((0, 3000), (-300, 900)), strict=True):
+        gray = np.clip((array.astype(float) - window[0]) / (window[1] - window[0]), 0, 1)
+        rows, columns = (np.linspace(0, n - 1, 140).astype(int) for n in gray.shape)
+        tiles.append((255 * gray[np.ix_(rows, columns)]).astype(np.uint8))
+    return captioned(np.repeat(np.concatenate(tiles, axis=1)[..., None], 3, axis=-1), "bSSFP, CT: simulated")
 
 
 def captioned(picture: np.ndarray, text: str) -> np.ndarray:
@@ -118,6 +156,8 @@ def write(path: Path, picture: np.ndarray) -> None:
 
 if __name__ == "__main__":
     write(OUTPUT / "Icons" / "TrabecularQSM.png", icon())
+    write(OUTPUT / "Icons" / "TrabecularQSMAnalysis.png", analysis_icon())
     write(OUTPUT / "Icons" / "TrabecularQSMSimulation.png", simulation_icon())
     write(OUTPUT / "SampleData" / "TrabecularQSM-phantom.png", phantom_thumbnail())
+    write(OUTPUT / "SampleData" / "TrabecularQSMAnalysis-companions.png", companions_thumbnail())
     write(OUTPUT / "SampleData" / "TrabecularQSM-ankle.png", example_thumbnail())

@@ -1,7 +1,9 @@
 """Regression of quantities in table nodes, on real MRML."""
 
 import json
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
 from scenes import SceneTest, slicer
@@ -101,6 +103,20 @@ class RegressionTest(SceneTest):
         for ID in set(self.node_ids()) - set(before):
             item = hierarchy.GetItemByDataNode(self.scene.GetNodeByID(ID))
             self.assertEqual(hierarchy.GetItemParent(item), folder, ID)
+
+    def test_the_figure_is_saved_as_png_or_svg(self):
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError:
+            self.skipTest("matplotlib is not installed")
+        given = ([self.maps, self.bone], "bvtv", "chi")
+        with tempfile.TemporaryDirectory() as folder:
+            for ending, start in ((".png", b"\x89PNG"), (".SVG", b"<?xml")):
+                path = Path(folder) / f"figure{ending}"
+                scene.saveRegressionFigure(path, *given, group="region")
+                self.assertEqual(path.read_bytes()[: len(start)], start)
+            with self.assertRaisesRegex(InputError, "figure.pdf does not end with .png or .svg"):
+                scene.saveRegressionFigure(Path(folder) / "figure.pdf", *given)
 
     def test_wrong_input_gets_its_sentence_and_changes_nothing(self):
         short = tables.addTable("short", [Column("a", [1, 2]), Column("b", [1, 2])])

@@ -8,6 +8,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 'ankle chi (ppm)'
 """
 
+from .companions import CompanionNodes, addCompanions
 from .echoes import (
     acquisitionFromSequences,
     addEchoBrowser,
@@ -31,14 +32,16 @@ from .regions import (
     splitRegionNodes,
 )
 from .registration import checkerboardNodes, registerNodes
-from .regression import RegressionNodes, regressNodes
+from .regression import RegressionNodes, regressNodes, saveRegressionFigure
 from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
+    "CompanionNodes",
     "LCurveNodes",
     "PhantomNodes",
     "RegressionNodes",
     "acquisitionFromSequences",
+    "addCompanions",
     "addEchoBrowser",
     "addEchoSequences",
     "addMapVolume",
@@ -59,6 +62,7 @@ __all__ = [
     "registerNodes",
     "regressNodes",
     "regionsFromSegmentation",
+    "saveRegressionFigure",
     "scanValues",
     "sequencesFromVolumes",
     "splitRegionNodes",

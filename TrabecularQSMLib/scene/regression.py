@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from ..analysis.regression import Regression, regress
 from ..analysis.tables import Pairs, Table, pair_up
 from ..errors import InputError
+from ..outputs import write_files
+from ..regression_figure import FORMATS, Panel, regression_figure
 from .folders import resultFolder
 from .tables import COLORS, LINE_COLOR, Column, addChart, addSeries, addTable, rowsFromTable
 
@@ -60,6 +63,23 @@ def regressNodes(
     return RegressionNodes(table, points, chart, found)
 
 
+def saveRegressionFigure(path, tables: Sequence, x: str, y: str, **options) -> None:
+    """Save the picture of a regression.
+
+    :param path: file whose name ends with .png or .svg.
+    :param tables: as for `regressNodes`, like all that follow; `name` is not needed.
+    :param x: column or quantity.
+    :param y: column or quantity.
+    :raises InputError: if there is no regression, no matplotlib, or the name has another ending.
+    """
+    path = Path(path)
+    pictureFormat = path.suffix.lower().removeprefix(".")
+    if pictureFormat not in FORMATS:
+        raise InputError(f"{path.name} does not end with .{' or .'.join(FORMATS)}; choose such a name for the figure.")
+    panel = Panel(*_regressed(tables, x, y, **options))
+    write_files(path.parent, {Path(path.name): regression_figure([panel], pictureFormat)})
+
+
 def tableOf(tableNode) -> Table:
     """Return a table node as the library's tables are.
 
@@ -72,7 +92,7 @@ def tableOf(tableNode) -> Table:
     return Table(tableNode.GetName(), tuple(rows[0]), tuple(rows))
 
 
-def _regressed(tables, x, y, group, subject, pair, exclude):
+def _regressed(tables, x, y, group=None, subject=None, pair=None, exclude=()):
     tables = [tableOf(node) for node in tables]
     if not tables:
         raise InputError("There is no table to take values from; choose at least one.")

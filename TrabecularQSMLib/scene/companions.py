@@ -1,0 +1,76 @@
+"""The digital ankle with a bSSFP and a CT of the same patient as nodes: sample data for what comes after the maps."""
+
+from typing import NamedTuple
+
+import slicer
+
+from ..phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
+from ..progress import Progress, part, report
+from .phantom import PhantomNodes, addPhantomNodes
+from .regions import addSegmentation
+from .volumes import codedEntry, newVolume, removeWithHelpers
+
+BONE_REFERENCE = "cortical bone"
+# What the application gives to a CT from DICOM.
+_CT_CODES = (("DCM", "112031", "Attenuation Coefficient"), ("UCUM", "[hnsf'U]", "Hounsfield unit"))
+# Bone window, Hounsfield units.
+_CT_WINDOW = (-200.0, 1000.0)
+
+
+class CompanionNodes(NamedTuple):
+    """A simulated scan in the scene, and two other scans of the same patient, who lay differently in each."""
+
+    phantom: PhantomNodes
+    bssfp: object
+    boneReference: object
+    ct: object
+
+
+def addCompanions(
+    settings: PhantomSettings | None = None,
+    companionSettings: CompanionSettings | None = None,
+    name: str = "ankle phantom",
+    progress: Progress | None = None,
+) -> CompanionNodes:
+    """Simulate a scan of an ankle, a bSSFP and a CT, and add them to the scene.
+
+    Nothing is left in the scene if it fails or is cancelled.
+
+    :param settings: `phantom.PhantomSettings`; the paper's protocol by default.
+    :param companionSettings: `phantom.CompanionSettings`; the paper's protocol by default.
+    :param name: start of the nodes' names.
+    :param progress: ``progress(fraction, message)``; what it raises stops the run.
+    """
+    phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
+    companions = make_companions(phantom, companionSettings, progress=part(progress, 0.4, 0.95))
+    added = []
+    try:
+        nodes = addPhantomNodes(phantom, name)
+        added += (nodes.magnitudeSequence, nodes.phaseSequence, nodes.regions)
+        added += (nodes.browser.GetProxyNode(one) for one in nodes[:2])
+        added.append(nodes.browser)
+        volumes = []
+        for array, affine, kind in (
+            (companions.bssfp, companions.bssfp_affine, "bSSFP"),
+            (companions.ct, companions.ct_affine, "CT"),
+        ):
+            volumes.append(slicer.mrmlScene.AddNode(newVolume(array, affine, f"{name} {kind}")))
+            added.append(volumes[-1])
+            volumes[-1].CreateDefaultDisplayNodes()
+        bssfp, ct = volumes
+        ct.SetVoxelValueQuantity(codedEntry(*_CT_CODES[0]))
+        ct.SetVoxelValueUnits(codedEntry(*_CT_CODES[1]))
+        ct.GetScalarVolumeDisplayNode().SetAutoWindowLevel(False)
+        ct.GetScalarVolumeDisplayNode().SetWindowLevelMinMax(*_CT_WINDOW)
+        reference = addSegmentation(
+            companions.bone, {1: BONE_REFERENCE}, companions.bssfp_affine, f"{name} bone reference"
+        )
+        added.append(reference)
+        # Drawn on the bSSFP, it goes with it when that is registered.
+        reference.SetReferenceImageGeometryParameterFromVolumeNode(bssfp)
+        report(progress, 1.0, "Added the digital ankle with bSSFP and CT")
+    except BaseException:
+        for node in reversed(added):
+            removeWithHelpers(node)
+        raise
+    return CompanionNodes(nodes, bssfp, reference, ct)
