@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,12 +19,12 @@ import numpy as np
 
 from . import __version__
 from .errors import InputError
-from .nifti import write_image
-from .phantom import Phantom
+from .nifti import write_image, write_transform
+from .phantom import Companions, Phantom
 from .pipeline import Reconstruction
 from .progress import Progress, report
 from .quantities import ALL_QUANTITIES, QUANTITIES
-from .readers.scan import Scan, parse_name, stem_of
+from .readers.scan import Scan, checked_label, parse_name, stem_of
 from .settings import Settings
 
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
@@ -146,14 +147,26 @@ def write_reconstruction(
     return [output / file for file in written]
 
 
-def write_phantom(output, phantom: Phantom, *, progress: Progress | None = None) -> list[Path]:
-    """Write a phantom as a BIDS dataset, its truth beside it under ``derivatives/truth``.
+def write_phantom(
+    output,
+    phantom: Phantom,
+    *,
+    companions: Companions | None = None,
+    subject: str = "01",
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write a phantom as a subject of a BIDS dataset, its truth beside it under ``derivatives/truth``.
 
     Parameters
     ----------
     output : path
-        Folder that is absent or empty.
+        Folder that is absent or empty, or a dataset without this subject.
     phantom : Phantom
+    companions : Companions, optional
+        Written as ``sub-X_bSSFP`` and ``sub-X_CT`` beside the echoes. Under the truth: the bone reference on the
+        bSSFP's grid, the transforms from the echoes to both, and BV/TV of the simulated trabeculae in the regions.
+    subject : str
+        Label of the subject.
     progress : callable, optional
 
     Returns
@@ -164,17 +177,18 @@ def write_phantom(output, phantom: Phantom, *, progress: Progress | None = None)
     Raises
     ------
     InputError
-        If the folder holds something, cannot be written or is full; nothing is written then.
+        If the folder holds something else, cannot be written or is full; nothing is written then.
     """
     output = Path(output)
-    refuse_filled(output)
-    acquisition, stem, folder = phantom.acquisition, "sub-01", Path("sub-01", "anat")
+    refuse_filled(output, subject)
+    acquisition, stem = phantom.acquisition, f"sub-{checked_label(subject, 'sub')}"
+    folder = Path(stem, "anat")
     with _staged(output) as staging:
         _describe(staging, output, "Digital ankle phantom", kind="raw")
         anat = staging / folder
         anat.mkdir(parents=True)
         for number, (echo, time) in enumerate(zip(acquisition.echoes, acquisition.echo_times, strict=True), start=1):
-            report(progress, 0.7 * (number - 1) / len(acquisition.echoes), f"Writing echo {number}")
+            report(progress, 0.6 * (number - 1) / len(acquisition.echoes), f"Writing echo {number}")
             metadata = {
                 "EchoTime": float(time),
                 "MagneticFieldStrength": acquisition.field_strength,
@@ -189,32 +203,59 @@ def write_phantom(output, phantom: Phantom, *, progress: Progress | None = None)
         provenance = {"GeneratedBy": _GENERATED_BY, "PhantomSettings": asdict(phantom.settings)}
         for number, (name, array) in enumerate(phantom.truth.items()):
             quantity = ALL_QUANTITIES[name]
-            report(progress, 0.7 + 0.3 * number / len(phantom.truth), f"Writing true {quantity.title}")
+            report(progress, 0.6 + 0.3 * number / len(phantom.truth), f"Writing true {quantity.title}")
             _write_map(truth / folder, stem, quantity, array, acquisition.affine, provenance)
-        write_image(truth / folder / f"{stem}_dseg.nii.gz", phantom.regions, acquisition.affine)
         drawn = np.unique(phantom.regions)  # on a coarse grid the smallest regions fill no voxel
-        rows = "".join(f"{label}\t{name}\n" for label, name in sorted(phantom.region_names.items()) if label in drawn)
-        _write_text(truth / folder / f"{stem}_dseg.tsv", "index\tname\n" + rows)
+        names = {label: name for label, name in sorted(phantom.region_names.items()) if label in drawn}
+        _write_labels(truth / folder / f"{stem}_dseg", phantom.regions, acquisition.affine, names)
+        if companions is not None:
+            report(progress, 0.9, "Writing bSSFP and CT")
+            _write_companions(anat, truth / folder, stem, companions, provenance)
         written = _files(staging)
     report(progress, 1.0, "Written")
     return [output / file for file in written]
 
 
-def refuse_filled(output) -> None:
-    """Raise `InputError` unless `output` is absent or an empty folder."""
-    output = Path(output)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise InputError(f"{output} exists already; give a new folder, or remove this one first.")
+def _write_companions(anat, truth, stem, companions, provenance):
+    provenance = {**provenance, "CompanionSettings": asdict(companions.settings)}
+    for name, array, affine, matrix, units in (
+        ("bSSFP", companions.bssfp, companions.bssfp_affine, companions.bssfp_matrix, "arbitrary"),
+        ("CT", companions.ct, companions.ct_affine, companions.ct_matrix, "HU"),
+    ):
+        write_image(anat / f"{stem}_{name}.nii.gz", array, affine)
+        description = f"Simulated {name} of the digital ankle's patient, who lay differently"
+        _write_json(anat / f"{stem}_{name}.json", {"Description": description, "Units": units, **provenance})
+        write_transform(truth / f"{stem}_from-MIP_to-{name}.tfm", matrix)
+    _write_labels(truth / f"{stem}_desc-bone_dseg", companions.bone, companions.bssfp_affine, {1: "bone"})
+    rows = "".join(f"{stem},{region},{value:.7g}\n" for region, value in companions.bvtv.items())
+    _write_text(truth / f"{stem}_bvtv.csv", "case,region,bvtv\n" + rows)
 
 
-def write_files(output, contents: dict[Path, str | bytes]) -> list[Path]:
-    """Write some files into `output`, all or none; `contents` maps paths inside it to text or bytes."""
+def refuse_filled(output, subject: str = "01") -> None:
+    """Raise `InputError` unless `output` is absent, an empty folder, or a dataset without this subject."""
+    output, name = Path(output), f"sub-{checked_label(subject, 'sub')}"
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    parts = (output / name, output / "derivatives" / "truth" / name)
+    if not (output / "dataset_description.json").is_file() or any(part.exists() for part in parts):
+        raise InputError(
+            f"{output} exists already; give a new folder or another --subject, or remove what is there first."
+        )
+
+
+def write_files(output, contents: dict[Path, str | bytes | Callable[[Path], None]]) -> list[Path]:
+    """Write some files into `output`, all or none.
+
+    `contents` maps paths inside it to text, bytes, or a function that writes the file whose path it is given.
+    """
     output = Path(output)
     with _staged(output) as staging:
         for file, content in contents.items():
             path = staging / file
-            if isinstance(content, bytes):
-                path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if callable(content):
+                content(path)
+            elif isinstance(content, bytes):
                 path.write_bytes(content)
             else:
                 _write_text(path, content)
@@ -270,6 +311,13 @@ def _write_map(folder, stem, quantity, array, affine, provenance):
     write_image(path.with_name(path.name + ".nii.gz"), np.asarray(array, dtype=np.float32), affine)
     values = {"Description": f"{quantity.title}: {quantity.description}", "Units": quantity.unit, **provenance}
     _write_json(path.with_name(path.name + ".json"), values)
+
+
+def _write_labels(stem, labels, affine, names):
+    """Write a label map and the table of its names."""
+    write_image(stem.with_name(stem.name + ".nii.gz"), labels, affine)
+    rows = "".join(f"{label}\t{name}\n" for label, name in names.items())
+    _write_text(stem.with_name(stem.name + ".tsv"), "index\tname\n" + rows)
 
 
 def _describe(staging, output, name, kind="derivative"):

@@ -62,7 +62,7 @@ def _add_lcurve(commands):
 
 
 def _add_phantom(commands):
-    from ..phantom import PhantomSettings
+    from ..phantom import CompanionSettings, PhantomSettings
 
     default = PhantomSettings()
     parser = add_command(
@@ -70,9 +70,9 @@ def _add_phantom(commands):
         "phantom",
         _phantom,
         "A simulated ankle as a BIDS dataset, with truth maps under derivatives/truth.",
-        "phantom ankle --shape 98 98 45 --snr 40 --seed 1 --tilt 20",
+        "phantom ankle --shape 98 98 45 --snr 40 --seed 1 --tilt 20 --companions",
     )
-    parser.add_argument("output", metavar="OUTPUT", help="new folder")
+    parser.add_argument("output", metavar="OUTPUT", help="new folder, or a phantom's dataset")
     parser.add_argument(
         "--shape",
         nargs=3,
@@ -102,6 +102,25 @@ def _add_phantom(commands):
         default=default.tilt_degrees,
         help=with_default("turn of the scan about the left–right axis", default.tilt_degrees),
     )
+    parser.add_argument(
+        "--subject", metavar="ID", default="01", help=with_default("label; OUTPUT may hold other subjects", "01")
+    )
+    group = parser.add_argument_group("other scans of the same patient")
+    group.add_argument(
+        "--companions",
+        action="store_true",
+        help="also a bSSFP with trabeculae and a CT, each after a known motion, and their truth",
+    )
+    companions = CompanionSettings()
+    for name, value in (("bssfp", companions.bssfp_voxel_mm), ("ct", companions.ct_voxel_mm)):
+        group.add_argument(
+            f"--{name}-voxel-size",
+            nargs=3,
+            type=float,
+            metavar=("I", "J", "K"),
+            default=value,
+            help=with_default("mm", value),
+        )
 
 
 def _add_scan(parser):
@@ -261,16 +280,28 @@ def _lcurve(arguments):
 
 def _phantom(arguments):
     from ..outputs import refuse_filled, write_phantom
-    from ..phantom import PhantomSettings, make_phantom
+    from ..phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
     from ..progress import part
 
     settings = PhantomSettings(
         shape=tuple(arguments.shape), snr=arguments.snr, seed=arguments.seed, tilt_degrees=arguments.tilt
     )
-    refuse_filled(arguments.output)
+    others = CompanionSettings(
+        bssfp_voxel_mm=tuple(arguments.bssfp_voxel_size), ct_voxel_mm=tuple(arguments.ct_voxel_size)
+    )
+    refuse_filled(arguments.output, arguments.subject)
     with ProgressLine() as progress:
-        phantom = make_phantom(settings, progress=part(progress, 0.0, 0.8))
-        written = write_phantom(arguments.output, phantom, progress=part(progress, 0.8, 1.0))
+        phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
+        companions = None
+        if arguments.companions:
+            companions = make_companions(phantom, others, progress=part(progress, 0.4, 0.8))
+        written = write_phantom(
+            arguments.output,
+            phantom,
+            companions=companions,
+            subject=arguments.subject,
+            progress=part(progress, 0.8, 1.0),
+        )
     print_result((), written)
 
 

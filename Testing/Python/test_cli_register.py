@@ -1,0 +1,138 @@
+"""The commands phantom --companions and register, and the way from simulated scans to a regression without hands."""
+
+import csv
+import json
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from test_cli import run
+
+from TrabecularQSMLib import nifti, outputs
+from TrabecularQSMLib.analysis.registration import largest_displacement
+
+# Echoes of 3.7 mm, and other scans coarse enough to be quick.
+PHANTOM = ("--shape", 60, 60, 28, "--bssfp-voxel-size", 1, 1, 1.5, "--ct-voxel-size", 2, 2, 2)
+SEEDS = {"01": 11, "02": 12}
+REGIONS = ("calcaneus subtalar", "calcaneus tuber", "calcaneus cavum")
+
+
+class CompanionsTest(unittest.TestCase):
+    """Two patients from files to files."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.ankle, cls.maps = cls.folder / "ankle", cls.folder / "maps"
+        cls.truth = cls.ankle / "derivatives" / "truth"
+        cls.results = []
+        for subject, seed in SEEDS.items():
+            stem = f"sub-{subject}"
+            commands = (
+                ("phantom", cls.ankle, *PHANTOM, "--seed", seed, "--subject", subject, "--companions"),
+                ("reconstruct", cls.ankle, cls.maps, "--inversion", "closed-form", "--subject", subject),
+                (
+                    *("register", cls.mip(stem), cls.ankle / stem / "anat" / f"{stem}_bSSFP.nii.gz"),
+                    *("--output", cls.folder / f"{stem}.tfm", "--resampled", cls.folder / f"{stem}_on_mip.nii.gz"),
+                    *("--checkerboard", cls.folder / f"{stem}.png"),
+                ),
+            )
+            cls.results += [run(*command) for command in commands]
+
+    @classmethod
+    def mip(cls, stem):
+        return cls.maps / stem / "anat" / f"{stem}_MIP.nii.gz"
+
+    def setUp(self):
+        for code, _, err in self.results:
+            self.assertEqual(code, 0, err)
+
+    def test_a_second_subject_joins_the_dataset_with_all_its_files(self):
+        names = {path.name for path in (self.ankle / "sub-02" / "anat").iterdir()}
+        self.assertTrue({f"sub-02_{n}" for n in ("bSSFP.nii.gz", "bSSFP.json", "CT.nii.gz", "CT.json")} <= names)
+        truth = {path.name for path in (self.truth / "sub-02" / "anat").iterdir()}
+        others = ("from-MIP_to-bSSFP.tfm", "from-MIP_to-CT.tfm", "desc-bone_dseg.nii.gz", "bvtv.csv", "dseg.tsv")
+        self.assertTrue({f"sub-02_{name}" for name in others} <= truth)
+        self.assertEqual(list(outputs.find_maps(self.truth)), ["sub-01", "sub-02"])
+        sidecar = json.loads((self.ankle / "sub-02" / "anat" / "sub-02_CT.json").read_text())
+        self.assertEqual((sidecar["Units"], sidecar["PhantomSettings"]["seed"]), ("HU", SEEDS["02"]))
+        before = sorted(self.ankle.rglob("*"))
+        code, _, err = run("phantom", self.ankle, "--subject", "02")
+        self.assertEqual((code, sorted(self.ankle.rglob("*"))), (2, before))
+        self.assertIn("exists already", err)
+
+    def test_the_true_table_holds_case_region_and_bvtv(self):
+        text = (self.truth / "sub-01" / "anat" / "sub-01_bvtv.csv").read_text()
+        rows = list(csv.DictReader(text.splitlines()))
+        self.assertEqual({row["case"] for row in rows}, {"sub-01"})
+        found = {row["region"]: float(row["bvtv"]) for row in rows}
+        self.assertTrue(found[REGIONS[0]] > found[REGIONS[1]] > found[REGIONS[2]] > 0.05)
+
+    def test_register_finds_the_true_transform_from_mip_to_bssfp(self):
+        for stem in ("sub-01", "sub-02"):
+            found = nifti.read_transform(self.folder / f"{stem}.tfm")
+            truth = nifti.read_transform(self.truth / stem / "anat" / f"{stem}_from-MIP_to-bSSFP.tfm")
+            labels, affine = nifti.read_image(self.truth / stem / "anat" / f"{stem}_dseg.nii.gz")
+            points = np.argwhere(np.isin(labels, (1, 2, 3)))[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
+            # A quarter of a voxel of 3.7 mm; the other direction is several voxels away.
+            self.assertLess(largest_displacement(found, truth, points), 0.9, stem)
+            self.assertGreater(largest_displacement(found, np.linalg.inv(truth), points), 6, stem)
+
+    def test_register_says_how_good_it_is_and_writes_what_is_asked_for(self):
+        _, out, _ = self.results[2]
+        self.assertRegex(out, r"(?m)^Quality 0\.\d{3} \(0 to 1\), overlap \d+ %$")
+        self.assertRegex(out, r"(?m)^Displacement \d+\.\d mm at the center of FIXED, rotation \d+\.\d°$")
+        for name in ("sub-01.tfm", "sub-01_on_mip.nii.gz", "sub-01.png"):
+            self.assertIn(str(self.folder / name), out)
+        self.assertEqual((self.folder / "sub-01.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+        mip, affine = nifti.read_image(self.mip("sub-01"))
+        resampled, its_affine = nifti.read_image(self.folder / "sub-01_on_mip.nii.gz")
+        self.assertEqual(resampled.shape, mip.shape)
+        np.testing.assert_array_equal(its_affine, affine)
+        labels, _ = nifti.read_image(self.truth / "sub-01" / "anat" / "sub-01_dseg.nii.gz")
+        # Marrow is bright in bSSFP and muscle is not: they are where the MIP has them.
+        self.assertGreater(resampled[labels == 3].mean(), 1.5 * resampled[labels == 7].mean())
+
+    def test_an_initial_transform_and_a_mask_are_used(self):
+        truth = self.truth / "sub-01" / "anat"
+        mask, output = self.folder / "mask.nii", self.folder / "again.tfm"
+        mip, affine = nifti.read_image(self.mip("sub-01"))
+        nifti.write_image(mask, (mip > 0.2 * mip.max()).astype(np.uint8), affine)
+        moving = self.ankle / "sub-01" / "anat" / "sub-01_CT.nii.gz"
+        start = truth / "sub-01_from-MIP_to-CT.tfm"
+        code, out, err = run(
+            "register", self.mip("sub-01"), moving, "--output", output, "--initial", start, "--mask", mask
+        )
+        self.assertEqual(code, 0, err)
+        self.assertIn("Quality", out)
+        found, expected = nifti.read_transform(output), nifti.read_transform(start)
+        self.assertLess(largest_displacement(found, expected, [[0, 0, 0]]), 1.0)
+
+    def test_wrong_input_is_refused_before_anything_is_written(self):
+        mip, output = self.mip("sub-01"), self.folder / "none.tfm"
+        nifti.write_image(self.folder / "small.nii", np.ones((5, 5, 5), np.uint8), np.eye(4))
+        far = np.eye(4)
+        far[0, 3] = 900
+        nifti.write_transform(self.folder / "far.tfm", far)
+        nifti.write_transform(self.folder / "scaled.tfm", np.diag([2.0, 2, 2, 1]))
+        for words, arguments in (
+            ("does not end with .tfm", (mip, mip, "--output", self.folder / "t.nii")),
+            ("does not end with .png", (mip, mip, "--output", output, "--checkerboard", self.folder / "c.jpg")),
+            ("absent.nii.gz does not exist", (mip, self.folder / "absent.nii.gz", "--output", output)),
+            ("not on the grid of", (mip, mip, "--output", output, "--mask", self.folder / "small.nii")),
+            ("is 1 everywhere", (mip, self.folder / "small.nii", "--output", output)),
+            ("do not overlap", (mip, mip, "--output", output, "--initial", self.folder / "far.tfm")),
+            ("not rigid", (mip, mip, "--output", output, "--initial", self.folder / "scaled.tfm")),
+        ):
+            with self.subTest(words):
+                code, out, err = run("register", *arguments)
+                self.assertEqual((code, out), (2, ""))
+                self.assertIn(words, err.splitlines()[-1])
+                self.assertFalse(output.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

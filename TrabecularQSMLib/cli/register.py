@@ -1,0 +1,101 @@
+"""The command register."""
+
+from pathlib import Path
+
+from ..errors import InputError
+from .common import ProgressLine, add_command, print_result
+
+_TRANSFORM_ENDINGS = (".tfm", ".txt", ".h5", ".mat")
+_IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+
+
+def add_commands(commands):
+    """Add the command of this file to the parser."""
+    parser = add_command(
+        commands,
+        "register",
+        _register,
+        "Rigid registration of two images of a patient by mutual information, such as bSSFP or CT to the echo MIP.",
+        "register maps/sub-01/anat/sub-01_MIP.nii.gz ankle/sub-01/anat/sub-01_bSSFP.nii.gz --output bssfp.tfm",
+    )
+    parser.add_argument("fixed", metavar="FIXED", help="image that stays: the echo MIP")
+    parser.add_argument("moving", metavar="MOVING", help="image that is brought to it")
+    parser.add_argument(
+        "--output",
+        metavar="T.tfm",
+        required=True,
+        help="transform to write; it maps points of FIXED to points of MOVING, as ITK and Slicer take it",
+    )
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--initial", metavar="T0.tfm", help="rigid transform to start from, such as one made by hand")
+    start.add_argument(
+        "--start",
+        choices=("geometry", "moments"),
+        default="geometry",
+        help="start from the centers of the images, then of all shifts the best, or from the centers of mass of their "
+        "intensities (default: geometry)",
+    )
+    parser.add_argument("--mask", metavar="M", help="where to compare, on the grid of FIXED (all that is not zero)")
+    parser.add_argument("--resampled", metavar="OUT.nii.gz", help="also write MOVING on the grid of FIXED")
+    parser.add_argument(
+        "--checkerboard", metavar="OUT.png", help="also write a picture of both images in alternate tiles"
+    )
+
+
+def _register(arguments):
+    import numpy as np
+
+    from ..analysis.registration import register_rigid
+    from ..analysis.resample import resample
+    from ..figures import write_png
+    from ..nifti import read_image, read_transform, write_image, write_transform
+    from ..outputs import write_files
+    from ..registration_figure import checkerboard_figure
+
+    _check_endings(arguments)
+    start = read_transform(arguments.initial) if arguments.initial else arguments.start
+    fixed, affine = read_image(arguments.fixed)
+    moving, its_affine = read_image(arguments.moving)
+    mask = _read_mask(arguments.mask, arguments.fixed, fixed, affine)
+    with ProgressLine() as progress:
+        found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
+    writers = {arguments.output: lambda path: write_transform(path, found.matrix)}
+    if arguments.resampled or arguments.checkerboard:
+        on_fixed = resample(moving, its_affine, fixed.shape, affine, found.matrix, outside=float(moving.min()))
+        if arguments.resampled:
+            writers[arguments.resampled] = lambda path: write_image(path, on_fixed, affine)
+        if arguments.checkerboard:
+            picture = checkerboard_figure(fixed, on_fixed, affine)
+            writers[arguments.checkerboard] = lambda path: write_png(path, picture)
+    written = []
+    for file, write in writers.items():
+        written += write_files(Path(file).parent, {Path(Path(file).name): write})
+    notes = [] if found.converged else ["The steps had not become short at the end; look at the result closely."]
+    print_result(notes, written)
+    turn = np.degrees(np.arccos(np.clip((np.trace(found.matrix[:3, :3]) - 1) / 2, -1, 1)))
+    center = (affine @ [*(np.array(fixed.shape[::-1]) - 1) / 2, 1])[:3]
+    shift = np.linalg.norm(found.matrix[:3, :3] @ center + found.matrix[:3, 3] - center)
+    print(f"Quality {found.quality:.3f} (0 to 1), overlap {100 * found.overlap:.0f} %")
+    print(f"Displacement {shift:.1f} mm at the center of FIXED, rotation {turn:.1f}°")
+
+
+def _check_endings(arguments):
+    for file, endings in (
+        (arguments.output, _TRANSFORM_ENDINGS),
+        (arguments.resampled, _IMAGE_ENDINGS),
+        (arguments.checkerboard, (".png",)),
+    ):
+        if file and (Path(file).is_dir() or not file.endswith(endings)):
+            raise InputError(f"{file} does not end with {' or '.join(endings)}; give the name of such a file.")
+
+
+def _read_mask(file, fixed_file, fixed, affine):
+    from ..nifti import geometry_difference, read_image
+
+    if file is None:
+        return None
+    mask, its_affine = read_image(file)
+    difference = geometry_difference(fixed.shape, affine, mask.shape, its_affine)
+    if difference:
+        raise InputError(f"The mask {file} is not on the grid of {fixed_file}: {difference}; draw it on that image.")
+    return mask != 0
