@@ -1,0 +1,124 @@
+"""R2′ of a field: the width of the Lorentzian that fits its histogram."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import least_squares
+
+_TOLERANCE = 1e-12  # relative, of the sum of squares and of the parameters
+_FEWEST_VALUES = 100
+_FEWEST_BINS = 5
+
+
+@dataclass(frozen=True)
+class Line:
+    """Lorentzian ``height / (1 + ((x − center) / hwhm)²)`` and the histogram that it was fitted to.
+
+    `center`, `hwhm` (half width at half maximum) and `edges` are in the unit of the field; `height` and `counts` are
+    numbers of voxels.
+    """
+
+    center: float
+    hwhm: float
+    height: float
+    counts: np.ndarray
+    edges: np.ndarray
+
+    @property
+    def fwhm(self) -> float:
+        """Full width at half maximum."""
+        return 2 * self.hwhm
+
+    def at(self, field: np.ndarray) -> np.ndarray:
+        """Return the fitted number of voxels of a bin at `field`."""
+        return self.height / (1 + ((field - self.center) / self.hwhm) ** 2)
+
+
+def fit_line_shape(field: np.ndarray, marrow: np.ndarray) -> Line | None:
+    """Fit a Lorentzian to the histogram of a field outside the bone.
+
+    Parameters
+    ----------
+    field : (K, J, I) array
+        Any unit.
+    marrow : (K, J, I) bool array
+        Which voxels count.
+
+    Returns
+    -------
+    Line or None
+        None where fewer than 100 voxels count, the field is the same in nearly all of them, or no line fits.
+
+    Notes
+    -----
+    Bins as numpy's ``"auto"`` chooses them; least squares over all bins with height, center and width free
+    (Levenberg–Marquardt, analytic derivatives, to a relative 1e-12). In the published tables of
+    doi 10.1002/mrm.27531 R2′ is the half width, although the text speaks of the full one.
+    """
+    values = field[marrow].astype(np.float64)
+    if values.size < _FEWEST_VALUES:
+        return None
+    q25, median, q75 = np.quantile(values, (0.25, 0.5, 0.75))
+    width = (q75 - q25) / 2  # half the interquartile range is the half width of a Lorentzian
+    if width <= 0:
+        return None
+    counts, edges = np.histogram(values, bins="auto")
+    if counts.size < _FEWEST_BINS:
+        return None
+    # In units of the first guess, so that all three parameters are near 0 or 1.
+    x = ((edges[1:] + edges[:-1]) / 2 - median) / width
+    y = counts / counts.max()
+
+    def residual(p):
+        return p[0] / (1 + ((x - p[1]) / p[2]) ** 2) - y
+
+    def jacobian(p):
+        u = (x - p[1]) / p[2]
+        shape = 1 / (1 + u**2)
+        slope = 2 * p[0] * u * shape**2 / p[2]
+        return np.stack([shape, slope, u * slope], axis=1)
+
+    found = least_squares(
+        residual, (1.0, 0.0, 1.0), jacobian, method="lm", ftol=_TOLERANCE, xtol=_TOLERANCE, gtol=_TOLERANCE
+    )
+    height, center, hwhm = found.x.tolist()
+    hwhm = abs(hwhm)
+    if not found.success or height <= 0 or not hwhm < x[-1] - x[0]:
+        return None
+    return Line(
+        center=float(median + center * width),
+        hwhm=float(hwhm * width),
+        height=float(height * counts.max()),
+        counts=counts,
+        edges=edges,
+    )
+
+
+def fit_within_voxels(field: np.ndarray, marrow: np.ndarray, edge: int) -> Line | None:
+    """Fit a Lorentzian to what the field differs from the mean of its own imaging voxel.
+
+    Parameters
+    ----------
+    field, marrow : (K, J, I) arrays
+        As for `fit_line_shape`.
+    edge : int
+        Edge of a cubic imaging voxel, in voxels of the simulation.
+
+    Returns
+    -------
+    Line or None
+        Pooled over the imaging voxels that lie wholly in the region; None as for `fit_line_shape`.
+
+    Notes
+    -----
+    A field that is uniform over an imaging voxel shifts its signal and does not dephase it, so that small voxels show
+    less R2′. Diffusion, blurring and slice profiles are not simulated.
+    """
+    counts = [n // edge for n in field.shape]
+    whole = tuple(slice(0, n * edge) for n in counts)
+    blocks = tuple(x for n in counts for x in (n, edge))
+    inside = marrow[whole].reshape(blocks)
+    values = np.where(inside, field[whole].astype(np.float64).reshape(blocks), 0)
+    number = inside.sum(axis=(1, 3, 5), keepdims=True)
+    mean = values.sum(axis=(1, 3, 5), keepdims=True) / np.maximum(number, 1)
+    return fit_line_shape(values - mean, inside)

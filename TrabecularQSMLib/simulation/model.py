@@ -1,0 +1,81 @@
+"""What is measured of one geometry."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from .field import FieldModel
+from .lineshape import Line, fit_line_shape
+from .settings import rate_per_s
+
+COLUMNS = (
+    "number",
+    "radius",
+    "delta_chi",
+    "repeat",
+    "bvtv",
+    "mean_chi",
+    "r2prime_hwhm_ppm",
+    "r2prime_per_s",
+    "r2prime_fwhm_ppm",
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One geometry for a Δχ of 1 ppm; field, χ and R2′ are proportional to Δχ.
+
+    `bvtv` is a fraction, `mean_chi` the region's mean of the closed-form χ in ppm, `line` the fitted histogram of the
+    field outside the bone in ppm (None where there is too little marrow or no line fits).
+    """
+
+    bvtv: float
+    mean_chi: float
+    line: Line | None
+
+    def quantities(self, delta_chi: float, field_strength: float) -> dict:
+        """Return BV/TV, mean χ and R2′ of bone that differs by `delta_chi` [ppm], by the names of `COLUMNS`."""
+        hwhm = None if self.line is None else abs(delta_chi) * self.line.hwhm
+        return {
+            "bvtv": self.bvtv,
+            "mean_chi": delta_chi * self.mean_chi,
+            "r2prime_hwhm_ppm": hwhm,
+            "r2prime_per_s": None if hwhm is None else rate_per_s(hwhm, field_strength),
+            "r2prime_fwhm_ppm": None if hwhm is None else 2 * hwhm,
+        }
+
+
+def measure_geometry(model: FieldModel, mask: np.ndarray, field: np.ndarray | None = None) -> Measured:
+    """Measure BV/TV, mean χ and R2′ of a geometry.
+
+    Parameters
+    ----------
+    model : FieldModel
+        Of the region.
+    mask : (K, J, I) bool array
+        Where bone is, such as from `draw_geometry`.
+    field : (K, J, I) array, optional
+        ``model.field(mask)``, where it is there already.
+
+    Raises
+    ------
+    InputError
+        If the mask is not on the region's grid.
+    """
+    mask = mask != 0
+    field = model.field(mask) if field is None else field
+    return Measured(
+        bvtv=np.count_nonzero(mask) / mask.size,
+        mean_chi=model.mean_chi(mask),
+        line=fit_line_shape(field, ~mask),
+    )
+
+
+def check_delta_chis(delta_chis) -> None:
+    """Raise `InputError` if a Δχ [ppm] is zero or not a number."""
+    for value in delta_chis:
+        if not np.isfinite(value) or value == 0:
+            raise InputError(
+                f"Δχ is {value:g} ppm; give a number that is not zero (the sign is that of bone − marrow)."
+            )
