@@ -8,6 +8,7 @@ from scenes import SceneTest, slicer
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
+from TrabecularQSMLib.scene.tables import rowsFromTable
 
 SETTINGS = PhantomSettings(shape=(48, 48, 24), seed=3)
 QUICK = CompanionSettings(bssfp_voxel_mm=(0.9, 0.9, 1.5), ct_voxel_mm=(3, 3, 3), structure_mm=0.5)
@@ -25,6 +26,11 @@ class CompanionsTest(SceneTest):
             np.testing.assert_allclose(scene.affineFromVolume(node), affine, atol=1e-9)
         bone = scene.maskFromSegment(nodes.boneReference, None, nodes.bssfp)
         np.testing.assert_array_equal(bone, expected.bone > 0)
+        labels, names = scene.regionsFromSegmentation(nodes.boneRegions, nodes.bssfp)
+        self.assertEqual(set(names.values()), set(expected.bvtv))
+        self.assertEqual(set(np.unique(labels)), {0, *names})
+        truth = {row["region"]: row["true_bvtv"] for row in rowsFromTable(nodes.truth)}
+        self.assertEqual(truth, expected.bvtv)
         self.assertEqual(nodes.ct.GetVoxelValueUnits().GetCodeMeaning(), "Hounsfield unit")
         self.assertGreater(nodes.phantom.regions.GetSegmentation().GetNumberOfSegments(), 3)
 

@@ -122,5 +122,45 @@ class LoadTest(SceneTest):
         self.assertEqual(self.node_ids(), ids)
 
 
+class SplitTest(SceneTest):
+    def setUp(self):
+        super().setUp()
+        labels = np.zeros(SHAPE, dtype=np.uint8)
+        labels[:3], labels[4:] = 1, 2
+        self.labels = labels
+        self.volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+        self.segmentation = scene.addSegmentation(labels, {1: "tuber", 2: "cavum"}, AFFINE, "regions")
+        self.tuber = self.segmentation.GetSegmentation().GetSegmentIdBySegmentName("tuber")
+
+    def test_a_region_becomes_parts_of_equal_size_with_its_name(self):
+        node = scene.splitRegionNodes(self.segmentation, self.tuber, 4, self.volume)
+        labels, names = scene.regionsFromSegmentation(node, self.volume)
+        self.assertEqual(list(names.values()), ["tuber 1", "tuber 2", "tuber 3", "tuber 4"])
+        np.testing.assert_array_equal(labels > 0, self.labels == 1)
+        self.assertEqual(np.bincount(labels.ravel())[1:].tolist(), [15] * 4)
+
+    def test_parts_lie_where_the_region_is_seen(self):
+        transform = moved(self.scene, self.volume, (10.0, 0, 0))
+        self.segmentation.SetAndObserveTransformNodeID(transform.GetID())
+        node = scene.splitRegionNodes(self.segmentation, self.tuber, 2, self.volume)
+        self.assertIs(node.GetParentTransformNode(), transform)
+        labels, _ = scene.regionsFromSegmentation(node, self.volume)
+        np.testing.assert_array_equal(labels > 0, self.labels == 1)
+
+    def test_wrong_input_gets_its_sentence_and_adds_nothing(self):
+        far = AFFINE.copy()
+        far[:3, 3] += 1000
+        elsewhere = scene.addMapVolume(random_map(), far, "chi", "far")
+        ids = self.node_ids()
+        for segment, count, volume, sentence in (
+            (None, 2, self.volume, "regions has 2 segments; choose the one that is the region to split"),
+            (self.tuber, 2, elsewhere, "tuber of regions has no voxel inside the scan; draw it where the scan is.$"),
+            (self.tuber, 100, self.volume, "has 60 voxels, fewer than the 100 parts"),
+        ):
+            with self.assertRaisesRegex(InputError, sentence):
+                scene.splitRegionNodes(self.segmentation, segment, count, volume)
+        self.assertEqual(self.node_ids(), ids)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -8,6 +8,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 'ankle chi (ppm)'
 """
 
+from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
 from .companions import CompanionNodes, addCompanions
 from .echoes import (
     acquisitionFromSequences,
@@ -21,6 +22,7 @@ from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
 from .measure import measureNodes
 from .phantom import PhantomNodes, addPhantom
+from .profile import ProfileNodes, profileNodes
 from .reconstruct import addMapVolumes, reconstructNodes
 from .regions import (
     addSegmentation,
@@ -36,9 +38,11 @@ from .regression import RegressionNodes, regressNodes, saveRegressionFigure
 from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
+    "BvtvNodes",
     "CompanionNodes",
     "LCurveNodes",
     "PhantomNodes",
+    "ProfileNodes",
     "RegressionNodes",
     "acquisitionFromSequences",
     "addCompanions",
@@ -49,6 +53,10 @@ __all__ = [
     "addPhantom",
     "addSegmentation",
     "affineFromVolume",
+    "attenuationNodes",
+    "bvtvNodes",
+    "checkerboardNodes",
+    "combinePhaseCyclesNodes",
     "echoTimesFromSequence",
     "lcurveNodes",
     "loadRegions",
@@ -56,12 +64,12 @@ __all__ = [
     "maskFromSegment",
     "masksFromSegmentation",
     "measureNodes",
+    "profileNodes",
     "reconstructNodes",
-    "checkerboardNodes",
     "regionTemplate",
+    "regionsFromSegmentation",
     "registerNodes",
     "regressNodes",
-    "regionsFromSegmentation",
     "saveRegressionFigure",
     "scanValues",
     "sequencesFromVolumes",

@@ -2,28 +2,35 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import slicer
 
 from ..phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
 from ..progress import Progress, part, report
 from .phantom import PhantomNodes, addPhantomNodes
-from .regions import addSegmentation
-from .volumes import codedEntry, newVolume, removeWithHelpers
+from .regions import REGION_CODES, addSegmentation
+from .tables import Column, addTable
+from .volumes import UNIT_CODES, codedEntry, newVolume, removeWithHelpers
 
 BONE_REFERENCE = "cortical bone"
 # What the application gives to a CT from DICOM.
-_CT_CODES = (("DCM", "112031", "Attenuation Coefficient"), ("UCUM", "[hnsf'U]", "Hounsfield unit"))
+_CT_QUANTITY = ("DCM", "112031", "Attenuation Coefficient")
 # Bone window, Hounsfield units.
 _CT_WINDOW = (-200.0, 1000.0)
 
 
 class CompanionNodes(NamedTuple):
-    """A simulated scan in the scene, and two other scans of the same patient, who lay differently in each."""
+    """A simulated scan in the scene, and two other scans of the same patient, who lay differently in each.
+
+    `boneRegions` are the regions that all scans show as a whole, and `truth` the table of their true BV/TV.
+    """
 
     phantom: PhantomNodes
     bssfp: object
     boneReference: object
     ct: object
+    boneRegions: object
+    truth: object
 
 
 def addCompanions(
@@ -58,8 +65,8 @@ def addCompanions(
             added.append(volumes[-1])
             volumes[-1].CreateDefaultDisplayNodes()
         bssfp, ct = volumes
-        ct.SetVoxelValueQuantity(codedEntry(*_CT_CODES[0]))
-        ct.SetVoxelValueUnits(codedEntry(*_CT_CODES[1]))
+        ct.SetVoxelValueQuantity(codedEntry(*_CT_QUANTITY))
+        ct.SetVoxelValueUnits(codedEntry("UCUM", *UNIT_CODES["HU"]))
         ct.GetScalarVolumeDisplayNode().SetAutoWindowLevel(False)
         ct.GetScalarVolumeDisplayNode().SetWindowLevelMinMax(*_CT_WINDOW)
         reference = addSegmentation(
@@ -68,9 +75,20 @@ def addCompanions(
         added.append(reference)
         # Drawn on the bSSFP, it goes with it when that is registered.
         reference.SetReferenceImageGeometryParameterFromVolumeNode(bssfp)
+        bones = {label: region for label, region in phantom.region_names.items() if region in companions.bvtv}
+        labels = np.where(np.isin(phantom.regions, [*bones]), phantom.regions, 0)
+        affine = phantom.acquisition.affine
+        boneRegions = addSegmentation(labels, bones, affine, f"{name} bone regions", codes=REGION_CODES)
+        added.append(boneRegions)
+        columns = [
+            Column("region", list(companions.bvtv), "", "Name of the segment"),
+            Column("true_bvtv", list(companions.bvtv.values()), "1", "Bone volume fraction of what was simulated"),
+        ]
+        truth = addTable(f"{name} true BV/TV", columns)
+        added.append(truth)
         report(progress, 1.0, "Added the digital ankle with bSSFP and CT")
     except BaseException:
         for node in reversed(added):
             removeWithHelpers(node)
         raise
-    return CompanionNodes(nodes, bssfp, reference, ct)
+    return CompanionNodes(nodes, bssfp, reference, ct, boneRegions, truth)

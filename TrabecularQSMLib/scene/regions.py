@@ -10,6 +10,7 @@ import vtk
 from slicer import vtkMRMLSegmentationNode
 from vtk.util.numpy_support import vtk_to_numpy
 
+from ..analysis.subregions import split_region
 from ..errors import InputError
 from ..measure import read_regions
 from ..nifti import read_metadata
@@ -124,9 +125,7 @@ def splitRegionNodes(
     :param name: name of the new node; by default that of the segment and "parts".
     :raises InputError: if there is no such segment, none of it on the grid, or fewer voxels than parts.
     """
-    from ..analysis.subregions import split_region
-
-    inside = maskFromSegment(segmentationNode, segmentID, referenceVolumeNode, purpose="one to split")
+    inside = maskFromSegment(segmentationNode, segmentID, referenceVolumeNode, purpose="region to split")
     affine = affineFromVolume(referenceVolumeNode)
     parts = split_region(inside, count, tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1]))
     segmentation = segmentationNode.GetSegmentation()

@@ -17,6 +17,7 @@ UNIT_CODES = {
     "Hz": ("Hz", "hertz"),
     "1": ("1", "no units"),
     "a.u.": ("[arb'U]", "arbitrary unit"),
+    "HU": ("[hnsf'U]", "Hounsfield unit"),
 }
 # Both are in every scene, also without the application's color files.
 GREY, COLOR = "vtkMRMLColorTableNodeGrey", "vtkMRMLColorTableNodeIron"
@@ -91,7 +92,8 @@ def quantityOf(volumeNode) -> tuple[str, str]:
     for known in ALL_QUANTITIES.values():
         if code == quantityCode(known)[:2]:
             return known.name, known.unit
-    return volumeNode.GetName(), (units.GetCodeValue() or "") if units else ""
+    code = (units.GetCodeValue() or "") if units else ""
+    return volumeNode.GetName(), next((unit for unit, (known, _) in UNIT_CODES.items() if known == code), code)
 
 
 def quantityCode(quantity: Quantity) -> tuple[str, str, str]:

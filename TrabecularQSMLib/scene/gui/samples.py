@@ -37,6 +37,37 @@ def registerSampleData(logicClass, thumbnails: Path) -> None:
         )
 
 
+def registerCompanions(logicClass, pictures: Path) -> None:
+    """Add the simulated ankle with bSSFP and CT to the module Sample Data.
+
+    :param logicClass: class with the method loadCompanions.
+    :param pictures: folder of the thumbnail.
+    """
+    import SampleData
+
+    name = "TrabecularQSM phantom with bSSFP and CT"
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="TrabecularQSM",
+        sampleName=name,
+        uris="",
+        fileNames=None,
+        nodeNames=name,
+        thumbnailFileName=str(pictures / "TrabecularQSMAnalysis-companions.png"),
+        customDownloader=lambda source: loadCompanions(logicClass()),
+    )
+
+
+def loadCompanions(logic) -> list:
+    """Make the simulated ankle with bSSFP and CT, reconstruct its maps, and select them in the module.
+
+    :param logic: the module's logic.
+    """
+    with slicer.util.tryWithErrorDisplay(_("The phantom could not be made."), waitCursor=True):
+        nodes, maps = logic.loadCompanions()
+        slicer.util.setSliceViewerLayers(background=maps["mip"], foreground=None, label=None, fit=True)
+        return [*nodes.phantom[:3], *nodes[1:], *maps.values()]
+
+
 def loadPhantom(logic) -> list:
     """Make the simulated ankle, and select it in the module.
 

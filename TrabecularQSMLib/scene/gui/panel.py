@@ -1,0 +1,107 @@
+"""The life of a module's panel: its connection to the parameters, and to the closing of scene and application."""
+
+import sys
+
+import slicer
+import vtk
+
+from .run import RunMixin
+
+
+class PanelMixin(RunMixin):
+    """For widget classes that come before ScriptedLoadableModuleWidget and VTKObservationMixin.
+
+    They set ``ui`` and ``logic``, call start() at the end of setup(), and have a method refreshPanel().
+    """
+
+    _parameterNode = _parameterNodeGuiTag = None
+    _refreshing = False
+
+    def start(self) -> None:
+        """Observe scene and application, and connect the panel to the parameters."""
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEnd)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd)
+        # The window may be closed while a run lets events pass.
+        slicer.app.connect("lastWindowClosed()", self.cancel)
+        self.initializeParameterNode()
+
+    def cleanup(self) -> None:
+        """Stop a run and let go of the scene, before the module is reloaded or the application quits."""
+        self.cancel()
+        slicer.app.disconnect("lastWindowClosed()", self.cancel)
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self) -> None:
+        """Connect the panel to the parameters, each time the module is opened."""
+        self.initializeParameterNode()
+
+    def exit(self) -> None:
+        """Disconnect the panel; a run goes on."""
+        self.setParameterNode(None)
+
+    def onReload(self) -> None:
+        """Reload this module and the library."""
+        self.cancel()
+        for name in [name for name in sys.modules if name.partition(".")[0] == "TrabecularQSMLib"]:
+            del sys.modules[name]
+        super().onReload()
+
+    def onSceneStartClose(self, caller=None, event=None) -> None:
+        """Let go of the scene."""
+        self.cancel()
+        self.setParameterNode(None)
+
+    def onSceneEnd(self, caller=None, event=None) -> None:
+        """Take up the new scene's parameters."""
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def initializeParameterNode(self) -> None:
+        """Show the parameters of the scene."""
+        self.setParameterNode(self.logic.getParameterNode())
+
+    def setParameterNode(self, parameterNode) -> None:
+        """Show and observe other parameters, or none.
+
+        :param parameterNode: what the logic's getParameterNode returns, or None.
+        """
+        if self._parameterNode:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
+        self._parameterNode = parameterNode
+        if parameterNode:
+            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
+        self.refresh()
+
+    def refresh(self, caller=None, event=None) -> None:
+        """Bring the panel up to date, if it shows parameters and is not at it already."""
+        if self._refreshing or not self._parameterNode or slicer.mrmlScene.IsImporting():
+            return
+        self._refreshing = True
+        try:
+            self.refreshPanel()
+        finally:
+            self._refreshing = False
+
+    def step(self, work, failure: str, summary):
+        """Do something long with the parameters as they are now.
+
+        :param work: function of parameters and a progress callback.
+        :param failure: what the message box says if it fails.
+        :param summary: function of the result, for the status line.
+        :return: what `work` returned; None if it was cancelled.
+        """
+        parameterNode = self._parameterNode
+        return self.run(lambda progress: work(parameterNode, progress), failure, summary)
+
+    def atOnce(self, work, failure: str):
+        """Do something that takes a second or two with the parameters as they are now.
+
+        :param work: function of parameters.
+        :param failure: what the message box says if it fails.
+        """
+        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True):
+            return work(self._parameterNode)

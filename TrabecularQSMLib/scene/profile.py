@@ -1,0 +1,66 @@
+"""Values of maps along a line, as a table with charts (Figure 3 of the paper)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import slicer
+
+from ..analysis.profile import line_profile
+from ..errors import InputError
+from .folders import resultFolder
+from .tables import COLORS, Column, addChart, addSeries, addTable
+from .volumes import affineFromVolume, pointsInVolume, quantityOf
+
+
+class ProfileNodes(NamedTuple):
+    """Profiles in the scene: one table for each volume, one chart for each unit."""
+
+    tables: list
+    charts: list
+
+
+def profileNodes(volumes: Sequence, line, *, step: float | None = None, name: str | None = None) -> ProfileNodes:
+    """Return values of volumes along a line, as tables and charts in a folder.
+
+    :param volumes: scalar volumes on any grids; the transforms above them are followed.
+    :param line: markups line or curve.
+    :param step: distance of the samples in mm; by default as `analysis.profile.line_profile` chooses.
+    :param name: start of the names of the nodes; by default that of the line.
+    :raises InputError: if the line has fewer than two points, or lies outside a volume.
+    """
+    volumes = list(volumes)
+    if not volumes:
+        raise InputError("There is no volume for the line profile; choose at least one.")
+    points, name = _worldPoints(line), name or line.GetName()
+    found = []
+    for volume in volumes:
+        try:
+            array, affine = slicer.util.arrayFromVolume(volume), affineFromVolume(volume)
+            found.append(line_profile(array, affine, pointsInVolume(points, volume), step=step))
+        except InputError as error:
+            raise InputError(f"{line.GetName()} on {volume.GetName()}: {error}") from error
+    tables, seriesByUnit = [], {}
+    with resultFolder(f"{name} profile", line) as put:
+        for number, (volume, (distance, values)) in enumerate(zip(volumes, found, strict=True)):
+            quantity, unit = quantityOf(volume)
+            columns = [
+                Column("distance", distance, "mm", "Distance from the first point of the line"),
+                Column(quantity, values, unit, f"Value of {volume.GetName()}"),
+            ]
+            tables.append(put(addTable(f"{name} profile of {volume.GetName()}", columns)))
+            color = COLORS[number % len(COLORS)]
+            one = addSeries(put, volume.GetName(), tables[-1], "distance", quantity, color, points=False)
+            seriesByUnit.setdefault(unit, []).append(one)
+        charts = []
+        for unit, series in seriesByUnit.items():
+            title = f"{name} profile" + (f" [{unit}]" if unit else "")
+            charts.append(addChart(put, title, title, series, "Distance [mm]", f"Value [{unit or 'a.u.'}]"))
+    return ProfileNodes(tables, charts)
+
+
+def _worldPoints(line):
+    if line.GetNumberOfControlPoints() < 2:
+        raise InputError(f"{line.GetName()} has {line.GetNumberOfControlPoints()} points; place at least two.")
+    if line.IsA("vtkMRMLMarkupsCurveNode"):
+        return slicer.util.arrayFromMarkupsCurvePoints(line, world=True)
+    return slicer.util.arrayFromMarkupsControlPoints(line, world=True)
