@@ -2,12 +2,14 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from .analysis.resample import resample
 from .errors import InputError
-from .nifti import geometry_difference, read_image, read_metadata
+from .nifti import geometry_difference, read_image, read_layers, read_metadata
 from .outputs import find_maps
 from .quantities import ALL_QUANTITIES
 
@@ -81,7 +83,7 @@ def measure(
     return rows
 
 
-def measure_files(folder, regions) -> list[dict]:
+def measure_files(folder, regions, *, only: Sequence[str] = ()) -> list[dict]:
     """Return the rows of `measure` for every scan whose maps lie below `folder`, with the regions of a label map.
 
     Parameters
@@ -89,47 +91,138 @@ def measure_files(folder, regions) -> list[dict]:
     folder : path
         What ``reconstruct`` or ``phantom`` wrote.
     regions : path
-        Label map on the maps' grid. Names come from a BIDS ``.tsv`` beside it, or from the header of Slicer's
-        ``.seg.nrrd``; labels without a name are "label 1" and so on.
+        Label map as `read_regions` takes it, on any grid of the same patient space: each voxel of a map is in the
+        region that holds its middle.
+    only : sequence of str
+        Names of the regions to measure; all by default.
 
     Raises
     ------
     InputError
-        If there are no maps, the label map is on another grid, or a region is empty.
+        If there are no maps, or a region is empty or has no voxel on the grid of a map.
     """
     if not Path(folder).is_dir():
         raise InputError(f"{folder} is not a folder; give the folder that reconstruct wrote.")
     scans = find_maps(folder)
     if not scans:
         raise InputError(f"{folder} holds no map such as sub-01_Chimap.nii.gz; give the folder that reconstruct wrote.")
-    labels, affine, names = read_regions(regions)
+    labels, affine, names = read_regions(regions, only=only)
     rows = []
     for case, paths in scans.items():
-        maps = {}
+        maps, first = {}, None
         for name, path in paths.items():
             maps[name], its_affine = read_image(path)
-            check_regions_grid(regions, labels, affine, path, maps[name].shape, its_affine)
-        rows += measure(maps, labels, names, case=case)
+            first = first or (path, maps[name].shape, its_affine)
+            difference = geometry_difference(*first[1:], maps[name].shape, its_affine)
+            if difference:
+                raise InputError(
+                    f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {case} again."
+                )
+        placed = place_regions(regions, labels, affine, names, *first)
+        rows += measure(maps, placed, names, case=case)
     return rows
 
 
-def read_regions(path) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Read a label map: integer labels (K, J, I), affine (i, j, k → RAS), and names by label."""
+def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+    """Read the regions of a file: integer labels (K, J, I), affine (i, j, k → RAS), and names by label.
+
+    Parameters
+    ----------
+    path : path
+        Label map in NIfTI, NRRD or another format of ITK, with names from a BIDS ``.tsv`` beside it, or Slicer's
+        ``.seg.nrrd`` of one or several layers. Labels without a name are "label 1" and so on.
+    only : sequence of str
+        Names of the regions to keep; all by default.
+
+    Raises
+    ------
+    InputError
+        If the file is no label map, holds no region, two of one name, two that overlap, or not those of `only`.
+    """
     path = Path(path)
-    array, affine = read_image(path)
-    if not np.all(np.isfinite(array)) or np.any(array != np.round(array)) or np.any(array < 0):
+    layers, affine = read_layers(path)
+    if not np.all(np.isfinite(layers)) or np.any(layers != np.round(layers)) or np.any(layers < 0):
         raise InputError(f"{path} holds values that are not whole numbers from 0; export the segmentation as labels.")
-    labels = array.astype(np.int32)
-    names = _names_beside(path) or _names_in_header(path)
-    for label in np.unique(labels).tolist():
-        if label:
+    layers = layers.astype(np.int32)
+    segments = _segments(path)
+    if len(layers) > 1 and not segments:
+        raise InputError(
+            f"{path} has {len(layers)} values in each voxel and names no segments; export it as one label map."
+        )
+    if len(layers) == 1:
+        # The labels stay those of the file.
+        names = _names_beside(path) or {value: name for name, _, value in segments}
+        for label in np.unique(layers[0]).tolist():
             names.setdefault(label, f"label {label}")
-    names = {label: names[label] for label in sorted(names)}
-    if not names:
+        found = {label: (names[label], 0, label) for label in sorted(names) if label}
+    else:
+        found = dict(enumerate(segments, start=1))
+    if not found:
         raise InputError(f"{path} holds no region; draw at least one.")
+    names = {label: name for label, (name, _, _) in found.items()}
+    listed = ", ".join(names.values())
     if len(set(names.values())) < len(names):
-        raise InputError(f"{path} has two regions of the same name among {', '.join(names.values())}; rename one.")
+        raise InputError(f"{path} has two regions of the same name among {listed}; rename one.")
+    for name in only:
+        if name not in names.values():
+            raise InputError(f"{path} has no region {name!r}; it has {listed}.")
+    if only:
+        names = {label: name for label, name in names.items() if name in only}
+    labels = np.zeros(layers.shape[1:], np.int32)
+    for label, name in names.items():
+        _, layer, value = found[label]
+        inside = layers[layer] == value
+        if np.any(labels[inside]):
+            other = names[int(labels[inside].max())]
+            raise InputError(
+                f"The regions {other!r} and {name!r} of {path} overlap in {np.count_nonzero(labels[inside])} voxels; "
+                "let each voxel be in one region, or measure one of them at a time."
+            )
+        labels[inside] = label
     return labels, affine, names
+
+
+def place_regions(path, labels, affine, names, target, shape, target_affine, matrix=None) -> np.ndarray:
+    """Return regions on another grid: each of its voxels is in the region that holds its middle.
+
+    Parameters
+    ----------
+    path : path
+        Where the regions are from, for errors.
+    labels, affine, names
+        What `read_regions` returned.
+    target : path
+        The image whose grid it is, for errors.
+    shape : (k, j, i)
+        Shape of the grid.
+    target_affine : (4, 4) array
+        Its voxel indices to RAS in mm.
+    matrix : (4, 4) array, optional
+        Maps RAS points of the target to RAS points of the regions; the identity by default.
+
+    Raises
+    ------
+    InputError
+        If a region is empty, or none of its voxels comes to lie on the grid.
+    """
+    _refuse_lost(labels, names, f"is empty in {path}; draw it or remove it.")
+    if matrix is None and geometry_difference(shape, target_affine, labels.shape, affine) is None:
+        return labels
+    placed = resample(labels, affine, shape, target_affine, matrix, interpolation="nearest")
+    _refuse_lost(
+        placed,
+        names,
+        f"of {path} has no voxel on the grid of {Path(target).name}; check that both are of one patient, "
+        "and the transform between them if there is one.",
+    )
+    return placed
+
+
+def _refuse_lost(labels, names, words):
+    there = set(np.unique(labels).tolist())
+    for label, name in names.items():
+        if label not in there:
+            raise InputError(f"The region {name!r} (label {label}) {words}")
 
 
 def check_regions_grid(path, labels, affine, other, shape, other_affine) -> None:
@@ -181,12 +274,14 @@ def _names_beside(path):
     return {label: name for label, name in rows if label}
 
 
-def _names_in_header(path):
-    """Names of the segments of a .seg.nrrd written by Slicer."""
+def _segments(path):
+    """Name, layer and label value of each segment of a .seg.nrrd written by Slicer, in its order."""
     metadata = read_metadata(path)
-    names = {}
-    for key, name in metadata.items():
-        if key.startswith("Segment") and key.endswith("_Name"):
-            names[int(metadata.get(key.removesuffix("_Name") + "_LabelValue", 0))] = name
-    names.pop(0, None)
-    return names
+    numbers = (key.removeprefix("Segment").removesuffix("_Name") for key in metadata if key.endswith("_Name"))
+    segments = []
+    for number in sorted(int(number) for number in numbers if number.isdecimal()):
+        start = f"Segment{number}_"
+        # Slicer before 4.11 gave each segment a layer of its own.
+        layer, value = metadata.get(start + "Layer", number), metadata.get(start + "LabelValue", 1)
+        segments.append((metadata[start + "Name"], int(layer), int(value)))
+    return segments

@@ -58,6 +58,33 @@ def read_image(path) -> tuple[np.ndarray, np.ndarray]:
         raise _unreadable(path, error) from error
 
 
+def read_layers(path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a volume of one or several values in each voxel, such as the layers of Slicer's ``.seg.nrrd``.
+
+    Returns
+    -------
+    array : (L, K, J, I) array
+        L values in each voxel.
+    affine : (4, 4) array
+        Voxel indices (i, j, k) to RAS in mm.
+
+    Raises
+    ------
+    InputError
+        As `read_image`.
+    """
+    path = Path(path)
+    reader = _open(path)
+    if reader.GetNumberOfComponents() == 1:
+        array, affine = read_image(path)
+        return array[None], affine
+    shape, affine = _geometry(reader, path, layers=True)
+    try:
+        return np.moveaxis(sitk.GetArrayFromImage(reader.Execute()), -1, 0).reshape(-1, *shape), affine
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
+
+
 def read_metadata(path) -> dict[str, str]:
     """Read the header's text fields, named as ITK does."""
     reader = _open(Path(path))
@@ -208,10 +235,10 @@ def _unreadable(path, error):
     return InputError(f"{path} cannot be read as an image ({reason}); it may be cut short: copy or export it again.")
 
 
-def _geometry(reader, path):
+def _geometry(reader, path, layers=False):
     """Shape (k, j, i) and affine (i, j, k → RAS) of a header."""
     size, dimensions = reader.GetSize(), reader.GetDimension()
-    if reader.GetNumberOfComponents() != 1:
+    if reader.GetNumberOfComponents() != 1 and not layers:
         raise InputError(
             f"{path} has {reader.GetNumberOfComponents()} values in each voxel; expected one, "
             "so save each component as a volume of its own."

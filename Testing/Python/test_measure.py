@@ -98,8 +98,8 @@ class FilesTest(unittest.TestCase):
             path.parent.mkdir(parents=True, exist_ok=True)
             nifti.write_image(path, array, scans.AFFINE)
 
-    def measure(self, regions=None):
-        return measure_files(self.folder / "maps", regions or self.regions)
+    def measure(self, regions=None, **options):
+        return measure_files(self.folder / "maps", regions or self.regions, **options)
 
     def test_every_subject_is_a_case_and_the_table_is_plain_and_reproducible(self):
         self.write("sub-02_ses-1")
@@ -127,22 +127,67 @@ class FilesTest(unittest.TestCase):
         sitk.WriteImage(image, str(path))
         self.assertEqual({row["region"] for row in self.measure(path)}, {"tuber", "talus"})
 
-    def test_regions_on_another_grid_are_refused(self):
+    def test_regions_on_another_grid_are_brought_to_that_of_the_maps(self):
+        expected = csv_text(COLUMNS, self.measure())
+        # Voxels of a third, and a field of view that holds the regions only, as Slicer saves it.
+        fine = np.kron(self.labels[:3, :2, :4], np.ones((3, 3, 3), np.int32))
+        shrunk = scans.AFFINE @ np.diag([1 / 3, 1 / 3, 1 / 3, 1])
+        shrunk[:3, 3] -= scans.AFFINE[:3, :3] @ np.full(3, 1 / 3)
         flipped = scans.AFFINE @ np.diag([-1, 1, 1, 1])
         flipped[:3, 3] += 5 * scans.AFFINE[:3, 0]
+        for labels, affine in ((fine, shrunk), (self.labels[:, :, ::-1], flipped), (self.labels[:3], scans.AFFINE)):
+            nifti.write_image(self.regions, labels.astype(np.uint8), affine)
+            self.assertEqual(csv_text(COLUMNS, self.measure()), expected)
+
+    def test_a_region_without_a_voxel_on_the_grid_of_the_maps_is_refused(self):
         moved = scans.AFFINE.copy()
-        moved[1, 3] += 0.3
-        cases = {
-            "6 × 5 × 4 voxels .* against 6 × 5 × 3": (self.labels[:3], scans.AFFINE),
-            "different directions": (self.labels, flipped),
-            "0.3 mm apart": (self.labels, moved),
-            "voxels of": (self.labels, scans.AFFINE @ np.diag([2, 1, 1, 1])),
-        }
-        for words, (labels, affine) in cases.items():
-            with self.subTest(words):
-                nifti.write_image(self.regions, labels.astype(np.uint8), affine)
-                with self.assertRaisesRegex(InputError, f"regions.nii.gz are not on the grid of sub-01_.*{words}"):
-                    self.measure()
+        moved[:3, 3] += 2 * scans.AFFINE[:3, 2]  # two slices up: the third, with label 5, leaves the maps
+        nifti.write_image(self.regions, self.labels.astype(np.uint8), moved)
+        with self.assertRaisesRegex(InputError, "'label 5' .label 5. of .*regions.nii.gz has no voxel on .* sub-01_"):
+            self.measure()
+        self.assertEqual({row["region"] for row in self.measure(only=["label 1"])}, {"label 1"})
+
+    def test_maps_on_two_grids_are_refused(self):
+        nifti.write_image(self.folder / "maps" / "x" / "sub-01_PDFFmap.nii.gz", self.maps["pdff"][:3], scans.AFFINE)
+        with self.assertRaisesRegex(InputError, "sub-01_PDFFmap.nii.gz is not on the grid of sub-01_Chimap"):
+            self.measure()
+
+    def test_only_the_regions_asked_for_are_measured(self):
+        self.regions.with_name("regions.tsv").write_text("index\tname\n1\ttuber\n5\ttalus\n7\tcavum\n")
+        self.assertEqual({row["region"] for row in self.measure(only=["talus"])}, {"talus"})
+        with self.assertRaisesRegex(InputError, "no region 'knee'; it has tuber, talus, cavum"):
+            self.measure(only=["talus", "knee"])
+
+    def test_regions_of_several_layers_are_read_and_must_not_overlap(self):
+        layers = np.zeros((3, 3, 4, 2), np.uint8)
+        layers[0, :2, :, 0], layers[1, 1:, :, 1], layers[2, 0, :, 0] = 1, 1, 2
+        segments = {"tuber": (0, 1), "talus": (1, 1), "cavum": (0, 2)}
+        path = self.folder / "ankle.seg.nrrd"
+
+        def write():
+            image = nifti.image_from(np.zeros(layers.shape[:3], np.uint8), scans.AFFINE)
+            vector = sitk.GetImageFromArray(layers, isVector=True)
+            vector.CopyInformation(image)
+            for number, (name, (layer, value)) in enumerate(segments.items()):
+                for key, text in (("Name", name), ("Layer", layer), ("LabelValue", value)):
+                    vector.SetMetaData(f"Segment{number}_{key}", str(text))
+            sitk.WriteImage(vector, str(path))
+
+        write()
+        labels, affine, names = read_regions(path)
+        self.assertEqual(names, {1: "tuber", 2: "talus", 3: "cavum"})
+        np.testing.assert_allclose(affine, scans.AFFINE, atol=1e-9)
+        self.assertEqual([np.count_nonzero(labels == label) for label in names], [8, 8, 4])
+        np.testing.assert_array_equal(labels[0, :2], 1)
+        layers[0, 0, :, 1] = 1
+        write()
+        with self.assertRaisesRegex(InputError, "'tuber' and 'talus' of .*ankle.seg.nrrd overlap in 4 voxels"):
+            read_regions(path)
+        self.assertEqual(read_regions(path, only=["talus", "cavum"])[2], {2: "talus", 3: "cavum"})
+        segments.clear()
+        write()
+        with self.assertRaisesRegex(InputError, "2 values in each voxel and names no segments"):
+            read_regions(path)
 
     def test_what_is_no_label_map_is_refused(self):
         nifti.write_image(self.regions, self.labels + np.float32(0.5), scans.AFFINE)
