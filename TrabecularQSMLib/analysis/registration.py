@@ -21,6 +21,8 @@ CANDIDATES = 4
 LEVELS = ((4, 2.0), (2, 1.0), (1, 0.5))
 # Enough for a histogram of 50 × 50 bins; more voxels than this are sampled at random, with one seed.
 SAMPLES, SEED = 60_000, 20190418
+# With a small mask, coarse levels are only smoothed, so that so many voxels are left.
+LEAST_SAMPLES = 10_000
 # The finest level has at most this many voxels.
 FINEST_VOXELS = 3_000_000
 ITERATIONS = 100
@@ -164,6 +166,7 @@ def register_rigid(
     the direction turns. Three rotations and three shifts are scaled by the displacement they cause. Unlike the authors'
     script the samples have a fixed seed, and finer images are first averaged to the resolution of the coarser.
     """
+    report(progress, 0.0, "Preparing the images")
     fixed_volume = _checked("fixed", fixed, fixed_affine)
     moving_volume = _checked("moving", moving, moving_affine)
     spacings = [np.prod(volume.spacing) ** (1 / 3) for volume in (fixed_volume, moving_volume)]
@@ -172,8 +175,7 @@ def register_rigid(
     if fixed_mask is not None:
         mask_volume = _checked_mask(fixed_mask, fixed_volume).averaged(finest)
     fixed_volume, moving_volume = fixed_volume.averaged(finest), moving_volume.averaged(finest)
-    report(progress, 0.0, "Looking for a start")
-    starts = _starts(start, fixed_volume, moving_volume, mask_volume)
+    starts = _starts(start, fixed_volume, moving_volume, mask_volume, part(progress, 0.0, 0.1))
     if max(_overlap(matrix, fixed_volume, moving_volume, mask_volume) for matrix in starts) < LEAST_OVERLAP:
         raise InputError(
             "The images do not overlap where the registration starts; start from the centers of the images "
@@ -246,7 +248,7 @@ def check_rigid(matrix: np.ndarray) -> np.ndarray:
     )
 
 
-def _starts(start, fixed, moving, mask):
+def _starts(start, fixed, moving, mask, progress):
     """Matrices to start from, the most promising first."""
     if not isinstance(start, str):
         return [check_rigid(start)]
@@ -254,7 +256,7 @@ def _starts(start, fixed, moving, mask):
         return [_shift(_center_of_mass(moving) - _center_of_mass(fixed))]
     if start != "geometry":
         raise InputError(f"The start is {start!r}; choose geometry, moments, or give a transform.")
-    return _search(fixed, moving, mask)
+    return _search(fixed, moving, mask, progress)
 
 
 def _shift(vector):
@@ -272,7 +274,7 @@ def _center_of_mass(volume):
     return volume.affine[:3, :3] @ (np.array(index) / weight.sum(dtype=np.float64)) + volume.affine[:3, 3]
 
 
-def _search(fixed, moving, mask):
+def _search(fixed, moving, mask, progress):
     """Shifts by whole steps of a coarse grid at which the images share most information, best first.
 
     The joint histogram of two images of few gray values has, for all shifts at once, one correlation for each pair
@@ -292,14 +294,15 @@ def _search(fixed, moving, mask):
         values = resample(small.array, small.affine, shape, affine, outside=np.nan)
         if counted is not None:
             small = counted.averaged(step)
-            values[resample(small.array, small.affine, shape, affine) < 0.5] = np.nan
+            values[resample(small.array, small.affine, shape, affine) <= 0] = np.nan
         codes.append(_binned(values))
         first.append(below)
     size = [scipy.fft.next_fast_len(a + b - 1, real=True) for a, b in zip(*(c.shape for c in codes), strict=True)]
     spectra = [[scipy.fft.rfftn(c == n, s=size, workers=-1) for n in range(COARSE_BINS)] for c in codes]
     logarithms = np.zeros((3, *size))  # Σ n log n of the joint and of both marginal histograms
     columns = np.zeros((COARSE_BINS, *size))
-    for one in spectra[0]:
+    for done, one in enumerate(spectra[0]):
+        report(progress, done / COARSE_BINS, "Looking for a start")
         row = np.zeros(size)
         for number, other in enumerate(spectra[1]):
             count = np.rint(scipy.fft.irfftn(one.conj() * other, s=size, workers=-1))
@@ -345,7 +348,7 @@ def _quality(matrix, fixed, moving, mask, spacing):
     small, other = fixed.averaged(spacing), moving.averaged(spacing)
     values = resample(other.array, other.affine, small.array.shape, small.affine, matrix, outside=np.nan)
     if mask is not None:
-        values[mask.averaged(spacing).array < 0.5] = np.nan
+        values[mask.averaged(spacing).array == 0] = np.nan
     where = np.isfinite(values)
     if not where.any():
         return 0.0
@@ -361,7 +364,7 @@ def _overlap(matrix, fixed, moving, mask):
     index = np.stack(np.meshgrid(*(np.arange(0, n, 2) for n in fixed.array.shape[::-1]), indexing="ij"), axis=-1)
     index = index.reshape(-1, 3)
     if mask is not None:
-        index = np.argwhere(mask.array >= 0.5)[:, ::-1]
+        index = np.argwhere(mask.array)[:, ::-1]
     through = np.linalg.inv(moving.affine) @ matrix @ fixed.affine
     found = index @ through[:3, :3].T + through[:3, 3]
     inside = np.all((found >= -0.5) & (found <= np.array(moving.array.shape[::-1]) - 0.5), axis=1).mean()
@@ -389,12 +392,16 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
     method.SetNumberOfWorkUnits(1)  # sums of several threads would differ from run to run
     method.SetMetricAsMattesMutualInformation(METRIC_BINS)
     method.SetMetricSamplingStrategy(method.RANDOM)
-    sizes = [cropped.array.size / shrink**3 for shrink, _ in levels]
-    method.SetMetricSamplingPercentagePerLevel([min(1.0, SAMPLES / size) for size in sizes], SEED)
+    # Samples outside of the mask are drawn as well, and do not count.
+    inside = cropped.array.size if mask is None else min(cropped.array.size, np.count_nonzero(mask.array))
+    most = max(1, int((inside / LEAST_SAMPLES) ** (1 / 3)))
+    shrinks = [min(shrink, most) for shrink, _ in levels]
+    shares = [min(1.0, SAMPLES * shrink**3 / max(inside, 1)) for shrink in shrinks]
+    method.SetMetricSamplingPercentagePerLevel(shares, SEED)
     if mask is not None:
-        method.SetMetricFixedMask(image_from((mask.array >= 0.5).astype(np.uint8), mask.affine))
+        method.SetMetricFixedMask(image_from((mask.array > 0).astype(np.uint8), mask.affine))
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetShrinkFactorsPerLevel([shrink for shrink, _ in levels])
+    method.SetShrinkFactorsPerLevel(shrinks)
     method.SetSmoothingSigmasPerLevel([sigma * finest for _, sigma in levels])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetOptimizerAsRegularStepGradientDescent(
