@@ -15,11 +15,13 @@ COLUMNS = ("case", "region", "bvtv", "marrow", "bone", "mean", "n")
 RULES = ("half-peak", "robust")
 COMBINATIONS = ("maximum", "root-sum-of-squares")
 # Bias field: the fit sees at most so many voxels, on four levels of at most so many steps (N4's own default).
-_FIT_VOXELS, _FIT_STEPS = 300_000, (50, 50, 50, 50)
+_FIT_VOXELS, _FIT_STEPS = 100_000, (50, 50, 50, 50)
 # Otsu's threshold between air and bone, and tissue: the authors' number of bins.
 _OTSU_BINS = 200
 # Bins in one standard deviation of the kernel, and at most in all, of the smooth density.
 _BINS_IN_KERNEL, _MOST_BINS = 8, 65536
+# Its bandwidth follows the width of the marrow peak, which is known better each time.
+_BANDWIDTH_STEPS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +95,17 @@ def apparent_bvtv(
     with I_r the mean of the region, I_b that of the bone reference, and I_L the marrow level. "half-peak": I_L is the
     right edge of that bin of the region's histogram (numpy's automatic bins), among those up to the highest one (the
     last bin aside), whose count is closest to half of the highest. "robust": I_L is where a Gaussian kernel density
-    (Silverman's bandwidth) first reaches half of its highest value on the way down from there, so that it does not
-    jump with the bins and with chance counts far from the peak.
+    reaches half of its highest value on the way down from there, so that it does not jump with the bins and with
+    chance counts far from the peak. Silverman's bandwidth is taken from what is brighter than the peak alone: bone on
+    the other side would make it too wide.
 
     Either way the index is compressed: I_L lies below the mean of pure marrow by half the width of its peak, which
-    adds to low BV/TV; and where no voxel is pure marrow, the peak itself moves toward bone, which takes from high
-    BV/TV. Compare regions and patients of one protocol; do not read it as a volume fraction.
+    adds to low BV/TV; and where hardly a voxel is pure marrow, the peak itself moves toward bone, which takes from
+    high BV/TV. Measured on a random network of trabeculae (spacing 1 mm, simulated at 0.1 mm, voxels of
+    0.3 × 0.3 × 0.9 mm, 72,000 of them, marrow's signal 20 times the noise), true 0.05, 0.10, 0.15, 0.20, 0.25, 0.30,
+    0.40, 0.50 gave 0.10, 0.15, 0.20, 0.24, 0.29, 0.34, 0.42, 0.45; with half the signal 0.15, 0.19, 0.24, 0.28, 0.32,
+    0.36, 0.43, 0.48. "robust" gave the same to 0.013, and its values scattered over 8 networks a half to a quarter as
+    much. Compare regions and patients of one protocol and one rule; do not read the index as a volume fraction.
     """
     image = np.asarray(image)
     bone = np.asarray(bone) != 0
@@ -191,9 +198,9 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
         level = fit.GetCurrentLevel() + min(fit.GetElapsedIterations() / _FIT_STEPS[0], 1.0)
         try:
             report(progress, 0.9 * level / len(_FIT_STEPS), "Correcting the bias field")
-        except BaseException as error:  # noqa: BLE001 - kept, and raised below: it must not pass through C++
+        except BaseException as error:
             raised.append(error)
-            fit.Abort()
+            raise  # N4 does not heed Abort; what passes through ITK ends it, as a RuntimeError without this error
 
     fit.AddCommand(sitk.sitkIterationEvent, step)
     try:
@@ -268,9 +275,18 @@ def _robust(inverted):
     """Marrow level from a smooth density, histogram counts and edges."""
     values = inverted.astype(np.float64)
     counts, edges = np.histogram(inverted, bins="auto")
-    q25, q75 = np.quantile(values, (0.25, 0.75))
-    spread = min(values.std(), (q75 - q25) / 1.34) or values.std()
-    bandwidth = 0.9 * spread * values.size**-0.2
+    spread = values.std()
+    for _ in range(_BANDWIDTH_STEPS):
+        bandwidth = 0.9 * spread * values.size**-0.2
+        peak, half = _peak_and_half(values, bandwidth)
+        below = values[values < peak]
+        # At least the bandwidth's tenth, for images of few different values.
+        spread = max(np.sqrt(np.mean((below - peak) ** 2)) if below.size else 0.0, bandwidth / 10)
+    return half, counts, edges
+
+
+def _peak_and_half(values, bandwidth):
+    """Where a kernel density is highest, and where it is half of that on the low side."""
     low, high = values.min() - 4 * bandwidth, values.max() + 4 * bandwidth
     bins = int(min(np.ceil((high - low) / bandwidth * _BINS_IN_KERNEL), _MOST_BINS))
     density, fine = np.histogram(values, bins=bins, range=(low, high))
@@ -281,7 +297,7 @@ def _robust(inverted):
     half = density[peak] / 2
     below = peak - int(np.argmax(density[peak::-1] < half))
     share = (half - density[below]) / (density[below + 1] - density[below])
-    return float(centers[below] + share * width), counts, edges
+    return centers[peak], float(centers[below] + share * width)
 
 
 def _shrunk(image):

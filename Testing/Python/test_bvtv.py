@@ -1,0 +1,196 @@
+import unittest
+
+import numpy as np
+
+from TrabecularQSMLib.analysis.bvtv import COLUMNS, RULES, apparent_bvtv, combine_phase_cycles, correct_bias
+from TrabecularQSMLib.errors import Cancelled, InputError
+
+AFFINE = np.diag([0.3, 0.3, 0.9, 1.0])
+
+
+def trabeculae(fraction, seed, mm=12, spacing=0.1, period=1.0):
+    """Share of bone in voxels of 0.9 × 0.3 × 0.3 mm of a random network at 0.1 mm: noise of one period, thresholded."""
+    size = round(mm / spacing)
+    noise = np.random.default_rng(seed).standard_normal((size,) * 3)
+    k, j, i = np.meshgrid(np.fft.fftfreq(size, spacing), np.fft.fftfreq(size, spacing), np.fft.rfftfreq(size, spacing),
+                          indexing="ij")  # fmt: skip
+    band = np.exp(-(((np.sqrt(k**2 + j**2 + i**2) * period - 1) / 0.35) ** 2) / 2)
+    noise = np.fft.irfftn(np.fft.rfftn(noise) * band, s=noise.shape, axes=(0, 1, 2))
+    bone = noise < np.quantile(noise, fraction)
+    k, j, i = size // 9, size // 3, size // 3
+    return bone[: 9 * k].reshape(k, 9, j, 3, i, 3).mean(axis=(1, 3, 5))
+
+
+def image_of(fractions, seed, noise=50.0):
+    """Image of one block of trabeculae for each fraction and of bone, labels 1, 2, … and names, and the bone."""
+    blocks = [trabeculae(fraction, 100 * seed + number) for number, fraction in enumerate(fractions)]
+    labels = np.concatenate([np.full(block.shape, number) for number, block in enumerate([*blocks, blocks[0]], 1)])
+    labels[labels > len(blocks)] = 0
+    bone = np.concatenate([*blocks, np.ones_like(blocks[0])])
+    rng = np.random.default_rng(seed)
+    image = np.abs(1000 * (1 - bone) + noise * (rng.standard_normal((*bone.shape, 2)) @ [1, 1j]))
+    names = {number: f"block {number}" for number in range(1, len(blocks) + 1)}
+    return image.astype(np.float32), labels, names, labels == 0
+
+
+def stripes():
+    """Whole numbers whose histogram can be counted by hand: marrow 96 to 100, bone 60."""
+    image = np.full((1, 2, 11000), 60, np.int16)
+    image[0, 0, :10000] = np.repeat([100, 99, 98, 97, 96], (100, 1300, 6000, 2000, 600))
+    labels = np.zeros(image.shape, int)
+    labels[0, 0] = 1
+    return image, labels, {1: "tuber"}, labels == 0
+
+
+class IndexTest(unittest.TestCase):
+    def test_marrow_is_the_right_edge_of_the_bin_with_half_the_peaks_count_on_the_bright_side(self):
+        image, labels, names, bone = stripes()
+        (found,) = apparent_bvtv(image, labels, names, bone)
+        inverted = image.max() - image[labels == 1].astype(int)
+        counts, edges = np.histogram(inverted, bins="auto")
+        self.assertEqual(counts[:4].tolist(), [100, 1300, 6000, 2000])
+        # Of 100, 1300 and 6000 the nearest to 3000 is 1300; its right edge is 2, or 98 in the image. 2000 comes later.
+        self.assertAlmostEqual(edges[2], 2, delta=0.02)
+        self.assertAlmostEqual(found.marrow, 98, delta=0.02)
+        self.assertEqual((found.bone, found.n), (60, 11000))
+        self.assertAlmostEqual(found.mean, image[labels == 1].mean())
+        self.assertAlmostEqual(found.bvtv, (found.marrow - found.mean) / (found.marrow - 60))
+        self.assertEqual(tuple(found.row("sub-01")), COLUMNS)
+
+    def test_the_last_bin_is_not_taken_for_the_peak(self):
+        rng = np.random.default_rng(0)
+        image = np.full((1, 2, 3000), 5.0)
+        image[0, 0, :1000] = rng.normal(100, 5, 1000)  # the other two thirds are pure bone, in the last bin
+        labels = np.zeros(image.shape, int)
+        labels[0, 0] = 1
+        (found,) = apparent_bvtv(image, labels, {1: "a"}, labels == 0)
+        self.assertEqual(int(np.argmax(found.counts)), 0)
+        self.assertGreater(found.marrow, 95)
+        self.assertAlmostEqual(found.bvtv, 2 / 3, delta=0.03)
+
+    def test_histogram_and_levels_are_intensities_of_the_image(self):
+        image, labels, names, bone = image_of([0.2], 1)
+        for rule in RULES:
+            (found,) = apparent_bvtv(image, labels, names, bone, rule=rule)
+            counts, _ = np.histogram(image[labels == 1], bins=found.edges)
+            # Values on an edge fall to the other side in the inverted image.
+            self.assertLess(np.abs(counts - found.counts).sum(), 5)
+            self.assertTrue(found.bone < found.mean < found.marrow < found.edges[-1])
+
+    def test_scale_of_the_image_does_not_matter(self):
+        image, labels, names, bone = image_of([0.2], 2)
+        for rule in RULES:
+            first, second = (apparent_bvtv(x, labels, names, bone, rule=rule)[0] for x in (image, 4 * image))
+            self.assertAlmostEqual(first.bvtv, second.bvtv, places=5)
+
+    def test_on_trabeculae_of_known_fraction_the_index_ranks_rightly_and_is_compressed_as_stated(self):
+        fractions = (0.1, 0.2, 0.3, 0.4)
+        for rule in RULES:
+            with self.subTest(rule):
+                found = [region.bvtv for region in apparent_bvtv(*image_of(fractions, 3), rule=rule)]
+                self.assertTrue(np.all(np.diff(found) > 0), found)
+                # The docstring's figures, which are of larger blocks.
+                np.testing.assert_allclose(found, (0.15, 0.24, 0.34, 0.42), atol=0.03)
+
+    def test_the_robust_rule_scatters_less_from_patient_to_patient(self):
+        found = {rule: [] for rule in RULES}
+        for seed in range(6):
+            for rule in RULES:
+                found[rule].append([region.bvtv for region in apparent_bvtv(*image_of((0.15, 0.3), seed), rule=rule)])
+        scatter = {rule: np.std(values, axis=0).mean() for rule, values in found.items()}
+        self.assertLess(scatter["robust"], 0.7 * scatter["half-peak"])
+
+    def test_wrong_input_gets_its_sentence(self):
+        image, labels, names, bone = image_of([0.2], 4)
+        nothing = np.zeros_like(bone)
+        cases = {
+            "bone reference has no voxel": (image, labels, names, nothing),
+            "holds no region": (image, labels, {}, bone),
+            "'talus' .label 7. has no voxel": (image, labels, {7: "talus"}, bone),
+            "is 5 everywhere; give": (np.full(image.shape, 5), labels, names, bone),
+            "is 7 everywhere in the region 'block 1'": (np.where(labels == 1, 7, image), labels, names, bone),
+            "1 voxels that are not numbers": (np.where(np.arange(image.size).reshape(image.shape), image, np.nan),
+                                              labels, names, bone),
+            "as bright as the marrow of the region 'block 1'": (image, labels, names, image > 1050),
+            "regions have shape": (image, labels[:3], names, bone),
+            "bone reference have shape": (image, labels, names, bone[:3]),
+        }  # fmt: skip
+        for words, arguments in cases.items():
+            for rule in RULES:
+                with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                    apparent_bvtv(*arguments, rule=rule)
+        with self.assertRaisesRegex(InputError, "choose half-peak or robust"):
+            apparent_bvtv(image, labels, names, bone, rule="magic")
+
+    def test_images_of_few_different_values_are_no_bug(self):
+        image = np.zeros((1, 2, 50), np.uint8)
+        labels = np.zeros(image.shape, int)
+        labels[0, 0], image[0, 0, :30] = 1, 200
+        for rule in RULES:
+            self.assertAlmostEqual(
+                apparent_bvtv(image, labels, {1: "a"}, labels == 0, rule=rule)[0].bvtv, 0.4, delta=0.13
+            )
+
+
+class BiasTest(unittest.TestCase):
+    def setUp(self):
+        rng = np.random.default_rng(0)
+        body = np.zeros((12, 40, 40))
+        body[1:-1, 5:-5, 5:-5] = 1
+        body[5:7, 16:20, 16:20] = 0.1
+        i = np.linspace(-1, 1, 40)
+        self.shading = np.exp(0.6 * i)[None, None, :] * np.ones(body.shape)
+        self.image = (1000 * body * self.shading + rng.normal(0, 20, body.shape)).clip(0).astype(np.float32)
+        self.tissue = body == 1
+        self.affine = np.diag([1.0, 1.0, 2.0, 1.0])
+
+    def spread(self, image):
+        return image[self.tissue].std() / image[self.tissue].mean()
+
+    def test_a_coils_shading_is_taken_out(self):
+        before = self.image.copy()
+        found = correct_bias(self.image, self.affine)
+        np.testing.assert_array_equal(self.image, before)
+        self.assertEqual((found.dtype, found.shape), (np.float32, self.image.shape))
+        self.assertGreater(self.spread(self.image), 0.25)
+        self.assertLess(self.spread(found), 0.05)
+        field = self.image[self.tissue] / found[self.tissue]
+        self.assertLess(np.std(field / self.shading[self.tissue]) / np.mean(field / self.shading[self.tissue]), 0.04)
+
+    def test_what_the_progress_raises_comes_out_as_itself_and_early(self):
+        calls = []
+
+        def progress(fraction, _):
+            calls.append(fraction)
+            if len(calls) == 3:
+                raise Cancelled
+
+        with self.assertRaises(Cancelled):
+            correct_bias(self.image, self.affine, progress=progress)
+        self.assertEqual(len(calls), 3)
+
+    def test_images_without_tissue_are_refused(self):
+        with self.assertRaisesRegex(InputError, "is 0 everywhere"):
+            correct_bias(np.zeros((5, 6, 7)), self.affine)
+        with self.assertRaisesRegex(InputError, "not positive in tissue"):
+            correct_bias(-1 - self.image, self.affine)
+
+
+class PhaseCyclesTest(unittest.TestCase):
+    def test_bands_at_different_places_are_filled(self):
+        one, other = np.full((2, 3, 4), 10, np.int16), np.full((2, 3, 4), 10, np.int16)
+        one[0], other[1] = 0, 0
+        np.testing.assert_array_equal(combine_phase_cycles([one, other]), 10)
+        np.testing.assert_array_equal(combine_phase_cycles([one, other], "root-sum-of-squares"), 10)
+        both = combine_phase_cycles([np.full((1, 1, 1), 3), np.full((1, 1, 1), 4)], "root-sum-of-squares")
+        self.assertEqual((float(both[0, 0, 0]), both.dtype), (5.0, np.float32))
+
+    def test_wrong_input_gets_its_sentence(self):
+        self.assertRaisesRegex(InputError, "no image", combine_phase_cycles, [])
+        image = np.ones((2, 2, 2))
+        self.assertRaisesRegex(InputError, "choose maximum", combine_phase_cycles, [image], "mean")
+        self.assertRaisesRegex(InputError, "shapes", combine_phase_cycles, [image, image[:1]])
+
+
+if __name__ == "__main__":
+    unittest.main()
