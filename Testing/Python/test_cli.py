@@ -20,7 +20,7 @@ from TrabecularQSMLib.errors import Cancelled
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.settings import CHOICES, Settings, preset
 
-COMMANDS = ("reconstruct", "lcurve", "measure", "phantom", "register", "regress")
+COMMANDS = ("reconstruct", "lcurve", "measure", "phantom", "register", "regress", "simulate")
 ROOT = Path(__file__).resolve().parents[2]
 
 

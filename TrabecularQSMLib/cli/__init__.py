@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import Cancelled, InputError
-from . import analysis, register, regress, scan
+from . import analysis, register, regress, scan, simulate
 
 # Libraries read these when numpy is loaded, so that nothing above imports it.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"trabecular-qsm: {error}", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, Cancelled):
-        print("trabecular-qsm: cancelled; nothing was written.", file=sys.stderr)
+    except (KeyboardInterrupt, Cancelled) as stop:
+        print(f"trabecular-qsm: cancelled; {str(stop) or 'nothing was written'}.", file=sys.stderr)
         return 130
     return 0
 
@@ -46,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (scan, analysis, register, regress):
+    for group in (scan, analysis, register, regress, simulate):
         group.add_commands(commands)
     return parser
 

@@ -1,5 +1,6 @@
 """The field of a geometry, and the χ that an inversion gives back."""
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..kernels import dipole_kernel, laplacian_symbol
 from .settings import BOXES, SimulationSettings
 
 _VOXEL = (1.0, 1.0, 1.0)
+_LARGEST_BOX = 600_000_000  # voxels; building its kernel takes 10 GB
 _COLUMNS = 32  # frequencies transformed at once: they stay in the processor's cache
 
 
@@ -24,6 +26,11 @@ class FieldModel:
         Of the region along k, j, i, where it is not the cube of the settings.
     threads : int
         Of the Fourier transforms; the numbers do not depend on it.
+
+    Raises
+    ------
+    InputError
+        If the box is too large for a computer of today.
 
     Notes
     -----
@@ -41,6 +48,12 @@ class FieldModel:
         self.shape = (settings.size,) * 3 if shape is None else tuple(int(n) for n in shape)
         self.box = tuple(BOXES[settings.boundary] * n for n in self.shape)
         self.threads = threads
+        if math.prod(self.box) > _LARGEST_BOX:
+            raise InputError(
+                f"The region of {' × '.join(str(n) for n in self.shape)} voxels needs a box of "
+                f"{' × '.join(str(n) for n in self.box)}, more than {_LARGEST_BOX:.0e} voxels; "
+                "give a smaller region, or the linear boundary."
+            )
 
     @cached_property
     def kernel(self) -> np.ndarray:

@@ -99,7 +99,7 @@ def _inclusion(settings, radius):
     reach = radius if settings.shape == "spheres" else settings.size - 1
     line = np.arange(-reach, reach + 1, dtype=np.float64)
     k, j, i = line[:, None, None], line[:, None], line
-    along = settings.axis[0] * k + settings.axis[1] * j + settings.axis[2] * i
+    along = settings.orientation[0] * k + settings.orientation[1] * j + settings.orientation[2] * i
     if settings.shape == "plates":
         return np.abs(along) <= radius + _ROUNDING
     distance = k**2 + j**2 + i**2

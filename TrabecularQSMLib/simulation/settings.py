@@ -32,7 +32,7 @@ class SimulationSettings:
         ``"filled"``: the region itself repeats, and spheres that leave it come in again opposite.
     shape : str
         ``"spheres"``, ``"cylinders"`` or ``"plates"``; the last two reach through the region.
-    axis : (3,) floats
+    orientation : (3,) floats
         Direction of cylinders, or of the normal of plates, along k, j, i; any length.
     b0_direction : (3,) floats
         Direction of B0 along k, j, i; any length.
@@ -56,7 +56,7 @@ class SimulationSettings:
     size: int = 128
     boundary: str = "periodic"
     shape: str = "spheres"
-    axis: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    orientation: tuple[float, float, float] = (1.0, 0.0, 0.0)
     b0_direction: tuple[float, float, float] = (1.0, 0.0, 0.0)
     regularization: float = 0.788
     field_strength: float = 3.0
@@ -68,7 +68,7 @@ class SimulationSettings:
         for name, value, choices in (("boundary", self.boundary, BOXES), ("shape", self.shape, SHAPES)):
             if value not in choices:
                 raise InputError(f"The {name} is {value!r}; choose one of {', '.join(choices)}.")
-        for name, words in (("axis", "orientation of the inclusions"), ("b0_direction", "direction of B0")):
+        for name, words in (("orientation", "orientation of the inclusions"), ("b0_direction", "direction of B0")):
             vector = getattr(self, name)
             length = math.hypot(*vector)
             if len(vector) != 3 or not (0 < length < math.inf):

@@ -1,0 +1,308 @@
+"""The command simulate."""
+
+import json
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from ..errors import Cancelled, InputError
+from .common import ProgressLine, add_command, positive, print_result, with_default
+
+_CONNECT_WITHIN_S = 10
+
+
+def add_commands(commands):
+    """Add the commands of this file to the parser."""
+    from ..simulation import settings as defaults
+
+    default = defaults.SimulationSettings()
+    parser = add_command(
+        commands,
+        "simulate",
+        _simulate,
+        "BV/TV, mean χ and R2′ of random inclusions of bone, over a grid of parameters (Figures 7 and 8 of the paper).",
+        "simulate --number 100 200 300 --radius 5 10 --repeats 5 --output simulation.csv --figure simulation.png",
+    )
+    varied = parser.add_argument_group("parameters, of which every combination is simulated")
+    varied.add_argument(
+        "--number",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help=with_default("inclusions in the region", defaults.PAPER_NUMBERS),
+    )
+    varied.add_argument(
+        "--radius",
+        nargs="+",
+        type=int,
+        metavar="R",
+        help=with_default("radius of spheres and cylinders, half thickness of plates, voxels", defaults.PAPER_RADII),
+    )
+    varied.add_argument(
+        "--delta-chi",
+        nargs="+",
+        type=float,
+        default=defaults.PAPER_DELTA_CHIS,
+        metavar="D",
+        help=with_default("χ of bone − χ of marrow, ppm", defaults.PAPER_DELTA_CHIS),
+    )
+    varied.add_argument(
+        "--repeats",
+        type=int,
+        metavar="K",
+        help=with_default("random geometries of each number and radius", defaults.PAPER_REPEATS),
+    )
+    same = parser.add_argument_group("settings, the same for all")
+    same.add_argument("--seed", type=int, metavar="S", help=with_default("of the geometries", default.seed))
+    same.add_argument("--size", type=int, help=with_default("edge of the region, voxels", default.size))
+    same.add_argument(
+        "--boundary",
+        choices=tuple(defaults.BOXES),
+        help=with_default("an empty box that repeats, empty space, or the region itself repeated", default.boundary),
+    )
+    same.add_argument("--shape", choices=defaults.SHAPES, help=with_default("of the inclusions", default.shape))
+    for name, what in (("orientation", "of cylinders, or of the normal of plates"), ("b0-direction", "of B0")):
+        value = tuple(f"{x:g}" for x in getattr(default, name.replace("-", "_"))[::-1])
+        text = with_default(f"direction {what} along i, j, k", value)
+        same.add_argument(f"--{name}", nargs=3, type=float, metavar=("I", "J", "K"), help=text)
+    text = with_default("λ of the closed-form χ, squared voxels", default.regularization)
+    same.add_argument("--regularization", type=float, metavar="λ", help=text)
+    text = with_default("T, for R2′ in 1/s", default.field_strength)
+    same.add_argument("--field-strength", type=float, metavar="T", help=text)
+    parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
+    parser.add_argument(
+        "--output", metavar="T.csv", required=True, help="table to write; a stopped run goes on from it"
+    )
+    parser.add_argument(
+        "--summary", metavar="S.csv", help="means, SD and SE to write; slopes and tests to S.json beside"
+    )
+    parser.add_argument("--figure", metavar="F.png", help="picture to write (.png or .svg; needs matplotlib)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=positive, default=1, metavar="N", help="processes to use (default: 1)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
+
+
+def _simulate(arguments):
+    from ..simulation.settings import SimulationSettings
+
+    output = Path(arguments.output)
+    _check_paths(arguments)
+    chosen = {field.name: getattr(arguments, field.name) for field in fields(SimulationSettings)}
+    for name in ("orientation", "b0_direction"):
+        chosen[name] = chosen[name] and tuple(chosen[name][::-1])
+    settings = SimulationSettings(**{name: value for name, value in chosen.items() if value is not None})
+    if arguments.mask:
+        _simulate_mask(arguments, settings, output)
+    else:
+        _simulate_grid(arguments, settings, output)
+
+
+def _check_paths(arguments):
+    from ..lcurve_figure import require_matplotlib
+    from ..simulation_figure import FORMATS
+
+    paths = [Path(path) for path in (arguments.output, arguments.summary, arguments.figure) if path]
+    for path in paths:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give the name of a file.")
+    if len(set(paths)) < len(paths):
+        raise InputError("Two of --output, --summary and --figure are the same file; give each its own name.")
+    if arguments.figure:
+        if Path(arguments.figure).suffix[1:].lower() not in FORMATS:
+            raise InputError(f"{arguments.figure} ends with neither .png nor .svg; give one of them.")
+        require_matplotlib()
+
+
+def _simulate_mask(arguments, settings, output):
+    import numpy as np
+
+    from ..measure import csv_text
+    from ..nifti import read_image
+    from ..outputs import write_files
+    from ..simulation.field import FieldModel
+    from ..simulation.model import COLUMNS, check_delta_chis, measure_geometry
+
+    random = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "summary", "figure", "scheduler")
+    for name in random:
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name} does not go with --mask, which is one given geometry; leave one of them out.")
+    check_delta_chis(arguments.delta_chi)
+    image, affine = read_image(arguments.mask)
+    edges = np.linalg.norm(affine[:3, :3], axis=0)
+    if edges.max() > 1.001 * edges.min():
+        sizes = " × ".join(f"{edge:.4g}" for edge in edges)
+        raise InputError(f"{arguments.mask} has voxels of {sizes} mm; resample it to cubic voxels first.")
+    values = np.unique(image)
+    if values.size != 2 or values[0] != 0:
+        raise InputError(
+            f"{arguments.mask} holds {values.size} different values; expected a binary image with 0 for marrow."
+        )
+    with ProgressLine() as progress:
+        progress(0.0, "field and χ")
+        measured = measure_geometry(FieldModel(settings, image.shape), image != 0)
+    blank = {"number": None, "radius": None, "repeat": None}
+    rows = [
+        blank | {"delta_chi": delta_chi} | measured.quantities(delta_chi, settings.field_strength)
+        for delta_chi in sorted(set(arguments.delta_chi))
+    ]
+    written = write_files(output.parent, {Path(output.name): csv_text(COLUMNS, rows)})
+    print_result(_notes(rows), written)
+
+
+def _simulate_grid(arguments, settings, output):
+    from ..measure import csv_text
+    from ..outputs import json_text, write_files
+    from ..simulation.model import COLUMNS
+    from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
+    from ..simulation.summary import SUMMARY_COLUMNS, summarize
+    from ..simulation_figure import check_drawable, simulation_figure
+
+    given = {"numbers": arguments.number, "radii": arguments.radius, "repeats": arguments.repeats}
+    given = {name: value if name == "repeats" else tuple(value) for name, value in given.items() if value is not None}
+    grid = ParameterGrid(delta_chis=tuple(arguments.delta_chi), **given)
+    if arguments.figure:
+        check_drawable(grid.numbers, grid.radii, grid.delta_chis)
+    partial = Path(f"{output}.partial")
+    head = json.loads(json.dumps({"settings": asdict(settings), "parameters": asdict(grid)}))
+    rows = _read_partial(partial, head)
+    done = {(row["number"], row["radius"], row["repeat"]) for row in rows}
+    with _executors(arguments) as executors, ProgressLine() as progress:
+        found = simulate(settings, grid, executors=executors, done=done, progress=progress)
+        with _partial_table(partial, head, rows) as keep:
+            for new in found:
+                keep(new)
+                rows += new
+    rows = sorted_rows(rows)
+    summary = summarize(rows, settings)
+    slopes = _slopes(summary)
+    written = []
+    if arguments.summary:
+        path = Path(arguments.summary)
+        values = {name: [one.as_dict() for one in found] for name, found in slopes.items()}
+        contents = {
+            Path(path.name): csv_text(SUMMARY_COLUMNS, summary),
+            Path(path.name).with_suffix(".json"): json_text(head | {"over_bvtv": values}),
+        }
+        written += write_files(path.parent, contents)
+    if arguments.figure:
+        path = Path(arguments.figure)
+        picture = simulation_figure(summary, path.suffix[1:].lower())
+        written += write_files(path.parent, {Path(path.name): picture})
+    written = write_files(output.parent, {Path(output.name): csv_text(COLUMNS, rows)}) + written
+    partial.unlink(missing_ok=True)
+    for name, found in slopes.items():
+        for one in found:
+            print(_sentence(name, one))
+    print_result(_notes(rows), written)
+
+
+def _slopes(summary):
+    """Of what is regressed on BV/TV, or nothing where there are too few combinations."""
+    from ..simulation.summary import linearity
+
+    if len({(row["number"], row["radius"]) for row in summary}) < 3:
+        return {}
+    return {name: linearity(summary, name) for name in ("mean_chi", "r2prime_hwhm_ppm")}
+
+
+def _sentence(name, found):
+    line = found.line
+    tested = "" if found.p is None else f", p of curvature {found.p:.2g}"
+    return (
+        f"{name} over bvtv at Δχ = {found.delta_chi:g} ppm: slope {line.slope:.4g} ({line.slope_ci[0]:.4g} to "
+        f"{line.slope_ci[1]:.4g}), R² {line.r2:.5f}, {found.nonlinearity:.2%} off the line{tested}, n {line.n}"
+    )
+
+
+def _notes(rows):
+    missing = sum(row["r2prime_hwhm_ppm"] is None for row in rows)
+    return [f"R2′ could not be fitted in {missing} of {len(rows)} rows; they are left empty."] if missing else []
+
+
+@contextmanager
+def _executors(arguments):
+    """Give what makes executors, or None to work in this process."""
+    if not arguments.scheduler:
+        from ..simulation.monte_carlo import process_pool
+
+        yield (lambda: process_pool(arguments.workers)) if arguments.workers > 1 else None
+        return
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError as error:
+        raise InputError('--scheduler needs Dask; install it with: pip install "dask[distributed]"') from error
+    try:
+        client = Client(arguments.scheduler, timeout=_CONNECT_WITHIN_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"The scheduler {arguments.scheduler} does not answer within {_CONNECT_WITHIN_S} s; "
+            "check that it runs and that the address is right."
+        ) from error
+    with client:
+        try:
+            yield client.get_executor
+        except KilledWorker as error:
+            raise InputError(
+                f"Workers of {arguments.scheduler} were killed repeatedly, most likely for lack of memory; "
+                "give them more, or a smaller --size."
+            ) from error
+
+
+def _read_partial(path, head):
+    """Rows of a run that was stopped; InputError if it was another one."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline was cut off
+    try:
+        first, *geometries = (json.loads(line) for line in lines)
+    except ValueError as error:
+        raise InputError(f"{path} is not the partial table of a simulation; remove it or give another name.") from error
+    if first != head:
+        raise InputError(
+            f"{path} belongs to a run with other parameters; give those to go on, remove it, or give another --output."
+        )
+    return [row for geometry in geometries for row in geometry]
+
+
+@contextmanager
+def _partial_table(path, head, rows):
+    """Give a function that keeps the rows of a geometry in a file, so that a run that stops can go on from there."""
+    kept = {}
+    for row in rows:
+        kept.setdefault((row["number"], row["radius"], row["repeat"]), []).append(row)
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written anew without a line that was cut off, and moved there whole.
+        fresh = path.with_name(path.name + ".new")
+        fresh.write_text("".join(json.dumps(line) + "\n" for line in (head, *kept.values())), encoding="utf-8")
+        fresh.replace(path)
+        file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed below
+    count = len(kept)
+
+    def keep(new):
+        nonlocal count
+        with _told(path):
+            file.write(json.dumps(new) + "\n")
+            file.flush()
+        count += 1
+
+    try:
+        yield keep
+    except (KeyboardInterrupt, Cancelled) as error:
+        if count:
+            raise Cancelled(f"{count} geometries are kept; give the same command again to go on") from error
+        raise
+    finally:
+        file.close()
+        if not count:
+            path.unlink()
+
+
+@contextmanager
+def _told(path):
+    """Say in a sentence that a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{path} cannot be written ({reason}); give a folder that can.") from error

@@ -1,0 +1,165 @@
+"""What a table of the simulation says: means with their uncertainty, slopes, and which quantity is linear in BV/TV."""
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy import stats
+
+from ..analysis.regression import Line, fit_line
+from ..errors import InputError
+from .geometry import expected_bvtv
+from .settings import SimulationSettings
+
+QUANTITIES = ("bvtv", "mean_chi", "r2prime_hwhm_ppm", "r2prime_per_s")
+SUMMARY_COLUMNS = ("number", "radius", "delta_chi", "repeats", "expected_bvtv") + tuple(
+    f"{name}_{statistic}" for name in QUANTITIES for statistic in ("mean", "sd", "se")
+)
+# What Fig. 7 draws over each parameter: a line over number and Δχ, a·r³ over the radius.
+PARAMETERS = ("delta_chi", "number", "radius")
+
+
+@dataclass(frozen=True)
+class Linearity:
+    """A quantity against BV/TV for one Δχ, over the means of all numbers and radii.
+
+    `line` is the straight line; `curvature` the coefficient of BV/TV² beside it and `p` the two-sided probability of
+    its being zero by chance (F test of the quadratic against the straight line; None with fewer than four points).
+    `nonlinearity` is the root-mean-square distance from the line over the root-mean-square value: how far from
+    straight the relation is, whatever the number of points.
+    """
+
+    quantity: str
+    delta_chi: float
+    line: Line
+    curvature: float | None
+    p: float | None
+    nonlinearity: float
+
+    def as_dict(self) -> dict:
+        """Return the numbers that are written to files."""
+        return {**asdict(self), "line": self.line.as_dict()}
+
+
+@dataclass(frozen=True)
+class Cubic:
+    """Curve of least squares y = a·x³; `r2` as a fraction of the variance of y."""
+
+    a: float
+    r2: float
+
+    def at(self, x: np.ndarray) -> np.ndarray:
+        """Return the curve at `x`."""
+        return self.a * np.asarray(x, dtype=np.float64) ** 3
+
+
+def summarize(rows: list[dict], settings: SimulationSettings) -> list[dict]:
+    """Return one row with the keys of `SUMMARY_COLUMNS` for each number, radius and Δχ.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `simulate`.
+    settings : SimulationSettings
+        They were simulated with.
+
+    Notes
+    -----
+    `sd` has n − 1 in the denominator and `se` = sd / √n; both are None for a single repeat. The error bars of the
+    paper's figures are variances. `expected_bvtv` is computed without random numbers.
+    """
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["number"], row["radius"], row["delta_chi"]].append(row)
+    expected = {key: expected_bvtv(settings, *key) for key in {key[:2] for key in groups}}
+    summary = []
+    for (number, radius, delta_chi), members in sorted(groups.items()):
+        found = {"number": number, "radius": radius, "delta_chi": delta_chi, "repeats": len(members)}
+        found["expected_bvtv"] = expected[number, radius]
+        for name in QUANTITIES:
+            values = np.array([row[name] for row in members if row[name] is not None], np.float64)
+            sd = float(values.std(ddof=1)) if values.size > 1 else None
+            found[f"{name}_mean"] = float(values.mean()) if values.size else None
+            found[f"{name}_sd"] = sd
+            found[f"{name}_se"] = None if sd is None else sd / values.size**0.5
+        summary.append(found)
+    return summary
+
+
+def linearity(summary: list[dict], quantity: str) -> list[Linearity]:
+    """Return for each Δχ how a quantity depends on BV/TV.
+
+    Parameters
+    ----------
+    summary : list of dict
+        From `summarize`.
+    quantity : str
+        Of `QUANTITIES`.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than three combinations of number and radius.
+    """
+    found = []
+    for delta_chi in sorted({row["delta_chi"] for row in summary}):
+        points = [
+            (row["bvtv_mean"], row[f"{quantity}_mean"])
+            for row in summary
+            if row["delta_chi"] == delta_chi and row[f"{quantity}_mean"] is not None
+        ]
+        if len(points) < 3:
+            raise InputError(
+                f"A slope over BV/TV needs three combinations of number and radius, but there are {len(points)}; "
+                "give more numbers or radii."
+            )
+        x, y = np.array(points).T
+        line = fit_line(x, y, f"{quantity} at Δχ = {delta_chi:g} ppm")
+        straight = y - line.slope * x - line.intercept
+        curvature, p = _quadratic_term(x, y, straight)
+        nonlinearity = float(np.sqrt((straight @ straight) / (y @ y)))
+        found.append(Linearity(quantity, delta_chi, line, curvature, p, nonlinearity))
+    return found
+
+
+def over_parameter(summary: list[dict], parameter: str, fixed: dict[str, float] | None = None) -> list[dict]:
+    """Return the rows in which the other two parameters stay at one value, as in a panel of the paper's Fig. 7.
+
+    Parameters
+    ----------
+    summary : list of dict
+        From `summarize`.
+    parameter : str
+        Of `PARAMETERS`.
+    fixed : dict of str to float, optional
+        Values of the other two; the paper's (200, 10 voxels, 1 ppm) by default, or the middle one where there is none.
+    """
+    paper = {"number": 200, "radius": 10, "delta_chi": 1.0} | (fixed or {})
+    for name in PARAMETERS:
+        if name != parameter:
+            values = sorted({row[name] for row in summary})
+            value = paper[name] if paper[name] in values else values[len(values) // 2]
+            summary = [row for row in summary if row[name] == value]
+    return summary
+
+
+def fit_cubic(x: np.ndarray, y: np.ndarray) -> Cubic:
+    """Fit y = a·x³ by least squares, as in Fig. 7 over the radius: the volume of non-overlapping spheres."""
+    x, y = (np.asarray(values, dtype=np.float64) for values in (x, y))
+    a = float((x**3 @ y) / (x**3 @ x**3))
+    spread = float(((y - y.mean()) ** 2).sum())
+    return Cubic(a, 1 - float(((y - a * x**3) ** 2).sum()) / spread if spread else 0.0)
+
+
+def _quadratic_term(x, y, straight):
+    free = x.size - 3
+    if free < 1:
+        return None, None
+    center, scale = x.mean(), x.std()
+    u = (x - center) / scale
+    design = np.stack([np.ones_like(u), u, u**2], axis=1)
+    coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
+    left = y - design @ coefficients
+    explained, unexplained = float(straight @ straight - left @ left), float(left @ left)
+    p = float(stats.f.sf(explained / (unexplained / free), 1, free)) if unexplained > 0 else 0.0
+    return float(coefficients[2] / scale**2), p

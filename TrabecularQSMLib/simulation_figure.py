@@ -1,0 +1,105 @@
+"""Pictures of the simulation: BV/TV, χ and R2′ over each parameter (Fig. 7), and χ and R2′ over BV/TV (Fig. 8)."""
+
+import io
+from collections.abc import Collection
+
+import numpy as np
+
+from .analysis.regression import fit_line
+from .errors import InputError
+from .lcurve_figure import require_matplotlib
+from .simulation.summary import PARAMETERS, fit_cubic, linearity, over_parameter
+
+FORMATS = ("png", "svg")
+_LABELS = {
+    "number": "number",
+    "radius": "radius [voxels]",
+    "delta_chi": "Δχ [ppm]",
+    "bvtv": "BV/TV",
+    "mean_chi": "mean χ [ppm]",
+    "r2prime_hwhm_ppm": "R2′ (half width) [ppm]",
+}
+_QUANTITIES = ("bvtv", "mean_chi", "r2prime_hwhm_ppm")
+
+
+def check_drawable(*parameters: Collection) -> None:
+    """Raise `InputError` if none of the parameters has two values or more."""
+    if all(len(values) < 2 for values in parameters):
+        raise InputError("The figure needs a parameter with two values or more; give some to --number or --radius.")
+
+
+def simulation_figure(summary: list[dict], picture_format: str) -> bytes:
+    """Return a picture with the panels that the parameters allow.
+
+    Parameters
+    ----------
+    summary : list of dict
+        From `simulation.summary.summarize`.
+    picture_format : str
+        ``"png"`` or ``"svg"``.
+
+    Raises
+    ------
+    InputError
+        If nothing is varied, so that there is nothing to draw, or matplotlib is missing.
+
+    Notes
+    -----
+    Bars are standard deviations over the repeats; those of the paper are variances.
+    """
+    require_matplotlib()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    values = {name: {row[name] for row in summary} for name in PARAMETERS}
+    check_drawable(*values.values())
+    parameters = [name for name in PARAMETERS if len(values[name]) > 1]
+    densities = len({(row["number"], row["radius"]) for row in summary}) >= 3
+    heights = len(parameters) + densities
+    # Names from a fixed salt and no date: the same numbers give the same file.
+    with rc_context({"svg.hashsalt": "TrabecularQSM"}):
+        figure = Figure(figsize=(12.6, 3.3 * heights), layout="constrained")
+        axes = figure.subplots(heights, 3, squeeze=False)
+        for line, parameter in zip(axes, parameters, strict=False):
+            for axis, quantity in zip(line, _QUANTITIES, strict=True):
+                _draw_over_parameter(axis, over_parameter(summary, parameter), parameter, quantity)
+        if densities:
+            for axis, quantity in zip(axes[-1], _QUANTITIES[1:], strict=False):
+                _draw_over_density(axis, summary, quantity)
+            axes[-1, 2].axis("off")
+        file = io.BytesIO()
+        metadata = {"Software": None} if picture_format == "png" else {"Date": None}
+        figure.savefig(file, format=picture_format, dpi=110, metadata=metadata)
+    return file.getvalue()
+
+
+def _draw_over_parameter(axis, rows, parameter, quantity):
+    rows = [row for row in rows if row[f"{quantity}_mean"] is not None]
+    x = np.array([row[parameter] for row in rows], np.float64)
+    y = np.array([row[f"{quantity}_mean"] for row in rows], np.float64)
+    axis.errorbar(x, y, [row[f"{quantity}_sd"] or 0 for row in rows], fmt="o", markersize=4, capsize=3)
+    axis.set(xlabel=_LABELS[parameter], ylabel=_LABELS[quantity])
+    axis.grid(True, alpha=0.3)
+    if parameter == "radius" and quantity != "r2prime_hwhm_ppm" and len(x) > 1:
+        cubic, fine = fit_cubic(x, y), np.linspace(x.min(), x.max(), 101)
+        axis.plot(fine, cubic.at(fine), label=f"{cubic.a:.3g} · r³, R² {cubic.r2:.3f}")
+        axis.legend(fontsize="small")
+    elif parameter != "radius" and len(x) > 2:
+        line = fit_line(x, y)
+        axis.plot(x, line.slope * x + line.intercept, label=f"slope {line.slope:.4g}, R² {line.r2:.3f}")
+        axis.legend(fontsize="small")
+
+
+def _draw_over_density(axis, summary, quantity):
+    for number, found in enumerate(linearity(summary, quantity)):
+        rows = [row for row in summary if row["delta_chi"] == found.delta_chi and row[f"{quantity}_mean"] is not None]
+        x = np.array([row["bvtv_mean"] for row in rows])
+        y = [row[f"{quantity}_mean"] for row in rows]
+        spread = {"xerr": [row["bvtv_sd"] or 0 for row in rows], "yerr": [row[f"{quantity}_sd"] or 0 for row in rows]}
+        axis.errorbar(x, y, **spread, fmt="o", markersize=3, elinewidth=0.7, color=f"C{number}")
+        ends = np.array([x.min(), x.max()])
+        label = f"Δχ {found.delta_chi:g} ppm: slope {found.line.slope:.4g}, off the line {found.nonlinearity:.1%}"
+        axis.plot(ends, found.line.slope * ends + found.line.intercept, color=f"C{number}", label=label)
+    axis.set(xlabel=_LABELS["bvtv"], ylabel=_LABELS[quantity])
+    axis.legend(fontsize="x-small")
+    axis.grid(True, alpha=0.3)
