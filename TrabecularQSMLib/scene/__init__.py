@@ -9,7 +9,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 """
 
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
-from .companions import CompanionNodes, addCompanions
+from .companions import CompanionNodes, addCompanionNodes, addCompanions
 from .echoes import (
     acquisitionFromSequences,
     addEchoBrowser,
@@ -45,6 +45,7 @@ __all__ = [
     "ProfileNodes",
     "RegressionNodes",
     "acquisitionFromSequences",
+    "addCompanionNodes",
     "addCompanions",
     "addEchoBrowser",
     "addEchoSequences",

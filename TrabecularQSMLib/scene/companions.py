@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import slicer
 
-from ..phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
+from ..phantom import Companions, CompanionSettings, Phantom, PhantomSettings, make_companions, make_phantom
 from ..progress import Progress, part, report
 from .phantom import PhantomNodes, addPhantomNodes
 from .regions import REGION_CODES, addSegmentation
@@ -50,6 +50,17 @@ def addCompanions(
     """
     phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
     companions = make_companions(phantom, companionSettings, progress=part(progress, 0.4, 0.95))
+    report(progress, 1.0, "Adding the digital ankle with bSSFP and CT")
+    return addCompanionNodes(phantom, companions, name)
+
+
+def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> CompanionNodes:
+    """Add a simulated scan and the two others of the same patient to the scene; nothing is left if it fails.
+
+    :param phantom: the scan.
+    :param companions: its bSSFP and CT.
+    :param name: start of the nodes' names.
+    """
     added = []
     try:
         nodes = addPhantomNodes(phantom, name)
@@ -86,7 +97,6 @@ def addCompanions(
         ]
         truth = addTable(f"{name} true BV/TV", columns)
         added.append(truth)
-        report(progress, 1.0, "Added the digital ankle with bSSFP and CT")
     except BaseException:
         for node in reversed(added):
             removeWithHelpers(node)
