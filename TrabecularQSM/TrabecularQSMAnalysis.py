@@ -250,8 +250,8 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
     def onStatsmodelsButton(self) -> None:
         """Install statsmodels if the user agrees."""
         with slicer.util.tryWithErrorDisplay(_("statsmodels could not be installed.")):
-            if hasattr(slicer, "packaging"):
-                slicer.packaging.pip_ensure("statsmodels", requester="TrabecularQSM")
+            if importlib.util.find_spec("slicer.packaging"):  # Slicer 5.12 and later
+                importlib.import_module("slicer.packaging").pip_ensure("statsmodels", requester="TrabecularQSM")
             elif slicer.util.confirmOkCancelDisplay(_("Install the Python package statsmodels?")):
                 slicer.util.pip_install("statsmodels")
         self.refresh()

@@ -150,7 +150,7 @@ def _addHistograms(put, found, name, colors):
             Column("signal", centers, "a.u.", "Middle of the bin"),
             Column("count", np.asarray(one.counts), "voxels", "Voxels in the bin"),
         ]
-        table = put(addTable(f"{name} {one.region}", columns))
+        table = put(addTable(f"{name} {one.region}", columns, hidden=True))
         series.append(addSeries(put, one.region, table, "signal", "count", colors[one.region], points=False))
         series.append(_addLevel(put, f"{one.region} marrow", one.marrow, np.max(one.counts), colors[one.region]))
     series.append(_addLevel(put, "bone", found[0].bone, highest, LINE_COLOR))
@@ -159,7 +159,7 @@ def _addHistograms(put, found, name, colors):
 
 def _addLevel(put, name, level, height, color):
     columns = [Column("signal", [level] * 2, "a.u.", "Level"), Column("count", [0.0, float(height)], "voxels", "")]
-    table = put(addTable(f"{name} level", columns))
+    table = put(addTable(f"{name} level", columns, hidden=True))
     line = addSeries(put, name, table, "signal", "count", color, points=False)
     line.SetLineStyle(line.LineStyleDash)
     return line

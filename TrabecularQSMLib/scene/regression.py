@@ -145,14 +145,16 @@ def _addChart(put, found, pairs: Pairs, name):
     series = []
     for number, group in enumerate(dict.fromkeys(groups.tolist())):
         chosen = groups == group
-        table = put(addTable(f"{name} {group}", [Column("x", pairs.x[chosen]), Column("y", pairs.y[chosen])]))
+        table = put(
+            addTable(f"{name} {group}", [Column("x", pairs.x[chosen]), Column("y", pairs.y[chosen])], hidden=True)
+        )
         color = COLORS[number % len(COLORS)]
         series.append(addSeries(put, group, table, "x", "y", color, line=False, size=9))
     along = np.linspace(pairs.x.min(), pairs.x.max(), _LINE_POINTS)
     low, high = found.pooled.band(along)
     middle = found.pooled.slope * along + found.pooled.intercept
     columns = [Column("x", along), Column("line", middle), Column("low", low), Column("high", high)]
-    table = put(addTable(f"{name} line", columns))
+    table = put(addTable(f"{name} line", columns, hidden=True))
     line = f"pooled, R² = {found.pooled.r2:.2f}"
     for column, shown in (("line", line), ("low", "95 % band, low"), ("high", "95 % band, high")):
         one = addSeries(put, shown, table, "x", column, LINE_COLOR, points=False)

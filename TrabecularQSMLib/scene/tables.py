@@ -31,25 +31,18 @@ class Column(NamedTuple):
     codes: dict[str, str] = {}
 
 
-def newTable(name: str, columns: Sequence[Column]) -> vtkMRMLTableNode:
-    """Make a table node that is in no scene yet.
-
-    :param name: name of the node.
-    :param columns: its columns.
-    """
-    node = vtkMRMLTableNode()
-    node.SetName(name)
-    _fill(node, columns)
-    return node
-
-
-def addTable(name: str, columns: Sequence[Column]) -> vtkMRMLTableNode:
+def addTable(name: str, columns: Sequence[Column], *, hidden: bool = False) -> vtkMRMLTableNode:
     """Add a table to the scene.
 
     :param name: name of the node.
     :param columns: its columns.
+    :param hidden: whether it only serves a chart, and is not among the tables that users choose from.
     """
-    return slicer.mrmlScene.AddNode(newTable(name, columns))
+    node = vtkMRMLTableNode()
+    node.SetName(name)
+    node.SetHideFromEditors(hidden)
+    _fill(node, columns)
+    return slicer.mrmlScene.AddNode(node)
 
 
 def rowsFromTable(tableNode) -> list[dict]:

@@ -1,0 +1,367 @@
+"""The panel of the module TrabecularQSMAnalysis, driven as a user would. Needs the application: its widgets and scene.
+
+cd Testing/Application
+Slicer --testing --additional-module-paths ../../TrabecularQSM --python-script panel_trabecularqsmanalysis.py
+"""
+
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import qt
+import slicer
+
+from TrabecularQSMLib import nifti, scene
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.scene.regions import TEMPLATE
+from TrabecularQSMLib.scene.registration import qualityOf
+from TrabecularQSMLib.scene.tables import Column, addTable, rowsFromTable
+
+AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
+SHAPE = (24, 26, 28)
+LISTS = ("measure.maps", "bvtv.cycles", "profile.volumes", "regression.tables")
+
+
+def labels():
+    """Two regions, and cortex between them."""
+    array = np.zeros(SHAPE, dtype=np.uint8)
+    array[4:20, 4:22, 3:11], array[4:20, 4:22, 17:25], array[4:20, 4:22, 13:15] = 1, 2, 3
+    return array
+
+
+def image(seed=1):
+    rng = np.random.default_rng(seed)
+    share = np.select([labels() == 1, labels() == 2, labels() == 3], [0.4, 0.2, 1.0], 0.0)
+    return np.where(rng.random(SHAPE) < share, 50, 1000) * (0.1 + (labels() > 0)) + rng.normal(0, 20, SHAPE)
+
+
+def bound(widget):
+    """Widgets of the panel by the parameter they are bound to."""
+    children = [child for child in vars(widget.ui).values() if hasattr(child, "property")]
+    return {name: child for child in children if (name := child.property("SlicerParameterName"))}
+
+
+def names():
+    """ID and name of all nodes of the scene."""
+    nodes = [slicer.mrmlScene.GetNthNode(n) for n in range(slicer.mrmlScene.GetNumberOfNodes())]
+    return sorted((node.GetID(), node.GetName() or "") for node in nodes)
+
+
+def tick(selector, *nodes):
+    """Tick these nodes and no others."""
+    for number in range(selector.nodeCount()):
+        selector.setCheckState(selector.nodeFromIndex(number), qt.Qt.Unchecked)
+    for node in nodes:
+        selector.setCheckState(node, qt.Qt.Checked)
+
+
+class PanelTest(unittest.TestCase):
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        self.representation = slicer.modules.trabecularqsmanalysis.widgetRepresentation()
+        self.representation.enter()
+        self.widget = self.representation.self()
+        self.ui = self.widget.ui
+        # What has been computed is shown; where there are no plot and table views, that is only asked for.
+        self.shown = []
+        show = sys.modules[type(self.widget).__module__].show
+        for name in ("showChart", "showTable", "showOver"):
+            patch = mock.patch.object(show, name, lambda *nodes, name=name: self.shown.append((name, *nodes)))
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    @property
+    def p(self):
+        return self.widget._parameterNode
+
+    def volume(self, array, name="mip", quantity="mip"):
+        return scene.addMapVolume(array, AFFINE, quantity, name)
+
+    def regions(self):
+        node = scene.addSegmentation(labels() % 3, {1: "subtalar", 2: "tuber"}, AFFINE, "regions")
+        self.ui.segmentationSelector.setCurrentNode(node)
+        return node
+
+    def bone(self):
+        return scene.addSegmentation(labels() == 3, {1: "cortex"}, AFFINE, "bone")
+
+    def during(self, action):
+        """Call `action` when the run lets events pass for the first time."""
+        qt.QTimer.singleShot(0, action)
+
+    def test_every_parameter_is_bound_to_a_widget(self):
+        expected = []
+        for name, info in self.p.allParameters.items():
+            pack = getattr(info.unalteredType, "allParameters", None)
+            expected += [f"{name}.{member}" for member in pack] if pack else [name]
+        self.assertEqual(sorted(bound(self.widget)), sorted(expected))
+
+    def test_every_input_drives_its_parameter_and_back(self):
+        nodes = {
+            "segmentation": self.regions(),
+            "registration.mask": self.bone(),
+            "bvtv.bone_segmentation": self.bone(),
+            "registration.fixed_landmarks": slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode"),
+            "registration.moving_landmarks": slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode"),
+            "profile.line": slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode"),
+        }
+        volumes = ("regions.reference", "registration.fixed", "registration.moving", "bvtv.image", "ct.volume")
+        nodes |= {name: self.volume(image(), name) for name in volumes}
+        tables = ("measure.table", "bvtv.table", "ct.table")
+        nodes |= {name: addTable(name, [Column("x", [1.0])]) for name in tables}
+        parameters = bound(self.widget)
+        for name, child in sorted(parameters.items(), key=lambda item: item[0] not in nodes):
+            before = self.p.getValue(name)
+            if name in nodes:
+                child.setCurrentNode(nodes[name])
+                self.assertIs(self.p.getValue(name), nodes[name], name)
+            elif name in LISTS:
+                tick(child, nodes["bvtv.table" if name == "regression.tables" else "ct.volume"])
+                self.assertEqual(len(self.p.getValue(name)), 1, name)
+            elif name == "regions.split_segment":
+                child.setCurrentSegmentID(nodes["segmentation"].GetSegmentation().GetNthSegmentID(1))
+                self.assertNotEqual(self.p.getValue(name), before)
+            elif name == "bvtv.bone_segment":
+                segment = nodes["bvtv.bone_segmentation"].GetSegmentation().GetNthSegmentID(0)
+                self.assertEqual(self.p.getValue(name), segment)
+            else:
+                if hasattr(child, "checked") and not hasattr(child, "value"):
+                    child.checked = not child.checked
+                elif hasattr(child, "currentIndex"):
+                    child.currentIndex = (child.currentIndex + 1) % child.count
+                elif hasattr(child, "placeholderText"):
+                    child.text = "7"
+                else:
+                    child.value = child.value + 2 * child.singleStep
+                self.assertNotEqual(self.p.getValue(name), before, name)
+                self.p.setValue(name, before)
+
+    def test_buttons_say_what_is_missing(self):
+        reasons = {
+            "editorButton": "Select the regions",
+            "registerButton": "Select the fixed volume",
+            "measureButton": "Enter the case",
+            "bvtvButton": "Enter the case",
+            "ctButton": "Enter the case",
+            "profileButton": "Tick at least one volume",
+            "regressButton": "Tick at least one table",
+        }
+        for name, reason in reasons.items():
+            button = getattr(self.ui, name)
+            self.assertEqual((button.text, button.toolTip, button.enabled), (reason, reason, False))
+        self.assertEqual(self.ui.templateButton.text, "Create empty")
+        self.assertEqual(self.ui.templateButton.toolTip, "Select the volume to draw on")
+        self.ui.caseLineEdit.text = "sub-01"
+        self.assertEqual(self.ui.measureButton.text, "Select the regions")
+        self.regions()
+        self.assertEqual(self.ui.measureButton.text, "Tick at least one map")
+        tick(self.ui.mapsSelector, self.volume(image()))
+        self.assertEqual((self.ui.measureButton.text, self.ui.measureButton.enabled), ("Measure", True))
+
+    def test_empty_regions_are_made_selected_and_opened_in_the_segment_editor(self):
+        mip = self.volume(image())
+        self.ui.referenceSelector.setCurrentNode(mip)
+        self.ui.sideComboBox.currentIndex = self.ui.sideComboBox.findText("left")
+        self.ui.templateButton.click()
+        node = self.ui.segmentationSelector.currentNode()
+        segments = map(node.GetSegmentation().GetNthSegment, range(len(TEMPLATE)))
+        tags = {segment.GetName(): segment.GetTerminology() for segment in segments}
+        self.assertEqual(tuple(tags), TEMPLATE)
+        self.assertIn("Left", tags["calcaneus tuber"])
+        editor = mock.Mock()
+        with (
+            mock.patch.object(slicer.util, "selectModule") as select,
+            mock.patch.object(slicer.modules, "SegmentEditorWidget", mock.Mock(editor=editor), create=True),
+        ):
+            self.ui.editorButton.click()
+        select.assert_called_once_with("SegmentEditor")
+        editor.setSegmentationNode.assert_called_once_with(node)
+        editor.setSourceVolumeNode.assert_called_once_with(mip)
+
+    def test_regions_come_from_a_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "labels.nii.gz")
+            nifti.write_image(path, labels(), AFFINE)
+            with mock.patch.object(qt.QFileDialog, "getOpenFileName", return_value=path):
+                self.ui.loadRegionsButton.click()
+        self.assertEqual(self.p.segmentation.GetSegmentation().GetNumberOfSegments(), 3)
+
+    def test_a_region_is_split(self):
+        self.regions()
+        self.ui.referenceSelector.setCurrentNode(self.volume(image()))
+        self.ui.splitCountSpinBox.value = 4
+        self.ui.splitButton.click()
+        parts = slicer.mrmlScene.GetFirstNodeByName("subtalar parts")
+        self.assertEqual(parts.GetSegmentation().GetNumberOfSegments(), 4)
+
+    def register(self):
+        fixed = self.volume(image() * (labels() > 0), "fixed")
+        moved = AFFINE.copy()
+        moved[:3, 3] = (6, -4, 5)
+        moving = scene.addMapVolume(image(2) * (labels() > 0), moved, "mip", "moving")
+        self.ui.fixedSelector.setCurrentNode(fixed)
+        self.ui.movingSelector.setCurrentNode(moving)
+        self.ui.registerButton.click()
+        return fixed, moving
+
+    def test_registration_puts_the_moving_volume_under_a_transform(self):
+        fixed, moving = self.register()
+        transform = moving.GetParentTransformNode()
+        self.assertGreater(qualityOf(transform)["quality"], 0)
+        self.assertIn("look at the checkerboard", self.ui.statusLabel.text)
+        self.assertEqual(self.shown, [("showOver", fixed, moving)])
+        self.ui.checkerboardButton.click()
+        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName(f"{moving.GetName()} on {fixed.GetName()}"))
+
+    def test_landmarks_can_be_chosen_for_their_start_only(self):
+        self.assertFalse(self.ui.fixedLandmarksSelector.enabled)
+        self.ui.startComboBox.currentIndex = self.ui.startComboBox.findText("landmarks")
+        self.assertTrue(self.ui.fixedLandmarksSelector.enabled)
+
+    def test_cancel_stops_a_registration_and_leaves_the_scene_as_it_was(self):
+        seen = []
+
+        def press():
+            seen.append((self.ui.cancelButton.enabled, self.ui.regionsCollapsibleButton.enabled, names()))
+            self.ui.cancelButton.click()
+            seen.append(self.ui.cancelButton.enabled)
+
+        self.during(press)
+        _fixed, moving = self.register()
+        (enabled, inputs, before), after = seen
+        self.assertEqual((enabled, inputs, after), (True, False, False))
+        self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
+        self.assertIsNone(moving.GetParentTransformNode())
+        self.assertEqual(names(), before)
+        self.assertFalse(self.ui.cancelButton.enabled)
+        self.assertTrue(self.ui.regionsCollapsibleButton.enabled)
+
+    def test_closing_the_scene_cancels(self):
+        self.during(lambda: slicer.mrmlScene.Clear(0))
+        self.register()
+        self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
+        self.assertFalse(self.ui.registerButton.enabled)
+
+    def test_from_maps_and_bssfp_to_a_regression(self):
+        self.regions()
+        self.ui.boneSelector.setCurrentNode(self.bone())
+        self.ui.biasCorrectionCheckBox.checked = False
+        tables = []
+        for number, case in enumerate(("sub-01", "sub-02", "sub-03")):
+            self.ui.caseLineEdit.text = case
+            bssfp = self.volume(image(number), f"{case} bSSFP")
+            tick(self.ui.mapsSelector, self.volume(image(number) / 1000, case, "chi"))
+            self.ui.bvtvImageSelector.setCurrentNode(bssfp)
+            self.ui.measureButton.click()
+            self.ui.bvtvButton.click()
+            tables.append((self.p.measure.table, self.p.bvtv.table))
+        self.assertEqual(len(set(tables)), 1)
+        maps, bvtv = tables[0]
+        self.assertEqual([len(rowsFromTable(table)) for table in (maps, bvtv)], [6, 6])
+        self.assertIn("has 6 rows", self.ui.statusLabel.text)
+        self.assertEqual({kind for kind, *_ in self.shown}, {"showTable", "showChart"})
+        tick(self.ui.tablesSelector, maps, bvtv)
+        self.ui.regressButton.click()
+        self.assertIn("Pooled: slope", self.ui.statusLabel.text)
+        self.assertIn("3 subjects give 6 rows", self.ui.statusLabel.text)
+        estimates = slicer.mrmlScene.GetFirstNodeByName("chi over bvtv estimates")
+        self.assertGreater(rowsFromTable(estimates)[0]["r2"], 0.9)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "figure.svg"
+            with mock.patch.object(qt.QFileDialog, "getSaveFileName", return_value=str(path)):
+                self.ui.figureButton.click()
+            self.assertIn("<svg", path.read_text(encoding="utf-8"))
+
+    def test_ct_is_calibrated_and_measured(self):
+        self.regions()
+        self.ui.caseLineEdit.text = "sub-01"
+        self.ui.rodsHuLineEdit.text, self.ui.rodsDensityLineEdit.text = "0 100", "0, 80"
+        self.ui.rodsButton.click()
+        self.assertAlmostEqual(self.ui.slopeSpinBox.value, 0.8)
+        self.ui.ctSelector.setCurrentNode(self.volume(image(), "CT"))
+        self.ui.ctButton.click()
+        self.assertEqual({row["quantity"] for row in rowsFromTable(self.p.ct.table)}, {"ct", "bmd"})
+
+    def test_phase_cycles_are_combined_and_selected(self):
+        tick(self.ui.cyclesSelector, self.volume(image(1), "a"), self.volume(image(2), "b"))
+        self.ui.cyclesButton.click()
+        self.assertEqual(self.ui.bvtvImageSelector.currentNode().GetName(), "a mip (a.u.) combined")
+
+    def test_a_line_profile_is_a_plot(self):
+        line = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", "across")
+        for point in ((4, 4, 4), (40, 40, 40)):
+            line.AddControlPointWorld(*point)
+        tick(self.ui.profileVolumesSelector, self.volume(image()))
+        self.assertEqual(self.ui.profileButton.text, "Select a line")
+        self.ui.lineSelector.setCurrentNode(line)
+        self.ui.profileButton.click()
+        self.assertEqual(self.shown[0][1].GetName(), "across profile [a.u.]")
+
+    def test_wrong_input_is_said_and_leaves_the_scene_as_it_was(self):
+        self.regions()
+        self.ui.caseLineEdit.text = "sub-01"
+        self.ui.bvtvImageSelector.setCurrentNode(self.volume(np.ones(SHAPE)))
+        self.ui.boneSelector.setCurrentNode(self.bone())
+        before = names()
+        with self.assertRaisesRegex(InputError, "The image is 1 everywhere"):
+            self.widget.onBvtvButton()
+        self.assertIn("BV/TV could not be computed.", self.ui.statusLabel.text)
+        self.assertEqual(names(), before)
+
+    def test_a_saved_scene_restores_the_panel(self):
+        regions = self.regions()
+        segment = regions.GetSegmentation().GetNthSegmentID(1)
+        self.ui.splitSegmentSelector.setCurrentSegmentID(segment)
+        self.ui.caseLineEdit.text = "sub-07"
+        self.ui.ruleComboBox.currentIndex = 1
+        tick(self.ui.mapsSelector, self.volume(image()))
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "panel.mrb")
+            self.assertTrue(slicer.util.saveScene(path))
+            slicer.mrmlScene.Clear(0)
+            self.assertEqual(self.ui.caseLineEdit.text, "")
+            slicer.util.loadScene(path)
+        self.assertEqual(self.ui.caseLineEdit.text, "sub-07")
+        self.assertEqual(self.ui.segmentationSelector.currentNode().GetName(), "regions")
+        self.assertEqual(self.ui.splitSegmentSelector.currentSegmentID(), segment)
+        self.assertEqual(self.ui.ruleComboBox.currentText, "robust")
+        self.assertEqual(len(self.p.measure.maps), 1)
+
+    def test_the_sample_fills_in_the_panel(self):
+        from TrabecularQSMLib.scene.gui import samples
+
+        added = samples.loadCompanions(self.widget.logic)
+        self.assertIn(self.ui.bvtvImageSelector.currentNode(), added)
+        for name in ("registerButton", "measureButton", "bvtvButton", "ctButton"):
+            self.assertTrue(getattr(self.ui, name).enabled, getattr(self.ui, name).text)
+
+    def test_statsmodels_is_offered_while_it_is_missing(self):
+        for there in (True, False):
+            with mock.patch("importlib.util.find_spec", return_value=object() if there else None):
+                self.widget.refresh()
+            self.assertEqual(self.ui.statsmodelsButton.isHidden(), there)
+
+
+class ReloadTest(unittest.TestCase):
+    def test_reload_builds_a_new_panel_on_a_new_library(self):
+        representation = slicer.modules.trabecularqsmanalysis.widgetRepresentation()
+        representation.enter()
+        before, library = representation.self(), sys.modules["TrabecularQSMLib.scene"]
+        before._parameterNode.case = "kept"
+        before.onReload()
+        after = slicer.modules.TrabecularQSMAnalysisWidget
+        self.assertIsNot(after, before)
+        self.assertIsNot(sys.modules["TrabecularQSMLib.scene"], library)
+        self.assertEqual(after.ui.caseLineEdit.text, "kept")
+        self.assertEqual(before.Observations, [])
+
+
+if __name__ == "__main__":
+    # The reload comes last: this file goes on with the library it imported.
+    suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (PanelTest, ReloadTest)))
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    if not result.wasSuccessful():
+        sys.exit(1)
