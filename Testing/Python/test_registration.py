@@ -63,24 +63,29 @@ def moving_image():
     return (contrast + np.random.default_rng(2).normal(0, 10, moved.shape)).astype(np.float32), affine
 
 
+@lru_cache(maxsize=1)
+def registered():
+    return register_rigid(fixed_image(), AFFINE, *moving_image())
+
+
 def bone_points():
     return np.argwhere(fixed_image() > 130)[:, ::-1] @ AFFINE[:3, :3].T + AFFINE[:3, 3]
 
 
 class RigidTest(unittest.TestCase):
     def test_a_known_motion_is_found_from_fixed_to_moving_points(self):
-        found = register_rigid(fixed_image(), AFFINE, *moving_image())
+        found = registered()
         self.assertLess(largest_displacement(found.matrix, MOTION, bone_points()), 0.5)
         # The other direction would be far away.
         self.assertGreater(largest_displacement(found.matrix, np.linalg.inv(MOTION), bone_points()), 15)
 
     def test_the_same_input_gives_the_same_bits(self):
-        first, second = (register_rigid(fixed_image(), AFFINE, *moving_image()) for _ in range(2))
+        first, second = registered(), register_rigid(fixed_image(), AFFINE, *moving_image())
         np.testing.assert_array_equal(first.matrix, second.matrix)
         self.assertEqual(first.mutual_information, second.mutual_information)
 
     def test_the_result_is_rigid_and_its_numbers_are_in_their_ranges(self):
-        found = register_rigid(fixed_image(), AFFINE, *moving_image())
+        found = registered()
         np.testing.assert_allclose(found.matrix[:3, :3] @ found.matrix[:3, :3].T, np.eye(3), atol=1e-9)
         np.testing.assert_array_equal(found.matrix[3], (0, 0, 0, 1))
         self.assertTrue(0.2 < found.quality < 1 and found.mutual_information > 0)
@@ -118,7 +123,7 @@ class RigidTest(unittest.TestCase):
 
     def test_quality_drops_where_the_registration_is_wrong(self):
         image, affine = moving_image()
-        right = register_rigid(fixed_image(), AFFINE, image, affine)
+        right = registered()
         # As if it had been stopped at the start: no step is taken.
         with mock.patch.object(registration, "ITERATIONS", 1):
             wrong = register_rigid(fixed_image(), AFFINE, image, affine, start=motion((9, -9, 0), (14, 0, 6)))
@@ -132,16 +137,30 @@ class RigidTest(unittest.TestCase):
         self.assertEqual(seen, sorted(seen))
         self.assertGreater(len(seen), 30)
 
+        seen.clear()
+
         def stop(fraction, _):
-            if fraction > 0.5:
+            seen.append(fraction)
+            if fraction > 0.15:
                 raise Cancelled
 
         self.assertRaises(Cancelled, register_rigid, fixed_image(), AFFINE, *moving_image(), progress=stop)
+        self.assertEqual(sum(fraction > 0.15 for fraction in seen), 1, "it went on")
+
+    def test_the_search_finds_a_small_field_of_view_far_from_the_center(self):
+        fixed = registration._checked("fixed", fixed_image(), AFFINE)
+        affine = AFFINE.copy()
+        affine[:3, 3] += AFFINE[:3, :3] @ (24, 5, 20) + (150, -80, 300)
+        moving = registration._checked("moving", 200 - fixed_image()[20:, 5:35, 24:], affine)
+        starts = registration._search(fixed, moving, None, None)
+        step = (fixed.size_mm3 / registration.SEARCH_POINTS) ** (1 / 3)
+        np.testing.assert_allclose(starts[0][:3, 3], (150, -80, 300), atol=step)
+        np.testing.assert_array_equal(starts[0][:3, :3], np.eye(3))
 
     def test_input_is_not_changed(self):
         image, affine = moving_image()
         kept = fixed_image().copy(), AFFINE.copy(), image.copy(), affine.copy()
-        register_rigid(fixed_image(), AFFINE, image, affine)
+        register_rigid(fixed_image(), AFFINE, image, affine, start=MOTION, fixed_mask=fixed_image() > 50)
         for before, after in zip(kept, (fixed_image(), AFFINE, image, affine), strict=True):
             np.testing.assert_array_equal(before, after)
 
@@ -191,6 +210,11 @@ class LandmarksTest(unittest.TestCase):
         points = self.POINTS[:3]
         matrix, _ = register_landmarks(points, points @ MOTION[:3, :3].T + MOTION[:3, 3])
         np.testing.assert_allclose(matrix, MOTION, atol=1e-9)
+
+    def test_points_of_a_mirror_image_do_not_mirror(self):
+        matrix, rms = register_landmarks(self.POINTS, self.POINTS * (-1, 1, 1))
+        self.assertAlmostEqual(np.linalg.det(matrix), 1)
+        self.assertGreater(rms, 1)
 
     def test_what_does_not_fit_is_given_in_millimeters(self):
         # Two points 20 mm apart seen 24 mm apart, and one on their axis of symmetry: 2 mm are left at each of two.
