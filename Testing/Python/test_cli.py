@@ -20,7 +20,10 @@ from TrabecularQSMLib.errors import Cancelled
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.settings import CHOICES, Settings, preset
 
-COMMANDS = ("reconstruct", "lcurve", "measure", "phantom", "register", "regress", "simulate")
+COMMANDS = (
+    "reconstruct", "lcurve", "measure", "bvtv", "attenuation", "split", "morphometry", "phantom", "register", "regress",
+    "simulate",
+)  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
 
