@@ -1,0 +1,80 @@
+import unittest
+
+import numpy as np
+
+from TrabecularQSMLib.analysis.ct import Calibration, attenuation, fit_calibration
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.measure import COLUMNS
+
+# Mindways' rods A to E, mg/cm³.
+WATER = np.array([1012.2, 1057.0, 1103.6, 1119.5, 923.2])
+K2HPO4 = np.array([-51.8, -53.4, 58.9, 157.0, 375.8])
+
+
+class CalibrationTest(unittest.TestCase):
+    def test_rods_on_a_line_give_the_line(self):
+        hu = np.array([-12.0, 60.0, 130.0, 290.0])
+        found = fit_calibration(hu, 0.85 * hu - 7)
+        self.assertAlmostEqual(found.slope, 0.85)
+        self.assertAlmostEqual(found.intercept, -7)
+        np.testing.assert_allclose(found.density(np.array([[0.0, 100.0]])), [[-7, 78]])
+
+    def test_noise_in_the_rods_is_averaged_by_least_squares(self):
+        found = fit_calibration([0, 100, 200], [0, 130, 200])
+        self.assertAlmostEqual(found.slope, 1.0)
+        self.assertAlmostEqual(found.intercept, 10.0)
+
+    def test_rods_with_water_give_mindways_form(self):
+        sigma, beta = 1.2, 7.0
+        # What the phantom's maker says a scanner of this σ and β sees in each rod.
+        hu = WATER + (sigma + 0.2174) * K2HPO4 + (beta - 999.6)
+        found = fit_calibration(hu, K2HPO4, WATER)
+        np.testing.assert_allclose(found.density(np.array([beta, beta + sigma, beta + 150 * sigma])), [0, 1, 150],
+                                   atol=1e-9)  # fmt: skip
+
+    def test_what_gives_no_line_is_refused(self):
+        for words, arguments in {
+            "has 1 rod, but": ([5.0], [3.0]),
+            "same attenuation": ([5.0, 5.0], [3.0, 4.0]),
+            "same density": ([5.0, 6.0], [3.0, 3.0]),
+            "2 attenuations but 3 densities": ([5.0, 6.0], [3.0, 3.0, 4.0]),
+            "has no number": ([5.0, np.nan], [3.0, 4.0]),
+            "slope -1 .* rises with attenuation": ([5.0, 6.0], [4.0, 3.0]),
+            "columns are swapped": (-K2HPO4, K2HPO4, 0 * K2HPO4),
+        }.items():
+            with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                fit_calibration(*arguments)
+        for slope, intercept in ((0, 1), (-1, 0), (np.nan, 0), (1, np.inf)):
+            with self.assertRaises(InputError):
+                Calibration(slope, intercept)
+
+
+class AttenuationTest(unittest.TestCase):
+    def setUp(self):
+        self.labels = np.zeros((3, 4, 5), int)
+        self.labels[0], self.labels[2] = 1, 4
+        self.ct = np.arange(60).reshape(3, 4, 5).astype(np.int16)
+        self.names = {1: "tuber", 4: "talus"}
+
+    def test_regions_have_attenuation_and_with_a_calibration_density(self):
+        rows = attenuation(self.ct, self.labels, self.names, case="sub-01", calibration=Calibration(0.5, 2))
+        self.assertEqual([tuple(row) for row in rows], 4 * [COLUMNS])
+        found = {(row["region"], row["quantity"]): (row["unit"], row["n"], row["mean"], row["max"]) for row in rows}
+        self.assertEqual(found["tuber", "ct"], ("HU", 20, 9.5, 19))
+        self.assertEqual(found["talus", "bmd"], ("mg/cm³", 20, 0.5 * 49.5 + 2, 0.5 * 59 + 2))
+        rows = attenuation(self.ct, self.labels, self.names, case="sub-01")
+        self.assertEqual({row["quantity"] for row in rows}, {"ct"})
+
+    def test_wrong_input_gets_its_sentence(self):
+        for words, arguments in {
+            "is 0 everywhere": (0 * self.ct, self.labels, self.names),
+            "'cavum' .label 9. is empty": (self.ct, self.labels, {9: "cavum"}),
+            "give one grid": (self.ct[1:], self.labels, self.names),
+            "holds no region": (self.ct, self.labels, {}),
+        }.items():
+            with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                attenuation(*arguments, case="sub-01")
+
+
+if __name__ == "__main__":
+    unittest.main()
