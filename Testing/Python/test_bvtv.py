@@ -157,6 +157,17 @@ class BiasTest(unittest.TestCase):
         field = self.image[self.tissue] / found[self.tissue]
         self.assertLess(np.std(field / self.shading[self.tissue]) / np.mean(field / self.shading[self.tissue]), 0.04)
 
+    def test_density_of_bone_is_not_taken_for_shading(self):
+        image, labels, names, _ = image_of((0.1, 0.4), 5)
+        image = np.tile(image[:-13], (2, 1, 1))[:, :30, :30]  # blocks of 12 mm in turn, without the block of bone
+        labels = np.tile(labels[:-13], (2, 1, 1))[:, :30, :30]
+        means = [
+            image[labels == 1].mean() / image[labels == 2].mean()
+            for image in (image, correct_bias(image, np.diag([1.0, 1.0, 1.0, 1.0])))
+        ]
+        self.assertAlmostEqual(means[0], 1.5, delta=0.03)
+        self.assertAlmostEqual(means[1], means[0], delta=0.08)
+
     def test_what_the_progress_raises_comes_out_as_itself_and_early(self):
         calls = []
 

@@ -14,8 +14,10 @@ from ..progress import Progress, report
 COLUMNS = ("case", "region", "bvtv", "marrow", "bone", "mean", "n")
 RULES = ("half-peak", "robust")
 COMBINATIONS = ("maximum", "root-sum-of-squares")
-# Bias field: the fit sees at most so many voxels, on four levels of at most so many steps (N4's own default).
-_FIT_VOXELS, _FIT_STEPS = 100_000, (50, 50, 50, 50)
+# Bias field: the fit sees about so many voxels, and takes at most so many steps on each level (N4's own default).
+_FIT_VOXELS, _FIT_STEPS = 100_000, 50
+# Distance of the finest control points: what varies faster is trabecular density, and no shading.
+_SHADING_MM = 70.0
 # Otsu's threshold between air and bone, and tissue: the authors' number of bins.
 _OTSU_BINS = 200
 # Bins in one standard deviation of the kernel, and at most in all, of the smooth density.
@@ -179,7 +181,9 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
     -----
     N4 (Tustison et al. 2010, doi 10.1109/TMI.2010.2046908) by SimpleITK, in what lies above Otsu's threshold. The
     field is fitted to means over blocks of voxels and evaluated on every voxel; the authors' script keeps every other
-    voxel and goes on with the small image.
+    voxel and goes on with the small image. Control points are about 70 mm apart at the end: with N4's usual four
+    levels, 17 mm in a hindfoot, the field also follows trabecular density, until dense and sparse regions have one
+    mean. (On two digital ankles that doubled the scatter of apparent about true BV/TV, from 0.004 to 0.007.)
     """
     image = np.asarray(image)
     _checked(image)
@@ -191,13 +195,15 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
     if bright.size == 0 or bright.min() <= 0:
         raise InputError("The image is not positive in tissue; bias correction needs a magnitude image.")
     fit = sitk.N4BiasFieldCorrectionImageFilter()
-    fit.SetMaximumNumberOfIterations(_FIT_STEPS)
+    longest = max(n * h for n, h in zip(full.GetSize(), full.GetSpacing(), strict=True))
+    levels = max(2, 1 + round(np.log2(longest / _SHADING_MM)))
+    fit.SetMaximumNumberOfIterations([_FIT_STEPS] * levels)
     raised = []
 
     def step():
-        level = fit.GetCurrentLevel() + min(fit.GetElapsedIterations() / _FIT_STEPS[0], 1.0)
+        level = fit.GetCurrentLevel() + min(fit.GetElapsedIterations() / _FIT_STEPS, 1.0)
         try:
-            report(progress, 0.9 * level / len(_FIT_STEPS), "Correcting the bias field")
+            report(progress, 0.9 * level / levels, "Correcting the bias field")
         except BaseException as error:
             raised.append(error)
             raise  # N4 does not heed Abort; what passes through ITK ends it, as a RuntimeError without this error
