@@ -91,7 +91,8 @@ def _draw_over_parameter(axis, rows, parameter, quantity):
 
 
 def _draw_over_density(axis, summary, quantity):
-    for number, found in enumerate(linearity(summary, quantity)):
+    lines = linearity(summary, quantity)
+    for number, found in enumerate(lines):
         rows = [row for row in summary if row["delta_chi"] == found.delta_chi and row[f"{quantity}_mean"] is not None]
         x = np.array([row["bvtv_mean"] for row in rows])
         y = [row[f"{quantity}_mean"] for row in rows]
@@ -101,5 +102,6 @@ def _draw_over_density(axis, summary, quantity):
         label = f"Δχ {found.delta_chi:g} ppm: slope {found.line.slope:.4g}, off the line {found.nonlinearity:.1%}"
         axis.plot(ends, found.line.slope * ends + found.line.intercept, color=f"C{number}", label=label)
     axis.set(xlabel=_LABELS["bvtv"], ylabel=_LABELS[quantity])
-    axis.legend(fontsize="x-small")
+    if lines:
+        axis.legend(fontsize="x-small")
     axis.grid(True, alpha=0.3)

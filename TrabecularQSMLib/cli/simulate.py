@@ -154,7 +154,7 @@ def _simulate_grid(arguments, settings, output):
     from ..outputs import json_text, write_files
     from ..simulation.model import COLUMNS
     from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
-    from ..simulation.summary import SUMMARY_COLUMNS, summarize
+    from ..simulation.summary import SUMMARY_COLUMNS, linearity, summarize
     from ..simulation_figure import check_drawable, simulation_figure
 
     given = {"numbers": arguments.number, "radii": arguments.radius, "repeats": arguments.repeats}
@@ -174,7 +174,7 @@ def _simulate_grid(arguments, settings, output):
                 rows += new
     rows = sorted_rows(rows)
     summary = summarize(rows, settings)
-    slopes = _slopes(summary)
+    slopes = {name: linearity(summary, name) for name in ("mean_chi", "r2prime_hwhm_ppm")}
     written = []
     if arguments.summary:
         path = Path(arguments.summary)
@@ -194,15 +194,6 @@ def _simulate_grid(arguments, settings, output):
         for one in found:
             print(_sentence(name, one))
     print_result(_notes(rows), written)
-
-
-def _slopes(summary):
-    """Of what is regressed on BV/TV, or nothing where there are too few combinations."""
-    from ..simulation.summary import linearity
-
-    if len({(row["number"], row["radius"]) for row in summary}) < 3:
-        return {}
-    return {name: linearity(summary, name) for name in ("mean_chi", "r2prime_hwhm_ppm")}
 
 
 def _sentence(name, found):

@@ -8,6 +8,7 @@ from scipy.optimize import least_squares
 _TOLERANCE = 1e-12  # relative, of the sum of squares and of the parameters
 _FEWEST_VALUES = 100
 _FEWEST_BINS = 5
+_ROUNDING = 4 * float(np.finfo(np.float32).eps)  # of a field: as wide is the line of a uniform one
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def fit_line_shape(field: np.ndarray, marrow: np.ndarray) -> Line | None:
         return None
     q25, median, q75 = np.quantile(values, (0.25, 0.5, 0.75))
     width = (q75 - q25) / 2  # half the interquartile range is the half width of a Lorentzian
-    if width <= 0:
+    if width <= _ROUNDING * np.abs(values).max():
         return None
     counts, edges = np.histogram(values, bins="auto")
     if counts.size < _FEWEST_BINS:

@@ -66,7 +66,7 @@ def measure_geometry(model: FieldModel, mask: np.ndarray, field: np.ndarray | No
     mask = mask != 0
     field = model.field(mask) if field is None else field
     return Measured(
-        bvtv=np.count_nonzero(mask) / mask.size,
+        bvtv=int(np.count_nonzero(mask)) / mask.size,
         mean_chi=model.mean_chi(mask),
         line=fit_line_shape(field, ~mask),
     )

@@ -29,7 +29,7 @@ class SimulationSettings:
     boundary : str
         ``"periodic"``: the region lies in an empty box three times as long that repeats itself, as in the paper.
         ``"linear"``: empty space without end (for the field within the region; the χ of the box twice as long repeats).
-        ``"filled"``: the region itself repeats, and spheres that leave it come in again opposite.
+        ``"filled"``: the region itself repeats, and spheres that leave it come in again opposite; its mean χ is zero.
     shape : str
         ``"spheres"``, ``"cylinders"`` or ``"plates"``; the last two reach through the region.
     orientation : (3,) floats

@@ -7,7 +7,6 @@ import numpy as np
 from scipy import stats
 
 from ..analysis.regression import Line, fit_line
-from ..errors import InputError
 from .geometry import expected_bvtv
 from .settings import SimulationSettings
 
@@ -17,6 +16,7 @@ SUMMARY_COLUMNS = ("number", "radius", "delta_chi", "repeats", "expected_bvtv") 
 )
 # What Fig. 7 draws over each parameter: a line over number and Δχ, a·r³ over the radius.
 PARAMETERS = ("delta_chi", "number", "radius")
+_LEAST_SPREAD = 1e-6  # of BV/TV
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,11 @@ def linearity(summary: list[dict], quantity: str) -> list[Linearity]:
     quantity : str
         Of `QUANTITIES`.
 
-    Raises
-    ------
-    InputError
-        If there are fewer than three combinations of number and radius.
+    Returns
+    -------
+    list of Linearity
+        By Δχ. A Δχ is left out where the quantity is known for fewer than three numbers and radii, or BV/TV is the same
+        in all of them: no slope can be told.
     """
     found = []
     for delta_chi in sorted({row["delta_chi"] for row in summary}):
@@ -108,16 +109,13 @@ def linearity(summary: list[dict], quantity: str) -> list[Linearity]:
             for row in summary
             if row["delta_chi"] == delta_chi and row[f"{quantity}_mean"] is not None
         ]
-        if len(points) < 3:
-            raise InputError(
-                f"A slope over BV/TV needs three combinations of number and radius, but there are {len(points)}; "
-                "give more numbers or radii."
-            )
+        if len(points) < 3 or np.ptp([x for x, _ in points]) < _LEAST_SPREAD:
+            continue
         x, y = np.array(points).T
-        line = fit_line(x, y, f"{quantity} at Δχ = {delta_chi:g} ppm")
+        line = fit_line(x, y)
         straight = y - line.slope * x - line.intercept
         curvature, p = _quadratic_term(x, y, straight)
-        nonlinearity = float(np.sqrt((straight @ straight) / (y @ y)))
+        nonlinearity = float(np.sqrt((straight @ straight) / (y @ y))) if np.any(y) else 0.0
         found.append(Linearity(quantity, delta_chi, line, curvature, p, nonlinearity))
     return found
 
