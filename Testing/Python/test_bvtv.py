@@ -35,8 +35,8 @@ def image_of(fractions, seed, noise=50.0):
 
 def stripes():
     """Whole numbers whose histogram can be counted by hand: marrow 96 to 100, bone 60."""
-    image = np.full((1, 2, 11000), 60, np.int16)
-    image[0, 0, :10000] = np.repeat([100, 99, 98, 97, 96], (100, 1300, 6000, 2000, 600))
+    image = np.full((1, 2, 14000), 60, np.int16)
+    image[0, 0, :13000] = np.repeat([100, 99, 98, 97, 96], (1600, 2600, 5600, 2800, 400))
     labels = np.zeros(image.shape, int)
     labels[0, 0] = 1
     return image, labels, {1: "tuber"}, labels == 0
@@ -48,25 +48,42 @@ class IndexTest(unittest.TestCase):
         (found,) = apparent_bvtv(image, labels, names, bone)
         inverted = image.max() - image[labels == 1].astype(int)
         counts, edges = np.histogram(inverted, bins="auto")
-        self.assertEqual(counts[:4].tolist(), [100, 1300, 6000, 2000])
-        # Of 100, 1300 and 6000 the nearest to 3000 is 1300; its right edge is 2, or 98 in the image. 2000 comes later.
+        self.assertEqual(counts[:4].tolist(), [1600, 2600, 5600, 2800])
+        # Of 1600, 2600 and 5600 the nearest to 2800 is 2600; its right edge is 2, or 98 in the image. 2800 comes later.
         self.assertAlmostEqual(edges[2], 2, delta=0.02)
         self.assertAlmostEqual(found.marrow, 98, delta=0.02)
-        self.assertEqual((found.bone, found.n), (60, 11000))
+        self.assertEqual((found.bone, found.n), (60, 14000))
         self.assertAlmostEqual(found.mean, image[labels == 1].mean())
         self.assertAlmostEqual(found.bvtv, (found.marrow - found.mean) / (found.marrow - 60))
         self.assertEqual(tuple(found.row("sub-01")), COLUMNS)
 
     def test_the_last_bin_is_not_taken_for_the_peak(self):
-        rng = np.random.default_rng(0)
         image = np.full((1, 2, 3000), 5.0)
-        image[0, 0, :1000] = rng.normal(100, 5, 1000)  # the other two thirds are pure bone, in the last bin
+        image[0, 0, :1000] = np.repeat([100, 91], (300, 700))  # the other two thirds are pure bone, in the last bin
         labels = np.zeros(image.shape, int)
         labels[0, 0] = 1
         (found,) = apparent_bvtv(image, labels, {1: "a"}, labels == 0)
-        self.assertEqual(int(np.argmax(found.counts)), 0)
-        self.assertGreater(found.marrow, 95)
-        self.assertAlmostEqual(found.bvtv, 2 / 3, delta=0.03)
+        self.assertEqual([found.counts[0], *found.counts[-2:]], [2000, 700, 300])
+        # Half of 700 is nearest to 300; half of 2000 would be nearest to 700.
+        self.assertAlmostEqual(found.marrow, found.edges[-2])
+
+    def test_the_robust_level_is_the_half_maximum_of_marrow_alone(self):
+        rng = np.random.default_rng(0)
+        image = np.where(rng.random((2, 20, 5000)) < 0.3, 100.0, 1000.0)
+        image[0] = 100
+        image += rng.normal(0, 50, image.shape)
+        labels = np.zeros(image.shape, int)
+        labels[1] = 1
+        (found,) = apparent_bvtv(image, labels, {1: "a"}, labels == 0, rule="robust")
+        self.assertAlmostEqual(found.marrow, 1000 + 50 * (2 * np.log(2)) ** 0.5, delta=5)
+
+    def test_a_mean_beyond_bone_is_not_clipped(self):
+        image, labels, names, bone = stripes()
+        image[bone] = 98 - 1
+        image[labels == 1] -= 3 * (image[labels == 1] < 97)
+        (found,) = apparent_bvtv(image, labels, names, bone)
+        self.assertLess(found.mean, found.bone)
+        self.assertGreater(found.bvtv, 1)
 
     def test_histogram_and_levels_are_intensities_of_the_image(self):
         image, labels, names, bone = image_of([0.2], 1)

@@ -42,6 +42,11 @@ class SplitTest(unittest.TestCase):
             self.assertLess(distance, 1.15 * of_ball)
             self.assertEqual(ndimage.label(labels == number, np.ones((3, 3, 3)))[1], 1)
 
+    def test_parts_are_numbered_in_the_order_of_their_centers(self):
+        labels = split_region(heel(0.5), 7, VOXEL_SIZE)
+        centers = [np.argwhere(labels == number)[:, 0].mean() for number in range(1, 8)]
+        self.assertEqual(centers, sorted(centers))
+
     def test_size_of_voxels_counts(self):
         labels = split_region(np.ones((4, 6, 6), bool), 2, (10.0, 1.0, 1.0))
         self.assertTrue(np.all(labels[:2] == 1) and np.all(labels[2:] == 2))
