@@ -1,0 +1,174 @@
+"""The published tables of the simulation beside ours, its time and memory, and what the boundaries change.
+
+Run as ``python Testing/Benchmarks/simulation.py [REPEATS]``, 20 by default: a few minutes. It prints and judges nothing
+but whether a number lies within 4 combined standard errors or 1 % of the published one.
+"""
+
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT)]
+
+from TrabecularQSMLib.analysis.regression import fit_line  # noqa: E402
+from TrabecularQSMLib.simulation.field import FieldModel  # noqa: E402
+from TrabecularQSMLib.simulation.geometry import draw_geometry, expected_bvtv  # noqa: E402
+from TrabecularQSMLib.simulation.lineshape import fit_within_voxels  # noqa: E402
+from TrabecularQSMLib.simulation.model import measure_geometry  # noqa: E402
+from TrabecularQSMLib.simulation.settings import SimulationSettings, rate_per_s  # noqa: E402
+from TrabecularQSMLib.simulation.summary import fit_cubic  # noqa: E402
+
+REPEATS = 20
+PAPER_GEOMETRIES, PUBLISHED_REPEATS = 3000, 100
+SECONDS_BARS, GIGABYTES_BAR = {"periodic": 0.7, "linear": 0.35}, 3.0
+ERRORS_BAR, RELATIVE_BAR = 4.0, 0.01
+# Means for Δχ = 1 ppm: number, radius → BV/TV, |mean χ| [ppm], R2′ as half width [ppm]; from the tables that accompany
+# Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531 (Figures 7 and 8).
+PUBLISHED = {
+    (200, 5): (0.04601, 0.03744, 0.01504),
+    (200, 7): (0.11940, 0.09730, 0.03866),
+    (200, 10): (0.30283, 0.24683, 0.08770),
+    (200, 12): (0.45296, 0.36892, 0.11625),
+    (200, 15): (0.67956, 0.55223, 0.14118),
+    (200, 17): (0.79539, 0.64518, 0.14832),
+    (100, 10): (0.16531, 0.13482, 0.05021),
+    (150, 10): (0.23713, 0.19323, 0.07127),
+    (250, 10): (0.36322, 0.29596, 0.10294),
+    (300, 10): (0.41838, 0.34069, 0.11462),
+}
+PUBLISHED_SLOPE = 0.810627  # of mean χ over BV/TV at 1 ppm, all 30 combinations
+PUBLISHED_CUBIC = (1.8497e-4, 1.5022e-4)  # BV/TV and χ over the radius at N = 200
+STATIC_DEPHASING = 2 * np.pi / (9 * np.sqrt(3))
+
+
+def main():
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else REPEATS
+    print(f"{os.cpu_count()} processors, {load()}\n")
+    found, seconds = measure_all(SimulationSettings(), PUBLISHED, repeats)
+    print_published(found, repeats)
+    print_slopes(found)
+    print_time("periodic", seconds)
+    linear, seconds = measure_all(SimulationSettings(boundary="linear"), [(200, 5), (200, 10), (200, 17)], repeats)
+    print_time("linear", seconds)
+    print(f"\nLargest memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB "
+          f"(bar {GIGABYTES_BAR:g} GB)")  # fmt: skip
+    print("\nLinear boundary against periodic, the same geometries: mean χ, R2′")
+    for key, values in linear.items():
+        chi, width = (values.mean(axis=0) / found[key].mean(axis=0))[1:]
+        print(f"N {key[0]:3d} r {key[1]:2d}   {chi - 1:+7.2%}   {width - 1:+7.2%}")
+    print_static_dephasing()
+    print_voxel_sizes()
+    print(f"\nAt the end {load()}")
+
+
+def measure_all(settings, parameters, repeats):
+    """BV/TV, mean χ and half width of every repeat by number and radius; seconds of every geometry, all included."""
+    started = time.perf_counter()
+    model = FieldModel(settings)
+    model.mean_weights  # noqa: B018 - computed here, once
+    print(f"{settings.boundary}: {time.perf_counter() - started:.2f} s before the first geometry")
+    found, seconds = {}, []
+    for number, radius in parameters:
+        rows = []
+        for repeat in range(repeats):
+            started = time.perf_counter()
+            measured = measure_geometry(model, draw_geometry(settings, number, radius, repeat))
+            seconds.append(time.perf_counter() - started)
+            rows.append((measured.bvtv, measured.mean_chi, measured.line.hwhm))
+        found[number, radius] = np.array(rows)
+    return found, np.array(seconds)
+
+
+def print_published(found, repeats):
+    """Beside each published mean ours, and how far apart they are."""
+    settings = SimulationSettings()
+    print("\n  N   r  quantity  published      ours  standard error  combined errors  difference  within the bar")
+    within = 0
+    for key, published in PUBLISHED.items():
+        for name, there, values in zip(("BV/TV", "mean χ", "R2′"), published, found[key].T, strict=True):
+            deviation = values.std(ddof=1)
+            combined = deviation * np.sqrt(1 / repeats + 1 / PUBLISHED_REPEATS)
+            errors, relative = (values.mean() - there) / combined, values.mean() / there - 1
+            good = abs(errors) <= ERRORS_BAR or abs(relative) <= RELATIVE_BAR
+            within += good
+            print(
+                f"{key[0]:3d}  {key[1]:2d}  {name:<8}  {there:9.5f} {values.mean():9.5f}"
+                f"  {deviation / repeats**0.5:14.5f}  {errors:+15.1f}  {relative:+10.2%}  {'yes' if good else 'NO'}"
+            )
+        print(f"         expected BV/TV {expected_bvtv(settings, *key):.5f}")
+    print(
+        f"{within} of {3 * len(PUBLISHED)} numbers within {ERRORS_BAR:g} combined standard errors or {RELATIVE_BAR:.0%}"
+    )
+
+
+def print_slopes(found):
+    """Lines and curves of Fig. 7 and 8 over what was simulated."""
+    means = {key: values.mean(axis=0) for key, values in found.items()}
+    bvtv, chi, width = np.array(list(means.values())).T
+    line = fit_line(bvtv, chi)
+    print(
+        f"\nMean χ over BV/TV, {line.n} combinations: slope {line.slope:.5f} ({line.slope_ci[0]:.5f} to "
+        f"{line.slope_ci[1]:.5f}) ppm, published over 30 {PUBLISHED_SLOPE:.5f}; r {line.r:.6f}"
+    )
+    print(f"R2′ over BV/TV: r² {fit_line(bvtv, width).r2:.4f}")
+    radii = np.array([key[1] for key in means if key[0] == 200])
+    rows = np.array([values for key, values in means.items() if key[0] == 200])
+    for name, column, published in zip(("BV/TV", "mean χ"), (0, 1), PUBLISHED_CUBIC, strict=True):
+        cubic = fit_cubic(radii, rows[:, column])
+        print(f"{name} over the radius: {cubic.a:.4e} r³, R² {cubic.r2:.3f}; published {published:.4e}")
+
+
+def print_time(boundary, seconds):
+    """Time of a geometry, and what the paper's grid would take."""
+    hours = seconds.mean() * PAPER_GEOMETRIES / 3600
+    print(
+        f"\n{boundary}: {np.median(seconds):.2f} s a geometry in the median, {seconds.max():.2f} s at most, "
+        f"{seconds.size} geometries (bar {SECONDS_BARS[boundary]:g} s); the paper's {PAPER_GEOMETRIES:,} geometries "
+        f"would take {60 * hours:.0f} min in one process\n"
+    )
+
+
+def print_static_dephasing():
+    """Half width over the static rate of dilute spheres, in a filled box and in an island."""
+    print("\nR2′ of dilute spheres over 2π/(9√3) Δχ BV/TV, standard error of 10 repeats")
+    for boundary, size, number, radius in (
+        ("filled", 96, 100, 4),
+        ("filled", 96, 190, 4),
+        ("filled", 128, 200, 5),
+        ("periodic", 128, 100, 5),
+        ("periodic", 128, 200, 5),
+    ):
+        settings = SimulationSettings(size=size, boundary=boundary)
+        found = measure_all(settings, [(number, radius)], 10)[0][number, radius]
+        ratios = found[:, 2] / (STATIC_DEPHASING * found[:, 0])
+        print(
+            f"{boundary:<8}  size {size:3d}  N {number}  r {radius}  BV/TV {found[:, 0].mean():.4f}  "
+            f"{ratios.mean():.3f} ± {ratios.std(ddof=1) / np.sqrt(10):.3f}"
+        )
+
+
+def print_voxel_sizes():
+    """R2′ within imaging voxels of several sizes and at several field strengths, of one geometry."""
+    settings = SimulationSettings()
+    model = FieldModel(settings)
+    mask = draw_geometry(settings, 200, 10, 0)
+    field = model.field(mask)
+    print("\nR2′ within imaging voxels, N 200, r 10, Δχ 1 ppm: edge in radii, half width, 1/s at 1.5, 3 and 7 T")
+    for edge in (8, 16, 32, 64, 128):
+        width = fit_within_voxels(field, ~mask, edge).hwhm
+        rates = "  ".join(f"{rate_per_s(width, tesla):6.1f}" for tesla in (1.5, 3.0, 7.0))
+        print(f"{edge / 10:5.1f}   {width:.4f} ppm   {rates}")
+
+
+def load():
+    """How busy the computer is, where it tells."""
+    return f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
+
+
+if __name__ == "__main__":
+    main()
