@@ -173,10 +173,11 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
         _, layer, value = found[label]
         inside = layers[layer] == value
         if np.any(labels[inside]):
-            other = names[int(labels[inside].max())]
+            other = int(labels[inside].max())
             raise InputError(
-                f"The regions {other!r} and {name!r} of {path} overlap in {np.count_nonzero(labels[inside])} voxels; "
-                "let each voxel be in one region, or measure one of them at a time."
+                f"The regions {names[other]!r} and {name!r} of {path} overlap in "
+                f"{np.count_nonzero(labels[inside] == other)} voxels; let each voxel be in one region, "
+                "or measure one of them at a time."
             )
         labels[inside] = label
     return labels, affine, names

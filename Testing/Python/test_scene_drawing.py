@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
 
-from TrabecularQSMLib import nifti, scene
+from TrabecularQSMLib import measure, nifti, scene
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.scene.regions import REGION_CODES, TEMPLATE, segmentColors
 
@@ -94,6 +94,30 @@ class LoadTest(SceneTest):
         self.assertEqual(node.GetSegmentation().GetNthSegment(0).GetTerminology(), tag)
         for name, color in segmentColors(saved).items():
             np.testing.assert_allclose(segmentColors(node)[name], color, atol=1e-5)
+
+    def test_segments_saved_by_slicer_are_read_without_it(self):
+        saved = scene.addSegmentation(self.labels, self.names, AFFINE, "saved")
+        path = self.folder / "mine.seg.nrrd"
+        storage = slicer.vtkMRMLSegmentationStorageNode()
+        storage.SetFileName(str(path))
+        storage.CropToMinimumExtentOn()
+        self.assertTrue(storage.WriteData(saved))
+        labels, affine, names = measure.read_regions(path)
+        self.assertEqual((list(names.values()), labels.size < self.labels.size), (list(self.names.values()), True))
+        placed = measure.place_regions(path, labels, affine, names, "map", SHAPE, AFFINE)
+        for number, label in zip(names, self.names, strict=True):
+            np.testing.assert_array_equal(placed == number, self.labels == label)
+        # A third segment over both others gets a layer of its own.
+        over = scene.addSegmentation(self.labels > 0, {1: "all"}, AFFINE, "over").GetSegmentation().GetNthSegment(0)
+        saved.GetSegmentation().AddSegment(over)
+        self.assertTrue(storage.WriteData(saved))
+        with self.assertRaisesRegex(InputError, "'my own' and 'all' of .*mine.seg.nrrd overlap in 27 voxels"):
+            measure.read_regions(path)
+        for only in ([*self.names.values()], ["all"]):
+            labels, affine, names = measure.read_regions(path, only=only)
+            self.assertEqual(list(names.values()), only)
+            placed = measure.place_regions(path, labels, affine, names, "map", SHAPE, AFFINE)
+            np.testing.assert_array_equal(placed > 0, self.labels > 0)
 
     def test_label_maps_are_named_by_their_table_or_by_number(self):
         for ending in (".nii.gz", ".nrrd"):
