@@ -5,6 +5,7 @@ import numpy as np
 from .analysis.registration import checkerboard
 from .figures import map_figure
 
+TILES = 12
 PLANES = ("sagittal", "coronal", "axial")
 
 
@@ -15,8 +16,9 @@ def checkerboard_figure(fixed: np.ndarray, moving: np.ndarray, affine: np.ndarra
     """
     shown = [np.flatnonzero(np.ptp(moving, axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     voxel = tuple(int(n.mean()) if n.size else moving.shape[axis] // 2 for axis, n in enumerate(shown))
-    # Hounsfield units begin below zero, and a map's window at zero.
-    images = {"Fixed": fixed - fixed.min(), "Moving": moving - moving.min(), "Both": checkerboard(fixed, moving, 12)}
+    # All as in the checkerboard, from 0 to 1: Hounsfield units begin below zero, where a figure's window begins.
+    pairs = {"Fixed": (fixed, fixed), "Moving": (moving, moving), "Both": (fixed, moving)}
+    images = {title: checkerboard(*pair, TILES) for title, pair in pairs.items()}
     rows = [map_figure(images, affine, plane=plane, voxel=voxel) for plane in PLANES]
     width = max(row.shape[1] for row in rows)
     filled = [np.full((row.shape[0], width, 3), row[0, 0], np.uint8) for row in rows]

@@ -111,6 +111,44 @@ class CompanionsTest(unittest.TestCase):
         found, expected = nifti.read_transform(output), nifti.read_transform(start)
         self.assertLess(largest_displacement(found, expected, [[0, 0, 0]]), 1.0)
 
+    def test_simulated_scans_become_a_regression_without_touching_a_table(self):
+        tables = []
+        for subject in SEEDS:
+            stem, anat = f"sub-{subject}", self.ankle / f"sub-{subject}" / "anat"
+            truth = self.truth / stem / "anat"
+            # The bias field has tests of its own, and takes its time.
+            chosen = ("--regions", truth / f"{stem}_dseg.nii.gz", "--only", *REGIONS, "--output")
+            tables += [self.folder / f"{stem}_{name}.csv" for name in ("maps", "bvtv")]
+            commands = (
+                ("measure", self.maps / stem, *chosen, tables[-2]),
+                (
+                    *("bvtv", anat / f"{stem}_bSSFP.nii.gz", "--bone", truth / f"{stem}_desc-bone_dseg.nii.gz"),
+                    *("--transform", self.folder / f"{stem}.tfm", "--no-bias-correction", *chosen, tables[-1]),
+                ),
+            )
+            for command in commands:
+                code, _, err = run(*command)
+                self.assertEqual(code, 0, err)
+            rows = {row["region"]: float(row["bvtv"]) for row in csv.DictReader(tables[-1].read_text().splitlines())}
+            self.assertEqual(sorted(rows, key=rows.get), list(REGIONS[::-1]), "apparent BV/TV ranks the regions")
+        output = self.folder / "regression.json"
+        for x in (tables, [*tables[::2], *(self.true_tables())]):
+            code, _, err = run("regress", *x, "--x", "bvtv", "--y", "chi", "--output", output, *self.excluded(x))
+            self.assertEqual(code, 0, err)
+            pooled = json.loads(output.read_text())["pooled"]
+            # Bone is diamagnetic, and fat is not: denser bone has less susceptibility.
+            self.assertEqual(pooled["n"], 6)
+            self.assertLess(pooled["slope"], -0.5)
+            self.assertGreater(pooled["r2"], 0.4)  # χ of voxels of 3.7 mm is blurred
+
+    def true_tables(self):
+        return [self.truth / f"sub-{subject}" / "anat" / f"sub-{subject}_bvtv.csv" for subject in SEEDS]
+
+    def excluded(self, tables):
+        """The true table holds regions that were not measured."""
+        others = ("region=distal tibia", "region=talus")
+        return ("--exclude", *others) if self.true_tables()[0] in tables else ()
+
     def test_wrong_input_is_refused_before_anything_is_written(self):
         mip, output = self.mip("sub-01"), self.folder / "none.tfm"
         nifti.write_image(self.folder / "small.nii", np.ones((5, 5, 5), np.uint8), np.eye(4))
