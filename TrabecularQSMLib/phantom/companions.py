@@ -155,8 +155,8 @@ def make_companions(
     Trabeculae are where band-limited Gaussian noise lies below the quantile of the local BV/TV, so that the structure
     has the phantom's BV/TV everywhere. It is simulated at points 0.1 mm apart, and voxels are their means. bSSFP: fat
     and water by their density, none from bone, times a coil's smooth sensitivity, with Rician noise. CT: Hounsfield
-    units of air, fat, water and bone mixed by volume, with Gaussian noise; one of marrow is at the resolution of its
-    voxels, so that it takes BV/TV itself.
+    units of air, fat, water and bone mixed by volume, with Gaussian noise; it does not resolve trabeculae, so that
+    its marrow has the phantom's BV/TV itself.
     """
     settings = CompanionSettings() if settings is None else settings
     seed = phantom.settings.seed
