@@ -14,6 +14,7 @@ from test_cli import files, run
 
 from TrabecularQSMLib import nifti
 from TrabecularQSMLib.analysis import bvtv
+from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.bvtv_figure import bvtv_figure
 
 # The echo MIP's grid of 3 mm and the other scan's of 1 × 1 × 2 mm, with axes of different directions.
@@ -114,12 +115,26 @@ class BvtvTest(AnalysisTest):
         self.assertGreater(self.by_region()["tuber"], 0.5)
 
     def test_case_and_regions_can_be_chosen(self):
-        self.assertEqual(list(self.by_region("--only", "talus", "--case", "Anna", "--rule", "robust")), ["talus"])
+        self.assertEqual(list(self.by_region("--only", "talus", "--case", "Anna")), ["talus"])
         self.assertEqual(read(self.output)[0]["case"], "Anna")
         other = self.folder / "scan.v2.nii.gz"
         shutil.copy(self.image, other)
         self.by_region(image=other)
         self.assertEqual(read(self.output)[0]["case"], "scan")
+
+    def test_the_rule_can_be_chosen(self):
+        found = [self.by_region("--rule", rule, column="marrow")["talus"] for rule in bvtv.RULES]
+        expected = [
+            bvtv.apparent_bvtv(self.values, self.placed(), {2: "talus"}, self.values == BONE, rule=rule)[0].marrow
+            for rule in bvtv.RULES
+        ]
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        self.assertNotAlmostEqual(found[0], found[1], places=2)
+
+    def placed(self):
+        labels, affine = nifti.read_image(self.regions)
+        matrix = np.linalg.inv(motion())
+        return resample(labels, affine, IMAGE_SHAPE, IMAGE, matrix, interpolation="nearest")
 
     def test_bias_is_corrected_unless_it_is_told_not_to(self):
         plain = self.by_region(column="marrow")
@@ -134,15 +149,17 @@ class BvtvTest(AnalysisTest):
             self.assertAlmostEqual(float(row["marrow"]), 2 * plain[row["region"]], places=2)
 
     def test_phase_cycles_are_combined(self):
-        alone = self.by_region()
+        alone = self.by_region(column="marrow")
+        other = self.folder / "other.nii.gz"
         left, right = self.values.copy(), self.values.copy()
         left[:, :, ::2], right[:, :, 1::2] = 0, 0  # bands of which each hides half
-        nifti.write_image(self.image, left, IMAGE)
-        nifti.write_image(self.folder / "other.nii.gz", right, IMAGE)
-        for combination in ("maximum", "root-sum-of-squares"):
-            both = self.by_region("--combine", self.folder / "other.nii.gz", "--combination", combination)
-            for region in alone:
-                self.assertAlmostEqual(both[region], alone[region], places=4)
+        for combination, factor in (("maximum", 1), ("root-sum-of-squares", 2**0.5)):
+            for first, second, scale in ((left, right, 1), (self.values, self.values, factor)):
+                nifti.write_image(self.image, first, IMAGE)
+                nifti.write_image(other, second, IMAGE)
+                both = self.by_region("--combine", other, "--combination", combination, column="marrow")
+                for region, marrow in alone.items():
+                    self.assertAlmostEqual(both[region] / marrow, scale, places=4)
         nifti.write_image(self.folder / "other.nii.gz", right[:5], IMAGE)
         self.output.unlink()
         self.assert_refused(self.bvtv("--combine", self.folder / "other.nii.gz"), "other.nii.gz is not on the grid of")
