@@ -67,18 +67,18 @@ def main():
 
 
 def measure_all(settings, parameters, repeats):
-    """BV/TV, mean χ and half width of every repeat by number and radius; seconds of every geometry, all included."""
+    """BV/TV, mean χ and half width of every repeat by number and radius; seconds and seconds of a processor of each."""
     started = time.perf_counter()
     model = FieldModel(settings)
     model.mean_weights  # noqa: B018 - computed here, once
-    print(f"{settings.boundary}: {time.perf_counter() - started:.2f} s before the first geometry")
-    found, seconds = {}, []
+    before = time.perf_counter() - started
+    found, seconds = {}, [(before, 0.0)]
     for number, radius in parameters:
         rows = []
         for repeat in range(repeats):
-            started = time.perf_counter()
+            started, busy = time.perf_counter(), time.process_time()
             measured = measure_geometry(model, draw_geometry(settings, number, radius, repeat))
-            seconds.append(time.perf_counter() - started)
+            seconds.append((time.perf_counter() - started, time.process_time() - busy))
             rows.append((measured.bvtv, measured.mean_chi, measured.line.hwhm))
         found[number, radius] = np.array(rows)
     return found, np.array(seconds)
@@ -124,12 +124,14 @@ def print_slopes(found):
 
 
 def print_time(boundary, seconds):
-    """Time of a geometry, and what the paper's grid would take."""
-    hours = seconds.mean() * PAPER_GEOMETRIES / 3600
+    """Time before the first geometry, of each, and what the paper's grid would take."""
+    (before, _), seconds = seconds[0], seconds[1:]
+    median, busy = np.median(seconds, axis=0)
     print(
-        f"\n{boundary}: {np.median(seconds):.2f} s a geometry in the median, {seconds.max():.2f} s at most, "
-        f"{seconds.size} geometries (bar {SECONDS_BARS[boundary]:g} s); the paper's {PAPER_GEOMETRIES:,} geometries "
-        f"would take {60 * hours:.0f} min in one process\n"
+        f"\n{boundary}: {before:.1f} s before the first geometry; {median:.2f} s a geometry in the median, {busy:.2f} s "
+        f"of a processor, {seconds[:, 0].max():.2f} s at most, {len(seconds)} geometries (bar {SECONDS_BARS[boundary]:g} "
+        f"s); the paper's {PAPER_GEOMETRIES:,} geometries take {PAPER_GEOMETRIES * seconds[:, 0].mean() / 60:.0f} min in "
+        f"one process, {PAPER_GEOMETRIES * busy / 60:.0f} min on a processor of its own"
     )
 
 

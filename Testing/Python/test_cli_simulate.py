@@ -120,6 +120,10 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(set(tables[0]), {""})
         self.assertNotIn("", tables[1])
         self.assertNotIn("Note", out)
+        directions = "--orientation 0 0 2 --b0-direction 0 3 4 --boundary linear --shape plates".split()
+        self.assertEqual(self.run_command(*SMALL, *directions, "--summary", self.folder / "S.csv")[0], 0)
+        settings = json.loads((self.folder / "S.json").read_text(encoding="utf-8"))["settings"]
+        self.assertEqual((settings["orientation"], settings["b0_direction"]), ([1, 0, 0], [0.8, 0.6, 0]))
 
     def test_a_binary_image_is_measured(self):
         mask = np.zeros((12, 14, 16), np.uint8)

@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from unittest import mock
 
 import numpy as np
+from scipy import stats
 
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.measure import csv_text
@@ -184,6 +185,10 @@ class SummaryTest(unittest.TestCase):
             (found,) = linearity(rows, "mean_chi")
             self.assertAlmostEqual(found.curvature, bend, delta=0.02)
             (self.assertLess if bend else self.assertGreater)(found.p, 0.01)
+            # The same as the t test of the coefficient.
+            coefficients, covariance = np.polyfit(x, y, 2, cov=True)
+            expected = 2 * stats.t.sf(abs(coefficients[0]) / covariance[0, 0] ** 0.5, x.size - 3)
+            self.assertAlmostEqual(found.p / expected, 1, places=6)
 
     def test_the_cubic_is_that_of_least_squares(self):
         x = np.array([1.0, 2.0, 3.0])
