@@ -1,5 +1,6 @@
 """Apparent bone volume fraction from a high-resolution image in which marrow is bright and bone is dark."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ RULES = ("half-peak", "robust")
 COMBINATIONS = ("maximum", "root-sum-of-squares")
 # Bias field: the fit sees about so many voxels, and takes at most so many steps on each level (N4's own default).
 _FIT_VOXELS, _FIT_STEPS = 100_000, 50
+# It is evaluated on about so many voxels at a time.
+_FIELD_VOXELS = 4_000_000
 # Distance of the finest control points: what varies faster is trabecular density, and no shading.
 _SHADING_MM = 70.0
 # Otsu's threshold between air and bone, and tissue: the authors' number of bins.
@@ -180,10 +183,10 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
     Notes
     -----
     N4 (Tustison et al. 2010, doi 10.1109/TMI.2010.2046908) by SimpleITK, in what lies above Otsu's threshold. The
-    field is fitted to means over blocks of voxels and evaluated on every voxel; the authors' script keeps every other
-    voxel and goes on with the small image. Control points are about 70 mm apart at the end: with N4's usual four
+    field is fitted to means over blocks of voxels and interpolated to every voxel; the authors' script keeps every
+    other voxel and goes on with the small image. Control points are about 70 mm apart at the end: with N4's usual four
     levels, 17 mm in a hindfoot, the field also follows trabecular density, until dense and sparse regions have one
-    mean. (On two digital ankles that doubled the scatter of apparent about true BV/TV, from 0.004 to 0.007.)
+    mean. (On two digital ankles that doubled the scatter of apparent about true BV/TV, from 0.003 to 0.007.)
     """
     image = np.asarray(image)
     _checked(image)
@@ -198,15 +201,17 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
     longest = max(n * h for n, h in zip(full.GetSize(), full.GetSpacing(), strict=True))
     levels = max(2, 1 + round(np.log2(longest / _SHADING_MM)))
     fit.SetMaximumNumberOfIterations([_FIT_STEPS] * levels)
-    raised = []
+    raised, hook = [], sys.excepthook
 
     def step():
         level = fit.GetCurrentLevel() + min(fit.GetElapsedIterations() / _FIT_STEPS, 1.0)
         try:
-            report(progress, 0.9 * level / levels, "Correcting the bias field")
+            report(progress, 0.7 * level / levels, "Correcting the bias field")
         except BaseException as error:
             raised.append(error)
-            raise  # N4 does not heed Abort; what passes through ITK ends it, as a RuntimeError without this error
+            # N4 does not heed Abort, but an error that passes through it ends it. SimpleITK prints that error first.
+            sys.excepthook = lambda *_: None
+            raise RuntimeError("stopped") from None
 
     fit.AddCommand(sitk.sitkIterationEvent, step)
     try:
@@ -214,12 +219,24 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
     except RuntimeError:
         if not raised:
             raise
+    finally:
+        sys.excepthook = hook
     if raised:
         raise raised[0]
-    field = sitk.GetArrayFromImage(fit.GetLogBiasFieldAsImage(full))
-    np.exp(field, out=field)
+    # Asked for the field on another grid, the filter stretches it over that grid's extent, which is not quite the same.
+    resampling = sitk.ResampleImageFilter()
+    resampling.UseNearestNeighborExtrapolatorOn()
+    log_field = fit.GetLogBiasFieldAsImage(small)
+    result = np.empty(image.shape, np.float32)
+    planes = max(1, _FIELD_VOXELS // (image.shape[1] * image.shape[2]))
+    for first in range(0, image.shape[0], planes):
+        report(progress, 0.7 + 0.3 * first / image.shape[0], "Correcting the bias field")
+        some = slice(first, first + planes)
+        resampling.SetReferenceImage(full[:, :, some])
+        field = sitk.GetArrayFromImage(resampling.Execute(log_field))
+        np.divide(image[some], np.exp(field, out=field), out=result[some], casting="same_kind")
     report(progress, 1.0, "Bias field corrected")
-    return np.divide(image, field, dtype=np.float32)
+    return result
 
 
 def combine_phase_cycles(images: Sequence[np.ndarray], method: str = "maximum") -> np.ndarray:
