@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import unittest
+from concurrent.futures import CancelledError
 from pathlib import Path
 from unittest import mock
 
@@ -157,6 +158,7 @@ class SimulateTest(unittest.TestCase):
             ("neither .png nor .svg", ["--figure", "F.gif"]),
             ("two values or more", [*"--number 3 --radius 2 --delta-chi 1 --figure".split(), self.folder / "F.png"]),
             ("same file", ["--summary", self.table]),
+            ("ends with .json", ["--summary", self.folder / "S.json"]),
         ):
             self.assert_refused(words, arguments=arguments)
         self.assert_refused("is a folder", output=self.folder)
@@ -172,6 +174,24 @@ class SimulateTest(unittest.TestCase):
         with mock.patch.object(command, "_CONNECT_WITHIN_S", 0.3):
             self.assert_refused("scheduler tcp://127.0.0.1:1 does not answer", arguments=arguments)
             self.assert_refused("does not answer", arguments=[*SMALL, "--scheduler", "nonsense://x"])
+
+    def test_a_scheduler_that_goes_away_is_told_and_what_was_done_is_kept(self):
+        try:
+            from distributed import LocalCluster
+        except ImportError:
+            self.skipTest("needs dask[distributed]")
+        simulate = monte_carlo.simulate
+
+        def interrupted(*arguments, **options):
+            yield next(simulate(*arguments, **options))
+            raise CancelledError  # of the futures, when the connection is lost
+
+        with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+            with mock.patch.object(monte_carlo, "simulate", interrupted):
+                code, _, err = self.run_command(*SMALL, "--scheduler", cluster.scheduler_address)
+        self.assertEqual(code, 2)
+        self.assertIn("went away; what was done is kept", err)
+        self.assertEqual(len(self.partial.read_text(encoding="utf-8").splitlines()), 2)
 
     def test_a_cluster_gives_the_same_table(self):
         try:

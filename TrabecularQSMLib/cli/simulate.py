@@ -1,6 +1,7 @@
 """The command simulate."""
 
 import json
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -105,6 +106,10 @@ def _check_paths(arguments):
     for path in paths:
         if path.is_dir():
             raise InputError(f"{path} is a folder; give the name of a file.")
+    if arguments.summary and Path(arguments.summary).suffix.lower() == ".json":
+        raise InputError(
+            f"{arguments.summary} ends with .json; give the name of a .csv file, the .json goes beside it."
+        )
     if len(set(paths)) < len(paths):
         raise InputError("Two of --output, --summary and --figure are the same file; give each its own name.")
     if arguments.figure:
@@ -232,6 +237,11 @@ def _executors(arguments):
     with client:
         try:
             yield client.get_executor
+        except (CancelledError, OSError) as error:
+            raise InputError(
+                f"The scheduler {arguments.scheduler} went away; what was done is kept, so start it and give the same "
+                "command again."
+            ) from error
         except KilledWorker as error:
             raise InputError(
                 f"Workers of {arguments.scheduler} were killed repeatedly, most likely for lack of memory; "
