@@ -35,15 +35,18 @@ from .regions import (
 )
 from .registration import checkerboardNodes, registerNodes
 from .regression import RegressionNodes, regressNodes, saveRegressionFigure
+from .simulation import ConfigurationNodes, SimulationNodes, configurationNodes, simulateNodes
 from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
     "BvtvNodes",
     "CompanionNodes",
+    "ConfigurationNodes",
     "LCurveNodes",
     "PhantomNodes",
     "ProfileNodes",
     "RegressionNodes",
+    "SimulationNodes",
     "acquisitionFromSequences",
     "addCompanionNodes",
     "addCompanions",
@@ -58,6 +61,7 @@ __all__ = [
     "bvtvNodes",
     "checkerboardNodes",
     "combinePhaseCyclesNodes",
+    "configurationNodes",
     "echoTimesFromSequence",
     "lcurveNodes",
     "loadRegions",
@@ -74,5 +78,6 @@ __all__ = [
     "saveRegressionFigure",
     "scanValues",
     "sequencesFromVolumes",
+    "simulateNodes",
     "splitRegionNodes",
 ]
