@@ -213,8 +213,8 @@ def place_regions(path, labels, affine, names, target, shape, target_affine, mat
     _refuse_lost(
         placed,
         names,
-        f"of {path} has no voxel on the grid of {Path(target).name}; check that both are of one patient, "
-        "and the transform between them if there is one.",
+        f"of {path} has no voxel on the grid of {Path(target).name}; check that both are of one patient "
+        "and any transform between them, or leave the region out.",
     )
     return placed
 
