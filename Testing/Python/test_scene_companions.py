@@ -1,6 +1,7 @@
 """The digital ankle with bSSFP and CT, and the way from there to a regression, on real MRML."""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 from scenes import SceneTest, slicer
@@ -8,6 +9,7 @@ from scenes import SceneTest, slicer
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
+from TrabecularQSMLib.scene import companions as companions_module
 from TrabecularQSMLib.scene.tables import rowsFromTable
 
 SETTINGS = PhantomSettings(shape=(48, 48, 24), seed=3)
@@ -52,6 +54,14 @@ class CompanionsTest(SceneTest):
             with self.assertRaises(Cancelled):
                 scene.addCompanions(SETTINGS, QUICK, progress=cancel)
             self.assertEqual((self.node_ids(), self.hierarchy_count()), before)
+
+    def test_what_fails_halfway_leaves_nothing_behind(self):
+        phantom = make_phantom(SETTINGS)
+        companions = make_companions(phantom, QUICK)
+        before = self.node_ids()
+        with mock.patch.object(companions_module, "addTable", side_effect=MemoryError):
+            self.assertRaises(MemoryError, scene.addCompanionNodes, phantom, companions, "ankle")
+        self.assertEqual(self.node_ids(), before)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.measure import COLUMNS, measure
 from TrabecularQSMLib.scene import tables
+from TrabecularQSMLib.scene.folders import resultFolder
 from TrabecularQSMLib.scene.volumes import newVolume
 
 NAMES = {1: "subtalar", 2: "tuber"}
@@ -39,8 +40,8 @@ class MeasureTest(SceneTest):
         rows = tables.rowsFromTable(table)
         self.assertEqual(list(rows[0]), list(COLUMNS))
         expected = measure(arrays, regions(), NAMES, case="sub-01")
-        key = lambda row: (row["quantity"], row["region"])  # noqa: E731
-        self.assertEqual(sorted(rows, key=key), sorted(expected, key=key))
+        rows, expected = (sorted(some, key=lambda row: (row["quantity"], row["region"])) for some in (rows, expected))
+        self.assertEqual(rows, expected)
         self.assertGreater(sum(row["excluded"] for row in rows if row["quantity"] == "chi"), 0)
         self.assertEqual(sum(row["excluded"] for row in rows if row["quantity"] == "r2star"), 0)
 
@@ -60,14 +61,14 @@ class MeasureTest(SceneTest):
         for region in NAMES.values():
             self.assertEqual(means["sub-01", region], means["sub-02", region])
         self.assertEqual(table.GetColumnUnitLabel("n"), "voxels")
+        scene.measureNodes([self.add(random_map(3), "r2star")], self.segmentation, case="sub-01", table=table)
+        self.assertEqual(len(tables.rowsFromTable(table)), 6)
 
     def test_maps_of_reliability_and_mask_in_the_same_folder_count(self):
         chi = random_map().astype(np.float32)
         unreliable = np.ones(SHAPE, dtype=np.float32)
         unreliable[1, 1, 0] = 0
         nodes = {}
-        from TrabecularQSMLib.scene.folders import resultFolder
-
         with resultFolder("ankle maps") as put:
             for name, array in {"chi": chi, "reliability": unreliable}.items():
                 nodes[name] = put(self.add(array, name))

@@ -1,6 +1,7 @@
 """Registration of volumes, by this library and by BRAINS, on real MRML."""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 from scenes import SceneTest, slicer
@@ -10,7 +11,7 @@ from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.registration import largest_displacement
 from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.errors import Cancelled, InputError
-from TrabecularQSMLib.scene import brains
+from TrabecularQSMLib.scene import brains, registration
 from TrabecularQSMLib.scene.registration import pointsBetween, qualityOf
 from TrabecularQSMLib.scene.volumes import newVolume
 
@@ -120,7 +121,7 @@ class RegistrationTest(TwoImagesTest):
         np.testing.assert_allclose(slicer.util.arrayFromVTKMatrix(toParent) @ place, (5, 6, 7, 1), atol=0.75)
 
     def test_the_transform_says_how_good_it_is(self):
-        transform = scene.registerNodes(self.fixed, self.moving)
+        transform = scene.registerNodes(self.fixed, self.moving, start="moments")
         quality = qualityOf(transform)
         self.assertEqual(quality["program"], "SimpleITK")
         self.assertTrue(0.1 < quality["quality"] <= 1, quality)
@@ -182,6 +183,9 @@ class RegistrationTest(TwoImagesTest):
         mask = scene.addSegmentation(inside, {1: "bones"}, FIXED_AFFINE, "bones")
         scene.registerNodes(self.fixed, self.moving, mask=mask, useBrains=True, run=run)
         np.testing.assert_array_equal(masks[0], inside > 0)
+        with mock.patch.object(registration, "register_rigid", wraps=registration.register_rigid) as used:
+            scene.registerNodes(self.fixed, self.moving, start="current", mask=mask)
+        np.testing.assert_array_equal(used.call_args.kwargs["fixed_mask"], inside > 0)
         empty = scene.addSegmentation(0 * inside, {1: "nothing"}, FIXED_AFFINE, "nothing")
         with self.assertRaisesRegex(InputError, "nothing has no voxel inside echo MIP"):
             scene.registerNodes(self.fixed, self.moving, mask=empty)
@@ -229,7 +233,7 @@ class RegistrationTest(TwoImagesTest):
                     raise Cancelled
 
             with self.assertRaises(Cancelled):
-                scene.registerNodes(self.fixed, self.moving, progress=cancel)
+                scene.registerNodes(self.fixed, self.moving, start="moments", progress=cancel)
         self.assertIs(self.moving.GetParentTransformNode(), above)
         self.assertEqual(self.node_ids(), ids)
 
