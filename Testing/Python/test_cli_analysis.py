@@ -136,6 +136,14 @@ class BvtvTest(AnalysisTest):
         matrix = np.linalg.inv(motion())
         return resample(labels, affine, IMAGE_SHAPE, IMAGE, matrix, interpolation="nearest")
 
+    def test_a_bone_reference_that_is_not_the_darkest_is_noted(self):
+        self.values[self.values == BONE] = 0.8 * MARROW
+        nifti.write_image(self.image, self.values, IMAGE)
+        code, out, err = self.bvtv()
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, "Note: The apparent BV/TV of talus is 1.*beyond 0 to 1")
+        self.assertNotIn("BV/TV of tuber", out)
+
     def test_bias_is_corrected_unless_it_is_told_not_to(self):
         plain = self.by_region(column="marrow")
         with mock.patch.object(bvtv, "correct_bias", lambda image, affine, *, progress: affine[2, 2] * image):

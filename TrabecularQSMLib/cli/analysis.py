@@ -171,6 +171,12 @@ def _bvtv(arguments):
             found = apparent_bvtv(image, labels, names, bone, rule=arguments.rule)
         except InputError as error:
             raise InputError(f"{arguments.image}: {error}") from error
+    notes += [
+        f"The apparent BV/TV of {one.region} is {one.bvtv:.3g}, beyond 0 to 1: "
+        "look at its histogram (--figure) and at the bone reference."
+        for one in found
+        if not 0 <= one.bvtv <= 1
+    ]
     case = _case(arguments)
     contents = {arguments.output: csv_text(COLUMNS, [one.row(case) for one in found])}
     if arguments.figure:
