@@ -19,6 +19,18 @@ def numbers(text: str, what: str) -> list[float]:
         ) from None
 
 
+def wholeNumbers(text: str, what: str) -> list[int]:
+    """Read whole numbers separated by spaces or commas.
+
+    :param text: what the user entered.
+    :param what: what the numbers are, for the error.
+    """
+    values = numbers(text, what)
+    if any(value != round(value) for value in values):
+        raise InputError(_("The {what} are {text!r}; give whole numbers.").format(what=what, text=text))
+    return [int(value) for value in values]
+
+
 def echoTimesText(echoTimes) -> str:
     """Echo times as text in ms.
 

@@ -1,0 +1,371 @@
+"""3D Slicer module: what susceptibility and R2′ say about bone density, simulated with random pieces of bone."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper, parameterPack
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+# In a checkout the library lies beside this module's folder; installed, it lies beside this file.
+CHECKOUT = Path(__file__).resolve().parents[1]
+if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) not in sys.path:
+    sys.path.insert(0, str(CHECKOUT))
+
+from TrabecularQSMLib import scene  # noqa: E402
+from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
+from TrabecularQSMLib.scene.gui import show  # noqa: E402
+from TrabecularQSMLib.scene.gui.numbers import numbers, wholeNumbers  # noqa: E402
+from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
+from TrabecularQSMLib.simulation.geometry import check_inclusions  # noqa: E402
+from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid  # noqa: E402
+from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings  # noqa: E402
+
+# Geometries of the default size that an ordinary computer simulates in a second.
+PER_SECOND = 2
+
+
+#
+# TrabecularQSMSimulation
+#
+
+
+class TrabecularQSMSimulation(ScriptedLoadableModule):
+    """The module as Slicer lists it."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("Trabecular QSM Simulation")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
+        self.parent.dependencies = ["Plots", "Segmentations", "Tables"]
+        self.parent.contributors = ["The TrabecularQSM developers"]
+        self.parent.helpText = _(
+            "Simulates how susceptibility and R2′ depend on bone density: random spheres, cylinders or plates of bone "
+            "in a magnetic field, as in figures 7 and 8 of the paper. For research only, not for diagnosis."
+        )
+        self.parent.acknowledgementText = _(
+            "Method: Diefenbach et al., Magnetic Resonance in Medicine 2019, doi 10.1002/mrm.27531."
+        )
+
+
+#
+# TrabecularQSMSimulationParameterNode
+#
+
+
+@parameterPack
+class SimulationParameters:
+    """What all geometries share: the settings of the library that are no direction.
+
+    size - Voxels along an edge of the region.
+    boundary - What surrounds the region.
+    shape - Of the pieces of bone.
+    regularization - Weight of smoothness in the inversion, in squared voxels.
+    field_strength - Tesla.
+    seed - Start of the random numbers.
+    """
+
+    size: Annotated[int, WithinRange(8, 512)] = SimulationSettings.size
+    boundary: Annotated[str, Choice(list(BOXES))] = SimulationSettings.boundary
+    shape: Annotated[str, Choice(list(SHAPES))] = SimulationSettings.shape
+    regularization: Annotated[float, WithinRange(0.001, 1000.0)] = SimulationSettings.regularization
+    field_strength: Annotated[float, WithinRange(0.01, 30.0)] = SimulationSettings.field_strength
+    seed: Annotated[int, WithinRange(0, 2147483647)] = SimulationSettings.seed
+
+
+@parameterPack
+class ConfigurationParameters:
+    """One geometry.
+
+    number - Pieces of bone.
+    radius - Voxels.
+    delta_chi - Susceptibility of bone less that of marrow, ppm.
+    repeat - Which of the random geometries.
+    """
+
+    number: Annotated[int, WithinRange(1, 100000)] = 200
+    radius: Annotated[int, WithinRange(1, 255)] = 10
+    delta_chi: Annotated[float, WithinRange(-100.0, 100.0)] = 1.0
+    repeat: Annotated[int, WithinRange(0, 1000000)] = 0
+
+
+@parameterNodeWrapper
+class TrabecularQSMSimulationParameterNode:
+    """The parameters of the module.
+
+    settings - What all geometries share.
+    b0_direction, orientation - Directions of B0, and of cylinders or the normal of plates, in RAS.
+    numbers, radii, delta_chis - What is varied, separated by spaces or commas.
+    repeats - Random geometries for each number and radius.
+    name - Start of the names of the results.
+    configuration - The geometry to look at.
+    """
+
+    settings: SimulationParameters
+    b0_direction: str = "0 0 1"
+    orientation: str = "0 0 1"
+    numbers: str = "100 200 300"
+    radii: str = "5 10 15"
+    delta_chis: str = "0.5 1 1.5 2"
+    repeats: Annotated[int, WithinRange(1, 100000)] = 2
+    name: str = "simulation"
+    configuration: ConfigurationParameters
+
+
+#
+# TrabecularQSMSimulationWidget
+#
+
+
+class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The module's panel."""
+
+    def __init__(self, parent=None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+
+    def setup(self) -> None:
+        """Build the panel."""
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/TrabecularQSMSimulation.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = TrabecularQSMSimulationLogic()
+
+        self.ui.runButton.connect("clicked(bool)", self.onRunButton)
+        self.ui.configurationButton.connect("clicked(bool)", self.onConfigurationButton)
+        self.ui.cancelButton.connect("clicked(bool)", self.onCancelButton)
+        self.start()
+
+    def refreshPanel(self) -> None:
+        """Say on the buttons what can be done, or why it cannot."""
+        p, ui = self._parameterNode, self.ui
+        for section in ("model", "advanced", "table", "configuration"):
+            getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
+        ui.orientationLineEdit.enabled = p.settings.shape != SimulationSettings.shape
+        missing = self.logic.missing(p)
+        ui.runButton.text = missing or _("Run ({count} geometries, about {time})").format(
+            count=self.logic.count(p), time=self.logic.duration(p)
+        )
+        ui.runButton.enabled = not missing and not self.running
+        missing = self.logic.missingOfConfiguration(p)
+        ui.configurationButton.text = missing or _("Show geometry")
+        ui.configurationButton.enabled = not missing and not self.running
+        ui.cancelButton.enabled = self.running and not self.cancelRequested
+
+    def onRunButton(self) -> None:
+        nodes = self.step(self.logic.run, _("The simulation failed."), self.logic.summary)
+        if nodes:
+            show.showTable(nodes.summary)
+            if nodes.charts:
+                show.showChart(next(iter(nodes.charts.values())))
+
+    def onConfigurationButton(self) -> None:
+        nodes = self.step(
+            self.logic.showConfiguration, _("The geometry could not be simulated."), self.logic.configurationSummary
+        )
+        if nodes:
+            nodes.bone.CreateClosedSurfaceRepresentation()  # for the 3D view
+            slicer.util.setSliceViewerLayers(background=nodes.field, foreground=None, fit=True)
+            slicer.util.resetThreeDViews()
+
+    def onCancelButton(self) -> None:
+        self.cancel()
+        self.refresh()
+
+
+#
+# TrabecularQSMSimulationLogic
+#
+
+
+class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
+    """What the module does, without its panel.
+
+    >>> logic = TrabecularQSMSimulationLogic()
+    >>> parameters = logic.getParameterNode()
+    >>> parameters.numbers, parameters.radii, parameters.settings.size = "10 20 30", "3", 32
+    >>> nodes = logic.run(parameters)
+    >>> nodes.table.GetNumberOfRows()
+    24
+    """
+
+    def getParameterNode(self) -> TrabecularQSMSimulationParameterNode:
+        """Return the parameters of this scene."""
+        return TrabecularQSMSimulationParameterNode(super().getParameterNode())
+
+    def run(self, p, progress=None):
+        """Simulate what the parameter node says; return the nodes of `scene.simulateNodes`."""
+        return scene.simulateNodes(self.settings(p), self.grid(p), name=self._name(p), progress=progress)
+
+    def showConfiguration(self, p, progress=None):
+        """Simulate the geometry to look at; return the nodes of `scene.configurationNodes`."""
+        c = p.configuration
+        return scene.configurationNodes(
+            self.settings(p),
+            number=c.number,
+            radius=c.radius,
+            deltaChi=c.delta_chi,
+            repeat=c.repeat,
+            name=f"{self._name(p)} {c.number} × {c.radius}",
+            progress=progress,
+        )
+
+    def settings(self, p) -> SimulationSettings:
+        """Return the settings of the parameter node."""
+        s = p.settings
+        return SimulationSettings(
+            size=s.size,
+            boundary=s.boundary,
+            shape=s.shape,
+            # The library's axes k, j, i are S, A, R.
+            orientation=tuple(reversed(numbers(p.orientation, "orientation"))),
+            b0_direction=tuple(reversed(numbers(p.b0_direction, "B0 direction"))),
+            regularization=s.regularization,
+            field_strength=s.field_strength,
+            seed=s.seed,
+        )
+
+    def grid(self, p) -> ParameterGrid:
+        """Return what the parameter node says is varied."""
+        return ParameterGrid(
+            tuple(wholeNumbers(p.numbers, "numbers")),
+            tuple(wholeNumbers(p.radii, "radii")),
+            tuple(numbers(p.delta_chis, "Δχ values")),
+            p.repeats,
+        )
+
+    def count(self, p) -> int:
+        """Return how many geometries a run simulates."""
+        return len(self.grid(p).geometries())
+
+    def duration(self, p) -> str:
+        """Return about how long a run takes, in words."""
+        seconds = self.count(p) / PER_SECOND * (p.settings.size / SimulationSettings.size) ** 3
+        if seconds < 100:
+            return _("{count} s").format(count=max(round(seconds), 1))
+        return _("{count} min").format(count=round(seconds / 60))
+
+    def missing(self, p) -> str:
+        """Return what keeps a run from starting, in one phrase; nothing if it can."""
+        if not p.numbers.strip():
+            return _("Enter how many pieces of bone")
+        if not p.radii.strip():
+            return _("Enter a radius")
+        if not p.delta_chis.strip():
+            return _("Enter Δχ")
+        try:
+            grid, settings = self.grid(p), self.settings(p)
+            for number in grid.numbers:
+                for radius in grid.radii:
+                    check_inclusions(settings, number, radius)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    def missingOfConfiguration(self, p) -> str:
+        """Return what keeps the geometry from being shown, in one phrase; nothing if it can."""
+        if not p.configuration.delta_chi:
+            return _("Enter a Δχ that is not zero")
+        try:
+            check_inclusions(self.settings(p), p.configuration.number, p.configuration.radius)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    def summary(self, nodes) -> str:
+        """Return one line about a simulation: the slope of χ over BV/TV, and how straight χ and R2′ are."""
+        lines = {(line.quantity, line.delta_chi): line for line in nodes.linearity}
+        steepest = max((delta for quantity, delta in lines if quantity == "mean_chi"), key=abs, default=None)
+        if steepest is None:
+            return _("Simulated {count} rows.").format(count=nodes.table.GetNumberOfRows())
+        chi, r2prime = (lines.get((quantity, steepest)) for quantity in ("mean_chi", "r2prime_hwhm_ppm"))
+        low, high = chi.line.slope_ci
+        text = _(
+            "Δχ {delta:g} ppm: χ rises by {slope:.3f} ppm per BV/TV ({low:.3f} to {high:.3f}), {off:.1%} off the line."
+        ).format(delta=steepest, slope=chi.line.slope, low=low, high=high, off=chi.nonlinearity)
+        if r2prime is None:
+            return text
+        return text + " " + _("R2′ is {off:.1%} off a line.").format(off=r2prime.nonlinearity)
+
+    def configurationSummary(self, nodes) -> str:
+        """Return one line about a geometry."""
+        values = nodes.values
+        width = values["r2prime_per_s"]
+        return _("BV/TV {bvtv:.3f}, mean χ {chi:.3f} ppm, R2′ {width}.").format(
+            bvtv=values["bvtv"], chi=values["mean_chi"], width="–" if width is None else f"{width:.1f} 1/s"
+        )
+
+    def _name(self, p):
+        return p.name.strip() or "simulation"
+
+
+#
+# TrabecularQSMSimulationTest
+#
+
+
+class TrabecularQSMSimulationTest(ScriptedLoadableModuleTest):
+    """Run by Reload and Test, and by ctest."""
+
+    def setUp(self) -> None:
+        slicer.mrmlScene.Clear()
+        self.logic = TrabecularQSMSimulationLogic()
+        self.p = self.logic.getParameterNode()
+        self.p.settings.size = 24
+        self.p.numbers, self.p.radii, self.p.repeats = "4 8 12", "2 3", 1
+
+    def runTest(self) -> None:
+        """Run all tests."""
+        for name in (name for name in dir(self) if name.startswith("test_")):
+            self.setUp()
+            getattr(self, name)()
+
+    def test_a_run_gives_a_table_and_charts(self):
+        nodes = self.logic.run(self.p)
+        self.assertEqual(nodes.table.GetNumberOfRows(), 24)
+        self.assertIn(("mean_chi", "bvtv"), nodes.charts)
+        self.assertIn("Δχ 2 ppm: χ rises by", self.logic.summary(nodes))
+
+    def test_a_geometry_can_be_looked_at(self):
+        self.p.configuration.number, self.p.configuration.radius = 8, 3
+        nodes = self.logic.showConfiguration(self.p)
+        self.assertEqual(slicer.util.arrayFromVolume(nodes.field).shape, (24, 24, 24))
+        self.assertIn("BV/TV 0.", self.logic.configurationSummary(nodes))
+
+    def test_a_cancelled_run_leaves_the_scene_as_it_was(self):
+        before = slicer.mrmlScene.GetNumberOfNodes()
+
+        def cancel(fraction, message):
+            if fraction > 0.3:
+                raise Cancelled
+
+        self.assertRaises(Cancelled, self.logic.run, self.p, cancel)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
+
+    def test_the_parameters_have_the_defaults_of_the_library(self):
+        slicer.mrmlScene.Clear()
+        self.assertEqual(self.logic.settings(self.logic.getParameterNode()), SimulationSettings())
+
+    def test_what_is_missing_is_said(self):
+        self.assertEqual(self.logic.missing(self.p), "")
+        for name, wrong in {"numbers": "", "radii": "x", "delta_chis": "0", "b0_direction": "0 0 0"}.items():
+            right = getattr(self.p, name)
+            setattr(self.p, name, wrong)
+            self.assertTrue(self.logic.missing(self.p), name)
+            setattr(self.p, name, right)
+        self.p.radii = "13"
+        self.assertIn("13", self.logic.missing(self.p))
+        self.p.configuration.radius = 20
+        self.assertIn("20", self.logic.missingOfConfiguration(self.p))
