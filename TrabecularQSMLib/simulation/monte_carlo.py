@@ -1,6 +1,7 @@
 """Many random geometries over a grid of parameters, in this process or on the workers of an executor."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -113,7 +114,13 @@ def sorted_rows(rows: Iterable[dict]) -> list[dict]:
 def process_pool(workers: int) -> ProcessPoolExecutor:
     """Return an executor of so many new processes of this computer."""
     # Spawned, as everywhere but on Linux by default: forked processes would share locks of threads that are not there.
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    # Ctrl+C reaches all processes of a terminal: this one calls the work back, the others finish what they began.
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
 
 
 def _simulate(settings, delta_chis, missing, total, executors, progress):
