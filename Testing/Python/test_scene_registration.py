@@ -1,5 +1,6 @@
 """Registration of volumes, by this library and by BRAINS, on real MRML."""
 
+import types
 import unittest
 from unittest import mock
 
@@ -304,8 +305,59 @@ class BrainsTest(TwoImagesTest):
         self.assertEqual(self.node_ids(), ids)
 
     def test_a_slicer_without_brains_is_said(self):
-        with self.assertRaisesRegex(InputError, r"General Registration \(BRAINS\) is not in this Slicer"):
+        with (
+            mock.patch.object(slicer, "modules", types.SimpleNamespace()),
+            self.assertRaisesRegex(InputError, r"General Registration \(BRAINS\) is not in this Slicer"),
+        ):
             scene.registerNodes(self.fixed, self.moving, useBrains=True)
+
+    def run_program(self, end, progress=None):
+        """Register with a program that is busy until events pass, and then ends as told; return its node."""
+        program = slicer.vtkMRMLCommandLineModuleNode()
+        program.SetName("BRAINSFit")
+        program = self.scene.AddNode(program)
+        program.SetStatus(program.Running)
+
+        def start(module, node, parameters):
+            result = slicer.util.vtkMatrixFromArray(np.linalg.inv(TRUTH))
+            parameters["linearTransform"].SetMatrixTransformToParent(result)
+            return program
+
+        def passEvents():
+            # What was asked to stop does, whatever it would have come to.
+            stopping = program.GetStatus() == program.Cancelling
+            program.SetStatus(program.Cancelled if stopping else getattr(program, end))
+
+        application = {"app": mock.Mock(), "cli": mock.Mock(run=start), "modules": mock.Mock()}
+        application["app"].processEvents = passEvents
+        with mock.patch.multiple(slicer, create=True, **application):
+            try:
+                scene.registerNodes(self.fixed, self.moving, useBrains=True, progress=progress)
+            finally:
+                self.assertFalse(program.IsBusy())
+                self.assertIsNone(self.scene.GetFirstNodeByName("BRAINSFit"))
+        return program
+
+    def test_the_program_is_waited_for_with_its_progress(self):
+        seen = []
+        program = self.run_program("Completed", lambda fraction, message: seen.append(message))
+        self.assertEqual(seen, ["General Registration (BRAINS)", "Registered"])
+        self.assertLess(self.error_mm(), 1e-9)
+        self.assertEqual(program.GetStatus(), program.Completed)
+
+    def test_its_error_is_told(self):
+        with self.assertRaisesRegex(RuntimeError, r"General Registration \(BRAINS\) failed"):
+            self.run_program("CompletedWithErrors")
+        self.assertIsNone(self.moving.GetParentTransformNode())
+
+    def test_it_can_be_cancelled(self):
+        def cancel(fraction, message):
+            raise Cancelled
+
+        for end, progress in (("Completed", cancel), ("Cancelled", None)):
+            with self.assertRaises(Cancelled):
+                self.run_program(end, progress)
+            self.assertIsNone(self.moving.GetParentTransformNode())
 
 
 if __name__ == "__main__":
