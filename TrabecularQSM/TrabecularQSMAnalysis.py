@@ -38,7 +38,7 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     RegistrationParameters,
     RegressionParameters,
 )
-from TrabecularQSMLib.scene.gui.numbers import numbers  # noqa: E402
+from TrabecularQSMLib.scene.gui.numbers import numbers, words  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import registerCompanions  # noqa: E402
 from TrabecularQSMLib.scene.registration import qualityOf  # noqa: E402
@@ -370,6 +370,8 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
             "y": r.y.strip(),
             "group": r.group.strip() or None,
             "subject": r.subject.strip() or None,
+            "pair": tuple(words(r.pair)) or None,
+            "exclude": [tuple(part.strip() for part in word.split("=")) for word in words(r.exclude)],
         }
 
     def _rods(self, p):
@@ -436,7 +438,13 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
     def missingRegress(self, p) -> str:
         if not any(p.regression.tables):
             return _("Tick at least one table")
-        return "" if p.regression.x.strip() and p.regression.y.strip() else _("Enter x and y")
+        if not p.regression.x.strip() or not p.regression.y.strip():
+            return _("Enter x and y")
+        options = self.regressionOptions(p)
+        if options["pair"] and len(options["pair"]) != 2:
+            return _("Enter two groups as the pair")
+        wrong = any(len(row) != 2 for row in options["exclude"])
+        return _("Enter rows to leave out as column=value") if wrong else ""
 
     missingFigure = missingRegress
 

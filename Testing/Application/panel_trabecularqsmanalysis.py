@@ -261,6 +261,12 @@ class PanelTest(unittest.TestCase):
         self.assertIn("has 4 rows", self.ui.statusLabel.text)
         self.assertEqual({kind for kind, *_ in self.shown}, {"showTable", "showChart"})
         tick(self.ui.tablesSelector, maps, bvtv)
+        self.ui.excludeLineEdit.text = "case"
+        self.assertEqual(self.ui.regressButton.text, "Enter rows to leave out as column=value")
+        self.ui.excludeLineEdit.text = "case=sub-99, region=skin"
+        self.ui.pairLineEdit.text = "tuber"
+        self.assertEqual(self.ui.regressButton.text, "Enter two groups as the pair")
+        self.ui.pairLineEdit.text = "tuber, subtalar"
         self.ui.regressButton.click()
         self.assertIn("Pooled: slope", self.ui.statusLabel.text)
         self.assertIn("2 subjects give 4 rows", self.ui.statusLabel.text)

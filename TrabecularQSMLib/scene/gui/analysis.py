@@ -128,7 +128,9 @@ class RegressionParameters:
 
     tables - Where the values are.
     x, y - Columns or quantities.
-    group, subject - Columns that tell groups and subjects apart; region and case, as far as they are there, if empty.
+    group, subject - Columns that tell groups and subjects apart; region and case, where they are, if empty.
+    pair - Two groups whose differences are regressed, separated by a comma.
+    exclude - Rows that are left out, as column=value, separated by commas.
     """
 
     tables: list[vtkMRMLTableNode]
@@ -136,3 +138,5 @@ class RegressionParameters:
     y: str = "chi"
     group: str = ""
     subject: str = ""
+    pair: str = ""
+    exclude: str = ""

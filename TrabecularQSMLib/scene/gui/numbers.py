@@ -1,4 +1,4 @@
-"""Lists of numbers as the text of a line edit."""
+"""Lists of numbers and words as the text of a line edit."""
 
 from slicer.i18n import tr as _
 
@@ -37,3 +37,11 @@ def echoTimesText(echoTimes) -> str:
     :param echoTimes: seconds, or None.
     """
     return "" if echoTimes is None else " ".join(f"{1e3 * time:.9g}" for time in echoTimes)
+
+
+def words(text: str) -> list[str]:
+    """Split text at commas.
+
+    :param text: what the user entered.
+    """
+    return [word.strip() for word in text.split(",") if word.strip()]
