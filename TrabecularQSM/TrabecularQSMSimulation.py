@@ -32,6 +32,8 @@ from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettin
 
 # Geometries of the default size that an ordinary computer simulates in a second.
 PER_SECOND = 2
+# Characters of a button that is as wide as the panel.
+LONGEST_TEXT = 50
 
 
 #
@@ -102,7 +104,7 @@ class ConfigurationParameters:
 class TrabecularQSMSimulationParameterNode:
     """The parameters of the module.
 
-    settings - What all geometries share.
+    model - What all geometries share.
     b0_direction, orientation - Directions of B0, and of cylinders or the normal of plates, in RAS.
     numbers, radii, delta_chis - What is varied, separated by spaces or commas.
     repeats - Random geometries for each number and radius.
@@ -110,7 +112,7 @@ class TrabecularQSMSimulationParameterNode:
     configuration - The geometry to look at.
     """
 
-    settings: SimulationParameters
+    model: SimulationParameters
     b0_direction: str = "0 0 1"
     orientation: str = "0 0 1"
     numbers: str = "100 200 300"
@@ -133,6 +135,7 @@ class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VT
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = None
+        self._toolTips = {}
 
     def setup(self) -> None:
         """Build the panel."""
@@ -153,16 +156,21 @@ class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VT
         p, ui = self._parameterNode, self.ui
         for section in ("model", "advanced", "table", "configuration"):
             getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
-        ui.orientationLineEdit.enabled = p.settings.shape != SimulationSettings.shape
+        ui.orientationLineEdit.enabled = p.model.shape != SimulationSettings.shape
         missing = self.logic.missing(p)
-        ui.runButton.text = missing or _("Run ({count} geometries, about {time})").format(
-            count=self.logic.count(p), time=self.logic.duration(p)
-        )
-        ui.runButton.enabled = not missing and not self.running
+        count = "" if missing else self.logic.count(p)
+        run = missing or _("Run ({count} geometries, about {time})").format(count=count, time=self.logic.duration(p))
+        self._refreshButton(ui.runButton, run, missing)
         missing = self.logic.missingOfConfiguration(p)
-        ui.configurationButton.text = missing or _("Show geometry")
-        ui.configurationButton.enabled = not missing and not self.running
+        self._refreshButton(ui.configurationButton, missing or _("Show geometry"), missing)
         ui.cancelButton.enabled = self.running and not self.cancelRequested
+
+    def _refreshButton(self, button, text: str, missing: str) -> None:
+        toolTip = self._toolTips.setdefault(button.name, button.toolTip)
+        button.enabled = not missing and not self.running
+        # A whole sentence has room in the tooltip alone.
+        button.text = text if len(text) <= LONGEST_TEXT else _("Check the parameters (see tooltip)")
+        button.toolTip = missing or toolTip
 
     def onRunButton(self) -> None:
         nodes = self.step(self.logic.run, _("The simulation failed."), self.logic.summary)
@@ -195,7 +203,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
 
     >>> logic = TrabecularQSMSimulationLogic()
     >>> parameters = logic.getParameterNode()
-    >>> parameters.numbers, parameters.radii, parameters.settings.size = "10 20 30", "3", 32
+    >>> parameters.numbers, parameters.radii, parameters.model.size = "10 20 30", "3", 32
     >>> nodes = logic.run(parameters)
     >>> nodes.table.GetNumberOfRows()
     24
@@ -224,7 +232,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
 
     def settings(self, p) -> SimulationSettings:
         """Return the settings of the parameter node."""
-        s = p.settings
+        s = p.model
         return SimulationSettings(
             size=s.size,
             boundary=s.boundary,
@@ -252,7 +260,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
 
     def duration(self, p) -> str:
         """Return about how long a run takes, in words."""
-        seconds = self.count(p) / PER_SECOND * (p.settings.size / SimulationSettings.size) ** 3
+        seconds = self.count(p) / PER_SECOND * (p.model.size / SimulationSettings.size) ** 3
         if seconds < 100:
             return _("{count} s").format(count=max(round(seconds), 1))
         return _("{count} min").format(count=round(seconds / 60))
@@ -323,7 +331,7 @@ class TrabecularQSMSimulationTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
         self.logic = TrabecularQSMSimulationLogic()
         self.p = self.logic.getParameterNode()
-        self.p.settings.size = 24
+        self.p.model.size = 24
         self.p.numbers, self.p.radii, self.p.repeats = "4 8 12", "2 3", 1
 
     def runTest(self) -> None:

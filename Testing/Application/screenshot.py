@@ -1,8 +1,9 @@
-"""Picture of the panel after Apply on the simulated ankle, with a caption.
+"""Picture of a module's panel after its main job on simulated data, with a caption.
 
     Slicer --additional-module-paths TrabecularQSM --python-script Testing/Application/screenshot.py
 
-Writes to the file that SCREENSHOT names; SCREENSHOT_CAPTION says in one line what the picture is of.
+SCREENSHOT_MODULE names the module (TrabecularQSM by default), SCREENSHOT the file to write; SCREENSHOT_CAPTION says in
+one line what the picture is of.
 """
 
 import os
@@ -17,31 +18,50 @@ import slicer
 from TrabecularQSMLib.figures import write_png
 from TrabecularQSMLib.glyphs import text_mask
 
-CAPTION = "Module Trabecular QSM after Apply on the simulated ankle: susceptibility, -1 to 1 ppm"
+MODULE = os.environ.get("SCREENSHOT_MODULE", "TrabecularQSM")
+
+
+def maps(widget):
+    """The simulated ankle after Apply."""
+    _magnitude, _phase, regions = widget.logic.loadPhantom()
+    regions.GetDisplayNode().SetVisibility(False)
+    widget.ui.applyButton.click()
+    chi = next(node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if " chi " in node.GetName())
+    return chi, "Module Trabecular QSM after Apply on the simulated ankle: susceptibility, -1 to 1 ppm"
+
+
+def simulation(widget):
+    """A small grid after Run, and one geometry."""
+    widget.ui.repeatsSpinBox.value = 1
+    widget.ui.runButton.click()
+    said = widget.ui.statusLabel.text
+    widget.ui.configurationButton.click()
+    widget.ui.statusLabel.text = said
+    field = next(node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "field" in node.GetName())
+    return field, "Module Trabecular QSM Simulation after Run and Show geometry: the field around spheres of bone"
+
+
+PICTURES = {"TrabecularQSM": maps, "TrabecularQSMSimulation": simulation}
 
 
 def main():
-    representation = slicer.modules.trabecularqsm.widgetRepresentation()
+    representation = getattr(slicer.modules, MODULE.lower()).widgetRepresentation()
     if slicer.util.mainWindow() is not None and hasattr(slicer.util.mainWindow(), "moduleSelector"):
-        slicer.util.selectModule("TrabecularQSM")
+        slicer.util.selectModule(MODULE)
     else:
         representation.enter()
-    widget = representation.self()
-    _magnitude, _phase, regions = widget.logic.loadPhantom()
-    regions.GetDisplayNode().SetVisibility(False)
     slicer.util.mainWindow().resize(1240, 1000)
-    widget.ui.applyButton.click()
-    chi = next(node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if " chi " in node.GetName())
+    shown, caption = PICTURES[MODULE](representation.self())
     slicer.app.processEvents()
     slicer.app.layoutManager().resetSliceViews()
-    jump(chi)
+    jump(shown)
     slicer.util.forceRenderAllViews()
     slicer.app.processEvents()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "window.png")
         slicer.util.mainWindow().grab().save(path)
         picture = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(path))[..., :3]
-    write_png(os.environ["SCREENSHOT"], np.concatenate([picture, strip(picture.shape[1])]))
+    write_png(os.environ["SCREENSHOT"], np.concatenate([picture, strip(picture.shape[1], caption)]))
 
 
 def jump(volume):
@@ -55,9 +75,9 @@ def jump(volume):
         node.JumpSliceByOffsetting(*position)
 
 
-def strip(width):
+def strip(width, caption):
     """Caption in a white strip, smaller if it would not fit."""
-    lines = [CAPTION, os.environ.get("SCREENSHOT_CAPTION", "")]
+    lines = [caption, os.environ.get("SCREENSHOT_CAPTION", "")]
     canvas = np.full((22 * len(lines) + 12, width, 3), 255, np.uint8)
     for number, line in enumerate(lines):
         mask = next((m for m in (text_mask(line, 2), text_mask(line, 1)) if m.shape[1] <= width - 20), None)

@@ -113,6 +113,10 @@ class BrokenPanelTest(unittest.TestCase):
 
     def test_a_connection_of_the_panel_to_nowhere_is_noticed(self):
         for name in self.names:
+            if "<receiver>" not in (ROOT / "TrabecularQSM" / "Resources" / "UI" / f"{name}.ui").read_text(
+                encoding="utf-8"
+            ):
+                continue  # a panel without node selectors
             with self.broken(f"Resources/UI/{name}.ui", r"<receiver>\w+<", "<receiver>nowhere<"):
                 self.assertIn("the receiver nowhere, which is no widget", self.problems(name))
 
