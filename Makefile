@@ -1,7 +1,7 @@
 # make demo        from a simulated scan to maps, a table and pictures, in demo-output/
 # make test        style, spelling and all tests
 # make lint        style and spelling alone
-# make benchmark   time and memory at the paper's size, a few minutes on a machine doing nothing else
+# make benchmark   time, memory and accuracy at the paper's size, half an hour on a machine doing nothing else
 # make clean       remove what the others made
 #
 # Everything is installed once into .venv from PyPI, with the first Python that works. Choose another by PYTHON=...
@@ -31,6 +31,8 @@ lint: $(STAMP)
 
 benchmark: $(STAMP)
 	@$(BIN)/python Testing/Benchmarks/benchmark.py
+	@$(BIN)/python Testing/Benchmarks/registration.py
+	@$(BIN)/python Testing/Benchmarks/simulation.py
 
 $(STAMP): pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
@@ -38,7 +40,7 @@ $(STAMP): pyproject.toml
 		echo "for instance from python.org, conda, or 'apt install python3 python3-venv'." >&2; exit 2; fi
 	@$(BIN)/python -c "import pip" >/dev/null 2>&1 || { echo "Making .venv with $(PYTHON)"; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing from PyPI into .venv (once, about 1.4 GB with the libraries of 3D Slicer)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[cli,report,mrml,test]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[cli,report,stats,batch,mrml,test]'
 	@touch $@
 
 clean:

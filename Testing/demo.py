@@ -178,7 +178,7 @@ def run_scene():
         quantity, unit = node.GetVoxelValueQuantity(), node.GetVoxelValueUnits()
         print(f"  {node.GetName():26}{quantity.GetCodeMeaning():32}{unit.GetCodeMeaning()}")
     demo_scene.measure_bone(nodes, maps, phantom, companions, OUTPUT, Progress)
-    demo_scene.simulate(OUTPUT, Progress)
+    demo_scene.simulate(Progress)
     # Large and not changed since they were made: left out of the scene file to keep it small.
     for node in (nodes.bssfp, nodes.ct):
         mrml.RemoveNode(node)

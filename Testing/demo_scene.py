@@ -10,8 +10,17 @@ from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.registration import largest_displacement
 from TrabecularQSMLib.scene.registration import pointsBetween, qualityOf
 from TrabecularQSMLib.scene.tables import rowsFromTable
+from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid
 
 CASE = "sub-01"
+# Number and radius to BV/TV, |mean χ| and R2′/f0 for 1 ppm: Diefenbach et al. 2019, tables of figure 7.
+PUBLISHED = {
+    (200, 5): (0.04601, 0.03744, 0.01504),
+    (200, 10): (0.30283, 0.24683, 0.08770),
+    (200, 17): (0.79539, 0.64518, 0.14832),
+    (100, 10): (0.16531, 0.13482, 0.05021),
+    (300, 10): (0.41838, 0.34069, 0.11462),
+}
 REFERENCE = "muscle"
 
 
@@ -61,8 +70,22 @@ def measure_bone(nodes, maps, phantom, companions, output, progress_of):
     print(f"wrote {os.path.relpath(output / 'regression.png')}")
 
 
-def simulate(output, progress_of):
+def simulate(progress_of):
     """A small part of the paper's sphere simulation, beside its published numbers."""
+    grid = ParameterGrid(numbers=(100, 200, 300), radii=(5, 10, 17), delta_chis=(1.0,), repeats=1)
+    progress = progress_of("\nSimulating spheres of bone, one geometry for each number and radius of nine (paper: 100)")
+    nodes = scene.simulateNodes(grid=grid, name="spheres", progress=progress)
+    progress.done()
+    means = {(row["number"], row["radius"]): row for row in rowsFromTable(nodes.summary)}
+    print(f"{'':20}{'BV/TV':^19}{'mean χ [ppm]':^19}{'R2′ [ppm]':^19}")
+    print(f"{'number, radius':20}" + f"{'paper':>9}{'here':>8}  " * 3)
+    for key, published in PUBLISHED.items():
+        found = [means[key][f"{name}_mean"] for name in ("bvtv", "mean_chi", "r2prime_hwhm_ppm")]
+        cells = "".join(f"{paper:9.4f}{here:8.4f}  " for paper, here in zip(published, found, strict=True))
+        print(f"{key[0]:6}{key[1]:6}{'':8}{cells}")
+    for found in nodes.linearity:
+        title = {"mean_chi": "χ", "r2prime_hwhm_ppm": "R2′"}[found.quantity]
+        print(f"  {title} over BV/TV: slope {found.line.slope:.3f} ppm, {found.nonlinearity:.1%} off the line")
 
 
 def write_and_read_back(mrml, path, maps, phantom) -> bool:

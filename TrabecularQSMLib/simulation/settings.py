@@ -3,9 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
-
-GYROMAGNETIC_RATIO_HZ_PER_T = 42.577e6  # of the proton
 
 # What lies around the region, and how long an edge of the computed box is against the region's.
 BOXES = {"periodic": 3, "linear": 2, "filled": 1}
