@@ -130,7 +130,9 @@ class StructureTest(unittest.TestCase):
     def test_a_group_too_small_for_a_line_is_left_out_and_told(self):
         result = regress([1, 2, 3, 4], [1, 3, 2, 4], groups=["a", "a", "a", "b"])
         self.assertEqual(list(result.within), ["a"])
-        self.assertIn("The group b has 1 point;", result.warnings[0])
+        self.assertIn("No line within the group b:", result.warnings[0])
+        alone = regress([1, 2, 3], [1, 3, 2], groups=["a", "b", "c"])
+        self.assertEqual((alone.within, len(alone.warnings)), ({}, 1))
 
     def test_a_slope_that_only_groups_make_is_told(self):
         rng = np.random.default_rng(2)

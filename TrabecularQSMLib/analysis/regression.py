@@ -257,13 +257,16 @@ def _ordered(names):
 
 
 def _lines(x, y, names, kind, notes):
-    lines = {}
+    lines, without = {}, []
     for name in _ordered(names):
         chosen = names == name
         try:
-            lines[name] = fit_line(x[chosen], y[chosen], f"The {kind} {name}")
-        except InputError as error:
-            notes.append(str(error))
+            lines[name] = fit_line(x[chosen], y[chosen])
+        except InputError:
+            without.append(name)
+    if without:
+        few = f"{', '.join(without[:4])}{f' and {len(without) - 4} more' if len(without) > 4 else ''}"
+        notes.append(f"No line within the {kind} {few}: fewer than three rows, or all with the same x.")
     return lines
 
 
