@@ -87,8 +87,8 @@ class PairTest(unittest.TestCase):
     def test_rows_are_excluded_by_any_column(self):
         tables = [long_table(), bvtv_table()]
         self.assertEqual(pair_up(tables, "bvtv", "chi", exclude=[("region", "tibia")]).groups, ("tuber", "tuber"))
-        with self.assertRaisesRegex(InputError, "no table|No table has a column regoin"):
-            pair_up(tables, "bvtv", "chi", exclude=[("regoin", "tibia")])
+        with self.assertRaisesRegex(InputError, "no table|No table has a column areas"):
+            pair_up(tables, "bvtv", "chi", exclude=[("areas", "tibia")])
         with self.assertRaisesRegex(InputError, "All rows were excluded"):
             pair_up(tables, "bvtv", "chi", exclude=[("region", "tibia"), ("region", "tuber")])
 
