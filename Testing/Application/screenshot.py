@@ -17,6 +17,7 @@ import slicer
 
 from TrabecularQSMLib.figures import write_png
 from TrabecularQSMLib.glyphs import text_mask
+from TrabecularQSMLib.scene.gui import samples
 
 MODULE = os.environ.get("SCREENSHOT_MODULE", "TrabecularQSM")
 
@@ -30,6 +31,24 @@ def maps(widget):
     return chi, "Module Trabecular QSM after Apply on the simulated ankle: susceptibility, -1 to 1 ppm"
 
 
+def analysis(widget):
+    """The sample data, registered and measured."""
+    samples.loadCompanions(widget.logic)
+    p = widget.logic.getParameterNode()
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    p.measure.maps = [node for node in volumes if " chi " in node.GetName() or " r2star " in node.GetName()]
+    for name in ("registerButton", "measureButton", "bvtvButton"):
+        getattr(widget.ui, name).click()
+    p.regression.tables, p.regression.x, p.regression.y = [p.measure.table, p.bvtv.table], "bvtv", "r2star"
+    widget.ui.regressButton.click()
+    for name in ("registration", "bvtv"):
+        getattr(widget.ui, f"{name}CollapsibleButton").collapsed = False
+    slicer.util.setSliceViewerLayers(
+        background=p.registration.fixed, foreground=p.registration.moving, foregroundOpacity=0.5, fit=True
+    )
+    return p.registration.fixed, "Module Trabecular QSM Analysis after its steps on the simulated ankle: bSSFP over MIP"
+
+
 def simulation(widget):
     """A small grid after Run, and one geometry."""
     widget.ui.repeatsSpinBox.value = 1
@@ -41,7 +60,7 @@ def simulation(widget):
     return field, "Module Trabecular QSM Simulation after Run and Show geometry: the field around spheres of bone"
 
 
-PICTURES = {"TrabecularQSM": maps, "TrabecularQSMSimulation": simulation}
+PICTURES = {"TrabecularQSM": maps, "TrabecularQSMAnalysis": analysis, "TrabecularQSMSimulation": simulation}
 
 
 def main():

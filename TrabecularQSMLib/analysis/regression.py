@@ -230,7 +230,7 @@ def regress(
         counts = {name: int((subjects == name).sum()) for name in _ordered(subjects)}
         if len(counts) == 1:
             notes.append(
-                f"All {pooled.n} rows are of one subject, {subjects[0]}; they say nothing about other subjects."
+                f"All {pooled.n} rows are of one subject, {subjects[0]}; subjects differ, so add more of them."
             )
         elif max(counts.values()) > 1:
             notes.append(
