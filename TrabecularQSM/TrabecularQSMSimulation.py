@@ -73,6 +73,7 @@ class SimulationParameters:
     shape - Of the pieces of bone.
     regularization - Weight of smoothness in the inversion, in squared voxels.
     field_strength - Tesla.
+    imaging_voxel - Edge of the imaging voxels in voxels of the simulation; 0 for the whole region.
     seed - Start of the random numbers.
     """
 
@@ -81,6 +82,7 @@ class SimulationParameters:
     shape: Annotated[str, Choice(list(SHAPES))] = SimulationSettings.shape
     regularization: Annotated[float, WithinRange(0.001, 1000.0)] = SimulationSettings.regularization
     field_strength: Annotated[float, WithinRange(0.01, 30.0)] = SimulationSettings.field_strength
+    imaging_voxel: Annotated[int, WithinRange(0, 512)] = SimulationSettings.imaging_voxel or 0
     seed: Annotated[int, WithinRange(0, 2147483647)] = SimulationSettings.seed
 
 
@@ -242,6 +244,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             b0_direction=tuple(reversed(numbers(p.b0_direction, "B0 direction"))),
             regularization=s.regularization,
             field_strength=s.field_strength,
+            imaging_voxel=s.imaging_voxel or None,
             seed=s.seed,
         )
 

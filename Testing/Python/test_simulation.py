@@ -211,6 +211,18 @@ class MeasureTest(unittest.TestCase):
         self.assertAlmostEqual(other["r2prime_per_s"], one["r2prime_per_s"])  # twice Δχ at half the field
         self.assertEqual(other["bvtv"], one["bvtv"])
 
+    def test_small_imaging_voxels_show_less_decay(self):
+        widths = []
+        for edge in (4, 8, 16, None):
+            settings = SimulationSettings(size=32, imaging_voxel=edge)
+            mask = draw_geometry(settings, 20, 4, 0) != 0
+            widths.append(measure_geometry(FieldModel(settings), mask).line.hwhm)
+        self.assertEqual(widths, sorted(widths))
+        self.assertLess(widths[0], 0.7 * widths[-1])
+        for edge in (1, 33):
+            with self.assertRaisesRegex(InputError, f"an edge of {edge} voxels; give 2 to 32"):
+                SimulationSettings(size=32, imaging_voxel=edge)
+
     def test_a_line_of_one_ppm_at_three_tesla_decays_at_its_rate(self):
         self.assertAlmostEqual(rate_per_s(1.0, 3.0), 2 * math.pi * 127.732435554, places=6)
 

@@ -70,6 +70,8 @@ def add_commands(commands):
     same.add_argument("--regularization", type=float, metavar="λ", help=text)
     text = with_default("T, for R2′ in 1/s", default.field_strength)
     same.add_argument("--field-strength", type=float, metavar="T", help=text)
+    text = with_default("edge of the imaging voxels that R2′ is of, in voxels of the simulation", "the whole region")
+    same.add_argument("--imaging-voxel", type=int, metavar="E", help=text)
     parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
     parser.add_argument(
         "--output", metavar="T.csv", required=True, help="table to write; a stopped run goes on from it"

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import InputError
 from .field import FieldModel
-from .lineshape import Line, fit_line_shape
+from .lineshape import Line, fit_line_shape, fit_within_voxels
 from .settings import rate_per_s
 
 COLUMNS = (
@@ -65,10 +65,11 @@ def measure_geometry(model: FieldModel, mask: np.ndarray, field: np.ndarray | No
     """
     mask = mask != 0
     field = model.field(mask) if field is None else field
+    edge = model.settings.imaging_voxel
     return Measured(
         bvtv=int(np.count_nonzero(mask)) / mask.size,
         mean_chi=model.mean_chi(mask),
-        line=fit_line_shape(field, ~mask),
+        line=fit_line_shape(field, ~mask) if edge is None else fit_within_voxels(field, ~mask, edge),
     )
 
 

@@ -39,6 +39,9 @@ class SimulationSettings:
         λ of the closed-form χ in squared voxels. The paper prints none for the simulation; 0.788 reproduces its tables.
     field_strength : float
         T, for R2′ in 1/s.
+    imaging_voxel : int, optional
+        Edge, in voxels of the simulation, of the cubic imaging voxels within which R2′ dephases the signal. The whole
+        region by default, as in the paper.
     seed : int
         From which the inclusions of every geometry are drawn.
 
@@ -59,6 +62,7 @@ class SimulationSettings:
     b0_direction: tuple[float, float, float] = (1.0, 0.0, 0.0)
     regularization: float = 0.788
     field_strength: float = 3.0
+    imaging_voxel: int | None = None
     seed: int = 0
 
     def __post_init__(self):
@@ -78,6 +82,10 @@ class SimulationSettings:
             raise InputError(f"The regularization is {self.regularization:g}; give a number above zero.")
         if not (0 < self.field_strength < math.inf):
             raise InputError(f"The field strength is {self.field_strength:g} T; give a number above zero.")
+        if self.imaging_voxel is not None and not 2 <= self.imaging_voxel <= self.size:
+            raise InputError(
+                f"The imaging voxel has an edge of {self.imaging_voxel} voxels; give 2 to {self.size} (the region)."
+            )
         if self.seed < 0:
             raise InputError(f"The seed is {self.seed}; give a whole number from 0.")
 
