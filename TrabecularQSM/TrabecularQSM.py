@@ -8,7 +8,6 @@ from typing import Annotated
 
 import qt
 import slicer
-import vtk
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLSequenceNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -37,7 +36,7 @@ from TrabecularQSMLib.inversion import METHODS  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors  # noqa: E402, F401 - registers them
 from TrabecularQSMLib.scene.gui.numbers import echoTimesText, numbers  # noqa: E402
-from TrabecularQSMLib.scene.gui.run import RunMixin  # noqa: E402
+from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import registerResources  # noqa: E402
 from TrabecularQSMLib.scene.reconstruct import NOTES_ATTRIBUTE  # noqa: E402
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset  # noqa: E402
@@ -157,16 +156,13 @@ class TrabecularQSMParameterNode:
 #
 
 
-class TrabecularQSMWidget(RunMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
+class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
     def __init__(self, parent=None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = None
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
-        self._refreshing = False
 
     def setup(self) -> None:
         """Build the panel."""
@@ -177,12 +173,6 @@ class TrabecularQSMWidget(RunMixin, ScriptedLoadableModuleWidget, VTKObservation
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = TrabecularQSMLogic()
 
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEnd)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd)
-        # The window may be closed while a run lets events pass.
-        slicer.app.connect("lastWindowClosed()", self.cancel)
-
         self.ui.folderButton.connect("clicked(bool)", self.onFolderButton)
         self.ui.fileButton.connect("clicked(bool)", self.onFileButton)
         self.ui.looseButton.connect("clicked(bool)", self.onLooseButton)
@@ -190,64 +180,14 @@ class TrabecularQSMWidget(RunMixin, ScriptedLoadableModuleWidget, VTKObservation
         self.ui.presetComboBox.connect("activated(int)", self.onPresetActivated)
         self.ui.lcurveButton.connect("clicked(bool)", self.onLCurveButton)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
-        self.initializeParameterNode()
+        self.start()
 
-    def cleanup(self) -> None:
-        """Stop a run and let go of the scene, before the module is reloaded or the application quits."""
-        self.cancel()
-        slicer.app.disconnect("lastWindowClosed()", self.cancel)
-        self.setParameterNode(None)
-        self.removeObservers()
-
-    def enter(self) -> None:
-        """Connect the panel to the parameters, each time the module is opened."""
-        self.initializeParameterNode()
-
-    def exit(self) -> None:
-        """Disconnect the panel; a run goes on."""
-        self.setParameterNode(None)
-
-    def onReload(self) -> None:
-        """Reload this module and the library."""
-        self.cancel()
-        for name in [name for name in sys.modules if name.partition(".")[0] == "TrabecularQSMLib"]:
-            del sys.modules[name]
-        ScriptedLoadableModuleWidget.onReload(self)
-
-    def onSceneStartClose(self, caller=None, event=None) -> None:
-        self.cancel()
-        self.setParameterNode(None)
-
-    def onSceneEnd(self, caller=None, event=None) -> None:
-        if self.parent.isEntered:
-            self.initializeParameterNode()
-
-    def initializeParameterNode(self) -> None:
-        self.setParameterNode(self.logic.getParameterNode())
-
-    def setParameterNode(self, parameterNode: TrabecularQSMParameterNode | None) -> None:
-        """Show and observe other parameters, or none."""
-        if self._parameterNode:
-            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
-        self._parameterNode = parameterNode
-        if parameterNode:
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
-        self.refresh()
-
-    def refresh(self, caller=None, event=None) -> None:
-        """Say on the buttons what can be done, or why it cannot."""
-        if self._refreshing or not self._parameterNode or slicer.mrmlScene.IsImporting():
-            return
-        self._refreshing = True
-        try:
-            self.logic.fillAcquisition(self._parameterNode)
-            if not self.ui.echoTimesLineEdit.focus:
-                self.ui.echoTimesLineEdit.cursorPosition = 0  # show the first echo time rather than the last
-            self._refreshButtons()
-        finally:
-            self._refreshing = False
+    def refreshPanel(self) -> None:
+        """Take over a newly selected scan, and say on the buttons what can be done, or why it cannot."""
+        self.logic.fillAcquisition(self._parameterNode)
+        if not self.ui.echoTimesLineEdit.focus:
+            self.ui.echoTimesLineEdit.cursorPosition = 0  # show the first echo time rather than the last
+        self._refreshButtons()
 
     def _refreshButtons(self) -> None:
         p, ui = self._parameterNode, self.ui
