@@ -10,7 +10,6 @@ from .errors import InputError
 from .lcurve_figure import require_matplotlib
 from .simulation.summary import PARAMETERS, fit_cubic, linearity, over_parameter
 
-FORMATS = ("png", "svg")
 _LABELS = {
     "number": "number",
     "radius": "radius [voxels]",

@@ -56,8 +56,8 @@ class RegressTest(unittest.TestCase):
         for words, arguments in (
             ("no column or quantity BVTV", {"x": "BVTV"}),
             ("2 points; at least three", {"table": two, "x": "a", "y": "b"}),
-            ("neither .png nor .svg", {"arguments": ("--figure", self.folder / "r.pdf")}),
-            ("is a folder", {"output": "."}),
+            ("does not end with .png or .svg", {"arguments": ("--figure", self.folder / "r.pdf")}),
+            ("does not end with .json", {"output": "."}),
             ("not two of the groups", {"arguments": ("--pair", "1", "2")}),
         ):
             there = sorted(self.folder.iterdir())

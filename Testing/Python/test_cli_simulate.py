@@ -155,13 +155,13 @@ class SimulateTest(unittest.TestCase):
             ("number of inclusions is -1", ["--number", "-1"]),
             ("Δχ is 0 ppm", ["--delta-chi", "1", "0"]),
             ("direction of B0 is 0 0 0", ["--b0-direction", "0", "0", "0"]),
-            ("neither .png nor .svg", ["--figure", "F.gif"]),
+            ("F.gif does not end with .png or .svg", ["--figure", "F.gif"]),
             ("two values or more", [*"--number 3 --radius 2 --delta-chi 1 --figure".split(), self.folder / "F.png"]),
-            ("same file", ["--summary", self.table]),
-            ("ends with .json", ["--summary", self.folder / "S.json"]),
+            ("is given for two outputs", ["--summary", self.table]),
+            ("does not end with .csv", ["--summary", self.folder / "S.json"]),
         ):
             self.assert_refused(words, arguments=arguments)
-        self.assert_refused("is a folder", output=self.folder)
+        self.assert_refused("does not end with .csv", output=self.folder)
 
     def test_a_scheduler_that_cannot_be_used_is_told(self):
         arguments = [*SMALL, "--scheduler", "tcp://127.0.0.1:1"]

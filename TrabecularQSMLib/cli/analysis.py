@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from ..errors import InputError
-from .common import ProgressLine, add_command, positive, print_result
+from .common import FIGURE_ENDINGS, ProgressLine, add_command, check_outputs, positive, print_result, write_outputs
 
-_TABLE_ENDINGS, _LABEL_ENDINGS, _FIGURE_ENDINGS = (".csv",), (".nii.gz", ".nii"), (".png", ".svg")
+_TABLE_ENDINGS, _LABEL_ENDINGS = (".csv",), (".nii.gz", ".nii")
 _REGIONS_HELP = "label map (NIfTI, NRRD), named by a BIDS .tsv beside it, or a segmentation of Slicer (.seg.nrrd)"
 
 
@@ -142,9 +142,9 @@ def _add_only_and_output(parser):
 def _measure(arguments):
     from ..measure import COLUMNS, csv_text, measure_files
 
-    _check_endings((arguments.output, _TABLE_ENDINGS))
+    check_outputs((arguments.output, _TABLE_ENDINGS))
     rows = measure_files(arguments.maps, arguments.regions, only=arguments.only)
-    print_result((), _write({arguments.output: csv_text(COLUMNS, rows)}))
+    print_result((), write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 
 def _bvtv(arguments):
@@ -154,7 +154,7 @@ def _bvtv(arguments):
     from ..measure import csv_text
     from ..nifti import read_image
 
-    _check_endings((arguments.output, _TABLE_ENDINGS), (arguments.figure, _FIGURE_ENDINGS))
+    check_outputs((arguments.output, _TABLE_ENDINGS), (arguments.figure, FIGURE_ENDINGS))
     if arguments.figure:
         require_matplotlib()
     image, affine = read_image(arguments.image)
@@ -181,7 +181,7 @@ def _bvtv(arguments):
     contents = {arguments.output: csv_text(COLUMNS, [one.row(case) for one in found])}
     if arguments.figure:
         contents[arguments.figure] = bvtv_figure(found, case, Path(arguments.figure).suffix[1:].lower())
-    print_result(notes, _write(contents))
+    print_result(notes, write_outputs(contents))
     for one in found:
         print(f"{one.region}: apparent BV/TV {one.bvtv:.3f}, {one.n} voxels")
 
@@ -191,7 +191,7 @@ def _attenuation(arguments):
     from ..measure import COLUMNS, csv_text
     from ..nifti import read_image
 
-    _check_endings((arguments.output, _TABLE_ENDINGS))
+    check_outputs((arguments.output, _TABLE_ENDINGS))
     calibration = _calibration(arguments)
     image, affine = read_image(arguments.image)
     labels, names, notes = _regions_on(arguments, image, affine)
@@ -201,7 +201,7 @@ def _attenuation(arguments):
         raise InputError(f"{arguments.image}: {error}") from error
     if calibration is not None:
         notes.append(f"Density = {calibration.slope:.5g} mg/cm³ per HU × HU + {calibration.intercept:.5g} mg/cm³")
-    print_result(notes, _write({arguments.output: csv_text(COLUMNS, rows)}))
+    print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 
 def _split(arguments):
@@ -211,7 +211,7 @@ def _split(arguments):
     from ..measure import read_regions
     from ..nifti import write_image
 
-    _check_endings((arguments.output, _LABEL_ENDINGS))
+    check_outputs((arguments.output, _LABEL_ENDINGS))
     labels, affine, names = read_regions(arguments.regions, only=[arguments.region])
     voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
     try:
@@ -224,7 +224,7 @@ def _split(arguments):
         arguments.output: lambda path: write_image(path, parts.astype(np.uint16), affine),
         table: "index\tname\n" + rows,
     }
-    print_result((), _write(contents))
+    print_result((), write_outputs(contents))
 
 
 def _morphometry(arguments):
@@ -234,7 +234,7 @@ def _morphometry(arguments):
     from ..measure import csv_text, place_regions, read_regions
     from ..nifti import read_image
 
-    _check_endings((arguments.output, _TABLE_ENDINGS))
+    check_outputs((arguments.output, _TABLE_ENDINGS))
     require_bone_morphometry()
     bone, affine = read_image(arguments.image)
     values = np.unique(bone)
@@ -256,13 +256,7 @@ def _morphometry(arguments):
         except InputError as error:
             raise InputError(f"{arguments.image}: {error}") from error
     rows = [one.row(_case(arguments)) for one in found]
-    print_result((), _write({arguments.output: csv_text(COLUMNS, rows)}))
-
-
-def _check_endings(*files):
-    for file, endings in files:
-        if file and (Path(file).is_dir() or not file.lower().endswith(endings)):
-            raise InputError(f"{file} does not end with {' or '.join(endings)}; give the name of such a file.")
+    print_result((), write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 
 def _check_grid(path, array, affine, image_path, image, image_affine):
@@ -271,16 +265,6 @@ def _check_grid(path, array, affine, image_path, image, image_affine):
     difference = geometry_difference(image.shape, image_affine, array.shape, affine)
     if difference:
         raise InputError(f"{path} is not on the grid of {image_path}: {difference}; give images of one scan.")
-
-
-def _write(contents):
-    """Write each file in its folder; what was written."""
-    from ..outputs import write_files
-
-    written = []
-    for file, content in contents.items():
-        written += write_files(Path(file).parent, {Path(Path(file).name): content})
-    return written
 
 
 def _case(arguments):

@@ -2,6 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
+
+from ..errors import InputError
+
+FIGURE_ENDINGS = (".png", ".svg")
 
 
 def add_command(commands, name, run, description, example):
@@ -30,6 +35,26 @@ def positive(text):
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
     return value
+
+
+def check_outputs(*files):
+    """Raise `InputError` unless each output, a name or None and the endings it may have, can be such a file."""
+    names = [file for file, _ in files if file]
+    for file, endings in files:
+        if file and (Path(file).is_dir() or not file.lower().endswith(endings)):
+            raise InputError(f"{file} does not end with {' or '.join(endings)}; give the name of such a file.")
+    if len({Path(name) for name in names}) < len(names):
+        raise InputError(f"{names[-1]} is given for two outputs; give each its own name.")
+
+
+def write_outputs(contents) -> list:
+    """Write each file (name to text, bytes, or a function of the path) in its folder, and return what was written."""
+    from ..outputs import write_files
+
+    written = []
+    for file, content in contents.items():
+        written += write_files(Path(file).parent, {Path(Path(file).name): content})
+    return written
 
 
 def print_result(notes, written):

@@ -1,9 +1,7 @@
 """The command register."""
 
-from pathlib import Path
-
 from ..errors import InputError
-from .common import ProgressLine, add_command, print_result
+from .common import ProgressLine, add_command, check_outputs, print_result, write_outputs
 
 _TRANSFORM_ENDINGS = (".tfm", ".txt", ".h5", ".mat")
 _IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -49,10 +47,13 @@ def _register(arguments):
     from ..analysis.resample import resample
     from ..figures import write_png
     from ..nifti import read_image, read_transform, write_image, write_transform
-    from ..outputs import write_files
     from ..registration_figure import checkerboard_figure
 
-    _check_endings(arguments)
+    check_outputs(
+        (arguments.output, _TRANSFORM_ENDINGS),
+        (arguments.resampled, _IMAGE_ENDINGS),
+        (arguments.checkerboard, (".png",)),
+    )
     start = read_transform(arguments.initial) if arguments.initial else arguments.start
     fixed, affine = read_image(arguments.fixed)
     moving, its_affine = read_image(arguments.moving)
@@ -67,9 +68,7 @@ def _register(arguments):
         if arguments.checkerboard:
             picture = checkerboard_figure(fixed, on_fixed, affine)
             writers[arguments.checkerboard] = lambda path: write_png(path, picture)
-    written = []
-    for file, write in writers.items():
-        written += write_files(Path(file).parent, {Path(Path(file).name): write})
+    written = write_outputs(writers)
     notes = [] if found.converged else ["The steps had not become short at the end; look at the result closely."]
     print_result(notes, written)
     turn = np.degrees(np.arccos(np.clip((np.trace(found.matrix[:3, :3]) - 1) / 2, -1, 1)))
@@ -77,16 +76,6 @@ def _register(arguments):
     shift = np.linalg.norm(found.matrix[:3, :3] @ center + found.matrix[:3, 3] - center)
     print(f"Quality {found.quality:.3f} (0 to 1), overlap {100 * found.overlap:.0f} %")
     print(f"Displacement {shift:.1f} mm at the center of FIXED, rotation {turn:.1f}°")
-
-
-def _check_endings(arguments):
-    for file, endings in (
-        (arguments.output, _TRANSFORM_ENDINGS),
-        (arguments.resampled, _IMAGE_ENDINGS),
-        (arguments.checkerboard, (".png",)),
-    ):
-        if file and (Path(file).is_dir() or not file.endswith(endings)):
-            raise InputError(f"{file} does not end with {' or '.join(endings)}; give the name of such a file.")
 
 
 def _read_mask(file, fixed_file, fixed, affine):

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ..errors import InputError
-from .common import add_command, print_result
+from .common import FIGURE_ENDINGS, add_command, check_outputs, print_result, write_outputs
 
 
 def add_commands(commands):
@@ -48,15 +47,10 @@ def _condition(text):
 def _regress(arguments):
     from ..analysis.regression import regress
     from ..analysis.tables import pair_up, read_table
-    from ..outputs import json_text, write_files
-    from ..regression_figure import FORMATS, Panel, regression_figure
+    from ..outputs import json_text
+    from ..regression_figure import Panel, regression_figure
 
-    output, figure = Path(arguments.output), arguments.figure and Path(arguments.figure)
-    for path in filter(None, (output, figure)):
-        if path.is_dir():
-            raise InputError(f"{path} is a folder; give the name of a file.")
-    if figure and figure.suffix[1:].lower() not in FORMATS:
-        raise InputError(f"{figure} ends with neither .png nor .svg; give one of them.")
+    check_outputs((arguments.output, (".json",)), (arguments.figure, FIGURE_ENDINGS))
     tables = [read_table(path) for path in arguments.tables]
     pairs = pair_up(
         tables, arguments.x, arguments.y, group=arguments.group, subject=arguments.subject, exclude=arguments.exclude
@@ -65,11 +59,11 @@ def _regress(arguments):
         pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects, pair=arguments.pair and tuple(arguments.pair)
     )
     rows = {"x": pairs.x.tolist(), "y": pairs.y.tolist(), "group": pairs.groups, "subject": pairs.subjects}
-    text = json_text({"x": pairs.x_label, "y": pairs.y_label, **result.as_dict(), "rows": rows})
-    picture = regression_figure([Panel(pairs, result)], figure.suffix[1:].lower()) if figure else None
-    written = write_files(output.parent, {Path(output.name): text})
-    if figure:
-        written += write_files(figure.parent, {Path(figure.name): picture})
+    contents = {arguments.output: json_text({"x": pairs.x_label, "y": pairs.y_label, **result.as_dict(), "rows": rows})}
+    if arguments.figure:
+        kind = Path(arguments.figure).suffix[1:].lower()
+        contents[arguments.figure] = regression_figure([Panel(pairs, result)], kind)
+    written = write_outputs(contents)
     for title, line in (("pooled", result.pooled), *((f"within {name}", one) for name, one in result.within.items())):
         print(_sentence(title, line))
     if result.paired:

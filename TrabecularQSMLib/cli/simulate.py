@@ -7,9 +7,19 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from ..errors import Cancelled, InputError
-from .common import ProgressLine, add_command, positive, print_result, with_default
+from .common import (
+    FIGURE_ENDINGS,
+    ProgressLine,
+    add_command,
+    check_outputs,
+    positive,
+    print_result,
+    with_default,
+    write_outputs,
+)
 
 _CONNECT_WITHIN_S = 10
+_TABLE = (".csv",)
 
 
 def add_commands(commands):
@@ -102,21 +112,10 @@ def _simulate(arguments):
 
 def _check_paths(arguments):
     from ..lcurve_figure import require_matplotlib
-    from ..simulation_figure import FORMATS
 
-    paths = [Path(path) for path in (arguments.output, arguments.summary, arguments.figure) if path]
-    for path in paths:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder; give the name of a file.")
-    if arguments.summary and Path(arguments.summary).suffix.lower() == ".json":
-        raise InputError(
-            f"{arguments.summary} ends with .json; give the name of a .csv file, the .json goes beside it."
-        )
-    if len(set(paths)) < len(paths):
-        raise InputError("Two of --output, --summary and --figure are the same file; give each its own name.")
+    files = ((arguments.output, _TABLE), (arguments.summary, _TABLE), (arguments.figure, FIGURE_ENDINGS))
+    check_outputs(*files)
     if arguments.figure:
-        if Path(arguments.figure).suffix[1:].lower() not in FORMATS:
-            raise InputError(f"{arguments.figure} ends with neither .png nor .svg; give one of them.")
         require_matplotlib()
 
 
@@ -125,7 +124,6 @@ def _simulate_mask(arguments, settings, output):
 
     from ..measure import csv_text
     from ..nifti import read_image
-    from ..outputs import write_files
     from ..simulation.field import FieldModel
     from ..simulation.model import COLUMNS, check_delta_chis, measure_geometry
 
@@ -152,13 +150,12 @@ def _simulate_mask(arguments, settings, output):
         blank | {"delta_chi": delta_chi} | measured.quantities(delta_chi, settings.field_strength)
         for delta_chi in sorted(set(arguments.delta_chi))
     ]
-    written = write_files(output.parent, {Path(output.name): csv_text(COLUMNS, rows)})
-    print_result(_notes(rows), written)
+    print_result(_notes(rows), write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 
 def _simulate_grid(arguments, settings, output):
     from ..measure import csv_text
-    from ..outputs import json_text, write_files
+    from ..outputs import json_text
     from ..simulation.model import COLUMNS
     from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
     from ..simulation.summary import SUMMARY_COLUMNS, linearity, summarize
@@ -182,20 +179,14 @@ def _simulate_grid(arguments, settings, output):
     rows = sorted_rows(rows)
     summary = summarize(rows, settings)
     slopes = {name: linearity(summary, name) for name in ("mean_chi", "r2prime_hwhm_ppm")}
-    written = []
+    contents = {arguments.output: csv_text(COLUMNS, rows)}
     if arguments.summary:
-        path = Path(arguments.summary)
         values = {name: [one.as_dict() for one in found] for name, found in slopes.items()}
-        contents = {
-            Path(path.name): csv_text(SUMMARY_COLUMNS, summary),
-            Path(path.name).with_suffix(".json"): json_text(head | {"over_bvtv": values}),
-        }
-        written += write_files(path.parent, contents)
+        contents[arguments.summary] = csv_text(SUMMARY_COLUMNS, summary)
+        contents[str(Path(arguments.summary).with_suffix(".json"))] = json_text(head | {"over_bvtv": values})
     if arguments.figure:
-        path = Path(arguments.figure)
-        picture = simulation_figure(summary, path.suffix[1:].lower())
-        written += write_files(path.parent, {Path(path.name): picture})
-    written = write_files(output.parent, {Path(output.name): csv_text(COLUMNS, rows)}) + written
+        contents[arguments.figure] = simulation_figure(summary, Path(arguments.figure).suffix[1:].lower())
+    written = write_outputs(contents)
     partial.unlink(missing_ok=True)
     for name, found in slopes.items():
         for one in found:
