@@ -4,6 +4,7 @@ import unittest
 from unittest import mock
 
 import numpy as np
+import SimpleITK as sitk
 
 from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.analysis.bvtv import COLUMNS, RULES, apparent_bvtv, combine_phase_cycles, correct_bias
@@ -202,6 +203,18 @@ class BiasTest(unittest.TestCase):
             correct_bias(self.image, self.affine, progress=progress)
         self.assertEqual((len(calls), errors.getvalue()), (3, ""))
         self.assertIs(sys.excepthook, hook)
+
+    def test_ctrl_c_comes_out_as_itself_wherever_it_hits_the_callback(self):
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        with mock.patch.object(bvtv, "report", interrupt), self.assertRaises(KeyboardInterrupt):
+            correct_bias(self.image, self.affine)
+        # Between two lines of the callback itself, outside of anything it calls.
+        filters = mock.patch.object(sitk.N4BiasFieldCorrectionImageFilter, "GetCurrentLevel", interrupt)
+        with filters, mock.patch.object(sys, "stderr", io.StringIO()) as errors, self.assertRaises(KeyboardInterrupt):
+            correct_bias(self.image, self.affine)
+        self.assertEqual(errors.getvalue(), "")
 
     def test_the_field_is_the_same_slab_by_slab(self):
         with mock.patch.object(bvtv, "_FIT_STEPS", 2):

@@ -5,6 +5,7 @@ from functools import lru_cache
 from unittest import mock
 
 import numpy as np
+import SimpleITK as sitk
 
 from TrabecularQSMLib.analysis import registration
 from TrabecularQSMLib.analysis.registration import (
@@ -146,6 +147,13 @@ class RigidTest(unittest.TestCase):
 
         self.assertRaises(Cancelled, register_rigid, fixed_image(), AFFINE, *moving_image(), progress=stop)
         self.assertEqual(sum(fraction > 0.15 for fraction in seen), 1, "it went on")
+
+    def test_ctrl_c_comes_out_as_itself_wherever_it_hits_the_callback(self):
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        with mock.patch.object(sitk.ImageRegistrationMethod, "GetCurrentLevel", interrupt):
+            self.assertRaises(KeyboardInterrupt, register_rigid, fixed_image(), AFFINE, *moving_image())
 
     def test_the_search_finds_a_small_field_of_view_far_from_the_center(self):
         fixed = registration._checked("fixed", fixed_image(), AFFINE)

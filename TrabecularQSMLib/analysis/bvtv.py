@@ -1,6 +1,5 @@
 """Apparent bone volume fraction from a high-resolution image in which marrow is bright and bone is dark."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 from ..errors import InputError
 from ..nifti import image_from
 from ..progress import Progress, report
+from .callbacks import raised_in_callbacks
 
 COLUMNS = ("case", "region", "bvtv", "marrow", "bone", "mean", "n")
 RULES = ("half-peak", "robust")
@@ -201,28 +201,14 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
     longest = max(n * h for n, h in zip(full.GetSize(), full.GetSpacing(), strict=True))
     levels = max(2, 1 + round(np.log2(longest / _SHADING_MM)))
     fit.SetMaximumNumberOfIterations([_FIT_STEPS] * levels)
-    raised, hook = [], sys.excepthook
 
     def step():
         level = fit.GetCurrentLevel() + min(fit.GetElapsedIterations() / _FIT_STEPS, 1.0)
-        try:
-            report(progress, 0.7 * level / levels, "Correcting the bias field")
-        except BaseException as error:
-            raised.append(error)
-            # N4 does not heed Abort, but an error that passes through it ends it. SimpleITK prints that error first.
-            sys.excepthook = lambda *_: None
-            raise RuntimeError("stopped") from None
+        report(progress, 0.7 * level / levels, "Correcting the bias field")
 
     fit.AddCommand(sitk.sitkIterationEvent, step)
-    try:
+    with raised_in_callbacks():  # N4 does not heed Abort
         fit.Execute(small, mask)
-    except RuntimeError:
-        if not raised:
-            raise
-    finally:
-        sys.excepthook = hook
-    if raised:
-        raise raised[0]
     # Asked for the field on another grid, the filter stretches it over that grid's extent, which is not quite the same.
     resampling = sitk.ResampleImageFilter()
     resampling.UseNearestNeighborExtrapolatorOn()

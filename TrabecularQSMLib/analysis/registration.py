@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from ..errors import InputError
 from ..nifti import image_from, matrix_from, transform_from
 from ..progress import Progress, part, report
+from .callbacks import raised_in_callbacks
 from .resample import resample
 
 # Bins of the joint histogram: of the metric (the authors' number), and of what is computed on coarse images.
@@ -416,30 +417,24 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(start, inPlace=True)
 
-    raised, count = [], [0]
+    count = 0
 
     def step():
-        count[0] += 1
+        nonlocal count
+        count += 1
         done = (method.GetCurrentLevel() + min(method.GetOptimizerIteration() / ITERATIONS, 1)) / len(levels)
-        try:
-            report(progress, done, "Registering")
-        except BaseException as error:  # noqa: BLE001 - kept, and raised below: it must not pass through C++
-            raised.append(error)
-            method.StopRegistration()
+        report(progress, done, "Registering")
 
     method.AddCommand(sitk.sitkIterationEvent, step)
     try:
-        method.Execute(cropped.image(), moving.image())
+        with raised_in_callbacks():
+            method.Execute(cropped.image(), moving.image())
     except RuntimeError as error:
-        if raised:
-            raise raised[0] from None
         if "outside" in str(error) or "overlap" in str(error):
             return None
         raise
-    if raised:
-        raise raised[0]
     converged = "Maximum number" not in method.GetOptimizerStopConditionDescription()
-    return matrix_from(start), -float(method.GetMetricValue()), count[0], converged
+    return matrix_from(start), -float(method.GetMetricValue()), count, converged
 
 
 def register_landmarks(fixed_points: np.ndarray, moving_points: np.ndarray) -> tuple[np.ndarray, float]:
