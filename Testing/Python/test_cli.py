@@ -1,5 +1,6 @@
 import argparse
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -25,6 +26,7 @@ COMMANDS = (
     "simulate",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
+HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
 
 def run(*arguments):
@@ -408,6 +410,7 @@ class WholeChainTest(unittest.TestCase):
         self.assertIn("none.nii does not exist", err)
         self.assertFalse(output.exists())
 
+    @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
     def test_lcurve_writes_table_figure_and_corner(self):
         output = self.folder / "curve"
         lambdas = ("0.01", "0.1", "1", "10")

@@ -1,5 +1,6 @@
 import contextlib
 import csv
+import importlib.util
 import io
 import json
 import shutil
@@ -19,6 +20,7 @@ from TrabecularQSMLib.simulation import monte_carlo
 from TrabecularQSMLib.simulation.model import COLUMNS
 
 SMALL = "--size 16 --number 3 6 --radius 2 3 --delta-chi -1 2 --repeats 3".split()
+HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
 
 class SimulateTest(unittest.TestCase):
@@ -60,6 +62,7 @@ class SimulateTest(unittest.TestCase):
         with mock.patch.object(monte_carlo, "simulate", stopped):
             return self.run_command(*SMALL)
 
+    @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
     def test_table_summary_and_picture_are_written(self):
         summary, picture = self.folder / "S.csv", self.folder / "F.svg"
         code, out, err = self.run_command(*SMALL, "--summary", summary, "--figure", picture)
@@ -113,7 +116,7 @@ class SimulateTest(unittest.TestCase):
         tables = []
         for b0 in ("0 0 1", "1 0 0"):
             arguments = f"--shape cylinders --orientation 0 0 1 --boundary filled --b0-direction {b0}".split()
-            picture = ["--figure", self.folder / "F.png"]
+            picture = ["--figure", self.folder / "F.png"] if HAS_MATPLOTLIB else []
             code, out, _ = self.run_command(*SMALL, *arguments, *picture)
             self.assertEqual(code, 0)
             tables.append([row["r2prime_hwhm_ppm"] for row in self.rows()])
@@ -156,12 +159,16 @@ class SimulateTest(unittest.TestCase):
             ("Δχ is 0 ppm", ["--delta-chi", "1", "0"]),
             ("direction of B0 is 0 0 0", ["--b0-direction", "0", "0", "0"]),
             ("F.gif does not end with .png or .svg", ["--figure", "F.gif"]),
-            ("two values or more", [*"--number 3 --radius 2 --delta-chi 1 --figure".split(), self.folder / "F.png"]),
             ("is given for two outputs", ["--summary", self.table]),
             ("does not end with .csv", ["--summary", self.folder / "S.json"]),
         ):
             self.assert_refused(words, arguments=arguments)
         self.assert_refused("does not end with .csv", output=self.folder)
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+    def test_a_picture_of_one_value_is_refused(self):
+        picture = ["--figure", self.folder / "F.png"]
+        self.assert_refused("two values or more", arguments=[*"--number 3 --radius 2 --delta-chi 1".split(), *picture])
 
     def test_a_scheduler_that_cannot_be_used_is_told(self):
         arguments = [*SMALL, "--scheduler", "tcp://127.0.0.1:1"]
