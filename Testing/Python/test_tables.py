@@ -44,8 +44,14 @@ class ReadTest(unittest.TestCase):
             self.path.write_text(f"\ufeffa{separator}b c\n1{separator} x \n\n", encoding="utf-8")
             self.assertEqual(read_table(self.path).rows, ({"a": "1", "b c": "x"},))
 
+    def test_between_semicolons_a_comma_is_the_decimal_mark(self):
+        self.path.write_text("a;b;c;d\n-0,5;1,5e-3;x, y;0.25\n")
+        self.assertEqual(tuple(read_table(self.path).rows[0].values()), ("-0.5", "1.5e-3", "x, y", "0.25"))
+        self.path.write_text('a\tb\n"1,234"\t2\n')  # a thousands separator elsewhere: not a guess of ours
+        self.assertEqual(read_table(self.path).rows[0]["a"], "1,234")
+
     def test_what_is_no_table_is_refused(self):
-        self.assertRaisesRegex(InputError, "cannot be read as a table", read_table, self.path)
+        self.assertRaisesRegex(InputError, "cannot be read .No such file", read_table, self.path)
         for text, sentence in (
             ("", "no line of different column names"),
             ("a,a\n1,2\n", "no line of different column names"),
@@ -55,7 +61,7 @@ class ReadTest(unittest.TestCase):
             self.path.write_text(text)
             self.assertRaisesRegex(InputError, sentence, read_table, self.path)
         self.path.write_bytes(b"\xff\xfe\x00")
-        self.assertRaisesRegex(InputError, "cannot be read as a table", read_table, self.path)
+        self.assertRaisesRegex(InputError, "not a table of UTF-8 text", read_table, self.path)
 
 
 class PairTest(unittest.TestCase):

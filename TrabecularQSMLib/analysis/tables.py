@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from ..errors import InputError
 # What a row is of, where a table says so; the first that is there is taken.
 SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject"), ("region", "label")
 _KEY = ("case", "region")
+# A number as spreadsheets write it where the decimal mark is a comma; there they separate cells by semicolons.
+_DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Pairs:
 def read_table(path) -> Table:
     """Read a table of comma-, tab- or semicolon-separated values with a line of column names.
 
+    Between semicolons the decimal mark may be a comma.
+
     Raises
     ------
     InputError
@@ -47,8 +52,12 @@ def read_table(path) -> Table:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as a table; give a CSV file such as measure writes.") from error
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); give a CSV file such as measure writes."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a table of UTF-8 text; save it as CSV (UTF-8).") from error
     head = text.partition("\n")[0]
     separator = max(",\t;", key=head.count)
     lines = [line for line in csv.reader(text.splitlines(), delimiter=separator) if any(cell.strip() for cell in line)]
@@ -60,7 +69,10 @@ def read_table(path) -> Table:
     for number, line in enumerate(lines[1:], start=1):
         if len(line) != len(columns):
             raise InputError(f"Row {number} of {path} has {len(line)} cells but there are {len(columns)} columns.")
-    rows = [dict(zip(columns, (cell.strip() for cell in line), strict=True)) for line in lines[1:]]
+    cells = ([cell.strip() for cell in line] for line in lines[1:])
+    if separator == ";":
+        cells = ([_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in line] for line in cells)
+    rows = [dict(zip(columns, line, strict=True)) for line in cells]
     return Table(path.name, columns, tuple(rows))
 
 
