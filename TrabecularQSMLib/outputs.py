@@ -243,23 +243,25 @@ def refuse_filled(output, subject: str = "01") -> None:
         )
 
 
-def write_files(output, contents: dict[Path, str | bytes | Callable[[Path], None]]) -> list[Path]:
-    """Write some files into `output`, all or none.
+def write_files(contents: dict[str | Path, str | bytes | Callable[[Path], None]]) -> list[Path]:
+    """Write some files, all or none, and return their paths.
 
-    `contents` maps paths inside it to text, bytes, or a function that writes the file whose path it is given.
+    `contents` maps paths to text, bytes, or a function that writes the file whose path it is given.
     """
-    output = Path(output)
-    with _staged(output) as staging:
-        for file, content in contents.items():
-            path = staging / file
-            path.parent.mkdir(parents=True, exist_ok=True)
+    files = {Path(file): content for file, content in contents.items()}
+    with contextlib.ExitStack() as stack:
+        stagings = {}
+        for file, content in files.items():
+            if file.parent not in stagings:
+                stagings[file.parent] = stack.enter_context(_staged(file.parent))
+            path = stagings[file.parent] / file.name
             if callable(content):
                 content(path)
             elif isinstance(content, bytes):
                 path.write_bytes(content)
             else:
                 _write_text(path, content)
-    return [output / file for file in contents]
+    return list(files)
 
 
 def input_hashes(files, mask_file=None) -> dict[str, str]:

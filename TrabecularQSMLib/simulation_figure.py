@@ -60,8 +60,11 @@ def simulation_figure(summary: list[dict], picture_format: str) -> bytes:
         figure = Figure(figsize=(12.6, 3.3 * heights), layout="constrained")
         axes = figure.subplots(heights, 3, squeeze=False)
         for line, parameter in zip(axes, parameters, strict=False):
+            rows = over_parameter(summary, parameter)
+            fixed = [f"{_LABELS[name]} {rows[0][name]:g}" for name in PARAMETERS if name != parameter]
+            line[1].set_title(", ".join(fixed), fontsize="medium")
             for axis, quantity in zip(line, _QUANTITIES, strict=True):
-                _draw_over_parameter(axis, over_parameter(summary, parameter), parameter, quantity)
+                _draw_over_parameter(axis, rows, parameter, quantity)
         if densities:
             for axis, quantity in zip(axes[-1], _QUANTITIES[1:], strict=False):
                 _draw_over_density(axis, summary, quantity)

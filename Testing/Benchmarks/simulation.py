@@ -138,7 +138,7 @@ def print_time(boundary, seconds):
 
 def print_static_dephasing():
     """Half width over the static rate of dilute spheres, in a filled box and in an island."""
-    print("\nR2′ of dilute spheres over 2π/(9√3) Δχ BV/TV, standard error of 10 repeats")
+    print("\nR2′ of dilute spheres over 2π/(9√3) Δχ BV/TV, standard error of 40 repeats")
     for boundary, size, number, radius in (
         ("filled", 96, 100, 4),
         ("filled", 96, 190, 4),
@@ -147,11 +147,11 @@ def print_static_dephasing():
         ("periodic", 128, 200, 5),
     ):
         settings = SimulationSettings(size=size, boundary=boundary)
-        found = measure_all(settings, [(number, radius)], 10)[0][number, radius]
+        found = measure_all(settings, [(number, radius)], 40)[0][number, radius]
         ratios = found[:, 2] / (STATIC_DEPHASING * found[:, 0])
         print(
             f"{boundary:<8}  size {size:3d}  N {number}  r {radius}  BV/TV {found[:, 0].mean():.4f}  "
-            f"{ratios.mean():.3f} ± {ratios.std(ddof=1) / np.sqrt(10):.3f}"
+            f"{ratios.mean():.3f} ± {ratios.std(ddof=1) / np.sqrt(40):.3f}"
         )
 
 

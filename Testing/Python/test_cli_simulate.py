@@ -3,9 +3,13 @@ import csv
 import importlib.util
 import io
 import json
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -14,12 +18,13 @@ from unittest import mock
 import numpy as np
 
 from TrabecularQSMLib import cli, nifti
-from TrabecularQSMLib.cli import simulate as command
+from TrabecularQSMLib.cli import workers
 from TrabecularQSMLib.errors import Cancelled
 from TrabecularQSMLib.simulation import monte_carlo
 from TrabecularQSMLib.simulation.model import COLUMNS
 
 SMALL = "--size 16 --number 3 6 --radius 2 3 --delta-chi -1 2 --repeats 3".split()
+ROOT = Path(__file__).resolve().parents[2]
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
 
@@ -107,12 +112,47 @@ class SimulateTest(unittest.TestCase):
         self.partial.write_text("number,radius\n3,4\n", encoding="utf-8")
         self.assert_refused("not the partial table of a simulation")
 
+    def test_a_damaged_partial_table_is_refused(self):
+        self.stop_after(2)
+        head, first, _ = (line + "\n" for line in self.partial.read_text(encoding="utf-8").splitlines())
+        for text in (b"\xff\xfe\x00", head + "{}\n", head + "7\n", head + '[{"number": 3}]\n', "7\n" + first):
+            self.partial.write_bytes(text if isinstance(text, bytes) else text.encode())
+            self.assert_refused("T.csv.partial")
+        self.partial.write_text(head + first + first, encoding="utf-8")  # one geometry twice counts once
+        self.assertEqual(self.run_command(*SMALL)[0], 0)
+        self.assertEqual(len(self.rows()), 2 * 2 * 2 * 3)
+
     def test_nothing_is_left_when_nothing_was_done(self):
         code, _, err = self.stop_after(0)
         self.assertEqual((code, err.splitlines()[-1]), (130, "trabecular-qsm: cancelled; nothing was written."))
-        self.assertFalse(self.partial.exists())
+        self.assertEqual(list(self.folder.iterdir()), [])
 
-    def test_directions_are_given_along_i_j_k(self):
+    def test_where_nothing_can_be_written_is_told_before_the_work(self):
+        blocked = self.folder / "file"
+        blocked.write_text("not a folder")
+        with mock.patch.object(monte_carlo, "_rows_of", side_effect=AssertionError("simulated")):
+            self.assert_refused("S.csv cannot be written", arguments=[*SMALL, "--summary", blocked / "S.csv"])
+            same = self.table.parent / ".." / "out" / "T.csv"
+            self.assert_refused("is given for two outputs", arguments=[*SMALL, "--summary", same])
+
+    @unittest.skipUnless(os.name == "posix", "needs signals")
+    def test_a_run_that_is_ended_or_killed_leaves_no_worker_and_goes_on(self):
+        arguments = "--size 64 --number 5 --radius 3 --delta-chi 1 --repeats 40 --workers 2 --output".split()
+        command = [sys.executable, "-m", "TrabecularQSMLib", "simulate", *arguments, str(self.table)]
+        for sign, code in ((signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)):
+            before = len(self.partial.read_bytes().splitlines()) if self.partial.exists() else 1
+            process = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT)
+            while not self.partial.exists() or len(self.partial.read_bytes().splitlines()) < before + 2:
+                time.sleep(0.05)
+            process.send_signal(sign)
+            # The pipe ends when the last of the workers, who have inherited it, ends.
+            err = process.communicate(timeout=30)[1].decode()
+            self.assertEqual(process.returncode, code, err)
+            self.assertTrue(self.partial.exists())
+        self.assertEqual(self.run_command(*arguments[:-1])[0], 0)
+        self.assertEqual(len(self.rows()), 40)
+
+    def test_directions_are_given_in_patient_space(self):
         tables = []
         for b0 in ("0 0 1", "1 0 0"):
             arguments = f"--shape cylinders --orientation 0 0 1 --boundary filled --b0-direction {b0}".split()
@@ -150,6 +190,23 @@ class SimulateTest(unittest.TestCase):
         nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.05, 1]))
         self.assert_refused("3 different values", arguments=["--mask", path])
 
+    def test_b0_of_a_binary_image_is_along_the_patient_whatever_its_axes(self):
+        mask = np.zeros((12, 14, 16), np.uint8)
+        mask[:, 5:8, 6:9] = mask[:, 10, 3] = 1  # rods along the patient's S
+        stored = {"axial": (mask, np.eye(4)), "sagittal": (mask.transpose(2, 1, 0), np.eye(4)[:, [2, 1, 0, 3]])}
+        tables = {}
+        for name, (array, affine) in stored.items():
+            for b0 in ((), ("--b0-direction", "0", "0", "1"), ("--b0-direction", "1", "0", "0")):
+                nifti.write_image(self.folder / "bone.nii.gz", array, affine)
+                code, _, err = self.run_command("--mask", self.folder / "bone.nii.gz", "--delta-chi", "1", *b0)
+                self.assertEqual(code, 0, err)
+                tables[name, b0[1:]] = [float(x) for x in list(self.rows()[0].values())[4:]]
+        for name in stored:
+            self.assertEqual(tables[name, ()], tables[name, ("0", "0", "1")])
+            self.assertGreater(tables[name, ("1", "0", "0")][3], 1.2 * tables[name, ()][3])
+        np.testing.assert_allclose(tables["axial", ()], tables["sagittal", ()], rtol=1e-4)
+        self.assert_refused("edge of 13", arguments=["--mask", self.folder / "bone.nii.gz", "--imaging-voxel", "13"])
+
     def test_wrong_input_is_told(self):
         for words, arguments in (
             ("radius of 40 voxels does not fit", ["--size", "16", "--radius", "40"]),
@@ -178,9 +235,12 @@ class SimulateTest(unittest.TestCase):
             import distributed  # noqa: F401
         except ImportError:
             self.skipTest("needs dask[distributed]")
-        with mock.patch.object(command, "_CONNECT_WITHIN_S", 0.3):
+        with mock.patch.object(workers, "_CONNECT_WITHIN_S", 0.3):
             self.assert_refused("scheduler tcp://127.0.0.1:1 does not answer", arguments=arguments)
-            self.assert_refused("does not answer", arguments=[*SMALL, "--scheduler", "nonsense://x"])
+            for address in ("nonsense://127.0.0.1:1", "tls://127.0.0.1:1"):
+                self.assert_refused("does not answer", arguments=[*SMALL, "--scheduler", address])
+        for address in ("", "127.0.0.1", "tcp://:8786"):
+            self.assert_refused("give host and port", arguments=[*SMALL, "--scheduler", address])
 
     def test_a_scheduler_that_goes_away_is_told_and_what_was_done_is_kept(self):
         try:

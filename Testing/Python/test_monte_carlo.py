@@ -11,6 +11,7 @@ from scipy import stats
 
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.measure import csv_text
+from TrabecularQSMLib.simulation import monte_carlo
 from TrabecularQSMLib.simulation.model import COLUMNS
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, process_pool, simulate, sorted_rows
 from TrabecularQSMLib.simulation.settings import SimulationSettings
@@ -71,6 +72,10 @@ class WorkersTest(unittest.TestCase):
 
         with self.assertRaisesRegex(InputError, "Workers were killed 4 times"):
             list(simulate(SETTINGS, GRID, executors=lambda: Broken(1)))
+
+    def test_a_worker_of_another_version_is_refused(self):
+        with self.assertRaisesRegex(InputError, "A worker has TrabecularQSM .*, but 0.0 asks"):
+            monte_carlo._work("0.0", SETTINGS, (1.0,), (3, 2, 0))
 
     def test_what_is_done_is_left_out(self):
         done = GRID.geometries()[3:]

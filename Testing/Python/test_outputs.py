@@ -128,7 +128,7 @@ class NothingHalfWrittenTest(OutputsTest):
     def assert_nothing_changes(self, error, **options):
         for there in ({}, {Path("sub-01/notes.txt"): "kept"}):
             if there:
-                outputs.write_files(self.output, there)
+                outputs.write_files({self.output / file: text for file, text in there.items()})
             with self.assertRaises(error) as caught:
                 outputs.write_reconstruction(self.output, self.scan, reconstruction(), **options)
             if there:
@@ -224,7 +224,7 @@ class PhantomTest(OutputsTest):
         self.assertEqual(table, "index\tname\n1\ttuber\n2\tskin fat\n")
 
     def test_a_folder_that_holds_something_is_refused(self):
-        outputs.write_files(self.output, {Path("a.txt"): "a"})
+        outputs.write_files({self.output / "a.txt": "a"})
         with self.assertRaisesRegex(InputError, "exists already"):
             outputs.write_phantom(self.output, self.phantom())
         self.assertEqual(tree(self.output), {Path("a.txt"): b"a"})

@@ -154,6 +154,15 @@ class FieldTest(unittest.TestCase):
         field = model.field(mask)
         self.assertAlmostEqual(float(field[15, 12, 15]), 2 / (4 * np.pi * 125), delta=1e-6)
         self.assertAlmostEqual(float(field[10, 12, 18]), -1 / (4 * np.pi * 27), delta=1e-6)
+        bone = np.argwhere(np.random.default_rng(3).random(model.shape) < 0.3)
+        mask[tuple(bone.T)] = True
+        field = model.field(mask)
+        for place in ((0, 0, 0), (10, 3, 29), (19, 23, 15)):
+            offset = np.argwhere(mask) - place
+            offset = offset[np.any(offset != 0, axis=1)]
+            distance = np.linalg.norm(offset, axis=1)
+            summed = np.sum((3 * offset[:, 0] ** 2 / distance**2 - 1) / (4 * np.pi * distance**3))
+            self.assertAlmostEqual(float(field[place]), summed, delta=1e-6)
 
     def test_the_kernel_is_made_once(self):
         model = FieldModel(SimulationSettings(size=16))

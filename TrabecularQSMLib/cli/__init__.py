@@ -4,7 +4,9 @@ Exit codes: 0 done, 2 wrong input, 130 cancelled; anything else that escapes is 
 """
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console without λ is no reason to fail
     _limit_threads(argv)
+    # As Ctrl+C: batch queues and `timeout` end programs so, and nothing half-written may stay then either.
+    with contextlib.suppress(ValueError):  # of a thread that may not
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         arguments = build_parser().parse_args(argv)
         arguments.argv = argv

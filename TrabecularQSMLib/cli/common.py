@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 from ..errors import InputError
@@ -38,23 +39,32 @@ def positive(text):
 
 
 def check_outputs(*files):
-    """Raise `InputError` unless each output, a name or None and the endings it may have, can be such a file."""
+    """Raise `InputError` unless each output, a name or None and the endings it may have, can be such a file.
+
+    Long work comes before the writing, so that a folder in which nothing can be written is told here.
+    """
     names = [file for file, _ in files if file]
     for file, endings in files:
         if file and (Path(file).is_dir() or not file.lower().endswith(endings)):
             raise InputError(f"{file} does not end with {' or '.join(endings)}; give the name of such a file.")
-    if len({Path(name) for name in names}) < len(names):
+    paths = [Path(name).resolve() for name in names]
+    if len(set(paths)) < len(paths):
         raise InputError(f"{names[-1]} is given for two outputs; give each its own name.")
+    for name, path in zip(names, paths, strict=True):
+        there = next(folder for folder in path.parents if folder.exists())
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"{name} cannot be written ({reason}); give a folder that can.") from error
 
 
 def write_outputs(contents) -> list:
-    """Write each file (name to text, bytes, or a function of the path) in its folder, and return what was written."""
+    """Write all files (name to text, bytes, or a function of the path) or none, and return their paths."""
     from ..outputs import write_files
 
-    written = []
-    for file, content in contents.items():
-        written += write_files(Path(file).parent, {Path(Path(file).name): content})
-    return written
+    return write_files(contents)
 
 
 def print_result(notes, written):

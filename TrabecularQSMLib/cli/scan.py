@@ -273,7 +273,8 @@ def _lcurve(arguments):
         outputs.json_text(sidecar),
         lcurve_png(curve, f"{scan.stem}, {settings.inversion}"),
     )
-    written = outputs.write_files(arguments.output, dict(zip(files, contents, strict=True)))
+    paths = [Path(arguments.output) / file for file in files]
+    written = outputs.write_files(dict(zip(paths, contents, strict=True)))
     print_result(scan.acquisition.notes, written)
     print(f"Largest curvature at λ = {curve.best:g}")
 

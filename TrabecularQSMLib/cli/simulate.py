@@ -1,12 +1,11 @@
 """The command simulate."""
 
 import json
-from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from ..errors import Cancelled, InputError
+from .. import __version__
+from ..errors import InputError
 from .common import (
     FIGURE_ENDINGS,
     ProgressLine,
@@ -18,7 +17,6 @@ from .common import (
     write_outputs,
 )
 
-_CONNECT_WITHIN_S = 10
 _TABLE = (".csv",)
 
 
@@ -74,8 +72,8 @@ def add_commands(commands):
     same.add_argument("--shape", choices=defaults.SHAPES, help=with_default("of the inclusions", default.shape))
     for name, what in (("orientation", "of cylinders, or of the normal of plates"), ("b0-direction", "of B0")):
         value = tuple(f"{x:g}" for x in getattr(default, name.replace("-", "_"))[::-1])
-        text = with_default(f"direction {what} along i, j, k", value)
-        same.add_argument(f"--{name}", nargs=3, type=float, metavar=("I", "J", "K"), help=text)
+        text = with_default(f"direction {what} in patient space, whose axes are those of the region", value)
+        same.add_argument(f"--{name}", nargs=3, type=float, metavar=("R", "A", "S"), help=text)
     text = with_default("λ of the closed-form χ, squared voxels", default.regularization)
     same.add_argument("--regularization", type=float, metavar="λ", help=text)
     text = with_default("T, for R2′ in 1/s", default.field_strength)
@@ -98,16 +96,15 @@ def add_commands(commands):
 def _simulate(arguments):
     from ..simulation.settings import SimulationSettings
 
-    output = Path(arguments.output)
     _check_paths(arguments)
     chosen = {field.name: getattr(arguments, field.name) for field in fields(SimulationSettings)}
     for name in ("orientation", "b0_direction"):
         chosen[name] = chosen[name] and tuple(chosen[name][::-1])
-    settings = SimulationSettings(**{name: value for name, value in chosen.items() if value is not None})
-    if arguments.mask:
-        _simulate_mask(arguments, settings, output)
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    if arguments.mask is not None:
+        _simulate_mask(arguments, chosen)
     else:
-        _simulate_grid(arguments, settings, output)
+        _simulate_grid(arguments, SimulationSettings(**chosen))
 
 
 def _check_paths(arguments):
@@ -119,13 +116,15 @@ def _check_paths(arguments):
         require_matplotlib()
 
 
-def _simulate_mask(arguments, settings, output):
+def _simulate_mask(arguments, chosen):
     import numpy as np
 
+    from ..acquisition import PATIENT_SUPERIOR, b0_direction
     from ..measure import csv_text
     from ..nifti import read_image
     from ..simulation.field import FieldModel
     from ..simulation.model import COLUMNS, check_delta_chis, measure_geometry
+    from ..simulation.settings import SimulationSettings
 
     random = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "summary", "figure", "scheduler")
     for name in random:
@@ -142,6 +141,9 @@ def _simulate_mask(arguments, settings, output):
         raise InputError(
             f"{arguments.mask} holds {values.size} different values; expected a binary image with 0 for marrow."
         )
+    # The shortest edge is what imaging voxels must fit into.
+    direction = b0_direction(affine, arguments.b0_direction or PATIENT_SUPERIOR)
+    settings = SimulationSettings(**chosen | {"size": max(8, min(image.shape)), "b0_direction": direction})
     with ProgressLine() as progress:
         progress(0.0, "field and χ")
         measured = measure_geometry(FieldModel(settings, image.shape), image != 0)
@@ -153,26 +155,29 @@ def _simulate_mask(arguments, settings, output):
     print_result(_notes(rows), write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 
-def _simulate_grid(arguments, settings, output):
+def _simulate_grid(arguments, settings):
     from ..measure import csv_text
     from ..outputs import json_text
     from ..simulation.model import COLUMNS
     from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
     from ..simulation.summary import SUMMARY_COLUMNS, linearity, summarize
     from ..simulation_figure import check_drawable, simulation_figure
+    from .partial_table import partial_table, read_partial
+    from .workers import executors_of
 
     given = {"numbers": arguments.number, "radii": arguments.radius, "repeats": arguments.repeats}
     given = {name: value if name == "repeats" else tuple(value) for name, value in given.items() if value is not None}
     grid = ParameterGrid(delta_chis=tuple(arguments.delta_chi), **given)
     if arguments.figure:
         check_drawable(grid.numbers, grid.radii, grid.delta_chis)
-    partial = Path(f"{output}.partial")
-    head = json.loads(json.dumps({"settings": asdict(settings), "parameters": asdict(grid)}))
-    rows = _read_partial(partial, head)
-    done = {(row["number"], row["radius"], row["repeat"]) for row in rows}
-    with _executors(arguments) as executors, ProgressLine() as progress:
-        found = simulate(settings, grid, executors=executors, done=done, progress=progress)
-        with _partial_table(partial, head, rows) as keep:
+    partial = Path(f"{arguments.output}.partial")
+    head = {"version": __version__, "settings": asdict(settings), "parameters": asdict(grid)}
+    head = json.loads(json.dumps(head))
+    kept = read_partial(partial, head)
+    rows = [row for some in kept.values() for row in some]
+    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+        found = simulate(settings, grid, executors=executors, done=kept, progress=progress)
+        with partial_table(partial, head, kept) as keep:
             for new in found:
                 keep(new)
                 rows += new
@@ -206,97 +211,3 @@ def _sentence(name, found):
 def _notes(rows):
     missing = sum(row["r2prime_hwhm_ppm"] is None for row in rows)
     return [f"R2′ could not be fitted in {missing} of {len(rows)} rows; they are left empty."] if missing else []
-
-
-@contextmanager
-def _executors(arguments):
-    """Give what makes executors, or None to work in this process."""
-    if not arguments.scheduler:
-        from ..simulation.monte_carlo import process_pool
-
-        yield (lambda: process_pool(arguments.workers)) if arguments.workers > 1 else None
-        return
-    try:
-        from distributed import Client, KilledWorker
-    except ImportError as error:
-        raise InputError('--scheduler needs Dask; install it with: pip install "dask[distributed]"') from error
-    try:
-        client = Client(arguments.scheduler, timeout=_CONNECT_WITHIN_S, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"The scheduler {arguments.scheduler} does not answer within {_CONNECT_WITHIN_S} s; "
-            "check that it runs and that the address is right."
-        ) from error
-    with client:
-        try:
-            yield client.get_executor
-        except (CancelledError, OSError) as error:
-            raise InputError(
-                f"The scheduler {arguments.scheduler} went away; what was done is kept, so start it and give the same "
-                "command again."
-            ) from error
-        except KilledWorker as error:
-            raise InputError(
-                f"Workers of {arguments.scheduler} were killed repeatedly, most likely for lack of memory; "
-                "give them more, or a smaller --size."
-            ) from error
-
-
-def _read_partial(path, head):
-    """Rows of a run that was stopped; InputError if it was another one."""
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline was cut off
-    try:
-        first, *geometries = (json.loads(line) for line in lines)
-    except ValueError as error:
-        raise InputError(f"{path} is not the partial table of a simulation; remove it or give another name.") from error
-    if first != head:
-        raise InputError(
-            f"{path} belongs to a run with other parameters; give those to go on, remove it, or give another --output."
-        )
-    return [row for geometry in geometries for row in geometry]
-
-
-@contextmanager
-def _partial_table(path, head, rows):
-    """Give a function that keeps the rows of a geometry in a file, so that a run that stops can go on from there."""
-    kept = {}
-    for row in rows:
-        kept.setdefault((row["number"], row["radius"], row["repeat"]), []).append(row)
-    with _told(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Written anew without a line that was cut off, and moved there whole.
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_text("".join(json.dumps(line) + "\n" for line in (head, *kept.values())), encoding="utf-8")
-        fresh.replace(path)
-        file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed below
-    count = len(kept)
-
-    def keep(new):
-        nonlocal count
-        with _told(path):
-            file.write(json.dumps(new) + "\n")
-            file.flush()
-        count += 1
-
-    try:
-        yield keep
-    except (KeyboardInterrupt, Cancelled) as error:
-        if count:
-            raise Cancelled(f"{count} geometries are kept; give the same command again to go on") from error
-        raise
-    finally:
-        file.close()
-        if not count:
-            path.unlink()
-
-
-@contextmanager
-def _told(path):
-    """Say in a sentence that a file cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"{path} cannot be written ({reason}); give a folder that can.") from error

@@ -77,7 +77,7 @@ def saveRegressionFigure(path, tables: Sequence, x: str, y: str, **options) -> N
     if pictureFormat not in FORMATS:
         raise InputError(f"{path.name} does not end with .{' or .'.join(FORMATS)}; choose such a name for the figure.")
     panel = Panel(*_regressed(tables, x, y, **options))
-    write_files(path.parent, {Path(path.name): regression_figure([panel], pictureFormat)})
+    write_files({path: regression_figure([panel], pictureFormat)})
 
 
 def tableOf(tableNode) -> Table:

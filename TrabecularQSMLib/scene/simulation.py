@@ -33,11 +33,13 @@ _ABOUT = {
     "delta_chi": ("ppm", "Susceptibility of bone less that of marrow"),
     "repeat": ("", "Which of the random geometries"),
     "repeats": ("", "Random geometries"),
+    "fitted": ("", "Random geometries whose R2′ could be fitted"),
     "bvtv": ("1", "Share of the region that is bone"),
     "expected_bvtv": ("1", "BV/TV computed without random numbers"),
     "mean_chi": ("ppm", "Mean of the closed-form susceptibility in the region"),
     "r2prime_hwhm_ppm": ("ppm", "Half width at half maximum of a Lorentzian fitted to the field outside the bone"),
     "r2prime_fwhm_ppm": ("ppm", "Full width of the same line"),
+    "r2prime_fwhm_per_s": ("1/s", "The same at the field strength of the settings"),
     "r2prime_per_s": ("1/s", "The half width as a rate at the field strength of the settings"),
 }
 _STATISTICS = {"mean": "mean", "sd": "standard deviation over the repeats", "se": "standard error of the mean"}
@@ -114,7 +116,9 @@ def simulateNodes(
         for parameter in PARAMETERS:
             if len({row[parameter] for row in summary}) > 1:
                 for quantity in _DRAWN:
-                    charts[quantity, parameter] = _overParameter(put, summary, parameter, quantity, name)
+                    shown = [row for row in over_parameter(summary, parameter) if row[f"{quantity}_mean"] is not None]
+                    if shown:
+                        charts[quantity, parameter] = _overParameter(put, shown, parameter, quantity, name)
     return SimulationNodes(table, means, charts, lines)
 
 
@@ -195,9 +199,8 @@ def _overDensity(put, summary, lines, quantity, name):
     )  # fmt: skip
 
 
-def _overParameter(put, summary, parameter, quantity, name):
+def _overParameter(put, rows, parameter, quantity, name):
     """Chart of a quantity over one parameter, the others at one value (the paper's figure 7)."""
-    rows = [row for row in over_parameter(summary, parameter) if row[f"{quantity}_mean"] is not None]
     x = np.array([row[parameter] for row in rows], dtype=np.float64)
     y = np.array([row[f"{quantity}_mean"] for row in rows], dtype=np.float64)
     curve, fitted = None, ""

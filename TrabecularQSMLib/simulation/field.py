@@ -79,7 +79,8 @@ class FieldModel:
         Notes
         -----
         ``χ = F⁻¹ [D F f / (D² + λ E)]`` of the field of the whole box, with the kernel that made the field and E the
-        symbol of −Δ in voxels (equation 1 of Diefenbach et al. 2019 with W_d = W_g = 1 and p = 2).
+        symbol of −Δ in voxels (equation 1 of Diefenbach et al. 2019 with W_d = W_g = 1 and p = 2). The mean over the
+        box, which no field tells, is zero.
         """
         return self._filter(self._checked(mask), self._gain())
 
@@ -92,7 +93,7 @@ class FieldModel:
         squared = self.kernel**2
         denominator = np.float32(self.settings.regularization) * laplacian_symbol(self.box, _VOXEL)
         denominator += squared
-        denominator[0, 0, 0] = 1
+        denominator[0, 0, 0], squared[0, 0, 0] = 1, 0
         squared /= denominator
         return squared
 
@@ -126,6 +127,4 @@ def _kernel_sampled_in_space(box, b0_direction):
     # Half a box away is two places at once; no two voxels of the region are that far apart.
     for axis, n in enumerate(box):
         np.moveaxis(kernel, axis, 0)[n // 2] = 0
-    spectrum = np.ascontiguousarray(scipy.fft.rfftn(kernel).real)
-    spectrum[0, 0, 0] = 0
-    return spectrum
+    return np.ascontiguousarray(scipy.fft.rfftn(kernel).real)

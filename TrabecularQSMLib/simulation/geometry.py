@@ -11,8 +11,11 @@ from .settings import SimulationSettings
 
 def check_inclusions(settings: SimulationSettings, number: int, radius: int) -> None:
     """Raise `InputError` if so many inclusions of that radius cannot be placed in the region."""
-    if number < 1:
-        raise InputError(f"The number of inclusions is {number}; give at least 1.")
+    if not 1 <= number <= settings.size**3:
+        raise InputError(
+            f"The number of inclusions is {number}; give at least 1, and at most one for each of the region's "
+            f"{settings.size**3} voxels."
+        )
     if radius < 1:
         raise InputError(f"The radius is {radius} voxels; give at least 1.")
     if 2 * radius + 1 > settings.size:

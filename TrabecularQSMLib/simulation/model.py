@@ -19,6 +19,7 @@ COLUMNS = (
     "r2prime_hwhm_ppm",
     "r2prime_per_s",
     "r2prime_fwhm_ppm",
+    "r2prime_fwhm_per_s",
 )
 
 
@@ -43,6 +44,7 @@ class Measured:
             "r2prime_hwhm_ppm": hwhm,
             "r2prime_per_s": None if hwhm is None else rate_per_s(hwhm, field_strength),
             "r2prime_fwhm_ppm": None if hwhm is None else 2 * hwhm,
+            "r2prime_fwhm_per_s": None if hwhm is None else rate_per_s(2 * hwhm, field_strength),
         }
 
 

@@ -1,6 +1,8 @@
 """Many random geometries over a grid of parameters, in this process or on the workers of an executor."""
 
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
@@ -8,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from threading import Thread
 
+from .. import __version__
 from ..errors import InputError
 from ..progress import Progress, report
 from .field import FieldModel
@@ -114,13 +118,20 @@ def sorted_rows(rows: Iterable[dict]) -> list[dict]:
 def process_pool(workers: int) -> ProcessPoolExecutor:
     """Return an executor of so many new processes of this computer."""
     # Spawned, as everywhere but on Linux by default: forked processes would share locks of threads that are not there.
-    # Ctrl+C reaches all processes of a terminal: this one calls the work back, the others finish what they began.
-    return ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
+
+
+def _begin_worker():
+    # Ctrl+C reaches all processes of a terminal: the first one calls the work back, the others finish what they began.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A first process that is killed calls nothing back, and its workers would wait for it for ever.
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent():
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _simulate(settings, delta_chis, missing, total, executors, progress):
@@ -161,7 +172,7 @@ def _started(executors, settings, delta_chis, geometries):
     futures = {}
     try:
         for geometry in sorted(geometries):
-            futures[executor.submit(_work, settings, delta_chis, geometry)] = geometry
+            futures[executor.submit(_work, __version__, settings, delta_chis, geometry)] = geometry
         yield futures
     finally:
         for future in futures:
@@ -169,7 +180,11 @@ def _started(executors, settings, delta_chis, geometries):
         executor.shutdown()
 
 
-def _work(settings, delta_chis, geometry):
+def _work(version, settings, delta_chis, geometry):
+    if version != __version__:
+        raise InputError(
+            f"A worker has TrabecularQSM {__version__}, but {version} asks it to work; install that there."
+        )
     return _rows_of(_model(settings), delta_chis, geometry)
 
 

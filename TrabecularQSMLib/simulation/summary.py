@@ -11,7 +11,7 @@ from .geometry import expected_bvtv
 from .settings import SimulationSettings
 
 QUANTITIES = ("bvtv", "mean_chi", "r2prime_hwhm_ppm", "r2prime_per_s")
-SUMMARY_COLUMNS = ("number", "radius", "delta_chi", "repeats", "expected_bvtv") + tuple(
+SUMMARY_COLUMNS = ("number", "radius", "delta_chi", "repeats", "fitted", "expected_bvtv") + tuple(
     f"{name}_{statistic}" for name in QUANTITIES for statistic in ("mean", "sd", "se")
 )
 # What Fig. 7 draws over each parameter: a line over number and Δχ, a·r³ over the radius.
@@ -66,7 +66,8 @@ def summarize(rows: list[dict], settings: SimulationSettings) -> list[dict]:
     Notes
     -----
     `sd` has n − 1 in the denominator and `se` = sd / √n; both are None for a single repeat. The error bars of the
-    paper's figures are variances. `expected_bvtv` is computed without random numbers.
+    paper's figures are variances. `fitted` counts the repeats whose R2′ could be fitted, of which its means are.
+    `expected_bvtv` is computed without random numbers.
     """
     groups = defaultdict(list)
     for row in rows:
@@ -75,6 +76,7 @@ def summarize(rows: list[dict], settings: SimulationSettings) -> list[dict]:
     summary = []
     for (number, radius, delta_chi), members in sorted(groups.items()):
         found = {"number": number, "radius": radius, "delta_chi": delta_chi, "repeats": len(members)}
+        found["fitted"] = sum(row["r2prime_hwhm_ppm"] is not None for row in members)
         found["expected_bvtv"] = expected[number, radius]
         for name in QUANTITIES:
             values = np.array([row[name] for row in members if row[name] is not None], np.float64)

@@ -1,0 +1,91 @@
+"""Rows of a simulation that are kept while it runs, so that one that stops can go on."""
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import Cancelled, InputError
+from ..simulation.model import COLUMNS
+
+
+def read_partial(path: Path, head: dict) -> dict:
+    """Return the rows of each geometry (number, radius, repeat) of a run that was stopped; none if there is no file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or belongs to a run with another `head`.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline was cut off
+        first, *geometries = (json.loads(line) for line in lines)
+        kept = {_geometry(rows): rows for rows in geometries}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path} is not the partial table of a simulation; remove it or give another name.") from error
+    if first != head:
+        raise InputError(
+            f"{path} belongs to a run with other parameters or of another version; "
+            "give the same to go on, remove it, or give another --output."
+        )
+    return kept
+
+
+def _geometry(rows):
+    """What the rows of a line are of; ValueError if they are not rows of one geometry."""
+    whose = {(row["number"], row["radius"], row["repeat"]) for row in rows if set(row) == set(COLUMNS)}
+    if len(whose) != 1 or not all(set(row) == set(COLUMNS) for row in rows):
+        raise ValueError("not the rows of a geometry")
+    return whose.pop()
+
+
+@contextmanager
+def partial_table(path: Path, head: dict, kept: dict):
+    """Give a function that keeps the rows of one more geometry in the file.
+
+    If nothing has been kept in the end, the file and the folders made for it are removed.
+    """
+    made = [folder for folder in path.parents if not folder.exists()]
+    # Written anew without a line that was cut off, and moved there whole.
+    fresh = path.with_name(path.name + ".new")
+    count = len(kept)
+    file = None
+
+    def keep(rows):
+        nonlocal count
+        with _told(path):
+            file.write(json.dumps(rows) + "\n")
+            file.flush()
+        count += 1
+
+    try:
+        with _told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text("".join(json.dumps(line) + "\n" for line in (head, *kept.values())), encoding="utf-8")
+            fresh.replace(path)
+            file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed below
+        yield keep
+    except (KeyboardInterrupt, Cancelled) as error:
+        if count:
+            raise Cancelled(f"{count} geometries are kept; give the same command again to go on") from error
+        raise
+    finally:
+        if file is not None:
+            file.close()
+        fresh.unlink(missing_ok=True)
+        if not count:
+            path.unlink(missing_ok=True)
+            for folder in made:
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
+
+
+@contextmanager
+def _told(path):
+    """Say in a sentence that a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{path} cannot be written ({reason}); give a folder that can.") from error
