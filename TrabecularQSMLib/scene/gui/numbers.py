@@ -1,8 +1,13 @@
 """Lists of numbers and words as the text of a line edit."""
 
+import re
+
 from slicer.i18n import tr as _
 
 from ...errors import InputError
+
+# Together they are decimal commas, or an oversight.
+_COMMA_INSIDE, _SPACE_BETWEEN = re.compile(r"\d,\d"), re.compile(r"[^\s,]\s+[^\s,]")
 
 
 def numbers(text: str, what: str) -> list[float]:
@@ -11,6 +16,12 @@ def numbers(text: str, what: str) -> list[float]:
     :param text: what the user entered.
     :param what: what the numbers are, for the error.
     """
+    if _COMMA_INSIDE.search(text) and _SPACE_BETWEEN.search(text):
+        raise InputError(
+            _("The {what} are {text!r}; write decimals with a point, and separate numbers by spaces.").format(
+                what=what, text=text
+            )
+        )
     try:
         return [float(word) for word in text.replace(",", " ").split()]
     except ValueError:
