@@ -167,6 +167,11 @@ class RegistrationTest(TwoImagesTest):
         ids = self.node_ids()
         with self.assertRaisesRegex(InputError, "needs a point list on bSSFP"):
             scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, None))
+        # A point without its place is listed, and no landmark; nor is its partner then.
+        for number in (1, 2):
+            fixedPoints.UnsetNthControlPointPosition(number)
+        with self.assertRaisesRegex(InputError, "2 pairs of landmarks"):
+            scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, movingPoints))
         movingPoints.RemoveAllControlPoints()
         with self.assertRaisesRegex(InputError, "4 landmarks on the fixed image and 0"):
             scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, movingPoints))
@@ -304,6 +309,19 @@ class BrainsTest(TwoImagesTest):
             self.assertIs(self.moving.GetParentTransformNode(), above)
         self.assertEqual(self.node_ids(), ids)
 
+    def test_a_scene_that_was_closed_meanwhile_is_not_touched(self):
+        def command(parameters, progress):
+            self.scene.Clear(0)
+            # Nodes of the next scene get the same IDs.
+            nodes.extend(self.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode") for _ in range(4))
+            raise Cancelled
+
+        nodes = []
+        with self.assertRaises(Cancelled):
+            brains.runBrains(self.fixed, self.moving, np.eye(4), np.ones(FIXED_SHAPE), command=command)
+        for node in nodes:
+            self.assertIs(self.scene.GetNodeByID(node.GetID()), node)
+
     def test_a_slicer_without_brains_is_said(self):
         with (
             mock.patch.object(slicer, "modules", types.SimpleNamespace()),
@@ -326,6 +344,7 @@ class BrainsTest(TwoImagesTest):
         def passEvents():
             # What was asked to stop does, whatever it would have come to.
             stopping = program.GetStatus() == program.Cancelling
+            program.SetOutputText("no overlap" if end == "CompletedWithErrors" else "")
             program.SetStatus(program.Cancelled if stopping else getattr(program, end))
 
         application = {"app": mock.Mock(), "cli": mock.Mock(run=start), "modules": mock.Mock()}
@@ -346,9 +365,10 @@ class BrainsTest(TwoImagesTest):
         self.assertEqual(program.GetStatus(), program.Completed)
 
     def test_its_error_is_told(self):
-        with self.assertRaisesRegex(RuntimeError, r"General Registration \(BRAINS\) failed"):
-            self.run_program("CompletedWithErrors")
-        self.assertIsNone(self.moving.GetParentTransformNode())
+        for end, said in (("CompletedWithErrors", "no overlap"), ("Idle", "it did not start")):
+            with self.assertRaisesRegex(RuntimeError, rf"General Registration \(BRAINS\) failed: {said}"):
+                self.run_program(end)
+            self.assertIsNone(self.moving.GetParentTransformNode())
 
     def test_it_can_be_cancelled(self):
         def cancel(fraction, message):

@@ -14,7 +14,8 @@ from .volumes import affineFromVolume, removeWithHelpers
 INITIALIZE_MODES = {"geometry": "useGeometryAlign", "moments": "useMomentsAlign"}
 # Share of the voxels that are compared: as in Slicer's own example of a script.
 SAMPLING_PERCENTAGE = 0.02
-_POLL_SECONDS = 0.05
+_POLL_SECONDS, _LONGEST_END_SECONDS = 0.05, 20.0
+_LONGEST_ERROR = 1000  # characters, the last ones
 
 
 def brainsParameters(fixed, moving, transform, *, start, initialTransform=None, mask=None) -> dict:
@@ -95,16 +96,19 @@ def _runInSlicer(parameters, progress):
             time.sleep(_POLL_SECONDS)
         if node.GetStatus() & node.Cancelled:
             raise Cancelled
-        if node.GetStatus() & node.ErrorsMask:
-            raise RuntimeError(f"General Registration (BRAINS) failed: {node.GetErrorText()}")
+        if node.GetStatus() & node.ErrorsMask or not node.GetStatus() & node.Completed:
+            # The program says some of its errors where it says all else.
+            said = " ".join(filter(None, (node.GetErrorText(), node.GetOutputText())))
+            raise RuntimeError(f"General Registration (BRAINS) failed: {said[-_LONGEST_ERROR:] or 'it did not start'}")
     except BaseException:
         node.Cancel()
-        while node.IsBusy():
+        end = time.monotonic() + _LONGEST_END_SECONDS
+        while node.IsBusy() and time.monotonic() < end:
             slicer.app.processEvents()
             time.sleep(_POLL_SECONDS)
         raise
     finally:
-        slicer.mrmlScene.RemoveNode(node)
+        removeWithHelpers(node)
 
 
 def _addLabelMap(added, inside, affine):

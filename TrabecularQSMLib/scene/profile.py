@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import slicer
 
 from ..analysis.profile import line_profile
 from ..errors import InputError
 from .folders import resultFolder
 from .tables import COLORS, Column, addChart, addSeries, addTable
-from .volumes import affineFromVolume, pointsInVolume, quantityOf
+from .volumes import affineFromVolume, controlPoints, pointsInVolume, quantityOf
 
 
 class ProfileNodes(NamedTuple):
@@ -59,8 +60,10 @@ def profileNodes(volumes: Sequence, line, *, step: float | None = None, name: st
 
 
 def _worldPoints(line):
-    if line.GetNumberOfControlPoints() < 2:
-        raise InputError(f"{line.GetName()} has {line.GetNumberOfControlPoints()} points; place at least two.")
+    placed = line.GetNumberOfDefinedControlPoints()
+    if placed < 2:
+        raise InputError(f"{line.GetName()} has {placed} placed points; place at least two.")
     if line.IsA("vtkMRMLMarkupsCurveNode"):
         return slicer.util.arrayFromMarkupsCurvePoints(line, world=True)
-    return slicer.util.arrayFromMarkupsControlPoints(line, world=True)
+    points = controlPoints(line)
+    return points[np.isfinite(points[:, 0])]

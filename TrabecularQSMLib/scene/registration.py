@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..progress import Progress, report
 from .brains import runBrains
 from .regions import regionsFromSegmentation
-from .volumes import affineFromVolume, newVolume, pointsInVolume, removeWithHelpers
+from .volumes import affineFromVolume, controlPoints, newVolume, pointsInVolume, removeWithHelpers
 
 # How well the images agree, as JSON; saved with the scene.
 QUALITY_ATTRIBUTE = "TrabecularQSM.Registration"
@@ -146,15 +146,16 @@ def _initial(start, fixed, moving, landmarks):
         return current
     if start != "landmarks":
         return start
-    lists = [_points(points, volume) for points, volume in zip(landmarks or (None, None), (fixed, moving), strict=True)]
-    return register_landmarks(*lists)[0]
-
-
-def _points(markups, volume):
-    """Control points in the volume's own coordinates, without its transforms."""
-    if markups is None:
-        raise InputError(f"The start from landmarks needs a point list on {volume.GetName()}; choose one.")
-    return pointsInVolume(slicer.util.arrayFromMarkupsControlPoints(markups, world=True), volume)
+    lists = []
+    for markups, volume in zip(landmarks or (None, None), (fixed, moving), strict=True):
+        if markups is None:
+            raise InputError(f"The start from landmarks needs a point list on {volume.GetName()}; choose one.")
+        lists.append(controlPoints(markups))
+    if len(lists[0]) == len(lists[1]):
+        # A point that is listed but not placed leaves its partner alone.
+        placed = np.all(np.isfinite(np.hstack(lists)), axis=1)
+        lists = [points[placed] for points in lists]
+    return register_landmarks(pointsInVolume(lists[0], fixed), pointsInVolume(lists[1], moving))[0]
 
 
 def _movedTogether(volume):

@@ -71,7 +71,7 @@ def newVolume(array: np.ndarray, affine: np.ndarray, name: str) -> vtkMRMLScalar
 def removeWithHelpers(node) -> None:
     """Remove a node with its display and storage nodes, which would stay behind unseen.
 
-    :param node: any node of the scene.
+    :param node: any node; nothing happens if it is no longer in the scene.
     """
     helpers = []
     if node.IsA("vtkMRMLDisplayableNode"):
@@ -79,7 +79,9 @@ def removeWithHelpers(node) -> None:
     if node.IsA("vtkMRMLStorableNode"):
         helpers += [node.GetNthStorageNode(n) for n in range(node.GetNumberOfStorageNodes())]
     for one in (*filter(None, helpers), node):
-        slicer.mrmlScene.RemoveNode(one)
+        # The scene finds nodes by their ID, which another node has after the scene was closed.
+        if one.GetScene() is slicer.mrmlScene:
+            slicer.mrmlScene.RemoveNode(one)
 
 
 def quantityOf(volumeNode) -> tuple[str, str]:
@@ -137,6 +139,18 @@ def pointsInVolume(worldPoints, volumeNode) -> np.ndarray:
     toVolume = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, volumeNode.GetParentTransformNode(), toVolume)
     return np.array([toVolume.TransformPoint(point) for point in worldPoints]).reshape(-1, 3)
+
+
+def controlPoints(markups) -> np.ndarray:
+    """Return the control points of markups as they are seen, (n, 3) RAS mm; not-a-number where one is not placed.
+
+    :param markups: any markups node.
+    """
+    points = slicer.util.arrayFromMarkupsControlPoints(markups, world=True).reshape(-1, 3)
+    for number in range(len(points)):
+        if markups.GetNthControlPointPositionStatus(number) != markups.PositionDefined:
+            points[number] = np.nan
+    return points
 
 
 def codedEntry(scheme: str, value: str, meaning: str):
