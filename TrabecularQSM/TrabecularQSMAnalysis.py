@@ -1,6 +1,5 @@
 """3D Slicer module: from maps to numbers about bone, by regions, registration, BV/TV, CT and regression."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from TrabecularQSMLib.analysis.ct import Calibration, fit_calibration  # noqa: E
 from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings  # noqa: E402
 from TrabecularQSMLib.progress import part  # noqa: E402
-from TrabecularQSMLib.scene.gui import connectors, show  # noqa: E402
+from TrabecularQSMLib.scene.gui import connectors, packages, show  # noqa: E402
 from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     BvtvParameters,
     CtParameters,
@@ -162,7 +161,7 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
         for step in ("regions", "registration", "measure", "bvtv", "ct", "profile", "regression"):
             getattr(ui, f"{step}CollapsibleButton").enabled = not self.running
         ui.cancelButton.enabled = self.running and not self.cancelRequested
-        ui.statsmodelsButton.visible = importlib.util.find_spec("statsmodels") is None
+        ui.statsmodelsButton.visible = not packages.isInstalled("statsmodels")
 
     def _refreshButton(self, step: str, button, wide: bool) -> None:
         text, toolTip = self._said.setdefault(step, (button.text, button.toolTip))
@@ -241,6 +240,9 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
             show.showChart(nodes.chart)
 
     def onFigureButton(self) -> None:
+        with slicer.util.tryWithErrorDisplay(_("matplotlib could not be installed.")):
+            if not packages.offerPackage("matplotlib"):
+                return
         path = qt.QFileDialog.getSaveFileName(
             slicer.util.mainWindow(), _("Figure"), "regression.png", _("Figures (*.png *.svg)")
         )
@@ -250,10 +252,7 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
     def onStatsmodelsButton(self) -> None:
         """Install statsmodels if the user agrees."""
         with slicer.util.tryWithErrorDisplay(_("statsmodels could not be installed.")):
-            if importlib.util.find_spec("slicer.packaging"):  # Slicer 5.12 and later
-                importlib.import_module("slicer.packaging").pip_ensure("statsmodels", requester="TrabecularQSM")
-            elif slicer.util.confirmOkCancelDisplay(_("Install the Python package statsmodels?")):
-                slicer.util.pip_install("statsmodels")
+            packages.offerPackage("statsmodels")
         self.refresh()
 
     def onCancelButton(self) -> None:

@@ -17,6 +17,7 @@ import slicer
 from TrabecularQSMLib import nifti, scene
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings
+from TrabecularQSMLib.scene.gui import packages
 from TrabecularQSMLib.scene.regions import TEMPLATE
 from TrabecularQSMLib.scene.registration import qualityOf
 from TrabecularQSMLib.scene.tables import Column, addTable, rowsFromTable
@@ -272,16 +273,29 @@ class PanelTest(unittest.TestCase):
         self.assertIn("2 subjects give 4 rows", self.ui.statusLabel.text)
         estimates = slicer.mrmlScene.GetFirstNodeByName("chi over bvtv estimates")
         self.assertGreater(rowsFromTable(estimates)[0]["r2"], 0.9)
+        self.save_figure()
+
+    def save_figure(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "figure.svg"
-            with mock.patch.object(qt.QFileDialog, "getSaveFileName", return_value=str(path)):
+            with (
+                mock.patch.object(qt.QFileDialog, "getSaveFileName", return_value=str(path)) as asked,
+                mock.patch.object(slicer.util, "confirmOkCancelDisplay", return_value=False) as offered,
+            ):
                 self.ui.figureButton.click()
-            self.assertIn("<svg", path.read_text(encoding="utf-8"))
+            if packages.isInstalled("matplotlib"):
+                self.assertIn("<svg", path.read_text(encoding="utf-8"))
+            else:  # as in the application; it is offered, and declining is no error
+                offered.assert_called_once()
+                asked.assert_not_called()
 
     def test_ct_is_calibrated_and_measured(self):
         self.regions()
         self.ui.caseLineEdit.text = "sub-01"
-        self.ui.rodsHuLineEdit.text, self.ui.rodsDensityLineEdit.text = "0 100", "0, 80"
+        self.ui.rodsHuLineEdit.text, self.ui.rodsDensityLineEdit.text = "0 100", "0,5 80"
+        self.assertFalse(self.ui.rodsButton.enabled)
+        self.assertIn("write decimals with a point", self.ui.rodsButton.toolTip)
+        self.ui.rodsDensityLineEdit.text = "0, 80"
         self.ui.rodsButton.click()
         self.assertAlmostEqual(self.ui.slopeSpinBox.value, 0.8)
         self.ui.ctSelector.setCurrentNode(self.volume(image(), "CT"))
@@ -354,6 +368,44 @@ class PanelTest(unittest.TestCase):
             with mock.patch("importlib.util.find_spec", return_value=object() if there else None):
                 self.widget.refresh()
             self.assertEqual(self.ui.statsmodelsButton.isHidden(), there)
+
+    def test_declining_to_install_is_no_error(self):
+        with (
+            mock.patch("importlib.util.find_spec", return_value=None),
+            mock.patch.object(slicer.util, "confirmOkCancelDisplay", return_value=False) as asked,
+        ):
+            self.ui.statsmodelsButton.click()
+        self.assertIn("statsmodels", asked.call_args.args[0])
+
+    def test_an_imported_scene_leaves_the_selection_as_it_is(self):
+        mip = self.volume(image())
+        self.ui.fixedSelector.setCurrentNode(mip)
+        slicer.mrmlScene.StartState(slicer.mrmlScene.ImportState)
+        # Selectors list all nodes anew then, which sets them to nothing for a moment.
+        self.ui.fixedSelector.setCurrentNode(None)
+        slicer.mrmlScene.EndState(slicer.mrmlScene.ImportState)
+        self.assertIs(self.p.registration.fixed, mip)
+        self.assertIs(self.ui.fixedSelector.currentNode(), mip)
+
+    def test_what_is_removed_is_not_replaced_by_its_neighbor(self):
+        masks = [self.bone() for _ in range(3)]
+        volumes = [self.volume(image(), name) for name in "abc"]
+        self.ui.registrationMaskSelector.setCurrentNode(masks[1])
+        self.ui.bvtvImageSelector.setCurrentNode(volumes[1])
+        slicer.mrmlScene.RemoveNode(masks[1])
+        slicer.mrmlScene.RemoveNode(volumes[1])
+        self.assertIsNone(self.p.registration.mask)
+        self.assertIsNone(self.ui.registrationMaskSelector.currentNode())
+        self.assertIsNone(self.p.bvtv.image)
+
+    def test_a_segmentation_without_segments_has_none_selected(self):
+        self.regions()
+        self.assertNotEqual(self.p.bvtv.bone_segment, "")
+        empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+        # The real widget goes on to give the segment of the segmentation before.
+        with mock.patch.object(type(self.ui.boneSegmentSelector), "currentSegmentID", return_value="gone"):
+            self.ui.segmentationSelector.setCurrentNode(empty)
+            self.assertEqual(self.p.bvtv.bone_segment, "")
 
 
 class ReloadTest(unittest.TestCase):

@@ -44,7 +44,7 @@ class SegmentConnector(_WidgetConnector):
 
     def read(self) -> str:
         """Return the ID of the segment."""
-        return self._widget.currentSegmentID() if self._widget.currentNode() else ""
+        return _currentSegment(self._widget)
 
     def write(self, value: str) -> None:
         """Select a segment by its ID; nothing happens without one."""
@@ -71,6 +71,8 @@ class CheckedNodesConnector(_WidgetConnector):
         chosen = [node.GetID() for node in value if node]
         for index in range(self._widget.nodeCount()):
             node = self._widget.nodeFromIndex(index)
+            if node is None:  # it is being removed
+                continue
             state = qt.Qt.Checked if node.GetID() in chosen else qt.Qt.Unchecked
             if self._widget.checkState(node) != state:
                 self._widget.setCheckState(node, state)
@@ -96,4 +98,10 @@ def followSegmentation(selector, segmentationNode, segmentID: str) -> str:
         selector.setCurrentNode(segmentationNode)
         if segmentationNode and segmentationNode.GetSegmentation().GetSegment(segmentID):
             selector.setCurrentSegmentID(segmentID)
-    return selector.currentSegmentID() if segmentationNode else ""
+    return _currentSegment(selector)
+
+
+def _currentSegment(selector):
+    # Where a segmentation has no segment, the widget goes on to give that of the one before.
+    node, segmentID = selector.currentNode(), selector.currentSegmentID()
+    return segmentID if node and segmentID and node.GetSegmentation().GetSegment(segmentID) else ""

@@ -7,6 +7,8 @@ import vtk
 
 from .run import RunMixin
 
+_LATE = -100.0  # priority of an observer
+
 
 class PanelMixin(RunMixin):
     """For widget classes that come before ScriptedLoadableModuleWidget and VTKObservationMixin.
@@ -21,7 +23,10 @@ class PanelMixin(RunMixin):
         """Observe scene and application, and connect the panel to the parameters."""
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEnd)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartImportEvent, self.onSceneStartImport)
+        # After the selectors of nodes, which list all nodes anew when a scene has been read.
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd, priority=_LATE)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         # The window may be closed while a run lets events pass.
         slicer.app.connect("lastWindowClosed()", self.cancel)
         self.initializeParameterNode()
@@ -53,10 +58,26 @@ class PanelMixin(RunMixin):
         self.cancel()
         self.setParameterNode(None)
 
+    def onSceneStartImport(self, caller=None, event=None) -> None:
+        """Let go of the parameters: selectors that list all nodes anew would set them to nothing."""
+        self.setParameterNode(None)
+
     def onSceneEnd(self, caller=None, event=None) -> None:
         """Take up the new scene's parameters."""
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
+        """Select nothing instead of a node that is removed; the selector itself would go on to the next one."""
+        for selector in vars(self.ui).values():
+            if (
+                type(selector) is slicer.qMRMLNodeComboBox
+                and selector.noneEnabled
+                and self._parameterNode
+                and selector.currentNode() is node
+            ):
+                selector.setCurrentNode(None)
 
     def initializeParameterNode(self) -> None:
         """Show the parameters of the scene."""

@@ -1,0 +1,34 @@
+"""Python packages that some steps need and the application does not have."""
+
+import importlib
+import importlib.util
+
+import slicer
+from slicer.i18n import tr as _
+
+
+def isInstalled(package: str) -> bool:
+    """Return whether a Python package is there.
+
+    :param package: name by which it is imported and installed.
+    """
+    return importlib.util.find_spec(package) is not None
+
+
+def offerPackage(package: str) -> bool:
+    """Install a Python package if it is missing and the user agrees; return whether it is there then.
+
+    :param package: name by which it is imported and installed.
+    """
+    if isInstalled(package):
+        return True
+    question = _("The Python package {package} is needed. Install it into 3D Slicer?").format(package=package)
+    if not slicer.util.confirmOkCancelDisplay(question):
+        return False
+    if importlib.util.find_spec("slicer.packaging"):  # Slicer 5.12 and later
+        packaging = importlib.import_module("slicer.packaging")
+        packaging.pip_ensure(package, prompt_install=False, requester="TrabecularQSM")
+    else:
+        slicer.util.pip_install(package)
+    importlib.invalidate_caches()
+    return isInstalled(package)
