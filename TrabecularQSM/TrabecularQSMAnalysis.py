@@ -24,6 +24,7 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
 
 from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.analysis.ct import Calibration, fit_calibration  # noqa: E402
+from TrabecularQSMLib.analysis.tables import parse_exclusion  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings  # noqa: E402
 from TrabecularQSMLib.progress import part  # noqa: E402
@@ -370,7 +371,7 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
             "group": r.group.strip() or None,
             "subject": r.subject.strip() or None,
             "pair": tuple(words(r.pair)) or None,
-            "exclude": [tuple(part.strip() for part in word.split("=")) for word in words(r.exclude)],
+            "exclude": [parse_exclusion(word) for word in words(r.exclude)],
         }
 
     def _rods(self, p):
@@ -439,11 +440,11 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
             return _("Tick at least one table")
         if not p.regression.x.strip() or not p.regression.y.strip():
             return _("Enter x and y")
-        options = self.regressionOptions(p)
-        if options["pair"] and len(options["pair"]) != 2:
-            return _("Enter two groups as the pair")
-        wrong = any(len(row) != 2 for row in options["exclude"])
-        return _("Enter rows to leave out as column=value") if wrong else ""
+        try:
+            options = self.regressionOptions(p)
+        except InputError:
+            return _("Enter rows to leave out as column=value")
+        return _("Enter two groups as the pair") if options["pair"] and len(options["pair"]) != 2 else ""
 
     missingFigure = missingRegress
 

@@ -1,4 +1,4 @@
-"""Pictures of regressions: rows as points by group, the pooled line with its band, the lines within groups."""
+"""Pictures of regressions: rows as points by group or subject, their lines, the pooled line with its band."""
 
 import io
 from collections.abc import Sequence
@@ -40,7 +40,8 @@ def regression_figure(panels: Sequence[Panel], picture_format: str = "png") -> b
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({"svg.hashsalt": "TrabecularQSM"}):
+    # Names may hold any sign, also those that matplotlib takes for formulas.
+    with matplotlib.rc_context({"svg.hashsalt": "TrabecularQSM", "text.parse_math": False}):
         figure = Figure(figsize=(4.6 * len(panels), 4.4), layout="constrained")
         for axis, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
             _draw(axis, panel)
@@ -54,15 +55,15 @@ def regression_figure(panels: Sequence[Panel], picture_format: str = "png") -> b
 def _draw(axis, panel):
     pairs, result = panel.pairs, panel.regression
     line = result.pooled
-    groups = pairs.groups or ("",) * line.n
-    names = list(dict.fromkeys(groups))
+    series, lines = result.series(pairs.groups, pairs.subjects)
+    names = list(dict.fromkeys(series))
     for number, name in enumerate(names):
-        chosen = np.array([group == name for group in groups])
+        chosen = np.array([one == name for one in series])
         color = f"C{number % 10}"
         axis.plot(pairs.x[chosen], pairs.y[chosen], "o", color=color, markersize=4.5, label=name or None)
-        if name in result.within and len(names) > 1:
+        if name in lines:
             ends = np.array([pairs.x[chosen].min(), pairs.x[chosen].max()])
-            own = result.within[name]
+            own = lines[name]
             axis.plot(ends, own.slope * ends + own.intercept, "--", color=color, linewidth=1)
     along = np.linspace(pairs.x.min(), pairs.x.max(), 100)
     low, high = line.band(along)
@@ -72,7 +73,7 @@ def _draw(axis, panel):
     axis.set_title(f"slope {line.slope:.3g}, R² {line.r2:.2f}, p {_probability(line.p)}, n {line.n}", fontsize="medium")
     axis.locator_params(nbins=6)
     axis.grid(True, alpha=0.3)
-    if 1 < len(names) <= 12:
+    if len(names) > 1:
         axis.legend(fontsize="small")
 
 

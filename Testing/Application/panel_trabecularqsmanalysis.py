@@ -264,7 +264,7 @@ class PanelTest(unittest.TestCase):
         tick(self.ui.tablesSelector, maps, bvtv)
         self.ui.excludeLineEdit.text = "case"
         self.assertEqual(self.ui.regressButton.text, "Enter rows to leave out as column=value")
-        self.ui.excludeLineEdit.text = "case=sub-99, region=skin"
+        self.ui.excludeLineEdit.text = ""
         self.ui.pairLineEdit.text = "tuber"
         self.assertEqual(self.ui.regressButton.text, "Enter two groups as the pair")
         self.ui.pairLineEdit.text = "tuber, subtalar"

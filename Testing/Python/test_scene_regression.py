@@ -42,13 +42,16 @@ class RegressionTest(SceneTest):
         nodes = scene.regressNodes([self.maps, self.bone], "bvtv", "chi")
         expected = regress(self.bvtv, self.chi, groups=self.regions, subjects=self.cases)
         rows = {row["estimate"]: row for row in tables.rowsFromTable(nodes.table)}
-        lines = {"pooled": expected.pooled, "paired subtalar − tuber": expected.paired.line, "mixed": expected.mixed}
+        lines = {"pooled": expected.pooled, "paired subtalar − tuber": expected.paired.line}
+        lines |= {"within all groups": expected.common, "mixed, subjects": expected.mixed}
+        lines["mixed, subjects and groups"] = expected.mixed_within
         lines |= {f"within {region}": expected.within[region] for region in REGIONS}
         lines = {name: line for name, line in lines.items() if line is not None}
         self.assertEqual(set(rows), set(lines))
         for name, line in lines.items():
-            for key in ("n", "slope", "intercept", "p", "slope_se"):
+            for key in ("n", "slope", "p", "slope_se"):
                 self.assertAlmostEqual(rows[name][key], getattr(line, key), places=9, msg=f"{name} {key}")
+            self.assertEqual(rows[name]["intercept"], getattr(line, "intercept", None), name)
             self.assertAlmostEqual(rows[name]["slope_low"], line.slope_ci[0], places=9)
         self.assertAlmostEqual(rows["pooled"]["r2"], expected.pooled.r2, places=12)
         self.assertEqual(nodes.result.warnings, expected.warnings)
@@ -72,16 +75,21 @@ class RegressionTest(SceneTest):
         self.assertEqual((chart.GetXAxisTitle(), chart.GetYAxisTitle()), ("bvtv", "chi [ppm]"))
         series = [chart.GetNthPlotSeriesNode(n) for n in range(chart.GetNumberOfPlotSeriesNodes())]
         names = [one.GetName() for one in series]
-        self.assertEqual(names[:2] + names[3:], [*REGIONS, "95 % band, low", "95 % band, high"])
-        self.assertEqual(names[2], f"pooled, R² = {nodes.result.pooled.r2:.2f}")
-        for one, region in zip(series, REGIONS, strict=False):
-            shown = sorted(row["x"] for row in tables.rowsFromTable(one.GetTableNode()))
+        within = nodes.result.within
+        expected = [name for region in REGIONS for name in (region, f"{region}, R² = {within[region].r2:.2f}")]
+        expected += [f"pooled, R² = {nodes.result.pooled.r2:.2f}", "95 % band, low", "95 % band, high"]
+        self.assertEqual(names, expected)
+        for points, line, region in zip(series[::2], series[1::2], REGIONS, strict=False):
+            shown = sorted(row["x"] for row in tables.rowsFromTable(points.GetTableNode()))
             np.testing.assert_allclose(shown, sorted(self.bvtv[np.array(self.regions) == region]))
-            self.assertEqual(one.GetLineStyle(), one.LineStyleNone)
-        for row in tables.rowsFromTable(series[2].GetTableNode()):
+            self.assertEqual(points.GetLineStyle(), points.LineStyleNone)
+            for row in tables.rowsFromTable(line.GetTableNode()):
+                self.assertAlmostEqual(row["line"], within[region].slope * row["x"] + within[region].intercept)
+            self.assertEqual((points.GetColor(), line.GetLineStyle()), (line.GetColor(), line.LineStyleDash))
+        for row in tables.rowsFromTable(series[4].GetTableNode()):
             self.assertAlmostEqual(row["line"], nodes.result.pooled.slope * row["x"] + nodes.result.pooled.intercept)
             self.assertTrue(row["low"] < row["line"] < row["high"])
-        self.assertEqual(series[2].GetMarkerStyle(), series[2].MarkerStyleNone)
+        self.assertEqual(series[4].GetMarkerStyle(), series[4].MarkerStyleNone)
 
     def test_columns_of_one_table_rows_left_out_and_other_groups(self):
         columns = [
@@ -90,7 +98,7 @@ class RegressionTest(SceneTest):
             Column("b", [3, 4, 6, 5, 9, 8, 9, 12]),
         ]
         table = tables.addTable("wide", columns)
-        nodes = scene.regressNodes([table], "a", "b", exclude=[("a", "7")])
+        nodes = scene.regressNodes([table], "a", "b", exclude=[{"a": "7"}])
         self.assertEqual(nodes.result.pooled.n, 7)
         self.assertEqual(list(nodes.result.within), ["1", "3"])
 

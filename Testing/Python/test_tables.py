@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from TrabecularQSMLib.analysis.tables import Table, pair_up, read_table
+from TrabecularQSMLib.analysis.tables import Table, pair_up, parse_exclusion, read_table
 from TrabecularQSMLib.errors import InputError
 
 
@@ -50,6 +50,10 @@ class ReadTest(unittest.TestCase):
         self.path.write_text('a\tb\n"1,234"\t2\n')  # a thousands separator elsewhere: not a guess of ours
         self.assertEqual(read_table(self.path).rows[0]["a"], "1,234")
 
+    def test_a_spreadsheets_line_about_its_separator_is_understood(self):
+        self.path.write_text("sep=;\na;b\n1,5;x,y,z\n")
+        self.assertEqual(read_table(self.path).rows, ({"a": "1.5", "b": "x,y,z"},))
+
     def test_what_is_no_table_is_refused(self):
         self.assertRaisesRegex(InputError, "cannot be read .No such file", read_table, self.path)
         for text, sentence in (
@@ -60,6 +64,8 @@ class ReadTest(unittest.TestCase):
         ):
             self.path.write_text(text)
             self.assertRaisesRegex(InputError, sentence, read_table, self.path)
+        self.path.write_text("a,b\n1," + 200_000 * "2" + "\n")
+        self.assertRaisesRegex(InputError, "cannot be read as a table", read_table, self.path)
         self.path.write_bytes(b"\xff\xfe\x00")
         self.assertRaisesRegex(InputError, "not a table of UTF-8 text", read_table, self.path)
 
@@ -92,11 +98,67 @@ class PairTest(unittest.TestCase):
 
     def test_rows_are_excluded_by_any_column(self):
         tables = [long_table(), bvtv_table()]
-        self.assertEqual(pair_up(tables, "bvtv", "chi", exclude=[("region", "tibia")]).groups, ("tuber", "tuber"))
+        self.assertEqual(pair_up(tables, "bvtv", "chi", exclude=[{"region": "tibia"}]).groups, ("tuber", "tuber"))
         with self.assertRaisesRegex(InputError, "no table|No table has a column areas"):
-            pair_up(tables, "bvtv", "chi", exclude=[("areas", "tibia")])
+            pair_up(tables, "bvtv", "chi", exclude=[{"areas": "tibia"}])
         with self.assertRaisesRegex(InputError, "All rows were excluded"):
-            pair_up(tables, "bvtv", "chi", exclude=[("region", "tibia"), ("region", "tuber")])
+            pair_up(tables, "bvtv", "chi", exclude=[{"region": "tibia"}, {"region": "tuber"}])
+
+    def test_one_row_is_excluded_by_several_columns_and_what_is_not_there_is_told(self):
+        tables = [long_table(), bvtv_table()]
+        row = parse_exclusion("case=sub-02 and region = tibia")
+        self.assertEqual(row, {"case": "sub-02", "region": "tibia"})
+        found = pair_up(tables, "bvtv", "chi", exclude=[row])
+        pairs = list(zip(found.subjects, found.groups, strict=True))
+        self.assertEqual(pairs, [("sub-01", "tuber"), ("sub-01", "tibia"), ("sub-02", "tuber")])
+        with self.assertRaisesRegex(InputError, "no row with case=sub-2 to exclude; check how it is spelled"):
+            pair_up(tables, "bvtv", "chi", exclude=[{"case": "sub-2"}])
+        for text in ("case", "=1", "case=1 and region"):
+            self.assertRaisesRegex(InputError, "give COLUMN=VALUE", parse_exclusion, text)
+
+    def test_rows_of_one_table_are_told_apart_by_all_that_says_whose_and_of_what_they_are(self):
+        rows = [{"a": str(n), "b": str(n), "part": str(n)} for n in range(6)]
+        for whose, what, options in (
+            ("subject", "region", {}),
+            ("case", "label", {}),
+            ("patient", "region", {"subject": "patient"}),
+            ("case", "region", {"group": "part"}),
+        ):
+            table = Table("w", (whose, what, "a", "b", "part"), tuple(
+                {whose: "one", what: "r" if "group" in options else f"r{n}", **row} for n, row in enumerate(rows)
+            ))  # fmt: skip
+            self.assertEqual(len(pair_up([table], "a", "b", **options).x), 6, (whose, what))
+        # Without a column of regions, several rows of a subject are no mistake.
+        table = Table("w", ("case", "a", "b"), tuple({"case": "one", **row} for row in rows))
+        self.assertEqual(pair_up([table], "a", "b").subjects, ("one",) * 6)
+
+    def test_one_value_of_each_case_joins_all_its_regions(self):
+        ages = Table("ages", ("case", "age"), ({"case": "sub-01", "age": "30"}, {"case": "sub-02", "age": "40"}))
+        found = pair_up([long_table(), ages], "age", "chi")
+        self.assertEqual(found.x.tolist(), [30, 30, 40, 40])
+        self.assertEqual(found.groups, ("tuber", "tibia") * 2)
+        np.testing.assert_array_equal(pair_up([long_table(), ages], "chi", "age").y, found.x)
+        twice = Table("ages", ages.columns, (*ages.rows, ages.rows[0]))
+        with self.assertRaisesRegex(InputError, "Row 3 of ages gives age of sub-01 once more"):
+            pair_up([long_table(), twice], "age", "chi")
+
+    def test_a_name_that_several_tables_have_is_that_of_the_table_named(self):
+        true = Table("true.csv", ("case", "region", "bvtv"), tuple({**row, "bvtv": "1"} for row in bvtv_table().rows))
+        with self.assertRaisesRegex(
+            InputError, "once more .first in row 1 of true.csv.; .* say which table by bvtv:bvtv"
+        ):
+            pair_up([true, bvtv_table()], "bvtv", "bvtv")
+        for name in ("true:bvtv", "true.csv:bvtv"):
+            found = pair_up([true, bvtv_table()], name, "bvtv:bvtv")
+            self.assertEqual((found.x.tolist(), found.y.tolist()), ([1, 1, 1, 1], [0.0, 0.01, 0.1, 0.11]))
+        with self.assertRaisesRegex(InputError, "no column or quantity chi; there are case, region, bvtv"):
+            pair_up([true, bvtv_table()], "true:chi", "bvtv:bvtv")
+
+    def test_sessions_are_of_one_subject_unless_told_otherwise(self):
+        rows = tuple({"case": f"sub-1_ses-{n}", "region": "r", "a": str(n), "b": str(n)} for n in range(3))
+        table = Table("w", ("case", "region", "a", "b"), rows)
+        self.assertEqual(pair_up([table], "a", "b").subjects, ("sub-1",) * 3)
+        self.assertEqual(pair_up([table], "a", "b", subject="case").subjects[2], "sub-1_ses-2")
 
     def test_an_unmatched_row_is_named_on_either_side(self):
         tables = [long_table(cases=("sub-01",)), bvtv_table()]
@@ -128,7 +190,7 @@ class PairTest(unittest.TestCase):
         other = Table("o", ("b", "d"), ({"b": "1", "d": "2"},))
         with self.assertRaisesRegex(InputError, "different tables without a common column"):
             pair_up([long_table(), other], "chi", "b")
-        with self.assertRaisesRegex(InputError, "nothing in the column side"):
+        with self.assertRaisesRegex(InputError, "no column side; there are"):
             pair_up([long_table(), bvtv_table()], "bvtv", "chi", group="side")
 
 

@@ -1,8 +1,9 @@
 """Straight lines between two quantities of regions, and beside the pooled one what the structure of the data asks for.
 
 Regions of one subject are not independent, and regions differ in more than bone density: a pooled line mixes
-differences between regions with differences between subjects. Hence the same line within each region, between the
-differences of two regions of the same subject, and with an intercept of each subject's own.
+differences between regions with differences between subjects. Hence the same line within each region, one slope within
+all regions, a line between the differences of two regions of the same subject, and one with an intercept of each
+subject's own.
 """
 
 import warnings as python_warnings
@@ -15,6 +16,12 @@ from scipy import stats
 from ..errors import InputError
 
 _CONFIDENCE = 0.95
+_SIGNIFICANT = 0.05
+_LARGEST = 1e100  # of which squares can still be summed
+# Fewer subjects than these cannot speak for others.
+_FEW_SUBJECTS = 5
+# More colors than these are not told apart in a picture.
+_MOST_SERIES = 12
 _MIXED_NEEDS = "The mixed model needs statsmodels and was left out; install it with: pip install statsmodels"
 
 
@@ -47,8 +54,26 @@ class Line:
 
     def as_dict(self) -> dict:
         """Return the numbers that are written to files."""
-        names = ("n", "slope", "intercept", "r", "r2", "p", "slope_se")
-        return {name: getattr(self, name) for name in names} | {"slope_ci": list(self.slope_ci)}
+        return {**self.__dict__, "slope_ci": list(self.slope_ci)}
+
+
+@dataclass(frozen=True)
+class CommonSlope:
+    """Slope that all groups have in common, each with an intercept of its own (analysis of covariance).
+
+    `p` and `slope_ci` as of `Line`; `groups` is the number of groups.
+    """
+
+    n: int
+    groups: int
+    slope: float
+    slope_se: float
+    slope_ci: tuple[float, float]
+    p: float
+
+    def as_dict(self) -> dict:
+        """Return the numbers that are written to files."""
+        return {**self.__dict__, "slope_ci": list(self.slope_ci)}
 
 
 @dataclass(frozen=True)
@@ -91,12 +116,17 @@ class Mixed:
 
 @dataclass(frozen=True)
 class Regression:
-    """Pooled line and what belongs beside it; `warnings` are sentences for the user."""
+    """Pooled line and what belongs beside it; `warnings` are sentences for the user.
+
+    `common` is the slope within all groups, `mixed_within` the mixed model with an intercept of each group too.
+    """
 
     pooled: Line
     within: dict[str, Line]
+    common: CommonSlope | None
     paired: Paired | None
     mixed: Mixed | None
+    mixed_within: Mixed | None
     per_subject: dict[str, Line]
     cooks_distance: np.ndarray
     warnings: tuple[str, ...]
@@ -106,12 +136,25 @@ class Regression:
         return {
             "pooled": self.pooled.as_dict(),
             "within": {name: line.as_dict() for name, line in self.within.items()},
+            "common_within": self.common and self.common.as_dict(),
             "paired": self.paired and self.paired.as_dict(),
             "mixed": self.mixed and self.mixed.as_dict(),
+            "mixed_within": self.mixed_within and self.mixed_within.as_dict(),
             "per_subject": {name: line.as_dict() for name, line in self.per_subject.items()},
             "cooks_distance": self.cooks_distance.tolist(),
             "warnings": list(self.warnings),
         }
+
+    def series(self, groups: Sequence[str] | None, subjects: Sequence[str] | None) -> tuple[tuple[str, ...], dict]:
+        """Return as what each row is shown in a picture, and the lines of these by name.
+
+        By group; by subject where there are too many groups for colors, such as parts of a region; else all as one.
+        """
+        if groups is not None and 1 < len(set(groups)) <= _MOST_SERIES:
+            return tuple(groups), self.within
+        if self.per_subject and len(set(subjects)) <= _MOST_SERIES:
+            return tuple(subjects), self.per_subject
+        return ("",) * self.pooled.n, {}
 
 
 def fit_line(x: np.ndarray, y: np.ndarray, what: str = "A regression") -> Line:
@@ -137,21 +180,23 @@ def fit_line(x: np.ndarray, y: np.ndarray, what: str = "A regression") -> Line:
         raise InputError(f"Row {row + 1} holds a value that is not a number; remove the row or measure it again.")
     if x.size < 3:
         raise InputError(f"{what} has {x.size} point{'s' * (x.size != 1)}; at least three are needed, so add cases.")
+    if max(np.abs(x).max(), np.abs(y).max()) > _LARGEST:
+        raise InputError(f"{what} has values beyond {_LARGEST:g}; check their units.")
     if _same(x):
         raise InputError(f"{what} has the same x, {x[0]:.4g}, in all {x.size} rows; no slope can be told from it.")
     found = stats.linregress(x, y)
-    half = stats.t.ppf((1 + _CONFIDENCE) / 2, x.size - 2) * found.stderr
     residual = y - found.slope * x - found.intercept
     # A constant y has no correlation, and scipy gives not-a-number or zero by version.
-    r = 0.0 if _same(y) else float(found.rvalue)
+    r, p, error = (0.0, 1.0, 0.0) if _same(y) else (found.rvalue, found.pvalue, found.stderr)
+    half = stats.t.ppf((1 + _CONFIDENCE) / 2, x.size - 2) * error
     return Line(
         n=int(x.size),
         slope=float(found.slope),
         intercept=float(found.intercept),
-        r=r,
-        r2=r * r,
-        p=1.0 if _same(y) else float(found.pvalue),
-        slope_se=float(found.stderr),
+        r=float(r),
+        r2=float(r * r),
+        p=float(p),
+        slope_se=float(error),
         slope_ci=(float(found.slope - half), float(found.slope + half)),
         x_mean=float(x.mean()),
         x_spread=float(((x - x.mean()) ** 2).sum()),
@@ -208,7 +253,8 @@ def regress(
     -------
     Regression
         `within` holds the groups that have three rows and more, `per_subject` such subjects. `paired` and `mixed` are
-        None where they cannot be had, and `warnings` say why.
+        None where they cannot be had, and `warnings` say why. So is `mixed_within`, and with fewer than three rows to a
+        group, where intercepts of groups would leave too little.
 
     Raises
     ------
@@ -222,8 +268,9 @@ def regress(
     subjects = None if subjects is None else np.array([str(subject) for subject in subjects])
     within = _lines(x, y, groups, "group", notes)
     per_subject: dict[str, Line] = {}
-    paired = mixed = None
+    paired = mixed = mixed_within = None
     names = _ordered(groups)
+    common = _common(x, y, groups, names)
     if pair is not None and (len(set(pair)) != 2 or not set(pair) <= set(names)):
         raise InputError(f"The pair {' and '.join(pair)} is not two of the groups {', '.join(names) or 'none'}.")
     if subjects is not None:
@@ -239,13 +286,18 @@ def regress(
             )
             per_subject = _lines(x, y, subjects, "subject", [])
             mixed = _mixed(x, y, subjects, notes)
+            if 1 < len(names) <= pooled.n // 3:
+                # The notes are the same ones.
+                mixed_within = mixed and _mixed(x, y, subjects, [], groups)
+            if mixed and len(counts) < _FEW_SUBJECTS:
+                notes.append(f"There are {len(counts)} subjects: p values and intervals speak of these, not of others.")
             if len(names) > 1:
                 paired = _paired(x, y, groups, subjects, pair, names, notes)
-    if len(within) > 1 and pooled.p < 0.05 and not any(line.p < 0.05 for line in within.values()):
-        notes.append(
-            "The pooled line rests on differences between the groups: within none of them is there a slope (p < 0.05)."
-        )
-    return Regression(pooled, within, paired, mixed, per_subject, cooks_distance(x, y), tuple(notes))
+    if common is not None and pooled.p < _SIGNIFICANT:
+        _compare(pooled, common, notes)
+    return Regression(
+        pooled, within, common, paired, mixed, mixed_within, per_subject, cooks_distance(x, y), tuple(notes)
+    )
 
 
 def _same(values):
@@ -268,6 +320,43 @@ def _lines(x, y, names, kind, notes):
         few = f"{', '.join(without[:4])}{f' and {len(without) - 4} more' if len(without) > 4 else ''}"
         notes.append(f"No line within the {kind} {few}: fewer than three rows, or all with the same x.")
     return lines
+
+
+def _common(x, y, groups, names):
+    """One slope within all groups, by what each value differs from its group's mean."""
+    free = x.size - len(names) - 1
+    if len(names) < 2 or free < 1:
+        return None
+    dx, dy = x.copy(), y.copy()
+    for name in names:
+        chosen = groups == name
+        dx[chosen] -= x[chosen].mean()
+        dy[chosen] -= y[chosen].mean()
+    spread = float(dx @ dx)
+    if spread <= 1e-24 * float(x @ x):
+        return None
+    slope = float(dx @ dy) / spread
+    residual = dy - slope * dx
+    error = float(np.sqrt((residual @ residual) / free / spread))
+    half = stats.t.ppf((1 + _CONFIDENCE) / 2, free) * error
+    p = 2 * stats.t.sf(abs(slope / error), free) if error > 0 else float(slope == 0)
+    return CommonSlope(int(x.size), len(names), slope, error, (float(slope - half), float(slope + half)), float(p))
+
+
+def _compare(pooled, common, notes):
+    """Say what the slope within the groups has to do with the pooled one."""
+    low, high = common.slope_ci
+    within = f"{common.slope:.3g} ({low:.3g} to {high:.3g})"
+    if not low <= pooled.slope <= high:
+        notes.append(
+            f"The pooled line rests on differences between the groups: its slope is {pooled.slope:.3g}, "
+            f"that within the groups {within}."
+        )
+    elif common.p >= _SIGNIFICANT:
+        notes.append(
+            f"The pooled line may rest on differences between the groups: the slope within them, {within}, "
+            "is not told from zero."
+        )
 
 
 def _paired(x, y, groups, subjects, pair, names, notes):
@@ -293,16 +382,22 @@ def _paired(x, y, groups, subjects, pair, names, notes):
     return Paired((first, second), line, float(dx.mean()), float(dy.mean()))
 
 
-def _mixed(x, y, subjects, notes):
-    """Random intercept of each subject, by statsmodels."""
+def _mixed(x, y, subjects, notes, groups=None):
+    """Random intercept of each subject, and a fixed one of each group if there are groups, by statsmodels."""
     try:
         from statsmodels.regression.mixed_linear_model import MixedLM
     except ImportError:
         notes.append(f"{_MIXED_NEEDS}.")
         return None
+    if _same(y):
+        notes.append("There is no mixed model: y is the same in all rows.")
+        return None
     # In units of their spread, or the optimizer's tolerances would depend on the units.
-    x_scale, y_scale = float(x.std()), float(y.std()) or 1.0
+    x_scale, y_scale = float(x.std()), float(y.std())
     design = np.column_stack([np.ones_like(x), (x - x.mean()) / x_scale])
+    for name in _ordered(groups)[1:]:
+        # Centered, so that the intercept stays that of all rows.
+        design = np.column_stack([design, (groups == name) - np.mean(groups == name)])
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")  # what it warns of is told below
         try:
@@ -310,8 +405,9 @@ def _mixed(x, y, subjects, notes):
         except (np.linalg.LinAlgError, ValueError) as error:
             notes.append(f"The mixed model could not be fitted ({error}).")
             return None
+        errors = found.bse_fe
     scale = y_scale / x_scale
-    slope, error = float(found.fe_params[1] * scale), float(found.bse_fe[1] * scale)
+    slope, error = float(found.fe_params[1] * scale), float(errors[1] * scale)
     variance = float(np.asarray(found.cov_re)[0, 0])
     if not (found.converged and np.isfinite(error)):
         notes.append("The mixed model did not converge; do not rely on it.")
@@ -326,8 +422,8 @@ def _mixed(x, y, subjects, notes):
         slope=slope,
         intercept=float(y.mean() + found.fe_params[0] * y_scale - slope * x.mean()),
         slope_se=error,
-        slope_ci=(slope - half, slope + half),
-        p=float(2 * stats.norm.sf(abs(slope / error))) if error > 0 else 0.0,
+        slope_ci=(float(slope - half), float(slope + half)),
+        p=float(2 * stats.norm.sf(abs(slope / error))) if error > 0 else float(slope == 0),
         subject_sd=float(np.sqrt(max(variance, 0.0)) * y_scale),
         residual_sd=float(np.sqrt(found.scale) * y_scale),
         converged=bool(found.converged),

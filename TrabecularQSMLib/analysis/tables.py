@@ -13,7 +13,9 @@ from ..errors import InputError
 
 # What a row is of, where a table says so; the first that is there is taken.
 SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject"), ("region", "label")
-_KEY = ("case", "region")
+_KEY = ("case", "subject", "region", "label")
+# A case of BIDS, whose sessions and runs are of one subject.
+_BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_")
 # A number as spreadsheets write it where the decimal mark is a comma; there they separate cells by semicolons.
 _DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
 
@@ -42,7 +44,7 @@ class Pairs:
 def read_table(path) -> Table:
     """Read a table of comma-, tab- or semicolon-separated values with a line of column names.
 
-    Between semicolons the decimal mark may be a comma.
+    Between semicolons the decimal mark may be a comma. A first line ``sep=;``, as spreadsheets write it, is understood.
 
     Raises
     ------
@@ -58,9 +60,14 @@ def read_table(path) -> Table:
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a table of UTF-8 text; save it as CSV (UTF-8).") from error
-    head = text.partition("\n")[0]
-    separator = max(",\t;", key=head.count)
-    lines = [line for line in csv.reader(text.splitlines(), delimiter=separator) if any(cell.strip() for cell in line)]
+    told = re.match(r"sep=([,;\t])\s*\n", text)
+    text = text[told.end() :] if told else text
+    separator = told[1] if told else max(",\t;", key=text.partition("\n")[0].count)
+    try:
+        lines = list(csv.reader(text.splitlines(), delimiter=separator))
+    except csv.Error as error:
+        raise InputError(f"{path} cannot be read as a table ({error}); save it as CSV once more.") from error
+    lines = [line for line in lines if any(cell.strip() for cell in line)]
     columns = tuple(cell.strip() for cell in lines[0]) if lines else ()
     if len(columns) < 2 or len(set(columns)) < len(columns):
         raise InputError(f"{path} has no line of different column names; give a CSV file such as measure writes.")
@@ -83,7 +90,7 @@ def pair_up(
     *,
     group: str | None = None,
     subject: str | None = None,
-    exclude: Sequence[tuple[str, str]] = (),
+    exclude: Sequence[dict[str, str]] = (),
 ) -> Pairs:
     """Return the values of two quantities that belong together.
 
@@ -93,25 +100,27 @@ def pair_up(
         A quantity's rows may be spread over several, such as one for each case.
     x, y : str
         Name of a column, or of a quantity in a long table (columns ``quantity`` and ``mean``), whose mean is taken.
-        Where both are columns of one table, its rows are the pairs; otherwise rows are joined on ``case`` and
-        ``region``, as far as both tables have them.
+        Where several tables have it, ``TABLE:NAME`` says which. Where both are columns of one table, its rows are the
+        pairs; otherwise rows are joined on ``case`` (or ``subject``) and ``region`` (or ``label``), as far as both
+        tables have them: a table with one row for each case joins all regions of that case.
     group, subject : str, optional
         Columns that say what a row is of and whose it is; by default ``region`` or ``label``, and ``case`` or
-        ``subject``, where there are such columns.
-    exclude : sequence of (column, value)
-        Rows that are left out.
+        ``subject``, where there are such columns. Cases ``sub-X_ses-Y`` are by default of the subject ``sub-X``.
+    exclude : sequence of dict
+        Rows that are left out, each as column to value; all of a dictionary's must be there. See `parse_exclusion`.
 
     Raises
     ------
     InputError
-        If a name is unknown, a row has no partner or several, or a value is not a number: the sentence names it.
+        If a name is unknown, a row has no partner or several, a value is not a number, or there is no row to exclude:
+        the sentence names it.
     """
-    for column, _ in exclude:
-        if not any(column in table.columns for table in tables):
-            raise InputError(f"No table has a column {column} to exclude rows by; there are {_listed(tables)}.")
+    _check_exclusions(tables, exclude)
     x_entries, y_entries = (_entries(tables, name, exclude) for name in (x, y))
     if [entry.row for entry in x_entries] == [entry.row for entry in y_entries]:
-        _by_key(x_entries, [name for name in _KEY if all(name in entry.row for entry in x_entries)])
+        key = _columns_of(x_entries, (*_KEY, *filter(None, (group, subject))))
+        if len(key) > 1:  # a single column need not tell rows apart, as with several rows of a subject
+            _by_key(x_entries, key)
         joined = [(one.row, one, other) for one, other in zip(x_entries, y_entries, strict=True)]
     else:
         joined = _join(x_entries, y_entries, x, y)
@@ -153,11 +162,51 @@ class _Entry:
         return value
 
     def whose(self) -> str:
-        names = [str(self.row[name]) for name in _KEY if name in self.row]
+        names = [_text(self.row[name]) for name in _KEY if name in self.row]
         return f" ({', '.join(names)})" if names else ""
 
 
+def parse_exclusion(text: str) -> dict[str, str]:
+    """Return ``COLUMN=VALUE``, or several of them with `` and `` between, as a dictionary.
+
+    Raises
+    ------
+    InputError
+        If it is of another form.
+    """
+    found = {}
+    for part in text.split(" and "):
+        column, sign, value = (word.strip() for word in part.partition("="))
+        if not (column and sign):
+            raise InputError(f"{text!r} says no row to leave out; give COLUMN=VALUE, such as case=sub-10.")
+        found[column] = value
+    return found
+
+
+def _check_exclusions(tables, exclude):
+    for row in exclude:
+        for column in row:
+            if not any(column in table.columns for table in tables):
+                raise InputError(f"No table has a column {column} to exclude rows by; there are {_listed(tables)}.")
+        if not any(_is_excluded(one, [row]) for table in tables for one in table.rows):
+            which = " and ".join(f"{column}={value}" for column, value in row.items())
+            raise InputError(f"There is no row with {which} to exclude; check how it is spelled.")
+
+
+def _is_excluded(row, exclude):
+    return any(all(name in row and _text(row[name]) == value for name, value in one.items()) for one in exclude)
+
+
+def _chosen(tables, name):
+    """The tables that a name may be of, and the name in them."""
+    prefix, sign, rest = name.partition(":")
+    named = [table for table in tables if prefix in (table.name, Path(table.name).stem)]
+    return (named, rest) if sign and named else (tables, name)
+
+
 def _entries(tables, name, exclude):
+    everything = tables
+    tables, name = _chosen(tables, name)
     found, known = [], False
     for table in tables:
         is_long = {"quantity", "mean"} <= set(table.columns)
@@ -166,14 +215,17 @@ def _entries(tables, name, exclude):
         chosen = [
             _Entry(table, number, row, name, name if wide else "mean")
             for number, row in enumerate(table.rows, start=1)
-            if (wide or (is_long and row["quantity"] == name))
-            and not any(str(row.get(column)) == value for column, value in exclude)
+            if (wide or (is_long and row["quantity"] == name)) and not _is_excluded(row, exclude)
         ]
         known = known or wide or (is_long and any(row["quantity"] == name for row in table.rows))
         found += chosen
     if not known:
-        raise InputError(f"There is no column or quantity {name}; there are {_listed(tables)}.")
+        raise InputError(f"There is no column or quantity {name}; there are {_listed(everything)}.")
     return found
+
+
+def _columns_of(entries, names):
+    return [name for name in dict.fromkeys(names) if all(name in entry.row for entry in entries)]
 
 
 def _listed(tables):
@@ -191,44 +243,64 @@ def _by_key(entries, key):
     """Entries by what their rows are of; two of the same are an error."""
     found = {}
     for entry in entries:
-        which = tuple(str(entry.row[name]) for name in key)
+        which = tuple(_text(entry.row[name]) for name in key)
         if key and which in found:
+            first = found[which]
+            way = "or name the column that tells them apart as group"
+            if first.table is not entry.table:
+                way = f"or say which table by {Path(entry.table.name).stem}:{entry.name}"
             raise InputError(
                 f"Row {entry.number} of {entry.table.name} gives {entry.name} of {', '.join(which)} once more "
-                f"(first in row {found[which].number} of {found[which].table.name}); remove one of the two."
+                f"(first in row {first.number} of {first.table.name}); remove one of the two, {way}."
             )
         found[which] = entry
     return found
 
 
 def _join(x_entries, y_entries, x, y):
-    key = [name for name in _KEY if all(name in entry.row for entry in (*x_entries, *y_entries))]
+    x_key, y_key = (_columns_of(entries, _KEY) for entries in (x_entries, y_entries))
+    key = [name for name in x_key if name in y_key]
     if not key:
         raise InputError(
             f"{x} and {y} are in different tables without a common column case or region; add one to both."
         )
-    x_found, y_found = _by_key(x_entries, key), _by_key(y_entries, key)
-    for here, there, entries, others in ((x, y, x_found, y_found), (y, x, y_found, x_found)):
-        for which, entry in entries.items():
-            if which not in others:
-                raise InputError(
-                    f"Row {entry.number} of {entry.table.name} gives {here} of {', '.join(which)}, but no row gives "
-                    f"{there} of it; measure that too, or exclude the row."
-                )
-    return [({**y_found[which].row, **entry.row}, entry, y_found[which]) for which, entry in x_found.items()]
+    # A table that says less, such as one value for each case, has partners in many rows of the other.
+    x_found = _by_key(x_entries, x_key if y_key == key else key)
+    y_found = _by_key(y_entries, y_key if x_key == key else key)
+    partners = {}
+    for name, entries in (("x", x_found), ("y", y_found)):
+        for entry in entries.values():
+            which = tuple(_text(entry.row[column]) for column in key)
+            partners.setdefault(which, {}).setdefault(name, []).append(entry)
+    for which, both in partners.items():
+        if len(both) < 2:
+            entry = next(iter(both.values()))[0]
+            here, there = (x, y) if "x" in both else (y, x)
+            raise InputError(
+                f"Row {entry.number} of {entry.table.name} gives {here} of {', '.join(which)}, but no row gives "
+                f"{there} of it; measure that too, or exclude the row."
+            )
+    return [
+        ({**other.row, **one.row}, one, other) for both in partners.values() for one in both["x"] for other in both["y"]
+    ]
 
 
 def _named(rows, column, usual):
+    given = column
     if column is None:
         column = next((name for name in usual if all(name in row for row in rows)), None)
         if column is None:
             return None
     for row in rows:
-        if row.get(column) in (None, ""):
-            raise InputError(
-                f"A row has nothing in the column {column}; fill it in, or choose one of {', '.join(row)}."
-            )
-    return tuple(_text(row[column]) for row in rows)
+        if column not in row:
+            raise InputError(f"There is no column {column}; there are {', '.join(row)}.")
+        if row[column] in (None, ""):
+            which = ", ".join(_text(row[name]) for name in _KEY if name in row and row[name] not in (None, ""))
+            raise InputError(f"The row of {which or 'no case'} has nothing in the column {column}; fill it in.")
+    texts = tuple(_text(row[column]) for row in rows)
+    if given is None and usual is SUBJECT_COLUMNS:
+        return tuple(found[1] if (found := _BIDS_CASE.match(text)) else text for text in texts)
+    return texts
 
 
 def _text(value):

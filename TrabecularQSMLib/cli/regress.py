@@ -1,9 +1,11 @@
 """The command regress."""
 
-import argparse
 from pathlib import Path
 
 from .common import FIGURE_ENDINGS, add_command, check_outputs, print_result, write_outputs
+
+# Whose lines are printed; a file has those of all.
+_MOST_SUBJECTS = 12
 
 
 def add_commands(commands):
@@ -16,44 +18,51 @@ def add_commands(commands):
         "regress regions.csv bvtv.csv --x bvtv --y chi --output regression.json --figure regression.png",
     )
     parser.add_argument(
-        "tables", nargs="+", metavar="T.csv", help="tables of measure, bvtv or others; joined on case and region"
+        "tables",
+        nargs="+",
+        metavar="T.csv",
+        help="tables of measure, bvtv or others; joined on case and region, or on case alone where one has no region",
     )
     for axis in ("x", "y"):
         parser.add_argument(
-            f"--{axis}", required=True, metavar="NAME", help="a column, or a quantity of measure's table (its mean)"
+            f"--{axis}",
+            required=True,
+            metavar="NAME",
+            help="a column, or a quantity of measure's table (its mean); TABLE:NAME where several tables have it",
         )
     parser.add_argument("--group", metavar="COLUMN", help="what a row is of (default: region or label)")
-    parser.add_argument("--subject", metavar="COLUMN", help="whose a row is (default: case or subject)")
+    parser.add_argument(
+        "--subject",
+        metavar="COLUMN",
+        help="whose a row is (default: case or subject; sub-01_ses-2 is of sub-01)",
+    )
     parser.add_argument("--pair", nargs=2, metavar=("A", "B"), help="two groups whose differences are regressed")
     parser.add_argument(
         "--exclude",
         nargs="+",
-        type=_condition,
         default=(),
         metavar="COLUMN=VALUE",
-        help="rows to leave out, such as subject=10",
+        help="rows to leave out, such as subject=10 or 'case=sub-10 and region=talus'",
     )
     parser.add_argument("--output", metavar="OUT.json", required=True, help="estimates to write")
     parser.add_argument("--figure", metavar="OUT.png", help="picture to write (.png or .svg; needs matplotlib)")
 
 
-def _condition(text):
-    column, sign, value = text.partition("=")
-    if not (column and sign):
-        raise argparse.ArgumentTypeError(f"{text} is not of the form COLUMN=VALUE")
-    return column, value
-
-
 def _regress(arguments):
     from ..analysis.regression import regress
-    from ..analysis.tables import pair_up, read_table
+    from ..analysis.tables import pair_up, parse_exclusion, read_table
     from ..outputs import json_text
     from ..regression_figure import Panel, regression_figure
 
     check_outputs((arguments.output, (".json",)), (arguments.figure, FIGURE_ENDINGS))
     tables = [read_table(path) for path in arguments.tables]
     pairs = pair_up(
-        tables, arguments.x, arguments.y, group=arguments.group, subject=arguments.subject, exclude=arguments.exclude
+        tables,
+        arguments.x,
+        arguments.y,
+        group=arguments.group,
+        subject=arguments.subject,
+        exclude=[parse_exclusion(text) for text in arguments.exclude],
     )
     result = regress(
         pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects, pair=arguments.pair and tuple(arguments.pair)
@@ -66,16 +75,25 @@ def _regress(arguments):
     written = write_outputs(contents)
     for title, line in (("pooled", result.pooled), *((f"within {name}", one) for name, one in result.within.items())):
         print(_sentence(title, line))
+    for title, found in (
+        ("one slope within all groups", result.common),
+        ("mixed model, an intercept for each subject", result.mixed),
+        ("mixed model, an intercept for each subject and group", result.mixed_within),
+    ):
+        if found:
+            print(f"{title}: {_slope(found)}, p {found.p:.2g}, n {found.n}")
     if result.paired:
         print(_sentence("differences {} − {}".format(*result.paired.groups), result.paired.line))
-    if result.mixed:
-        low, high = result.mixed.slope_ci
-        print(f"mixed model: slope {result.mixed.slope:.4g} ({low:.4g} to {high:.4g}), p {result.mixed.p:.2g}")
+    for name, line in list(result.per_subject.items())[:_MOST_SUBJECTS]:
+        print(_sentence(f"subject {name}", line))
+    if len(result.per_subject) > _MOST_SUBJECTS:
+        print(f"and {len(result.per_subject) - _MOST_SUBJECTS} more subjects, in {arguments.output}")
     print_result(result.warnings, written)
 
 
 def _sentence(title, line):
-    return (
-        f"{title}: slope {line.slope:.4g} ({line.slope_ci[0]:.4g} to {line.slope_ci[1]:.4g}), "
-        f"intercept {line.intercept:.4g}, R² {line.r2:.4f}, p {line.p:.2g}, n {line.n}"
-    )
+    return f"{title}: {_slope(line)}, intercept {line.intercept:.4g}, R² {line.r2:.4f}, p {line.p:.2g}, n {line.n}"
+
+
+def _slope(found):
+    return f"slope {found.slope:.4g} ({found.slope_ci[0]:.4g} to {found.slope_ci[1]:.4g})"

@@ -38,18 +38,18 @@ def regressNodes(
     group: str | None = None,
     subject: str | None = None,
     pair: tuple[str, str] | None = None,
-    exclude: Sequence[tuple[str, str]] = (),
+    exclude: Sequence[dict[str, str]] = (),
     name: str | None = None,
 ) -> RegressionNodes:
     """Regress y on x and return estimates, points with Cook's distance and a chart, in a folder.
 
     :param tables: table nodes, such as those of `measureNodes` and `bvtvNodes`; they are joined on case and region.
-    :param x: column, or quantity of a table of maps, whose mean is taken.
+    :param x: column, or quantity of a table of maps, whose mean is taken; "table:name" where several tables have it.
     :param y: the same.
     :param group: column that tells groups apart; by default region or label, where there is one.
     :param subject: column that says whose a row is; by default case or subject, where there is one.
     :param pair: the two groups whose differences are regressed; needed where there are more than two.
-    :param exclude: pairs of column and value of rows that are left out.
+    :param exclude: rows that are left out, each as a dictionary of column to value.
     :param name: start of the names of the nodes; by default "y over x".
     :raises InputError: if a name is unknown, a row has no partner or no number, or there are fewer than three pairs.
     """
@@ -105,8 +105,15 @@ def _estimates(found, pairs):
     lines |= {f"within {group}": line for group, line in found.within.items()}
     if found.paired:
         lines[f"paired {found.paired.groups[0]} − {found.paired.groups[1]}"] = found.paired.line
-    if found.mixed:
-        lines["mixed"] = found.mixed
+    lines |= {
+        name: one
+        for name, one in (
+            ("within all groups", found.common),
+            ("mixed, subjects", found.mixed),
+            ("mixed, subjects and groups", found.mixed_within),
+        )
+        if one
+    }
     lines |= {f"subject {subject}": line for subject, line in found.per_subject.items()}
     slope, y = f"{pairs.y_label} per {pairs.x_label}", pairs.y_label
     abouts = {
@@ -141,15 +148,20 @@ def _points(found, pairs, x, y):
 
 
 def _addChart(put, found, pairs: Pairs, name):
-    groups = np.array(pairs.groups if pairs.groups is not None else ["rows"] * len(pairs.x))
+    names, lines = found.series(pairs.groups, pairs.subjects)
+    names = np.array(names)
     series = []
-    for number, group in enumerate(dict.fromkeys(groups.tolist())):
-        chosen = groups == group
-        table = put(
-            addTable(f"{name} {group}", [Column("x", pairs.x[chosen]), Column("y", pairs.y[chosen])], hidden=True)
-        )
-        color = COLORS[number % len(COLORS)]
-        series.append(addSeries(put, group, table, "x", "y", color, line=False, size=9))
+    for number, one in enumerate(dict.fromkeys(names.tolist())):
+        chosen, color = names == one, COLORS[number % len(COLORS)]
+        x, label = pairs.x[chosen], one or "rows"
+        table = put(addTable(f"{name} {label}", [Column("x", x), Column("y", pairs.y[chosen])], hidden=True))
+        series.append(addSeries(put, label, table, "x", "y", color, line=False, size=9))
+        if one in lines:
+            own, ends = lines[one], np.array([x.min(), x.max()])
+            columns = [Column("x", ends), Column("line", own.slope * ends + own.intercept)]
+            table = put(addTable(f"{name} {label} line", columns, hidden=True))
+            series.append(addSeries(put, f"{label}, R² = {own.r2:.2f}", table, "x", "line", color, points=False))
+            series[-1].SetLineStyle(series[-1].LineStyleDash)
     along = np.linspace(pairs.x.min(), pairs.x.max(), _LINE_POINTS)
     low, high = found.pooled.band(along)
     middle = found.pooled.slope * along + found.pooled.intercept

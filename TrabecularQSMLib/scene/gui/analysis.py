@@ -130,7 +130,7 @@ class RegressionParameters:
     x, y - Columns or quantities.
     group, subject - Columns that tell groups and subjects apart; region and case, where they are, if empty.
     pair - Two groups whose differences are regressed, separated by a comma.
-    exclude - Rows that are left out, as column=value, separated by commas.
+    exclude - Rows that are left out, as column=value (several with " and "), separated by commas.
     """
 
     tables: list[vtkMRMLTableNode]
