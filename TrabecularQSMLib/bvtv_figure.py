@@ -30,7 +30,8 @@ def bvtv_figure(results: Sequence[ApparentBVTV], title: str, picture_format: str
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({"svg.hashsalt": "TrabecularQSM"}):
+    # Names may hold any sign, also those that matplotlib takes for formulas.
+    with matplotlib.rc_context({"svg.hashsalt": "TrabecularQSM", "text.parse_math": False}):
         figure = Figure(figsize=(7.2, 0.9 + 2.1 * len(results)), layout="constrained")
         figure.suptitle(title)
         axes = np.atleast_1d(figure.subplots(len(results), 1, sharex=True))

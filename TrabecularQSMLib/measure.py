@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .quantities import ALL_QUANTITIES
 COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "sd", "median", "q25", "q75", "min", "max", "excluded")
 _ONLY_IN_MASK = ("chi", "local_field", "total_field")
 _NOT_MEASURED = ("mask", "reliability")
+_LARGEST_LABEL = np.iinfo(np.int32).max
 
 
 def measure(
@@ -83,8 +85,8 @@ def measure(
     return rows
 
 
-def measure_files(folder, regions, *, only: Sequence[str] = ()) -> list[dict]:
-    """Return the rows of `measure` for every scan whose maps lie below `folder`, with the regions of a label map.
+def measure_files(folder, regions, *, case: str | None = None, only: Sequence[str] = ()) -> list[dict]:
+    """Return the rows of `measure` for every scan of a subject whose maps lie below `folder`, with its regions.
 
     Parameters
     ----------
@@ -93,22 +95,37 @@ def measure_files(folder, regions, *, only: Sequence[str] = ()) -> list[dict]:
     regions : path
         Label map as `read_regions` takes it, on any grid of the same patient space: each voxel of a map is in the
         region that holds its middle.
+    case : str, optional
+        First column; by default `case_of` the scan, or its whole name where several scans would share that.
     only : sequence of str
         Names of the regions to measure; all by default.
 
     Raises
     ------
     InputError
-        If there are no maps, or a region is empty or has no voxel on the grid of a map.
+        If there are no maps, or those of several subjects, `case` is given for several scans, or a region is empty or
+        has no voxel on the grid of a map.
     """
     if not Path(folder).is_dir():
         raise InputError(f"{folder} is not a folder; give the folder that reconstruct wrote.")
     scans = find_maps(folder)
     if not scans:
         raise InputError(f"{folder} holds no map such as sub-01_Chimap.nii.gz; give the folder that reconstruct wrote.")
+    subjects = list(dict.fromkeys(scan.partition("_")[0] for scan in scans))
+    if len(subjects) > 1:
+        raise InputError(
+            f"{folder} holds maps of {', '.join(subjects[:4])}{' and others' if len(subjects) > 4 else ''}, but "
+            "regions are of one subject; give the folder of that subject, and measure them one by one."
+        )
+    if case and len(scans) > 1:
+        raise InputError(
+            f"{folder} holds {len(scans)} scans ({', '.join(scans)}), which cannot all be the case {case}."
+        )
+    short = {scan: case or case_of(f"{scan}_") for scan in scans}
+    cases = short if len(set(short.values())) == len(scans) else {scan: scan for scan in scans}
     labels, affine, names = read_regions(regions, only=only)
     rows = []
-    for case, paths in scans.items():
+    for scan, paths in scans.items():
         maps, first = {}, None
         for name, path in paths.items():
             maps[name], its_affine = read_image(path)
@@ -116,11 +133,17 @@ def measure_files(folder, regions, *, only: Sequence[str] = ()) -> list[dict]:
             difference = geometry_difference(*first[1:], maps[name].shape, its_affine)
             if difference:
                 raise InputError(
-                    f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {case} again."
+                    f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {scan} again."
                 )
         placed = place_regions(regions, labels, affine, names, *first)
-        rows += measure(maps, placed, names, case=case)
+        rows += measure(maps, placed, names, case=cases[scan])
     return rows
+
+
+def case_of(name: str) -> str | None:
+    """Return subject and session (``sub-01_ses-2``) at the start of a BIDS name, which join tables, or None."""
+    found = re.match(r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?(?=_)", name)
+    return found and found[0]
 
 
 def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
@@ -143,8 +166,10 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
     layers, affine = read_layers(path)
     if not np.all(np.isfinite(layers)) or np.any(layers != np.round(layers)) or np.any(layers < 0):
         raise InputError(f"{path} holds values that are not whole numbers from 0; export the segmentation as labels.")
+    if layers.size and layers.max() > _LARGEST_LABEL:
+        raise InputError(f"{path} holds labels beyond {_LARGEST_LABEL}; number its regions from 1.")
     layers = layers.astype(np.int32)
-    segments = _segments(path)
+    segments = _segments(path, len(layers))
     if len(layers) > 1 and not segments:
         raise InputError(
             f"{path} has {len(layers)} values in each voxel and names no segments; export it as one label map."
@@ -262,9 +287,13 @@ def _cell(value):
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
+def names_file(path) -> Path:
+    """Return where the names of a label map are: a BIDS dseg.tsv (columns index and name) beside it."""
+    return Path(path).with_name(re.sub(r"(\.nii)?(\.gz|\.[^.]*)$", "", Path(path).name) + ".tsv")
+
+
 def _names_beside(path):
-    """Names of a BIDS dseg.tsv (columns index and name) beside the label map."""
-    table = path.with_name(path.name.removesuffix(".gz").removesuffix(path.suffix).removesuffix(".nii") + ".tsv")
+    table = names_file(path)
     if not table.is_file():
         return {}
     try:
@@ -275,14 +304,21 @@ def _names_beside(path):
     return {label: name for label, name in rows if label}
 
 
-def _segments(path):
+def _segments(path, layers):
     """Name, layer and label value of each segment of a .seg.nrrd written by Slicer, in its order."""
     metadata = read_metadata(path)
     numbers = (key.removeprefix("Segment").removesuffix("_Name") for key in metadata if key.endswith("_Name"))
     segments = []
     for number in sorted(int(number) for number in numbers if number.isdecimal()):
         start = f"Segment{number}_"
+        name = metadata[start + "Name"].strip() or f"segment {number + 1}"
         # Slicer before 4.11 gave each segment a layer of its own.
-        layer, value = metadata.get(start + "Layer", number), metadata.get(start + "LabelValue", 1)
-        segments.append((metadata[start + "Name"], int(layer), int(value)))
+        layer = metadata.get(start + "Layer", str(number if layers > 1 else 0))
+        value = metadata.get(start + "LabelValue", "1")
+        if not (layer.isdecimal() and value.isdecimal() and int(layer) < layers):
+            raise InputError(
+                f"{path} says of the segment {name} that its layer is {layer} and its label {value}, but it has "
+                f"{layers} layers; save the segmentation again."
+            )
+        segments.append((name, int(layer), int(value)))
     return segments

@@ -172,8 +172,10 @@ def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
         If it cannot be written, or does not fit on the disk (of which ITK says nothing).
     """
     path = Path(path)
-    packed = path.name.endswith(".nii.gz")
-    plain = path.with_name(f"{path.name}.plain.nii") if packed else path
+    ending = path.name.lower()
+    packed = ending.endswith(".nii.gz")
+    # ITK knows the endings in small letters only.
+    plain = path.with_name(f"{path.name}.plain.nii") if packed or ending.endswith(".nii") else path
     try:
         sitk.WriteImage(image_from(array, affine), str(plain))
     except RuntimeError as error:
@@ -186,6 +188,8 @@ def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
             with gzip.GzipFile(filename="", mode="wb", fileobj=target, compresslevel=4, mtime=0) as archive:
                 shutil.copyfileobj(source, archive, 1 << 20)
         plain.unlink()
+    elif plain != path:
+        plain.replace(path)
 
 
 def geometry_difference(shape, affine, other_shape, other_affine) -> str | None:

@@ -228,6 +228,8 @@ class BiasTest(unittest.TestCase):
             correct_bias(np.zeros((5, 6, 7)), self.affine)
         with self.assertRaisesRegex(InputError, "not positive in tissue"):
             correct_bias(-1 - self.image, self.affine)
+        with self.assertRaisesRegex(InputError, "single slice; bias correction needs two"):
+            correct_bias(self.image[:1], self.affine)
 
 
 class PhaseCyclesTest(unittest.TestCase):

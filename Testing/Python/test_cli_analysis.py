@@ -204,6 +204,7 @@ class BvtvTest(AnalysisTest):
     def test_wrong_input_is_refused_before_anything_is_written(self):
         before = files(self.folder)
         self.assert_refused(self.bvtv("--figure", self.folder / "out.jpg"), "out.jpg does not end with .png or .svg")
+        self.assert_refused(self.bvtv("--figure", self.folder), f"{self.folder} is a folder; give the name of a file")
         self.assert_refused(self.bvtv("--only", "knee"), "no region 'knee'; it has tuber, talus")
         self.assert_refused(self.bvtv(image=self.folder / "none.nii"), "none.nii does not exist")
         self.assert_refused(run("bvtv", *"a --regions b --bone c --output d.txt".split()), "d.txt does not end with")
@@ -306,6 +307,17 @@ class SplitTest(AnalysisTest):
             output = self.folder / output
             found = run("split", self.regions, "--region", region, "--count", count, "--output", output)
             self.assert_refused(found, words)
+
+    def test_the_drawn_regions_are_not_written_over(self):
+        before = self.regions.read_bytes(), (self.folder / "regions.tsv").read_bytes()
+        for output in ("regions.nii.gz", "regions.nii"):  # the second has its names where the first has them
+            found = run("split", self.regions, "--region", "talus", "--count", 2, "--output", self.folder / output)
+            self.assert_refused(found, r"regions\.(nii.gz|tsv) is an input and would be written over")
+        self.assertEqual((self.regions.read_bytes(), (self.folder / "regions.tsv").read_bytes()), before)
+        parts = self.folder / "PARTS.NII.GZ"
+        self.assertEqual(run("split", self.regions, "--region", "talus", "--count", 2, "--output", parts)[0], 0)
+        self.assertEqual(set(np.unique(nifti.read_image(parts)[0])), {0, 1, 2})
+        self.assertTrue((self.folder / "PARTS.tsv").is_file())
 
 
 class MorphometryTest(AnalysisTest):

@@ -71,6 +71,12 @@ class CompanionsTest(unittest.TestCase):
         found = {row["region"]: float(row["bvtv"]) for row in rows}
         self.assertTrue(found[REGIONS[0]] > found[REGIONS[1]] > found[REGIONS[2]] > 0.05)
 
+    def test_voxel_sizes_of_scans_that_are_not_asked_for_are_refused(self):
+        code, _, err = run("phantom", self.folder / "alone", *PHANTOM)
+        self.assertEqual(code, 2)
+        self.assertIn("--companions is not", err.splitlines()[-1])
+        self.assertFalse((self.folder / "alone").exists())
+
     def test_register_finds_the_true_transform_from_mip_to_bssfp(self):
         for stem in ("sub-01", "sub-02"):
             found = nifti.read_transform(self.folder / f"{stem}.tfm")

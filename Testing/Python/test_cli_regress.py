@@ -42,10 +42,22 @@ class RegressTest(unittest.TestCase):
         self.assertEqual(len(found["cooks_distance"]), 28)
         self.assertIn("R² 0.5325", out)
         self.assertIn("14 subjects give 28 rows", out)
+        self.assertIn("one slope within all groups: slope -294.7 (-721.2 to 131.8), p 0.17, n 28", out)
+        self.assertAlmostEqual(found["common_within"]["slope"], -294.7, places=1)
         first = (self.folder / "r.svg").read_bytes()
         self.assertIn(b"<svg", first)
         self.regress("--figure", self.folder / "r.svg")
         self.assertEqual((self.folder / "r.svg").read_bytes(), first)
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+    def test_parts_of_bones_have_a_line_of_each_subject(self):
+        table = self.folder / "parts.csv"
+        rows = [f"{s},part {n},{n + 5 * k},{(k + 1) * n}" for k, s in enumerate(("$a$", "b$^")) for n in range(20)]
+        table.write_text("case,region,ct,chi\n" + "\n".join(rows))
+        code, out, err = self.regress("--figure", self.folder / "r.svg", table=table, x="ct", y="chi")
+        self.assertEqual(code, 0, err)
+        for name, slope in (("$a$", 1), ("b$^", 2)):
+            self.assertIn(f"subject {name}: slope {slope} ", out)
 
     def test_rows_are_excluded_and_pairs_chosen(self):
         code, _, err = self.regress("--exclude", "subject=10", "subject=14", "--pair", "3", "1")
@@ -56,11 +68,14 @@ class RegressTest(unittest.TestCase):
     def test_wrong_input_is_one_sentence_and_writes_nothing(self):
         two = self.folder / "two.csv"
         two.write_text("case,region,a,b\n1,r,1,2\n1,s,2,3\n")
+        used = self.folder / "used.json"
+        used.write_text(two.read_text())
         for words, arguments in (
             ("no column or quantity BVTV", {"x": "BVTV"}),
             ("2 points; at least three", {"table": two, "x": "a", "y": "b"}),
             ("does not end with .png or .svg", {"arguments": ("--figure", self.folder / "r.pdf")}),
-            ("does not end with .json", {"output": "."}),
+            ("is a folder; give the name of a file that ends with .json", {"output": "."}),
+            ("is an input and would be written over", {"table": used, "output": "used.json"}),
             ("not two of the groups", {"arguments": ("--pair", "1", "2")}),
         ):
             there = sorted(self.folder.iterdir())

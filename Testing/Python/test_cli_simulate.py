@@ -220,7 +220,7 @@ class SimulateTest(unittest.TestCase):
             ("does not end with .csv", ["--summary", self.folder / "S.json"]),
         ):
             self.assert_refused(words, arguments=arguments)
-        self.assert_refused("does not end with .csv", output=self.folder)
+        self.assert_refused("is a folder; give the name of a file that ends with .csv", output=self.folder)
 
     @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
     def test_a_picture_of_one_value_is_refused(self):
@@ -253,7 +253,7 @@ class SimulateTest(unittest.TestCase):
             yield next(simulate(*arguments, **options))
             raise CancelledError  # of the futures, when the connection is lost
 
-        with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
             with mock.patch.object(monte_carlo, "simulate", interrupted):
                 code, _, err = self.run_command(*SMALL, "--scheduler", cluster.scheduler_address)
         self.assertEqual(code, 2)
@@ -267,7 +267,7 @@ class SimulateTest(unittest.TestCase):
             self.skipTest("needs dask[distributed]")
         self.assertEqual(self.run_command(*SMALL)[0], 0)
         expected = self.table.read_bytes()
-        with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
+        with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as cluster:
             code, _, err = self.run_command(*SMALL, "--scheduler", cluster.scheduler_address)
         self.assertEqual(code, 0, err)
         self.assertEqual(self.table.read_bytes(), expected)

@@ -101,15 +101,29 @@ class FilesTest(unittest.TestCase):
     def measure(self, regions=None, **options):
         return measure_files(self.folder / "maps", regions or self.regions, **options)
 
-    def test_every_subject_is_a_case_and_the_table_is_plain_and_reproducible(self):
-        self.write("sub-02_ses-1")
+    def test_every_session_is_a_case_and_the_table_is_plain_and_reproducible(self):
+        self.write("sub-01_ses-1_acq-hr")
         rows = self.measure()
-        self.assertEqual([row["case"] for row in rows], 4 * ["sub-01"] + 4 * ["sub-02_ses-1"])
+        self.assertEqual([row["case"] for row in rows], 4 * ["sub-01"] + 4 * ["sub-01_ses-1"])
         text = csv_text(COLUMNS, rows)
         self.assertEqual(text.split("\n")[0], "case,region,quantity,unit,n,mean,sd,median,q25,q75,min,max,excluded")
         self.assertEqual(text.split("\n")[1], "sub-01,label 1,chi,ppm,8,4.5,2.44949,4.5,2.75,6.25,1,8,0")
         self.assertNotIn("\r", text)
         self.assertEqual(len(list(csv.DictReader(io.StringIO(text)))), 8)
+
+    def test_scans_that_share_subject_and_session_go_by_their_whole_name(self):
+        self.write("sub-01_run-2")
+        self.assertEqual({row["case"] for row in self.measure()}, {"sub-01", "sub-01_run-2"})
+        with self.assertRaisesRegex(InputError, r"2 scans \(sub-01, sub-01_run-2\), which cannot all be the case me"):
+            self.measure(case="me")
+
+    def test_the_case_can_be_given(self):
+        self.assertEqual({row["case"] for row in self.measure(case="patient 7")}, {"patient 7"})
+
+    def test_the_regions_of_one_subject_are_not_measured_in_another(self):
+        self.write("sub-02")
+        with self.assertRaisesRegex(InputError, "holds maps of sub-01, sub-02, but regions are of one subject"):
+            self.measure()
 
     def test_names_come_from_the_table_beside_the_labels(self):
         self.regions.with_name("regions.tsv").write_text("index\tname\tcolor\n0\tnothing\t#0\n5\ttalus\t#1\n")
@@ -184,6 +198,11 @@ class FilesTest(unittest.TestCase):
         with self.assertRaisesRegex(InputError, "'tuber' and 'talus' of .*ankle.seg.nrrd overlap in 4 voxels"):
             read_regions(path)
         self.assertEqual(read_regions(path, only=["talus", "cavum"])[2], {2: "talus", 3: "cavum"})
+        for layer, value in ((2, 1), ("first", 1), (0, "-"), (0, "1.5")):
+            segments["talus"] = (layer, value)
+            write()
+            with self.assertRaisesRegex(InputError, f"segment talus that its layer is {layer} and its label {value}"):
+                read_regions(path)
         segments.clear()
         write()
         with self.assertRaisesRegex(InputError, "2 values in each voxel and names no segments"):
@@ -192,6 +211,9 @@ class FilesTest(unittest.TestCase):
     def test_what_is_no_label_map_is_refused(self):
         nifti.write_image(self.regions, self.labels + np.float32(0.5), scans.AFFINE)
         with self.assertRaisesRegex(InputError, "whole numbers"):
+            self.measure()
+        nifti.write_image(self.regions, self.labels * np.uint32(2**30), scans.AFFINE)
+        with self.assertRaisesRegex(InputError, "labels beyond 2147483647"):
             self.measure()
         nifti.write_image(self.regions, 0 * self.labels, scans.AFFINE)
         with self.assertRaisesRegex(InputError, "holds no region"):

@@ -200,7 +200,9 @@ class StructureTest(unittest.TestCase):
         self.assertEqual((result.within["a"].slope_se, result.within["a"].p), (0, 1))
 
     def test_values_too_large_to_compute_with_are_told(self):
-        self.assertRaisesRegex(InputError, "beyond 1e.100; check their units", regress, [1, 2, 3], [1e308, -1e308, 1e308])
+        self.assertRaisesRegex(
+            InputError, "beyond 1e.100; check their units", regress, [1, 2, 3], [1e308, -1e308, 1e308]
+        )
 
     def test_pictures_show_groups_or_else_subjects_or_all_as_one(self):
         x, y, groups, subjects = example(6)

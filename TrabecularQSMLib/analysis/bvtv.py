@@ -178,7 +178,7 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
     Raises
     ------
     InputError
-        If the image is constant, holds NaN, or tissue in it is not positive.
+        If the image is constant, holds NaN, has a single slice, or tissue in it is not positive.
 
     Notes
     -----
@@ -190,6 +190,8 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
     """
     image = np.asarray(image)
     _checked(image)
+    if min(image.shape) < 2:
+        raise InputError("The image has a single slice; bias correction needs two and more, so leave it out.")
     full = image_from(np.ascontiguousarray(image, dtype=np.float32), affine)
     small = _shrunk(full)
     report(progress, 0.0, "Correcting the bias field")

@@ -27,8 +27,13 @@ def _add_measure(commands):
         "Statistics of maps in regions, one row for each case, region and quantity.",
         "measure maps --regions ankle/derivatives/truth/sub-01/anat/sub-01_dseg.nii.gz --output regions.csv",
     )
-    parser.add_argument("maps", metavar="MAPS", help="folder that reconstruct wrote")
-    parser.add_argument("--regions", metavar="SEG", required=True, help=_REGIONS_HELP)
+    parser.add_argument("maps", metavar="MAPS", help="folder that reconstruct wrote, or that of one subject in it")
+    parser.add_argument("--regions", metavar="SEG", required=True, help=f"{_REGIONS_HELP}; of this subject")
+    parser.add_argument(
+        "--case",
+        metavar="NAME",
+        help="the first column (default: sub-… and ses-…, with more of the name if scans share it)",
+    )
     _add_only_and_output(parser)
 
 
@@ -143,8 +148,10 @@ def _measure(arguments):
     from ..measure import COLUMNS, csv_text, measure_files
 
     check_outputs((arguments.output, _TABLE_ENDINGS))
-    rows = measure_files(arguments.maps, arguments.regions, only=arguments.only)
-    print_result((), write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
+    rows = measure_files(arguments.maps, arguments.regions, case=arguments.case, only=arguments.only)
+    cases = list(dict.fromkeys(row["case"] for row in rows))
+    notes = [] if len(cases) == 1 else [f"The same regions are measured in {len(cases)} scans: {', '.join(cases)}."]
+    print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 
 def _bvtv(arguments):
@@ -154,7 +161,11 @@ def _bvtv(arguments):
     from ..measure import csv_text
     from ..nifti import read_image
 
-    check_outputs((arguments.output, _TABLE_ENDINGS), (arguments.figure, FIGURE_ENDINGS))
+    check_outputs(
+        (arguments.output, _TABLE_ENDINGS),
+        (arguments.figure, FIGURE_ENDINGS),
+        inputs=(arguments.image, arguments.regions),
+    )
     if arguments.figure:
         require_matplotlib()
     image, affine = read_image(arguments.image)
@@ -191,7 +202,7 @@ def _attenuation(arguments):
     from ..measure import COLUMNS, csv_text
     from ..nifti import read_image
 
-    check_outputs((arguments.output, _TABLE_ENDINGS))
+    check_outputs((arguments.output, _TABLE_ENDINGS), inputs=(arguments.rods,))
     calibration = _calibration(arguments)
     image, affine = read_image(arguments.image)
     labels, names, notes = _regions_on(arguments, image, affine)
@@ -208,10 +219,15 @@ def _split(arguments):
     import numpy as np
 
     from ..analysis.subregions import split_region
-    from ..measure import read_regions
+    from ..measure import names_file, read_regions
     from ..nifti import write_image
 
-    check_outputs((arguments.output, _LABEL_ENDINGS))
+    table = re.sub(r"\.nii(\.gz)?$", ".tsv", arguments.output, flags=re.IGNORECASE)
+    check_outputs(
+        (arguments.output, _LABEL_ENDINGS),
+        (table, (".tsv",)),
+        inputs=(arguments.regions, names_file(arguments.regions)),
+    )
     labels, affine, names = read_regions(arguments.regions, only=[arguments.region])
     voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
     try:
@@ -219,7 +235,6 @@ def _split(arguments):
     except InputError as error:
         raise InputError(f"{arguments.region} of {arguments.regions}: {error}") from error
     rows = "".join(f"{number}\t{arguments.region} {number}\n" for number in range(1, arguments.count + 1))
-    table = re.sub(r"\.nii(\.gz)?$", ".tsv", arguments.output)
     contents = {
         arguments.output: lambda path: write_image(path, parts.astype(np.uint16), affine),
         table: "index\tname\n" + rows,
@@ -271,9 +286,10 @@ def _case(arguments):
     """Name of the case: as given, or subject and session of the image's name, or that name."""
     if arguments.case:
         return arguments.case
+    from ..measure import case_of
+
     name = Path(arguments.image).name
-    found = re.match(r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?(?=_)", name)
-    return found[0] if found else name.partition(".")[0]
+    return case_of(name) or name.partition(".")[0]
 
 
 def _regions_on(arguments, image, affine):

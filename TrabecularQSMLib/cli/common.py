@@ -38,19 +38,25 @@ def positive(text):
     return value
 
 
-def check_outputs(*files):
+def check_outputs(*files, inputs=()):
     """Raise `InputError` unless each output, a name or None and the endings it may have, can be such a file.
 
-    Long work comes before the writing, so that a folder in which nothing can be written is told here.
+    Long work comes before the writing, so that a folder in which nothing can be written is told here. None of the
+    `inputs`, names or None, may be written over.
     """
     names = [file for file, _ in files if file]
     for file, endings in files:
-        if file and (Path(file).is_dir() or not file.lower().endswith(endings)):
+        if file and Path(file).is_dir():
+            raise InputError(f"{file} is a folder; give the name of a file that ends with {' or '.join(endings)}.")
+        if file and not file.lower().endswith(endings):
             raise InputError(f"{file} does not end with {' or '.join(endings)}; give the name of such a file.")
     paths = [Path(name).resolve() for name in names]
     if len(set(paths)) < len(paths):
         raise InputError(f"{names[-1]} is given for two outputs; give each its own name.")
+    given = {Path(name).resolve() for name in inputs if name}
     for name, path in zip(names, paths, strict=True):
+        if path in given:
+            raise InputError(f"{name} is an input and would be written over; give the output another name.")
         there = next(folder for folder in path.parents if folder.exists())
         try:
             with tempfile.TemporaryFile(dir=there):

@@ -54,7 +54,7 @@ def _regress(arguments):
     from ..outputs import json_text
     from ..regression_figure import Panel, regression_figure
 
-    check_outputs((arguments.output, (".json",)), (arguments.figure, FIGURE_ENDINGS))
+    check_outputs((arguments.output, (".json",)), (arguments.figure, FIGURE_ENDINGS), inputs=arguments.tables)
     tables = [read_table(path) for path in arguments.tables]
     pairs = pair_up(
         tables,

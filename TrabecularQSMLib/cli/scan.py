@@ -118,7 +118,6 @@ def _add_phantom(commands):
             nargs=3,
             type=float,
             metavar=("I", "J", "K"),
-            default=value,
             help=with_default("mm", value),
         )
 
@@ -287,9 +286,11 @@ def _phantom(arguments):
     settings = PhantomSettings(
         shape=tuple(arguments.shape), snr=arguments.snr, seed=arguments.seed, tilt_degrees=arguments.tilt
     )
-    others = CompanionSettings(
-        bssfp_voxel_mm=tuple(arguments.bssfp_voxel_size), ct_voxel_mm=tuple(arguments.ct_voxel_size)
-    )
+    sizes = {"bssfp_voxel_mm": arguments.bssfp_voxel_size, "ct_voxel_mm": arguments.ct_voxel_size}
+    sizes = {name: tuple(size) for name, size in sizes.items() if size}
+    if sizes and not arguments.companions:
+        raise InputError("A voxel size of bSSFP or CT is given, but --companions is not; add it to simulate them.")
+    others = CompanionSettings(**sizes)
     refuse_filled(arguments.output, arguments.subject)
     with ProgressLine() as progress:
         phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
