@@ -59,7 +59,8 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
         entities, suffix = parse_name(path.name.removesuffix(".nii.gz"))
         description = entities.pop("desc", None)
         quantity = _QUANTITY_OF_FILE.get(f"desc-{description}_{suffix}" if description else suffix)
-        if quantity is None or "part" in entities or any(part.startswith(".") for part in path.parts[:-1]):
+        inside = path.relative_to(folder).parts[:-1]
+        if quantity is None or "part" in entities or any(part.startswith(".") for part in inside):
             continue
         maps = scans.setdefault(stem_of(entities), {})
         if quantity.name in maps:
@@ -232,12 +233,14 @@ def _write_companions(anat, truth, stem, companions, provenance):
 
 
 def refuse_filled(output, subject: str = "01") -> None:
-    """Raise `InputError` unless `output` is absent, an empty folder, or a dataset without this subject."""
+    """Raise `InputError` unless `output` is absent, an empty folder, or a phantom's dataset without this subject."""
     output, name = Path(output), f"sub-{checked_label(subject, 'sub')}"
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
-    parts = (output / name, output / "derivatives" / "truth" / name)
-    if not (output / "dataset_description.json").is_file() or any(part.exists() for part in parts):
+    truth = output / "derivatives" / "truth"
+    if not truth.is_dir():
+        raise InputError(f"{output} exists already and holds no phantom; give a new folder.")
+    if any(part.exists() for part in (output / name, truth / name)):
         raise InputError(
             f"{output} exists already; give a new folder or another --subject, or remove what is there first."
         )

@@ -133,6 +133,7 @@ class FormsTest(unittest.TestCase):
         code, _, err = run("reconstruct", "a", "b", "--threads", "0")
         self.assertEqual(code, 2)
         self.assertIn("positive", err)
+        self.assertEqual(len(err.splitlines()), 1)
 
     def test_python_m_runs_it_and_threads_reach_the_libraries_under_numpy(self):
         program = (

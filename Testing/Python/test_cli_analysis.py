@@ -114,6 +114,20 @@ class BvtvTest(AnalysisTest):
         nifti.write_transform(self.transform, np.linalg.inv(motion()))
         self.assertGreater(self.by_region()["tuber"], 0.5)
 
+    def test_what_hardly_belongs_together_is_noted(self):
+        regions = self.folder / "sub-09_dseg.nii.gz"
+        shutil.copy(self.regions, regions)
+        stretched = motion() @ np.diag([1.2, 1.2, 1.2, 1])
+        nifti.write_transform(self.transform, stretched)
+        arguments = ("--bone", self.bone, "--transform", self.transform, "--output", self.output)
+        code, out, err = run("bvtv", self.image, "--regions", regions, *arguments, "--no-bias-correction")
+        self.assertEqual(code, 0, err)
+        self.assertIn(
+            "different subjects: sub-07_ses-2_acq-x_bSSFP.nii.gz (sub-07) and sub-09_dseg.nii.gz (sub-09)", out
+        )
+        self.assertIn("t.tfm changes volumes by a factor of 1.73", out)
+        self.assertNotIn("different subjects", self.bvtv()[1])
+
     def test_case_and_regions_can_be_chosen(self):
         self.assertEqual(list(self.by_region("--only", "talus", "--case", "Anna")), ["talus"])
         self.assertEqual(read(self.output)[0]["case"], "Anna")
@@ -346,6 +360,7 @@ class MorphometryTest(AnalysisTest):
         self.assert_refused(self.morphometry(), "is no mask of bone: it holds .* different values")
 
     def test_without_itk_it_says_what_to_install(self):
+        nifti.write_image(self.image, (self.values > 500).astype(np.uint8), IMAGE)
         with mock.patch.dict(sys.modules, {"itk": None}):
             self.assert_refused(self.morphometry(), "pip install itk-bonemorphometry")
 

@@ -2,6 +2,9 @@ import contextlib
 import importlib.util
 import io
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -58,6 +61,18 @@ class RegressTest(unittest.TestCase):
         self.assertEqual(code, 0, err)
         for name, slope in (("$a$", 1), ("b$^", 2)):
             self.assertIn(f"subject {name}: slope {slope} ", out)
+
+    def test_whoever_stops_reading_is_no_error(self):
+        output = self.folder / "r.json"
+        command = [sys.executable, "-m", "TrabecularQSMLib", "regress", DATA, "--x", "mean_R2s", "--y", "apparentBVTV"]
+        reader, writer = os.pipe()
+        os.close(reader)
+        ended = subprocess.run(
+            [*command, "--output", output], stdout=writer, stderr=subprocess.PIPE, cwd=DATA.parents[2], check=False
+        )
+        os.close(writer)
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        self.assertTrue(output.is_file())
 
     def test_rows_are_excluded_and_pairs_chosen(self):
         code, _, err = self.regress("--exclude", "subject=10", "subject=14", "--pair", "3", "1")

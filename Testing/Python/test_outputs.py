@@ -223,6 +223,20 @@ class PhantomTest(OutputsTest):
         table = (truth / "sub-01" / "anat" / "sub-01_dseg.tsv").read_text()
         self.assertEqual(table, "index\tname\n1\ttuber\n2\tskin fat\n")
 
+    def test_maps_are_found_whatever_the_way_to_their_folder(self):
+        outputs.write_phantom(self.output, self.phantom())
+        hidden = self.output.parent / ".hidden" / "scan"
+        shutil.copytree(self.output, hidden)
+        for folder in (self.output / ".." / self.output.name, hidden):
+            self.assertEqual(list(outputs.find_maps(folder)), ["sub-01"], folder)
+        shutil.copytree(self.output, hidden / ".thumbnails")
+        self.assertEqual(list(outputs.find_maps(hidden)), ["sub-01"])
+
+    def test_a_simulated_subject_does_not_join_a_real_dataset(self):
+        outputs.write_files({self.output / "dataset_description.json": "{}"})
+        with self.assertRaisesRegex(InputError, "exists already and holds no phantom"):
+            outputs.refuse_filled(self.output, "02")
+
     def test_a_folder_that_holds_something_is_refused(self):
         outputs.write_files({self.output / "a.txt": "a"})
         with self.assertRaisesRegex(InputError, "exists already"):

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +101,10 @@ def pair_up(
         A quantity's rows may be spread over several, such as one for each case.
     x, y : str
         Name of a column, or of a quantity in a long table (columns ``quantity`` and ``mean``), whose mean is taken.
-        Where several tables have it, ``TABLE:NAME`` says which. Where both are columns of one table, its rows are the
-        pairs; otherwise rows are joined on ``case`` (or ``subject``) and ``region`` (or ``label``), as far as both
-        tables have them: a table with one row for each case joins all regions of that case.
+        Where several tables have it, ``TABLE:NAME`` says which, with ``*`` for any part of their names. Where both are
+        columns of one table, its rows are the pairs; otherwise rows are joined on ``case`` (or ``subject``) and
+        ``region`` (or ``label``), as far as both tables have them: a table with one row for each case joins all regions
+        of that case.
     group, subject : str, optional
         Columns that say what a row is of and whose it is; by default ``region`` or ``label``, and ``case`` or
         ``subject``, where there are such columns. Cases ``sub-X_ses-Y`` are by default of the subject ``sub-X``.
@@ -200,7 +202,7 @@ def _is_excluded(row, exclude):
 def _chosen(tables, name):
     """The tables that a name may be of, and the name in them."""
     prefix, sign, rest = name.partition(":")
-    named = [table for table in tables if prefix in (table.name, Path(table.name).stem)]
+    named = [table for table in tables if any(fnmatchcase(one, prefix) for one in (table.name, Path(table.name).stem))]
     return (named, rest) if sign and named else (tables, name)
 
 
@@ -272,14 +274,16 @@ def _join(x_entries, y_entries, x, y):
         for entry in entries.values():
             which = tuple(_text(entry.row[column]) for column in key)
             partners.setdefault(which, {}).setdefault(name, []).append(entry)
-    for which, both in partners.items():
-        if len(both) < 2:
-            entry = next(iter(both.values()))[0]
-            here, there = (x, y) if "x" in both else (y, x)
-            raise InputError(
-                f"Row {entry.number} of {entry.table.name} gives {here} of {', '.join(which)}, but no row gives "
-                f"{there} of it; measure that too, or exclude the row."
-            )
+    alone = {which: both for which, both in partners.items() if len(both) < 2}
+    for which, both in alone.items():
+        entry = next(iter(both.values()))[0]
+        here, there = (x, y) if "x" in both else (y, x)
+        others = [", ".join(one) for one in alone if one != which]
+        more = f" (nor of {'; '.join(others[:3])}{' and others' if len(others) > 3 else ''})" if others else ""
+        raise InputError(
+            f"Row {entry.number} of {entry.table.name} gives {here} of {', '.join(which)}, but no row gives "
+            f"{there} of it{more}; measure that too, or exclude the row."
+        )
     return [
         ({**other.row, **one.row}, one, other) for both in partners.values() for one in both["x"] for other in both["y"]
     ]

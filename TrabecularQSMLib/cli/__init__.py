@@ -32,9 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(argv)
         arguments.argv = argv
         arguments.run(arguments)
+        sys.stdout.flush()
     except InputError as error:
         print(f"trabecular-qsm: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read what is printed, such as `head`, has seen enough; files were written before.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (KeyboardInterrupt, Cancelled) as stop:
         print(f"trabecular-qsm: cancelled; {str(stop) or 'nothing was written'}.", file=sys.stderr)
         return 130
@@ -43,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="trabecular-qsm",
         description="Susceptibility, R2* and fat fraction of trabecular bone from multi-echo gradient-echo scans.",
         epilog="Example:\n  trabecular-qsm phantom ankle\n  trabecular-qsm reconstruct ankle maps",
@@ -54,6 +58,13 @@ def build_parser() -> argparse.ArgumentParser:
     for group in (scan, analysis, register, regress, simulate):
         group.add_commands(commands)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without all the options before it."""
+
+    def error(self, message):
+        self.exit(2, f"trabecular-qsm: {message}; see {self.prog} --help\n")
 
 
 def _limit_threads(argv):

@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 
 from ..errors import InputError
-from .common import FIGURE_ENDINGS, ProgressLine, add_command, check_outputs, positive, print_result, write_outputs
+from .common import (
+    FIGURE_ENDINGS,
+    ProgressLine,
+    add_command,
+    check_outputs,
+    notes_on_subjects,
+    positive,
+    print_result,
+    write_outputs,
+)
 
 _TABLE_ENDINGS, _LABEL_ENDINGS = (".csv",), (".nii.gz", ".nii")
 _REGIONS_HELP = "label map (NIfTI, NRRD), named by a BIDS .tsv beside it, or a segmentation of Slicer (.seg.nrrd)"
@@ -151,6 +160,7 @@ def _measure(arguments):
     rows = measure_files(arguments.maps, arguments.regions, case=arguments.case, only=arguments.only)
     cases = list(dict.fromkeys(row["case"] for row in rows))
     notes = [] if len(cases) == 1 else [f"The same regions are measured in {len(cases)} scans: {', '.join(cases)}."]
+    notes += notes_on_subjects(f"{cases[0]}_maps", arguments.regions)
     print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 
@@ -211,7 +221,7 @@ def _attenuation(arguments):
     except InputError as error:
         raise InputError(f"{arguments.image}: {error}") from error
     if calibration is not None:
-        notes.append(f"Density = {calibration.slope:.5g} mg/cm³ per HU × HU + {calibration.intercept:.5g} mg/cm³")
+        notes.append(f"Density = {calibration.slope:.5g} × HU {calibration.intercept:+.5g} mg/cm³.")
     print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 
@@ -250,7 +260,6 @@ def _morphometry(arguments):
     from ..nifti import read_image
 
     check_outputs((arguments.output, _TABLE_ENDINGS))
-    require_bone_morphometry()
     bone, affine = read_image(arguments.image)
     values = np.unique(bone)
     if values.size != 2 or values[0] != 0:
@@ -258,6 +267,7 @@ def _morphometry(arguments):
             f"{arguments.image} is no mask of bone: it holds {values.size} different values from {values[0]:g}; "
             "expected 0 and one other, so threshold it first."
         )
+    require_bone_morphometry()
     labels, names = np.ones(bone.shape, np.uint8), {1: "whole image"}
     if arguments.regions:
         labels, its_affine, names = read_regions(arguments.regions, only=arguments.only)
@@ -301,10 +311,15 @@ def _regions_on(arguments, image, affine):
 
     # The transform maps points of the echo MIP, where the regions are, to points of the image. Resampling asks for
     # the way from the grid that is filled to the one that is read: the inverse.
-    matrix = np.linalg.inv(read_transform(arguments.transform)) if arguments.transform else None
+    notes = notes_on_subjects(arguments.image, arguments.regions, arguments.transform)
+    matrix = None
+    if arguments.transform:
+        matrix = np.linalg.inv(read_transform(arguments.transform))
+        volume = abs(np.linalg.det(matrix[:3, :3]))
+        if abs(volume - 1) > 0.01:
+            notes.append(f"{arguments.transform} changes volumes by a factor of {1 / volume:.3g}; it is no rigid one.")
     labels, its_affine, names = read_regions(arguments.regions, only=arguments.only)
     placed = place_regions(arguments.regions, labels, its_affine, names, arguments.image, image.shape, affine, matrix)
-    notes = []
     for label, name in names.items():
         there, here = (
             np.count_nonzero(array == label) * abs(np.linalg.det(its[:3, :3]))

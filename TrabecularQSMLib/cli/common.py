@@ -1,6 +1,7 @@
 """What the commands share: their parsers' form, and how they print."""
 
 import argparse
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -57,13 +58,31 @@ def check_outputs(*files, inputs=()):
     for name, path in zip(names, paths, strict=True):
         if path in given:
             raise InputError(f"{name} is an input and would be written over; give the output another name.")
-        there = next(folder for folder in path.parents if folder.exists())
-        try:
-            with tempfile.TemporaryFile(dir=there):
-                pass
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(f"{name} cannot be written ({reason}); give a folder that can.") from error
+        check_writable(name)
+
+
+def check_writable(name):
+    """Raise `InputError` unless a file or folder of this name could be made."""
+    path = Path(name).resolve()
+    there = next(folder for folder in (path, *path.parents) if folder.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{name} cannot be written ({reason}); give a folder that can.") from error
+
+
+def notes_on_subjects(*files):
+    """Say if the names of files (or None) are of different subjects: a mistake that nothing else would tell."""
+    found = {}
+    for file in filter(None, files):
+        if subject := re.match(r"sub-[A-Za-z0-9]+(?=_)", Path(file).name):
+            found.setdefault(subject[0], Path(file).name)
+    if len(found) < 2:
+        return []
+    listed = " and ".join(f"{name} ({subject})" for subject, name in found.items())
+    return [f"The names are of different subjects: {listed}; check that they belong together."]
 
 
 def write_outputs(contents) -> list:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import InputError
-from .common import ProgressLine, add_command, positive, print_result, with_default
+from .common import ProgressLine, add_command, check_writable, positive, print_result, with_default
 
 # Settings that most users meet; the others are listed under "advanced settings".
 _MAIN_SETTINGS = ("background", "inversion", "stop_after", "regularization", "fat_model", "phase_sign")
@@ -206,6 +206,7 @@ def _reconstruct(arguments):
     started = time.time()
     scan = _read_scan(arguments)
     outputs.refuse_existing(arguments.output, outputs.map_files(scan, outputs.QUANTITIES), arguments.overwrite)
+    check_writable(arguments.output)
     mask = _read_mask(arguments, scan)
     if arguments.dry_run:
         names = outputs.planned_maps(settings)
@@ -240,6 +241,7 @@ def _lcurve(arguments):
     stem = scan.folder / f"{scan.stem}_desc-{settings.inversion.replace('-', '')}_lcurve"
     files = [stem.with_name(stem.name + ending) for ending in (".csv", ".json", ".png")]
     outputs.refuse_existing(arguments.output, files, arguments.overwrite)
+    check_writable(arguments.output)
     mask = _read_mask(arguments, scan)
     regions = _read_regions(arguments, scan)
     if arguments.dry_run:
@@ -292,6 +294,7 @@ def _phantom(arguments):
         raise InputError("A voxel size of bSSFP or CT is given, but --companions is not; add it to simulate them.")
     others = CompanionSettings(**sizes)
     refuse_filled(arguments.output, arguments.subject)
+    check_writable(arguments.output)
     with ProgressLine() as progress:
         phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
         companions = None
