@@ -313,9 +313,11 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
     def configurationSummary(self, nodes) -> str:
         """Return one line about a geometry."""
         values = nodes.values
-        width = values["r2prime_per_s"]
-        return _("BV/TV {bvtv:.3f}, mean χ {chi:.3f} ppm, R2′ {width}.").format(
-            bvtv=values["bvtv"], chi=values["mean_chi"], width="–" if width is None else f"{width:.1f} 1/s"
+        chi, width = values["mean_chi"], values["r2prime_per_s"]
+        return _("BV/TV {bvtv:.3f}, mean χ {chi}, R2′ {width}.").format(
+            bvtv=values["bvtv"],
+            chi="–" if chi is None else f"{chi:.3f} ppm",
+            width="–" if width is None else f"{width:.1f} 1/s",
         )
 
     def _name(self, p):

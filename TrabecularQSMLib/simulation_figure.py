@@ -8,7 +8,7 @@ import numpy as np
 from .analysis.regression import fit_line
 from .errors import InputError
 from .lcurve_figure import require_matplotlib
-from .simulation.summary import PARAMETERS, fit_cubic, linearity, over_parameter
+from .simulation.summary import PARAMETERS, POWERS, fit_power, linearity, over_parameter
 
 _LABELS = {
     "number": "number",
@@ -27,7 +27,7 @@ def check_drawable(*parameters: Collection) -> None:
         raise InputError("The figure needs a parameter with two values or more; give some to --number or --radius.")
 
 
-def simulation_figure(summary: list[dict], picture_format: str) -> bytes:
+def simulation_figure(summary: list[dict], picture_format: str, shape: str = "spheres") -> bytes:
     """Return a picture with the panels that the parameters allow.
 
     Parameters
@@ -36,6 +36,8 @@ def simulation_figure(summary: list[dict], picture_format: str) -> bytes:
         From `simulation.summary.summarize`.
     picture_format : str
         ``"png"`` or ``"svg"``.
+    shape : str
+        Of the inclusions, whose volume grows with a power of the radius.
 
     Raises
     ------
@@ -57,14 +59,15 @@ def simulation_figure(summary: list[dict], picture_format: str) -> bytes:
     heights = len(parameters) + densities
     # Names from a fixed salt and no date: the same numbers give the same file.
     with rc_context({"svg.hashsalt": "TrabecularQSM"}):
-        figure = Figure(figsize=(12.6, 3.3 * heights), layout="constrained")
+        figure = Figure(figsize=(12.6, 0.3 + 3.3 * heights), layout="constrained")
+        figure.supxlabel("Bars: standard deviation over the repeats", fontsize="small")
         axes = figure.subplots(heights, 3, squeeze=False)
         for line, parameter in zip(axes, parameters, strict=False):
             rows = over_parameter(summary, parameter)
             fixed = [f"{_LABELS[name]} {rows[0][name]:g}" for name in PARAMETERS if name != parameter]
             line[1].set_title(", ".join(fixed), fontsize="medium")
             for axis, quantity in zip(line, _QUANTITIES, strict=True):
-                _draw_over_parameter(axis, rows, parameter, quantity)
+                _draw_over_parameter(axis, rows, parameter, quantity, POWERS[shape])
         if densities:
             for axis, quantity in zip(axes[-1], _QUANTITIES[1:], strict=False):
                 _draw_over_density(axis, summary, quantity)
@@ -75,16 +78,19 @@ def simulation_figure(summary: list[dict], picture_format: str) -> bytes:
     return file.getvalue()
 
 
-def _draw_over_parameter(axis, rows, parameter, quantity):
+def _draw_over_parameter(axis, rows, parameter, quantity, power):
     rows = [row for row in rows if row[f"{quantity}_mean"] is not None]
     x = np.array([row[parameter] for row in rows], np.float64)
     y = np.array([row[f"{quantity}_mean"] for row in rows], np.float64)
     axis.errorbar(x, y, [row[f"{quantity}_sd"] or 0 for row in rows], fmt="o", markersize=4, capsize=3)
     axis.set(xlabel=_LABELS[parameter], ylabel=_LABELS[quantity])
     axis.grid(True, alpha=0.3)
-    if parameter == "radius" and quantity != "r2prime_hwhm_ppm" and len(x) > 1:
-        cubic, fine = fit_cubic(x, y), np.linspace(x.min(), x.max(), 101)
-        axis.plot(fine, cubic.at(fine), label=f"{cubic.a:.3g} · r³, R² {cubic.r2:.3f}")
+    if len(x) < 2 or np.ptp(y) == 0:  # such as BV/TV over Δχ
+        return
+    if parameter == "radius" and quantity != "r2prime_hwhm_ppm":
+        curve, fine = fit_power(x, y, power), np.linspace(x.min(), x.max(), 101)
+        label = f"{curve.a:.3g} · r{'⁰¹²³'[power] if power > 1 else ''}, R² {curve.r2:.3f}"
+        axis.plot(fine, curve.at(fine), label=label)
         axis.legend(fontsize="small")
     elif parameter != "radius" and len(x) > 2:
         line = fit_line(x, y)

@@ -21,7 +21,7 @@ from TrabecularQSMLib.simulation.geometry import draw_geometry, expected_bvtv  #
 from TrabecularQSMLib.simulation.lineshape import fit_within_voxels  # noqa: E402
 from TrabecularQSMLib.simulation.model import measure_geometry  # noqa: E402
 from TrabecularQSMLib.simulation.settings import SimulationSettings, rate_per_s  # noqa: E402
-from TrabecularQSMLib.simulation.summary import fit_cubic  # noqa: E402
+from TrabecularQSMLib.simulation.summary import fit_power  # noqa: E402
 
 REPEATS = 20
 PAPER_GEOMETRIES, PUBLISHED_REPEATS = 3000, 100
@@ -80,7 +80,7 @@ def measure_all(settings, parameters, repeats):
             measured = measure_geometry(model, draw_geometry(settings, number, radius, repeat))
             seconds.append((time.perf_counter() - started, time.process_time() - busy))
             rows.append((measured.bvtv, measured.mean_chi, measured.line.hwhm))
-        found[number, radius] = np.array(rows)
+        found[number, radius] = np.array(rows, np.float64)
     return found, np.array(seconds)
 
 
@@ -119,7 +119,7 @@ def print_slopes(found):
     radii = np.array([key[1] for key in means if key[0] == 200])
     rows = np.array([values for key, values in means.items() if key[0] == 200])
     for name, column, published in zip(("BV/TV", "mean χ"), (0, 1), PUBLISHED_CUBIC, strict=True):
-        cubic = fit_cubic(radii, rows[:, column])
+        cubic = fit_power(radii, rows[:, column])
         print(f"{name} over the radius: {cubic.a:.4e} r³, R² {cubic.r2:.3f}; published {published:.4e}")
 
 

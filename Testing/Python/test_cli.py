@@ -127,6 +127,15 @@ class FormsTest(unittest.TestCase):
     def test_the_version_is_printed(self):
         self.assertEqual(run("--version"), (0, f"TrabecularQSM {__version__}\n", ""))
 
+    def test_a_folder_that_cannot_be_written_is_told_before_the_work(self):
+        with tempfile.TemporaryDirectory() as folder:
+            blocked = Path(folder) / "file"
+            blocked.write_text("not a folder")
+            with mock.patch("TrabecularQSMLib.phantom.make_phantom", side_effect=AssertionError("simulated")):
+                code, _, err = run("phantom", blocked / "ankle")
+        self.assertEqual(code, 2)
+        self.assertIn("ankle cannot be written", err)
+
     def test_wrong_usage_ends_with_2(self):
         for arguments in ([], ["reconstruct"], ["reconstruct", "a", "b", "--inversion", "magic"], ["x"]):
             self.assertEqual(run(*arguments)[0], 2)

@@ -163,11 +163,14 @@ class SimulateTest(unittest.TestCase):
         # Along B0 the marrow has one field, and no width; the cylinders lie along k, the first axis of arrays.
         self.assertEqual(set(tables[0]), {""})
         self.assertNotIn("", tables[1])
-        self.assertNotIn("Note", out)
+        # What is everywhere has no mean that a field tells.
+        self.assertIn("No field tells the mean χ", out)
+        self.assertEqual({row["mean_chi"] for row in self.rows()}, {""})
+        self.assertNotIn("mean_chi over bvtv", out)
         directions = "--orientation 0 0 2 --b0-direction 0 3 4 --boundary linear --shape plates".split()
         self.assertEqual(self.run_command(*SMALL, *directions, "--summary", self.folder / "S.csv")[0], 0)
         settings = json.loads((self.folder / "S.json").read_text(encoding="utf-8"))["settings"]
-        self.assertEqual((settings["orientation"], settings["b0_direction"]), ([1, 0, 0], [0.8, 0.6, 0]))
+        self.assertEqual((settings["orientation"], settings["b0_direction"]), ([0, 0, 1], [0, 0.6, 0.8]))
 
     def test_a_binary_image_is_measured(self):
         mask = np.zeros((12, 14, 16), np.uint8)

@@ -17,7 +17,7 @@ from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, process_pool,
 from TrabecularQSMLib.simulation.settings import SimulationSettings
 from TrabecularQSMLib.simulation.summary import (
     SUMMARY_COLUMNS,
-    fit_cubic,
+    fit_power,
     linearity,
     over_parameter,
     summarize,
@@ -195,12 +195,13 @@ class SummaryTest(unittest.TestCase):
             expected = 2 * stats.t.sf(abs(coefficients[0]) / covariance[0, 0] ** 0.5, x.size - 3)
             self.assertAlmostEqual(found.p / expected, 1, places=6)
 
-    def test_the_cubic_is_that_of_least_squares(self):
+    def test_a_power_is_fitted_by_least_squares(self):
         x = np.array([1.0, 2.0, 3.0])
-        found = fit_cubic(x, 2 * x**3)
-        self.assertAlmostEqual(found.a, 2)
-        self.assertAlmostEqual(found.r2, 1)
-        self.assertAlmostEqual(float(found.at(2.0)), 16)
+        for power in (1, 2, 3):
+            found = fit_power(x, 2 * x**power, power)
+            self.assertAlmostEqual(found.a, 2)
+            self.assertAlmostEqual(found.r2, 1)
+            self.assertAlmostEqual(float(found.at(2.0)), 2 * 2**power)
 
     def test_a_panel_keeps_the_other_parameters_at_the_papers_value_or_the_middle(self):
         rows = over_parameter(self.summary, "number")

@@ -60,7 +60,7 @@ class SimulateTest(SceneTest):
     def test_what_has_no_line_has_no_chart(self):
         along = SimulationSettings(size=16, shape="cylinders", boundary="filled")  # along B0: one field in all marrow
         nodes = scene.simulateNodes(along, ParameterGrid((2, 3), (2,), (1.0,), 1))
-        self.assertEqual(set(nodes.charts), {("bvtv", "number"), ("mean_chi", "number")})
+        self.assertEqual(set(nodes.charts), {("bvtv", "number")})
         self.assertEqual([row["fitted"] for row in rowsFromTable(nodes.summary)], [0, 0])
 
     def test_a_cancelled_or_failed_run_leaves_the_scene_as_it_was(self):

@@ -64,7 +64,7 @@ def check_outputs(*files, inputs=()):
 def check_writable(name):
     """Raise `InputError` unless a file or folder of this name could be made."""
     path = Path(name).resolve()
-    there = next(folder for folder in (path, *path.parents) if folder.is_dir())
+    there = path if path.is_dir() else next(folder for folder in path.parents if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
             pass

@@ -72,7 +72,7 @@ def add_commands(commands):
     same.add_argument("--shape", choices=defaults.SHAPES, help=with_default("of the inclusions", default.shape))
     for name, what in (("orientation", "of cylinders, or of the normal of plates"), ("b0-direction", "of B0")):
         value = tuple(f"{x:g}" for x in getattr(default, name.replace("-", "_"))[::-1])
-        text = with_default(f"direction {what} in patient space, whose axes are those of the region", value)
+        text = with_default(f"direction {what} in patient space (the axes of a random region)", value)
         same.add_argument(f"--{name}", nargs=3, type=float, metavar=("R", "A", "S"), help=text)
     text = with_default("λ of the closed-form χ, squared voxels", default.regularization)
     same.add_argument("--regularization", type=float, metavar="λ", help=text)
@@ -171,7 +171,7 @@ def _simulate_grid(arguments, settings):
     if arguments.figure:
         check_drawable(grid.numbers, grid.radii, grid.delta_chis)
     partial = Path(f"{arguments.output}.partial")
-    head = {"version": __version__, "settings": asdict(settings), "parameters": asdict(grid)}
+    head = {"version": __version__, "settings": settings.as_dict(), "parameters": asdict(grid)}
     head = json.loads(json.dumps(head))
     kept = read_partial(partial, head)
     rows = [row for some in kept.values() for row in some]
@@ -190,7 +190,9 @@ def _simulate_grid(arguments, settings):
         contents[arguments.summary] = csv_text(SUMMARY_COLUMNS, summary)
         contents[str(Path(arguments.summary).with_suffix(".json"))] = json_text(head | {"over_bvtv": values})
     if arguments.figure:
-        contents[arguments.figure] = simulation_figure(summary, Path(arguments.figure).suffix[1:].lower())
+        contents[arguments.figure] = simulation_figure(
+            summary, Path(arguments.figure).suffix[1:].lower(), settings.shape
+        )
     written = write_outputs(contents)
     partial.unlink(missing_ok=True)
     for name, found in slopes.items():
@@ -210,4 +212,7 @@ def _sentence(name, found):
 
 def _notes(rows):
     missing = sum(row["r2prime_hwhm_ppm"] is None for row in rows)
-    return [f"R2′ could not be fitted in {missing} of {len(rows)} rows; they are left empty."] if missing else []
+    notes = [f"R2′ could not be fitted in {missing} of {len(rows)} rows; they are left empty."] if missing else []
+    if any(row["mean_chi"] is None for row in rows):
+        notes.append("No field tells the mean χ of a region that repeats itself (filled); it is left empty.")
+    return notes

@@ -14,9 +14,10 @@ from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
 from ..simulation.settings import SimulationSettings
 from ..simulation.summary import (
     PARAMETERS,
+    POWERS,
     SUMMARY_COLUMNS,
     Linearity,
-    fit_cubic,
+    fit_power,
     linearity,
     over_parameter,
     summarize,
@@ -108,7 +109,7 @@ def simulateNodes(
         about = {column: _column(column) for column in SUMMARY_COLUMNS}
         means = put(addTable(f"{name} summary", columnsOf(summary, about)))
         for node in (table, means):
-            node.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(settings.__dict__))
+            node.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(settings.as_dict()))
         charts = {}
         for quantity in _DRAWN[1:]:
             if any(line.quantity == quantity for line in lines):
@@ -118,7 +119,9 @@ def simulateNodes(
                 for quantity in _DRAWN:
                     shown = [row for row in over_parameter(summary, parameter) if row[f"{quantity}_mean"] is not None]
                     if shown:
-                        charts[quantity, parameter] = _overParameter(put, shown, parameter, quantity, name)
+                        charts[quantity, parameter] = _overParameter(
+                            put, shown, parameter, quantity, name, settings.shape
+                        )
     return SimulationNodes(table, means, charts, lines)
 
 
@@ -199,14 +202,16 @@ def _overDensity(put, summary, lines, quantity, name):
     )  # fmt: skip
 
 
-def _overParameter(put, rows, parameter, quantity, name):
+def _overParameter(put, rows, parameter, quantity, name, shape):
     """Chart of a quantity over one parameter, the others at one value (the paper's figure 7)."""
     x = np.array([row[parameter] for row in rows], dtype=np.float64)
     y = np.array([row[f"{quantity}_mean"] for row in rows], dtype=np.float64)
     curve, fitted = None, ""
-    if parameter == "radius" and quantity != "r2prime_hwhm_ppm":
-        cubic = fit_cubic(x, y)
-        curve, fitted = cubic.at, f"{cubic.a:.3g} r³, R² {cubic.r2:.2f}"
+    if np.ptp(y) == 0:  # such as BV/TV over Δχ
+        pass
+    elif parameter == "radius" and quantity != "r2prime_hwhm_ppm":
+        power = fit_power(x, y, POWERS[shape])
+        curve, fitted = power.at, f"{power.a:.3g} r{'⁰¹²³'[power.power] if power.power > 1 else ''}, R² {power.r2:.2f}"
     elif parameter != "radius" and len(x) > 2:
         line = fit_line(x, y)
         fitted = f"slope {line.slope:.3g}, R² {line.r2:.3f}"

@@ -27,12 +27,13 @@ COLUMNS = (
 class Measured:
     """One geometry for a Δχ of 1 ppm; field, χ and R2′ are proportional to Δχ.
 
-    `bvtv` is a fraction, `mean_chi` the region's mean of the closed-form χ in ppm, `line` the fitted histogram of the
-    field outside the bone in ppm (None where there is too little marrow or no line fits).
+    `bvtv` is a fraction; `mean_chi` the region's mean of the closed-form χ in ppm, None where the region repeats itself
+    (no field tells it); `line` the fitted histogram of the field outside the bone in ppm, None where there is too little
+    marrow or no line fits.
     """
 
     bvtv: float
-    mean_chi: float
+    mean_chi: float | None
     line: Line | None
 
     def quantities(self, delta_chi: float, field_strength: float) -> dict:
@@ -40,7 +41,7 @@ class Measured:
         hwhm = None if self.line is None else abs(delta_chi) * self.line.hwhm
         return {
             "bvtv": self.bvtv,
-            "mean_chi": delta_chi * self.mean_chi,
+            "mean_chi": None if self.mean_chi is None else delta_chi * self.mean_chi,
             "r2prime_hwhm_ppm": hwhm,
             "r2prime_per_s": None if hwhm is None else rate_per_s(hwhm, field_strength),
             "r2prime_fwhm_ppm": None if hwhm is None else 2 * hwhm,
@@ -70,7 +71,7 @@ def measure_geometry(model: FieldModel, mask: np.ndarray, field: np.ndarray | No
     edge = model.settings.imaging_voxel
     return Measured(
         bvtv=int(np.count_nonzero(mask)) / mask.size,
-        mean_chi=model.mean_chi(mask),
+        mean_chi=None if model.settings.boundary == "filled" else model.mean_chi(mask),
         line=fit_line_shape(field, ~mask) if edge is None else fit_within_voxels(field, ~mask, edge),
     )
 

@@ -1,7 +1,7 @@
 """Settings of the simulation, with the paper's values."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
@@ -28,7 +28,8 @@ class SimulationSettings:
     boundary : str
         ``"periodic"``: the region lies in an empty box three times as long that repeats itself, as in the paper.
         ``"linear"``: empty space without end (for the field within the region; the χ of the box twice as long repeats).
-        ``"filled"``: the region itself repeats, and spheres that leave it come in again opposite; its mean χ is zero.
+        ``"filled"``: the region itself repeats, and spheres that leave it come in again opposite; no field tells the
+        mean χ of what is everywhere, so that there is none.
     shape : str
         ``"spheres"``, ``"cylinders"`` or ``"plates"``; the last two reach through the region.
     orientation : (3,) floats
@@ -88,6 +89,10 @@ class SimulationSettings:
             )
         if self.seed < 0:
             raise InputError(f"The seed is {self.seed}; give a whole number from 0.")
+
+    def as_dict(self) -> dict:
+        """Return the settings as they are written to files: directions along i, j, k, as users give them (R, A, S)."""
+        return asdict(self) | {name: list(getattr(self, name)[::-1]) for name in ("orientation", "b0_direction")}
 
 
 def rate_per_s(hwhm_ppm: float, field_strength: float) -> float:

@@ -14,8 +14,9 @@ QUANTITIES = ("bvtv", "mean_chi", "r2prime_hwhm_ppm", "r2prime_per_s")
 SUMMARY_COLUMNS = ("number", "radius", "delta_chi", "repeats", "fitted", "expected_bvtv") + tuple(
     f"{name}_{statistic}" for name in QUANTITIES for statistic in ("mean", "sd", "se")
 )
-# What Fig. 7 draws over each parameter: a line over number and Δχ, a·r³ over the radius.
+# What Fig. 7 draws over each parameter: a line over number and Δχ, a·r³ over the radius, as a sphere's volume grows.
 PARAMETERS = ("delta_chi", "number", "radius")
+POWERS = {"spheres": 3, "cylinders": 2, "plates": 1}
 _LEAST_SPREAD = 1e-6  # of BV/TV
 
 
@@ -42,15 +43,16 @@ class Linearity:
 
 
 @dataclass(frozen=True)
-class Cubic:
-    """Curve of least squares y = a·x³; `r2` as a fraction of the variance of y."""
+class Power:
+    """Curve of least squares y = a·x^power; `r2` as a fraction of the variance of y."""
 
     a: float
+    power: int
     r2: float
 
     def at(self, x: np.ndarray) -> np.ndarray:
         """Return the curve at `x`."""
-        return self.a * np.asarray(x, dtype=np.float64) ** 3
+        return self.a * np.asarray(x, dtype=np.float64) ** self.power
 
 
 def summarize(rows: list[dict], settings: SimulationSettings) -> list[dict]:
@@ -143,12 +145,12 @@ def over_parameter(summary: list[dict], parameter: str, fixed: dict[str, float] 
     return summary
 
 
-def fit_cubic(x: np.ndarray, y: np.ndarray) -> Cubic:
-    """Fit y = a·x³ by least squares, as in Fig. 7 over the radius: the volume of non-overlapping spheres."""
-    x, y = (np.asarray(values, dtype=np.float64) for values in (x, y))
-    a = float((x**3 @ y) / (x**3 @ x**3))
+def fit_power(x: np.ndarray, y: np.ndarray, power: int = 3) -> Power:
+    """Fit y = a·x^power by least squares, as in Fig. 7 over the radius: the volume of inclusions without overlap."""
+    x, y = np.asarray(x, dtype=np.float64) ** power, np.asarray(y, dtype=np.float64)
+    a = float((x @ y) / (x @ x))
     spread = float(((y - y.mean()) ** 2).sum())
-    return Cubic(a, 1 - float(((y - a * x**3) ** 2).sum()) / spread if spread else 0.0)
+    return Power(a, power, 1 - float(((y - a * x) ** 2).sum()) / spread if spread else 0.0)
 
 
 def _quadratic_term(x, y, straight):
