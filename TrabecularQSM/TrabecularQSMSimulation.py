@@ -26,6 +26,7 @@ from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
 from TrabecularQSMLib.scene.gui.numbers import numbers, wholeNumbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
+from TrabecularQSMLib.simulation.field import check_box  # noqa: E402
 from TrabecularQSMLib.simulation.geometry import check_inclusions  # noqa: E402
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid  # noqa: E402
 from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings  # noqa: E402
@@ -278,6 +279,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             return _("Enter Δχ")
         try:
             grid, settings = self.grid(p), self.settings(p)
+            check_box(settings)
             for number in grid.numbers:
                 for radius in grid.radii:
                     check_inclusions(settings, number, radius)
@@ -290,6 +292,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         if not p.configuration.delta_chi:
             return _("Enter a Δχ that is not zero")
         try:
+            check_box(self.settings(p))
             check_inclusions(self.settings(p), p.configuration.number, p.configuration.radius)
         except InputError as error:
             return str(error)

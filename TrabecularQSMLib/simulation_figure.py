@@ -8,7 +8,7 @@ import numpy as np
 from .analysis.regression import fit_line
 from .errors import InputError
 from .lcurve_figure import require_matplotlib
-from .simulation.summary import PARAMETERS, POWERS, fit_power, linearity, over_parameter
+from .simulation.summary import PARAMETERS, POWERS, fit_power, is_bent, linearity, over_parameter
 
 _LABELS = {
     "number": "number",
@@ -92,7 +92,7 @@ def _draw_over_parameter(axis, rows, parameter, quantity, power):
         label = f"{curve.a:.3g} · r{'⁰¹²³'[power] if power > 1 else ''}, R² {curve.r2:.3f}"
         axis.plot(fine, curve.at(fine), label=label)
         axis.legend(fontsize="small")
-    elif parameter != "radius" and len(x) > 2:
+    elif parameter != "radius" and len(x) > 2 and not is_bent(parameter, quantity, x):
         line = fit_line(x, y)
         axis.plot(x, line.slope * x + line.intercept, label=f"slope {line.slope:.4g}, R² {line.r2:.3f}")
         axis.legend(fontsize="small")

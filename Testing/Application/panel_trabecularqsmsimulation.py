@@ -114,6 +114,16 @@ class PanelTest(unittest.TestCase):
         self.ui.radiiLineEdit.text = "30"
         self.assertIn("tooltip", self.ui.runButton.text)
         self.assertIn("30 voxels does not fit", self.ui.runButton.toolTip)
+        for widget, wrong, said in (
+            (self.ui.radiiLineEdit, "1e400", "give numbers"),
+            (self.ui.numbersLineEdit, "nan", "give numbers"),
+            (self.ui.sizeSpinBox, 512, "needs a box"),
+        ):
+            name = "value" if hasattr(widget, "value") else "text"
+            right = getattr(widget, name)
+            setattr(widget, name, wrong)
+            self.assertIn(said, self.ui.runButton.toolTip)
+            setattr(widget, name, right)
         self.ui.configurationDeltaChiSpinBox.value = 0
         self.assertEqual(self.ui.configurationButton.text, "Enter a Δχ that is not zero")
 

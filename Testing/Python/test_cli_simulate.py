@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,10 +17,11 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import SimpleITK as sitk
 
 from TrabecularQSMLib import cli, nifti
-from TrabecularQSMLib.cli import workers
-from TrabecularQSMLib.errors import Cancelled
+from TrabecularQSMLib.cli import partial_table, workers
+from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.simulation import monte_carlo
 from TrabecularQSMLib.simulation.model import COLUMNS
 
@@ -78,6 +80,8 @@ class SimulateTest(unittest.TestCase):
         keys = [tuple(float(row[name]) for name in ("number", "radius", "delta_chi", "repeat")) for row in rows]
         self.assertEqual(keys, sorted(keys))
         self.assertLess(float(rows[0]["mean_chi"]), 0)  # Δχ = −1 ppm
+        settings = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))["settings"]
+        self.assertEqual((settings["size"], settings["b0_direction"]), (16, [0, 0, 1]))
         self.assertEqual(len(summary.read_text(encoding="utf-8").splitlines()), 1 + 8)
         values = json.loads(summary.with_suffix(".json").read_text(encoding="utf-8"))
         self.assertEqual(values["parameters"]["delta_chis"], [-1, 2])
@@ -118,9 +122,50 @@ class SimulateTest(unittest.TestCase):
         for text in (b"\xff\xfe\x00", head + "{}\n", head + "7\n", head + '[{"number": 3}]\n', "7\n" + first):
             self.partial.write_bytes(text if isinstance(text, bytes) else text.encode())
             self.assert_refused("T.csv.partial")
+        for one in (
+            ('"number": 3', '"number": 7'),
+            ('"repeat": 0', '"repeat": 9'),
+            ('"delta_chi": 2.0', '"delta_chi": 1.0'),
+        ):
+            self.partial.write_text(head + first.replace(*one), encoding="utf-8")
+            self.assert_refused("T.csv.partial", "holds rows that its run does not have")
+        for one in ('"radius": 2', '"radius": "2"'), ('"repeat": 0', '"repeat": NaN'):
+            self.partial.write_text(head + first.replace(*one), encoding="utf-8")
+            self.assert_refused("T.csv.partial")
+        self.partial.unlink()
+        self.partial.mkdir()
+        self.assert_refused("T.csv.partial is not the partial table")
+        self.partial.rmdir()
         self.partial.write_text(head + first + first, encoding="utf-8")  # one geometry twice counts once
         self.assertEqual(self.run_command(*SMALL)[0], 0)
         self.assertEqual(len(self.rows()), 2 * 2 * 2 * 3)
+
+    @unittest.skipIf(partial_table.fcntl is None, "needs locks")
+    def test_two_runs_do_not_share_a_table(self):
+        head = {"parameters": {}}
+        self.table.parent.mkdir()
+        with partial_table.partial_table(self.partial, head, {}) as keep:
+            keep([dict.fromkeys(COLUMNS, 1)])
+            with self.assertRaisesRegex(InputError, "Another run is writing to .*T.csv.partial"):
+                with partial_table.partial_table(self.partial, head, {}):
+                    pass
+            keep([dict.fromkeys(COLUMNS, 2)])
+        self.assertEqual(len(self.partial.read_text(encoding="utf-8").splitlines()), 3)
+        with partial_table.partial_table(self.partial, head, {1: [dict.fromkeys(COLUMNS, 1)]}):
+            pass  # it has ended
+
+    @unittest.skipUnless(Path("/dev/full").exists(), "needs a device that is always full")
+    def test_a_full_disk_is_told(self):
+        def full(*arguments, **options):
+            return open("/dev/full", "a", encoding="utf-8")
+
+        with (
+            mock.patch.object(partial_table, "open", full, create=True),
+            self.assertRaisesRegex(InputError, "T.csv.partial cannot be written .No space left on device"),
+            partial_table.partial_table(self.partial, {}, {}) as keep,
+        ):
+            keep([dict.fromkeys(COLUMNS, 1)])
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_nothing_is_left_when_nothing_was_done(self):
         code, _, err = self.stop_after(0)
@@ -152,6 +197,17 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(self.run_command(*arguments[:-1])[0], 0)
         self.assertEqual(len(self.rows()), 40)
 
+    def test_field_strength_and_regularization_are_taken(self):
+        found = []
+        for more in ((), ("--field-strength", 1.5), ("--regularization", 0.1)):
+            self.assertEqual(self.run_command(*SMALL, *more)[0], 0)
+            found.append([float(self.rows()[5][name]) for name in ("mean_chi", "r2prime_hwhm_ppm", "r2prime_per_s")])
+        usual, field, weak = found
+        self.assertEqual(field[:2], usual[:2])
+        self.assertAlmostEqual(field[2] / usual[2], 0.5, places=5)
+        self.assertEqual(weak[1:], usual[1:])
+        self.assertGreater(abs(weak[0]), 1.01 * abs(usual[0]))
+
     def test_directions_are_given_in_patient_space(self):
         tables = []
         for b0 in ("0 0 1", "1 0 0"):
@@ -175,6 +231,16 @@ class SimulateTest(unittest.TestCase):
     def test_a_binary_image_is_measured(self):
         mask = np.zeros((12, 14, 16), np.uint8)
         mask[4:8, 5:9, 6:10] = 255
+        for wrong, words in (
+            (np.where(mask > 0, np.nan, 0), "values that are not numbers"),
+            (np.where(mask > 0, np.inf, 0), "values that are not numbers"),
+            (np.ones(mask.shape), "is 1 everywhere"),
+            (np.zeros(mask.shape), "is 0 everywhere"),
+        ):
+            image = sitk.GetImageFromArray(wrong.astype(np.float32))  # what our own writing would refuse
+            sitk.WriteImage(image, str(self.folder / "wrong.nrrd"))
+            self.assert_refused(words, arguments=["--mask", self.folder / "wrong.nrrd"])
+            (self.folder / "wrong.nrrd").unlink()
         path = self.folder / "bone.nii.gz"
         nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.05, 1]))
         code, _, err = self.run_command("--mask", path, "--delta-chi", "1", "-2")
@@ -185,7 +251,7 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(rows[0]["number"] + rows[0]["radius"] + rows[0]["repeat"], "")
         self.assertAlmostEqual(float(rows[0]["mean_chi"]), -2 * float(rows[1]["mean_chi"]), places=6)
         self.table.unlink()
-        self.table.parent.rmdir()
+        shutil.rmtree(self.table.parent)
         self.assert_refused("--size does not go with --mask", arguments=["--mask", path, "--size", "16"])
         nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.1, 1]))
         self.assert_refused("0.05 × 0.05 × 0.1 mm", "cubic voxels", arguments=["--mask", path])
@@ -242,6 +308,9 @@ class SimulateTest(unittest.TestCase):
             self.assert_refused("scheduler tcp://127.0.0.1:1 does not answer", arguments=arguments)
             for address in ("nonsense://127.0.0.1:1", "tls://127.0.0.1:1"):
                 self.assert_refused("does not answer", arguments=[*SMALL, "--scheduler", address])
+            with socket.create_server(("127.0.0.1", 0)) as silent:
+                address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+                self.assert_refused("does not answer", arguments=[*SMALL, "--scheduler", address])
         for address in ("", "127.0.0.1", "tcp://:8786"):
             self.assert_refused("give host and port", arguments=[*SMALL, "--scheduler", address])
 
@@ -271,6 +340,10 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(self.run_command(*SMALL)[0], 0)
         expected = self.table.read_bytes()
         with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as cluster:
+            with mock.patch.object(workers, "_HAS_OUR_CODE", "False"):
+                self.assert_refused(
+                    "has no TrabecularQSM; install", arguments=[*SMALL, "--scheduler", cluster.scheduler_address]
+                )
             code, _, err = self.run_command(*SMALL, "--scheduler", cluster.scheduler_address)
         self.assertEqual(code, 0, err)
         self.assertEqual(self.table.read_bytes(), expected)

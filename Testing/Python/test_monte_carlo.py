@@ -18,6 +18,7 @@ from TrabecularQSMLib.simulation.settings import SimulationSettings
 from TrabecularQSMLib.simulation.summary import (
     SUMMARY_COLUMNS,
     fit_power,
+    is_bent,
     linearity,
     over_parameter,
     summarize,
@@ -46,8 +47,21 @@ class WorkersTest(unittest.TestCase):
             from distributed import Client
         except ImportError:
             self.skipTest("needs dask[distributed]")
-        with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as client:
+        with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as client:
             self.assertEqual(table(client.get_executor), expected)
+
+    @unittest.skipUnless(hasattr(signal, "pthread_sigmask"), "needs signals")
+    def test_workers_never_hear_ctrl_c_not_even_while_they_start(self):
+        masks = []
+
+        class Pool(ThreadPoolExecutor):
+            def submit(self, *arguments):
+                masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))  # what a process started here inherits
+                return super().submit(*arguments)
+
+        self.assertEqual(len(flat(simulate(SETTINGS, GRID, executors=lambda: Pool(1)))), 4 * 2 * 3)
+        self.assertTrue(masks and all(signal.SIGINT in mask for mask in masks))
+        self.assertNotIn(signal.SIGINT, signal.pthread_sigmask(signal.SIG_BLOCK, []))
 
     @unittest.skipUnless(hasattr(signal, "SIGKILL"), "needs signals")
     def test_a_killed_worker_loses_nothing_and_repeats_nothing(self):
@@ -194,6 +208,16 @@ class SummaryTest(unittest.TestCase):
             coefficients, covariance = np.polyfit(x, y, 2, cov=True)
             expected = 2 * stats.t.sf(abs(coefficients[0]) / covariance[0, 0] ** 0.5, x.size - 3)
             self.assertAlmostEqual(found.p / expected, 1, places=6)
+
+    def test_what_is_constant_is_no_curve(self):
+        row = {"delta_chi": 1.0, "mean_chi_mean": 0.0}
+        (found,) = linearity([{**row, "bvtv_mean": x} for x in (0.1, 0.2, 0.35, 0.4)], "mean_chi")
+        self.assertEqual((found.line.slope, found.line.slope_ci, found.p, found.nonlinearity), (0, (0, 0), 1, 0))
+
+    def test_r2prime_has_no_line_over_both_signs(self):
+        self.assertTrue(is_bent("delta_chi", "r2prime_hwhm_ppm", [-1, 0.5, 1]))
+        for parameter, quantity, x in (("delta_chi", "mean_chi", [-1, 1]), ("delta_chi", "r2prime_hwhm_ppm", [1, 2])):
+            self.assertFalse(is_bent(parameter, quantity, x))
 
     def test_a_power_is_fitted_by_least_squares(self):
         x = np.array([1.0, 2.0, 3.0])

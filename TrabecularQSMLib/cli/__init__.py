@@ -36,6 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"trabecular-qsm: {error}", file=sys.stderr)
         return 2
+    except MemoryError:
+        print(
+            "trabecular-qsm: this computer has too little memory left for that; close other programs, use fewer "
+            "workers, or give something smaller.",
+            file=sys.stderr,
+        )
+        return 2
     except BrokenPipeError:
         # Whoever read what is printed, such as `head`, has seen enough; files were written before.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,8 +1,15 @@
 """Rows of a simulation that are kept while it runs, so that one that stops can go on."""
 
+import contextlib
 import json
+import math
 from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 from ..errors import Cancelled, InputError
 from ..simulation.model import COLUMNS
@@ -16,28 +23,58 @@ def read_partial(path: Path, head: dict) -> dict:
     InputError
         If it cannot be read, or belongs to a run with another `head`.
     """
-    if not path.is_file():
+    if not path.exists():
         return {}
     try:
         lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline was cut off
         first, *geometries = (json.loads(line) for line in lines)
         kept = {_geometry(rows): rows for rows in geometries}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(f"{path} is not the partial table of a simulation; remove it or give another name.") from error
     if first != head:
         raise InputError(
             f"{path} belongs to a run with other parameters or of another version; "
             "give the same to go on, remove it, or give another --output."
         )
+    parameters = head["parameters"]
+    for (number, radius, repeat), rows in kept.items():
+        known = number in parameters["numbers"] and radius in parameters["radii"] and repeat < parameters["repeats"]
+        if not known or [row["delta_chi"] for row in rows] != parameters["delta_chis"]:
+            raise InputError(f"{path} holds rows that its run does not have; remove it or give another --output.")
     return kept
 
 
 def _geometry(rows):
     """What the rows of a line are of; ValueError if they are not rows of one geometry."""
     whose = {(row["number"], row["radius"], row["repeat"]) for row in rows if set(row) == set(COLUMNS)}
-    if len(whose) != 1 or not all(set(row) == set(COLUMNS) for row in rows):
+    values = [value for row in rows for value in row.values() if value is not None]
+    if len(whose) != 1 or not all(set(row) == set(COLUMNS) and math.isfinite(sum(values)) for row in rows):
         raise ValueError("not the rows of a geometry")
     return whose.pop()
+
+
+def _claim(path):
+    """Keep other runs off a file that is there: it is open and locked as long as what is returned (or None)."""
+    if fcntl is None or not path.is_file():
+        return None
+    file = open(path, "rb")  # noqa: SIM115 - closed by the caller
+    try:
+        _lock(file, path)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _lock(file, path):
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, however that ends
+    except BlockingIOError:
+        raise InputError(f"Another run is writing to {path}; wait for it, stop it, or give another --output.") from None
+    except OSError:  # a file system without locks
+        pass
 
 
 @contextmanager
@@ -59,20 +96,23 @@ def partial_table(path: Path, head: dict, kept: dict):
             file.flush()
         count += 1
 
+    claimed = _claim(path)
     try:
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_text("".join(json.dumps(line) + "\n" for line in (head, *kept.values())), encoding="utf-8")
             fresh.replace(path)
             file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed below
+            _lock(file, path)
         yield keep
     except (KeyboardInterrupt, Cancelled) as error:
         if count:
             raise Cancelled(f"{count} geometries are kept; give the same command again to go on") from error
         raise
     finally:
-        if file is not None:
-            file.close()
+        for one in filter(None, (file, claimed)):
+            with contextlib.suppress(OSError):  # it writes again what did not fit on a full disk
+                one.close()
         fresh.unlink(missing_ok=True)
         if not count:
             path.unlink(missing_ok=True)

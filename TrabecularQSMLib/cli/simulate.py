@@ -82,14 +82,19 @@ def add_commands(commands):
     same.add_argument("--imaging-voxel", type=int, metavar="E", help=text)
     parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
     parser.add_argument(
-        "--output", metavar="T.csv", required=True, help="table to write; a stopped run goes on from it"
+        "--output",
+        metavar="T.csv",
+        required=True,
+        help="table to write, with the settings in T.json; a stopped run goes on from it",
     )
     parser.add_argument(
         "--summary", metavar="S.csv", help="means, SD and SE to write; slopes and tests to S.json beside"
     )
     parser.add_argument("--figure", metavar="F.png", help="picture to write (.png or .svg; needs matplotlib)")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=positive, default=1, metavar="N", help="processes to use (default: 1)")
+    where.add_argument(
+        "--workers", type=positive, metavar="N", help="processes to use, or threads for --mask (default: 1)"
+    )
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
 
 
@@ -107,11 +112,15 @@ def _simulate(arguments):
         _simulate_grid(arguments, SimulationSettings(**chosen))
 
 
+def _sidecar(table):
+    return str(Path(table).with_suffix(".json"))
+
+
 def _check_paths(arguments):
     from ..lcurve_figure import require_matplotlib
 
     files = ((arguments.output, _TABLE), (arguments.summary, _TABLE), (arguments.figure, FIGURE_ENDINGS))
-    check_outputs(*files)
+    check_outputs(*files, inputs=(arguments.mask,))
     if arguments.figure:
         require_matplotlib()
 
@@ -122,6 +131,7 @@ def _simulate_mask(arguments, chosen):
     from ..acquisition import PATIENT_SUPERIOR, b0_direction
     from ..measure import csv_text
     from ..nifti import read_image
+    from ..outputs import json_text
     from ..simulation.field import FieldModel
     from ..simulation.model import COLUMNS, check_delta_chis, measure_geometry
     from ..simulation.settings import SimulationSettings
@@ -137,22 +147,25 @@ def _simulate_mask(arguments, chosen):
         sizes = " × ".join(f"{edge:.4g}" for edge in edges)
         raise InputError(f"{arguments.mask} has voxels of {sizes} mm; resample it to cubic voxels first.")
     values = np.unique(image)
-    if values.size != 2 or values[0] != 0:
-        raise InputError(
-            f"{arguments.mask} holds {values.size} different values; expected a binary image with 0 for marrow."
-        )
+    if values.size != 2 or values[0] != 0 or not np.all(np.isfinite(values)):
+        found = f"is {values[0]:g} everywhere" if values.size == 1 else f"holds {values.size} different values"
+        found = found if np.all(np.isfinite(values)) else "holds values that are not numbers"
+        raise InputError(f"{arguments.mask} {found}; expected a binary image with 0 for marrow.")
     # The shortest edge is what imaging voxels must fit into.
     direction = b0_direction(affine, arguments.b0_direction or PATIENT_SUPERIOR)
     settings = SimulationSettings(**chosen | {"size": max(8, min(image.shape)), "b0_direction": direction})
     with ProgressLine() as progress:
         progress(0.0, "field and χ")
-        measured = measure_geometry(FieldModel(settings, image.shape), image != 0)
+        model = FieldModel(settings, image.shape, threads=arguments.workers or 1)
+        measured = measure_geometry(model, image != 0)
     blank = {"number": None, "radius": None, "repeat": None}
     rows = [
         blank | {"delta_chi": delta_chi} | measured.quantities(delta_chi, settings.field_strength)
         for delta_chi in sorted(set(arguments.delta_chi))
     ]
-    print_result(_notes(rows), write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
+    head = {"version": __version__, "settings": settings.as_dict(), "mask": Path(arguments.mask).name}
+    contents = {arguments.output: csv_text(COLUMNS, rows), _sidecar(arguments.output): json_text(head)}
+    print_result(_notes(rows), write_outputs(contents))
 
 
 def _simulate_grid(arguments, settings):
@@ -175,7 +188,7 @@ def _simulate_grid(arguments, settings):
     head = json.loads(json.dumps(head))
     kept = read_partial(partial, head)
     rows = [row for some in kept.values() for row in some]
-    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+    with executors_of(arguments.workers or 1, arguments.scheduler) as executors, ProgressLine() as progress:
         found = simulate(settings, grid, executors=executors, done=kept, progress=progress)
         with partial_table(partial, head, kept) as keep:
             for new in found:
@@ -184,11 +197,11 @@ def _simulate_grid(arguments, settings):
     rows = sorted_rows(rows)
     summary = summarize(rows, settings)
     slopes = {name: linearity(summary, name) for name in ("mean_chi", "r2prime_hwhm_ppm")}
-    contents = {arguments.output: csv_text(COLUMNS, rows)}
+    contents = {arguments.output: csv_text(COLUMNS, rows), _sidecar(arguments.output): json_text(head)}
     if arguments.summary:
         values = {name: [one.as_dict() for one in found] for name, found in slopes.items()}
         contents[arguments.summary] = csv_text(SUMMARY_COLUMNS, summary)
-        contents[str(Path(arguments.summary).with_suffix(".json"))] = json_text(head | {"over_bvtv": values})
+        contents[_sidecar(arguments.summary)] = json_text(head | {"over_bvtv": values})
     if arguments.figure:
         contents[arguments.figure] = simulation_figure(
             summary, Path(arguments.figure).suffix[1:].lower(), settings.shape

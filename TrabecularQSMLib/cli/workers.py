@@ -3,12 +3,16 @@
 import logging
 import re
 import sys
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
+from threading import Thread
 
 from ..errors import InputError
 
 _CONNECT_WITHIN_S = 10
+# What is asked of a worker, in words that it understands without our code.
+_HAS_OUR_CODE = "__import__('importlib.util').util.find_spec('TrabecularQSMLib') is not None"
 # A path may follow, for schedulers behind a gateway; those of the same process have a path alone.
 _ADDRESS = re.compile(r".*[^:/]:\d+(/.*)?|inproc://.+")
 
@@ -25,12 +29,17 @@ def executors_of(workers: int, scheduler: str | None):
         from distributed import Client, KilledWorker
     except ImportError as error:
         raise InputError('--scheduler needs Dask; install it with: pip install "dask[distributed]"') from error
+
+    class Quiet(Client):
+        def __del__(self):
+            """Do nothing: it is closed below, and one that was never connected waits 20 s to say so."""
+
     if not _ADDRESS.fullmatch(scheduler):
         raise InputError(f"The scheduler's address is {scheduler!r}; give host and port, such as tcp://host:8786.")
     with _quiet("distributed", "tornado"):
         try:
-            client = Client(scheduler, timeout=_CONNECT_WITHIN_S, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
+            client = _within(_CONNECT_WITHIN_S + 2, Quiet, scheduler, timeout=_CONNECT_WITHIN_S, set_as_default=False)
+        except (OSError, ValueError, TypeError, MemoryError, FutureTimeoutError) as error:
             raise InputError(
                 f"The scheduler {scheduler} does not answer within {_CONNECT_WITHIN_S} s; "
                 "check that it runs and that the address is right."
@@ -38,6 +47,11 @@ def executors_of(workers: int, scheduler: str | None):
         with client:
             if not client.scheduler_info()["workers"]:
                 print(f"The scheduler {scheduler} has no workers yet; waiting for some.", file=sys.stderr)
+            # A worker that cannot read its task drops off without a word, and the run would wait for ever.
+            if without := [worker for worker, has in client.run(eval, _HAS_OUR_CODE).items() if not has]:
+                raise InputError(
+                    f"The worker {without[0]} has no TrabecularQSM; install the same version on all workers."
+                )
             try:
                 yield client.get_executor
             except (CancelledError, OSError) as error:
@@ -62,12 +76,27 @@ def executors_of(workers: int, scheduler: str | None):
 @contextmanager
 def _quiet(*names):
     """Silence logs: what goes wrong is told in a sentence, and their tracebacks would hide it."""
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
+    # Some of their loggers below these have levels of their own, but what they say is written by the handlers here.
+    silenced = [one for name in names for one in (logging.getLogger(name), *logging.getLogger(name).handlers)]
+    levels = [one.level for one in silenced]
+    for one in silenced:
+        one.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        for one, level in zip(silenced, levels, strict=True):
+            one.setLevel(level)
+
+
+def _within(seconds, function, *arguments, **options):
+    """Call a function that may not come back; TimeoutError then, and its thread ends with the program."""
+    future = Future()
+
+    def call():
+        try:
+            future.set_result(function(*arguments, **options))
+        except BaseException as error:  # noqa: BLE001 - raised below
+            future.set_exception(error)
+
+    Thread(target=call, daemon=True).start()
+    return future.result(seconds)

@@ -18,6 +18,7 @@ from ..simulation.summary import (
     SUMMARY_COLUMNS,
     Linearity,
     fit_power,
+    is_bent,
     linearity,
     over_parameter,
     summarize,
@@ -212,7 +213,7 @@ def _overParameter(put, rows, parameter, quantity, name, shape):
     elif parameter == "radius" and quantity != "r2prime_hwhm_ppm":
         power = fit_power(x, y, POWERS[shape])
         curve, fitted = power.at, f"{power.a:.3g} r{'⁰¹²³'[power.power] if power.power > 1 else ''}, R² {power.r2:.2f}"
-    elif parameter != "radius" and len(x) > 2:
+    elif parameter != "radius" and len(x) > 2 and not is_bent(parameter, quantity, x):
         line = fit_line(x, y)
         fitted = f"slope {line.slope:.3g}, R² {line.r2:.3f}"
         curve = lambda at: line.slope * at + line.intercept  # noqa: E731

@@ -48,12 +48,7 @@ class FieldModel:
         self.shape = (settings.size,) * 3 if shape is None else tuple(int(n) for n in shape)
         self.box = tuple(BOXES[settings.boundary] * n for n in self.shape)
         self.threads = threads
-        if math.prod(self.box) > _LARGEST_BOX:
-            raise InputError(
-                f"The region of {' × '.join(str(n) for n in self.shape)} voxels needs a box of "
-                f"{' × '.join(str(n) for n in self.box)}, more than {_LARGEST_BOX:.0e} voxels; "
-                "give a smaller region, or the linear boundary."
-            )
+        check_box(settings, self.shape)
 
     @cached_property
     def kernel(self) -> np.ndarray:
@@ -114,6 +109,18 @@ class FieldModel:
             part = scipy.fft.ifft(part, axis=0, overwrite_x=True, workers=threads)[:deep]
             spectrum[:, :, columns] = scipy.fft.ifft(part, axis=1, workers=threads)[:, :high]
         return np.ascontiguousarray(scipy.fft.irfft(spectrum, box[2], axis=2, workers=threads)[:, :, :wide])
+
+
+def check_box(settings: SimulationSettings, shape=None) -> None:
+    """Raise `InputError` if the box of a region, of `shape` or the settings' cube, is too large for a computer."""
+    shape = shape or (settings.size,) * 3
+    box = [BOXES[settings.boundary] * n for n in shape]
+    if math.prod(box) > _LARGEST_BOX:
+        other = ", or the linear boundary" if settings.boundary == "periodic" else ""
+        raise InputError(
+            f"The region of {' × '.join(map(str, shape))} voxels needs a box of {' × '.join(map(str, box))}, more than "
+            f"{_LARGEST_BOX:.0e} voxels; give a smaller region{other}."
+        )
 
 
 def _kernel_sampled_in_space(box, b0_direction):

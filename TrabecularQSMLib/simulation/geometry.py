@@ -1,9 +1,9 @@
 """Inclusions of bone: where they are, and how much of the region they are expected to fill."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from ..errors import InputError
 from .settings import SimulationSettings
@@ -80,21 +80,35 @@ def expected_bvtv(settings: SimulationSettings, number: int, radius: int) -> flo
     are in the region and whose inclusion would hold x.
     """
     check_inclusions(settings, number, radius)
-    size = settings.size
-    if settings.shape != "spheres":
-        inclusion, edge, counts = _inclusion(settings, radius), size, np.ones(size)
-    else:
-        # All positions farther than the radius from a face see the same: one stands for them.
-        inclusion, edge = _inclusion(settings, radius), 2 * radius + 1
-        counts = np.ones(edge)
-        counts[radius] += size - edge
+    centers, voxels = _center_counts(settings, radius)
+    with np.errstate(divide="ignore"):  # where every center holds the voxel, it is surely filled
+        filled = -np.expm1(number * np.log1p(-centers / settings.size**3))
+    return float(filled @ voxels / settings.size**3)
+
+
+@lru_cache(maxsize=64)
+def _center_counts(settings, radius):
+    """For each number of centers whose inclusion would hold a voxel, how many voxels of the region there are."""
+    inclusion, size = _inclusion(settings, radius), settings.size
     if settings.shape == "spheres" and settings.boundary == "filled":
-        return 1 - (1 - np.count_nonzero(inclusion) / size**3) ** number
-    centers = np.rint(fftconvolve(np.ones((edge,) * 3, np.float32), inclusion.astype(np.float32), mode="full"))
+        return np.array([float(np.count_nonzero(inclusion))]), np.array([float(size**3)])
     reach = inclusion.shape[0] // 2
-    centers = centers[(slice(reach, reach + edge),) * 3].astype(np.float64)
-    filled = -np.expm1(number * np.log1p(-centers / size**3))
-    return float(np.einsum("kji,k,j,i", filled, counts, counts, counts) / size**3)
+    # All positions of a sphere farther than its radius from a face see the same: one stands for them.
+    edge = min(size, 2 * reach + 1)
+    positions, weights = np.arange(edge), np.ones(edge)
+    weights[edge // 2] += size - edge
+    positions[edge // 2 + 1 :] += size - edge
+    # Centers fill a box, so that those of a voxel are what a window of that size counts in the inclusion about it.
+    counts = inclusion.astype(np.int32)
+    high = np.minimum(positions + reach, 2 * reach) + 1
+    low = np.maximum(positions + reach - size + 1, 0)
+    for axis in range(3):
+        summed = np.cumsum(counts, axis=axis, dtype=np.int32)
+        summed = np.insert(summed, 0, 0, axis=axis)
+        counts = np.take(summed, high, axis=axis) - np.take(summed, low, axis=axis)
+    centers, which = np.unique(counts, return_inverse=True)
+    volumes = np.einsum("k,j,i->kji", weights, weights, weights)
+    return centers.astype(np.float64), np.bincount(which.ravel(), volumes.ravel())
 
 
 def _inclusion(settings, radius):

@@ -28,7 +28,7 @@ class Measured:
     """One geometry for a Δχ of 1 ppm; field, χ and R2′ are proportional to Δχ.
 
     `bvtv` is a fraction; `mean_chi` the region's mean of the closed-form χ in ppm, None where the region repeats itself
-    (no field tells it); `line` the fitted histogram of the field outside the bone in ppm, None where there is too little
+    (no field tells it); `line` the fitted histogram of the field outside the bone in ppm, None where too little is
     marrow or no line fits.
     """
 
@@ -77,9 +77,9 @@ def measure_geometry(model: FieldModel, mask: np.ndarray, field: np.ndarray | No
 
 
 def check_delta_chis(delta_chis) -> None:
-    """Raise `InputError` if a Δχ [ppm] is zero or not a number."""
+    """Raise `InputError` if a Δχ [ppm] is zero, not a number, or beyond a million."""
     for value in delta_chis:
-        if not np.isfinite(value) or value == 0:
+        if not 0 < abs(value) <= 1e6:
             raise InputError(
                 f"Δχ is {value:g} ppm; give a number that is not zero (the sign is that of bone − marrow)."
             )

@@ -15,7 +15,7 @@ from threading import Thread
 from .. import __version__
 from ..errors import InputError
 from ..progress import Progress, report
-from .field import FieldModel
+from .field import FieldModel, check_box
 from .geometry import check_inclusions, draw_geometry
 from .model import check_delta_chis, measure_geometry
 from .settings import PAPER_DELTA_CHIS, PAPER_NUMBERS, PAPER_RADII, PAPER_REPEATS, SimulationSettings
@@ -100,8 +100,9 @@ def simulate(
     Raises
     ------
     InputError
-        If inclusions do not fit the region, or workers keep being killed.
+        If inclusions do not fit the region, its box is too large, or workers keep being killed.
     """
+    check_box(settings)
     for number, radius in product(grid.numbers, grid.radii):
         check_inclusions(settings, number, radius)
     everything = grid.geometries()
@@ -171,13 +172,27 @@ def _started(executors, settings, delta_chis, geometries):
     executor = executors()
     futures = {}
     try:
-        for geometry in sorted(geometries):
-            futures[executor.submit(_work, __version__, settings, delta_chis, geometry)] = geometry
+        with _quiet_start():
+            for geometry in sorted(geometries):
+                futures[executor.submit(_work, __version__, settings, delta_chis, geometry)] = geometry
         yield futures
     finally:
         for future in futures:
             future.cancel()
         executor.shutdown()
+
+
+@contextmanager
+def _quiet_start():
+    """Let processes that start here never hear Ctrl+C, not even before `_begin_worker`."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(version, settings, delta_chis, geometry):

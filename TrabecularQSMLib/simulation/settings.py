@@ -76,13 +76,13 @@ class SimulationSettings:
             vector = getattr(self, name)
             length = math.hypot(*vector)
             if len(vector) != 3 or not (0 < length < math.inf):
-                raise InputError(f"The {words} is {_plain(vector)}; give three numbers that are not all zero.")
+                raise InputError(f"The {words} is {_plain(vector[::-1])}; give three numbers that are not all zero.")
             # The same direction is the same simulation, whatever its length.
             object.__setattr__(self, name, tuple(float(x) / length for x in vector))
-        if not (0 < self.regularization < math.inf):
-            raise InputError(f"The regularization is {self.regularization:g}; give a number above zero.")
-        if not (0 < self.field_strength < math.inf):
-            raise InputError(f"The field strength is {self.field_strength:g} T; give a number above zero.")
+        if not (1e-12 <= self.regularization <= 1e12):
+            raise InputError(f"The regularization is {self.regularization:g}; give a number from 1e-12 to 1e12.")
+        if not (0 < self.field_strength <= 1000):
+            raise InputError(f"The field strength is {self.field_strength:g} T; give a number above zero, to 1000.")
         if self.imaging_voxel is not None and not 2 <= self.imaging_voxel <= self.size:
             raise InputError(
                 f"The imaging voxel has an edge of {self.imaging_voxel} voxels; give 2 to {self.size} (the region)."

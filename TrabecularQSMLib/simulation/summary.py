@@ -25,7 +25,8 @@ class Linearity:
     """A quantity against BV/TV for one Δχ, over the means of all numbers and radii.
 
     `line` is the straight line; `curvature` the coefficient of BV/TV² beside it and `p` the two-sided probability of
-    its being zero by chance (F test of the quadratic against the straight line; None with fewer than four points).
+    its being zero by chance (F test of the quadratic against the straight line, which takes the means for equally
+    precise; None with fewer than four points).
     `nonlinearity` is the root-mean-square distance from the line over the root-mean-square value: how far from
     straight the relation is, whatever the number of points.
     """
@@ -145,6 +146,11 @@ def over_parameter(summary: list[dict], parameter: str, fixed: dict[str, float] 
     return summary
 
 
+def is_bent(parameter: str, quantity: str, x: np.ndarray) -> bool:
+    """Return whether no line can be drawn: R2′ goes with the size of Δχ, whatever its sign."""
+    return parameter == "delta_chi" and quantity.startswith("r2prime") and min(x) < 0 < max(x)
+
+
 def fit_power(x: np.ndarray, y: np.ndarray, power: int = 3) -> Power:
     """Fit y = a·x^power by least squares, as in Fig. 7 over the radius: the volume of inclusions without overlap."""
     x, y = np.asarray(x, dtype=np.float64) ** power, np.asarray(y, dtype=np.float64)
@@ -163,5 +169,5 @@ def _quadratic_term(x, y, straight):
     coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
     left = y - design @ coefficients
     explained, unexplained = float(straight @ straight - left @ left), float(left @ left)
-    p = float(stats.f.sf(explained / (unexplained / free), 1, free)) if unexplained > 0 else 0.0
+    p = float(stats.f.sf(explained / (unexplained / free), 1, free)) if unexplained > 0 else float(explained <= 0)
     return float(coefficients[2] / scale**2), p

@@ -1,5 +1,6 @@
 """Lists of numbers and words as the text of a line edit."""
 
+import math
 import re
 
 from slicer.i18n import tr as _
@@ -22,12 +23,14 @@ def numbers(text: str, what: str) -> list[float]:
                 what=what, text=text
             )
         )
+    sentence = _("The {what} are {text!r}; give numbers separated by spaces.").format(what=what, text=text)
     try:
-        return [float(word) for word in text.replace(",", " ").split()]
+        values = [float(word) for word in text.replace(",", " ").split()]
     except ValueError:
-        raise InputError(
-            _("The {what} are {text!r}; give numbers separated by spaces.").format(what=what, text=text)
-        ) from None
+        raise InputError(sentence) from None
+    if not all(map(math.isfinite, values)):
+        raise InputError(sentence)
+    return values
 
 
 def wholeNumbers(text: str, what: str) -> list[int]:
