@@ -31,11 +31,11 @@ class RunMixin:
             with slicer.util.tryWithErrorDisplay(failure):
                 try:
                     result = work(self._onProgress)
-                    self.ui.statusLabel.text = summary(result)
+                    self.say(summary(result))
                 except Cancelled:
-                    self.ui.statusLabel.text = _("Cancelled.")
+                    self.say(_("Cancelled."))
                 except Exception as error:
-                    self.ui.statusLabel.text = f"{failure} {error}"
+                    self.say(f"{failure} {error}")
                     raise
         finally:
             self.running = self.cancelRequested = False
@@ -43,9 +43,17 @@ class RunMixin:
             self.refresh()
         return result
 
+    def say(self, message: str) -> None:
+        """Show a message in the panel, and at the foot of the window, where it is seen however long the panel is.
+
+        :param message: one or several sentences.
+        """
+        self.ui.statusLabel.text = message
+        slicer.util.showStatusMessage(message)
+
     def _onProgress(self, fraction: float, message: str) -> None:
         self.ui.progressBar.value = round(100 * fraction)
-        self.ui.statusLabel.text = message
+        self.say(message)
         # This is where clicks on Cancel, and the closing of scene and application, arrive.
         slicer.app.processEvents()
         if self.cancelRequested:
