@@ -177,6 +177,13 @@ class CompanionsTest(unittest.TestCase):
                 self.assertIn(words, err.splitlines()[-1])
                 self.assertFalse(output.exists())
 
+    def test_an_error_of_the_registration_names_both_files(self):
+        mip, flat = self.mip("sub-01"), self.folder / "flat.nii"
+        nifti.write_image(flat, np.ones((5, 5, 5), np.uint8), np.eye(4))
+        code, _, err = run("register", mip, flat, "--output", self.folder / "none.tfm")
+        self.assertEqual(code, 2)
+        self.assertIn(f"{flat} to {mip}: The moving image is 1 everywhere", err)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -59,7 +59,10 @@ def _register(arguments):
     moving, its_affine = read_image(arguments.moving)
     mask = _read_mask(arguments.mask, arguments.fixed, fixed, affine)
     with ProgressLine() as progress:
-        found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
+        try:
+            found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
+        except InputError as error:
+            raise InputError(f"{arguments.moving} to {arguments.fixed}: {error}") from error
     writers = {arguments.output: lambda path: write_transform(path, found.matrix)}
     if arguments.resampled or arguments.checkerboard:
         on_fixed = resample(moving, its_affine, fixed.shape, affine, found.matrix, outside=float(moving.min()))
