@@ -122,6 +122,21 @@ class RigidTest(unittest.TestCase):
         self.assertLess(errors[1], 0.5)
         self.assertGreater(errors[0], errors[1])
 
+    def test_thin_slabs_of_thin_slices_are_registered_to_thicker_voxels(self):
+        affine = np.diag([1.0, 1.0, 0.5, 1.0])
+        affine[:3, 3] = (-45.0, -45.0, -10.0)
+        slab = resample(fixed_image(), AFFINE, (4, 90, 90), affine), affine
+        for images in ((fixed_image(), AFFINE, *slab), (*slab, fixed_image(), AFFINE)):
+            found = register_rigid(*images, start=motion((0, 0, 0), (1, -1, 1)))
+            self.assertLess(largest_displacement(found.matrix, np.eye(4), affine[:3, 3:].T), 1.0)
+
+    def test_an_image_nearly_all_of_one_value_is_registered(self):
+        # One voxel in a thousand is less than the percentiles that clip outliers.
+        small = np.zeros(fixed_image().shape, np.uint8)
+        small[20:23, 20:23, 20:23] = 1
+        found = register_rigid(fixed_image(), AFFINE, small, AFFINE, start=np.eye(4))
+        self.assertGreater(found.overlap, 0.8)
+
     def test_quality_drops_where_the_registration_is_wrong(self):
         image, affine = moving_image()
         right = registered()

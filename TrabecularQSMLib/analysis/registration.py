@@ -24,6 +24,8 @@ LEVELS = ((4, 2.0), (2, 1.0), (1, 0.5))
 SAMPLES, SEED = 60_000, 20190418
 # With a small mask, coarse levels are only smoothed, so that so many voxels are left.
 LEAST_SAMPLES = 10_000
+# ITK smooths along no axis that is shorter.
+LEAST_VOXELS = 4
 # The finest level has at most this many voxels.
 FINEST_VOXELS = 3_000_000
 ITERATIONS = 100
@@ -67,7 +69,7 @@ class Registration:
 
 @dataclass(frozen=True, eq=False)
 class _Volume:
-    """An image as the registration works on it: float32, outliers clipped, with its affine."""
+    """An image as the registration works on it: outliers clipped, with its affine."""
 
     array: np.ndarray
     affine: np.ndarray
@@ -91,10 +93,10 @@ class _Volume:
     def size_mm3(self):
         return float(np.prod(self.spacing * self.array.shape[::-1]))
 
-    def averaged(self, spacing):
-        """Means over blocks of whole voxels, as many as fit into `spacing` along each axis."""
+    def averaged(self, spacing, least=1):
+        """Means over blocks of whole voxels, as many as fit into `spacing` and leave `least` blocks along each axis."""
         factors = np.maximum(np.floor(spacing / self.spacing + 1e-6), 1).astype(int)
-        factors = np.minimum(factors, self.array.shape[::-1])
+        factors = np.minimum(factors, np.array(self.array.shape[::-1]) // least)
         if np.all(factors == 1):
             return self
         array = self.array
@@ -108,12 +110,14 @@ class _Volume:
         return _Volume(np.ascontiguousarray(array), affine)
 
     def cropped(self, points):
-        """The smallest block that holds all of `points` (N, 3) in RAS; None if there is none."""
+        """The smallest block, of `LEAST_VOXELS` at least, that holds `points` (N, 3) in RAS; None if there is none."""
         indices = np.linalg.solve(self.affine[:3, :3], (points - self.affine[:3, 3]).T)[::-1]
         low = np.clip(np.floor(indices.min(axis=1)), 0, self.array.shape).astype(int)
         high = np.clip(np.ceil(indices.max(axis=1)) + 1, 0, self.array.shape).astype(int)
         if np.any(high <= low):
             return None
+        low = np.maximum(np.minimum(low, high - LEAST_VOXELS), 0)
+        high = np.minimum(np.maximum(high, low + LEAST_VOXELS), self.array.shape)
         affine = self.affine.copy()
         affine[:3, 3] += affine[:3, :3] @ low[::-1]
         block = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
@@ -174,8 +178,8 @@ def register_rigid(
     finest = max(*spacings, (fixed_volume.size_mm3 / FINEST_VOXELS) ** (1 / 3))
     mask_volume = None
     if fixed_mask is not None:
-        mask_volume = _checked_mask(fixed_mask, fixed_volume).averaged(finest)
-    fixed_volume, moving_volume = fixed_volume.averaged(finest), moving_volume.averaged(finest)
+        mask_volume = _checked_mask(fixed_mask, fixed_volume).averaged(finest, LEAST_VOXELS)
+    fixed_volume, moving_volume = (volume.averaged(finest, LEAST_VOXELS) for volume in (fixed_volume, moving_volume))
     starts = _starts(start, fixed_volume, moving_volume, mask_volume, part(progress, 0.0, 0.1))
     if max(_overlap(matrix, fixed_volume, moving_volume, mask_volume) for matrix in starts) < LEAST_OVERLAP:
         raise InputError(
@@ -210,9 +214,10 @@ def register_rigid(
 def _checked(name, array, affine):
     """Check an image and clip its outliers, which would take most of the histogram."""
     array = np.asarray(array)
-    if array.ndim != 3 or min(array.shape) < 4:
+    if array.ndim != 3 or min(array.shape) < LEAST_VOXELS:
         raise InputError(
-            f"The {name} image has shape {array.shape}; registration needs three axes of at least 4 voxels."
+            f"The {name} image has shape {array.shape}; "
+            f"registration needs three axes of at least {LEAST_VOXELS} voxels."
         )
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
@@ -223,7 +228,8 @@ def _checked(name, array, affine):
         low, high = array.min(), array.max()
     if low == high:
         raise InputError(f"The {name} image is {low:g} everywhere; give an image that shows the bones.")
-    return _Volume(np.clip(array, low, high), np.asarray(affine, np.float64))
+    # ITK wants one type of both images, whichever of the limits they have.
+    return _Volume(np.clip(array, low, high, dtype=np.float64), np.asarray(affine, np.float64))
 
 
 def _checked_mask(mask, fixed):
