@@ -6,7 +6,9 @@ from unittest import mock
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
+from TrabecularQSMLib import masks
 from TrabecularQSMLib.analysis import registration
 from TrabecularQSMLib.analysis.registration import (
     checkerboard,
@@ -16,6 +18,7 @@ from TrabecularQSMLib.analysis.registration import (
 )
 from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
 
 
 def motion(degrees=(4.0, -5.0, 6.0), shift=(8.0, -7.0, 6.0)):
@@ -31,24 +34,28 @@ def motion(degrees=(4.0, -5.0, 6.0), shift=(8.0, -7.0, 6.0)):
 
 MOTION = motion()
 AFFINE = np.array([[0, 0, 2.0, -44], [-2.0, 0, 0, 50], [0, -2.0, 0, 46], [0, 0, 0, 1]])
+# Center and half axes in RAS mm, and gray value.
+BONES = (((0, -12, -10), (14, 20, 12), 160), ((3, 12, 14), (9, 9, 18), 40), ((-14, 10, -6), (7, 8, 8), 10))
+
+
+@lru_cache(maxsize=1)
+def fixed_points():
+    """RAS of all voxels of the fixed image, mm, (45, 47, 50, 3)."""
+    k, j, i = np.indices((45, 47, 50))
+    return np.stack([i, j, k], axis=-1) @ AFFINE[:3, :3].T + AFFINE[:3, 3]
 
 
 @lru_cache(maxsize=1)
 def fixed_image():
     """A body with three bones of different size and gray value, (45, 47, 50), with some noise."""
-    k, j, i = np.indices((45, 47, 50))
-    ras = np.einsum("rc,ckji->rkji", AFFINE[:3, :3], np.stack([i, j, k])) + AFFINE[:3, 3].reshape(3, 1, 1, 1)
+    ras = np.moveaxis(fixed_points(), -1, 0)
 
     def ball(center, axes):
         distance = np.sqrt(sum(((ras[n] - center[n]) / axes[n]) ** 2 for n in range(3)))
         return np.clip(0.5 + (1 - distance) * min(axes) / 2, 0, 1)
 
     image = 100 * ball((0, 0, 0), (36, 43, 40))
-    for center, axes, value in (
-        ((0, -12, -10), (14, 20, 12), 160),
-        ((3, 12, 14), (9, 9, 18), 40),
-        ((-14, 10, -6), (7, 8, 8), 10),
-    ):
+    for center, axes, value in BONES:
         share = ball(center, axes)
         image += share * (value - image)
     return (image + np.random.default_rng(1).normal(0, 4, image.shape)).astype(np.float32)
@@ -113,14 +120,50 @@ class RigidTest(unittest.TestCase):
         keep[:, :, 33:] = False
         errors = [
             largest_displacement(
-                register_rigid(changed, AFFINE, image, affine, start=MOTION, fixed_mask=mask).matrix,
+                register_rigid(changed, AFFINE, image, affine, start=start, fixed_mask=mask).matrix,
                 MOTION,
                 bone_points(),
             )
-            for mask in (None, keep)
+            for start, mask in ((MOTION, None), (MOTION, keep), ("geometry", keep))
         ]
-        self.assertLess(errors[1], 0.5)
-        self.assertGreater(errors[0], errors[1])
+        self.assertLess(max(errors[1:]), 0.5)
+        self.assertGreater(errors[0], max(errors[1:]))
+
+    def test_a_mask_around_one_bone_is_enough_from_the_centers_of_the_images(self):
+        image, affine = moving_image()
+        center, axes, _ = BONES[2]
+        mask = np.sum(((fixed_points() - center) / (np.array(axes) + 4)) ** 2, axis=-1) < 1
+        found = register_rigid(fixed_image(), AFFINE, image, affine, fixed_mask=mask)
+        # An eighth of a voxel; shifts tried and refined within the mask alone ended half a voxel away and more.
+        self.assertLess(largest_displacement(found.matrix, MOTION, fixed_points()[mask]), 0.25)
+
+    def test_a_start_is_kept_where_the_steps_within_a_mask_lead_away(self):
+        image, affine = moving_image()
+        # The first step is one voxel long, wherever it starts.
+        with mock.patch.object(registration, "ITERATIONS", 1):
+            found = register_rigid(fixed_image(), AFFINE, image, affine, start=MOTION, fixed_mask=fixed_image() > 130)
+        np.testing.assert_allclose(found.matrix, MOTION, atol=1e-12)
+        self.assertGreater(found.mutual_information, 0)
+
+    def test_a_start_by_hand_is_refined_where_a_mask_leaves_fine_structures_only(self):
+        phantom = make_phantom(PhantomSettings(shape=(98, 98, 45), seed=2))
+        settings = CompanionSettings(bssfp_voxel_mm=(1.2, 1.2, 1.8), ct_voxel_mm=(4.0, 4.0, 4.0), structure_mm=0.3)
+        companions = make_companions(phantom, settings)
+        affine, calcaneus = phantom.settings.affine, np.isin(phantom.regions, (1, 2, 3))
+        points = np.argwhere(calcaneus)[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
+        # Two voxels of 2.25 mm around the bone.
+        mask = ndimage.binary_dilation(calcaneus, iterations=2)
+        by_hand = companions.bssfp_matrix @ motion((0, 0, 1), (1.0, -0.8, 0.7))
+        found = register_rigid(
+            masks.combine_echoes(phantom.acquisition.echoes),
+            affine,
+            companions.bssfp,
+            companions.bssfp_affine,
+            start=by_hand,
+            fixed_mask=mask,
+        )
+        self.assertGreater(largest_displacement(by_hand, companions.bssfp_matrix, points), 1.5)
+        self.assertLess(largest_displacement(found.matrix, companions.bssfp_matrix, points), 0.75)
 
     def test_thin_slabs_of_thin_slices_are_registered_to_thicker_voxels(self):
         affine = np.diag([1.0, 1.0, 0.5, 1.0])
@@ -175,7 +218,7 @@ class RigidTest(unittest.TestCase):
         affine = AFFINE.copy()
         affine[:3, 3] += AFFINE[:3, :3] @ (24, 5, 20) + (150, -80, 300)
         moving = registration._checked("moving", 200 - fixed_image()[20:, 5:35, 24:], affine)
-        starts = registration._search(fixed, moving, None, None)
+        starts = registration._search(fixed, moving, None)
         step = (fixed.size_mm3 / registration.SEARCH_POINTS) ** (1 / 3)
         np.testing.assert_allclose(starts[0][:3, 3], (150, -80, 300), atol=step)
         np.testing.assert_array_equal(starts[0][:3, :3], np.eye(3))
@@ -213,6 +256,15 @@ class WrongInputTest(unittest.TestCase):
     def test_an_empty_mask_or_one_of_another_shape(self):
         self.assert_refused("mask is empty", fixed_mask=np.zeros(fixed_image().shape, bool))
         self.assert_refused("mask has shape", fixed_mask=np.ones((2, 2, 2), bool))
+
+    def test_a_mask_that_holds_too_little_to_compare(self):
+        for count in (1, 20):
+            mask = np.zeros(fixed_image().shape, bool)
+            mask[20, 20, 5 : 5 + count] = True
+            for start in ("geometry", MOTION):
+                self.assert_refused(
+                    f"mask holds {count} of .* at least 500; draw it larger", fixed_mask=mask, start=start
+                )
 
     def test_a_start_that_is_not_rigid_or_not_known(self):
         for matrix in (np.diag([1.1, 1, 1, 1]), np.diag([-1, 1, 1, 1]), np.full((4, 4), np.nan), np.eye(3)):

@@ -20,10 +20,14 @@ SEARCH_POINTS, SEARCH_OVERLAP = 20_000, 0.5
 CANDIDATES = 4
 # Levels from coarse to fine: voxels of the finest level in one, and smoothing (SD) in these voxels.
 LEVELS = ((4, 2.0), (2, 1.0), (1, 0.5))
+# Within a mask the finest level is not smoothed, which would bring in what lies outside.
+MASKED_LEVELS = (*LEVELS[:2], (1, 0.0))
 # Enough for a histogram of 50 × 50 bins; more voxels than this are sampled at random, with one seed.
 SAMPLES, SEED = 60_000, 20190418
 # With a small mask, coarse levels are only smoothed, so that so many voxels are left.
 LEAST_SAMPLES = 10_000
+# About two for each bin of the coarse histogram; fewer voxels of the registration's grid tell nothing.
+LEAST_MASKED = 500
 # ITK smooths along no axis that is shorter.
 LEAST_VOXELS = 4
 # The finest level has at most this many voxels.
@@ -150,7 +154,9 @@ def register_rigid(
         of the smaller one inside the other. "moments" puts the centers of mass of the intensities on each other. A
         matrix, fixed to moving points in RAS, is refined as it is: the result of another registration, or of hands.
     fixed_mask : (K, J, I) bool array, optional
-        Where the images are compared, on the grid of `fixed`.
+        Where the images are compared in the end, on the grid of `fixed`: best bones with some millimeters around them,
+        because within one bone there is little to compare. The starts "geometry" and "moments" are refined with all
+        of the images first; what the mask leaves out has no say in whether that or what follows is better.
     progress : callable, optional
         Called with a fraction and a message; what it raises stops the registration.
 
@@ -162,14 +168,15 @@ def register_rigid(
     Raises
     ------
     InputError
-        If an image is constant or holds NaN, the mask is empty, the start is not rigid, or nothing overlaps.
+        If an image is constant or holds NaN, the mask holds too little, the start is not rigid, or nothing overlaps.
 
     Notes
     -----
     Mutual information after Mattes et al. (2003, doi 10.1109/TMI.2003.809072) as SimpleITK computes it, with the
     authors' 50 bins, over three levels of resolution, by gradient descent with steps that are shortened where
     the direction turns. Three rotations and three shifts are scaled by the displacement they cause. Unlike the authors'
-    script the samples have a fixed seed, and finer images are first averaged to the resolution of the coarser.
+    script the samples have a fixed seed, and finer images are first averaged to the resolution of the coarser. With a
+    mask the result is where the refinement within it started, unless its end has the higher quality on two grids.
     """
     report(progress, 0.0, "Preparing the images")
     fixed_volume = _checked("fixed", fixed, fixed_affine)
@@ -178,9 +185,9 @@ def register_rigid(
     finest = max(*spacings, (fixed_volume.size_mm3 / FINEST_VOXELS) ** (1 / 3))
     mask_volume = None
     if fixed_mask is not None:
-        mask_volume = _checked_mask(fixed_mask, fixed_volume).averaged(finest, LEAST_VOXELS)
+        mask_volume = _checked_mask(fixed_mask, fixed_volume, finest)
     fixed_volume, moving_volume = (volume.averaged(finest, LEAST_VOXELS) for volume in (fixed_volume, moving_volume))
-    starts = _starts(start, fixed_volume, moving_volume, mask_volume, part(progress, 0.0, 0.1))
+    starts = _starts(start, fixed_volume, moving_volume, part(progress, 0.0, 0.1))
     if max(_overlap(matrix, fixed_volume, moving_volume, mask_volume) for matrix in starts) < LEAST_OVERLAP:
         raise InputError(
             "The images do not overlap where the registration starts; start from the centers of the images "
@@ -190,12 +197,18 @@ def register_rigid(
     scores = []
     for number, matrix in enumerate(starts if len(starts) > 1 else ()):
         share = part(progress, 0.1 + 0.3 * number / len(starts), 0.1 + 0.3 * (number + 1) / len(starts))
-        refined = _refined(matrix, fixed_volume, moving_volume, mask_volume, finest, LEVELS[:1], share)
+        # Of all the images: a bone alone looks like many others.
+        refined = _refined(matrix, fixed_volume, moving_volume, None, finest, LEVELS[:1], share)
         matrix = refined[0] if refined else matrix
         scores.append((_quality(matrix, fixed_volume, moving_volume, mask_volume, 2 * finest), matrix))
     # The first of equals, so that ties do not depend on anything.
     matrix = max(scores, key=lambda score: score[0])[1] if scores else starts[0]
-    refined = _refined(matrix, fixed_volume, moving_volume, mask_volume, finest, LEVELS, part(progress, 0.4, 0.97))
+    done = 0.4
+    if mask_volume is not None and isinstance(start, str):
+        refined = _refined(matrix, fixed_volume, moving_volume, None, finest, LEVELS, part(progress, 0.4, 0.7))
+        matrix, done = refined[0] if refined else matrix, 0.7
+    levels = LEVELS if mask_volume is None else MASKED_LEVELS
+    refined = _refined(matrix, fixed_volume, moving_volume, mask_volume, finest, levels, part(progress, done, 0.97))
     overlap = _overlap(refined[0], fixed_volume, moving_volume, mask_volume) if refined else 0.0
     if overlap < LEAST_OVERLAP:
         raise InputError("The images lose their overlap during the registration; start closer, such as by landmarks.")
@@ -232,13 +245,21 @@ def _checked(name, array, affine):
     return _Volume(np.clip(array, low, high, dtype=np.float64), np.asarray(affine, np.float64))
 
 
-def _checked_mask(mask, fixed):
+def _checked_mask(mask, fixed, spacing):
+    """The mask on the grid of the fixed image, once that is averaged to `spacing`."""
     mask = np.asarray(mask)
     if mask.shape != fixed.array.shape:
         raise InputError(f"The mask has shape {mask.shape} but the fixed image has {fixed.array.shape}; give one grid.")
     if not np.any(mask):
         raise InputError("The mask is empty; draw where the images are to be compared, or leave it out.")
-    return _Volume((mask != 0).astype(np.float32), fixed.affine)
+    found = _Volume((mask != 0).astype(np.float32), fixed.affine).averaged(spacing, LEAST_VOXELS)
+    count = np.count_nonzero(found.array)
+    if count < LEAST_MASKED:
+        raise InputError(
+            f"The mask holds {count} of the voxels of {np.prod(found.spacing):.3g} mm³ on which images are compared, "
+            f"expected at least {LEAST_MASKED}; draw it larger, some millimeters around the bones, or leave it out."
+        )
+    return found
 
 
 def check_rigid(matrix: np.ndarray) -> np.ndarray:
@@ -255,7 +276,7 @@ def check_rigid(matrix: np.ndarray) -> np.ndarray:
     )
 
 
-def _starts(start, fixed, moving, mask, progress):
+def _starts(start, fixed, moving, progress):
     """Matrices to start from, the most promising first."""
     if not isinstance(start, str):
         return [check_rigid(start)]
@@ -263,7 +284,7 @@ def _starts(start, fixed, moving, mask, progress):
         return [_shift(_center_of_mass(moving) - _center_of_mass(fixed))]
     if start != "geometry":
         raise InputError(f"The start is {start!r}; choose geometry, moments, or give a transform.")
-    return _search(fixed, moving, mask, progress)
+    return _search(fixed, moving, progress)
 
 
 def _shift(vector):
@@ -281,7 +302,7 @@ def _center_of_mass(volume):
     return volume.affine[:3, :3] @ (np.array(index) / weight.sum(dtype=np.float64)) + volume.affine[:3, 3]
 
 
-def _search(fixed, moving, mask, progress):
+def _search(fixed, moving, progress):
     """Shifts by whole steps of a coarse grid at which the images share most information, best first.
 
     The joint histogram of two images of few gray values has, for all shifts at once, one correlation for each pair
@@ -290,7 +311,7 @@ def _search(fixed, moving, mask, progress):
     step = (fixed.size_mm3 / SEARCH_POINTS) ** (1 / 3)
     origin = moving.center - fixed.center
     codes, first = [], []
-    for volume, counted in ((fixed, mask), (moving, None)):
+    for volume in (fixed, moving):
         low, high = volume.corners.min(axis=0), volume.corners.max(axis=0)
         # The grids' points are whole steps from the centers, which the start puts on each other.
         below, above = (np.ceil(np.abs(end - volume.center) / step - 0.5).astype(int) for end in (low, high))
@@ -299,9 +320,6 @@ def _search(fixed, moving, mask, progress):
         shape = tuple((below + above + 1)[::-1])
         small = volume.averaged(step)
         values = resample(small.array, small.affine, shape, affine, outside=np.nan)
-        if counted is not None:
-            small = counted.averaged(step)
-            values[resample(small.array, small.affine, shape, affine) <= 0] = np.nan
         codes.append(_binned(values))
         first.append(below)
     size = [scipy.fft.next_fast_len(a + b - 1, real=True) for a, b in zip(*(c.shape for c in codes), strict=True)]
@@ -381,10 +399,15 @@ def _overlap(matrix, fixed, moving, mask):
 
 
 def _refined(matrix, fixed, moving, mask, finest, levels, progress):
-    """Matrix, mutual information, iterations and convergence after some levels; None if the images part."""
-    around = moving.corners - moving.center
-    around = moving.center + around * (1 + CROP_MARGIN / np.abs(around).max())
+    """Matrix, mutual information, iterations and convergence after some levels; None if the images part.
+
+    With a mask the start is kept unless the quality has become higher.
+    """
+    around = _enlarged(moving.corners)
     cropped = fixed.cropped((around - matrix[:3, 3]) @ matrix[:3, :3])  # by the inverse of a rigid motion
+    if cropped is not None and mask is not None:
+        held = np.argwhere(mask.array)[:, ::-1] @ mask.affine[:3, :3].T + mask.affine[:3, 3]
+        cropped = cropped.cropped(_enlarged(mask.cropped(held).corners))
     if cropped is None:
         return None
     start = sitk.Euler3DTransform()
@@ -407,6 +430,10 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
     method.SetMetricSamplingPercentagePerLevel(shares, SEED)
     if mask is not None:
         method.SetMetricFixedMask(image_from((mask.array > 0).astype(np.uint8), mask.affine))
+        # ITK's filters smooth the gradients: without the skin, whose edges outweigh all else, the steps would then
+        # lead away from where fine structures agree.
+        method.SetMetricUseFixedImageGradientFilter(False)
+        method.SetMetricUseMovingImageGradientFilter(False)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetShrinkFactorsPerLevel(shrinks)
     method.SetSmoothingSigmasPerLevel([sigma * finest for _, sigma in levels])
@@ -440,7 +467,23 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
             return None
         raise
     converged = "Maximum number" not in method.GetOptimizerStopConditionDescription()
-    return matrix_from(start), -float(method.GetMetricValue()), count, converged
+    found, value = matrix_from(start), method.GetMetricValue()
+    # Of so few voxels the quality on one grid alone may be higher by chance.
+    if mask is not None and not all(
+        _quality(found, fixed, moving, mask, spacing) > _quality(matrix, fixed, moving, mask, spacing)
+        for spacing in (finest, 2 * finest)
+    ):
+        found = matrix
+        method.SetInitialTransform(linear)
+        value = method.MetricEvaluate(cropped.image(), moving.image())
+    return found, -float(value), count, converged
+
+
+def _enlarged(corners):
+    """Corners of a box (8, 3), farther from its center, by `CROP_MARGIN` along its longest axis."""
+    center = corners.mean(axis=0)
+    around = corners - center
+    return center + around * (1 + CROP_MARGIN / np.abs(around).max())
 
 
 def register_landmarks(fixed_points: np.ndarray, moving_points: np.ndarray) -> tuple[np.ndarray, float]:
