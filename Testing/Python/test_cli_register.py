@@ -170,12 +170,20 @@ class CompanionsTest(unittest.TestCase):
             ("is 1 everywhere", (mip, self.folder / "small.nii", "--output", output)),
             ("do not overlap", (mip, mip, "--output", output, "--initial", self.folder / "far.tfm")),
             ("not rigid", (mip, mip, "--output", output, "--initial", self.folder / "scaled.tfm")),
+            ("is an input and would be written over", (mip, mip, "--output", output, "--resampled", mip)),
         ):
             with self.subTest(words):
                 code, out, err = run("register", *arguments)
                 self.assertEqual((code, out), (2, ""))
                 self.assertIn(words, err.splitlines()[-1])
                 self.assertFalse(output.exists())
+
+    def test_scans_of_two_subjects_are_noted(self):
+        bssfp = self.ankle / "sub-02" / "anat" / "sub-02_bSSFP.nii.gz"
+        code, out, err = run("register", self.mip("sub-01"), bssfp, "--output", self.folder / "mixed.tfm")
+        self.assertEqual(code, 0, err)
+        self.assertIn("different subjects: sub-01_MIP.nii.gz (sub-01) and sub-02_bSSFP.nii.gz (sub-02)", out)
+        self.assertNotIn("different subjects", self.results[2][1])
 
     def test_an_error_of_the_registration_names_both_files(self):
         mip, flat = self.mip("sub-01"), self.folder / "flat.nii"

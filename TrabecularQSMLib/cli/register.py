@@ -1,7 +1,7 @@
 """The command register."""
 
 from ..errors import InputError
-from .common import ProgressLine, add_command, check_outputs, print_result, write_outputs
+from .common import ProgressLine, add_command, check_outputs, notes_on_subjects, print_result, write_outputs
 
 _TRANSFORM_ENDINGS = (".tfm", ".txt", ".h5", ".mat")
 _IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -53,6 +53,7 @@ def _register(arguments):
         (arguments.output, _TRANSFORM_ENDINGS),
         (arguments.resampled, _IMAGE_ENDINGS),
         (arguments.checkerboard, (".png",)),
+        inputs=(arguments.fixed, arguments.moving, arguments.initial, arguments.mask),
     )
     start = read_transform(arguments.initial) if arguments.initial else arguments.start
     fixed, affine = read_image(arguments.fixed)
@@ -72,7 +73,9 @@ def _register(arguments):
             picture = checkerboard_figure(fixed, on_fixed, affine)
             writers[arguments.checkerboard] = lambda path: write_png(path, picture)
     written = write_outputs(writers)
-    notes = [] if found.converged else ["The steps had not become short at the end; look at the result closely."]
+    notes = notes_on_subjects(arguments.fixed, arguments.moving)
+    if not found.converged:
+        notes.append("The steps had not become short at the end; look at the result closely.")
     print_result(notes, written)
     turn = np.degrees(np.arccos(np.clip((np.trace(found.matrix[:3, :3]) - 1) / 2, -1, 1)))
     center = (affine @ [*(np.array(fixed.shape[::-1]) - 1) / 2, 1])[:3]
