@@ -257,7 +257,7 @@ def _checked_mask(mask, fixed, spacing):
     if count < LEAST_MASKED:
         raise InputError(
             f"The mask holds {count} of the voxels of {np.prod(found.spacing):.3g} mm³ on which images are compared, "
-            f"expected at least {LEAST_MASKED}; draw it larger, some millimeters around the bones, or leave it out."
+            f"expected at least {LEAST_MASKED}; draw it larger, with some space around the bones, or leave it out."
         )
     return found
 
