@@ -7,7 +7,7 @@ import numpy as np
 import slicer
 
 from TrabecularQSMLib import scene
-from TrabecularQSMLib.analysis.registration import largest_displacement
+from TrabecularQSMLib.analysis.agreement import largest_displacement
 from TrabecularQSMLib.scene.registration import pointsBetween, qualityOf
 from TrabecularQSMLib.scene.tables import rowsFromTable
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid

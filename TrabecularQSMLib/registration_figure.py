@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .analysis.registration import checkerboard
+from .analysis.agreement import checkerboard
 from .figures import map_figure
 
 TILES = 12

@@ -11,7 +11,7 @@ import numpy as np
 from test_cli import run
 
 from TrabecularQSMLib import nifti, outputs
-from TrabecularQSMLib.analysis.registration import largest_displacement
+from TrabecularQSMLib.analysis.agreement import largest_displacement
 
 # Echoes of 3.7 mm, and other scans coarse enough to be quick.
 PHANTOM = ("--shape", 60, 60, 28, "--bssfp-voxel-size", 1, 1, 1.5, "--ct-voxel-size", 2, 2, 2)

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from TrabecularQSMLib.analysis.registration import largest_displacement, register_rigid
+from TrabecularQSMLib.analysis.agreement import largest_displacement
+from TrabecularQSMLib.analysis.registration import register_rigid
 from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.masks import combine_echoes

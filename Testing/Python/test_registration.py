@@ -10,12 +10,9 @@ from scipy import ndimage
 
 from TrabecularQSMLib import masks
 from TrabecularQSMLib.analysis import registration
-from TrabecularQSMLib.analysis.registration import (
-    checkerboard,
-    largest_displacement,
-    register_landmarks,
-    register_rigid,
-)
+from TrabecularQSMLib.analysis.agreement import checkerboard, largest_displacement
+from TrabecularQSMLib.analysis.landmarks import register_landmarks
+from TrabecularQSMLib.analysis.registration import register_rigid
 from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom

@@ -9,7 +9,7 @@ from scenes import SceneTest, slicer
 from scipy import ndimage
 
 from TrabecularQSMLib import scene
-from TrabecularQSMLib.analysis.registration import largest_displacement
+from TrabecularQSMLib.analysis.agreement import largest_displacement
 from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.scene import brains, registration

@@ -1,4 +1,4 @@
-"""Rigid registration of two images by mutual information or by landmarks, and what shows how good it is."""
+"""Rigid registration of two images by mutual information."""
 
 from dataclasses import dataclass
 
@@ -484,70 +484,3 @@ def _enlarged(corners):
     center = corners.mean(axis=0)
     around = corners - center
     return center + around * (1 + CROP_MARGIN / np.abs(around).max())
-
-
-def register_landmarks(fixed_points: np.ndarray, moving_points: np.ndarray) -> tuple[np.ndarray, float]:
-    """Find the rigid motion that brings pairs of points closest to each other.
-
-    Parameters
-    ----------
-    fixed_points, moving_points : (N, 3) arrays
-        The same places in both images, in the same order, RAS mm.
-
-    Returns
-    -------
-    matrix : (4, 4) array
-        Maps RAS points of the fixed image to RAS points of the moving image.
-    rms_mm : float
-        Root mean square of the distances that are left.
-
-    Raises
-    ------
-    InputError
-        If the numbers differ, there are fewer than three, or they lie on a line.
-
-    Notes
-    -----
-    Least squares by the singular value decomposition of Kabsch (1976, doi 10.1107/S0567739476001873).
-    """
-    fixed, moving = (np.asarray(points, np.float64).reshape(-1, 3) for points in (fixed_points, moving_points))
-    if len(fixed) != len(moving):
-        raise InputError(
-            f"There are {len(fixed)} landmarks on the fixed image and {len(moving)} on the moving one; set pairs."
-        )
-    if len(fixed) < 3:
-        raise InputError(f"There are {len(fixed)} pairs of landmarks; set at least three that are not on a line.")
-    centers = fixed.mean(axis=0), moving.mean(axis=0)
-    for points, center in zip((fixed, moving), centers, strict=True):
-        spread = np.linalg.svd(points - center, compute_uv=False)
-        if not spread[1] > 1e-3 * spread[0]:
-            raise InputError("The landmarks lie on a line or at one place; set one of them aside of it.")
-    left, _, right = np.linalg.svd((moving - centers[1]).T @ (fixed - centers[0]))
-    turn = left @ np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))]) @ right
-    matrix = np.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = turn, centers[1] - turn @ centers[0]
-    rest = fixed @ turn.T + matrix[:3, 3] - moving
-    return matrix, float(np.sqrt((rest**2).sum(axis=1).mean()))
-
-
-def largest_displacement(matrix: np.ndarray, other: np.ndarray, points: np.ndarray) -> float:
-    """Return the largest distance in mm between where two matrices (4, 4) put points (N, 3)."""
-    difference = np.asarray(matrix, np.float64) - other
-    return float(np.linalg.norm(np.asarray(points) @ difference[:3, :3].T + difference[:3, 3], axis=1).max())
-
-
-def checkerboard(fixed: np.ndarray, moving: np.ndarray, tiles: int = 8) -> np.ndarray:
-    """Return two images (K, J, I) on one grid in alternate cubes, each scaled to 0–1: edges must go on across tiles.
-
-    `tiles` is the number of cubes along the longest axis.
-    """
-    if fixed.shape != moving.shape:
-        raise InputError(f"The images have shapes {fixed.shape} and {moving.shape}; resample one to the other's grid.")
-    size = max(1, -(-max(fixed.shape) // tiles))
-    odd = sum(np.arange(n).reshape(np.roll((-1, 1, 1), axis)) // size for axis, n in enumerate(fixed.shape)) % 2
-    return np.where(odd == 0, _scaled(fixed), _scaled(moving))
-
-
-def _scaled(image):
-    low, high = np.percentile(image, (0.5, 99.5))
-    return np.clip((image - low) / max(high - low, 1e-30), 0, 1).astype(np.float32)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import slicer
 
-from ..analysis.registration import checkerboard, register_landmarks, register_rigid
+from ..analysis.agreement import checkerboard
+from ..analysis.landmarks import register_landmarks
+from ..analysis.registration import register_rigid
 from ..analysis.resample import resample
 from ..errors import InputError
 from ..progress import Progress, report
