@@ -26,9 +26,7 @@ from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
 from TrabecularQSMLib.scene.gui.numbers import numbers, wholeNumbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
-from TrabecularQSMLib.simulation.field import check_box  # noqa: E402
-from TrabecularQSMLib.simulation.geometry import check_inclusions  # noqa: E402
-from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid  # noqa: E402
+from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, check_grid  # noqa: E402
 from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings  # noqa: E402
 
 # Geometries of the default size that an ordinary computer simulates in a second.
@@ -278,11 +276,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         if not p.delta_chis.strip():
             return _("Enter Δχ")
         try:
-            grid, settings = self.grid(p), self.settings(p)
-            check_box(settings)
-            for number in grid.numbers:
-                for radius in grid.radii:
-                    check_inclusions(settings, number, radius)
+            check_grid(self.settings(p), self.grid(p))
         except InputError as error:
             return str(error)
         return ""
@@ -292,8 +286,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         if not p.configuration.delta_chi:
             return _("Enter a Δχ that is not zero")
         try:
-            check_box(self.settings(p))
-            check_inclusions(self.settings(p), p.configuration.number, p.configuration.radius)
+            check_grid(self.settings(p), ParameterGrid((p.configuration.number,), (p.configuration.radius,)))
         except InputError as error:
             return str(error)
         return ""

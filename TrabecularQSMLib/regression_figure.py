@@ -64,11 +64,11 @@ def _draw(axis, panel):
         if name in lines:
             ends = np.array([pairs.x[chosen].min(), pairs.x[chosen].max()])
             own = lines[name]
-            axis.plot(ends, own.slope * ends + own.intercept, "--", color=color, linewidth=1)
+            axis.plot(ends, own.at(ends), "--", color=color, linewidth=1)
     along = np.linspace(pairs.x.min(), pairs.x.max(), 100)
     low, high = line.band(along)
     axis.fill_between(along, low, high, color="0.5", alpha=0.2, linewidth=0)
-    axis.plot(along, line.slope * along + line.intercept, "-", color="0.25", linewidth=1.5)
+    axis.plot(along, line.at(along), "-", color="0.25", linewidth=1.5)
     axis.set(xlabel=pairs.x_label, ylabel=pairs.y_label)
     axis.set_title(f"slope {line.slope:.3g}, R² {line.r2:.2f}, p {_probability(line.p)}, n {line.n}", fontsize="medium")
     axis.locator_params(nbins=6)

@@ -5,10 +5,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from .analysis.regression import fit_line
 from .errors import InputError
 from .lcurve_figure import require_matplotlib
-from .simulation.summary import PARAMETERS, POWERS, fit_power, is_bent, linearity, over_parameter
+from .simulation.summary import PARAMETERS, Power, linearity, over_parameter, trend
 
 _LABELS = {
     "number": "number",
@@ -67,7 +66,7 @@ def simulation_figure(summary: list[dict], picture_format: str, shape: str = "sp
             fixed = [f"{_LABELS[name]} {rows[0][name]:g}" for name in PARAMETERS if name != parameter]
             line[1].set_title(", ".join(fixed), fontsize="medium")
             for axis, quantity in zip(line, _QUANTITIES, strict=True):
-                _draw_over_parameter(axis, rows, parameter, quantity, POWERS[shape])
+                _draw_over_parameter(axis, rows, parameter, quantity, shape)
         if densities:
             for axis, quantity in zip(axes[-1], _QUANTITIES[1:], strict=False):
                 _draw_over_density(axis, summary, quantity)
@@ -78,23 +77,18 @@ def simulation_figure(summary: list[dict], picture_format: str, shape: str = "sp
     return file.getvalue()
 
 
-def _draw_over_parameter(axis, rows, parameter, quantity, power):
+def _draw_over_parameter(axis, rows, parameter, quantity, shape):
     rows = [row for row in rows if row[f"{quantity}_mean"] is not None]
     x = np.array([row[parameter] for row in rows], np.float64)
     y = np.array([row[f"{quantity}_mean"] for row in rows], np.float64)
     axis.errorbar(x, y, [row[f"{quantity}_sd"] or 0 for row in rows], fmt="o", markersize=4, capsize=3)
     axis.set(xlabel=_LABELS[parameter], ylabel=_LABELS[quantity])
     axis.grid(True, alpha=0.3)
-    if len(x) < 2 or np.ptp(y) == 0:  # such as BV/TV over Δχ
-        return
-    if parameter == "radius" and quantity != "r2prime_hwhm_ppm":
-        curve, fine = fit_power(x, y, power), np.linspace(x.min(), x.max(), 101)
-        label = f"{curve.a:.3g} · r{'⁰¹²³'[power] if power > 1 else ''}, R² {curve.r2:.3f}"
-        axis.plot(fine, curve.at(fine), label=label)
-        axis.legend(fontsize="small")
-    elif parameter != "radius" and len(x) > 2 and not is_bent(parameter, quantity, x):
-        line = fit_line(x, y)
-        axis.plot(x, line.slope * x + line.intercept, label=f"slope {line.slope:.4g}, R² {line.r2:.3f}")
+    curve = trend(parameter, quantity, x, y, shape)
+    if curve is not None:
+        label = f"{curve.a:.3g} · {curve.term}" if isinstance(curve, Power) else f"slope {curve.slope:.4g}"
+        fine = np.linspace(x.min(), x.max(), 101)
+        axis.plot(fine, curve.at(fine), label=f"{label}, R² {curve.r2:.3f}")
         axis.legend(fontsize="small")
 
 
@@ -108,7 +102,7 @@ def _draw_over_density(axis, summary, quantity):
         axis.errorbar(x, y, **spread, fmt="o", markersize=3, elinewidth=0.7, color=f"C{number}")
         ends = np.array([x.min(), x.max()])
         label = f"Δχ {found.delta_chi:g} ppm: slope {found.line.slope:.4g}, off the line {found.nonlinearity:.1%}"
-        axis.plot(ends, found.line.slope * ends + found.line.intercept, color=f"C{number}", label=label)
+        axis.plot(ends, found.line.at(ends), color=f"C{number}", label=label)
     axis.set(xlabel=_LABELS["bvtv"], ylabel=_LABELS[quantity])
     if lines:
         axis.legend(fontsize="x-small")

@@ -25,8 +25,16 @@ _MOST_SERIES = 12
 _MIXED_NEEDS = "The mixed model needs statsmodels and was left out; install it with: pip install statsmodels"
 
 
+class _Estimate:
+    """What estimates of a slope have in common."""
+
+    def as_dict(self) -> dict:
+        """Return the numbers that are written to files."""
+        return {**self.__dict__, "slope_ci": list(self.slope_ci)}
+
+
 @dataclass(frozen=True)
-class Line:
+class Line(_Estimate):
     """Straight line of least squares, y = slope · x + intercept, with what its confidence band needs.
 
     `slope_ci` is the 95 % confidence interval of the slope, `p` the two-sided probability of its being zero.
@@ -44,21 +52,21 @@ class Line:
     x_spread: float
     residual_sd: float
 
+    def at(self, x: np.ndarray) -> np.ndarray:
+        """Return the line at `x`."""
+        return self.slope * np.asarray(x, dtype=np.float64) + self.intercept
+
     def band(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the 95 % confidence band of the line at `x`: lower and upper limit, in the shape of `x`."""
         x = np.asarray(x, dtype=np.float64)
         deviation = self.residual_sd * np.sqrt(1 / self.n + (x - self.x_mean) ** 2 / self.x_spread)
         half = stats.t.ppf((1 + _CONFIDENCE) / 2, self.n - 2) * deviation
-        middle = self.slope * x + self.intercept
+        middle = self.at(x)
         return middle - half, middle + half
-
-    def as_dict(self) -> dict:
-        """Return the numbers that are written to files."""
-        return {**self.__dict__, "slope_ci": list(self.slope_ci)}
 
 
 @dataclass(frozen=True)
-class CommonSlope:
+class CommonSlope(_Estimate):
     """Slope that all groups have in common, each with an intercept of its own (analysis of covariance).
 
     `p` and `slope_ci` as of `Line`; `groups` is the number of groups.
@@ -70,10 +78,6 @@ class CommonSlope:
     slope_se: float
     slope_ci: tuple[float, float]
     p: float
-
-    def as_dict(self) -> dict:
-        """Return the numbers that are written to files."""
-        return {**self.__dict__, "slope_ci": list(self.slope_ci)}
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Paired:
 
 
 @dataclass(frozen=True)
-class Mixed:
+class Mixed(_Estimate):
     """Line with a random intercept of each subject, by restricted maximum likelihood.
 
     `subject_sd` and `residual_sd` are the standard deviations between and within subjects, in the unit of y.
@@ -108,10 +112,6 @@ class Mixed:
     subject_sd: float
     residual_sd: float
     converged: bool
-
-    def as_dict(self) -> dict:
-        """Return the numbers that are written to files."""
-        return {**self.__dict__, "slope_ci": list(self.slope_ci)}
 
 
 @dataclass(frozen=True)
@@ -287,7 +287,7 @@ def regress(
             per_subject = _lines(x, y, subjects, "subject", [])
             mixed = _mixed(x, y, subjects, notes)
             if 1 < len(names) <= pooled.n // 3:
-                # The notes are the same ones.
+                # Its `converged` says what a note would; those of `mixed` stand already.
                 mixed_within = mixed and _mixed(x, y, subjects, [], groups)
             if mixed and len(counts) < _FEW_SUBJECTS:
                 notes.append(f"There are {len(counts)} subjects: p values and intervals speak of these, not of others.")

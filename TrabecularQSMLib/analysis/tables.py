@@ -129,11 +129,14 @@ def pair_up(
     if not joined:
         raise InputError("All rows were excluded; leave out fewer.")
     rows = [row for row, _, _ in joined]
+    subjects = _named(rows, subject, SUBJECT_COLUMNS)
+    if subject is None and subjects is not None:
+        subjects = tuple(found[1] if (found := _BIDS_CASE.match(name)) else name for name in subjects)
     return Pairs(
         np.array([one.value() for _, one, _ in joined]),
         np.array([other.value() for _, _, other in joined]),
         _named(rows, group, GROUP_COLUMNS),
-        _named(rows, subject, SUBJECT_COLUMNS),
+        subjects,
         _label(x, x_entries),
         _label(y, y_entries),
     )
@@ -207,10 +210,9 @@ def _chosen(tables, name):
 
 
 def _entries(tables, name, exclude):
-    everything = tables
-    tables, name = _chosen(tables, name)
+    chosen_tables, name = _chosen(tables, name)
     found, known = [], False
-    for table in tables:
+    for table in chosen_tables:
         is_long = {"quantity", "mean"} <= set(table.columns)
         # In a long table "mean" and its like are statistics of many quantities, which make no sense together.
         wide = name in table.columns and not is_long
@@ -222,7 +224,7 @@ def _entries(tables, name, exclude):
         known = known or wide or (is_long and any(row["quantity"] == name for row in table.rows))
         found += chosen
     if not known:
-        raise InputError(f"There is no column or quantity {name}; there are {_listed(everything)}.")
+        raise InputError(f"There is no column or quantity {name}; there are {_listed(tables)}.")
     return found
 
 
@@ -274,14 +276,15 @@ def _join(x_entries, y_entries, x, y):
         for entry in entries.values():
             which = tuple(_text(entry.row[column]) for column in key)
             partners.setdefault(which, {}).setdefault(name, []).append(entry)
-    alone = {which: both for which, both in partners.items() if len(both) < 2}
-    for which, both in alone.items():
+    alone = [", ".join(which) for which, both in partners.items() if len(both) < 2]
+    if alone:
+        both = next(both for both in partners.values() if len(both) < 2)
         entry = next(iter(both.values()))[0]
         here, there = (x, y) if "x" in both else (y, x)
-        others = [", ".join(one) for one in alone if one != which]
+        first, *others = alone
         more = f" (nor of {'; '.join(others[:3])}{' and others' if len(others) > 3 else ''})" if others else ""
         raise InputError(
-            f"Row {entry.number} of {entry.table.name} gives {here} of {', '.join(which)}, but no row gives "
+            f"Row {entry.number} of {entry.table.name} gives {here} of {first}, but no row gives "
             f"{there} of it{more}; measure that too, or exclude the row."
         )
     return [
@@ -290,7 +293,6 @@ def _join(x_entries, y_entries, x, y):
 
 
 def _named(rows, column, usual):
-    given = column
     if column is None:
         column = next((name for name in usual if all(name in row for row in rows)), None)
         if column is None:
@@ -301,10 +303,7 @@ def _named(rows, column, usual):
         if row[column] in (None, ""):
             which = ", ".join(_text(row[name]) for name in _KEY if name in row and row[name] not in (None, ""))
             raise InputError(f"The row of {which or 'no case'} has nothing in the column {column}; fill it in.")
-    texts = tuple(_text(row[column]) for row in rows)
-    if given is None and usual is SUBJECT_COLUMNS:
-        return tuple(found[1] if (found := _BIDS_CASE.match(text)) else text for text in texts)
-    return texts
+    return tuple(_text(row[column]) for row in rows)
 
 
 def _text(value):

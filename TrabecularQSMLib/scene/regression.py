@@ -158,14 +158,13 @@ def _addChart(put, found, pairs: Pairs, name):
         series.append(addSeries(put, label, table, "x", "y", color, line=False, size=9))
         if one in lines:
             own, ends = lines[one], np.array([x.min(), x.max()])
-            columns = [Column("x", ends), Column("line", own.slope * ends + own.intercept)]
+            columns = [Column("x", ends), Column("line", own.at(ends))]
             table = put(addTable(f"{name} {label} line", columns, hidden=True))
             series.append(addSeries(put, f"{label}, R² = {own.r2:.2f}", table, "x", "line", color, points=False))
             series[-1].SetLineStyle(series[-1].LineStyleDash)
     along = np.linspace(pairs.x.min(), pairs.x.max(), _LINE_POINTS)
     low, high = found.pooled.band(along)
-    middle = found.pooled.slope * along + found.pooled.intercept
-    columns = [Column("x", along), Column("line", middle), Column("low", low), Column("high", high)]
+    columns = [Column("x", along), Column("line", found.pooled.at(along)), Column("low", low), Column("high", high)]
     table = put(addTable(f"{name} line", columns, hidden=True))
     line = f"pooled, R² = {found.pooled.r2:.2f}"
     for column, shown in (("line", line), ("low", "95 % band, low"), ("high", "95 % band, high")):

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..analysis.regression import fit_line
 from ..progress import Progress, part, report
 from ..simulation.field import FieldModel
 from ..simulation.geometry import draw_geometry
@@ -14,14 +13,13 @@ from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
 from ..simulation.settings import SimulationSettings
 from ..simulation.summary import (
     PARAMETERS,
-    POWERS,
     SUMMARY_COLUMNS,
     Linearity,
-    fit_power,
-    is_bent,
+    Power,
     linearity,
     over_parameter,
     summarize,
+    trend,
 )
 from .folders import resultFolder
 from .regions import addSegmentation
@@ -194,7 +192,7 @@ def _overDensity(put, summary, lines, quantity, name):
         points = [x, [row[f"{quantity}_mean"] for row in rows]]
         fitted = f"{label}: slope {line.slope:.3g}, {100 * found.nonlinearity:.1f} % off the line"
         series += _pointsAndLine(
-            put, f"{name} {quantity} {label}", points, lambda at, line=line: line.slope * at + line.intercept,
+            put, f"{name} {quantity} {label}", points, line,
             color, (label, fitted),
         )  # fmt: skip
     return addChart(
@@ -207,16 +205,11 @@ def _overParameter(put, rows, parameter, quantity, name, shape):
     """Chart of a quantity over one parameter, the others at one value (the paper's figure 7)."""
     x = np.array([row[parameter] for row in rows], dtype=np.float64)
     y = np.array([row[f"{quantity}_mean"] for row in rows], dtype=np.float64)
-    curve, fitted = None, ""
-    if np.ptp(y) == 0:  # such as BV/TV over Δχ
-        pass
-    elif parameter == "radius" and quantity != "r2prime_hwhm_ppm":
-        power = fit_power(x, y, POWERS[shape])
-        curve, fitted = power.at, f"{power.a:.3g} r{'⁰¹²³'[power.power] if power.power > 1 else ''}, R² {power.r2:.2f}"
-    elif parameter != "radius" and len(x) > 2 and not is_bent(parameter, quantity, x):
-        line = fit_line(x, y)
-        fitted = f"slope {line.slope:.3g}, R² {line.r2:.3f}"
-        curve = lambda at: line.slope * at + line.intercept  # noqa: E731
+    curve, fitted = trend(parameter, quantity, x, y, shape), ""
+    if isinstance(curve, Power):
+        fitted = f"{curve.a:.3g} {curve.term}, R² {curve.r2:.2f}"
+    elif curve is not None:
+        fitted = f"slope {curve.slope:.3g}, R² {curve.r2:.3f}"
     fixed = ", ".join(f"{_TITLES[one]} {rows[0][one]:g}" for one in PARAMETERS if one != parameter)
     title = f"{name} {quantity} over {parameter}"
     series = _pointsAndLine(put, title, (x, y), curve, COLORS[0], (fixed, fitted))
@@ -232,6 +225,6 @@ def _pointsAndLine(put, name, points, curve, color, labels):
     series = [addSeries(put, labels[0], table, "x", "y", color, line=False, size=9)]
     if curve is not None:
         along = np.linspace(min(points[0]), max(points[0]), _LINE_POINTS)
-        table = put(addTable(f"{name} line", [Column("x", along), Column("y", curve(along))], hidden=True))
+        table = put(addTable(f"{name} line", [Column("x", along), Column("y", curve.at(along))], hidden=True))
         series.append(addSeries(put, labels[1], table, "x", "y", color, points=False))
     return series

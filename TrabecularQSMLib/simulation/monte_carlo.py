@@ -102,13 +102,18 @@ def simulate(
     InputError
         If inclusions do not fit the region, its box is too large, or workers keep being killed.
     """
-    check_box(settings)
-    for number, radius in product(grid.numbers, grid.radii):
-        check_inclusions(settings, number, radius)
+    check_grid(settings, grid)
     everything = grid.geometries()
     done = set(done)
     missing = [geometry for geometry in everything if geometry not in done]
     return _simulate(settings, grid.delta_chis, missing, len(everything), executors, progress)
+
+
+def check_grid(settings: SimulationSettings, grid: ParameterGrid) -> None:
+    """Raise `InputError` if not every geometry of a grid can be simulated."""
+    check_box(settings)
+    for number, radius in product(grid.numbers, grid.radii):
+        check_inclusions(settings, number, radius)
 
 
 def sorted_rows(rows: Iterable[dict]) -> list[dict]:

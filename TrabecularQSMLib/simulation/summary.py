@@ -51,6 +51,11 @@ class Power:
     power: int
     r2: float
 
+    @property
+    def term(self) -> str:
+        """The power of the radius, as it is written."""
+        return {1: "r", 2: "r²", 3: "r³"}[self.power]
+
     def at(self, x: np.ndarray) -> np.ndarray:
         """Return the curve at `x`."""
         return self.a * np.asarray(x, dtype=np.float64) ** self.power
@@ -144,6 +149,15 @@ def over_parameter(summary: list[dict], parameter: str, fixed: dict[str, float] 
             value = paper[name] if paper[name] in values else values[len(values) // 2]
             summary = [row for row in summary if row[name] == value]
     return summary
+
+
+def trend(parameter: str, quantity: str, x: np.ndarray, y: np.ndarray, shape: str) -> Line | Power | None:
+    """Return the curve of a panel of Fig. 7: a power over the radius, else a line; None where there is none to draw."""
+    if len(x) < 2 or np.ptp(y) == 0:  # such as BV/TV over Δχ
+        return None
+    if parameter == "radius":
+        return None if quantity.startswith("r2prime") else fit_power(x, y, POWERS[shape])
+    return fit_line(x, y) if len(x) > 2 and not is_bent(parameter, quantity, x) else None
 
 
 def is_bent(parameter: str, quantity: str, x: np.ndarray) -> bool:
