@@ -12,8 +12,8 @@ import SimpleITK
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from TrabecularQSMLib import figures  # noqa: E402
-from TrabecularQSMLib.glyphs import text_mask  # noqa: E402
+from TrabecularQSMLib.figures import maps as figures  # noqa: E402
+from TrabecularQSMLib.figures.glyphs import text_mask  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom  # noqa: E402
 from TrabecularQSMLib.pipeline import reconstruct  # noqa: E402
 from TrabecularQSMLib.quantities import QUANTITIES  # noqa: E402

@@ -13,12 +13,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python")]
 
-from TrabecularQSMLib import figures  # noqa: E402
 from TrabecularQSMLib.analysis.regression import regress  # noqa: E402
-from TrabecularQSMLib.analysis.tables import pair_up, read_table  # noqa: E402
+from TrabecularQSMLib.analysis.tables import pair_up  # noqa: E402
+from TrabecularQSMLib.figures import maps as figures  # noqa: E402
+from TrabecularQSMLib.figures.regression import Panel, regression_figure  # noqa: E402
+from TrabecularQSMLib.files.tables import read_table  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom  # noqa: E402
 from TrabecularQSMLib.pipeline import reconstruct_each  # noqa: E402
-from TrabecularQSMLib.regression_figure import Panel, regression_figure  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
 OUTPUT = ROOT / "demo-output"

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.fft
 
-from . import bgremove, masks
+from . import background
 from .acquisition import Acquisition, b0_direction, voxel_size
 from .errors import InputError
+from .fieldmap import masks
 from .fieldmap.fat_models import FAT_MODELS
 from .fieldmap.separation import Separation, fat_fraction, phase_sign, separate
 from .fieldmap.unwrap import unwrap
@@ -250,7 +251,7 @@ class _Fields:
     def _remove_background(self, separation, trust, progress):
         total_ppm = self.maps["field_hz"] * np.float32(1e6 / self.acquisition.imaging_frequency)
         self.maps["total_field"] = total_ppm
-        method = bgremove.METHODS[self.settings.background]
+        method = background.METHODS[self.settings.background]
         local, interior = method(
             total_ppm, self.mask, self.voxel_size, tolerance=self.settings.background_tolerance, progress=progress
         )

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 
-from . import bgremove, inversion
+from . import background, inversion
 from .errors import InputError
 from .fieldmap.fat_models import FAT_MODELS
 
@@ -19,7 +19,7 @@ CHOICES = {
     "fat_model": tuple(FAT_MODELS),
     "phase_sign": ("auto", "+1", "-1"),
     "echo_combination": ("mip", "rss"),
-    "background": tuple(bgremove.METHODS),
+    "background": tuple(background.METHODS),
     "inversion": tuple(inversion.METHODS),
     "edge_image": ("opposed-phase", "magnitude"),
     "stop_after": (None, "fieldmap", "background"),

@@ -14,8 +14,9 @@ import numpy as np
 import qt
 import slicer
 
-from TrabecularQSMLib import nifti, scene
+from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings
 from TrabecularQSMLib.scene.gui import packages
 from TrabecularQSMLib.scene.regions import TEMPLATE

@@ -15,8 +15,8 @@ import numpy as np
 import SimpleITK
 import slicer
 
-from TrabecularQSMLib.figures import write_png
-from TrabecularQSMLib.glyphs import text_mask
+from TrabecularQSMLib.figures.glyphs import text_mask
+from TrabecularQSMLib.figures.maps import write_png
 from TrabecularQSMLib.scene.gui import samples
 
 MODULE = os.environ.get("SCREENSHOT_MODULE", "TrabecularQSM")

@@ -23,8 +23,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
 
 import demo  # noqa: E402
 
-from TrabecularQSMLib import bgremove, pipeline  # noqa: E402
-from TrabecularQSMLib.figures import INVERSION_TITLES  # noqa: E402
+from TrabecularQSMLib import pipeline  # noqa: E402
+from TrabecularQSMLib.background import METHODS, lbv  # noqa: E402
+from TrabecularQSMLib.figures.maps import INVERSION_TITLES  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
 from TrabecularQSMLib.settings import load_presets, preset  # noqa: E402
 
@@ -81,7 +82,7 @@ def time_stages(phantom, pair):
         titles = {"phase_sign": "phase sign", "separate": "search and fit", "unwrap": "unwrapping", "invert": None}
         for name, title in titles.items():
             patches.enter_context(mock.patch.object(pipeline, name, timed(getattr(pipeline, name), title)))
-        patches.enter_context(mock.patch.dict(bgremove.METHODS, lbv=timed(bgremove.lbv, "LBV")))
+        patches.enter_context(mock.patch.dict(METHODS, lbv=timed(lbv, "LBV")))
         start = time.perf_counter()
         chosen = [preset(inversion=inversion) for inversion in inversions]
         results = pipeline.reconstruct_each(phantom.acquisition, chosen, threads=THREADS)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from TrabecularQSMLib import nifti
 from TrabecularQSMLib.acquisition import Acquisition
+from TrabecularQSMLib.files import nifti
 
 ECHO_TIMES = (0.0012, 0.0019, 0.0026, 0.0033)
 # Oblique, anisotropic, left-handed, off-center: whatever is mixed up shows.

@@ -5,7 +5,7 @@ import unittest
 import numpy as np
 from scipy import ndimage
 
-from TrabecularQSMLib import bgremove
+from TrabecularQSMLib.background import lbv, none
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.phantom.simulate import solid_harmonics
 
@@ -34,13 +34,13 @@ class LBVTest(unittest.TestCase):
         for number, term in enumerate(solid_harmonics(x, y, z)):
             with self.subTest(harmonic=number):
                 field = 100.0 * np.broadcast_to(term, SHAPE)
-                local, interior = bgremove.lbv(field, mask, VOXEL_SIZE, tolerance=1e-6)
+                local, interior = lbv(field, mask, VOXEL_SIZE, tolerance=1e-6)
                 self.assertLess(np.abs(local).max(), 1e-9)
                 self.assertGreater(interior.sum(), 1000)
 
     def test_a_function_that_is_harmonic_in_voxels_but_not_in_mm_is_not_removed(self):
         z, y, _ = np.indices(SHAPE, float)
-        local, _ = bgremove.lbv(z**2 - y**2, two_parts(), VOXEL_SIZE)
+        local, _ = lbv(z**2 - y**2, two_parts(), VOXEL_SIZE)
         self.assertGreater(np.abs(local).max(), 1.0)
 
     def test_the_field_of_a_dipole_outside_vanishes(self):
@@ -51,7 +51,7 @@ class LBVTest(unittest.TestCase):
         z = z - 60.0
         r = np.sqrt(z**2 + y**2 + x**2)
         field = (3 * z**2 - r**2) / r**5 * 30.0**3
-        local, interior = bgremove.lbv(field, mask, VOXEL_SIZE)
+        local, interior = lbv(field, mask, VOXEL_SIZE)
         self.assertGreater(np.ptp(field[interior]), 0.9)
         self.assertLess(np.abs(local).max(), 2e-3)
 
@@ -60,12 +60,12 @@ class LBVTest(unittest.TestCase):
         # times the condition of the Laplacian, about 300.
         rng = np.random.default_rng(1)
         mask = two_parts()
-        _, interior = bgremove.lbv(rng.standard_normal(SHAPE), mask, VOXEL_SIZE)
+        _, interior = lbv(rng.standard_normal(SHAPE), mask, VOXEL_SIZE)
         inner = np.where(interior, rng.standard_normal(SHAPE), 0)
         z, y, x = positions() / 15.0
         background = 50 + 20 * z + 10 * x * y + 30 * (2 * z * z - x * x - y * y)
         for tolerance in (1e-4, 1e-8):
-            local, again = bgremove.lbv(inner + background, mask, VOXEL_SIZE, tolerance=tolerance)
+            local, again = lbv(inner + background, mask, VOXEL_SIZE, tolerance=tolerance)
             np.testing.assert_array_equal(again, interior)
             # float32 of the result: 4 × 6e-8.
             np.testing.assert_allclose(local, inner, atol=300 * tolerance + 3e-7)
@@ -74,7 +74,7 @@ class LBVTest(unittest.TestCase):
         # −Δu = −Δf in the interior with u = 0 elsewhere; relative residual 1e-6, plus float32 of the result.
         rng = np.random.default_rng(2)
         field, mask = rng.standard_normal(SHAPE), two_parts()
-        local, interior = bgremove.lbv(field, mask, VOXEL_SIZE)
+        local, interior = lbv(field, mask, VOXEL_SIZE)
 
         def laplacian(u):
             return sum(
@@ -89,7 +89,7 @@ class LBVTest(unittest.TestCase):
         mask = two_parts()
         cross = ndimage.generate_binary_structure(3, 1)
         wanted = ndimage.binary_erosion(mask, cross, border_value=0)
-        local, interior = bgremove.lbv(np.random.default_rng(3).standard_normal(SHAPE), mask, VOXEL_SIZE)
+        local, interior = lbv(np.random.default_rng(3).standard_normal(SHAPE), mask, VOXEL_SIZE)
         np.testing.assert_array_equal(interior, wanted)
         self.assertTrue(np.all(local[~wanted] == 0))
         self.assertEqual((local.dtype, interior.dtype), (np.float32, bool))
@@ -97,8 +97,8 @@ class LBVTest(unittest.TestCase):
     def test_values_outside_the_mask_do_not_matter_and_nothing_is_changed(self):
         field, mask = np.random.default_rng(4).standard_normal(SHAPE), two_parts()
         kept, kept_mask = field.copy(), mask.copy()
-        local, _ = bgremove.lbv(field, mask, VOXEL_SIZE)
-        other, _ = bgremove.lbv(np.where(mask, field, 1e6), mask, VOXEL_SIZE)
+        local, _ = lbv(field, mask, VOXEL_SIZE)
+        other, _ = lbv(np.where(mask, field, 1e6), mask, VOXEL_SIZE)
         np.testing.assert_array_equal(local, other)
         np.testing.assert_array_equal(field, kept)
         np.testing.assert_array_equal(mask, kept_mask)
@@ -108,12 +108,12 @@ class LBVTest(unittest.TestCase):
         slab[3:5], rod[:, 4:6, 4:7] = True, True
         for mask in (np.ones((1, 9, 10), bool), np.ones((2, 9, 10), bool), slab, rod):
             with self.assertRaisesRegex(InputError, "at least three slices"):
-                bgremove.lbv(np.ones(mask.shape), mask, (1.0, 1.0, 1.0))
+                lbv(np.ones(mask.shape), mask, (1.0, 1.0, 1.0))
 
     def test_progress_rises_to_one_and_what_it_raises_passes(self):
         seen = []
         field = np.random.default_rng(5).standard_normal(SHAPE)
-        bgremove.lbv(field, two_parts(), VOXEL_SIZE, progress=lambda fraction, _: seen.append(fraction))
+        lbv(field, two_parts(), VOXEL_SIZE, progress=lambda fraction, _: seen.append(fraction))
         self.assertGreater(len(seen), 10)
         self.assertEqual((seen, seen[-1]), (sorted(seen), 1.0))
 
@@ -122,13 +122,13 @@ class LBVTest(unittest.TestCase):
                 raise Cancelled
 
         with self.assertRaises(Cancelled):
-            bgremove.lbv(field, two_parts(), VOXEL_SIZE, progress=cancel)
+            lbv(field, two_parts(), VOXEL_SIZE, progress=cancel)
 
 
 class NoneTest(unittest.TestCase):
     def test_a_field_without_background_is_kept_in_the_mask(self):
         field, mask = np.random.default_rng(6).standard_normal(SHAPE), two_parts()
-        local, where = bgremove.none(field, mask, VOXEL_SIZE)
+        local, where = none(field, mask, VOXEL_SIZE)
         np.testing.assert_array_equal(local, np.where(mask, field, 0).astype(np.float32))
         np.testing.assert_array_equal(where, mask)
 

@@ -16,8 +16,10 @@ from unittest import mock
 import numpy as np
 import scans
 
-from TrabecularQSMLib import __version__, cli, nifti, outputs, pipeline, settings
+from TrabecularQSMLib import __version__, cli, pipeline, settings
 from TrabecularQSMLib.errors import Cancelled
+from TrabecularQSMLib.files import nifti, writing
+from TrabecularQSMLib.files.maps import find_maps, planned_maps
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.settings import CHOICES, Settings, preset
 
@@ -333,7 +335,7 @@ class WrongInputTest(CommandLineTest):
         full = OSError(28, "No space left on device")
         with (
             mock.patch.object(pipeline, "reconstruct", stub),
-            mock.patch.object(outputs, "write_image", side_effect=full),
+            mock.patch.object(writing, "write_image", side_effect=full),
         ):
             self.assert_refused("no space left")
 
@@ -368,8 +370,8 @@ class WholeChainTest(unittest.TestCase):
 
     def test_all_planned_maps_are_written_on_the_grid_of_the_scan(self):
         self.assertEqual([code for code, _, _ in self.results], [0, 0], self.results)
-        maps = outputs.find_maps(self.maps)["sub-01"]
-        self.assertEqual(list(maps), outputs.planned_maps(preset()))
+        maps = find_maps(self.maps)["sub-01"]
+        self.assertEqual(list(maps), planned_maps(preset()))
         _, affine = nifti.read_image(self.ankle / "sub-01" / "anat" / "sub-01_echo-1_part-mag_MEGRE.nii")
         for path in maps.values():
             array, its_affine = nifti.read_image(path)
@@ -381,8 +383,8 @@ class WholeChainTest(unittest.TestCase):
             output = self.folder / stage
             code, _, err = run("reconstruct", self.ankle, output, "--stop-after", stage)
             self.assertEqual(code, 0, err)
-            expected = outputs.planned_maps(preset(stop_after=stage))
-            self.assertEqual(list(outputs.find_maps(output)["sub-01"]), expected)
+            expected = planned_maps(preset(stop_after=stage))
+            self.assertEqual(list(find_maps(output)["sub-01"]), expected)
 
     def test_a_map_s_sidecar_repeats_it_to_the_same_bytes(self):
         sidecar = self.maps / "sub-01" / "anat" / "sub-01_R2starmap.json"

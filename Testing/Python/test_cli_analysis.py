@@ -12,10 +12,10 @@ from unittest import mock
 import numpy as np
 from test_cli import files, run
 
-from TrabecularQSMLib import nifti
 from TrabecularQSMLib.analysis import bvtv
-from TrabecularQSMLib.analysis.resample import resample
-from TrabecularQSMLib.bvtv_figure import bvtv_figure
+from TrabecularQSMLib.figures.bvtv import bvtv_figure
+from TrabecularQSMLib.files import nifti
+from TrabecularQSMLib.images import resample
 
 # The echo MIP's grid of 3 mm and the other scan's of 1 × 1 × 2 mm, with axes of different directions.
 MIP = np.array([[3.0, 0, 0, -45], [0, 3, 0, -45], [0, 0, 3, -30], [0, 0, 0, 1]])

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from test_cli import run
 
-from TrabecularQSMLib import nifti, outputs
 from TrabecularQSMLib.analysis.agreement import largest_displacement
+from TrabecularQSMLib.files import nifti
+from TrabecularQSMLib.files.maps import find_maps
 
 # Echoes of 3.7 mm, and other scans coarse enough to be quick.
 PHANTOM = ("--shape", 60, 60, 28, "--bssfp-voxel-size", 1, 1, 1.5, "--ct-voxel-size", 2, 2, 2)
@@ -56,7 +57,7 @@ class CompanionsTest(unittest.TestCase):
         truth = {path.name for path in (self.truth / "sub-02" / "anat").iterdir()}
         others = ("from-MIP_to-bSSFP.tfm", "from-MIP_to-CT.tfm", "desc-bone_dseg.nii.gz", "bvtv.csv", "dseg.tsv")
         self.assertTrue({f"sub-02_{name}" for name in others} <= truth)
-        self.assertEqual(list(outputs.find_maps(self.truth)), ["sub-01", "sub-02"])
+        self.assertEqual(list(find_maps(self.truth)), ["sub-01", "sub-02"])
         sidecar = json.loads((self.ankle / "sub-02" / "anat" / "sub-02_CT.json").read_text())
         self.assertEqual((sidecar["Units"], sidecar["PhantomSettings"]["seed"]), ("HU", SEEDS["02"]))
         before = sorted(self.ankle.rglob("*"))

@@ -19,9 +19,10 @@ from unittest import mock
 import numpy as np
 import SimpleITK as sitk
 
-from TrabecularQSMLib import cli, nifti
+from TrabecularQSMLib import cli
 from TrabecularQSMLib.cli import partial_table, workers
 from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.simulation import monte_carlo
 from TrabecularQSMLib.simulation.model import COLUMNS
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from TrabecularQSMLib.analysis.agreement import largest_displacement
 from TrabecularQSMLib.analysis.registration import register_rigid
-from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.errors import Cancelled, InputError
-from TrabecularQSMLib.masks import combine_echoes
+from TrabecularQSMLib.fieldmap.masks import combine_echoes
+from TrabecularQSMLib.images import resample
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
 from TrabecularQSMLib.phantom.companions import HU_BONE, _fraction, _structure
 

@@ -3,8 +3,8 @@ import unittest
 import numpy as np
 
 from TrabecularQSMLib.analysis.ct import Calibration, attenuation, fit_calibration
+from TrabecularQSMLib.analysis.measure import COLUMNS
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.measure import COLUMNS
 
 # Mindways' rods A to E, mg/cm³.
 WATER = np.array([1012.2, 1057.0, 1103.6, 1119.5, 923.2])

@@ -8,8 +8,9 @@ from unittest import mock
 import numpy as np
 import SimpleITK as sitk
 
-from TrabecularQSMLib import figures, glyphs
 from TrabecularQSMLib.acquisition import Reorientation
+from TrabecularQSMLib.figures import glyphs
+from TrabecularQSMLib.figures import maps as figures
 from TrabecularQSMLib.quantities import QUANTITIES
 
 AFFINE = np.array([[2.0, 0, 0, -10], [0, 1.5, 0, -20], [0, 0, 3.0, 5], [0, 0, 0, 1]])

@@ -1,5 +1,7 @@
 """The repository agrees with itself: file lists, versions, data files and what the library imports."""
 
+import ast
+import graphlib
 import importlib
 import json
 import re
@@ -134,6 +136,54 @@ class ImportTest(unittest.TestCase):
         # scene/gui holds parts of panels, which exist in the application only.
         names = self.names(lambda parts: parts[1:3] != ["scene", "gui"])
         self.run_alone("slicer slicer_core vtk vtkmodules", names)
+
+
+# Rooms from the ground up; imports run downward. On one floor a room may use another, never in a circle.
+FLOORS = (
+    ("images", "acquisition", "quantities", "kernels", "solvers", "chunks", "progress", "errors"),
+    ("fieldmap", "background", "inversion", "simulation", "analysis"),
+    ("pipeline", "settings", "phantom", "figures"),
+    ("files",),
+    ("cli", "scene"),
+)
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def imported_rooms(path):
+    """Rooms whose code a file of the library imports, anywhere in it."""
+    package = ["TrabecularQSMLib", *path.relative_to(LIBRARY).parts[:-1]]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = [*start, *(node.module.split(".") if node.module else [])]
+            targets = [[*base, alias.name] for alias in node.names]
+        elif isinstance(node, ast.Import):
+            targets = [alias.name.split(".") for alias in node.names]
+        else:
+            continue
+        found |= {target[1] for target in targets if target[0] == "TrabecularQSMLib" and len(target) > 1}
+    return found & FLOOR_OF.keys()
+
+
+class RoomTest(unittest.TestCase):
+    def test_the_library_has_the_rooms_of_the_table_and_no_other(self):
+        found = {path.stem for path in LIBRARY.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+        self.assertEqual(found, FLOOR_OF.keys() | {"__init__", "__main__"})
+
+    def test_imports_run_downward(self):
+        upward, sideways = [], {}
+        for file in library_files("*.py"):
+            room = file.split("/")[0].removesuffix(".py")
+            for other in imported_rooms(LIBRARY / file) - {room}:
+                if FLOOR_OF.get(other, 0) > FLOOR_OF.get(room, len(FLOORS)):
+                    upward.append(f"{file} imports {other}")
+                elif FLOOR_OF.get(other) == FLOOR_OF.get(room):
+                    sideways.setdefault(room, set()).add(other)
+        self.assertEqual(upward, [])
+        # Raises CycleError, which names the circle.
+        list(graphlib.TopologicalSorter(sideways).static_order())
+        self.assertEqual([rooms for rooms in sideways.items() if rooms[0] in FLOORS[-1]], [])
 
 
 class DataTest(unittest.TestCase):

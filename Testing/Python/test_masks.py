@@ -4,8 +4,8 @@ import unittest
 
 import numpy as np
 
-from TrabecularQSMLib import masks
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.fieldmap import masks
 
 VOXEL_SIZE = (3.0, 1.0, 1.5)
 

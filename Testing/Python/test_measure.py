@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import scans
 import SimpleITK as sitk
+from TrabecularQSMLib.cli.measure import measure_files
 
-from TrabecularQSMLib import nifti
+from TrabecularQSMLib.analysis.measure import COLUMNS, measure
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.measure import COLUMNS, csv_text, measure, measure_files, read_regions
+from TrabecularQSMLib.files import nifti
+from TrabecularQSMLib.files.regions import read_regions
+from TrabecularQSMLib.files.tables import csv_text
+from TrabecularQSMLib.images import image_from
 from TrabecularQSMLib.quantities import QUANTITIES
 
 
@@ -134,7 +138,7 @@ class FilesTest(unittest.TestCase):
 
     def test_names_come_from_the_header_of_a_segmentation_of_slicer(self):
         path = self.folder / "ankle.seg.nrrd"
-        image = nifti.image_from(self.labels.astype(np.uint8), scans.AFFINE)
+        image = image_from(self.labels.astype(np.uint8), scans.AFFINE)
         for number, (label, name) in enumerate({1: "tuber", 5: "talus"}.items()):
             image.SetMetaData(f"Segment{number}_Name", name)
             image.SetMetaData(f"Segment{number}_LabelValue", str(label))
@@ -179,7 +183,7 @@ class FilesTest(unittest.TestCase):
         path = self.folder / "ankle.seg.nrrd"
 
         def write():
-            image = nifti.image_from(np.zeros(layers.shape[:3], np.uint8), scans.AFFINE)
+            image = image_from(np.zeros(layers.shape[:3], np.uint8), scans.AFFINE)
             vector = sitk.GetImageFromArray(layers, isVector=True)
             vector.CopyInformation(image)
             for number, (name, (layer, value)) in enumerate(segments.items()):

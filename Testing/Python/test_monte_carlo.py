@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from TrabecularQSMLib.errors import Cancelled, InputError
-from TrabecularQSMLib.measure import csv_text
+from TrabecularQSMLib.files.tables import csv_text
 from TrabecularQSMLib.simulation import monte_carlo
 from TrabecularQSMLib.simulation.model import COLUMNS
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, process_pool, simulate, sorted_rows

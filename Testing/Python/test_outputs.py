@@ -10,12 +10,14 @@ import numpy as np
 import scans
 import SimpleITK as sitk
 
-from TrabecularQSMLib import nifti, outputs
 from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.files import nifti, read_acquisition, writing
+from TrabecularQSMLib.files.maps import find_maps, planned_maps, write_reconstruction
+from TrabecularQSMLib.files.phantom import refuse_filled, write_phantom
+from TrabecularQSMLib.files.writing import input_hashes, write_files
 from TrabecularQSMLib.phantom import Phantom, PhantomSettings
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.quantities import QUANTITIES
-from TrabecularQSMLib.readers import read_acquisition
 from TrabecularQSMLib.settings import preset
 
 ANAT = Path("sub-01", "ses-b", "anat")
@@ -44,7 +46,7 @@ class OutputsTest(unittest.TestCase):
 class ReconstructionTest(OutputsTest):
     def test_maps_have_their_names_the_geometry_of_the_input_and_float32_values(self):
         result = reconstruction(tuple(QUANTITIES))
-        written = outputs.write_reconstruction(self.output, self.scan, result)
+        written = write_reconstruction(self.output, self.scan, result)
         for name, quantity in QUANTITIES.items():
             path = self.output / ANAT / f"sub-01_ses-b_{quantity.suffix}.nii.gz"
             self.assertIn(path, written)
@@ -53,11 +55,11 @@ class ReconstructionTest(OutputsTest):
             np.testing.assert_array_equal(array, result.maps[name])
             np.testing.assert_allclose(affine, scans.AFFINE, atol=1e-5)
         self.assertEqual(set(written), {self.output / file for file in tree(self.output)})
-        self.assertEqual(list(outputs.find_maps(self.output)), ["sub-01_ses-b"])
-        self.assertEqual(list(outputs.find_maps(self.output)["sub-01_ses-b"]), list(QUANTITIES))
+        self.assertEqual(list(find_maps(self.output)), ["sub-01_ses-b"])
+        self.assertEqual(list(find_maps(self.output)["sub-01_ses-b"]), list(QUANTITIES))
 
     def test_itk_itself_reads_the_same_geometry(self):
-        outputs.write_reconstruction(self.output, self.scan, reconstruction())
+        write_reconstruction(self.output, self.scan, reconstruction())
         image = sitk.ReadImage(str(self.output / ANAT / "sub-01_ses-b_Chimap.nii.gz"))
         corner = np.array(image.TransformIndexToPhysicalPoint((5, 4, 3))) * (-1, -1, 1)
         np.testing.assert_allclose(corner, (scans.AFFINE @ [5, 4, 3, 1])[:3], atol=1e-4)
@@ -65,7 +67,7 @@ class ReconstructionTest(OutputsTest):
     def test_the_sidecar_tells_unit_settings_version_notes_and_hashes(self):
         mask = self.folder / "mask.nii"
         mask.write_bytes(b"abc")
-        outputs.write_reconstruction(self.output, self.scan, reconstruction(), mask_file=mask)
+        write_reconstruction(self.output, self.scan, reconstruction(), mask_file=mask)
         sidecar = json.loads((self.output / ANAT / "sub-01_ses-b_PDFFmap.json").read_text())
         self.assertEqual(sidecar["Units"], "1")
         self.assertEqual(sidecar["Settings"], preset("paper").as_dict())
@@ -82,14 +84,14 @@ class ReconstructionTest(OutputsTest):
         inner.mkdir(parents=True)
         for path in (self.folder / "a" / "MEGRE.json", inner / "MEGRE.json"):
             path.write_text("{}")
-        hashes = outputs.input_hashes([self.folder / "a" / "MEGRE.json", inner / "MEGRE.json"])
+        hashes = input_hashes([self.folder / "a" / "MEGRE.json", inner / "MEGRE.json"])
         self.assertEqual(list(hashes), ["MEGRE.json", "b/MEGRE.json"])
 
     def test_the_same_input_gives_the_same_bytes_and_only_the_log_tells_runs_apart(self):
         other = self.folder / "other"
-        outputs.write_reconstruction(self.output, self.scan, reconstruction(), run={"Started": "now"})
+        write_reconstruction(self.output, self.scan, reconstruction(), run={"Started": "now"})
         with mock.patch("time.time", return_value=1e9):
-            outputs.write_reconstruction(other, self.scan, reconstruction(), run={"Started": "later"})
+            write_reconstruction(other, self.scan, reconstruction(), run={"Started": "later"})
         first, second = tree(self.output), tree(other)
         log = Path("logs", "run.json")
         self.assertEqual(json.loads(first.pop(log)), {"sub-01_ses-b": {"Started": "now"}})
@@ -100,27 +102,27 @@ class ReconstructionTest(OutputsTest):
     def test_a_second_scan_joins_the_first_in_one_folder(self):
         scans.write_bids(self.folder / "two", name="sub-02_run-1")
         second = read_acquisition(self.folder / "two")
-        outputs.write_reconstruction(self.output, self.scan, reconstruction(), run={})
-        outputs.write_reconstruction(self.output, second, reconstruction(), run={})
-        self.assertEqual(list(outputs.find_maps(self.output)), ["sub-01_ses-b", "sub-02_run-1"])
+        write_reconstruction(self.output, self.scan, reconstruction(), run={})
+        write_reconstruction(self.output, second, reconstruction(), run={})
+        self.assertEqual(list(find_maps(self.output)), ["sub-01_ses-b", "sub-02_run-1"])
         self.assertEqual(
             set(json.loads((self.output / "logs" / "run.json").read_text())), {"sub-01_ses-b", "sub-02_run-1"}
         )
 
     def test_existing_results_are_refused_and_with_overwrite_replaced_as_a_whole(self):
-        outputs.write_reconstruction(self.output, self.scan, reconstruction())
+        write_reconstruction(self.output, self.scan, reconstruction())
         before = tree(self.output)
         with self.assertRaisesRegex(InputError, "already holds .*Chimap.nii.gz.*--overwrite"):
-            outputs.write_reconstruction(self.output, self.scan, reconstruction(("r2star", "chi")))
+            write_reconstruction(self.output, self.scan, reconstruction(("r2star", "chi")))
         self.assertEqual(tree(self.output), before)
-        outputs.write_reconstruction(self.output, self.scan, reconstruction(("r2star",)), overwrite=True)
-        self.assertEqual(list(outputs.find_maps(self.output)["sub-01_ses-b"]), ["r2star"])
+        write_reconstruction(self.output, self.scan, reconstruction(("r2star",)), overwrite=True)
+        self.assertEqual(list(find_maps(self.output)["sub-01_ses-b"]), ["r2star"])
         self.assertEqual(len(tree(self.output)), 3)
 
     def test_planned_maps_leave_out_what_later_stages_give(self):
-        self.assertEqual(set(outputs.planned_maps(preset())), set(QUANTITIES))
-        self.assertEqual(set(QUANTITIES) - set(outputs.planned_maps(preset(stop_after="background"))), {"chi"})
-        fieldmap = outputs.planned_maps(preset(stop_after="fieldmap"))
+        self.assertEqual(set(planned_maps(preset())), set(QUANTITIES))
+        self.assertEqual(set(QUANTITIES) - set(planned_maps(preset(stop_after="background"))), {"chi"})
+        fieldmap = planned_maps(preset(stop_after="fieldmap"))
         self.assertEqual(set(QUANTITIES) - set(fieldmap), {"chi", "total_field", "local_field"})
 
 
@@ -128,9 +130,9 @@ class NothingHalfWrittenTest(OutputsTest):
     def assert_nothing_changes(self, error, **options):
         for there in ({}, {Path("sub-01/notes.txt"): "kept"}):
             if there:
-                outputs.write_files({self.output / file: text for file, text in there.items()})
+                write_files({self.output / file: text for file, text in there.items()})
             with self.assertRaises(error) as caught:
-                outputs.write_reconstruction(self.output, self.scan, reconstruction(), **options)
+                write_reconstruction(self.output, self.scan, reconstruction(), **options)
             if there:
                 self.assertEqual(tree(self.output), {Path("sub-01/notes.txt"): b"kept"})
             else:
@@ -147,7 +149,7 @@ class NothingHalfWrittenTest(OutputsTest):
                 raise OSError(errno.ENOSPC, "No space left on device")
             write(path, *arguments)
 
-        with mock.patch.object(outputs, "write_image", full):
+        with mock.patch.object(writing, "write_image", full):
             self.assertIn("no space left", self.assert_nothing_changes(InputError))
 
     def test_a_file_that_itk_cuts_short_without_a_word_is_noticed(self):
@@ -169,9 +171,9 @@ class NothingHalfWrittenTest(OutputsTest):
         file = self.folder / "file"
         file.write_text("x")
         with self.assertRaisesRegex(InputError, "is a file; give a folder"):
-            outputs.write_reconstruction(file, self.scan, reconstruction())
+            write_reconstruction(file, self.scan, reconstruction())
         with self.assertRaisesRegex(InputError, "cannot be written .*Not a directory"):
-            outputs.write_reconstruction(file / "out", self.scan, reconstruction())
+            write_reconstruction(file / "out", self.scan, reconstruction())
         self.assertEqual(file.read_text(), "x")
 
 
@@ -198,7 +200,7 @@ class PhantomTest(OutputsTest):
         )
 
     def test_it_is_a_dataset_that_the_reader_reads_back(self):
-        outputs.write_phantom(self.output, self.phantom())
+        write_phantom(self.output, self.phantom())
         scan = read_acquisition(self.output)
         np.testing.assert_allclose(scan.acquisition.echoes, scans.echoes(), rtol=0, atol=1e-3)
         np.testing.assert_allclose(scan.acquisition.echo_times, scans.ECHO_TIMES)
@@ -209,9 +211,9 @@ class PhantomTest(OutputsTest):
 
     def test_truth_has_the_names_of_results_and_regions_with_names(self):
         phantom = self.phantom()
-        outputs.write_phantom(self.output, phantom)
+        write_phantom(self.output, phantom)
         truth = self.output / "derivatives" / "truth"
-        maps = outputs.find_maps(truth)["sub-01"]
+        maps = find_maps(truth)["sub-01"]
         self.assertEqual(set(maps), set(phantom.truth))
         self.assertEqual(maps["chi"], truth / "sub-01" / "anat" / "sub-01_Chimap.nii.gz")
         self.assertEqual(maps["bvtv"].name, "sub-01_desc-bvtv_map.nii.gz")
@@ -224,23 +226,23 @@ class PhantomTest(OutputsTest):
         self.assertEqual(table, "index\tname\n1\ttuber\n2\tskin fat\n")
 
     def test_maps_are_found_whatever_the_way_to_their_folder(self):
-        outputs.write_phantom(self.output, self.phantom())
+        write_phantom(self.output, self.phantom())
         hidden = self.output.parent / ".hidden" / "scan"
         shutil.copytree(self.output, hidden)
         for folder in (self.output / ".." / self.output.name, hidden):
-            self.assertEqual(list(outputs.find_maps(folder)), ["sub-01"], folder)
+            self.assertEqual(list(find_maps(folder)), ["sub-01"], folder)
         shutil.copytree(self.output, hidden / ".thumbnails")
-        self.assertEqual(list(outputs.find_maps(hidden)), ["sub-01"])
+        self.assertEqual(list(find_maps(hidden)), ["sub-01"])
 
     def test_a_simulated_subject_does_not_join_a_real_dataset(self):
-        outputs.write_files({self.output / "dataset_description.json": "{}"})
+        write_files({self.output / "dataset_description.json": "{}"})
         with self.assertRaisesRegex(InputError, "exists already and holds no phantom"):
-            outputs.refuse_filled(self.output, "02")
+            refuse_filled(self.output, "02")
 
     def test_a_folder_that_holds_something_is_refused(self):
-        outputs.write_files({self.output / "a.txt": "a"})
+        write_files({self.output / "a.txt": "a"})
         with self.assertRaisesRegex(InputError, "exists already"):
-            outputs.write_phantom(self.output, self.phantom())
+            write_phantom(self.output, self.phantom())
         self.assertEqual(tree(self.output), {Path("a.txt"): b"a"})
 
 

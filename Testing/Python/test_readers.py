@@ -11,9 +11,8 @@ import scans
 import scipy.io
 import SimpleITK as sitk
 
-from TrabecularQSMLib import nifti
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.readers import read_acquisition, read_mask
+from TrabecularQSMLib.files import nifti, read_acquisition, read_mask
 
 try:
     import h5py

@@ -8,13 +8,13 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from TrabecularQSMLib import masks
 from TrabecularQSMLib.analysis import registration
 from TrabecularQSMLib.analysis.agreement import checkerboard, largest_displacement
 from TrabecularQSMLib.analysis.landmarks import register_landmarks
 from TrabecularQSMLib.analysis.registration import register_rigid
-from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.fieldmap import masks
+from TrabecularQSMLib.images import resample
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
 
 

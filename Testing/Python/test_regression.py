@@ -8,8 +8,9 @@ import numpy as np
 from scipy import stats
 
 from TrabecularQSMLib.analysis.regression import cooks_distance, fit_line, regress
-from TrabecularQSMLib.analysis.tables import pair_up, read_table
+from TrabecularQSMLib.analysis.tables import pair_up
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files.tables import read_table
 
 PAPER = Path(__file__).resolve().parents[1] / "Data" / "diefenbach2019_figure4.csv"
 TV, CLOSED, L2 = "mean_chi_MEDIl1TVnesta", "mean_chi_closedFormL2", "mean_chi_MEDIl2TVcg"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.nifti import matrix_from, read_transform, transform_from, write_transform
+from TrabecularQSMLib.files.nifti import read_transform, write_transform
+from TrabecularQSMLib.images import matrix_from, resample, transform_from
 
 COSINES = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
 AFFINE = np.eye(4)

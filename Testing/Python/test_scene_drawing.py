@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
 
-from TrabecularQSMLib import measure, nifti, scene
+from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files import nifti
+from TrabecularQSMLib.files.regions import place_regions, read_regions
 from TrabecularQSMLib.scene.regions import REGION_CODES, TEMPLATE, segmentColors
 
 
@@ -102,9 +104,9 @@ class LoadTest(SceneTest):
         storage.SetFileName(str(path))
         storage.CropToMinimumExtentOn()
         self.assertTrue(storage.WriteData(saved))
-        labels, affine, names = measure.read_regions(path)
+        labels, affine, names = read_regions(path)
         self.assertEqual((list(names.values()), labels.size < self.labels.size), (list(self.names.values()), True))
-        placed = measure.place_regions(path, labels, affine, names, "map", SHAPE, AFFINE)
+        placed = place_regions(path, labels, affine, names, "map", SHAPE, AFFINE)
         for number, label in zip(names, self.names, strict=True):
             np.testing.assert_array_equal(placed == number, self.labels == label)
         # A third segment over both others gets a layer of its own.
@@ -112,11 +114,11 @@ class LoadTest(SceneTest):
         saved.GetSegmentation().AddSegment(over)
         self.assertTrue(storage.WriteData(saved))
         with self.assertRaisesRegex(InputError, "'my own' and 'all' of .*mine.seg.nrrd overlap in 27 voxels"):
-            measure.read_regions(path)
+            read_regions(path)
         for only in ([*self.names.values()], ["all"]):
-            labels, affine, names = measure.read_regions(path, only=only)
+            labels, affine, names = read_regions(path, only=only)
             self.assertEqual(list(names.values()), only)
-            placed = measure.place_regions(path, labels, affine, names, "map", SHAPE, AFFINE)
+            placed = place_regions(path, labels, affine, names, "map", SHAPE, AFFINE)
             np.testing.assert_array_equal(placed > 0, self.labels > 0)
 
     def test_label_maps_are_named_by_their_table_or_by_number(self):

@@ -8,8 +8,8 @@ import numpy as np
 from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
 
 from TrabecularQSMLib import scene
+from TrabecularQSMLib.analysis.measure import COLUMNS, measure
 from TrabecularQSMLib.errors import Cancelled, InputError
-from TrabecularQSMLib.measure import COLUMNS, measure
 from TrabecularQSMLib.scene import tables
 from TrabecularQSMLib.scene.folders import resultFolder
 from TrabecularQSMLib.scene.volumes import newVolume

@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.agreement import largest_displacement
-from TrabecularQSMLib.analysis.resample import resample
 from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.images import resample
 from TrabecularQSMLib.scene import brains, registration
 from TrabecularQSMLib.scene.registration import pointsBetween, qualityOf
 from TrabecularQSMLib.scene.volumes import newVolume

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from TrabecularQSMLib.analysis.tables import Table, pair_up, parse_exclusion, read_table
+from TrabecularQSMLib.analysis.tables import Table, pair_up, parse_exclusion
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files.tables import read_table
 
 
 def long_table(name="maps.csv", cases=("sub-01", "sub-02"), regions=("tuber", "tibia"), **quantities):

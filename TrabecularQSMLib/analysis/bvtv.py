@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter1d
 
 from ..errors import InputError
-from ..nifti import image_from
+from ..images import image_from
 from ..progress import Progress, report
 from .callbacks import raised_in_callbacks
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..measure import measure
+from .measure import measure
 
 UNITS = {"ct": "HU", "bmd": "mg/cm³"}
 # Mindways' solid phantom: what water and the reference material add to slope and intercept of the rods' line, to get

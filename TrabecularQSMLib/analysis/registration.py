@@ -7,10 +7,9 @@ import scipy.fft
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..nifti import image_from, matrix_from, transform_from
+from ..images import image_from, matrix_from, resample, transform_from
 from ..progress import Progress, part, report
 from .callbacks import raised_in_callbacks
-from .resample import resample
 
 # Bins of the joint histogram: of the metric (the authors' number), and of what is computed on coarse images.
 METRIC_BINS, COARSE_BINS = 50, 16

@@ -1,6 +1,5 @@
 """Tables of regions, and the pairs of numbers in them that belong together."""
 
-import csv
 import math
 import re
 from collections.abc import Sequence
@@ -17,8 +16,6 @@ SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject"), ("region", "label")
 _KEY = ("case", "subject", "region", "label")
 # A case of BIDS, whose sessions and runs are of one subject.
 _BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_")
-# A number as spreadsheets write it where the decimal mark is a comma; there they separate cells by semicolons.
-_DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
 
 
 @dataclass(frozen=True)
@@ -40,48 +37,6 @@ class Pairs:
     subjects: tuple[str, ...] | None
     x_label: str
     y_label: str
-
-
-def read_table(path) -> Table:
-    """Read a table of comma-, tab- or semicolon-separated values with a line of column names.
-
-    Between semicolons the decimal mark may be a comma. A first line ``sep=;``, as spreadsheets write it, is understood.
-
-    Raises
-    ------
-    InputError
-        If the file is absent, no table, has no row, or a line with too few or too many cells.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); give a CSV file such as measure writes."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a table of UTF-8 text; save it as CSV (UTF-8).") from error
-    told = re.match(r"sep=([,;\t])\s*\n", text)
-    text = text[told.end() :] if told else text
-    separator = told[1] if told else max(",\t;", key=text.partition("\n")[0].count)
-    try:
-        lines = list(csv.reader(text.splitlines(), delimiter=separator))
-    except csv.Error as error:
-        raise InputError(f"{path} cannot be read as a table ({error}); save it as CSV once more.") from error
-    lines = [line for line in lines if any(cell.strip() for cell in line)]
-    columns = tuple(cell.strip() for cell in lines[0]) if lines else ()
-    if len(columns) < 2 or len(set(columns)) < len(columns):
-        raise InputError(f"{path} has no line of different column names; give a CSV file such as measure writes.")
-    if len(lines) == 1:
-        raise InputError(f"{path} holds no row under its column names; measure something first.")
-    for number, line in enumerate(lines[1:], start=1):
-        if len(line) != len(columns):
-            raise InputError(f"Row {number} of {path} has {len(line)} cells but there are {len(columns)} columns.")
-    cells = ([cell.strip() for cell in line] for line in lines[1:])
-    if separator == ";":
-        cells = ([_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in line] for line in cells)
-    rows = [dict(zip(columns, line, strict=True)) for line in cells]
-    return Table(path.name, columns, tuple(rows))
 
 
 def pair_up(

@@ -154,7 +154,9 @@ def _add_only_and_output(parser):
 
 
 def _measure(arguments):
-    from ..measure import COLUMNS, csv_text, measure_files
+    from ..analysis.measure import COLUMNS
+    from ..files.tables import csv_text
+    from .measure import measure_files
 
     check_outputs((arguments.output, _TABLE_ENDINGS))
     rows = measure_files(arguments.maps, arguments.regions, case=arguments.case, only=arguments.only)
@@ -166,10 +168,10 @@ def _measure(arguments):
 
 def _bvtv(arguments):
     from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias
-    from ..bvtv_figure import bvtv_figure
-    from ..lcurve_figure import require_matplotlib
-    from ..measure import csv_text
-    from ..nifti import read_image
+    from ..figures.bvtv import bvtv_figure
+    from ..figures.style import require_matplotlib
+    from ..files.nifti import read_image
+    from ..files.tables import csv_text
 
     check_outputs(
         (arguments.output, _TABLE_ENDINGS),
@@ -209,8 +211,9 @@ def _bvtv(arguments):
 
 def _attenuation(arguments):
     from ..analysis.ct import attenuation
-    from ..measure import COLUMNS, csv_text
-    from ..nifti import read_image
+    from ..analysis.measure import COLUMNS
+    from ..files.nifti import read_image
+    from ..files.tables import csv_text
 
     check_outputs((arguments.output, _TABLE_ENDINGS), inputs=(arguments.rods,))
     calibration = _calibration(arguments)
@@ -229,8 +232,8 @@ def _split(arguments):
     import numpy as np
 
     from ..analysis.subregions import split_region
-    from ..measure import names_file, read_regions
-    from ..nifti import write_image
+    from ..files.nifti import write_image
+    from ..files.regions import names_file, read_regions
 
     table = re.sub(r"\.nii(\.gz)?$", ".tsv", arguments.output, flags=re.IGNORECASE)
     check_outputs(
@@ -256,8 +259,9 @@ def _morphometry(arguments):
     import numpy as np
 
     from ..analysis.morphometry import COLUMNS, morphometry, require_bone_morphometry
-    from ..measure import csv_text, place_regions, read_regions
-    from ..nifti import read_image
+    from ..files.nifti import read_image
+    from ..files.regions import place_regions, read_regions
+    from ..files.tables import csv_text
 
     check_outputs((arguments.output, _TABLE_ENDINGS))
     bone, affine = read_image(arguments.image)
@@ -285,7 +289,7 @@ def _morphometry(arguments):
 
 
 def _check_grid(path, array, affine, image_path, image, image_affine):
-    from ..nifti import geometry_difference
+    from ..images import geometry_difference
 
     difference = geometry_difference(image.shape, image_affine, array.shape, affine)
     if difference:
@@ -296,7 +300,7 @@ def _case(arguments):
     """Name of the case: as given, or subject and session of the image's name, or that name."""
     if arguments.case:
         return arguments.case
-    from ..measure import case_of
+    from ..files.scan import case_of
 
     name = Path(arguments.image).name
     return case_of(name) or name.partition(".")[0]
@@ -306,8 +310,8 @@ def _regions_on(arguments, image, affine):
     """Labels on the grid of the image, names, and notes about regions that it cuts off."""
     import numpy as np
 
-    from ..measure import place_regions, read_regions
-    from ..nifti import read_transform
+    from ..files.nifti import read_transform
+    from ..files.regions import place_regions, read_regions
 
     # The transform maps points of the echo MIP, where the regions are, to points of the image. Resampling asks for
     # the way from the grid that is filled to the one that is read: the inverse.
@@ -332,7 +336,7 @@ def _regions_on(arguments, image, affine):
 
 def _read_bone(arguments, image, affine):
     """Mask of the bone reference on the grid of the image."""
-    from ..measure import place_regions, read_regions
+    from ..files.regions import place_regions, read_regions
 
     path = arguments.bone
     _, _, names = read_regions(path)
@@ -349,7 +353,7 @@ def _read_bone(arguments, image, affine):
 def _calibration(arguments):
     """Calibration by line or rods, or None."""
     from ..analysis.ct import Calibration, fit_calibration
-    from ..analysis.tables import read_table
+    from ..files.tables import read_table
 
     line = (arguments.slope, arguments.intercept)
     if arguments.rods:

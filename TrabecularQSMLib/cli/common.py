@@ -87,7 +87,7 @@ def notes_on_subjects(*files):
 
 def write_outputs(contents) -> list:
     """Write all files (name to text, bytes, or a function of the path) or none, and return their paths."""
-    from ..outputs import write_files
+    from ..files.writing import write_files
 
     return write_files(contents)
 

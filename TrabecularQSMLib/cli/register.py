@@ -44,10 +44,10 @@ def _register(arguments):
     import numpy as np
 
     from ..analysis.registration import register_rigid
-    from ..analysis.resample import resample
-    from ..figures import write_png
-    from ..nifti import read_image, read_transform, write_image, write_transform
-    from ..registration_figure import checkerboard_figure
+    from ..figures.maps import write_png
+    from ..figures.registration import checkerboard_figure
+    from ..files.nifti import read_image, read_transform, write_image, write_transform
+    from ..images import resample
 
     check_outputs(
         (arguments.output, _TRANSFORM_ENDINGS),
@@ -85,7 +85,8 @@ def _register(arguments):
 
 
 def _read_mask(file, fixed_file, fixed, affine):
-    from ..nifti import geometry_difference, read_image
+    from ..files.nifti import read_image
+    from ..images import geometry_difference
 
     if file is None:
         return None

@@ -50,9 +50,10 @@ def add_commands(commands):
 
 def _regress(arguments):
     from ..analysis.regression import regress
-    from ..analysis.tables import pair_up, parse_exclusion, read_table
-    from ..outputs import json_text
-    from ..regression_figure import Panel, regression_figure
+    from ..analysis.tables import pair_up, parse_exclusion
+    from ..figures.regression import Panel, regression_figure
+    from ..files.tables import read_table
+    from ..files.writing import json_text
 
     check_outputs((arguments.output, (".json",)), (arguments.figure, FIGURE_ENDINGS), inputs=arguments.tables)
     tables = [read_table(path) for path in arguments.tables]

@@ -200,17 +200,20 @@ def _setting_texts(docstring):
 
 
 def _reconstruct(arguments):
-    from .. import outputs, pipeline
+    from .. import pipeline
+    from ..files.maps import map_files, planned_maps, write_reconstruction
+    from ..files.writing import refuse_existing
+    from ..quantities import QUANTITIES
 
     settings = chosen_settings(arguments)
     started = time.time()
     scan = _read_scan(arguments)
-    outputs.refuse_existing(arguments.output, outputs.map_files(scan, outputs.QUANTITIES), arguments.overwrite)
+    refuse_existing(arguments.output, map_files(scan, QUANTITIES), arguments.overwrite)
     check_writable(arguments.output)
     mask = _read_mask(arguments, scan)
     if arguments.dry_run:
-        names = outputs.planned_maps(settings)
-        _print_plan(arguments, scan, settings, outputs.map_files(scan, names))
+        names = planned_maps(settings)
+        _print_plan(arguments, scan, settings, map_files(scan, names))
         return
     from ..progress import part
 
@@ -218,7 +221,7 @@ def _reconstruct(arguments):
         result = pipeline.reconstruct(
             scan.acquisition, settings, mask=mask, threads=arguments.threads, progress=part(progress, 0.0, 0.95)
         )
-        written = outputs.write_reconstruction(
+        written = write_reconstruction(
             arguments.output,
             scan,
             result,
@@ -231,16 +234,18 @@ def _reconstruct(arguments):
 
 
 def _lcurve(arguments):
-    from .. import outputs, pipeline
-    from ..lcurve_figure import lcurve_png, require_matplotlib
-    from ..measure import csv_text
+    from .. import pipeline
+    from ..figures.lcurve import lcurve_png
+    from ..figures.style import require_matplotlib
+    from ..files.tables import csv_text
+    from ..files.writing import input_hashes, json_text, refuse_existing, write_files
 
     require_matplotlib()
     settings = chosen_settings(arguments, stop_after=None)
     scan = _read_scan(arguments)
     stem = scan.folder / f"{scan.stem}_desc-{settings.inversion.replace('-', '')}_lcurve"
     files = [stem.with_name(stem.name + ending) for ending in (".csv", ".json", ".png")]
-    outputs.refuse_existing(arguments.output, files, arguments.overwrite)
+    refuse_existing(arguments.output, files, arguments.overwrite)
     check_writable(arguments.output)
     mask = _read_mask(arguments, scan)
     regions = _read_regions(arguments, scan)
@@ -267,21 +272,21 @@ def _lcurve(arguments):
         "BestRegularization": curve.best,
         "GeneratedBy": [{"Name": "TrabecularQSM", "Version": __version__}],
         "Settings": settings.as_dict(),
-        "InputFiles": outputs.input_hashes(scan.files, arguments.mask),
+        "InputFiles": input_hashes(scan.files, arguments.mask),
     }
     contents = (
         csv_text(columns, rows),
-        outputs.json_text(sidecar),
+        json_text(sidecar),
         lcurve_png(curve, f"{scan.stem}, {settings.inversion}"),
     )
     paths = [Path(arguments.output) / file for file in files]
-    written = outputs.write_files(dict(zip(paths, contents, strict=True)))
+    written = write_files(dict(zip(paths, contents, strict=True)))
     print_result(scan.acquisition.notes, written)
     print(f"Largest curvature at λ = {curve.best:g}")
 
 
 def _phantom(arguments):
-    from ..outputs import refuse_filled, write_phantom
+    from ..files.phantom import refuse_filled, write_phantom
     from ..phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
     from ..progress import part
 
@@ -336,7 +341,7 @@ def chosen_settings(arguments, **fixed):
 
 
 def _read_scan(arguments):
-    from ..readers import read_acquisition
+    from ..files import read_acquisition
 
     return read_acquisition(
         arguments.input,
@@ -350,14 +355,14 @@ def _read_scan(arguments):
 
 
 def _read_mask(arguments, scan):
-    from ..readers import read_mask
+    from ..files import read_mask
 
     return None if arguments.mask is None else read_mask(arguments.mask, scan.acquisition)
 
 
 def _read_regions(arguments, scan):
     """Regions as masks by name, none of them empty."""
-    from ..measure import check_regions_grid, read_regions
+    from ..files.regions import check_regions_grid, read_regions
 
     if arguments.regions is None:
         return None

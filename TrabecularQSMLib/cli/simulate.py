@@ -117,7 +117,7 @@ def _sidecar(table):
 
 
 def _check_paths(arguments):
-    from ..lcurve_figure import require_matplotlib
+    from ..figures.style import require_matplotlib
 
     files = ((arguments.output, _TABLE), (arguments.summary, _TABLE), (arguments.figure, FIGURE_ENDINGS))
     check_outputs(*files, inputs=(arguments.mask,))
@@ -129,9 +129,9 @@ def _simulate_mask(arguments, chosen):
     import numpy as np
 
     from ..acquisition import PATIENT_SUPERIOR, b0_direction
-    from ..measure import csv_text
-    from ..nifti import read_image
-    from ..outputs import json_text
+    from ..files.nifti import read_image
+    from ..files.tables import csv_text
+    from ..files.writing import json_text
     from ..simulation.field import FieldModel
     from ..simulation.model import COLUMNS, check_delta_chis, measure_geometry
     from ..simulation.settings import SimulationSettings
@@ -169,12 +169,12 @@ def _simulate_mask(arguments, chosen):
 
 
 def _simulate_grid(arguments, settings):
-    from ..measure import csv_text
-    from ..outputs import json_text
+    from ..figures.simulation import check_drawable, simulation_figure
+    from ..files.tables import csv_text
+    from ..files.writing import json_text
     from ..simulation.model import COLUMNS
     from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
     from ..simulation.summary import SUMMARY_COLUMNS, linearity, summarize
-    from ..simulation_figure import check_drawable, simulation_figure
     from .partial_table import partial_table, read_partial
     from .workers import executors_of
 

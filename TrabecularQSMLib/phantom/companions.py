@@ -14,8 +14,8 @@ import numpy as np
 import scipy.fft
 from scipy.special import ndtr
 
-from ..analysis.resample import resample
 from ..chunks import run_chunks
+from ..images import resample
 from ..progress import Progress, part, report
 from .anatomy import Patient, draw_patient
 from .settings import ORIENTATIONS, numbers

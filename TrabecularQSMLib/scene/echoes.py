@@ -6,8 +6,8 @@ from slicer import vtkMRMLSequenceNode
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
-from ..nifti import geometry_difference
-from ..readers.phase import polar_to_complex
+from ..files.phase import polar_to_complex
+from ..images import geometry_difference
 from .volumes import affineFromVolume, newVolume
 
 INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"

@@ -2,8 +2,8 @@
 
 import logging
 
-from .. import readers
 from ..errors import InputError
+from ..files import read_acquisition
 from .echoes import addEchoSequences
 
 # How BIDS labels are called in the reader.
@@ -24,7 +24,7 @@ def loadScan(path, *, labels: str = "", name: str | None = None) -> tuple:
         raise InputError(
             f"{unknown[0]!r} in {labels!r} is no label of a scan; give labels such as sub-01, ses-1, acq-x or run-1."
         )
-    scan = readers.read_acquisition(path, **{LABELS[key]: value for key, value in chosen.items()})
+    scan = read_acquisition(path, **{LABELS[key]: value for key, value in chosen.items()})
     for note in scan.acquisition.notes:
         logging.info(note)
     return addEchoSequences(scan.acquisition, name or scan.stem)

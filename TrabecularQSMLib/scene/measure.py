@@ -3,8 +3,8 @@
 import slicer
 import vtk
 
+from ..analysis.measure import COLUMNS, measure
 from ..errors import InputError
-from ..measure import COLUMNS, measure
 from ..progress import Progress, report
 from .regions import regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf

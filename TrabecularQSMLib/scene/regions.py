@@ -12,8 +12,8 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from ..analysis.subregions import split_region
 from ..errors import InputError
-from ..measure import read_regions
-from ..nifti import read_metadata
+from ..files.nifti import read_metadata
+from ..files.regions import read_regions
 from .volumes import PRIVATE_SCHEME, affineFromVolume, removeWithHelpers
 
 # What regions of these names are in the terminology that the module TrabecularQSM brings: category, type and modifier,

@@ -9,8 +9,8 @@ import slicer
 from ..analysis.agreement import checkerboard
 from ..analysis.landmarks import register_landmarks
 from ..analysis.registration import register_rigid
-from ..analysis.resample import resample
 from ..errors import InputError
+from ..images import resample
 from ..progress import Progress, report
 from .brains import runBrains
 from .regions import regionsFromSegmentation

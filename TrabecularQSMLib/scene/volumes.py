@@ -5,9 +5,8 @@ import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode
 
-from ..figures import COLORED
-from ..nifti import geometry_difference
-from ..quantities import ALL_QUANTITIES, Quantity, display_window
+from ..images import geometry_difference
+from ..quantities import ALL_QUANTITIES, COLORED, Quantity, display_window
 
 PRIVATE_SCHEME = "99TRABQSM"
 # Units of the quantities as UCUM code and meaning.

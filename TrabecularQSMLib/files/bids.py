@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import nifti
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
+from ..images import geometry_difference
+from . import nifti
 from .phase import polar_to_complex
 from .scan import Scan, check_voxel_size, checked_label, parse_name, stem_of
 
@@ -126,7 +127,7 @@ def _load(paths):
             array, its_affine = nifti.read_image(path)
             if echoes is None:
                 echoes, affine = np.empty((len(paths), *array.shape), np.complex64), its_affine
-            difference = nifti.geometry_difference(echoes.shape[1:], affine, array.shape, its_affine)
+            difference = geometry_difference(echoes.shape[1:], affine, array.shape, its_affine)
             if difference:
                 raise InputError(
                     f"{path.name} and {paths[0][0].name} are on different grids: {difference}; "

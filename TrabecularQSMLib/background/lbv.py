@@ -1,11 +1,11 @@
-"""Background field removal: the field of sources outside the mask is taken away."""
+"""LBV: the background field is the harmonic function with the total field's values on the mask's surface."""
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import cg
 
-from .errors import InputError
-from .progress import Progress, report
+from ..errors import InputError
+from ..progress import Progress, report
 
 
 def lbv(
@@ -74,16 +74,6 @@ def lbv(
     local[interior] = solution
     report(progress, 1.0, "Removing the background field (LBV)")
     return local, interior
-
-
-def none(
-    total_field: np.ndarray, mask: np.ndarray, voxel_size, *, tolerance: float = 0.0, progress: Progress | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the total field as it is inside the mask, for fields whose background is already removed."""
-    return np.where(mask, total_field, 0).astype(np.float32), np.array(mask, bool)
-
-
-METHODS = {"lbv": lbv, "none": none}
 
 
 def _interior(mask):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from .errors import InputError
+from ..errors import InputError
 
 
 def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:

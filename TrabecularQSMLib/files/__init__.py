@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import nifti
 from ..acquisition import Acquisition
 from ..errors import InputError
-from . import bids, mat
+from ..images import geometry_difference
+from . import bids, mat, nifti
 from .scan import Scan
 
 __all__ = ["Scan", "read_acquisition", "read_mask"]
@@ -60,7 +60,7 @@ def read_acquisition(
 def read_mask(path, acquisition: Acquisition) -> np.ndarray:
     """Read a mask on the grid of `acquisition`: bool (K, J, I), true where the file is not zero."""
     array, affine = nifti.read_image(path)
-    difference = nifti.geometry_difference(acquisition.shape, acquisition.affine, array.shape, affine)
+    difference = geometry_difference(acquisition.shape, acquisition.affine, array.shape, affine)
     if difference:
         raise InputError(
             f"The mask {path} is not on the grid of {acquisition.source}: {difference}; resample it to the scan first."

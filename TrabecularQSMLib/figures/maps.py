@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .acquisition import Reorientation, voxel_size
+from ..acquisition import Reorientation, voxel_size
+from ..quantities import ALL_QUANTITIES, COLORED, display_window
 from .glyphs import HEIGHT, text_mask
-from .quantities import ALL_QUANTITIES, display_window
 
-# Maps read by value are shown in color; images and susceptibility in gray, as is usual.
-COLORED = frozenset({"r2star", "pdff", "field_hz", "total_field", "local_field", "bvtv"})
 INVERSION_TITLES = {"closed-form": "Closed form", "medi-l2": "MEDI-ℓ2", "medi-tv": "TV-MEDI"}
 
 # Lightness rises evenly from one anchor to the next, so that equal steps look equal also to the color-blind.

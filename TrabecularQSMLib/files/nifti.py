@@ -1,7 +1,4 @@
-"""Images and transforms in files: NIfTI and whatever else ITK reads, as arrays [k, j, i] with an affine to RAS.
-
-ITK holds patient coordinates as LPS, everything else here as RAS: the signs change in this file and nowhere else.
-"""
+"""Images and transforms in files: NIfTI and whatever else ITK reads, as arrays [k, j, i] with an affine to RAS."""
 
 import errno
 import gzip
@@ -15,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import InputError
+from ..errors import InputError
+from ..images import affine_from, image_from, matrix_from, transform_from
 
-_LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
-# Far below what would change a region's statistics, and well above the rounding of a float32 header.
-_GEOMETRY_TOLERANCE_VOXELS = 0.02
 _NIFTI_TYPES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"
 }  # fmt: skip
+
 _CUT_SHORT = "{path} is cut short: it holds less than its header announces; copy or export it again."
 
 
@@ -98,38 +94,6 @@ def stores_orientation(path) -> bool:
     return not codes or any(code.strip() != "0" for code in codes)
 
 
-def image_from(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
-    """Return an ITK image of an array [k, j, i] with an affine (i, j, k → RAS)."""
-    image = sitk.GetImageFromArray(array)
-    lps = affine[:3] * _LPS_TO_RAS[:, None]
-    spacing = np.linalg.norm(lps[:, :3], axis=0)
-    # Adding zero turns the −0 that a sign change leaves into 0, so that equal geometry gives equal bytes.
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection((lps[:, :3] / spacing + 0.0).ravel().tolist())
-    image.SetOrigin((lps[:, 3] + 0.0).tolist())
-    return image
-
-
-def transform_from(matrix: np.ndarray) -> sitk.AffineTransform:
-    """Return an ITK transform of a matrix (4, 4) that maps RAS points to RAS points."""
-    signs = np.append(_LPS_TO_RAS, 1.0)
-    lps = np.asarray(matrix, dtype=np.float64) * signs[:, None] * signs
-    transform = sitk.AffineTransform(3)
-    transform.SetMatrix(lps[:3, :3].ravel().tolist())
-    transform.SetTranslation(lps[:3, 3].tolist())
-    return transform
-
-
-def matrix_from(transform: sitk.Transform) -> np.ndarray:
-    """Return the matrix (4, 4) from RAS points to RAS points of a linear ITK transform."""
-    points = np.vstack([np.zeros(3), np.eye(3)])
-    moved = np.array([transform.TransformPoint(point.tolist()) for point in points])
-    lps = np.eye(4)
-    lps[:3, :3], lps[:3, 3] = (moved[1:] - moved[0]).T, moved[0]
-    signs = np.append(_LPS_TO_RAS, 1.0)
-    return lps * signs[:, None] * signs
-
-
 def read_transform(path) -> np.ndarray:
     """Read a linear transform as a matrix (4, 4) from RAS points to RAS points.
 
@@ -192,33 +156,6 @@ def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
         plain.replace(path)
 
 
-def geometry_difference(shape, affine, other_shape, other_affine) -> str | None:
-    """Say how a second grid differs from a first one, or None if they are the same to 2 % of a voxel.
-
-    Shapes are (k, j, i), affines (i, j, k → RAS).
-    """
-    if tuple(shape) != tuple(other_shape):
-        return f"{_by(shape)} voxels (i × j × k) against {_by(other_shape)}"
-    sizes, other_sizes = (np.linalg.norm(matrix[:3, :3], axis=0) for matrix in (affine, other_affine))
-    if not np.allclose(sizes, other_sizes, rtol=1e-3):
-        return f"voxels of {_mm(sizes)} mm against {_mm(other_sizes)} mm"
-    if not np.allclose(affine[:3, :3] / sizes, other_affine[:3, :3] / other_sizes, atol=1e-3):
-        return "the axes point in different directions"
-    corners = np.array([(i, j, k, 1) for i in (0, shape[2] - 1) for j in (0, shape[1] - 1) for k in (0, shape[0] - 1)])
-    distance = np.linalg.norm((corners @ (affine - other_affine).T)[:, :3], axis=1).max()
-    if distance > _GEOMETRY_TOLERANCE_VOXELS * sizes.min():
-        return f"the same voxels lie up to {distance:.3g} mm apart"
-    return None
-
-
-def _by(shape):
-    return " × ".join(str(n) for n in shape[::-1])
-
-
-def _mm(sizes):
-    return " × ".join(f"{x:.4g}" for x in sizes)
-
-
 def _open(path):
     """Return an ITK reader that knows the header."""
     if not path.is_file():
@@ -255,11 +192,7 @@ def _geometry(reader, path, layers=False):
         raise InputError(
             f"{path} has {dimensions} dimensions; expected three, so save it as a volume (one slice will do)."
         )
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(reader.GetDirection(), (dimensions, dimensions))[:3, :3] * reader.GetSpacing()[:3]
-    affine[:3, 3] = reader.GetOrigin()[:3]
-    affine[:3] *= _LPS_TO_RAS[:, None]
-    return size[2::-1], affine
+    return size[2::-1], affine_from(reader)
 
 
 def _nifti_values(path, shape):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .analysis.bvtv import ApparentBVTV
-from .lcurve_figure import require_matplotlib
+from ..analysis.bvtv import ApparentBVTV
+from .style import require_matplotlib
 
 
 def bvtv_figure(results: Sequence[ApparentBVTV], title: str, picture_format: str = "png") -> bytes:

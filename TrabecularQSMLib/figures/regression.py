@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .analysis.regression import Regression
-from .analysis.tables import Pairs
-from .lcurve_figure import require_matplotlib
+from ..analysis.regression import Regression
+from ..analysis.tables import Pairs
+from .style import require_matplotlib
 
 FORMATS = ("png", "svg")
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .analysis.agreement import checkerboard
-from .figures import map_figure
+from ..analysis.agreement import checkerboard
+from .maps import map_figure
 
 TILES = 12
 PLANES = ("sagittal", "coronal", "axial")

@@ -67,3 +67,9 @@ def check_voxel_size(given, stored, source) -> None:
             f"{' × '.join(f'{x:g}' for x in given)}; that option is for files that store none, so leave it out "
             "or correct the header."
         )
+
+
+def case_of(name: str) -> str | None:
+    """Return subject and session (``sub-01_ses-2``) at the start of a BIDS name, which join tables, or None."""
+    found = re.match(r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?(?=_)", name)
+    return found and found[0]

@@ -4,16 +4,8 @@ import io
 
 import numpy as np
 
-from .errors import InputError
-from .inversion.lcurve import LCurve
-
-
-def require_matplotlib() -> None:
-    """Raise `InputError` with the way to install it if matplotlib is missing."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise InputError("The figure needs matplotlib; install it with: pip install matplotlib") from error
+from ..inversion.lcurve import LCurve
+from .style import require_matplotlib
 
 
 def lcurve_png(curve: LCurve, title: str) -> bytes:

@@ -5,9 +5,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from .errors import InputError
-from .lcurve_figure import require_matplotlib
-from .simulation.summary import PARAMETERS, Power, linearity, over_parameter, trend
+from ..errors import InputError
+from ..simulation.summary import PARAMETERS, Power, linearity, over_parameter, trend
+from .style import require_matplotlib
 
 _LABELS = {
     "number": "number",

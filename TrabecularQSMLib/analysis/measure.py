@@ -1,0 +1,87 @@
+"""Statistics of maps in regions, as rows of one tidy table."""
+
+import numpy as np
+
+from ..errors import InputError
+from ..quantities import ALL_QUANTITIES
+
+COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "sd", "median", "q25", "q75", "min", "max", "excluded")
+
+_ONLY_IN_MASK = ("chi", "local_field", "total_field")
+
+_NOT_MEASURED = ("mask", "reliability")
+
+
+def measure(
+    maps: dict[str, np.ndarray],
+    labels: np.ndarray,
+    names: dict[int, str],
+    *,
+    case: str,
+    units: dict[str, str] | None = None,
+) -> list[dict]:
+    """Return one row of statistics for each region and quantity.
+
+    Parameters
+    ----------
+    maps : dict of str to (K, J, I) array
+        Quantity name to map. ``reliability`` and ``mask``, where present, say which voxels count.
+    labels : (K, J, I) int array
+        Region of each voxel, 0 for none.
+    names : dict of int to str
+        Label to region name.
+    case : str
+        First column.
+    units : dict of str to str, optional
+        Unit of each map whose name is no quantity of `ALL_QUANTITIES`.
+
+    Returns
+    -------
+    list of dict
+        With the keys of `COLUMNS`. `excluded` counts the region's voxels that are left out and not in `n`: those of
+        reliability 0, those whose value is not finite and, for χ and the fields in ppm, those outside the mask.
+        `sd` has n − 1 in the denominator; statistics that too few voxels leave undefined are None.
+
+    Raises
+    ------
+    InputError
+        If there is no region, one is empty, none lies where the maps hold reliable values, or shapes differ.
+    """
+    for name, array in maps.items():
+        if array.shape != labels.shape:
+            raise InputError(f"`labels` has shape {labels.shape} but the map {name} has {array.shape}; give one grid.")
+    if not names:
+        raise InputError("The segmentation holds no region; draw at least one.")
+    reliable = maps["reliability"] > 0 if "reliability" in maps else np.ones(labels.shape, bool)
+    mask = maps["mask"] != 0 if "mask" in maps else np.ones(labels.shape, bool)
+    measured = [name for name in maps if name not in _NOT_MEASURED]
+    rows = []
+    for label, region in names.items():
+        inside = labels == label
+        size = int(np.count_nonzero(inside))
+        if size == 0:
+            raise InputError(f"The region {region!r} (label {label}) is empty; draw it or remove it.")
+        for name in measured:
+            values = maps[name][inside]
+            counts = reliable[inside] & np.isfinite(values)
+            if name in _ONLY_IN_MASK:
+                counts &= mask[inside]
+            statistics = _statistics(values[counts].astype(np.float64))
+            unit = ALL_QUANTITIES[name].unit if name in ALL_QUANTITIES else (units or {})[name]
+            row = {"case": case, "region": region, "quantity": name, "unit": unit, **statistics}
+            rows.append({**row, "excluded": size - statistics["n"]})
+    if rows and not any(row["n"] for row in rows):
+        raise InputError(
+            f"All regions lie outside of where the maps of {case} hold reliable values; move them into the body."
+        )
+    return rows
+
+
+def _statistics(values):
+    keys = ("mean", "sd", "median", "q25", "q75", "min", "max")
+    if values.size == 0:
+        return {"n": 0, **dict.fromkeys(keys)}
+    low, q25, median, q75, high = np.quantile(values, (0, 0.25, 0.5, 0.75, 1)).tolist()
+    deviation = float(values.std(ddof=1)) if values.size > 1 else None
+    numbers = (float(values.mean()), deviation, median, q25, q75, low, high)
+    return {"n": int(values.size), **dict(zip(keys, numbers, strict=True))}

@@ -1,0 +1,12 @@
+"""No background removal."""
+
+import numpy as np
+
+from ..progress import Progress
+
+
+def none(
+    total_field: np.ndarray, mask: np.ndarray, voxel_size, *, tolerance: float = 0.0, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the total field as it is inside the mask, for fields whose background is already removed."""
+    return np.where(mask, total_field, 0).astype(np.float32), np.array(mask, bool)

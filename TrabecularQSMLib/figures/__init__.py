@@ -1,0 +1,1 @@
+"""All pictures. Nothing here computes, and nothing else draws."""

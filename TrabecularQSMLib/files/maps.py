@@ -1,0 +1,133 @@
+"""Maps of a scan in files, with sidecars, in BIDS names."""
+
+import json
+from pathlib import Path
+
+from ..errors import InputError
+from ..pipeline import Reconstruction
+from ..progress import Progress, report
+from ..quantities import ALL_QUANTITIES, QUANTITIES
+from ..settings import Settings
+from .scan import Scan, parse_name, stem_of
+from .writing import (
+    GENERATED_BY,
+    describe_dataset,
+    files_below,
+    input_hashes,
+    refuse_existing,
+    staged,
+    write_json,
+    write_map,
+)
+
+_QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
+
+
+def planned_maps(settings: Settings) -> list[str]:
+    """Names of the maps that a reconstruction with `settings` gives."""
+    after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background"}
+    left_out = [name for name, stage in after.items() if settings.stop_after in ("fieldmap", stage)]
+    return [name for name in QUANTITIES if name not in left_out]
+
+
+def map_files(scan: Scan, names) -> list[Path]:
+    """Paths inside the output folder of the maps of a scan, each followed by its sidecar."""
+    stems = [scan.folder / f"{scan.stem}_{QUANTITIES[name].suffix}" for name in names]
+    return [stem.with_name(stem.name + ending) for stem in stems for ending in (".nii.gz", ".json")]
+
+
+def find_maps(folder) -> dict[str, dict[str, Path]]:
+    """Find the maps below a folder that `write_reconstruction` or `write_phantom` wrote.
+
+    Returns
+    -------
+    dict of str to dict of str to Path
+        Scan (``sub-01_ses-2``, …) to quantity name to file, both sorted.
+    """
+    scans: dict[str, dict[str, Path]] = {}
+    for path in sorted(Path(folder).rglob("sub-*.nii.gz")):
+        entities, suffix = parse_name(path.name.removesuffix(".nii.gz"))
+        description = entities.pop("desc", None)
+        quantity = _QUANTITY_OF_FILE.get(f"desc-{description}_{suffix}" if description else suffix)
+        inside = path.relative_to(folder).parts[:-1]
+        if quantity is None or "part" in entities or any(part.startswith(".") for part in inside):
+            continue
+        maps = scans.setdefault(stem_of(entities), {})
+        if quantity.name in maps:
+            raise InputError(f"{path} and {maps[quantity.name]} are the same map; give the folder of one of them.")
+        maps[quantity.name] = path
+    order = list(ALL_QUANTITIES)
+    return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
+
+
+def write_reconstruction(
+    output,
+    scan: Scan,
+    reconstruction: Reconstruction,
+    *,
+    mask_file=None,
+    overwrite: bool = False,
+    run: dict | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write the maps of a scan as float32 NIfTI with JSON sidecars under ``output/sub-X/[ses-Y/]anat``.
+
+    Parameters
+    ----------
+    output : path
+        Folder; made if absent.
+    scan : Scan
+    reconstruction : Reconstruction
+    mask_file : path, optional
+        The user's mask, named with its checksum in the sidecars.
+    overwrite : bool
+        Replace what an earlier run wrote for this scan, all of it: maps that this run does not give are removed.
+    run : dict, optional
+        Times, host, paths: whatever differs between equal runs. Goes to ``output/logs/run.json`` alone, which holds
+        the last run of each scan.
+    progress : callable, optional
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    InputError
+        If results are there already, or the folder cannot be written or is full; nothing is written then.
+    """
+    output = Path(output)
+    ever_written = map_files(scan, QUANTITIES)
+    refuse_existing(output, ever_written, overwrite)
+    acquisition = scan.acquisition
+    provenance = {
+        "GeneratedBy": GENERATED_BY,
+        "Settings": reconstruction.settings.as_dict(),
+        "MagneticFieldStrength": acquisition.field_strength,
+        "ImagingFrequency": acquisition.imaging_frequency / 1e6,
+        "B0Direction": list(acquisition.b0_patient),
+        "Notes": list(reconstruction.notes),
+        "InputFiles": input_hashes(scan.files, mask_file),
+    }
+    with staged(output) as staging:
+        for number, (name, array) in enumerate(reconstruction.maps.items()):
+            quantity = QUANTITIES[name]
+            report(progress, number / len(reconstruction.maps), f"Writing {quantity.title}")
+            write_map(staging / scan.folder, scan.stem, quantity, array, acquisition.affine, provenance)
+        describe_dataset(staging, output, "Susceptibility, R2* and fat fraction maps")
+        if run is not None:
+            write_json(staging / "logs" / "run.json", {**_earlier_runs(output), scan.stem: run})
+        written = files_below(staging)
+        for file in set(ever_written) - set(written):
+            (output / file).unlink(missing_ok=True)
+    report(progress, 1.0, "Written")
+    return [output / file for file in written]
+
+
+def _earlier_runs(output):
+    try:
+        runs = json.loads((output / "logs" / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return runs if isinstance(runs, dict) else {}

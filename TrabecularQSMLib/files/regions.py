@@ -1,0 +1,166 @@
+"""Regions in files: label maps and segmentations, and their place on the grid of another image."""
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..images import geometry_difference, resample
+from .nifti import read_layers, read_metadata
+
+_LARGEST_LABEL = np.iinfo(np.int32).max
+
+
+def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+    """Read the regions of a file: integer labels (K, J, I), affine (i, j, k → RAS), and names by label.
+
+    Parameters
+    ----------
+    path : path
+        Label map in NIfTI, NRRD or another format of ITK, with names from a BIDS ``.tsv`` beside it, or Slicer's
+        ``.seg.nrrd`` of one or several layers. Labels without a name are "label 1" and so on.
+    only : sequence of str
+        Names of the regions to keep; all by default.
+
+    Raises
+    ------
+    InputError
+        If the file is no label map, holds no region, two of one name, two that overlap, or not those of `only`.
+    """
+    path = Path(path)
+    layers, affine = read_layers(path)
+    if not np.all(np.isfinite(layers)) or np.any(layers != np.round(layers)) or np.any(layers < 0):
+        raise InputError(f"{path} holds values that are not whole numbers from 0; export the segmentation as labels.")
+    if layers.size and layers.max() > _LARGEST_LABEL:
+        raise InputError(f"{path} holds labels beyond {_LARGEST_LABEL}; number its regions from 1.")
+    layers = layers.astype(np.int32)
+    segments = _segments(path, len(layers))
+    if len(layers) > 1 and not segments:
+        raise InputError(
+            f"{path} has {len(layers)} values in each voxel and names no segments; export it as one label map."
+        )
+    if len(layers) == 1:
+        # The labels stay those of the file.
+        names = _names_beside(path) or {value: name for name, _, value in segments}
+        for label in np.unique(layers[0]).tolist():
+            names.setdefault(label, f"label {label}")
+        found = {label: (names[label], 0, label) for label in sorted(names) if label}
+    else:
+        found = dict(enumerate(segments, start=1))
+    if not found:
+        raise InputError(f"{path} holds no region; draw at least one.")
+    names = {label: name for label, (name, _, _) in found.items()}
+    listed = ", ".join(names.values())
+    if len(set(names.values())) < len(names):
+        raise InputError(f"{path} has two regions of the same name among {listed}; rename one.")
+    for name in only:
+        if name not in names.values():
+            raise InputError(f"{path} has no region {name!r}; it has {listed}.")
+    if only:
+        names = {label: name for label, name in names.items() if name in only}
+    labels = np.zeros(layers.shape[1:], np.int32)
+    for label, name in names.items():
+        _, layer, value = found[label]
+        inside = layers[layer] == value
+        if np.any(labels[inside]):
+            other = int(labels[inside].max())
+            raise InputError(
+                f"The regions {names[other]!r} and {name!r} of {path} overlap in "
+                f"{np.count_nonzero(labels[inside] == other)} voxels; let each voxel be in one region, "
+                "or measure one of them at a time."
+            )
+        labels[inside] = label
+    return labels, affine, names
+
+
+def place_regions(path, labels, affine, names, target, shape, target_affine, matrix=None) -> np.ndarray:
+    """Return regions on another grid: each of its voxels is in the region that holds its middle.
+
+    Parameters
+    ----------
+    path : path
+        Where the regions are from, for errors.
+    labels, affine, names
+        What `read_regions` returned.
+    target : path
+        The image whose grid it is, for errors.
+    shape : (k, j, i)
+        Shape of the grid.
+    target_affine : (4, 4) array
+        Its voxel indices to RAS in mm.
+    matrix : (4, 4) array, optional
+        Maps RAS points of the target to RAS points of the regions; the identity by default.
+
+    Raises
+    ------
+    InputError
+        If a region is empty, or none of its voxels comes to lie on the grid.
+    """
+    _refuse_lost(labels, names, f"is empty in {path}; draw it or remove it.")
+    if matrix is None and geometry_difference(shape, target_affine, labels.shape, affine) is None:
+        return labels
+    placed = resample(labels, affine, shape, target_affine, matrix, interpolation="nearest")
+    _refuse_lost(
+        placed,
+        names,
+        f"of {path} has no voxel on the grid of {Path(target).name}; check that both are of one patient "
+        "and any transform between them, or leave the region out.",
+    )
+    return placed
+
+
+def _refuse_lost(labels, names, words):
+    there = set(np.unique(labels).tolist())
+    for label, name in names.items():
+        if label not in there:
+            raise InputError(f"The region {name!r} (label {label}) {words}")
+
+
+def check_regions_grid(path, labels, affine, other, shape, other_affine) -> None:
+    """Raise `InputError` if a label map is not on the grid of `other`, of `shape` and `other_affine`."""
+    difference = geometry_difference(shape, other_affine, labels.shape, affine)
+    if difference:
+        raise InputError(
+            f"The regions {path} are not on the grid of {Path(other).name}: {difference}; "
+            "export the segmentation with the map as reference."
+        )
+
+
+def names_file(path) -> Path:
+    """Return where the names of a label map are: a BIDS dseg.tsv (columns index and name) beside it."""
+    return Path(path).with_name(re.sub(r"(\.nii)?(\.gz|\.[^.]*)$", "", Path(path).name) + ".tsv")
+
+
+def _names_beside(path):
+    table = names_file(path)
+    if not table.is_file():
+        return {}
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            rows = [(int(row["index"]), row["name"]) for row in csv.DictReader(file, delimiter="\t")]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{table} is not a table of labels; expected tab-separated columns index and name.") from error
+    return {label: name for label, name in rows if label}
+
+
+def _segments(path, layers):
+    """Name, layer and label value of each segment of a .seg.nrrd written by Slicer, in its order."""
+    metadata = read_metadata(path)
+    numbers = (key.removeprefix("Segment").removesuffix("_Name") for key in metadata if key.endswith("_Name"))
+    segments = []
+    for number in sorted(int(number) for number in numbers if number.isdecimal()):
+        start = f"Segment{number}_"
+        name = metadata[start + "Name"].strip() or f"segment {number + 1}"
+        # Slicer before 4.11 gave each segment a layer of its own.
+        layer = metadata.get(start + "Layer", str(number if layers > 1 else 0))
+        value = metadata.get(start + "LabelValue", "1")
+        if not (layer.isdecimal() and value.isdecimal() and int(layer) < layers):
+            raise InputError(
+                f"{path} says of the segment {name} that its layer is {layer} and its label {value}, but it has "
+                f"{layers} layers; save the segmentation again."
+            )
+        segments.append((name, int(layer), int(value)))
+    return segments

@@ -1,0 +1,149 @@
+"""How everything is written: complete or not at all.
+
+Files are made in a hidden folder inside the output folder and moved to their names when all are complete, so that an
+exception, a cancelled run or a full disk leaves nothing half-written.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..errors import InputError
+from ..quantities import Quantity
+from .nifti import write_image
+
+GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
+
+_BIDS_VERSION = "1.10.0"
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def refuse_existing(output, files, overwrite: bool) -> None:
+    """Raise `InputError` if one of `files` (paths inside `output`) is there already and `overwrite` is not set."""
+    output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is a file; give a folder for the results.")
+    there = [file for file in files if (output / file).exists()]
+    if there and not overwrite:
+        raise InputError(
+            f"{output} already holds {there[0]}{f' and {len(there) - 1} more' if len(there) > 1 else ''}; "
+            "give another folder or add --overwrite."
+        )
+
+
+def write_files(contents: dict[str | Path, str | bytes | Callable[[Path], None]]) -> list[Path]:
+    """Write some files, all or none, and return their paths.
+
+    `contents` maps paths to text, bytes, or a function that writes the file whose path it is given.
+    """
+    files = {Path(file): content for file, content in contents.items()}
+    with contextlib.ExitStack() as stack:
+        stagings = {}
+        for file, content in files.items():
+            if file.parent not in stagings:
+                stagings[file.parent] = stack.enter_context(staged(file.parent))
+            path = stagings[file.parent] / file.name
+            if callable(content):
+                content(path)
+            elif isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                write_text(path, content)
+    return list(files)
+
+
+def input_hashes(files, mask_file=None) -> dict[str, str]:
+    """SHA-256 of each file by its name, with folders only where the files lie in several."""
+    parent = os.path.commonpath([Path(file).parent for file in files])
+    hashes = {Path(os.path.relpath(file, parent)).as_posix(): _sha256(file) for file in files}
+    if mask_file is not None:
+        hashes[Path(mask_file).name] = _sha256(mask_file)
+    return hashes
+
+
+def json_text(values: dict) -> str:
+    """Return JSON as it is written everywhere: indented, UTF-8, no NaN."""
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@contextlib.contextmanager
+def staged(output: Path):
+    """Give a folder whose files move into `output` when the block ends well; otherwise leave nothing behind."""
+    made = [folder for folder in (output, *output.parents) if not folder.exists()]
+    staging = None
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=output))
+        yield staging
+        for file in files_below(staging):
+            (output / file).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staging / file, output / file)
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise InputError(f"There is no space left to write {output}; free some and run again.") from error
+        reason = error.strerror or str(error)
+        raise InputError(f"{output} cannot be written ({reason}); give a folder that can.") from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+        for folder in made:
+            with contextlib.suppress(OSError):  # stays where it holds the results
+                folder.rmdir()
+
+
+def files_below(folder) -> list[Path]:
+    """Return the files below a folder, as paths inside it, sorted."""
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+def write_map(folder, stem, quantity: Quantity, array, affine, provenance):
+    """Write a map as float32 NIfTI with its sidecar; it is called ``<stem>_<suffix of the quantity>``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stem}_{quantity.suffix}"
+    write_image(path.with_name(path.name + ".nii.gz"), np.asarray(array, dtype=np.float32), affine)
+    values = {"Description": f"{quantity.title}: {quantity.description}", "Units": quantity.unit, **provenance}
+    write_json(path.with_name(path.name + ".json"), values)
+
+
+def write_labels(stem, labels, affine, names):
+    """Write a label map and the table of its names."""
+    write_image(stem.with_name(stem.name + ".nii.gz"), labels, affine)
+    rows = "".join(f"{label}\t{name}\n" for label, name in names.items())
+    write_text(stem.with_name(stem.name + ".tsv"), "index\tname\n" + rows)
+
+
+def describe_dataset(staging, output, name, kind="derivative"):
+    """Write dataset_description.json unless the output has one."""
+    if not (output / "dataset_description.json").exists():
+        values = {"Name": name, "BIDSVersion": _BIDS_VERSION, "DatasetType": kind, "GeneratedBy": GENERATED_BY}
+        write_json(staging / "dataset_description.json", values)
+
+
+def write_json(path, values):
+    """Write values as `json_text`."""
+    write_text(path, json_text(values))
+
+
+def write_text(path, text):
+    """Write text in UTF-8 with plain newlines; the folder is made if absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def _sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,139 @@
+"""Arrays [k, j, i] with an affine to RAS as ITK images and transforms: compared, and brought to another grid.
+
+ITK holds patient coordinates as LPS, everything else here as RAS: the signs change in this file and nowhere else.
+"""
+
+import numpy as np
+import SimpleITK as sitk
+
+_LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
+
+# Far below what would change a region's statistics, and well above the rounding of a float32 header.
+_GEOMETRY_TOLERANCE_VOXELS = 0.02
+
+_INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "spline": sitk.sitkBSpline}
+
+
+def image_from(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
+    """Return an ITK image of an array [k, j, i] with an affine (i, j, k → RAS)."""
+    image = sitk.GetImageFromArray(array)
+    lps = affine[:3] * _LPS_TO_RAS[:, None]
+    spacing = np.linalg.norm(lps[:, :3], axis=0)
+    # Adding zero turns the −0 that a sign change leaves into 0, so that equal geometry gives equal bytes.
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((lps[:, :3] / spacing + 0.0).ravel().tolist())
+    image.SetOrigin((lps[:, 3] + 0.0).tolist())
+    return image
+
+
+def affine_from(image) -> np.ndarray:
+    """Return the affine (i, j, k → RAS) of the first three axes of an ITK image, or of a reader with its header."""
+    dimensions = image.GetDimension()
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (dimensions, dimensions))[:3, :3] * image.GetSpacing()[:3]
+    affine[:3, 3] = image.GetOrigin()[:3]
+    affine[:3] *= _LPS_TO_RAS[:, None]
+    return affine
+
+
+def transform_from(matrix: np.ndarray) -> sitk.AffineTransform:
+    """Return an ITK transform of a matrix (4, 4) that maps RAS points to RAS points."""
+    signs = np.append(_LPS_TO_RAS, 1.0)
+    lps = np.asarray(matrix, dtype=np.float64) * signs[:, None] * signs
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix(lps[:3, :3].ravel().tolist())
+    transform.SetTranslation(lps[:3, 3].tolist())
+    return transform
+
+
+def matrix_from(transform: sitk.Transform) -> np.ndarray:
+    """Return the matrix (4, 4) from RAS points to RAS points of a linear ITK transform."""
+    points = np.vstack([np.zeros(3), np.eye(3)])
+    moved = np.array([transform.TransformPoint(point.tolist()) for point in points])
+    lps = np.eye(4)
+    lps[:3, :3], lps[:3, 3] = (moved[1:] - moved[0]).T, moved[0]
+    signs = np.append(_LPS_TO_RAS, 1.0)
+    return lps * signs[:, None] * signs
+
+
+def geometry_difference(shape, affine, other_shape, other_affine) -> str | None:
+    """Say how a second grid differs from a first one, or None if they are the same to 2 % of a voxel.
+
+    Shapes are (k, j, i), affines (i, j, k → RAS).
+    """
+    if tuple(shape) != tuple(other_shape):
+        return f"{_by(shape)} voxels (i × j × k) against {_by(other_shape)}"
+    sizes, other_sizes = (np.linalg.norm(matrix[:3, :3], axis=0) for matrix in (affine, other_affine))
+    if not np.allclose(sizes, other_sizes, rtol=1e-3):
+        return f"voxels of {_mm(sizes)} mm against {_mm(other_sizes)} mm"
+    if not np.allclose(affine[:3, :3] / sizes, other_affine[:3, :3] / other_sizes, atol=1e-3):
+        return "the axes point in different directions"
+    corners = np.array([(i, j, k, 1) for i in (0, shape[2] - 1) for j in (0, shape[1] - 1) for k in (0, shape[0] - 1)])
+    distance = np.linalg.norm((corners @ (affine - other_affine).T)[:, :3], axis=1).max()
+    if distance > _GEOMETRY_TOLERANCE_VOXELS * sizes.min():
+        return f"the same voxels lie up to {distance:.3g} mm apart"
+    return None
+
+
+def resample(
+    image: np.ndarray,
+    affine: np.ndarray,
+    target_shape: tuple[int, int, int],
+    target_affine: np.ndarray,
+    matrix: np.ndarray | None = None,
+    *,
+    interpolation: str = "linear",
+    outside: float = 0.0,
+) -> np.ndarray:
+    """Return an image on another grid.
+
+    Parameters
+    ----------
+    image : (K, J, I) array
+        Real values; bool and 64-bit integers are held in 32 bits.
+    affine : (4, 4) array
+        Voxel indices (i, j, k) of `image` to RAS in mm.
+    target_shape : (k, j, i)
+        Shape of the result.
+    target_affine : (4, 4) array
+        Voxel indices of the result to RAS in mm.
+    matrix : (4, 4) array, optional
+        Maps RAS points of the target to RAS points of `image`: the result of a registration with the target as fixed
+        image. The identity by default.
+    interpolation : {"linear", "nearest", "spline"}
+        "nearest" for labels; "spline" is a cubic B-spline.
+    outside : float
+        Value where the target lies outside `image`.
+
+    Returns
+    -------
+    (k, j, i) array
+        In the type of `image`; float32 for other than floats with "linear" and "spline".
+    """
+    image = np.asarray(image)
+    kept = image.dtype
+    if interpolation != "nearest" and kept.kind != "f":
+        kept = np.dtype(np.float32)
+    held = {"b": np.uint8, "i": np.int32, "u": np.uint32 if kept.itemsize > 4 else kept}.get(kept.kind, kept)
+    source = image_from(np.ascontiguousarray(image, dtype=held), affine)
+    target = image_from(np.zeros((1, 1, 1), np.uint8), target_affine)
+    found = sitk.Resample(
+        source,
+        [int(n) for n in target_shape[::-1]],
+        transform_from(np.eye(4) if matrix is None else matrix),
+        _INTERPOLATORS[interpolation],
+        target.GetOrigin(),
+        target.GetSpacing(),
+        target.GetDirection(),
+        float(outside),
+        source.GetPixelID(),
+    )
+    return sitk.GetArrayFromImage(found).astype(kept, copy=False)
+
+
+def _by(shape):
+    return " × ".join(str(n) for n in shape[::-1])
+
+
+def _mm(sizes):
+    return " × ".join(f"{x:.4g}" for x in sizes)
