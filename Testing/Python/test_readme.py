@@ -21,6 +21,8 @@ PAGES = {
     path.stem: (ROOT / "Docs" / f"{path.stem}.md").read_text(encoding="utf-8")
     for path in sorted((ROOT / "TrabecularQSM").glob("*.py"))
 }
+# Where the parts of modules lie that need no widget.
+PARAMETER_FILES = {"TrabecularQSM": "reconstruction.py", "TrabecularQSMAnalysis": "analysis.py"}
 # The examples' shape is replaced by one of half as many voxels, which keeps the tests short.
 SHAPE, TEST_SHAPE = "shape=(74, 74, 34)", "shape=(58, 58, 27)"
 GAP = "…"
@@ -113,12 +115,15 @@ class TroubleshootingTest(unittest.TestCase):
 
     def test_every_reason_why_a_button_is_disabled_is_there(self):
         for module, page in PAGES.items():
-            tree = ast.parse((ROOT / "TrabecularQSM" / f"{module}.py").read_text(encoding="utf-8"))
-            functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+            paths = [ROOT / "TrabecularQSM" / f"{module}.py"]
+            if module in PARAMETER_FILES:
+                paths.append(ROOT / "TrabecularQSMLib" / "scene" / "gui" / PARAMETER_FILES[module])
+            nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+            functions = (node for node in nodes if isinstance(node, ast.FunctionDef))
             calls = [
                 node
                 for function in functions
-                if function.name.startswith("missing")
+                if function.name.lstrip("_").startswith("missing")
                 for node in ast.walk(function)
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
             ]

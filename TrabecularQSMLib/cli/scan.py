@@ -235,7 +235,7 @@ def _reconstruct(arguments):
 
 def _lcurve(arguments):
     from .. import pipeline
-    from ..figures.lcurve import lcurve_png
+    from ..figures.lcurve import lcurve_figure
     from ..figures.style import require_matplotlib
     from ..files.tables import csv_text
     from ..files.writing import input_hashes, json_text, refuse_existing, write_files
@@ -277,7 +277,7 @@ def _lcurve(arguments):
     contents = (
         csv_text(columns, rows),
         json_text(sidecar),
-        lcurve_png(curve, f"{scan.stem}, {settings.inversion}"),
+        lcurve_figure(curve, f"{scan.stem}, {settings.inversion}"),
     )
     paths = [Path(arguments.output) / file for file in files]
     written = write_files(dict(zip(paths, contents, strict=True)))

@@ -10,9 +10,9 @@ from ..inversion.lcurve import LCurve
 from ..pipeline import sweep_regularization
 from ..progress import Progress
 from ..settings import Settings, preset
-from .echoes import acquisitionFromSequences, baseName
+from .echoes import baseName
 from .folders import resultFolder
-from .reconstruct import labelResult, scanMask
+from .reconstruct import labelResult, scanFromSequences
 from .regions import masksFromSegmentation, segmentColors
 from .tables import Column, addChart, addSeries, addTable
 
@@ -37,13 +37,9 @@ def lcurveNodes(
     settings: Settings | None = None,
     regularizations: Sequence[float] | None = None,
     regions=None,
-    maskSegmentation=None,
-    maskSegmentID: str | None = None,
-    echoTimes=None,
-    fieldStrength: float | None = None,
-    b0Direction=None,
     name: str | None = None,
     progress: Progress | None = None,
+    **scan,
 ) -> LCurveNodes:
     """Invert with many values of λ and return the L-curve as a table with charts, in a folder.
 
@@ -54,17 +50,16 @@ def lcurveNodes(
     :param settings: `settings.Settings`; the preset ``default`` by default.
     :param regularizations: values of λ; by default sixteen around the settings' own.
     :param regions: segmentation whose segments' mean susceptibility is followed over λ.
-    :param maskSegmentation: as for `reconstructNodes`, like all that follow.
+    :param name: as for `reconstructNodes`, like `progress`.
+    :param scan: all else that `reconstructNodes` takes: mask, echo times, field strength, direction of B0.
     """
-    acquisition = acquisitionFromSequences(
-        magnitudeSequence, phaseSequence, echoTimes=echoTimes, fieldStrength=fieldStrength, b0Direction=b0Direction
-    )
+    acquisition, mask = scanFromSequences(magnitudeSequence, phaseSequence, **scan)
     settings = preset() if settings is None else settings
     curve = sweep_regularization(
         acquisition,
         settings,
         () if regularizations is None else regularizations,
-        mask=scanMask(magnitudeSequence, maskSegmentation, maskSegmentID),
+        mask=mask,
         regions=regions and masksFromSegmentation(regions, magnitudeSequence.GetNthDataNode(0)),
         progress=progress,
     )

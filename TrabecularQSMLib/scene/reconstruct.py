@@ -50,24 +50,34 @@ def reconstructNodes(
     :return: volume nodes by the name of their quantity.
     :raises InputError: if the nodes are no usable scan.
     """
-    acquisition = acquisitionFromSequences(
-        magnitudeSequence, phaseSequence, echoTimes=echoTimes, fieldStrength=fieldStrength, b0Direction=b0Direction
+    acquisition, mask = scanFromSequences(
+        magnitudeSequence,
+        phaseSequence,
+        maskSegmentation=maskSegmentation,
+        maskSegmentID=maskSegmentID,
+        echoTimes=echoTimes,
+        fieldStrength=fieldStrength,
+        b0Direction=b0Direction,
     )
-    mask = scanMask(magnitudeSequence, maskSegmentation, maskSegmentID)
     result = reconstruct(acquisition, settings, mask=mask, progress=progress)
     return addMapVolumes(result, acquisition.affine, name or baseName(magnitudeSequence), beside=magnitudeSequence)
 
 
-def scanMask(magnitudeSequence, maskSegmentation, maskSegmentID) -> np.ndarray | None:
-    """Return a segment on the grid of a scan, or None without segmentation.
+def scanFromSequences(
+    magnitudeSequence, phaseSequence, *, maskSegmentation=None, maskSegmentID=None, **values
+) -> tuple:
+    """Return the acquisition of two sequences, and on its grid the segment in which susceptibility is solved, or None.
 
-    :param magnitudeSequence: sequence of magnitude volumes.
+    :param magnitudeSequence: sequence of magnitude volumes over the echo time.
+    :param phaseSequence: the same of the phase.
     :param maskSegmentation: segmentation node or None.
     :param maskSegmentID: which of its segments; may be left out if it has one only.
+    :param values: those of `acquisitionFromSequences`.
     """
+    acquisition = acquisitionFromSequences(magnitudeSequence, phaseSequence, **values)
     if maskSegmentation is None:
-        return None
-    return maskFromSegment(maskSegmentation, maskSegmentID, magnitudeSequence.GetNthDataNode(0))
+        return acquisition, None
+    return acquisition, maskFromSegment(maskSegmentation, maskSegmentID, magnitudeSequence.GetNthDataNode(0))
 
 
 def labelResult(node, settings: Settings, notes=()) -> None:

@@ -6,7 +6,7 @@ import vtk
 from slicer import vtkMRMLScalarVolumeNode
 
 from ..images import geometry_difference
-from ..quantities import ALL_QUANTITIES, COLORED, Quantity, display_window
+from ..quantities import ALL_QUANTITIES, Quantity, display_window
 
 PRIVATE_SCHEME = "99TRABQSM"
 # Units of the quantities as UCUM code and meaning.
@@ -45,7 +45,7 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
         display = node.GetScalarVolumeDisplayNode()
         display.SetAutoWindowLevel(False)
         display.SetWindowLevelMinMax(*display_window(quantityName, array))
-        display.SetAndObserveColorNodeID(COLOR if quantityName in COLORED else GREY)
+        display.SetAndObserveColorNodeID(GREY if quantity.colors == "gray" else COLOR)
     except BaseException:
         removeWithHelpers(node)
         raise
