@@ -140,7 +140,7 @@ class ImportTest(unittest.TestCase):
 
 # Rooms from the ground up; imports run downward. On one floor a room may use another, never in a circle.
 FLOORS = (
-    ("images", "acquisition", "quantities", "kernels", "solvers", "chunks", "progress", "errors"),
+    ("images", "acquisition", "quantities", "kernels", "solvers", "methods", "chunks", "progress", "errors"),
     ("fieldmap", "background", "inversion", "simulation", "analysis"),
     ("pipeline", "settings", "phantom", "figures"),
     ("files",),
@@ -208,13 +208,13 @@ class DataTest(unittest.TestCase):
         for entry in entries:
             self.assertEqual(len(entry["peaks_ppm"]), len(entry["amplitudes_percent"]), entry["name"])
 
-    def test_presets_set_only_what_exists_and_give_a_regularization_for_every_inversion(self):
+    def test_presets_set_only_what_exists_and_give_a_regularization_to_every_inversion(self):
         known = {field.name for field in fields(settings.Settings)}
-        regularized = {name for name in inversion.METHODS if name != "total-field"}
         for name, entry in self.read("presets.json")["presets"].items():
             self.assertLessEqual(set(entry["settings"]), known, name)
-            self.assertLessEqual(regularized, set(entry["regularization"]), name)
-            settings.preset(name)
+            self.assertLessEqual(set(entry["regularization"]), set(inversion.METHODS), name)
+            for method in inversion.METHODS:
+                self.assertGreater(settings.preset(name, inversion=method).regularization, 0, (name, method))
 
 
 if __name__ == "__main__":

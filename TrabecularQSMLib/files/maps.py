@@ -60,6 +60,27 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
 
 
+def read_settings(path) -> dict:
+    """Return the settings that the sidecar of a map holds, or a JSON file of settings alone, by name.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is no JSON, or has a setting that does not exist or a value that it cannot have.
+    """
+    path = Path(path)
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); give the JSON sidecar of a map.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); give the JSON sidecar of a map.") from error
+    if isinstance(stored, dict):
+        stored = stored.get("Settings", stored)
+    Settings.from_dict(stored, str(path))
+    return stored
+
+
 def write_reconstruction(
     output,
     scan: Scan,
