@@ -76,13 +76,15 @@ class Settings:
     echo_combination : {"mip", "rss"}
         Magnitude image for the weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
     mask_threshold : float
-        Body threshold as a fraction of the bright end (99th percentile) of the maximum over echoes.
+        Body threshold as a fraction of the bright end (99th percentile) of the maximum over echoes. Authors'
+        scripts: 0.02; the paper prints none.
     mask_erosion : float
-        Distance in mm from the body's surface that is left out of the mask.
+        Distance in mm from the body's surface that is left out of the mask. Authors' scripts: six voxels, 4.6 mm; the
+        paper prints none.
     background : str
         Background field removal. Paper: LBV.
     background_tolerance : float
-        Relative residual at which the background solver stops.
+        Relative residual at which the background solver stops. Ours, for a solver that has converged.
     inversion : str
         Dipole inversion. Paper: closed form, MEDI-ℓ2 and TV-MEDI, the last being best.
     regularization : float or None
@@ -96,7 +98,7 @@ class Settings:
     edge_weight : float
         W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
     padding : int
-        Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved.
+        Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved. Ours.
     inversion_tolerance : float or None
         Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2, 1e-4 for TV-MEDI).
     inversion_iterations : int or None
@@ -171,8 +173,8 @@ def setting_texts(docstring: str | None = Settings.__doc__) -> dict[str, str]:
     The compiler of Python 3.13 takes the indentation away that earlier ones leave; both are read.
     """
     section = inspect.cleandoc(docstring or "").partition("Parameters\n----------\n")[2].partition("\n\n")[0]
-    found = re.findall(r"^(\w+) : .*((?:\n {4}.*)+)", section, flags=re.MULTILINE)
-    return {name: " ".join(text.replace("``", "").split()) for name, text in found}
+    found = re.findall(r"^(\w+(?:, \w+)*) : .*((?:\n {4}.*)+)", section, flags=re.MULTILINE)
+    return {name: " ".join(text.replace("``", "").split()) for names, text in found for name in names.split(", ")}
 
 
 def load_presets() -> dict[str, dict]:

@@ -190,17 +190,29 @@ class DataTest(unittest.TestCase):
     def read(self, name):
         return json.loads((LIBRARY / "data" / name).read_text(encoding="utf-8"))
 
-    def test_data_files_keep_to_their_schema(self):
+    def validator(self, name):
+        """Validator of a schema, which may refer to one beside it."""
         try:
             import jsonschema
-        except ImportError:
-            self.skipTest("jsonschema is not installed")
+            import referencing
+        except ImportError as error:
+            self.skipTest(f"jsonschema is not installed: {error}")
+        schemas = [self.read(path.name) for path in (LIBRARY / "data").glob("*.schema.json")]
+        named = [(one["$id"], referencing.Resource.from_contents(one)) for one in schemas if "$id" in one]
+        schema = self.read(name)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        return jsonschema.Draft202012Validator(schema, registry=referencing.Registry().with_resources(named))
+
+    def test_data_files_keep_to_their_schema(self):
         data = [path.name for path in (LIBRARY / "data").glob("*.json") if not path.name.endswith(".schema.json")]
         self.assertEqual(sorted(data), ["fat_models.json", "presets.json"])
         for name in data:
-            schema = self.read(name.replace(".json", ".schema.json"))
-            jsonschema.Draft202012Validator.check_schema(schema)
-            jsonschema.Draft202012Validator(schema).validate(self.read(name))
+            self.validator(name.replace(".json", ".schema.json")).validate(self.read(name))
+        settings_only = self.validator("settings.schema.json")
+        for name in self.read("presets.json")["presets"]:
+            settings_only.validate(settings.preset(name).as_dict())
+        for wrong in ({"lambda": 1}, {"padding": 1.5}, {"inversion": "none"}, {"edge_fraction": 2}):
+            self.assertFalse(settings_only.is_valid(wrong), wrong)
 
     def test_every_fat_model_has_an_amplitude_for_each_peak_and_a_name_of_its_own(self):
         entries = self.read("fat_models.json")["fat_models"]

@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..images import image_from, matrix_from, resample, transform_from
+from ..methods import Method
 from ..progress import Progress, part, report
 from .callbacks import raised_in_callbacks
 
@@ -483,3 +484,13 @@ def _enlarged(corners):
     center = corners.mean(axis=0)
     around = corners - center
     return center + around * (1 + CROP_MARGIN / np.abs(around).max())
+
+
+METHOD = Method(
+    register_rigid,
+    title="Rigid registration",
+    solves="mutual information over three rotations and three shifts, on three levels of resolution",
+    test="test_registration.RigidTest",
+    reference="Mattes et al. 2003, doi 10.1109/TMI.2003.809072; "
+    "quality: Studholme et al. 1999, doi 10.1016/S0031-3203(98)00091-0",
+)

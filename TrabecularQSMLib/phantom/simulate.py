@@ -11,6 +11,7 @@ from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
 from ..fieldmap.signal import Model
 from ..kernels import dipole_kernel
+from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import BODY_BOX, REGION_NAMES, Patient, draw_patient, marrow_chi, marrow_r2star
 from .settings import PhantomSettings
@@ -410,3 +411,12 @@ def _effective_r2star(echoes, signal, model, field_hz, r2star, progress):
     result = np.zeros(signal.shape, np.float32)
     result[where] = fitted
     return result
+
+
+METHOD = Method(
+    make_phantom,
+    title="Digital ankle",
+    solves="signal averaged over fine points: field of all sources, W, F, R2*, shim, coil, noise",
+    test="test_phantom.Field",
+    reference="Salomir et al. 2003, doi 10.1002/cmr.b.10083",
+)
