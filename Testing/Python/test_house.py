@@ -186,6 +186,34 @@ class RoomTest(unittest.TestCase):
         self.assertEqual([rooms for rooms in sideways.items() if rooms[0] in FLOORS[-1]], [])
 
 
+class LengthTest(unittest.TestCase):
+    MOST_LINES, EXCUSE = 60, "Long because "
+
+    def long_functions(self, text):
+        """Names of the functions whose body has too many lines, its docstring aside, and gives no reason for it."""
+        found = []
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                docstring = ast.get_docstring(node)
+                body = node.body[1:] if docstring else node.body
+                lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+                if lines > self.MOST_LINES and self.EXCUSE not in (docstring or ""):
+                    found.append(f"{node.name} ({lines} lines)")
+        return found
+
+    def test_no_function_is_long_without_a_reason_in_its_docstring(self):
+        found = {
+            file: self.long_functions((LIBRARY / file).read_text(encoding="utf-8")) for file in library_files("*.py")
+        }
+        self.assertEqual({file: names for file, names in found.items() if names}, {})
+
+    def test_a_long_function_is_noticed_and_its_reason_accepted(self):
+        body = "    x = 1\n" * 61
+        self.assertEqual(self.long_functions(f'def f():\n    """Do."""\n{body}'), ["f (61 lines)"])
+        self.assertEqual(self.long_functions(f"def f():\n{body[:-10]}"), [])
+        self.assertEqual(self.long_functions(f'def f():\n    """Do.\n\n    Long because of it.\n    """\n{body}'), [])
+
+
 class DataTest(unittest.TestCase):
     def read(self, name):
         return json.loads((LIBRARY / "data" / name).read_text(encoding="utf-8"))
