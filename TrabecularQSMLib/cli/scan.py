@@ -230,7 +230,7 @@ def _lcurve(arguments):
     from ..figures.lcurve import lcurve_png
     from ..figures.style import require_matplotlib
     from ..files.tables import csv_text
-    from ..files.writing import input_hashes, json_text, refuse_existing, write_files
+    from ..files.writing import GENERATED_BY, input_hashes, json_text, refuse_existing, write_files
 
     require_matplotlib()
     settings = chosen_settings(arguments, stop_after=None)
@@ -254,15 +254,12 @@ def _lcurve(arguments):
             threads=arguments.threads,
             progress=progress,
         )
-    columns = {
-        name: getattr(curve, name).tolist()
-        for name in ("regularization", "discrepancy", "data_term", "regularizer", "curvature")
-    } | {f"chi {name}": means.tolist() for name, means in curve.region_means.items()}
+    columns = {name: values.tolist() for name, values in curve.columns().items()}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     sidecar = {
         "Description": "L-curve: the inversion over λ (regularization)",
         "BestRegularization": curve.best,
-        "GeneratedBy": [{"Name": "TrabecularQSM", "Version": __version__}],
+        "GeneratedBy": GENERATED_BY,
         "Settings": settings.as_dict(),
         "InputFiles": input_hashes(scan.files, arguments.mask),
     }

@@ -22,9 +22,6 @@ _TABLE = (".csv",)
 
 def add_commands(commands):
     """Add the commands of this file to the parser."""
-    from ..simulation import settings as defaults
-
-    default = defaults.SimulationSettings()
     parser = add_command(
         commands,
         "simulate",
@@ -32,6 +29,29 @@ def add_commands(commands):
         "BV/TV, mean χ and R2′ of random inclusions of bone, over a grid of parameters (Figures 7 and 8 of the paper).",
         "simulate --number 100 200 300 --radius 5 10 --repeats 5 --output simulation.csv --figure simulation.png",
     )
+    _add_varied(parser)
+    _add_same(parser)
+    parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
+    parser.add_argument(
+        "--output",
+        metavar="T.csv",
+        required=True,
+        help="table to write, with the settings in T.json; a stopped run goes on from it",
+    )
+    parser.add_argument(
+        "--summary", metavar="S.csv", help="means, SD and SE to write; slopes and tests to S.json beside"
+    )
+    parser.add_argument("--figure", metavar="F.png", help="picture to write (.png or .svg; needs matplotlib)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=positive, metavar="N", help="processes to use, or threads for --mask (default: 1)"
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
+
+
+def _add_varied(parser):
+    from ..simulation import settings as defaults
+
     varied = parser.add_argument_group("parameters, of which every combination is simulated")
     varied.add_argument(
         "--number",
@@ -61,6 +81,12 @@ def add_commands(commands):
         metavar="K",
         help=with_default("random geometries of each number and radius", defaults.PAPER_REPEATS),
     )
+
+
+def _add_same(parser):
+    from ..simulation import settings as defaults
+
+    default = defaults.SimulationSettings()
     same = parser.add_argument_group("settings, the same for all")
     same.add_argument("--seed", type=int, metavar="S", help=with_default("of the geometries", default.seed))
     same.add_argument("--size", type=int, help=with_default("edge of the region, voxels", default.size))
@@ -80,22 +106,6 @@ def add_commands(commands):
     same.add_argument("--field-strength", type=float, metavar="T", help=text)
     text = with_default("edge of the imaging voxels that R2′ is of, in voxels of the simulation", "the whole region")
     same.add_argument("--imaging-voxel", type=int, metavar="E", help=text)
-    parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
-    parser.add_argument(
-        "--output",
-        metavar="T.csv",
-        required=True,
-        help="table to write, with the settings in T.json; a stopped run goes on from it",
-    )
-    parser.add_argument(
-        "--summary", metavar="S.csv", help="means, SD and SE to write; slopes and tests to S.json beside"
-    )
-    parser.add_argument("--figure", metavar="F.png", help="picture to write (.png or .svg; needs matplotlib)")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--workers", type=positive, metavar="N", help="processes to use, or threads for --mask (default: 1)"
-    )
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
 
 
 def _simulate(arguments):

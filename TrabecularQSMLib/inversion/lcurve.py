@@ -29,6 +29,12 @@ class LCurve:
     best: float
     region_means: dict[str, np.ndarray] = field(default_factory=dict)
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return the sweep as columns of a table, by name, those of regions last."""
+        names = ("regularization", "discrepancy", "data_term", "regularizer", "curvature")
+        means = {f"chi {name}": values for name, values in self.region_means.items()}
+        return {name: getattr(self, name) for name in names} | means
+
 
 def sweep(
     local_field: np.ndarray,
