@@ -17,7 +17,7 @@ from .writing import (
     refuse_existing,
     staged,
     write_json,
-    write_map,
+    write_maps,
 )
 
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
@@ -132,10 +132,8 @@ def write_reconstruction(
         "InputFiles": input_hashes(scan.files, mask_file),
     }
     with staged(output) as staging:
-        for number, (name, array) in enumerate(reconstruction.maps.items()):
-            quantity = QUANTITIES[name]
-            report(progress, number / len(reconstruction.maps), f"Writing {quantity.title}")
-            write_map(staging / scan.folder, scan.stem, quantity, array, acquisition.affine, provenance)
+        maps = reconstruction.maps
+        write_maps(staging / scan.folder, scan.stem, maps, acquisition.affine, provenance, progress=progress)
         describe_dataset(staging, output, "Susceptibility, R2* and fat fraction maps")
         if run is not None:
             write_json(staging / "logs" / "run.json", {**_earlier_runs(output), scan.stem: run})
