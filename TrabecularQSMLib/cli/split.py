@@ -2,15 +2,7 @@
 
 import re
 
-from .common import (
-    REGIONS_HELP,
-    add_command,
-    check_outputs,
-    errors_of,
-    positive,
-    print_result,
-    write_outputs,
-)
+from .common import REGIONS_HELP, add_command, check_outputs, errors_of, positive, print_result, write_outputs
 
 
 def add_commands(commands):
