@@ -128,7 +128,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
 
     def _refreshButtons(self) -> None:
         p, ui = self._parameterNode, self.ui
-        unit = "mm²" if METHODS[p.settings.inversion].power == 2 else "ppm·mm"
+        unit = METHODS[p.settings.inversion].unit
         ui.regularizationSpinBox.suffix = f" {unit}"
         ui.regularizationSpinBox.specialValueText = _("{value:g} {unit} (preset)").format(
             value=preset(p.preset, inversion=p.settings.inversion).regularization, unit=unit

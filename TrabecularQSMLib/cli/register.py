@@ -8,6 +8,7 @@ from .common import (
     ProgressLine,
     add_command,
     check_outputs,
+    errors_of,
     notes_on_subjects,
     print_result,
     write_outputs,
@@ -53,8 +54,6 @@ def add_commands(commands):
 
 
 def _register(arguments):
-    import numpy as np
-
     from ..analysis.registration import register_rigid
     from ..figures.registration import checkerboard_figure
     from ..figures.style import require_matplotlib
@@ -73,11 +72,8 @@ def _register(arguments):
     fixed, affine = read_image(arguments.fixed)
     moving, its_affine = read_image(arguments.moving)
     mask = _read_mask(arguments.mask, arguments.fixed, fixed, affine)
-    with ProgressLine() as progress:
-        try:
-            found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
-        except InputError as error:
-            raise InputError(f"{arguments.moving} to {arguments.fixed}: {error}") from error
+    with ProgressLine() as progress, errors_of(f"{arguments.moving} to {arguments.fixed}"):
+        found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
     writers = {arguments.output: lambda path: write_transform(path, found.matrix)}
     if arguments.resampled or arguments.checkerboard:
         on_fixed = resample(moving, its_affine, fixed.shape, affine, found.matrix, outside=float(moving.min()))
@@ -91,9 +87,7 @@ def _register(arguments):
     if not found.converged:
         notes.append("The steps had not become short at the end; look at the result closely.")
     print_result(notes, written)
-    turn = np.degrees(np.arccos(np.clip((np.trace(found.matrix[:3, :3]) - 1) / 2, -1, 1)))
-    center = (affine @ [*(np.array(fixed.shape[::-1]) - 1) / 2, 1])[:3]
-    shift = np.linalg.norm(found.matrix[:3, :3] @ center + found.matrix[:3, 3] - center)
+    shift, turn = found.displacement(fixed.shape, affine), found.rotation_degrees
     print(f"Quality {found.quality:.3f} (0 to 1), overlap {100 * found.overlap:.0f} %")
     print(f"Displacement {shift:.1f} mm at the center of FIXED, rotation {turn:.1f}°")
 

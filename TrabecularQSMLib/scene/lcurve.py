@@ -68,10 +68,10 @@ def lcurveNodes(
 
 
 def _columns(curve: LCurve) -> list[Column]:
-    power = METHODS[curve.method].power
-    square = "²" if power == 2 else ""
+    method = METHODS[curve.method]
+    square = "²" if method.power == 2 else ""
     columns = [
-        Column("regularization", curve.regularization, "mm²" if power == 2 else "ppm·mm", "λ of the cost"),
+        Column("regularization", curve.regularization, method.unit, "λ of the cost"),
         Column("discrepancy", curve.discrepancy, "ppm²", "‖Dχ − f‖² over the grid"),
         Column("data_term", curve.data_term, "ppm²", "Weighted data term of the cost"),
         Column("regularizer", curve.regularizer, f"ppm{square}/mm{square}", "Weighted sum over ∇χ, without λ"),
