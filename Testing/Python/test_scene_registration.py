@@ -12,9 +12,11 @@ from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.agreement import largest_displacement
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.images import resample
+from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.scene import brains, registration
 from TrabecularQSMLib.scene.registration import pointsBetween, qualityOf
-from TrabecularQSMLib.scene.volumes import newVolume
+from TrabecularQSMLib.scene.volumes import controlPoints, newVolume, pointsInVolume
+from TrabecularQSMLib.settings import preset
 
 FIXED_SHAPE, MOVING_SHAPE = (30, 32, 34), (20, 36, 40)
 # Names of BRAINSFit's arguments, from BRAINSFit/BRAINSFit.xml of github.com/BRAINSia/BRAINSTools.
@@ -176,6 +178,50 @@ class RegistrationTest(TwoImagesTest):
         with self.assertRaisesRegex(InputError, "4 landmarks on the fixed image and 0"):
             scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, movingPoints))
         self.assertEqual(self.node_ids(), ids)
+
+    def test_registering_by_landmarks_again_changes_nothing(self):
+        above = self.transform(rigid((0, 0, 90), (0, 0, 100)), "far away")
+        self.moving.SetAndObserveTransformNodeID(above.GetID())
+        places = np.array([[0, 0, 0, 1], [20, 0, 5, 1], [0, 20, 0, 1], [5, 5, 20, 1]], dtype=float)
+        fixedPoints = self.points("on fixed", places[:, :3])
+        # Set where the moving volume is seen, as the second list of a user: under no transform, or under the volume's.
+        seen = (places @ TRUTH.T @ rigid((0, 0, 90), (0, 0, 100)).T)[:, :3]
+        for under in (None, above.GetID()):
+            self.moving.SetAndObserveTransformNodeID(above.GetID())
+            movingPoints = self.scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "on moving")
+            movingPoints.SetAndObserveTransformNodeID(under)
+            for point in seen:
+                movingPoints.AddControlPointWorld(*point)
+            found = []
+            for _press in range(3):
+                scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, movingPoints))
+                found.append(pointsBetween(self.fixed, self.moving))
+                # The points are seen on the same tissue of the moving volume as before.
+                own = pointsInVolume(controlPoints(movingPoints), self.moving)
+                np.testing.assert_allclose(own, (places @ TRUTH.T)[:, :3], atol=1e-6)
+            self.assertLess(self.error_mm(), 0.75)
+            for again in found[1:]:
+                # Rounding of the start grows on the way, to far less than could be seen.
+                np.testing.assert_allclose(again, found[0], atol=1e-3)
+        # They go with the volume also where it is registered in another way.
+        scene.registerNodes(self.fixed, self.moving, start="moments", landmarks=(fixedPoints, movingPoints))
+        own = pointsInVolume(controlPoints(movingPoints), self.moving)
+        np.testing.assert_allclose(own, (places @ TRUTH.T)[:, :3], atol=1e-6)
+        with self.assertRaisesRegex(InputError, "on fixed is chosen as points on both volumes"):
+            scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, fixedPoints))
+
+    def test_the_other_maps_of_a_run_go_with_the_one_that_is_registered(self):
+        maps = {"mip": self.arrays[1], "chi": self.arrays[1] - 0.5}
+        nodes = scene.addMapVolumes(Reconstruction(maps, preset(), ()), MOVING_AFFINE, "ankle")
+        drawn = scene.regionTemplate(nodes["chi"])
+        run = {"useBrains": True, "run": lambda *arguments: TRUTH}
+        transform = scene.registerNodes(self.fixed, nodes["mip"], **run)
+        for node in (*nodes.values(), drawn):
+            self.assertIs(node.GetParentTransformNode(), transform)
+        # One that was taken away stays where it was put.
+        nodes["chi"].SetAndObserveTransformNodeID(None)
+        scene.registerNodes(self.fixed, nodes["mip"], **run)
+        self.assertIsNone(nodes["chi"].GetParentTransformNode())
 
     def test_only_what_is_inside_the_mask_counts(self):
         masks = []

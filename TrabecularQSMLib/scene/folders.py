@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import slicer
+import vtk
 
 from .volumes import removeWithHelpers
 
@@ -35,6 +36,20 @@ def resultFolder(name: str, beside=None) -> Iterator[Callable]:
             removeWithHelpers(node)
         hierarchy.RemoveItem(folder)
         raise
+
+
+def sameFolder(node) -> list:
+    """Return the scalar volumes that lie in the folder of a node, with itself; none where that is no folder.
+
+    :param node: any node.
+    """
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    parent, children = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)), vtk.vtkIdList()
+    if not parent or parent == hierarchy.GetSceneItemID():
+        return []
+    hierarchy.GetItemChildren(parent, children)
+    nodes = (hierarchy.GetItemDataNode(children.GetId(n)) for n in range(children.GetNumberOfIds()))
+    return [one for one in nodes if one is not None and one.IsA("vtkMRMLScalarVolumeNode")]
 
 
 def _parentItem(hierarchy, beside):

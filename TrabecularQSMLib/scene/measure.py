@@ -1,11 +1,11 @@
 """Statistics of maps in segments, as rows of one table that grows case by case."""
 
 import slicer
-import vtk
 
 from ..analysis.measure import COLUMNS, measure
 from ..errors import InputError
 from ..progress import Progress, report
+from .folders import sameFolder
 from .regions import regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
 from .volumes import codedEntry, gridDifference, quantityOf
@@ -112,18 +112,8 @@ def _checkNames(volumes):
 def _supportingMaps(volume, given):
     """Reliability and mask on the grid of a volume: those given, or else those in its folder."""
     found = {}
-    for other in (*_sameFolder(volume), *given):  # the later ones win
+    for other in (*sameFolder(volume), *given):  # the later ones win
         quantity = quantityOf(other)[0]
         if quantity in _SUPPORTING and other is not volume and not gridDifference(volume, other):
             found[quantity] = slicer.util.arrayFromVolume(other)
     return found
-
-
-def _sameFolder(volume):
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    parent, children = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(volume)), vtk.vtkIdList()
-    if not parent or parent == hierarchy.GetSceneItemID():
-        return []
-    hierarchy.GetItemChildren(parent, children)
-    nodes = (hierarchy.GetItemDataNode(children.GetId(n)) for n in range(children.GetNumberOfIds()))
-    return [node for node in nodes if node is not None and node.IsA("vtkMRMLScalarVolumeNode")]

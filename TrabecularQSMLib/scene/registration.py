@@ -13,8 +13,18 @@ from ..errors import InputError
 from ..images import resample
 from ..progress import Progress, report
 from .brains import runBrains
+from .folders import sameFolder
+from .reconstruct import SETTINGS_ATTRIBUTE
 from .regions import regionsFromSegmentation
-from .volumes import affineFromVolume, controlPoints, newVolume, pointsInVolume, removeWithHelpers
+from .volumes import (
+    affineFromVolume,
+    controlPoints,
+    gridDifference,
+    newVolume,
+    pointsInVolume,
+    removeWithHelpers,
+    transformBetween,
+)
 
 # How well the images agree, as JSON; saved with the scene.
 QUALITY_ATTRIBUTE = "TrabecularQSM.Registration"
@@ -37,13 +47,15 @@ def registerNodes(
     """Register a volume to another one rigidly, and put it under the transform that was found, not hardened.
 
     The transform's matrix to its parent takes points of the moving volume to where they are in the fixed one. The
-    transform that was above the moving volume before stays in the scene as it was. Segmentations that were drawn on
-    the moving volume, such as a bone reference, go with it. Nothing changes if it fails or is cancelled.
+    transform that was above the moving volume before stays in the scene as it was. What belongs to the moving volume
+    goes with it: segmentations that were drawn on it, such as a bone reference, the other maps of its run, its
+    landmarks. Nothing changes if it fails or is cancelled.
 
     :param fixed: volume that stays, such as the echo MIP.
     :param moving: volume that is moved, such as the bSSFP or CT.
     :param start: one of `STARTS`.
-    :param landmarks: point lists on the fixed and on the moving volume, in the same order, for the start "landmarks".
+    :param landmarks: point lists on the fixed and on the moving volume, in the same order, for the start "landmarks";
+        the second one goes with the moving volume whatever the start.
     :param mask: segmentation on the fixed volume; only voxels in its segments count. All by default.
     :param useBrains: whether Slicer's module General Registration (BRAINS) registers, instead of this library.
     :param run: what runs BRAINS, for tests.
@@ -82,7 +94,8 @@ def registerNodes(
             "converged": found.converged,
         }
     report(progress, 1.0, "Registered")
-    return _putUnder(moving, fixed, matrix, name or f"{moving.GetName()} to {fixed.GetName()}", quality)
+    points = (landmarks or (None, None))[1]
+    return _putUnder(moving, fixed, matrix, name or f"{moving.GetName()} to {fixed.GetName()}", quality, points)
 
 
 def qualityOf(transformNode) -> dict:
@@ -149,7 +162,10 @@ def _initial(start, fixed, moving, landmarks):
     if start != "landmarks":
         return start
     lists = []
-    for markups, volume in zip(landmarks or (None, None), (fixed, moving), strict=True):
+    landmarks = landmarks or (None, None)
+    if landmarks[0] is landmarks[1] is not None:
+        raise InputError(f"{landmarks[0].GetName()} is chosen as points on both volumes; choose a list for each.")
+    for markups, volume in zip(landmarks, (fixed, moving), strict=True):
         if markups is None:
             raise InputError(f"The start from landmarks needs a point list on {volume.GetName()}; choose one.")
         lists.append(controlPoints(markups))
@@ -161,21 +177,25 @@ def _initial(start, fixed, moving, landmarks):
 
 
 def _movedTogether(volume):
-    """The volume, and the segmentations drawn on it that are where it is."""
+    """The volume, and what was drawn or computed on it and is where it is."""
     role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-    above = volume.GetTransformNodeID()
+    above, volumes = volume.GetTransformNodeID(), [volume]
+    if volume.GetAttribute(SETTINGS_ATTRIBUTE):
+        volumes += [
+            one
+            for one in sameFolder(volume)
+            if one is not volume and one.GetAttribute(SETTINGS_ATTRIBUTE) and not gridDifference(volume, one)
+        ]
+    drawn = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
     return [
-        volume,
-        *(
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-            if node.GetNodeReference(role) is volume and node.GetTransformNodeID() == above
-        ),
+        *volumes,
+        *(one for one in drawn if one.GetNodeReference(role) in volumes and one.GetTransformNodeID() == above),
     ]
 
 
-def _putUnder(moving, fixed, matrix, name, quality):
+def _putUnder(moving, fixed, matrix, name, quality, points):
     transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", name)
+    moved = []
     try:
         # `matrix` takes fixed to moving points, as ITK has it; a transform node takes the moving volume to its parent.
         transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.linalg.inv(matrix)))
@@ -186,9 +206,17 @@ def _putUnder(moving, fixed, matrix, name, quality):
                 f"Registration quality {quality['quality']:.3f} (0 to 1), overlap {quality['overlap']:.2f}, "
                 f"mutual information {quality['mutual_information']:.3f}."
             )
+        toVolume = transformBetween(points, moving) if points is not None else None
         for node in _movedTogether(moving):
+            moved.append((node, node.GetTransformNodeID()))
             node.SetAndObserveTransformNodeID(transform.GetID())
+        if points is not None:
+            # Set where the volume was seen until now: from here on they are its own points, and go where it goes.
+            points.ApplyTransform(toVolume)
+            points.SetAndObserveTransformNodeID(transform.GetID())
     except BaseException:
+        for node, above in moved:
+            node.SetAndObserveTransformNodeID(above)
         removeWithHelpers(transform)
         raise
     return transform

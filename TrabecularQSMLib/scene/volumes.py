@@ -129,14 +129,28 @@ def gridDifference(volumeNode, otherVolumeNode) -> str | None:
     return geometry_difference(*grids[0], *grids[1])
 
 
+def transformBetween(node, otherNode) -> vtk.vtkGeneralTransform:
+    """Return the transform from a node's own coordinates to those of another one; the world's for None.
+
+    :param node: any node that can be under a transform.
+    :param otherNode: another one.
+    """
+    above = [one and one.GetParentTransformNode() for one in (node, otherNode)]
+    between = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(*above, between)
+    # One that does not change with the nodes.
+    kept = vtk.vtkGeneralTransform()
+    kept.DeepCopy(between)
+    return kept
+
+
 def pointsInVolume(worldPoints, volumeNode) -> np.ndarray:
     """Return points of the world in a volume's own coordinates, without the transforms above it, (n, 3) RAS mm.
 
     :param worldPoints: points (n, 3) as they are seen.
     :param volumeNode: any volume node.
     """
-    toVolume = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, volumeNode.GetParentTransformNode(), toVolume)
+    toVolume = transformBetween(None, volumeNode)
     return np.array([toVolume.TransformPoint(point) for point in worldPoints]).reshape(-1, 3)
 
 
