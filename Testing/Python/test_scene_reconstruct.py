@@ -114,6 +114,33 @@ class ReconstructNodesTest(PhantomTest):
         np.testing.assert_array_equal(inside, labels == 2)
         self.assertEqual(np.abs(slicer.util.arrayFromVolume(nodes["chi"])[~inside]).max(), 0)
 
+    def test_maps_lie_where_the_scan_is_seen(self):
+        magnitude, phase = self.sequences()
+        proxy = scene.addEchoBrowser(magnitude, phase).GetProxyNode(magnitude)
+        transform = self.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
+        turn = vtk.vtkTransform()
+        turn.Translate(500, 60, 70)
+        turn.RotateX(30)
+        transform.SetMatrixTransformToParent(turn.GetMatrix())
+        affine = self.phantom.acquisition.affine
+        labels = np.zeros(self.phantom.regions.shape, dtype=np.uint8)
+        labels[4:14, 10:26, 10:26] = 1
+        drawn = scene.addSegmentation(labels, {1: "box"}, affine, "drawn")
+        expected = scene.reconstructNodes(magnitude, phase, settings=self.settings, maskSegmentation=drawn)
+        proxy.SetAndObserveTransformNodeID(transform.GetID())
+        drawn.SetAndObserveTransformNodeID(transform.GetID())
+        seen = scene.reconstructNodes(magnitude, phase, settings=self.settings, maskSegmentation=drawn)
+        self.assertEqual({node.GetParentTransformNode() for node in seen.values()}, {transform})
+        np.testing.assert_allclose(scene.affineFromVolume(seen["chi"]), affine, atol=1e-9)
+        for name in ("mask", "chi"):
+            found, before = (slicer.util.arrayFromVolume(nodes[name]) for nodes in (seen, expected))
+            np.testing.assert_array_equal(found, before, name)
+        self.assertIn("which turns it; B0 was taken as", seen["chi"].GetAttribute("TrabecularQSM.Notes"))
+        # A mask that stays where it was is no longer where the scan is.
+        drawn.SetAndObserveTransformNodeID(None)
+        with self.assertRaisesRegex(InputError, "box of drawn has no voxel inside the scan"):
+            scene.reconstructNodes(magnitude, phase, settings=self.settings, maskSegmentation=drawn)
+
     def test_no_map_is_a_node_of_another_type_than_float32(self):
         nodes = scene.reconstructNodes(*self.sequences(), settings=self.settings)
         self.assertEqual({slicer.util.arrayFromVolume(node).dtype for node in nodes.values()}, {np.dtype(np.float32)})

@@ -65,7 +65,7 @@ def lcurveNodes(
         settings,
         () if regularizations is None else regularizations,
         mask=scanMask(magnitudeSequence, maskSegmentation, maskSegmentID),
-        regions=regions and masksFromSegmentation(regions, magnitudeSequence.GetNthDataNode(0)),
+        regions=regions and masksFromSegmentation(regions, magnitudeSequence),
         progress=progress,
     )
     colors = segmentColors(regions) if regions else {}

@@ -14,6 +14,7 @@ from ..analysis.subregions import split_region
 from ..errors import InputError
 from ..files.nifti import read_metadata
 from ..files.regions import read_regions
+from .echoes import transformOfScan
 from .volumes import PRIVATE_SCHEME, affineFromVolume, removeWithHelpers
 
 # What regions of these names are in the terminology that the module TrabecularQSM brings: category, type and modifier,
@@ -154,7 +155,7 @@ def maskFromSegment(
 
     :param segmentationNode: where the segment is.
     :param segmentID: which segment; may be left out if there is one only.
-    :param referenceVolumeNode: volume whose grid is taken.
+    :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :param purpose: what the segment is, for the error.
     :raises InputError: if there is no such segment, or none of it on the grid.
     """
@@ -179,7 +180,7 @@ def masksFromSegmentation(segmentationNode, referenceVolumeNode) -> dict[str, np
     """Return every segment as a mask [k, j, i] bool by its name, on the grid of a volume.
 
     :param segmentationNode: segments that do not overlap.
-    :param referenceVolumeNode: volume whose grid is taken.
+    :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :raises InputError: if there is no segment, one is empty, or they overlap or share a name.
     """
     labels, names = regionsFromSegmentation(segmentationNode, referenceVolumeNode)
@@ -203,7 +204,7 @@ def regionsFromSegmentation(
     Segments are resampled to the nearest neighbor and moved by parent transforms.
 
     :param segmentationNode: segments that do not overlap.
-    :param referenceVolumeNode: volume whose grid is taken.
+    :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :param leaveOut: ID of a segment that is no region.
     :raises InputError: if segments overlap or share a name.
     """
@@ -268,13 +269,14 @@ def _segmentCount(segmentationNode):
     return segmentationNode.GetSegmentation().GetNumberOfSegments()
 
 
-def _gridOf(segmentationNode, referenceVolumeNode):
-    """Empty image on the grid of the volume, and the transform from the segments to it."""
-    shape, affine = slicer.util.arrayFromVolume(referenceVolumeNode).shape, affineFromVolume(referenceVolumeNode)
+def _gridOf(segmentationNode, reference):
+    """Empty image on the grid of a volume or of a scan's sequence, and the transform from the segments to it."""
+    volume, above = reference, reference.GetParentTransformNode() if reference.IsA("vtkMRMLVolumeNode") else None
+    if reference.IsA("vtkMRMLSequenceNode"):
+        volume, above = reference.GetNthDataNode(0), transformOfScan(reference)
+    shape, affine = slicer.util.arrayFromVolume(volume).shape, affineFromVolume(volume)
     toVolume = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        segmentationNode.GetParentTransformNode(), referenceVolumeNode.GetParentTransformNode(), toVolume
-    )
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(segmentationNode.GetParentTransformNode(), above, toVolume)
     return _orientedImage(np.zeros(shape, dtype=bool), affine), toVolume
 
 
