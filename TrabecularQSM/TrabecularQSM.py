@@ -280,7 +280,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
     >>> magnitude, phase = logic.loadPhantom()[:2]
     >>> nodes = logic.process(magnitude, phase)
     >>> nodes["chi"].GetName()
-    'ankle phantom chi (ppm)'
+    'ankle phantom χ [ppm]'
     """
 
     FILLED_FROM, FILLED_B0 = "filledFrom", "filledB0Direction"

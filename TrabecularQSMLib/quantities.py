@@ -10,7 +10,9 @@ class Quantity:
     """A kind of map.
 
     `name` is the key in code and tables, `suffix` the end of the BIDS file name, `unit` its UCUM text, `display` the
-    window in `unit`, `code` the DICOM coded entry (value, meaning) where the standard has one.
+    window in `unit`, `code` the DICOM coded entry (value, meaning) where the standard has one. `colors` is "gray"
+    for images and susceptibility, as is usual, "sequential" for what is read by value, "diverging" for fields, of which
+    zero is the middle.
     """
 
     name: str
@@ -20,6 +22,7 @@ class Quantity:
     description: str
     display: tuple[float, float] | None = None
     code: tuple[str, str] | None = None
+    colors: str = "gray"
 
 
 _QUANTITIES = (
@@ -27,17 +30,17 @@ _QUANTITIES = (
              "Magnetic susceptibility, no reference: its mean over the inversion grid is zero.",
              (-1.0, 1.0), ("126396", "Magnetic Susceptibility")),
     Quantity("r2star", "R2starmap", "1/s", "R2*", "Effective transverse relaxation rate.",
-             (0.0, 300.0), ("126395", "R2*")),
+             (0.0, 300.0), ("126395", "R2*"), colors="sequential"),
     Quantity("pdff", "PDFFmap", "1", "Fat fraction", "Proton-density fat fraction |F|/|W+F|, 0 to 1.",
-             (0.0, 1.0), ("129100", "Fat fraction")),
+             (0.0, 1.0), ("129100", "Fat fraction"), colors="sequential"),
     Quantity("water", "water", "a.u.", "Water", "Magnitude of the water signal at echo time zero."),
     Quantity("fat", "fat", "a.u.", "Fat", "Magnitude of the fat signal at echo time zero."),
     Quantity("field_hz", "fieldmap", "Hz", "Field map", "Frequency offset, unwrapped; positive is a higher frequency.",
-             (-300.0, 300.0), ("110807", "Field Map MR Signal Intensity")),
+             (-300.0, 300.0), ("110807", "Field Map MR Signal Intensity"), colors="diverging"),
     Quantity("total_field", "desc-total_fieldmapppm", "ppm", "Total field",
-             "Relative field change before background removal.", (-2.0, 2.0)),
+             "Relative field change before background removal.", (-2.0, 2.0), colors="diverging"),
     Quantity("local_field", "desc-local_fieldmapppm", "ppm", "Local field",
-             "Relative field change after background removal.", (-0.4, 0.4)),
+             "Relative field change after background removal.", (-0.4, 0.4), colors="diverging"),
     Quantity("mask", "mask", "1", "Mask", "Voxels in which susceptibility is solved.", (0.0, 1.0)),
     Quantity("mip", "MIP", "a.u.", "Echo MIP", "Maximum over echoes of the signal magnitude."),
     Quantity("reliability", "desc-reliability_map", "1", "Reliability",
@@ -45,7 +48,9 @@ _QUANTITIES = (
 )  # fmt: skip
 
 _TRUTH_QUANTITIES = (
-    Quantity("bvtv", "desc-bvtv_map", "1", "BV/TV", "Trabecular bone volume fraction.", (0.0, 0.6)),
+    Quantity(
+        "bvtv", "desc-bvtv_map", "1", "BV/TV", "Trabecular bone volume fraction.", (0.0, 0.6), colors="sequential"
+    ),
     Quantity("cortex", "desc-cortex_map", "1", "Cortical bone", "Fraction of cortical bone.", (0.0, 1.0)),
     Quantity("signal", "desc-signal_map", "a.u.", "Signal", "Magnitude of the first echo without noise."),
 )

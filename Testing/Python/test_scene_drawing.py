@@ -29,7 +29,7 @@ class TemplateTest(SceneTest):
         volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
         for side, meaning in (("right", "Right"), ("left", "Left"), ("not stated", "")):
             node = scene.regionTemplate(volume, side)
-            self.assertEqual(node.GetName(), "ankle mip (a.u.) regions")
+            self.assertEqual(node.GetName(), "ankle echo MIP [a.u.] regions")
             labels, names = scene.regionsFromSegmentation(node, volume)
             self.assertEqual((tuple(names.values()), labels.max()), (TEMPLATE, 0))
             self.assertEqual(len(set(segmentColors(node).values())), len(TEMPLATE))

@@ -14,7 +14,7 @@ from .folders import resultFolder
 from .measure import addRows
 from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
 from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, appendRows, columnsOf
-from .volumes import PRIVATE_SCHEME, affineFromVolume, codedEntry, gridDifference, newVolume
+from .volumes import PRIVATE_SCHEME, affineFromVolume, codedEntry, freeName, gridDifference, newVolume
 
 _KEY = ("case", "region")
 _BVTV_CODE = {QUANTITY_PROPERTY: codedEntry(PRIVATE_SCHEME, "apparent_bvtv", "Apparent BV/TV").GetAsString()}
@@ -83,10 +83,11 @@ def bvtvNodes(
     report(progress, 1.0, "Computed apparent BV/TV")
     about = {key: Column(key, (), *_ABOUT[key], _BVTV_CODE if key == "bvtv" else {}) for key in COLUMNS}
     columns = columnsOf([one.row(case) for one in found], about)
+    name = freeName(name, " BV/TV")
     with resultFolder(f"{name} BV/TV", image) as put:
         corrected = None
         if biasCorrection:
-            corrected = newVolume(array, affine, f"{name} corrected")
+            corrected = newVolume(array, affine, freeName(f"{name} corrected"))
             corrected.SetAndObserveTransformNodeID(image.GetTransformNodeID())
             put(slicer.mrmlScene.AddNode(corrected)).CreateDefaultDisplayNodes()
         chart = _addHistograms(put, found, f"{name} histograms", segmentColors(segmentation))
@@ -133,7 +134,8 @@ def combinePhaseCyclesNodes(volumes: Sequence, method: str = "maximum", name: st
                 "choose phase cycles of one scan that were not resampled."
             )
     combined = combine_phase_cycles([slicer.util.arrayFromVolume(volume) for volume in volumes], method)
-    node = newVolume(combined, affineFromVolume(volumes[0]), name or f"{volumes[0].GetName()} combined")
+    name = freeName(name or f"{volumes[0].GetName()} combined")
+    node = newVolume(combined, affineFromVolume(volumes[0]), name)
     node.SetAndObserveTransformNodeID(volumes[0].GetTransformNodeID())
     with resultFolder(f"{node.GetName()} volume", volumes[0]) as put:
         put(slicer.mrmlScene.AddNode(node)).CreateDefaultDisplayNodes()

@@ -10,11 +10,13 @@ from ..progress import Progress, part, report
 from .phantom import PhantomNodes, addPhantomNodes
 from .regions import REGION_CODES, addSegmentation
 from .tables import Column, addTable
-from .volumes import UNIT_CODES, codedEntry, newVolume, removeWithHelpers
+from .volumes import UNIT_CODES, codedEntry, freeName, newVolume, removeWithHelpers
 
 BONE_REFERENCE = "cortical bone"
 # What the application gives to a CT from DICOM.
 _CT_QUANTITY = ("DCM", "112031", "Attenuation Coefficient")
+# Of the nodes' names, which are numbered together.
+_ENDINGS = (" magnitude", " phase", " regions", " bSSFP", " CT", " bone reference", " bone regions", " true BV/TV")
 # Bone window, Hounsfield units.
 _CT_WINDOW = (-200.0, 1000.0)
 
@@ -61,7 +63,7 @@ def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> Co
     :param companions: its bSSFP and CT.
     :param name: start of the nodes' names.
     """
-    added = []
+    added, name = [], freeName(name, "", *_ENDINGS)
     try:
         nodes = addPhantomNodes(phantom, name)
         added += (nodes.magnitudeSequence, nodes.phaseSequence, nodes.regions)

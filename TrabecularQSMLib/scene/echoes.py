@@ -8,7 +8,7 @@ from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisi
 from ..errors import InputError
 from ..files.phase import polar_to_complex
 from ..images import geometry_difference
-from .volumes import affineFromVolume, gridDifference, newVolume
+from .volumes import affineFromVolume, freeName, gridDifference, newVolume
 
 INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"
 # Index names that are taken for echo times, without regard to case, spaces and underscores. A series over plain "time"
@@ -32,7 +32,7 @@ def addEchoSequences(acquisition: Acquisition, name: str) -> tuple[vtkMRMLSequen
     :param name: start of the nodes' names.
     :return: magnitude sequence and phase sequence (radians).
     """
-    affine, times = acquisition.affine, 1e3 * acquisition.echo_times
+    affine, times, name = acquisition.affine, 1e3 * acquisition.echo_times, _scanName(name)
     parts = {"magnitude": np.abs, "phase": np.angle}
     sequences = [
         _newSequence(f"{name} {part}", times, ((function(echo), affine) for echo in acquisition.echoes))
@@ -80,7 +80,7 @@ def sequencesFromVolumes(
                 f"The volumes {magnitudeVolumes[0].GetName()} and {volume.GetName()} are on different grids: "
                 f"{difference}; choose echoes of one scan that were not resampled."
             )
-    parts = {"magnitude": magnitudeVolumes, "phase": phaseVolumes}
+    parts, name = {"magnitude": magnitudeVolumes, "phase": phaseVolumes}, _scanName(name)
     sequences = _addAll(
         [
             _newSequence(f"{name} {part}", times, (voxels[volume.GetID()] for volume in volumes))
@@ -99,13 +99,14 @@ def addEchoBrowser(magnitudeSequence, phaseSequence):
     :param phaseSequence: sequence of phase volumes.
     :return: browser node; its proxy nodes are the volumes to show.
     """
-    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", baseName(magnitudeSequence))
+    name = freeName(baseName(magnitudeSequence))
+    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", name)
     logic = slicer.modules.sequences.logic()
     for sequence in (magnitudeSequence, phaseSequence):
         logic.AddSynchronizedNode(sequence, None, browser)
         # Otherwise the volume has the sequence's name, and which of both a name finds is anyone's guess.
         proxy = browser.GetProxyNode(sequence)
-        proxy.SetName(f"{sequence.GetName()} echo")
+        proxy.SetName(freeName(f"{sequence.GetName()} echo"))
         proxy.SetAndObserveTransformNodeID(sequence.GetNodeReferenceID(TRANSFORM_ROLE))
     logic.UpdateProxyNodesFromSequences(browser)
     return browser
@@ -312,6 +313,11 @@ def _newSequence(name, echoTimesMs, volumes):
     for (array, affine), echoTime in zip(volumes, echoTimesMs, strict=True):
         sequence.SetDataNodeAtValue(newVolume(array, affine, name), f"{echoTime:.9g}")
     return sequence
+
+
+def _scanName(name):
+    """Name for the sequences of a new scan, the volumes that show them and their browser."""
+    return freeName(name, "", " magnitude", " phase", " magnitude echo", " phase echo")
 
 
 def _addAll(sequences):

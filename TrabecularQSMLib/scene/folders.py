@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import slicer
 import vtk
 
-from .volumes import removeWithHelpers
+from .colors import colorTables
+from .volumes import freeName, removeWithHelpers
 
 
 @contextlib.contextmanager
@@ -15,11 +16,12 @@ def resultFolder(name: str, beside=None) -> Iterator[Callable]:
 
     If the block fails, folder and nodes are removed again.
 
-    :param name: name of the folder.
+    :param name: name of the folder; numbered if there is one.
     :param beside: node beside which it is placed, or a sequence whose shown volume is; at the top by default.
     """
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    folder, nodes = hierarchy.CreateFolderItem(_parentItem(hierarchy, beside), name), []
+    folder, nodes = hierarchy.CreateFolderItem(_parentItem(hierarchy, beside), freeName(name)), []
+    colors = colorTables()
 
     def put(node):
         nodes.append(node)
@@ -35,6 +37,9 @@ def resultFolder(name: str, beside=None) -> Iterator[Callable]:
             hierarchy.RemoveItem(hierarchy.GetItemByDataNode(node), False)
             removeWithHelpers(node)
         hierarchy.RemoveItem(folder)
+        for table in colorTables():
+            if table not in colors:
+                removeWithHelpers(table)
         raise
 
 

@@ -15,6 +15,7 @@ from .folders import resultFolder
 from .reconstruct import labelResult, scanMask
 from .regions import masksFromSegmentation, segmentColors
 from .tables import Column, addChart, addSeries, addTable
+from .volumes import freeName
 
 CURVE_COLOR, CORNER_COLOR = (0.12, 0.47, 0.71), (0.84, 0.15, 0.16)
 
@@ -88,7 +89,7 @@ def _columns(curve: LCurve) -> list[Column]:
 
 
 def _addNodes(curve, settings, name, colors, beside):
-    columns = _columns(curve)
+    columns, name = _columns(curve), freeName(name, " L-curve")
     units = {column.name: column.unit for column in columns}
     best = np.flatnonzero(curve.regularization == curve.best)
     atCorner = [column._replace(values=np.asarray(column.values)[best]) for column in columns]

@@ -6,7 +6,7 @@ from ..phantom import Phantom, PhantomSettings, make_phantom
 from ..progress import Progress, part, report
 from .echoes import addEchoBrowser, addEchoSequences
 from .regions import REGION_CODES, addSegmentation
-from .volumes import removeWithHelpers
+from .volumes import freeName, removeWithHelpers
 
 
 class PhantomNodes(NamedTuple):
@@ -40,7 +40,7 @@ def addPhantomNodes(phantom: Phantom, name: str, progress: Progress | None = Non
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``, called at the end; if it raises, nothing is left in the scene.
     """
-    affine, added = phantom.acquisition.affine, []
+    affine, added, name = phantom.acquisition.affine, [], freeName(name, "", " magnitude", " phase", " regions")
     try:
         magnitude, phase = addEchoSequences(phantom.acquisition, name)
         added += (magnitude, phase)

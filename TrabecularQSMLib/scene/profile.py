@@ -10,7 +10,7 @@ from ..analysis.profile import line_profile
 from ..errors import InputError
 from .folders import resultFolder
 from .tables import COLORS, Column, addChart, addSeries, addTable
-from .volumes import affineFromVolume, controlPoints, pointsInVolume, quantityOf
+from .volumes import affineFromVolume, controlPoints, freeName, pointsInVolume, quantityOf
 
 
 class ProfileNodes(NamedTuple):
@@ -41,6 +41,7 @@ def profileNodes(volumes: Sequence, line, *, step: float | None = None, name: st
         except InputError as error:
             raise InputError(f"{line.GetName()} on {volume.GetName()}: {error}") from error
     tables, seriesByUnit = [], {}
+    name = freeName(name, " profile")
     with resultFolder(f"{name} profile", line) as put:
         for number, (volume, (distance, values)) in enumerate(zip(volumes, found, strict=True)):
             quantity, unit = quantityOf(volume)

@@ -11,7 +11,7 @@ from ..settings import Settings
 from .echoes import acquisitionFromSequences, baseName, transformOfScan
 from .folders import resultFolder
 from .regions import maskFromSegment
-from .volumes import addMapVolume
+from .volumes import addMapVolume, freeName
 
 SETTINGS_ATTRIBUTE = "TrabecularQSM.Settings"
 VERSION_ATTRIBUTE = "TrabecularQSM.Version"
@@ -46,7 +46,8 @@ def reconstructNodes(
     :param echoTimes: seconds; by default what the magnitude sequence says.
     :param fieldStrength: tesla; needed for sequences that do not know it.
     :param b0Direction: direction of B0 in the scan's own RAS; by default what the magnitude sequence says, or superior.
-    :param name: start of the names of folder and volumes; by default that of the magnitude sequence.
+    :param name: start of the names of folder and volumes, numbered where there are such; by default that of the
+        magnitude sequence.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :return: volume nodes by the name of their quantity.
     :raises InputError: if the nodes are no usable scan.
@@ -100,7 +101,7 @@ def addMapVolumes(result: Reconstruction, affine: np.ndarray, name: str, *, besi
     :param transform: transform node above the scan, under which the maps come.
     :return: volume nodes by the name of their quantity.
     """
-    nodes = {}
+    nodes, name = {}, freeName(name, " maps")
     with resultFolder(f"{name} maps", beside) as put:
         for quantityName, array in result.maps.items():
             node = nodes[quantityName] = put(addMapVolume(array, affine, quantityName, name))

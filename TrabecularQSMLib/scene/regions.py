@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..files.nifti import read_metadata
 from ..files.regions import read_regions
 from .echoes import transformOfScan
-from .volumes import PRIVATE_SCHEME, affineFromVolume, removeWithHelpers
+from .volumes import PRIVATE_SCHEME, affineFromVolume, freeName, removeWithHelpers
 
 # What regions of these names are in the terminology that the module TrabecularQSM brings: category, type and modifier,
 # each scheme, code and meaning. A region without a code there has none here.
@@ -57,7 +57,7 @@ def addSegmentation(
     if unnamed:
         raise InputError(f"The regions of {name} have the label {unnamed[0]} but no name for it; give it one.")
     node = vtkMRMLSegmentationNode()
-    node.SetName(name)
+    node.SetName(freeName(name))
     slicer.mrmlScene.AddNode(node)
     try:
         node.CreateDefaultDisplayNodes()
@@ -84,7 +84,8 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     """
     if volumeNode.GetImageData() is None:
         raise InputError(f"The volume {volumeNode.GetName()} has no voxels; choose one to draw the regions on.")
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name or f"{volumeNode.GetName()} regions")
+    name = freeName(name or f"{volumeNode.GetName()} regions")
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     try:
         node.CreateDefaultDisplayNodes()
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
@@ -234,7 +235,7 @@ def regionsFromSegmentation(
 def _loadSegments(path, name):
     """Segmentation from Slicer's own file: colors, terminology and segments that overlap come with it."""
     read_metadata(path)  # says what is wrong with a file that is no image
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", freeName(name))
     try:
         storage = slicer.vtkMRMLSegmentationStorageNode()
         storage.SetFileName(str(path))

@@ -19,6 +19,7 @@ from .regions import regionsFromSegmentation
 from .volumes import (
     affineFromVolume,
     controlPoints,
+    freeName,
     gridDifference,
     newVolume,
     pointsInVolume,
@@ -167,7 +168,8 @@ def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None):
         affine,
         pointsBetween(fixed, moving),
     )
-    node = newVolume(checkerboard(array, moved, tiles), affine, name or f"{moving.GetName()} on {fixed.GetName()}")
+    name = freeName(name or f"{moving.GetName()} on {fixed.GetName()}")
+    node = newVolume(checkerboard(array, moved, tiles), affine, name)
     node.SetAndObserveTransformNodeID(fixed.GetTransformNodeID())
     slicer.mrmlScene.AddNode(node)
     try:
@@ -218,7 +220,7 @@ def _movedTogether(volume):
 
 
 def _putUnder(moving, fixed, matrix, name, quality, points):
-    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", name)
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", freeName(name))
     moved = []
     try:
         # `matrix` takes fixed to moving points, as ITK has it; a transform node takes the moving volume to its parent.

@@ -14,6 +14,7 @@ from ..figures.regression import FORMATS, Panel, regression_figure
 from ..files.writing import write_files
 from .folders import resultFolder
 from .tables import COLORS, LINE_COLOR, Column, addChart, addSeries, addTable, rowsFromTable
+from .volumes import freeName
 
 # The result as JSON, such as the command line writes it; saved with the scene.
 RESULT_ATTRIBUTE = "TrabecularQSM.Regression"
@@ -54,7 +55,7 @@ def regressNodes(
     :raises InputError: if a name is unknown, a row has no partner or no number, or there are fewer than three pairs.
     """
     pairs, found = _regressed(tables, x, y, group, subject, pair, exclude)
-    name = name or f"{y} over {x}"
+    name = freeName(name or f"{y} over {x}", " regression")
     with resultFolder(f"{name} regression") as put:
         table = put(addTable(f"{name} estimates", _estimates(found, pairs)))
         table.SetAttribute(RESULT_ATTRIBUTE, json.dumps(found.as_dict()))

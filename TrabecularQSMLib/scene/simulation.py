@@ -24,7 +24,7 @@ from ..simulation.summary import (
 from .folders import resultFolder
 from .regions import addSegmentation
 from .tables import COLORS, Column, addChart, addSeries, addTable, columnsOf
-from .volumes import addMapVolume
+from .volumes import addMapVolume, freeName
 
 # Unit and description of the columns.
 _ABOUT = {
@@ -103,6 +103,7 @@ def simulateNodes(
     summary = summarize(rows, settings)
     lines = [line for quantity in _DRAWN[1:] for line in linearity(summary, quantity)]
     report(progress, 1.0, "Simulated")
+    name = freeName(name, "", " table", " summary")
     with resultFolder(name) as put:
         table = put(addTable(f"{name} table", columnsOf(rows, {column: _column(column) for column in COLUMNS})))
         about = {column: _column(column) for column in SUMMARY_COLUMNS}
@@ -161,6 +162,7 @@ def configurationNodes(
     report(progress, 1.0, "Simulated")
     affine = np.eye(4)
     affine[:3, 3] = -(settings.size - 1) / 2
+    name = freeName(name)
     with resultFolder(name) as put:
         segmentation = put(addSegmentation(bone.astype(np.uint8), {1: "bone"}, affine, f"{name} bone"))
         fieldNode = put(addMapVolume(deltaChi * field, affine, "local_field", name))

@@ -10,6 +10,7 @@ from slicer import vtkMRMLPlotSeriesNode, vtkMRMLTableNode
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ..errors import InputError
+from .volumes import freeName
 
 # How Slicer's module Segment Statistics calls what a column is of, and in which way it was derived.
 QUANTITY_PROPERTY, DERIVATION_PROPERTY = "DICOM.QuantityCode", "DICOM.DerivationCode"
@@ -39,7 +40,7 @@ def addTable(name: str, columns: Sequence[Column], *, hidden: bool = False) -> v
     :param hidden: whether it only serves a chart, and is not among the tables that users choose from.
     """
     node = vtkMRMLTableNode()
-    node.SetName(name)
+    node.SetName(freeName(name))
     node.SetHideFromEditors(hidden)
     _fill(node, columns)
     return slicer.mrmlScene.AddNode(node)
@@ -129,7 +130,7 @@ def addChart(put: Callable, name: str, title: str, series, xTitle: str, yTitle: 
     :param yTitle: what stands at the vertical axis.
     :param logarithmic: whether the horizontal and the vertical axis are.
     """
-    node = put(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", name))
+    node = put(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", freeName(name)))
     node.SetTitle(title)
     node.SetXAxisTitle(xTitle)
     node.SetYAxisTitle(yTitle)
