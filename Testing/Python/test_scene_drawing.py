@@ -27,9 +27,9 @@ def moved(scene_, node, shift):
 class TemplateTest(SceneTest):
     def test_the_template_has_an_empty_segment_with_codes_for_every_region_of_the_paper(self):
         volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
-        for side, meaning in (("right", "Right"), ("left", "Left"), ("not stated", "")):
+        for side, meaning, number in (("right", "Right", ""), ("left", "Left", " 2"), ("not stated", "", " 3")):
             node = scene.regionTemplate(volume, side)
-            self.assertEqual(node.GetName(), "ankle echo MIP [a.u.] regions")
+            self.assertEqual(node.GetName(), f"ankle echo MIP regions{number}")
             labels, names = scene.regionsFromSegmentation(node, volume)
             self.assertEqual((tuple(names.values()), labels.max()), (TEMPLATE, 0))
             self.assertEqual(len(set(segmentColors(node).values())), len(TEMPLATE))

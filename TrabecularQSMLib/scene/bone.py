@@ -14,7 +14,7 @@ from .folders import resultFolder
 from .measure import addRows
 from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
 from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, appendRows, columnsOf
-from .volumes import PRIVATE_SCHEME, affineFromVolume, codedEntry, freeName, gridDifference, newVolume
+from .volumes import PRIVATE_SCHEME, affineFromVolume, codedEntry, freeName, gridDifference, nameOf, newVolume
 
 _KEY = ("case", "region")
 _BVTV_CODE = {QUANTITY_PROPERTY: codedEntry(PRIVATE_SCHEME, "apparent_bvtv", "Apparent BV/TV").GetAsString()}
@@ -28,6 +28,7 @@ _ABOUT = {
     "mean": ("a.u.", "Mean of the region in the image"),
     "n": ("voxels", "Voxels of the region"),
 }
+_TITLES = {"bvtv": "BV/TV"}
 
 
 class BvtvNodes(NamedTuple):
@@ -81,7 +82,9 @@ def bvtvNodes(
     except InputError as error:
         raise InputError(f"{image.GetName()}: {error}") from error
     report(progress, 1.0, "Computed apparent BV/TV")
-    about = {key: Column(key, (), *_ABOUT[key], _BVTV_CODE if key == "bvtv" else {}) for key in COLUMNS}
+    about = {
+        key: Column(key, (), *_ABOUT[key], _BVTV_CODE if key == "bvtv" else {}, _TITLES.get(key, "")) for key in COLUMNS
+    }
     columns = columnsOf([one.row(case) for one in found], about)
     name = freeName(name, " BV/TV")
     with resultFolder(f"{name} BV/TV", image) as put:
@@ -134,7 +137,7 @@ def combinePhaseCyclesNodes(volumes: Sequence, method: str = "maximum", name: st
                 "choose phase cycles of one scan that were not resampled."
             )
     combined = combine_phase_cycles([slicer.util.arrayFromVolume(volume) for volume in volumes], method)
-    name = freeName(name or f"{volumes[0].GetName()} combined")
+    name = freeName(name or f"{nameOf(volumes[0])} combined")
     node = newVolume(combined, affineFromVolume(volumes[0]), name)
     node.SetAndObserveTransformNodeID(volumes[0].GetTransformNodeID())
     with resultFolder(f"{node.GetName()} volume", volumes[0]) as put:
@@ -156,7 +159,9 @@ def _addHistograms(put, found, name, colors):
         series.append(addSeries(put, one.region, table, "signal", "count", colors[one.region], points=False))
         series.append(_addLevel(put, f"{one.region} marrow", one.marrow, np.max(one.counts), colors[one.region]))
     series.append(_addLevel(put, "bone", found[0].bone, highest, LINE_COLOR))
-    return addChart(put, name, name, series, "Signal [a.u.]", "Voxels")
+    # The regions have the colors of their segments.
+    title = "Histograms; dashed: marrow, bone (black)"
+    return addChart(put, name, title, series, "Signal [a.u.]", "Voxels", legend=False)
 
 
 def _addLevel(put, name, level, height, color):

@@ -95,7 +95,13 @@ def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> Co
         added.append(boneRegions)
         columns = [
             Column("region", list(companions.bvtv), "", "Name of the segment"),
-            Column("true_bvtv", list(companions.bvtv.values()), "1", "Bone volume fraction of what was simulated"),
+            Column(
+                "true_bvtv",
+                list(companions.bvtv.values()),
+                "1",
+                "Bone volume fraction of what was simulated",
+                title="true BV/TV",
+            ),
         ]
         truth = addTable(f"{name} true BV/TV", columns)
         added.append(truth)

@@ -77,14 +77,14 @@ def _columns(curve: LCurve) -> list[Column]:
     power = METHODS[curve.method].power
     square = "²" if power == 2 else ""
     columns = [
-        Column("regularization", curve.regularization, "mm²" if power == 2 else "ppm·mm", "λ of the cost"),
+        Column("regularization", curve.regularization, "mm²" if power == 2 else "ppm·mm", "λ of the cost", title="λ"),
         Column("discrepancy", curve.discrepancy, "ppm²", "‖Dχ − f‖² over the grid"),
         Column("data_term", curve.data_term, "ppm²", "Weighted data term of the cost"),
         Column("regularizer", curve.regularizer, f"ppm{square}/mm{square}", "Weighted sum over ∇χ, without λ"),
         Column("curvature", curve.curvature, "1", "Curvature of the L-curve in logarithms; its peak is the corner"),
     ]
     for region, means in curve.region_means.items():
-        columns.append(Column(f"chi {region}", means, "ppm", f"Mean susceptibility of {region}"))
+        columns.append(Column(f"chi {region}", means, "ppm", f"Mean susceptibility of {region}", title=f"χ {region}"))
     return columns
 
 
@@ -100,14 +100,19 @@ def _addNodes(curve, settings, name, colors, beside):
             labelResult(node, settings)
 
         def chart(kind, x, series, yTitle, logarithmic):
-            xTitle, title = f"{_AXES[x]} [{units[x]}]", f"{name} ({curve.method}): {kind}"
-            return addChart(put, f"{name} {kind}", title, series, xTitle, yTitle, logarithmic=(True, logarithmic))
+            xTitle, title = f"{_AXES[x]} [{units[x]}]", f"{kind[0].upper()}{kind[1:]} ({curve.method})"
+            if kind != "region means":
+                title += f", corner at λ {curve.best:.3g}"
+            scales = (True, logarithmic)
+            # Neither needs a legend: the corner is in the title, and regions have the colors of their segments.
+            return addChart(
+                put, f"{name} {kind} chart", title, series, xTitle, yTitle, logarithmic=scales, legend=False
+            )  # fmt: skip
 
         def curveAndCorner(kind, x, y):
-            corners = f"{name} {kind} corner, λ = {curve.best:.3g}"
-            marked = addSeries(put, corners, corner, x, y, CORNER_COLOR, line=False, size=13)
+            marked = addSeries(put, f"corner, λ {curve.best:.3g}", corner, x, y, CORNER_COLOR, line=False, size=13)
             marked.SetMarkerStyle(marked.MarkerStyleSquare)
-            series = [addSeries(put, f"{name} {kind} curve", table, x, y, CURVE_COLOR), marked]
+            series = [addSeries(put, kind, table, x, y, CURVE_COLOR), marked]
             return chart(kind, x, series, f"{_AXES[y]} [{units[y]}]", True)
 
         lcurveChart = curveAndCorner("L-curve", "data_term", "regularizer")
@@ -115,7 +120,7 @@ def _addNodes(curve, settings, name, colors, beside):
         regionChart = None
         if curve.region_means:
             series = [
-                addSeries(put, f"{name} {region}", table, "regularization", f"chi {region}", colors[region])
+                addSeries(put, region, table, "regularization", f"chi {region}", colors[region])
                 for region in curve.region_means
             ]
             regionChart = chart("region means", "regularization", series, "Mean χ [ppm]", False)
@@ -124,7 +129,7 @@ def _addNodes(curve, settings, name, colors, beside):
 
 _AXES = {
     "regularization": "λ",
-    "discrepancy": "‖Dχ − f‖²",
+    "discrepancy": "Misfit of the field",
     "data_term": "Data term",
     "regularizer": "Regularizer",
 }

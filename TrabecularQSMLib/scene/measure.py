@@ -29,6 +29,7 @@ _ABOUT = {
     "excluded": ("Voxels of the region that are left out as unreliable, outside the mask or not finite", None),
 }
 _COUNTS = ("n", "excluded")
+_TITLES = {"sd": "SD", "q25": "lower quartile", "q75": "upper quartile"}
 # Maps that say which voxels of the others count.
 _SUPPORTING = ("reliability", "mask")
 
@@ -95,7 +96,7 @@ def _column(name):
     description, code = _ABOUT[name]
     unit = "voxels" if name in _COUNTS else ""
     codes = {code[0]: codedEntry(*code[1:]).GetAsString()} if code else {}
-    return Column(name, (), unit, description, codes)
+    return Column(name, (), unit, description, codes, _TITLES.get(name, ""))
 
 
 def _checkNames(volumes):

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..files.nifti import read_metadata
 from ..files.regions import read_regions
 from .echoes import transformOfScan
-from .volumes import PRIVATE_SCHEME, affineFromVolume, freeName, removeWithHelpers
+from .volumes import PRIVATE_SCHEME, affineFromVolume, freeName, nameOf, removeWithHelpers
 
 # What regions of these names are in the terminology that the module TrabecularQSM brings: category, type and modifier,
 # each scheme, code and meaning. A region without a code there has none here.
@@ -84,7 +84,7 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     """
     if volumeNode.GetImageData() is None:
         raise InputError(f"The volume {volumeNode.GetName()} has no voxels; choose one to draw the regions on.")
-    name = freeName(name or f"{volumeNode.GetName()} regions")
+    name = freeName(name or f"{nameOf(volumeNode)} regions")
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     try:
         node.CreateDefaultDisplayNodes()

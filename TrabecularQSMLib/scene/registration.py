@@ -21,6 +21,7 @@ from .volumes import (
     controlPoints,
     freeName,
     gridDifference,
+    nameOf,
     newVolume,
     pointsInVolume,
     removeWithHelpers,
@@ -107,7 +108,7 @@ def registerNodes(
         raise InputError(f"{moving.GetName()} to {fixed.GetName()}: {error}") from error
     report(progress, 1.0, "Registered")
     points = (landmarks or (None, None))[1]
-    return _putUnder(moving, fixed, matrix, name or f"{moving.GetName()} to {fixed.GetName()}", quality, points)
+    return _putUnder(moving, fixed, matrix, name or f"{nameOf(moving)} to {nameOf(fixed)}", quality, points)
 
 
 def _judged(arrays, matrix, inside, searched):
@@ -168,7 +169,7 @@ def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None):
         affine,
         pointsBetween(fixed, moving),
     )
-    name = freeName(name or f"{moving.GetName()} on {fixed.GetName()}")
+    name = freeName(name or f"{nameOf(moving)} on {nameOf(fixed)}")
     node = newVolume(checkerboard(array, moved, tiles), affine, name)
     node.SetAndObserveTransformNodeID(fixed.GetTransformNodeID())
     slicer.mrmlScene.AddNode(node)

@@ -50,6 +50,19 @@ _TITLES = {
     "bvtv": "BV/TV",
     "mean_chi": "Mean χ [ppm]",
     "r2prime_hwhm_ppm": "R2′, half width [ppm]",
+    "r2prime_fwhm_ppm": "R2′, full width [ppm]",
+    "r2prime_fwhm_per_s": "R2′, full width [1/s]",
+    "r2prime_per_s": "R2′ [1/s]",
+    "expected_bvtv": "Expected BV/TV",
+}
+# The same in names of charts.
+_WORDS = {
+    "number": "number",
+    "radius": "radius",
+    "delta_chi": "Δχ",
+    "bvtv": "BV/TV",
+    "mean_chi": "mean χ",
+    "r2prime_hwhm_ppm": "R2′",
 }
 _DRAWN = ("bvtv", "mean_chi", "r2prime_hwhm_ppm")
 _LINE_POINTS = 41
@@ -176,10 +189,15 @@ def configurationNodes(
 
 def _column(name):
     if name in _ABOUT:
-        return Column(name, (), *_ABOUT[name])
+        return Column(name, (), *_ABOUT[name], title=_title(name))
     quantity, _, statistic = name.rpartition("_")
     unit, description = _ABOUT[quantity]
-    return Column(name, (), unit, f"{description}: {_STATISTICS[statistic]}")
+    return Column(name, (), unit, f"{description}: {_STATISTICS[statistic]}", title=f"{_title(quantity)}, {statistic}")
+
+
+def _title(name):
+    """Title of a column without its unit, which the table adds."""
+    return _TITLES.get(name, name).partition(" [")[0]
 
 
 def _overDensity(put, summary, lines, quantity, name):
@@ -189,17 +207,15 @@ def _overDensity(put, summary, lines, quantity, name):
         rows = [row for row in summary if row["delta_chi"] == found.delta_chi and row[f"{quantity}_mean"] is not None]
         x = np.array([row["bvtv_mean"] for row in rows])
         color = COLORS[number % len(COLORS)]
-        label = f"Δχ {found.delta_chi:g} ppm"
+        label = f"{found.delta_chi:g} ppm"
         line = found.line
         points = [x, [row[f"{quantity}_mean"] for row in rows]]
-        fitted = f"{label}: slope {line.slope:.3g}, {100 * found.nonlinearity:.1f} % off the line"
         series += _pointsAndLine(
-            put, f"{name} {quantity} {label}", points, line,
-            color, (label, fitted),
-        )  # fmt: skip
+            put, f"{name} {_WORDS[quantity]} {label}", points, line, color, (label, f"slope {line.slope:.3g}")
+        )
+    title = f"{_WORDS[quantity]} over BV/TV"
     return addChart(
-        put, f"{name} {quantity} over BV/TV", f"{name}: {_TITLES[quantity]} over BV/TV", series, _TITLES["bvtv"],
-        _TITLES[quantity],
+        put, f"{name} {title}", _sentence(title), series, _TITLES["bvtv"], _TITLES[quantity]
     )  # fmt: skip
 
 
@@ -209,16 +225,24 @@ def _overParameter(put, rows, parameter, quantity, name, shape):
     y = np.array([row[f"{quantity}_mean"] for row in rows], dtype=np.float64)
     curve, fitted = trend(parameter, quantity, x, y, shape), ""
     if isinstance(curve, Power):
-        fitted = f"{curve.a:.3g} {curve.term}, R² {curve.r2:.2f}"
+        fitted = f"{curve.a:.3g} {curve.term}"
     elif curve is not None:
-        fitted = f"slope {curve.slope:.3g}, R² {curve.r2:.3f}"
-    fixed = ", ".join(f"{_TITLES[one]} {rows[0][one]:g}" for one in PARAMETERS if one != parameter)
-    title = f"{name} {quantity} over {parameter}"
-    series = _pointsAndLine(put, title, (x, y), curve, COLORS[0], (fixed, fitted))
+        fitted = f"slope {curve.slope:.3g}"
+    fixed = ", ".join(_FIXED[one].format(rows[0][one]) for one in PARAMETERS if one != parameter)
+    title = f"{_WORDS[quantity]} over {_WORDS[parameter]}"
+    series = _pointsAndLine(put, f"{name} {title}", (x, y), curve, COLORS[0], (fixed, fitted))
+    # One color of points and its curve need no legend: what they are stands in the title.
+    sentence = f"{_sentence(_WORDS[quantity])}{': ' if fitted else ''}{fitted} ({fixed})"
     return addChart(
-        put, title, f"{name}: {_TITLES[quantity]} over {_TITLES[parameter]}", series, _TITLES[parameter],
-        _TITLES[quantity],
+        put, f"{name} {title}", sentence, series, _TITLES[parameter], _TITLES[quantity], legend=False
     )  # fmt: skip
+
+
+_FIXED = {"number": "number {:g}", "radius": "radius {:g}", "delta_chi": "{:g} ppm"}
+
+
+def _sentence(title):
+    return title[0].upper() + title[1:]
 
 
 def _pointsAndLine(put, name, points, curve, color, labels):

@@ -69,6 +69,14 @@ def mapName(quantityName: str) -> str:
     return word if quantity.unit == "1" else f"{word} [{quantity.unit}]"
 
 
+def nameOf(volumeNode) -> str:
+    """Return the name of a volume without its unit, for what is made of it.
+
+    :param volumeNode: any volume node.
+    """
+    return volumeNode.GetName().partition(" [")[0]
+
+
 def freeName(name: str, *endings: str) -> str:
     """Return a name that no node of the scene and no folder has yet: the name itself, or with a number behind it.
 
