@@ -270,6 +270,18 @@ class RegistrationTest(TwoImagesTest):
             inner = where & (ndimage.minimum_filter(self.arrays[0], 3) > 0)
             self.assertGreater(sign * np.corrcoef(values[inner], self.arrays[0][inner])[0, 1], 0.5)
 
+    def test_tiles_beyond_the_moving_image_are_dark(self):
+        # Air of a CT is far below zero, which is what lies beyond an image elsewhere.
+        ct = np.where(self.arrays[1] > 0, 500, -1000).astype(np.int16)
+        volume = slicer.mrmlScene.AddNode(newVolume(ct, MOVING_AFFINE, "CT"))
+        volume.SetAndObserveTransformNodeID(self.transform(rigid((0, 0, 0), (40, 0, 0))).GetID())
+        values = slicer.util.arrayFromVolume(scene.checkerboardNodes(self.fixed, volume, tiles=4))
+        seen = np.isfinite(resample(ct.astype(float), MOVING_AFFINE, FIXED_SHAPE, FIXED_AFFINE,
+                                    pointsBetween(self.fixed, volume), outside=np.nan))  # fmt: skip
+        odd = (np.indices(FIXED_SHAPE) // -(-max(FIXED_SHAPE) // 4)).sum(axis=0) % 2 == 1
+        self.assertGreater(np.count_nonzero(odd & ~seen), 1000)
+        self.assertEqual(values[odd & ~seen].max(), 0)
+
     def test_wrong_input_gets_its_sentence_and_changes_nothing(self):
         constant = slicer.mrmlScene.AddNode(newVolume(np.ones(FIXED_SHAPE), FIXED_AFFINE, "constant"))
         empty = self.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")

@@ -163,11 +163,12 @@ def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None):
     """
     array, affine = slicer.util.arrayFromVolume(fixed), affineFromVolume(fixed)
     moved = resample(
-        slicer.util.arrayFromVolume(moving),
+        slicer.util.arrayFromVolume(moving).astype(np.float32),
         affineFromVolume(moving),
         array.shape,
         affine,
         pointsBetween(fixed, moving),
+        outside=np.nan,
     )
     name = freeName(name or f"{nameOf(moving)} on {nameOf(fixed)}")
     node = newVolume(checkerboard(array, moved, tiles), affine, name)
