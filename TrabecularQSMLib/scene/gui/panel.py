@@ -33,6 +33,7 @@ class PanelMixin(RunMixin):
 
     def cleanup(self) -> None:
         """Stop a run and let go of the scene, before the module is reloaded or the application quits."""
+        self.gone = True
         self.cancel()
         slicer.app.disconnect("lastWindowClosed()", self.cancel)
         self.setParameterNode(None)

@@ -10,6 +10,9 @@ class RunMixin:
     """For widget classes whose ``ui`` has a progressBar and a statusLabel, and which have a method refresh()."""
 
     running = cancelRequested = False
+    # Set when the panel is taken apart, such as by the application quitting while a run lets events pass: its widgets
+    # are gone then.
+    gone = False
 
     def cancel(self) -> None:
         """Ask the run, if there is one, to stop at its next report."""
@@ -39,8 +42,9 @@ class RunMixin:
                     raise
         finally:
             self.running = self.cancelRequested = False
-            self.ui.progressBar.value = 0
-            self.refresh()
+            if not self.gone:
+                self.ui.progressBar.value = 0
+                self.refresh()
         return result
 
     def say(self, message: str) -> None:
@@ -48,13 +52,17 @@ class RunMixin:
 
         :param message: one or several sentences.
         """
+        if self.gone:
+            return
         self.ui.statusLabel.text = message
         slicer.util.showStatusMessage(message)
 
     def _onProgress(self, fraction: float, message: str) -> None:
+        if self.gone:
+            raise Cancelled
         self.ui.progressBar.value = round(100 * fraction)
         self.say(message)
         # This is where clicks on Cancel, and the closing of scene and application, arrive.
         slicer.app.processEvents()
-        if self.cancelRequested:
+        if self.cancelRequested or self.gone:
             raise Cancelled
