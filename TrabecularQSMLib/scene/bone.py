@@ -10,6 +10,7 @@ from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correc
 from ..analysis.ct import attenuation
 from ..errors import InputError
 from ..progress import Progress, part, report
+from .alive import keepAlive
 from .folders import resultFolder
 from .measure import addRows
 from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
@@ -75,10 +76,14 @@ def bvtvNodes(
     leaveOut = boneSegmentID if boneSegmentation is segmentation else None
     labels, names = regionsFromSegmentation(segmentation, image, leaveOut=leaveOut)
     array = slicer.util.arrayFromVolume(image)
+
+    def compute(told):
+        corrected = correct_bias(array, affine, progress=part(told, 0.0, 0.9)) if biasCorrection else array
+        report(told, 0.9, "Computing apparent BV/TV")
+        return corrected, apparent_bvtv(corrected, labels, names, bone, rule=rule)
+
     try:
-        if biasCorrection:
-            array = correct_bias(array, affine, progress=part(progress, 0.0, 0.9))
-        found = apparent_bvtv(array, labels, names, bone, rule=rule)
+        array, found = keepAlive(compute, progress)
     except InputError as error:
         raise InputError(f"{image.GetName()}: {error}") from error
     report(progress, 1.0, "Computed apparent BV/TV")

@@ -7,6 +7,7 @@ import slicer
 
 from ..phantom import Companions, CompanionSettings, Phantom, PhantomSettings, make_companions, make_phantom
 from ..progress import Progress, part, report
+from .alive import keepAlive
 from .phantom import PhantomNodes, addPhantomNodes
 from .regions import REGION_CODES, addSegmentation
 from .tables import Column, addTable
@@ -50,8 +51,12 @@ def addCompanions(
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     """
-    phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
-    companions = make_companions(phantom, companionSettings, progress=part(progress, 0.4, 0.95))
+
+    def simulate(told):
+        phantom = make_phantom(settings, progress=part(told, 0.0, 0.4))
+        return phantom, make_companions(phantom, companionSettings, progress=part(told, 0.4, 1.0))
+
+    phantom, companions = keepAlive(simulate, part(progress, 0.0, 0.95))
     report(progress, 1.0, "Adding the digital ankle with bSSFP and CT")
     return addCompanionNodes(phantom, companions, name)
 

@@ -10,6 +10,7 @@ from ..inversion.lcurve import LCurve
 from ..pipeline import sweep_regularization
 from ..progress import Progress
 from ..settings import Settings, preset
+from .alive import keepAlive
 from .echoes import acquisitionFromSequences, baseName
 from .folders import resultFolder
 from .reconstruct import labelResult, scanMask
@@ -61,13 +62,13 @@ def lcurveNodes(
         magnitudeSequence, phaseSequence, echoTimes=echoTimes, fieldStrength=fieldStrength, b0Direction=b0Direction
     )
     settings = preset() if settings is None else settings
-    curve = sweep_regularization(
-        acquisition,
-        settings,
-        () if regularizations is None else regularizations,
-        mask=scanMask(magnitudeSequence, maskSegmentation, maskSegmentID),
-        regions=regions and masksFromSegmentation(regions, magnitudeSequence),
-        progress=progress,
+    options = {
+        "mask": scanMask(magnitudeSequence, maskSegmentation, maskSegmentID),
+        "regions": regions and masksFromSegmentation(regions, magnitudeSequence),
+    }
+    values = () if regularizations is None else regularizations
+    curve = keepAlive(
+        lambda told: sweep_regularization(acquisition, settings, values, **options, progress=told), progress
     )
     colors = segmentColors(regions) if regions else {}
     return _addNodes(curve, settings, name or baseName(magnitudeSequence), colors, magnitudeSequence)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from ..phantom import Phantom, PhantomSettings, make_phantom
 from ..progress import Progress, part, report
+from .alive import keepAlive
 from .echoes import addEchoBrowser, addEchoSequences
 from .regions import REGION_CODES, addSegmentation
 from .volumes import freeName, removeWithHelpers
@@ -29,7 +30,7 @@ def addPhantom(
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     """
-    phantom = make_phantom(settings, progress=part(progress, 0.0, 0.9))
+    phantom = keepAlive(lambda told: make_phantom(settings, progress=told), part(progress, 0.0, 0.9))
     return addPhantomNodes(phantom, name, progress)
 
 

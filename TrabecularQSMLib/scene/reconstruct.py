@@ -8,6 +8,7 @@ from .. import __version__
 from ..pipeline import Reconstruction, reconstruct
 from ..progress import Progress
 from ..settings import Settings
+from .alive import keepAlive
 from .echoes import acquisitionFromSequences, baseName, transformOfScan
 from .folders import resultFolder
 from .regions import maskFromSegment
@@ -56,7 +57,7 @@ def reconstructNodes(
         magnitudeSequence, phaseSequence, echoTimes=echoTimes, fieldStrength=fieldStrength, b0Direction=b0Direction
     )
     mask = scanMask(magnitudeSequence, maskSegmentation, maskSegmentID)
-    result = reconstruct(acquisition, settings, mask=mask, progress=progress)
+    result = keepAlive(lambda told: reconstruct(acquisition, settings, mask=mask, progress=told), progress)
     return addMapVolumes(
         result,
         acquisition.affine,

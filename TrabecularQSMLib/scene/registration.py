@@ -12,6 +12,7 @@ from ..analysis.registration import LEAST_OVERLAP, agreement, find_start, regist
 from ..errors import InputError
 from ..images import resample
 from ..progress import Progress, part, report
+from .alive import keepAlive
 from .brains import runBrains
 from .folders import sameFolder
 from .reconstruct import SETTINGS_ATTRIBUTE
@@ -86,7 +87,9 @@ def registerNodes(
         # Where the images lie after a search over shifts: from there BRAINS starts, and to it results are compared.
         searched = None
         if useBrains or start != "geometry":
-            searched = find_start(*arrays, fixed_mask=inside, progress=part(progress, 0.0, 0.2))
+            searched = keepAlive(
+                lambda told: find_start(*arrays, fixed_mask=inside, progress=told), part(progress, 0.0, 0.2)
+            )
         if useBrains:
             if start == "moments":
                 initial = find_start(*arrays, start="moments", fixed_mask=inside)
@@ -95,7 +98,10 @@ def registerNodes(
             matrix = run(fixed, moving, initial, inside, part(progress, 0.2, 1.0))
             quality = {"program": "BRAINSFit"}
         else:
-            found = register_rigid(*arrays, start=initial, fixed_mask=inside, progress=part(progress, 0.2, 1.0))
+            found = keepAlive(
+                lambda told: register_rigid(*arrays, start=initial, fixed_mask=inside, progress=told),
+                part(progress, 0.2, 1.0),
+            )
             matrix = found.matrix
             quality = {
                 "program": "SimpleITK",

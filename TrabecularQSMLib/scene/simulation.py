@@ -21,6 +21,7 @@ from ..simulation.summary import (
     summarize,
     trend,
 )
+from .alive import keepAlive
 from .folders import resultFolder
 from .regions import addSegmentation
 from .tables import COLORS, Column, addChart, addSeries, addTable, columnsOf
@@ -109,12 +110,13 @@ def simulateNodes(
     :raises InputError: if the pieces of bone do not fit into the region.
     """
     settings, grid = settings or SimulationSettings(), grid or ParameterGrid()
-    rows = []
-    for found in simulate(settings, grid, progress=part(progress, 0.0, 0.98)):
-        rows += found
-    rows = sorted_rows(rows)
-    summary = summarize(rows, settings)
-    lines = [line for quantity in _DRAWN[1:] for line in linearity(summary, quantity)]
+
+    def compute(told):
+        rows = sorted_rows(row for found in simulate(settings, grid, progress=told) for row in found)
+        summary = summarize(rows, settings)
+        return rows, summary, [line for quantity in _DRAWN[1:] for line in linearity(summary, quantity)]
+
+    rows, summary, lines = keepAlive(compute, part(progress, 0.0, 0.98))
     report(progress, 1.0, "Simulated")
     name = freeName(name, "", " table", " summary")
     with resultFolder(name) as put:
@@ -165,13 +167,18 @@ def configurationNodes(
     settings = settings or SimulationSettings()
     check_delta_chis([deltaChi])
     model = FieldModel(settings)
-    report(progress, 0.0, "Placing the bone")
-    bone = draw_geometry(settings, number, radius, repeat) != 0
-    report(progress, 0.2, "Computing the field")
-    field = model.field(bone)
-    report(progress, 0.5, "Inverting the field")
-    chi = model.chi_map(bone)
-    values = measure_geometry(model, bone, field).quantities(deltaChi, settings.field_strength)
+
+    def compute(told):
+        report(told, 0.0, "Placing the bone")
+        bone = draw_geometry(settings, number, radius, repeat) != 0
+        report(told, 0.1, "Computing the field")
+        field = model.field(bone)
+        report(told, 0.5, "Inverting the field")
+        chi = model.chi_map(bone)
+        report(told, 0.8, "Measuring")
+        return bone, field, chi, measure_geometry(model, bone, field).quantities(deltaChi, settings.field_strength)
+
+    bone, field, chi, values = keepAlive(compute, part(progress, 0.0, 0.98))
     report(progress, 1.0, "Simulated")
     affine = np.eye(4)
     affine[:3, 3] = -(settings.size - 1) / 2
