@@ -216,7 +216,7 @@ class PanelTest(unittest.TestCase):
         self.load()
         before = names()
         self.ui.maskErosionSpinBox.value = 50
-        with self.assertRaisesRegex(InputError, "mask_erosion"):
+        with self.assertRaisesRegex(InputError, "lower .Mask threshold. or .Mask erosion."):
             self.widget.onApplyButton()
         self.assertIn("Susceptibility mapping failed.", self.ui.statusLabel.text)
         self.assertEqual(names(), before)

@@ -1,8 +1,13 @@
 """What long computations let the application do meanwhile."""
 
+import contextlib
+import importlib
+import sys
 import threading
 import time
+import types
 import unittest
+from unittest import mock
 
 from scenes import SceneTest, slicer
 
@@ -73,6 +78,46 @@ class AliveTest(unittest.TestCase):
         self.assertEqual(timeLeft(0.001, 20.0), "")
         self.assertEqual(timeLeft(0.25, 20.0), ", about 60 s left")
         self.assertEqual(timeLeft(0.1, 40.0), ", about 6 min left")
+
+
+class QuittingTest(SceneTest):
+    def test_a_run_whose_panel_is_taken_apart_ends_without_touching_its_widgets(self):
+        texts = types.ModuleType("slicer.i18n")
+        texts.tr = str
+        with mock.patch.dict(sys.modules, {"slicer.i18n": texts}):
+            run = importlib.import_module("TrabecularQSMLib.scene.gui.run")
+        touched, steps = [], []
+
+        class Panel(run.RunMixin):
+            ui = mock.MagicMock()
+
+            def refresh(self):
+                self.touch()
+
+            def touch(self):
+                if self.gone:
+                    touched.append("a widget that was deleted")
+
+        panel = Panel()
+        type(panel.ui.progressBar).value = mock.PropertyMock(side_effect=lambda *value: panel.touch())
+        type(panel.ui.statusLabel).text = mock.PropertyMock(side_effect=lambda *value: panel.touch())
+
+        def quitting():
+            panel.gone = True  # as cleanup() does, while events pass
+
+        def work(progress):
+            for number in range(3):
+                steps.append(number)
+                progress(number / 3, "Computing")
+
+        application = mock.Mock(processEvents=quitting)
+        display = mock.Mock(side_effect=lambda *arguments, **options: contextlib.nullcontext())
+        with (
+            mock.patch.object(slicer, "app", application, create=True),
+            mock.patch.multiple(slicer.util, tryWithErrorDisplay=display, showStatusMessage=mock.Mock()),
+        ):
+            self.assertIsNone(panel.run(work, "It failed.", str))
+        self.assertEqual((steps, touched, panel.running), ([0], [], False))
 
 
 class LongestSilenceTest(SceneTest):

@@ -125,5 +125,5 @@ class PanelMixin(RunMixin):
         :param work: function of parameters.
         :param failure: what the message box says if it fails.
         """
-        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True):
+        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), self.inWidgetsWords():
             return work(self._parameterNode)

@@ -1,9 +1,12 @@
 """Long work started from a panel: progress bar, status line, Cancel, one message if it fails."""
 
+import contextlib
+
 import slicer
 from slicer.i18n import tr as _
 
-from ...errors import Cancelled
+from ...errors import Cancelled, InputError
+from .labels import inLabels, labelsOf
 
 
 class RunMixin:
@@ -33,7 +36,8 @@ class RunMixin:
         try:
             with slicer.util.tryWithErrorDisplay(failure):
                 try:
-                    result = work(self._onProgress)
+                    with self.inWidgetsWords():
+                        result = work(self._onProgress)
                     self.say(summary(result))
                 except Cancelled:
                     self.say(_("Cancelled."))
@@ -46,6 +50,17 @@ class RunMixin:
                 self.ui.progressBar.value = 0
                 self.refresh()
         return result
+
+    @contextlib.contextmanager
+    def inWidgetsWords(self):
+        """Let errors about settings name the widgets' labels."""
+        try:
+            yield
+        except InputError as error:
+            text = inLabels(str(error), labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui")))
+            if text == str(error):
+                raise
+            raise InputError(text) from error
 
     def say(self, message: str) -> None:
         """Show a message in the panel, and at the foot of the window, where it is seen however long the panel is.
