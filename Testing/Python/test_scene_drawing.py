@@ -25,6 +25,14 @@ def moved(scene_, node, shift):
 
 
 class TemplateTest(SceneTest):
+    def test_new_regions_hide_the_old_ones(self):
+        volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
+        first = scene.regionTemplate(volume)
+        self.assertTrue(first.GetDisplayNode().GetVisibility())
+        second = scene.regionTemplate(volume)
+        self.assertFalse(first.GetDisplayNode().GetVisibility())
+        self.assertTrue(second.GetDisplayNode().GetVisibility())
+
     def test_the_template_has_an_empty_segment_with_codes_for_every_region_of_the_paper(self):
         volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
         for side, meaning, number in (("right", "Right", ""), ("left", "Left", " 2"), ("not stated", "", " 3")):

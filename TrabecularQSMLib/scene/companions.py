@@ -9,7 +9,7 @@ from ..phantom import Companions, CompanionSettings, Phantom, PhantomSettings, m
 from ..progress import Progress, part, report
 from .alive import keepAlive
 from .phantom import PhantomNodes, addPhantomNodes
-from .regions import REGION_CODES, addSegmentation
+from .regions import REGION_CODES, addSegmentation, showOutlines
 from .tables import Column, addTable
 from .volumes import UNIT_CODES, codedEntry, freeName, newVolume, removeWithHelpers
 
@@ -98,6 +98,7 @@ def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> Co
         affine = phantom.acquisition.affine
         boneRegions = addSegmentation(labels, bones, affine, f"{name} bone regions", codes=REGION_CODES)
         added.append(boneRegions)
+        showOutlines(boneRegions)
         columns = [
             Column("region", list(companions.bvtv), "", "Name of the segment"),
             Column(

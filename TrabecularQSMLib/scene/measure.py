@@ -5,7 +5,7 @@ import slicer
 from ..analysis.measure import COLUMNS, measure
 from ..errors import InputError
 from ..progress import Progress, report
-from .folders import sameFolder
+from .folders import resultFolder, sameFolder
 from .regions import regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
 from .volumes import codedEntry, gridDifference, quantityOf
@@ -87,7 +87,8 @@ def addRows(rows: list[dict], table, name: str):
     """
     columns = columnsOf(rows, {name: _column(name) for name in COLUMNS})
     if table is None:
-        return addTable(name, columns)
+        with resultFolder("Measurements") as put:
+            return put(addTable(name, columns))
     appendRows(table, columns, KEY)
     return table
 

@@ -6,7 +6,7 @@ from ..phantom import Phantom, PhantomSettings, make_phantom
 from ..progress import Progress, part, report
 from .alive import keepAlive
 from .echoes import addEchoBrowser, addEchoSequences
-from .regions import REGION_CODES, addSegmentation
+from .regions import REGION_CODES, addSegmentation, showOutlines
 from .volumes import freeName, removeWithHelpers
 
 
@@ -48,6 +48,7 @@ def addPhantomNodes(phantom: Phantom, name: str, progress: Progress | None = Non
         codes = REGION_CODES
         regions = addSegmentation(phantom.regions, phantom.region_names, affine, f"{name} regions", codes=codes)
         added.append(regions)
+        showOutlines(regions)
         browser = addEchoBrowser(magnitude, phase)
         # The browser comes last and goes first: it would make the volumes it shows again.
         added += (*(browser.GetProxyNode(sequence) for sequence in (magnitude, phase)), browser)

@@ -77,6 +77,8 @@ def addSegmentation(
 def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> vtkMRMLSegmentationNode:
     """Add empty segments for the paper's regions of calcaneus and tibia, to be drawn in the Segment Editor.
 
+    Other segmentations are hidden, so that they are not drawn over in their colors.
+
     :param volumeNode: volume on whose grid, and under whose transform, they are drawn.
     :param side: "right", "left" or "not stated"; part of the segments' terminology.
     :param name: name of the node; by default that of the volume and "regions".
@@ -97,7 +99,19 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     except BaseException:
         removeWithHelpers(node)
         raise
+    for other in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        if other is not node and other.GetDisplayNode() is not None:
+            other.GetDisplayNode().SetVisibility(False)
     return node
+
+
+def showOutlines(segmentationNode) -> None:
+    """Show segments as outlines alone, so that the image within them is seen.
+
+    :param segmentationNode: any segmentation.
+    """
+    if segmentationNode.GetDisplayNode() is not None:
+        segmentationNode.GetDisplayNode().SetVisibility2DFill(False)
 
 
 def loadRegions(path, name: str | None = None) -> vtkMRMLSegmentationNode:
