@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ import scipy.fft
 
 from . import background
 from .acquisition import Acquisition, b0_direction, voxel_size
-from .errors import InputError
+from .errors import InputError, SolverWarning
 from .fieldmap import masks
 from .fieldmap.fat_models import FAT_MODELS
 from .fieldmap.separation import Separation, fat_fraction, phase_sign, separate
@@ -106,8 +106,7 @@ def reconstruct_each(
             ending = []
             if one.stop_after is None:
                 grid = Grid.around(fields.mask, one.padding)
-                with warnings.catch_warnings(record=True) as caught:
-                    warnings.simplefilter("always")
+                with _solver_warnings() as ending:
                     chi = invert(
                         grid.put(fields.local_field),
                         fields.voxel_size,
@@ -116,8 +115,6 @@ def reconstruct_each(
                         progress=part(progress, 0.5 + step * index, 0.5 + step * (index + 1)),
                         **fields.inversion_options(one, grid),
                     )
-                # What a solver has to say about its end belongs to the result.
-                ending = [str(warning.message) for warning in caught]
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
             # The sign of the phase was found on the way.
             results.append(fields.reconstruction(replace(one, phase_sign=fields.settings.phase_sign), ending))
@@ -294,6 +291,21 @@ def _complete(settings: Settings | None) -> Settings:
     if settings.regularization is None:
         return replace(settings, regularization=preset(inversion=settings.inversion).regularization)
     return settings
+
+
+@contextlib.contextmanager
+def _solver_warnings() -> Iterator[list[str]]:
+    """Collect what solvers say about their end, which belongs to the result; all other warnings go where they went."""
+    said = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield said
+    for one in caught:
+        if issubclass(one.category, SolverWarning):
+            said.append(str(one.message))
+        else:
+            # In the whole process, such as from objects that another part of the application leaves behind.
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, source=one.source)
 
 
 def _workers(threads: int | None) -> contextlib.AbstractContextManager:

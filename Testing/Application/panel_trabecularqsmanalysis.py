@@ -273,7 +273,7 @@ class PanelTest(driving.PanelCase):
     def test_phase_cycles_are_combined_and_selected(self):
         tick(self.ui.cyclesSelector, self.volume(image(1), "a"), self.volume(image(2), "b"))
         self.ui.cyclesButton.click()
-        self.assertEqual(self.ui.bvtvImageSelector.currentNode().GetName(), "a mip (a.u.) combined")
+        self.assertEqual(self.ui.bvtvImageSelector.currentNode().GetName(), "a echo MIP [a.u.] combined")
 
     def test_a_line_profile_is_a_plot(self):
         line = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", "across")

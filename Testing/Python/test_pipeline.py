@@ -1,15 +1,17 @@
 """From a scan to maps in one call, on a small piece of the digital ankle."""
 
 import unittest
+import warnings
 from dataclasses import replace
 from functools import lru_cache
 from itertools import permutations, product
+from unittest import mock
 
 import numpy as np
 
 from TrabecularQSMLib import pipeline
 from TrabecularQSMLib.acquisition import Acquisition
-from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each, sweep_regularization
 from TrabecularQSMLib.quantities import QUANTITIES
@@ -229,6 +231,21 @@ class PhaseTest(unittest.TestCase):
         pure = (truth["signal"] > 0.5 * truth["signal"].max()) & (truth["cortex"] < 1e-3)
         error = np.abs(result.maps["field_hz"] - truth["field_hz"])[pure]
         self.assertLess(np.median(error), 10.0)
+
+    def test_only_what_solvers_say_becomes_a_note(self):
+        def noisy(*arguments, progress=None, **options):
+            # As the application's process does, whatever of it is at fault.
+            warnings.warn("subprocess 22185 is still running", ResourceWarning, stacklevel=1)
+            warnings.warn("no longer offered", UserWarning, stacklevel=1)
+            warnings.warn("did not reach its tolerance", SolverWarning, stacklevel=1)
+            return np.zeros(arguments[0].shape, np.float32)
+
+        with mock.patch.object(pipeline, "invert", noisy), warnings.catch_warnings(record=True) as passed:
+            warnings.simplefilter("always", UserWarning)
+            warnings.simplefilter("ignore", ResourceWarning)
+            result = reconstruct(phantom().acquisition, FAST)
+        self.assertEqual([note for note in result.notes if "ankle" not in note], ["did not reach its tolerance"])
+        self.assertEqual([str(one.message) for one in passed], ["no longer offered"])
 
     def test_notes_of_the_reader_are_kept(self):
         noted = changed(phantom().acquisition, notes=("The phase was rescaled.",))

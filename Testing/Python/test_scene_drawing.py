@@ -25,11 +25,19 @@ def moved(scene_, node, shift):
 
 
 class TemplateTest(SceneTest):
+    def test_new_regions_hide_the_old_ones(self):
+        volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
+        first = scene.regionTemplate(volume)
+        self.assertTrue(first.GetDisplayNode().GetVisibility())
+        second = scene.regionTemplate(volume)
+        self.assertFalse(first.GetDisplayNode().GetVisibility())
+        self.assertTrue(second.GetDisplayNode().GetVisibility())
+
     def test_the_template_has_an_empty_segment_with_codes_for_every_region_of_the_paper(self):
         volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
-        for side, meaning in (("right", "Right"), ("left", "Left"), ("not stated", "")):
+        for side, meaning, number in (("right", "Right", ""), ("left", "Left", " 2"), ("not stated", "", " 3")):
             node = scene.regionTemplate(volume, side)
-            self.assertEqual(node.GetName(), "ankle mip (a.u.) regions")
+            self.assertEqual(node.GetName(), f"ankle echo MIP regions{number}")
             labels, names = scene.regionsFromSegmentation(node, volume)
             self.assertEqual((tuple(names.values()), labels.max()), (TEMPLATE, 0))
             self.assertEqual(len(set(segmentColors(node).values())), len(TEMPLATE))

@@ -5,7 +5,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 >>> from TrabecularQSMLib import scene
 >>> nodes = scene.reconstructNodes(magnitudeSequence, phaseSequence, fieldStrength=3.0)  # doctest: +SKIP
 >>> nodes["chi"].GetName()  # doctest: +SKIP
-'ankle chi (ppm)'
+'ankle χ [ppm]'
 """
 
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes

@@ -14,7 +14,8 @@ from ..analysis.subregions import split_region
 from ..errors import InputError
 from ..files.nifti import read_metadata
 from ..files.regions import read_regions
-from .volumes import PRIVATE_SCHEME, affineFromVolume, removeWithHelpers
+from .echoes import transformOfScan
+from .volumes import PRIVATE_SCHEME, affineFromVolume, freeName, nameOf, removeWithHelpers
 
 # What regions of these names are in the terminology that the module TrabecularQSM brings: category, type and modifier,
 # each scheme, code and meaning. A region without a code there has none here.
@@ -56,7 +57,7 @@ def addSegmentation(
     if unnamed:
         raise InputError(f"The regions of {name} have the label {unnamed[0]} but no name for it; give it one.")
     node = vtkMRMLSegmentationNode()
-    node.SetName(name)
+    node.SetName(freeName(name))
     slicer.mrmlScene.AddNode(node)
     try:
         node.CreateDefaultDisplayNodes()
@@ -76,6 +77,8 @@ def addSegmentation(
 def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> vtkMRMLSegmentationNode:
     """Add empty segments for the paper's regions of calcaneus and tibia, to be drawn in the Segment Editor.
 
+    Other segmentations are hidden, so that they are not drawn over in their colors.
+
     :param volumeNode: volume on whose grid, and under whose transform, they are drawn.
     :param side: "right", "left" or "not stated"; part of the segments' terminology.
     :param name: name of the node; by default that of the volume and "regions".
@@ -83,7 +86,8 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     """
     if volumeNode.GetImageData() is None:
         raise InputError(f"The volume {volumeNode.GetName()} has no voxels; choose one to draw the regions on.")
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name or f"{volumeNode.GetName()} regions")
+    name = freeName(name or f"{nameOf(volumeNode)} regions")
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     try:
         node.CreateDefaultDisplayNodes()
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
@@ -95,7 +99,19 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     except BaseException:
         removeWithHelpers(node)
         raise
+    for other in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        if other is not node and other.GetDisplayNode() is not None:
+            other.GetDisplayNode().SetVisibility(False)
     return node
+
+
+def showOutlines(segmentationNode) -> None:
+    """Show segments as outlines alone, so that the image within them is seen.
+
+    :param segmentationNode: any segmentation.
+    """
+    if segmentationNode.GetDisplayNode() is not None:
+        segmentationNode.GetDisplayNode().SetVisibility2DFill(False)
 
 
 def loadRegions(path, name: str | None = None) -> vtkMRMLSegmentationNode:
@@ -154,7 +170,7 @@ def maskFromSegment(
 
     :param segmentationNode: where the segment is.
     :param segmentID: which segment; may be left out if there is one only.
-    :param referenceVolumeNode: volume whose grid is taken.
+    :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :param purpose: what the segment is, for the error.
     :raises InputError: if there is no such segment, or none of it on the grid.
     """
@@ -179,7 +195,7 @@ def masksFromSegmentation(segmentationNode, referenceVolumeNode) -> dict[str, np
     """Return every segment as a mask [k, j, i] bool by its name, on the grid of a volume.
 
     :param segmentationNode: segments that do not overlap.
-    :param referenceVolumeNode: volume whose grid is taken.
+    :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :raises InputError: if there is no segment, one is empty, or they overlap or share a name.
     """
     labels, names = regionsFromSegmentation(segmentationNode, referenceVolumeNode)
@@ -203,7 +219,7 @@ def regionsFromSegmentation(
     Segments are resampled to the nearest neighbor and moved by parent transforms.
 
     :param segmentationNode: segments that do not overlap.
-    :param referenceVolumeNode: volume whose grid is taken.
+    :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :param leaveOut: ID of a segment that is no region.
     :raises InputError: if segments overlap or share a name.
     """
@@ -233,7 +249,7 @@ def regionsFromSegmentation(
 def _loadSegments(path, name):
     """Segmentation from Slicer's own file: colors, terminology and segments that overlap come with it."""
     read_metadata(path)  # says what is wrong with a file that is no image
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", freeName(name))
     try:
         storage = slicer.vtkMRMLSegmentationStorageNode()
         storage.SetFileName(str(path))
@@ -268,13 +284,14 @@ def _segmentCount(segmentationNode):
     return segmentationNode.GetSegmentation().GetNumberOfSegments()
 
 
-def _gridOf(segmentationNode, referenceVolumeNode):
-    """Empty image on the grid of the volume, and the transform from the segments to it."""
-    shape, affine = slicer.util.arrayFromVolume(referenceVolumeNode).shape, affineFromVolume(referenceVolumeNode)
+def _gridOf(segmentationNode, reference):
+    """Empty image on the grid of a volume or of a scan's sequence, and the transform from the segments to it."""
+    volume, above = reference, reference.GetParentTransformNode() if reference.IsA("vtkMRMLVolumeNode") else None
+    if reference.IsA("vtkMRMLSequenceNode"):
+        volume, above = reference.GetNthDataNode(0), transformOfScan(reference)
+    shape, affine = slicer.util.arrayFromVolume(volume).shape, affineFromVolume(volume)
     toVolume = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        segmentationNode.GetParentTransformNode(), referenceVolumeNode.GetParentTransformNode(), toVolume
-    )
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(segmentationNode.GetParentTransformNode(), above, toVolume)
     return _orientedImage(np.zeros(shape, dtype=bool), affine), toVolume
 
 
