@@ -1,4 +1,4 @@
-"""Draw the icons of the modules and the thumbnails of their sample data, from what they stand for.
+"""Draw the icons of the modules and the thumbnails of their sample data, from what they stand for (with matplotlib).
 
 python Resources/draw_pictures.py
 """
@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK
+from matplotlib.colors import Normalize
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from TrabecularQSMLib.figures import maps as figures  # noqa: E402
-from TrabecularQSMLib.figures.glyphs import text_mask  # noqa: E402
+from TrabecularQSMLib.figures.style import color_map  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom  # noqa: E402
 from TrabecularQSMLib.pipeline import reconstruct  # noqa: E402
 from TrabecularQSMLib.quantities import QUANTITIES  # noqa: E402
@@ -109,8 +111,10 @@ def phantom_thumbnail() -> np.ndarray:
     """Sagittal slice of susceptibility of the sample phantom: RGB."""
     phantom = make_phantom(PhantomSettings(shape=(74, 74, 34)))
     maps = reconstruct(phantom.acquisition).maps
-    chi = np.where(maps["mask"] > 0, maps["chi"], np.nan)[17]
-    picture = figures.colors(chi, QUANTITIES["chi"].display, True)
+    chi = np.ma.masked_where(maps["mask"] <= 0, maps["chi"])[17]
+    quantity = QUANTITIES["chi"]
+    gray = color_map(quantity.colors).with_extremes(bad="black")
+    picture = gray(Normalize(*quantity.display)(chi), bytes=True)[..., :3]
     picture = picture.repeat(2, axis=0).repeat(2, axis=1)
     return captioned(picture, "simulated")
 
@@ -133,10 +137,11 @@ def captioned(picture: np.ndarray, text: str) -> np.ndarray:
     picture = picture[: THUMBNAIL_SIZE[0] - 26]
     left = (THUMBNAIL_SIZE[1] - picture.shape[1]) // 2
     canvas[: picture.shape[0], left : left + picture.shape[1]] = picture
-    mask = text_mask(text, 2)
-    left = (THUMBNAIL_SIZE[1] - mask.shape[1]) // 2
-    canvas[-22 : -22 + mask.shape[0], left : left + mask.shape[1]][mask] = 230
-    return canvas
+    image = Image.fromarray(canvas)
+    font = ImageFont.truetype(findfont("DejaVu Sans"), 17)
+    place = (THUMBNAIL_SIZE[1] / 2, THUMBNAIL_SIZE[0] - 8)
+    ImageDraw.Draw(image).text(place, text, fill=(230, 230, 230), font=font, anchor="ms")
+    return np.asarray(image)
 
 
 def example_thumbnail() -> np.ndarray:

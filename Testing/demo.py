@@ -18,6 +18,7 @@ from TrabecularQSMLib.analysis.tables import pair_up  # noqa: E402
 from TrabecularQSMLib.figures import maps as figures  # noqa: E402
 from TrabecularQSMLib.figures.regression import Panel, regression_figure  # noqa: E402
 from TrabecularQSMLib.files.tables import read_table  # noqa: E402
+from TrabecularQSMLib.files.writing import write_files  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom  # noqa: E402
 from TrabecularQSMLib.pipeline import reconstruct_each  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
@@ -144,16 +145,21 @@ def write_figures(phantom, maps_by_inversion, maps):
     # The sagittal slice with most of the calcaneus.
     calcaneus = [label for label, name in phantom.region_names.items() if name.startswith("calcaneus")]
     voxel = tuple(int(np.median(axis)) for axis in np.nonzero(np.isin(phantom.regions, calcaneus)))
-    shown_chi = lambda chi: np.where(maps["mask"] > 0, against_reference(chi, phantom, valid), 0)  # noqa: E731
-    measured = {name: maps[name] for name in FIGURE_MAPS + FIGURE_OTHERS} | {"chi": shown_chi(maps["chi"])}
-    truth = {name: phantom.truth[name] for name in FIGURE_MAPS if name in phantom.truth}
-    truth |= {"chi": shown_chi(truth["chi"]), "local_field": np.where(maps["mask"] > 0, truth["local_field"], 0)}
+    solved = lambda array: np.where(maps["mask"] > 0, array, np.nan)  # noqa: E731
+    shown_chi = lambda chi: solved(against_reference(chi, phantom, valid))  # noqa: E731
     fitted = maps["water"] + maps["fat"] > 0
-    truth |= {name: np.where(fitted, truth[name], 0) for name in ("field_hz", "total_field")}
-    yield figures.write_png(OUTPUT / "maps.png", figures.map_figure(measured, affine, truth=truth, voxel=voxel))
+    measured = {name: maps[name] for name in FIGURE_MAPS + FIGURE_OTHERS}
+    measured |= {"chi": shown_chi(maps["chi"]), "local_field": solved(maps["local_field"])}
+    truth = {name: phantom.truth[name] for name in FIGURE_MAPS if name in phantom.truth}
+    truth |= {"chi": shown_chi(truth["chi"]), "local_field": solved(truth["local_field"])}
+    view = figures.View(affine, voxel=voxel)
     inversions = {name: shown_chi(found["chi"]) for name, found in maps_by_inversion.items()}
-    picture = figures.compare_inversions(inversions, maps["mip"], affine, truth=truth["chi"], voxel=voxel)
-    yield figures.write_png(OUTPUT / "inversions.png", picture)
+    return write_files(
+        {
+            OUTPUT / "maps.png": figures.map_figure(measured, view, truth=truth, body=fitted),
+            OUTPUT / "inversions.png": figures.compare_inversions(inversions, maps["mip"], view, truth=truth["chi"]),
+        }
+    )
 
 
 def recompute_figure_4():
@@ -168,9 +174,7 @@ def recompute_figure_4():
         panels.append(Panel(pairs, found))
         lines = (found.pooled, *found.within.values(), found.paired.line)
         print(f"  {f'{y} over {x}':40}" + "".join(f"{line.r2:10.4f}" for line in lines))
-    path = OUTPUT / "figure4.png"
-    path.write_bytes(regression_figure(panels))
-    return path
+    return write_files({OUTPUT / "figure4.png": regression_figure(panels)})[0]
 
 
 def run_scene():

@@ -1,8 +1,6 @@
 """3D Slicer module: maps of susceptibility, R2* and fat fraction from a multi-echo gradient-echo scan."""
 
 import sys
-import typing
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +8,7 @@ import qt
 import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLSequenceNode
 from slicer.i18n import tr as _
-from slicer.i18n import translate
-from slicer.parameterNodeWrapper import (
-    Choice,
-    WithinRange,
-    parameterNodeWrapper,
-    parameterPack,
-)
+from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -31,19 +23,23 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
     sys.path.insert(0, str(CHECKOUT))
 
 from TrabecularQSMLib import scene  # noqa: E402
-from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
+from TrabecularQSMLib.errors import Cancelled  # noqa: E402
 from TrabecularQSMLib.inversion import METHODS  # noqa: E402
-from TrabecularQSMLib.phantom import PhantomSettings  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors  # noqa: E402, F401 - registers them
 from TrabecularQSMLib.scene.gui.numbers import echoTimesText, numbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
-from TrabecularQSMLib.scene.gui.startup import registerResources  # noqa: E402
+from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
+    AcquisitionParameters,
+    SettingsParameters,
+    missing,
+    packSettings,
+    unpackSettings,
+)
+from TrabecularQSMLib.scene.gui.samples import SAMPLE  # noqa: E402
+from TrabecularQSMLib.scene.gui.startup import describe, registerResources  # noqa: E402
+from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.scene.reconstruct import NOTES_ATTRIBUTE  # noqa: E402
-from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset  # noqa: E402
-
-# The paper's field of view at half its resolution: made and reconstructed in seconds.
-SAMPLE_SHAPE = (74, 74, 34)
-
+from TrabecularQSMLib.settings import Settings, load_presets, preset  # noqa: E402
 
 #
 # TrabecularQSM
@@ -55,16 +51,12 @@ class TrabecularQSM(ScriptedLoadableModule):
 
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
+        describe(parent)
         self.parent.title = _("Trabecular QSM")
-        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
         self.parent.dependencies = ["Sequences", "Segmentations", "Plots"]
-        self.parent.contributors = ["The TrabecularQSM developers"]
         self.parent.helpText = _(
             "Magnetic susceptibility, R2* and fat fraction of trabecular bone from a multi-echo gradient-echo scan: "
             "water–fat separation, background field removal and dipole inversion. For research only, not for diagnosis."
-        )
-        self.parent.acknowledgementText = _(
-            "Method: Diefenbach et al., Magnetic Resonance in Medicine 2019, doi 10.1002/mrm.27531."
         )
         resources = Path(__file__).resolve().parent / "Resources"
         slicer.app.connect("startupCompleted()", lambda: registerResources(TrabecularQSMLogic, resources))
@@ -73,50 +65,6 @@ class TrabecularQSM(ScriptedLoadableModule):
 #
 # TrabecularQSMParameterNode
 #
-
-# How a choice that may be left out is called. A number that may be left out is 0 then, the lowest value of its widget.
-NOTHING = "nothing"
-# Lowest value of a number that must be positive; the widgets show no more decimals.
-SMALLEST = 1e-8
-
-
-def packed(name: str, value):
-    """Value of a setting as the parameter node holds it."""
-    return value if value is not None else NOTHING if name in CHOICES else 0
-
-
-def _settingsPack():
-    """Class with every field of Settings, with its default, choices and range."""
-    annotations, defaults = {}, {}
-    for name, hint in typing.get_type_hints(Settings).items():
-        default = packed(name, getattr(Settings, name))
-        if name in CHOICES:
-            annotations[name] = Annotated[str, Choice([packed(name, choice) for choice in CHOICES[name]])]
-        else:
-            kind = int if int in (hint, *typing.get_args(hint)) else float
-            low, high = RANGES[name]
-            low = 0 if name in OPTIONAL else max(low, SMALLEST) if low > 0 else low
-            annotations[name] = Annotated[kind, WithinRange(kind(low), kind(high))]
-            default = kind(default)
-        defaults[name] = default
-    return parameterPack(type("TrabecularQSMSettings", (), {"__annotations__": annotations, **defaults}))
-
-
-TrabecularQSMSettings = _settingsPack()
-
-
-@parameterPack
-class TrabecularQSMAcquisition:
-    """What is known of the scan beside its voxels.
-
-    field_strength - Tesla; 0 where it is not known.
-    echo_times_ms - Echo times in ms, separated by spaces or commas.
-    b0_direction - Direction of B0 in RAS.
-    """
-
-    field_strength: Annotated[float, WithinRange(0.0, 30.0)] = 0.0
-    echo_times_ms: str = ""
-    b0_direction: str = "0 0 1"
 
 
 @parameterNodeWrapper
@@ -137,7 +85,7 @@ class TrabecularQSMParameterNode:
 
     magnitudeSequence: vtkMRMLSequenceNode | None
     phaseSequence: vtkMRMLSequenceNode | None
-    acquisition: TrabecularQSMAcquisition
+    acquisition: AcquisitionParameters
     scanLabels: str = ""
     looseMagnitudes: list[vtkMRMLScalarVolumeNode]
     loosePhases: list[vtkMRMLScalarVolumeNode]
@@ -145,7 +93,7 @@ class TrabecularQSMParameterNode:
     maskSegmentation: vtkMRMLSegmentationNode | None
     maskSegment: str = ""
     preset: Annotated[str, Choice(list(load_presets()))] = "default"
-    settings: TrabecularQSMSettings
+    settings: SettingsParameters
     lcurveRegularizations: str = ""
     lcurveRegions: vtkMRMLSegmentationNode | None
     outputName: str = ""
@@ -159,20 +107,9 @@ class TrabecularQSMParameterNode:
 class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
-    def __init__(self, parent=None) -> None:
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = None
-
     def setup(self) -> None:
         """Build the panel."""
-        ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/TrabecularQSM.ui"))
-        self.layout.addWidget(uiWidget)
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
-        self.logic = TrabecularQSMLogic()
-
+        self.build(TrabecularQSMLogic())
         self.ui.folderButton.connect("clicked(bool)", self.onFolderButton)
         self.ui.fileButton.connect("clicked(bool)", self.onFileButton)
         self.ui.looseButton.connect("clicked(bool)", self.onLooseButton)
@@ -191,7 +128,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
 
     def _refreshButtons(self) -> None:
         p, ui = self._parameterNode, self.ui
-        unit = "mm²" if METHODS[p.settings.inversion].power == 2 else "ppm·mm"
+        unit = METHODS[p.settings.inversion].unit
         ui.regularizationSpinBox.suffix = f" {unit}"
         ui.regularizationSpinBox.specialValueText = _("{value:g} {unit} (preset)").format(
             value=preset(p.preset, inversion=p.settings.inversion).regularization, unit=unit
@@ -206,8 +143,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         for section in ("inputs", "parameters", "advanced", "outputs"):
             getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
         missing = self.logic.missing(p)
-        ui.lcurveButton.enabled = not missing and not self.running
-        ui.lcurveButton.toolTip = missing or _("Invert with each λ, and show misfit against smoothness as a plot.")
+        self.offer(ui.lcurveButton, missing, wide=False)
         if self.running:
             ui.applyButton.text = _("Cancelling…") if self.cancelRequested else _("Cancel")
         else:
@@ -222,8 +158,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
     def onApplyButton(self) -> None:
         """Start a run, or stop it."""
         if self.running:
-            self.cancel()
-            self.refresh()
+            self.onCancelButton()
             return
         nodes = self.run(
             lambda progress: self.logic.processParameterNode(self._parameterNode, progress),
@@ -333,16 +268,11 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
 
     def settings(self, p) -> Settings:
         """Return the settings of the parameter node, with the preset's λ if it has none."""
-        values = {field.name: getattr(p.settings, field.name) for field in fields(Settings)}
-        for name, value in values.items():
-            if value == NOTHING or (name in OPTIONAL and value == 0):
-                values[name] = None
-        return preset(p.preset, **values)
+        return preset(p.preset, **unpackSettings(p.settings))
 
     def applyPreset(self, p) -> None:
         """Fill in the settings of the chosen preset."""
-        values = Settings(**load_presets()[p.preset]["settings"]).as_dict()
-        p.settings = TrabecularQSMSettings(**{name: packed(name, value) for name, value in values.items()})
+        p.settings = packSettings(Settings(**load_presets()[p.preset]["settings"]))
 
     def fillAcquisition(self, p) -> None:
         """Take the acquisition from the magnitude sequence if another one was selected."""
@@ -352,7 +282,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         times, strength, direction = scene.scanValues(sequence)
         with slicer.util.NodeModify(node):
             node.SetNodeReferenceID(self.FILLED_FROM, sequence.GetID())
-            p.acquisition = TrabecularQSMAcquisition(
+            p.acquisition = AcquisitionParameters(
                 field_strength=round(strength or 0.0, 4),
                 echo_times_ms=echoTimesText(times),
                 b0_direction=" ".join(f"{x:.6g}" for x in direction),
@@ -361,28 +291,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
 
     def missing(self, p) -> str:
         """Return what keeps a run from starting, in one phrase; nothing if it can."""
-        magnitude, phase, given = p.magnitudeSequence, p.phaseSequence, p.acquisition
-        if not magnitude:
-            return _("Select the magnitude sequence")
-        if not phase:
-            return _("Select the phase sequence")
-        if magnitude is phase:
-            return _("Magnitude and phase must be two sequences")
-        count = magnitude.GetNumberOfDataNodes()
-        if phase.GetNumberOfDataNodes() != count:
-            return _("Magnitude and phase have different numbers of echoes")
-        if not given.field_strength:
-            return _("Enter the field strength")
-        try:
-            if len(numbers(given.echo_times_ms, "echo times")) != count:
-                return _("Enter {count} echo times in ms").format(count=count)
-            if len(numbers(given.b0_direction, "B0 direction")) != 3:
-                return _("Enter three numbers for the direction of B0")
-        except InputError as error:
-            return str(error)
-        if p.maskSegmentation and not p.maskSegment:
-            return _("Select a mask segment")
-        return ""
+        return missing(p)
 
     def loadScan(self, path, **options) -> list:
         """Load a scan with `scene.loadScan`, and select it; return its magnitude and phase sequence."""
@@ -400,7 +309,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
 
         :return: magnitude sequence, phase sequence and segmentation of its regions.
         """
-        nodes = scene.addPhantom(PhantomSettings(shape=SAMPLE_SHAPE), progress=progress)
+        nodes = scene.addPhantom(SAMPLE, progress=progress)
         return [*self._select(nodes.magnitudeSequence, nodes.phaseSequence), nodes.regions]
 
     def _select(self, magnitude, phase):
@@ -422,18 +331,12 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
 #
 
 
-class TrabecularQSMTest(ScriptedLoadableModuleTest):
+class TrabecularQSMTest(ModuleTestMixin, ScriptedLoadableModuleTest):
     """Run by Reload and Test, and by ctest."""
 
     def setUp(self) -> None:
-        slicer.mrmlScene.Clear()
+        super().setUp()
         self.logic = TrabecularQSMLogic()
-
-    def runTest(self) -> None:
-        """Run all tests."""
-        for name in (name for name in dir(self) if name.startswith("test_")):
-            self.setUp()
-            getattr(self, name)()
 
     def test_the_phantom_becomes_maps_with_units(self):
         _magnitude, _phase, regions = self.logic.loadPhantom()

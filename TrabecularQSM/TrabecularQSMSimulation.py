@@ -6,7 +6,6 @@ from typing import Annotated
 
 import slicer
 from slicer.i18n import tr as _
-from slicer.i18n import translate
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper, parameterPack
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
@@ -26,13 +25,13 @@ from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
 from TrabecularQSMLib.scene.gui.numbers import numbers, wholeNumbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
+from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
+from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, check_grid  # noqa: E402
 from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings  # noqa: E402
 
 # Geometries of the default size that an ordinary computer simulates in a second.
 PER_SECOND = 2
-# Characters of a button that is as wide as the panel.
-LONGEST_TEXT = 50
 
 
 #
@@ -45,16 +44,12 @@ class TrabecularQSMSimulation(ScriptedLoadableModule):
 
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
+        describe(parent)
         self.parent.title = _("Trabecular QSM Simulation")
-        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
         self.parent.dependencies = ["Plots", "Segmentations", "Tables"]
-        self.parent.contributors = ["The TrabecularQSM developers"]
         self.parent.helpText = _(
             "Simulates how susceptibility and R2′ depend on bone density: random spheres, cylinders or plates of bone "
             "in a magnetic field, as in figures 7 and 8 of the paper. For research only, not for diagnosis."
-        )
-        self.parent.acknowledgementText = _(
-            "Method: Diefenbach et al., Magnetic Resonance in Medicine 2019, doi 10.1002/mrm.27531."
         )
 
 
@@ -132,21 +127,9 @@ class TrabecularQSMSimulationParameterNode:
 class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
-    def __init__(self, parent=None) -> None:
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = None
-        self._toolTips = {}
-
     def setup(self) -> None:
         """Build the panel."""
-        ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/TrabecularQSMSimulation.ui"))
-        self.layout.addWidget(uiWidget)
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
-        self.logic = TrabecularQSMSimulationLogic()
-
+        self.build(TrabecularQSMSimulationLogic())
         self.ui.runButton.connect("clicked(bool)", self.onRunButton)
         self.ui.configurationButton.connect("clicked(bool)", self.onConfigurationButton)
         self.ui.cancelButton.connect("clicked(bool)", self.onCancelButton)
@@ -158,20 +141,13 @@ class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VT
         for section in ("model", "advanced", "table", "configuration"):
             getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
         ui.orientationLineEdit.enabled = p.model.shape != SimulationSettings.shape
-        missing = self.logic.missing(p)
-        count = "" if missing else self.logic.count(p)
-        run = missing or _("Run ({count} geometries, about {time})").format(count=count, time=self.logic.duration(p))
-        self._refreshButton(ui.runButton, run, missing)
-        missing = self.logic.missingOfConfiguration(p)
-        self._refreshButton(ui.configurationButton, missing or _("Show geometry"), missing)
+        missing, run = self.logic.missing(p), ""
+        if not missing:
+            count, time = self.logic.count(p), self.logic.duration(p)
+            run = _("Run ({count} geometries, about {time})").format(count=count, time=time)
+        self.offer(ui.runButton, missing, wide=True, text=run)
+        self.offer(ui.configurationButton, self.logic.missingOfConfiguration(p), wide=True)
         ui.cancelButton.enabled = self.running and not self.cancelRequested
-
-    def _refreshButton(self, button, text: str, missing: str) -> None:
-        toolTip = self._toolTips.setdefault(button.name, button.toolTip)
-        button.enabled = not missing and not self.running
-        # A whole sentence has room in the tooltip alone.
-        button.text = text if len(text) <= LONGEST_TEXT else _("Check the parameters (see tooltip)")
-        button.toolTip = missing or toolTip
 
     def onRunButton(self) -> None:
         nodes = self.step(self.logic.run, _("The simulation failed."), self.logic.summary)
@@ -188,10 +164,6 @@ class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VT
             nodes.bone.CreateClosedSurfaceRepresentation()  # for the 3D view
             slicer.util.setSliceViewerLayers(background=nodes.field, foreground=None, fit=True)
             slicer.util.resetThreeDViews()
-
-    def onCancelButton(self) -> None:
-        self.cancel()
-        self.refresh()
 
 
 #
@@ -325,21 +297,15 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
 #
 
 
-class TrabecularQSMSimulationTest(ScriptedLoadableModuleTest):
+class TrabecularQSMSimulationTest(ModuleTestMixin, ScriptedLoadableModuleTest):
     """Run by Reload and Test, and by ctest."""
 
     def setUp(self) -> None:
-        slicer.mrmlScene.Clear()
+        super().setUp()
         self.logic = TrabecularQSMSimulationLogic()
         self.p = self.logic.getParameterNode()
         self.p.model.size = 24
         self.p.numbers, self.p.radii, self.p.repeats = "4 8 12", "2 3", 1
-
-    def runTest(self) -> None:
-        """Run all tests."""
-        for name in (name for name in dir(self) if name.startswith("test_")):
-            self.setUp()
-            getattr(self, name)()
 
     def test_a_run_gives_a_table_and_charts(self):
         nodes = self.logic.run(self.p)

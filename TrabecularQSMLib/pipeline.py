@@ -16,14 +16,11 @@ from .fieldmap import masks
 from .fieldmap.fat_models import FAT_MODELS
 from .fieldmap.separation import Separation, fat_fraction, phase_sign, separate
 from .fieldmap.unwrap import unwrap
-from .inversion import invert, lcurve
+from .inversion import METHODS, invert, lcurve
 from .inversion.grid import Grid
 from .inversion.weights import data_weight, edge_weight
 from .progress import Progress, part, report
 from .settings import Settings, preset
-
-# Settings that nothing before the inversion depends on.
-INVERSION_SETTINGS = ("inversion", "regularization", "padding", "inversion_tolerance", "inversion_iterations")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +86,7 @@ def reconstruct_each(
     acquisition, mask, threads, progress
         As for `reconstruct`.
     settings : sequence of Settings
-        They may differ in `INVERSION_SETTINGS` only.
+        They may differ in `inversion_settings` only.
 
     Raises
     ------
@@ -100,7 +97,7 @@ def reconstruct_each(
     if not settings:
         raise InputError("There are no settings to reconstruct with; give one for each inversion.")
     for name in Settings.__dataclass_fields__:
-        if name not in INVERSION_SETTINGS and len({getattr(one, name) for one in settings}) > 1:
+        if name not in inversion_settings() and len({getattr(one, name) for one in settings}) > 1:
             raise InputError(f"Inversions are compared on the same fields, but {name} differs; give it one value.")
     results, step = [], 0.5 / len(settings)
     with _workers(threads):
@@ -123,6 +120,11 @@ def reconstruct_each(
             results.append(fields.reconstruction(replace(one, phase_sign=fields.settings.phase_sign), ending))
     report(progress, 1.0, "Done")
     return results
+
+
+def inversion_settings() -> set[str]:
+    """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
+    return {"inversion", "regularization", "padding"}.union(*(method.options.values() for method in METHODS.values()))
 
 
 def sweep_regularization(
@@ -249,8 +251,8 @@ class _Fields:
         total_ppm = self.maps["field_hz"] * np.float32(1e6 / self.acquisition.imaging_frequency)
         self.maps["total_field"] = total_ppm
         method = background.METHODS[self.settings.background]
-        local, interior = method(
-            total_ppm, self.mask, self.voxel_size, tolerance=self.settings.background_tolerance, progress=progress
+        local, interior = method.function(
+            total_ppm, self.mask, self.voxel_size, progress=progress, **method.arguments(self.settings)
         )
         self.maps["reliability"] = np.where(interior, trust, 0)
         # Where nothing was measured (cortex, air) the field is noise of whole periods. Weighted inversions do not see
@@ -273,8 +275,7 @@ class _Fields:
             "b0_direction": self.b0_direction,
             "data_weight": grid.put(self.data_weight),
             "edge_weight": grid.put(self.edge_weight, fill=1.0),
-            "tolerance": settings.inversion_tolerance,
-            "iterations": settings.inversion_iterations,
+            **METHODS[settings.inversion].arguments(settings),
         }
 
     def reconstruction(self, settings: Settings, notes) -> Reconstruction:

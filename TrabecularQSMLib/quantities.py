@@ -59,14 +59,12 @@ _TRUTH_QUANTITIES = (
 QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUANTITIES}
 ALL_QUANTITIES: dict[str, Quantity] = QUANTITIES | {quantity.name: quantity for quantity in _TRUTH_QUANTITIES}
 
-# Maps read by value are shown in color; images and susceptibility in gray, as is usual.
-COLORED = frozenset({"r2star", "pdff", "field_hz", "total_field", "local_field", "bvtv"})
-
 
 def display_window(name: str, array: np.ndarray) -> tuple[float, float]:
     """Window in which a map is shown: the quantity's own, or 0 to the 99.5th percentile for signal images."""
     quantity = ALL_QUANTITIES.get(name)
     if quantity is not None and quantity.display is not None:
         return quantity.display
-    high = float(np.percentile(array, 99.5)) if array.size else 0.0
+    numbers = array[np.isfinite(array)]
+    high = float(np.percentile(numbers, 99.5)) if numbers.size else 0.0
     return 0.0, high if high > 0 else 1.0

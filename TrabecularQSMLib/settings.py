@@ -6,7 +6,10 @@ carries over between grids. A λ in voxel units is λ·h² for ℓ2 on isotropic
 ½ before the data term, so its λ is half of the one here.
 """
 
+import inspect
 import json
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 
@@ -14,16 +17,33 @@ from . import background, inversion
 from .errors import InputError
 from .fieldmap.fat_models import FAT_MODELS
 
+
+class _Choices(Mapping):
+    """Names of settings to what they can be; a registry is read when it is asked, so that it may grow."""
+
+    def __init__(self, **sources: Iterable):
+        self._sources = sources
+
+    def __getitem__(self, name):
+        return tuple(self._sources[name])
+
+    def __iter__(self):
+        return iter(self._sources)
+
+    def __len__(self):
+        return len(self._sources)
+
+
 # Choices of the settings that are names. The methods are whatever the registries hold.
-CHOICES = {
-    "fat_model": tuple(FAT_MODELS),
-    "phase_sign": ("auto", "+1", "-1"),
-    "echo_combination": ("mip", "rss"),
-    "background": tuple(background.METHODS),
-    "inversion": tuple(inversion.METHODS),
-    "edge_image": ("opposed-phase", "magnitude"),
-    "stop_after": (None, "fieldmap", "background"),
-}
+CHOICES = _Choices(
+    fat_model=FAT_MODELS,
+    phase_sign=("auto", "+1", "-1"),
+    echo_combination=("mip", "rss"),
+    background=background.METHODS,
+    inversion=inversion.METHODS,
+    edge_image=("opposed-phase", "magnitude"),
+    stop_after=(None, "fieldmap", "background"),
+)
 # Closed ranges of the settings that are numbers.
 RANGES = {
     "mask_threshold": (0.0, 1.0),
@@ -56,13 +76,15 @@ class Settings:
     echo_combination : {"mip", "rss"}
         Magnitude image for the weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
     mask_threshold : float
-        Body threshold as a fraction of the bright end (99th percentile) of the maximum over echoes.
+        Body threshold as a fraction of the bright end (99th percentile) of the maximum over echoes. Authors'
+        scripts: 0.02; the paper prints none.
     mask_erosion : float
-        Distance in mm from the body's surface that is left out of the mask.
+        Distance in mm from the body's surface that is left out of the mask. Authors' scripts: six voxels, 4.6 mm; the
+        paper prints none.
     background : str
         Background field removal. Paper: LBV.
     background_tolerance : float
-        Relative residual at which the background solver stops.
+        Relative residual at which the background solver stops. Ours, for a solver that has converged.
     inversion : str
         Dipole inversion. Paper: closed form, MEDI-ℓ2 and TV-MEDI, the last being best.
     regularization : float or None
@@ -76,7 +98,7 @@ class Settings:
     edge_weight : float
         W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
     padding : int
-        Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved.
+        Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved. Ours.
     inversion_tolerance : float or None
         Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2, 1e-4 for TV-MEDI).
     inversion_iterations : int or None
@@ -145,8 +167,18 @@ def _choices_text(choices):
     return ", ".join("nothing" if choice is None else choice for choice in choices)
 
 
+def setting_texts(docstring: str | None = Settings.__doc__) -> dict[str, str]:
+    """Return what a numpydoc docstring says of its parameters, by name, each in one line.
+
+    The compiler of Python 3.13 takes the indentation away that earlier ones leave; both are read.
+    """
+    section = inspect.cleandoc(docstring or "").partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    found = re.findall(r"^(\w+(?:, \w+)*) : .*((?:\n {4}.*)+)", section, flags=re.MULTILINE)
+    return {name: " ".join(text.replace("``", "").split()) for names, text in found for name in names.split(", ")}
+
+
 def load_presets() -> dict[str, dict]:
-    """Return the presets of ``data/presets.json``: name to description, settings and λ per inversion."""
+    """Return the presets of ``data/presets.json``: name to description, settings and λ of inversions."""
     text = resources.files(__package__).joinpath("data/presets.json").read_text(encoding="utf-8")
     return json.loads(text)["presets"]
 
@@ -159,12 +191,25 @@ def preset(name: str = "default", **changes) -> Settings:
     name : str
         "paper", "authors-code" or "default".
     **changes
-        Settings that differ from the preset. A λ not given is the preset's for the chosen inversion.
+        Settings that differ from the preset. A λ not given is the preset's for the chosen inversion, or else the
+        inversion's own.
     """
     presets = load_presets()
     if name not in presets:
         raise InputError(f"There is no preset {name!r}; choose one of {', '.join(presets)}.")
     settings = Settings(**{**presets[name]["settings"], **changes})
     if settings.regularization is None:
-        settings = replace(settings, regularization=presets[name]["regularization"][settings.inversion])
+        own = inversion.METHODS[settings.inversion].regularization
+        chosen = presets[name]["regularization"].get(settings.inversion, own)
+        settings = replace(settings, regularization=chosen)
     return settings
+
+
+def merged(name: str, stored: dict, given: dict) -> Settings:
+    """Return the settings of a preset with stored ones on top, such as those of a sidecar, and given ones on those.
+
+    A stored λ belongs to the stored inversion: where another one is given, λ is the preset's for that.
+    """
+    if given.get("inversion", stored.get("inversion")) != stored.get("inversion"):
+        stored = {key: value for key, value in stored.items() if key != "regularization"}
+    return preset(name, **{**stored, **given})

@@ -3,12 +3,11 @@
 Slicer --testing --additional-module-paths TrabecularQSM --python-script Testing/Application/panel_trabecularqsm.py
 """
 
-import sys
 import tempfile
-import unittest
 from pathlib import Path
 from unittest import mock
 
+import driving
 import numpy as np
 import qt
 import slicer
@@ -22,34 +21,13 @@ from TrabecularQSMLib.settings import preset
 PHANTOM = make_phantom(PhantomSettings(shape=(48, 48, 24), seed=3))
 
 
-def bound(widget):
-    """Widgets of the panel by the parameter they are bound to."""
-    children = [child for child in vars(widget.ui).values() if hasattr(child, "property")]
-    return {name: child for child in children if (name := child.property("SlicerParameterName"))}
-
-
-def names():
-    """ID and name of all nodes of the scene."""
-    nodes = [slicer.mrmlScene.GetNthNode(n) for n in range(slicer.mrmlScene.GetNumberOfNodes())]
-    return sorted((node.GetID(), node.GetName() or "") for node in nodes)
-
-
 def emit(signal, *arguments):
     """Emit a signal of a widget, as a user's click would."""
     getattr(signal, "emit", signal)(*arguments)
 
 
-class PanelTest(unittest.TestCase):
-    def setUp(self):
-        slicer.mrmlScene.Clear(0)
-        self.representation = slicer.modules.trabecularqsm.widgetRepresentation()
-        self.representation.enter()
-        self.widget = self.representation.self()
-        self.ui = self.widget.ui
-
-    @property
-    def p(self):
-        return self.widget._parameterNode
+class PanelTest(driving.PanelCase):
+    module = "TrabecularQSM"
 
     def load(self):
         magnitude, phase = scene.addEchoSequences(PHANTOM.acquisition, "small")
@@ -62,16 +40,12 @@ class PanelTest(unittest.TestCase):
         acquisition = PHANTOM.acquisition
         return scene.addSegmentation(PHANTOM.regions, PHANTOM.region_names, acquisition.affine, "regions")
 
-    def during(self, action):
-        """Call `action` when the run lets events pass for the first time."""
-        qt.QTimer.singleShot(0, action)
-
     def test_every_input_drives_its_parameter_and_back(self):
         magnitude, phase = self.load()
         regions = self.regions()
         nodes = {"magnitudeSequence": phase, "phaseSequence": magnitude}
         nodes |= {"maskSegmentation": regions, "lcurveRegions": regions}
-        parameters = bound(self.widget)
+        parameters = driving.bound(self.widget)
         self.assertGreater(len(parameters), 25)
         # A segment can be chosen once there is a segmentation.
         for name, child in sorted(parameters.items(), key=lambda item: item[0] not in nodes):
@@ -100,11 +74,7 @@ class PanelTest(unittest.TestCase):
         self.assertIs(self.ui.magnitudeSelector.currentNode(), magnitude)
 
     def test_every_parameter_is_bound_to_a_widget(self):
-        expected = []
-        for name, info in self.p.allParameters.items():
-            pack = getattr(info.unalteredType, "allParameters", None)
-            expected += [f"{name}.{member}" for member in pack] if pack else [name]
-        self.assertEqual(sorted(bound(self.widget)), sorted(expected))
+        self.check_every_parameter_is_bound()
 
     def test_the_scan_fills_in_its_values_and_edited_ones_are_kept(self):
         magnitude, phase = self.load()
@@ -163,7 +133,7 @@ class PanelTest(unittest.TestCase):
 
     def test_cancel_leaves_the_scene_as_it_was(self):
         self.load()
-        before, seen = names(), []
+        before, seen = driving.names(), []
 
         def press():
             seen.append((self.ui.applyButton.text, self.ui.inputsCollapsibleButton.enabled))
@@ -175,7 +145,7 @@ class PanelTest(unittest.TestCase):
         self.assertEqual(seen, [("Cancel", False), ("Cancelling…", False)])
         self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
         self.assertEqual(self.ui.applyButton.text, "Apply")
-        self.assertEqual(names(), before)
+        self.assertEqual(driving.names(), before)
 
     def test_closing_the_scene_cancels(self):
         self.load()
@@ -187,11 +157,11 @@ class PanelTest(unittest.TestCase):
 
     def test_quitting_the_application_cancels(self):
         self.load()
-        before = names()
+        before = driving.names()
         self.during(lambda: emit(slicer.app.lastWindowClosed))
         self.ui.applyButton.click()
         self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
-        self.assertEqual(names(), before)
+        self.assertEqual(driving.names(), before)
 
     def test_settings_are_read_once_when_a_run_starts(self):
         self.load()
@@ -214,12 +184,12 @@ class PanelTest(unittest.TestCase):
 
     def test_wrong_input_is_said_and_leaves_the_scene_as_it_was(self):
         self.load()
-        before = names()
+        before = driving.names()
         self.ui.maskErosionSpinBox.value = 50
         with self.assertRaisesRegex(InputError, "lower .Mask threshold. or .Mask erosion."):
             self.widget.onApplyButton()
         self.assertIn("Susceptibility mapping failed.", self.ui.statusLabel.text)
-        self.assertEqual(names(), before)
+        self.assertEqual(driving.names(), before)
         self.assertEqual(self.ui.applyButton.text, "Apply")
 
     def test_the_l_curve_is_a_plot(self):
@@ -308,23 +278,13 @@ class PanelTest(unittest.TestCase):
                     samples.loadAnkle(self.widget.logic)
 
 
-class ReloadTest(unittest.TestCase):
+class ReloadTest(driving.PanelCase):
+    module = "TrabecularQSM"
+
     def test_reload_builds_a_new_panel_on_a_new_library(self):
-        representation = slicer.modules.trabecularqsm.widgetRepresentation()
-        representation.enter()
-        before, library = representation.self(), sys.modules["TrabecularQSMLib.scene"]
-        before._parameterNode.outputName = "kept"
-        before.onReload()
-        after = slicer.modules.TrabecularQSMWidget
-        self.assertIsNot(after, before)
-        self.assertIsNot(sys.modules["TrabecularQSMLib.scene"], library)
-        self.assertEqual(after.ui.outputNameLineEdit.text, "kept")
-        self.assertEqual(before.Observations, [])
+        self.check_reload("outputName", "outputNameLineEdit")
 
 
 if __name__ == "__main__":
     # The reload comes last: this file goes on with the library it imported.
-    suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (PanelTest, ReloadTest)))
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    if not result.wasSuccessful():
-        sys.exit(1)
+    driving.run(PanelTest, ReloadTest)

@@ -4,12 +4,11 @@ cd Testing/Application
 Slicer --testing --additional-module-paths ../../TrabecularQSM --python-script panel_trabecularqsmanalysis.py
 """
 
-import sys
 import tempfile
-import unittest
 from pathlib import Path
 from unittest import mock
 
+import driving
 import numpy as np
 import qt
 import slicer
@@ -42,18 +41,6 @@ def image(seed=1):
     return np.where(rng.random(SHAPE) < share, 50, 1000) * (0.1 + (labels() > 0)) + rng.normal(0, 20, SHAPE)
 
 
-def bound(widget):
-    """Widgets of the panel by the parameter they are bound to."""
-    children = [child for child in vars(widget.ui).values() if hasattr(child, "property")]
-    return {name: child for child in children if (name := child.property("SlicerParameterName"))}
-
-
-def names():
-    """ID and name of all nodes of the scene."""
-    nodes = [slicer.mrmlScene.GetNthNode(n) for n in range(slicer.mrmlScene.GetNumberOfNodes())]
-    return sorted((node.GetID(), node.GetName() or "") for node in nodes)
-
-
 def tick(selector, *nodes):
     """Tick these nodes and no others."""
     for number in range(selector.nodeCount()):
@@ -62,24 +49,12 @@ def tick(selector, *nodes):
         selector.setCheckState(node, qt.Qt.Checked)
 
 
-class PanelTest(unittest.TestCase):
-    def setUp(self):
-        slicer.mrmlScene.Clear(0)
-        self.representation = slicer.modules.trabecularqsmanalysis.widgetRepresentation()
-        self.representation.enter()
-        self.widget = self.representation.self()
-        self.ui = self.widget.ui
-        # What has been computed is shown; where there are no plot and table views, that is only asked for.
-        self.shown = []
-        show = sys.modules[type(self.widget).__module__].show
-        for name in ("showChart", "showTable", "showOver"):
-            patch = mock.patch.object(show, name, lambda *nodes, name=name: self.shown.append((name, *nodes)))
-            patch.start()
-            self.addCleanup(patch.stop)
+class PanelTest(driving.PanelCase):
+    module = "TrabecularQSMAnalysis"
 
-    @property
-    def p(self):
-        return self.widget._parameterNode
+    def setUp(self):
+        super().setUp()
+        self.record("showChart", "showTable", "showOver")
 
     def volume(self, array, name="mip", quantity="mip"):
         return scene.addMapVolume(array, AFFINE, quantity, name)
@@ -92,16 +67,8 @@ class PanelTest(unittest.TestCase):
     def bone(self):
         return scene.addSegmentation(labels() == 3, {1: "cortex"}, AFFINE, "bone")
 
-    def during(self, action):
-        """Call `action` when the run lets events pass for the first time."""
-        qt.QTimer.singleShot(0, action)
-
     def test_every_parameter_is_bound_to_a_widget(self):
-        expected = []
-        for name, info in self.p.allParameters.items():
-            pack = getattr(info.unalteredType, "allParameters", None)
-            expected += [f"{name}.{member}" for member in pack] if pack else [name]
-        self.assertEqual(sorted(bound(self.widget)), sorted(expected))
+        self.check_every_parameter_is_bound()
 
     def test_every_input_drives_its_parameter_and_back(self):
         nodes = {"segmentation": self.regions(), "registration.mask": self.bone()}
@@ -112,7 +79,7 @@ class PanelTest(unittest.TestCase):
         points = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode")
         nodes |= dict.fromkeys(("registration.fixed_landmarks", "registration.moving_landmarks"), points)
         nodes["profile.line"] = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode")
-        parameters = bound(self.widget)
+        parameters = driving.bound(self.widget)
         for name, child in sorted(parameters.items(), key=lambda item: item[0] not in nodes):
             before = self.p.getValue(name)
             if name in nodes:
@@ -225,7 +192,7 @@ class PanelTest(unittest.TestCase):
         seen = []
 
         def press():
-            seen.append((self.ui.cancelButton.enabled, self.ui.regionsCollapsibleButton.enabled, names()))
+            seen.append((self.ui.cancelButton.enabled, self.ui.regionsCollapsibleButton.enabled, driving.names()))
             self.ui.cancelButton.click()
             seen.append(self.ui.cancelButton.enabled)
 
@@ -235,7 +202,7 @@ class PanelTest(unittest.TestCase):
         self.assertEqual((enabled, inputs, after), (True, False, False))
         self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
         self.assertIsNone(moving.GetParentTransformNode())
-        self.assertEqual(names(), before)
+        self.assertEqual(driving.names(), before)
         self.assertFalse(self.ui.cancelButton.enabled)
         self.assertTrue(self.ui.regionsCollapsibleButton.enabled)
 
@@ -324,11 +291,11 @@ class PanelTest(unittest.TestCase):
         self.ui.caseLineEdit.text = "sub-01"
         self.ui.bvtvImageSelector.setCurrentNode(self.volume(np.ones(SHAPE)))
         self.ui.boneSelector.setCurrentNode(self.bone())
-        before = names()
+        before = driving.names()
         with self.assertRaisesRegex(InputError, "The image is 1 everywhere"):
             self.widget.onBvtvButton()
         self.assertIn("BV/TV could not be computed.", self.ui.statusLabel.text)
-        self.assertEqual(names(), before)
+        self.assertEqual(driving.names(), before)
 
     def test_a_saved_scene_restores_the_panel(self):
         regions = self.regions()
@@ -352,14 +319,13 @@ class PanelTest(unittest.TestCase):
     def test_the_sample_fills_in_the_panel(self):
         from TrabecularQSMLib.scene.gui import samples
 
-        module = sys.modules[type(self.widget).__module__]
         quick = {
             "SAMPLE": PhantomSettings(shape=(40, 40, 20)),
             "SAMPLE_COMPANIONS": CompanionSettings(
                 bssfp_voxel_mm=(1.5, 1.5, 2), ct_voxel_mm=(3, 3, 3), structure_mm=0.5
             ),
         }
-        with mock.patch.multiple(module, **quick):
+        with mock.patch.multiple(samples, **quick):
             added = samples.loadCompanions(self.widget.logic)
         self.assertIn(self.ui.bvtvImageSelector.currentNode(), added)
         for name in ("registerButton", "measureButton", "bvtvButton", "ctButton"):
@@ -410,23 +376,13 @@ class PanelTest(unittest.TestCase):
             self.assertEqual(self.p.bvtv.bone_segment, "")
 
 
-class ReloadTest(unittest.TestCase):
+class ReloadTest(driving.PanelCase):
+    module = "TrabecularQSMAnalysis"
+
     def test_reload_builds_a_new_panel_on_a_new_library(self):
-        representation = slicer.modules.trabecularqsmanalysis.widgetRepresentation()
-        representation.enter()
-        before, library = representation.self(), sys.modules["TrabecularQSMLib.scene"]
-        before._parameterNode.case = "kept"
-        before.onReload()
-        after = slicer.modules.TrabecularQSMAnalysisWidget
-        self.assertIsNot(after, before)
-        self.assertIsNot(sys.modules["TrabecularQSMLib.scene"], library)
-        self.assertEqual(after.ui.caseLineEdit.text, "kept")
-        self.assertEqual(before.Observations, [])
+        self.check_reload("case", "caseLineEdit")
 
 
 if __name__ == "__main__":
     # The reload comes last: this file goes on with the library it imported.
-    suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (PanelTest, ReloadTest)))
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    if not result.wasSuccessful():
-        sys.exit(1)
+    driving.run(PanelTest, ReloadTest)

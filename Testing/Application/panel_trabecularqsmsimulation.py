@@ -4,43 +4,19 @@ cd Testing/Application
 Slicer --testing --additional-module-paths ../../TrabecularQSM --python-script panel_trabecularqsmsimulation.py
 """
 
-import sys
-import unittest
-from unittest import mock
-
-import qt
+import driving
 import slicer
 
 from TrabecularQSMLib.scene.tables import rowsFromTable
 
 
-def bound(widget):
-    """Widgets of the panel by the parameter they are bound to."""
-    children = [child for child in vars(widget.ui).values() if hasattr(child, "property")]
-    return {name: child for child in children if (name := child.property("SlicerParameterName"))}
+class PanelTest(driving.PanelCase):
+    module = "TrabecularQSMSimulation"
 
-
-class PanelTest(unittest.TestCase):
     def setUp(self):
-        slicer.mrmlScene.Clear(0)
-        self.representation = slicer.modules.trabecularqsmsimulation.widgetRepresentation()
-        self.representation.enter()
-        self.widget = self.representation.self()
-        self.ui = self.widget.ui
-        # What has been computed is shown; where there are no plot and table views, that is only asked for.
-        self.shown = []
-        show = sys.modules[type(self.widget).__module__].show
-        for name in ("showChart", "showTable"):
-            patch = mock.patch.object(show, name, lambda node, name=name: self.shown.append((name, node.GetName())))
-            patch.start()
-            self.addCleanup(patch.stop)
-        patch = mock.patch.object(slicer.util, "resetThreeDViews")
-        patch.start()
-        self.addCleanup(patch.stop)
-
-    @property
-    def p(self):
-        return self.widget._parameterNode
+        super().setUp()
+        self.record("showChart", "showTable")
+        self.replace(slicer.util, "resetThreeDViews")
 
     def small(self):
         self.ui.sizeSpinBox.value = 24
@@ -48,14 +24,10 @@ class PanelTest(unittest.TestCase):
         self.ui.configurationNumberSpinBox.value, self.ui.configurationRadiusSpinBox.value = 6, 3
 
     def test_every_parameter_is_bound_to_a_widget(self):
-        expected = []
-        for name, info in self.p.allParameters.items():
-            pack = getattr(info.unalteredType, "allParameters", None)
-            expected += [f"{name}.{member}" for member in pack] if pack else [name]
-        self.assertEqual(sorted(bound(self.widget)), sorted(expected))
+        self.check_every_parameter_is_bound()
 
     def test_every_input_drives_its_parameter_and_back(self):
-        for name, child in bound(self.widget).items():
+        for name, child in driving.bound(self.widget).items():
             before = self.p.getValue(name)
             if hasattr(child, "currentText"):
                 child.currentIndex = 1
@@ -76,7 +48,8 @@ class PanelTest(unittest.TestCase):
         self.ui.runButton.click()
         table = slicer.mrmlScene.GetFirstNodeByName("simulation table")
         self.assertEqual(len(rowsFromTable(table)), 48)
-        self.assertEqual(self.shown[0], ("showTable", "simulation summary"))
+        kind, node = self.shown[0]
+        self.assertEqual((kind, node.GetName()), ("showTable", "simulation summary"))
         self.assertEqual(self.shown[1][0], "showChart")
         self.assertIn("per BV/TV", self.ui.statusLabel.text)
 
@@ -89,7 +62,7 @@ class PanelTest(unittest.TestCase):
     def test_cancel_stops_a_run_and_leaves_the_scene_as_it_was(self):
         self.small()
         before = slicer.mrmlScene.GetNumberOfNodes()
-        qt.QTimer.singleShot(0, self.ui.cancelButton.click)
+        self.during(self.ui.cancelButton.click)
         self.ui.runButton.click()
         self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
@@ -97,7 +70,7 @@ class PanelTest(unittest.TestCase):
 
     def test_closing_the_scene_stops_a_run(self):
         self.small()
-        qt.QTimer.singleShot(0, lambda: slicer.mrmlScene.Clear(0))
+        self.during(lambda: slicer.mrmlScene.Clear(0))
         self.ui.runButton.click()
         self.assertIsNone(slicer.mrmlScene.GetFirstNodeByName("simulation table"))
 
@@ -134,6 +107,4 @@ class PanelTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromTestCase(PanelTest))
-    if not result.wasSuccessful():
-        sys.exit(1)
+    driving.run(PanelTest)

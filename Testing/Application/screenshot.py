@@ -7,16 +7,14 @@ one line what the picture is of.
 """
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import qt
 import SimpleITK
 import slicer
 
-from TrabecularQSMLib.figures.glyphs import text_mask
-from TrabecularQSMLib.figures.maps import write_png
 from TrabecularQSMLib.scene.gui import samples
 
 MODULE = os.environ.get("SCREENSHOT_MODULE", "TrabecularQSM")
@@ -76,11 +74,22 @@ def main():
     jump(shown)
     slicer.util.forceRenderAllViews()
     slicer.app.processEvents()
+    window = slicer.util.mainWindow()
+    label = qt.QLabel("\n".join([caption, os.environ.get("SCREENSHOT_CAPTION", "")]).strip())
+    label.setStyleSheet("background: white; color: #1e1e1e; padding: 8px; font-size: 15px")
+    label.setWordWrap(True)
+    label.setFixedWidth(window.width)
+    label.adjustSize()
+    picture = np.concatenate([pixels(window), pixels(label)])
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(picture, isVector=True), os.environ["SCREENSHOT"])
+
+
+def pixels(widget):
+    """A widget as it is seen: RGB."""
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "window.png")
-        slicer.util.mainWindow().grab().save(path)
-        picture = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(path))[..., :3]
-    write_png(os.environ["SCREENSHOT"], np.concatenate([picture, strip(picture.shape[1], caption)]))
+        path = str(Path(folder) / "widget.png")
+        widget.grab().save(path)
+        return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(path))[..., :3]
 
 
 def jump(volume):
@@ -92,19 +101,6 @@ def jump(volume):
     position = matrix.MultiplyPoint((i, j, k, 1))[:3]
     for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
         node.JumpSliceByOffsetting(*position)
-
-
-def strip(width, caption):
-    """Caption in a white strip, smaller if it would not fit."""
-    lines = [caption, os.environ.get("SCREENSHOT_CAPTION", "")]
-    canvas = np.full((22 * len(lines) + 12, width, 3), 255, np.uint8)
-    for number, line in enumerate(lines):
-        mask = next((m for m in (text_mask(line, 2), text_mask(line, 1)) if m.shape[1] <= width - 20), None)
-        if mask is None:
-            sys.exit(f"The caption {line!r} is longer than the picture is wide; shorten it.")
-        top = 8 + 22 * number
-        canvas[top : top + mask.shape[0], 10 : 10 + mask.shape[1]][mask] = 30
-    return canvas
 
 
 main()

@@ -1,6 +1,7 @@
 import argparse
 import contextlib
 import importlib.util
+import inspect
 import io
 import json
 import os
@@ -17,6 +18,8 @@ import numpy as np
 import scans
 
 from TrabecularQSMLib import __version__, cli, pipeline, settings
+from TrabecularQSMLib.analysis import bvtv
+from TrabecularQSMLib.analysis.registration import register_rigid
 from TrabecularQSMLib.errors import Cancelled
 from TrabecularQSMLib.files import nifti, writing
 from TrabecularQSMLib.files.maps import find_maps, planned_maps
@@ -125,6 +128,17 @@ class FormsTest(unittest.TestCase):
         _, out, _ = run("reconstruct", "--help")
         for method in (*CHOICES["inversion"], *CHOICES["background"], *CHOICES["fat_model"], *settings.load_presets()):
             self.assertIn(method, out)
+
+    def test_choices_and_defaults_that_a_command_repeats_are_those_of_the_library(self):
+        # They are typed once more, because importing the library for them would take most of a second.
+        for command, flag, choices, function, keyword in (
+            ("bvtv", "rule", bvtv.RULES, bvtv.apparent_bvtv, "rule"),
+            ("bvtv", "combination", bvtv.COMBINATIONS, bvtv.combine_phase_cycles, "method"),
+            ("register", "start", ("geometry", "moments"), register_rigid, "start"),
+        ):
+            (action,) = [action for action in parser_of(command)._actions if action.dest == flag]
+            self.assertEqual(tuple(action.choices), choices)
+            self.assertEqual(action.default, inspect.signature(function).parameters[keyword].default)
 
     def test_the_version_is_printed(self):
         self.assertEqual(run("--version"), (0, f"TrabecularQSM {__version__}\n", ""))

@@ -85,6 +85,12 @@ class FileListTest(unittest.TestCase):
         names = sorted(path.stem for path in (ROOT / "Testing" / "Python").glob("test_*.py"))
         self.assertEqual(sorted(cmake_list(ROOT / "Testing" / "CMakeLists.txt", "UNIT_TESTS")), names)
 
+    def test_every_test_file_begins_with_its_room(self):
+        rooms = [*FLOOR_OF, *ABOUT_THE_WHOLE]
+        for path in (ROOT / "Testing" / "Python").glob("test_*.py"):
+            name = path.stem.removeprefix("test_")
+            self.assertTrue(any(name == room or name.startswith(f"{room}_") for room in rooms), path.name)
+
     def test_folders_with_code_are_packages(self):
         folders = {path.parent for path in LIBRARY.rglob("*.py")}
         self.assertEqual([str(folder) for folder in folders if not (folder / "__init__.py").exists()], [])
@@ -140,12 +146,14 @@ class ImportTest(unittest.TestCase):
 
 # Rooms from the ground up; imports run downward. On one floor a room may use another, never in a circle.
 FLOORS = (
-    ("images", "acquisition", "quantities", "kernels", "solvers", "chunks", "progress", "errors"),
+    ("images", "acquisition", "quantities", "kernels", "solvers", "methods", "chunks", "progress", "errors"),
     ("fieldmap", "background", "inversion", "simulation", "analysis"),
     ("pipeline", "settings", "phantom", "figures"),
     ("files",),
     ("cli", "scene"),
 )
+# Tests of no room alone.
+ABOUT_THE_WHOLE = ("accuracy", "extension", "house", "readme", "widgets")
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -186,21 +194,61 @@ class RoomTest(unittest.TestCase):
         self.assertEqual([rooms for rooms in sideways.items() if rooms[0] in FLOORS[-1]], [])
 
 
+class LengthTest(unittest.TestCase):
+    MOST_LINES, EXCUSE = 60, "Long because "
+
+    def long_functions(self, text):
+        """Names of the functions whose body has too many lines, its docstring aside, and gives no reason for it."""
+        found = []
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                docstring = ast.get_docstring(node)
+                body = node.body[1:] if docstring else node.body
+                lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+                if lines > self.MOST_LINES and self.EXCUSE not in (docstring or ""):
+                    found.append(f"{node.name} ({lines} lines)")
+        return found
+
+    def test_no_function_is_long_without_a_reason_in_its_docstring(self):
+        found = {
+            file: self.long_functions((LIBRARY / file).read_text(encoding="utf-8")) for file in library_files("*.py")
+        }
+        self.assertEqual({file: names for file, names in found.items() if names}, {})
+
+    def test_a_long_function_is_noticed_and_its_reason_accepted(self):
+        body = "    x = 1\n" * 61
+        self.assertEqual(self.long_functions(f'def f():\n    """Do."""\n{body}'), ["f (61 lines)"])
+        self.assertEqual(self.long_functions(f"def f():\n{body[:-10]}"), [])
+        self.assertEqual(self.long_functions(f'def f():\n    """Do.\n\n    Long because of it.\n    """\n{body}'), [])
+
+
 class DataTest(unittest.TestCase):
     def read(self, name):
         return json.loads((LIBRARY / "data" / name).read_text(encoding="utf-8"))
 
-    def test_data_files_keep_to_their_schema(self):
+    def validator(self, name):
+        """Validator of a schema, which may refer to one beside it."""
         try:
             import jsonschema
-        except ImportError:
-            self.skipTest("jsonschema is not installed")
+            import referencing
+        except ImportError as error:
+            self.skipTest(f"jsonschema is not installed: {error}")
+        schemas = [self.read(path.name) for path in (LIBRARY / "data").glob("*.schema.json")]
+        named = [(one["$id"], referencing.Resource.from_contents(one)) for one in schemas if "$id" in one]
+        schema = self.read(name)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        return jsonschema.Draft202012Validator(schema, registry=referencing.Registry().with_resources(named))
+
+    def test_data_files_keep_to_their_schema(self):
         data = [path.name for path in (LIBRARY / "data").glob("*.json") if not path.name.endswith(".schema.json")]
         self.assertEqual(sorted(data), ["fat_models.json", "presets.json"])
         for name in data:
-            schema = self.read(name.replace(".json", ".schema.json"))
-            jsonschema.Draft202012Validator.check_schema(schema)
-            jsonschema.Draft202012Validator(schema).validate(self.read(name))
+            self.validator(name.replace(".json", ".schema.json")).validate(self.read(name))
+        settings_only = self.validator("settings.schema.json")
+        for name in self.read("presets.json")["presets"]:
+            settings_only.validate(settings.preset(name).as_dict())
+        for wrong in ({"lambda": 1}, {"padding": 1.5}, {"inversion": "none"}, {"edge_fraction": 2}):
+            self.assertFalse(settings_only.is_valid(wrong), wrong)
 
     def test_every_fat_model_has_an_amplitude_for_each_peak_and_a_name_of_its_own(self):
         entries = self.read("fat_models.json")["fat_models"]
@@ -208,13 +256,13 @@ class DataTest(unittest.TestCase):
         for entry in entries:
             self.assertEqual(len(entry["peaks_ppm"]), len(entry["amplitudes_percent"]), entry["name"])
 
-    def test_presets_set_only_what_exists_and_give_a_regularization_for_every_inversion(self):
+    def test_presets_set_only_what_exists_and_give_a_regularization_to_every_inversion(self):
         known = {field.name for field in fields(settings.Settings)}
-        regularized = {name for name in inversion.METHODS if name != "total-field"}
         for name, entry in self.read("presets.json")["presets"].items():
             self.assertLessEqual(set(entry["settings"]), known, name)
-            self.assertLessEqual(regularized, set(entry["regularization"]), name)
-            settings.preset(name)
+            self.assertLessEqual(set(entry["regularization"]), set(inversion.METHODS), name)
+            for method in inversion.METHODS:
+                self.assertGreater(settings.preset(name, inversion=method).regularization, 0, (name, method))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
+import scipy.fft
 
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.inversion import METHODS, invert, lcurve
 from TrabecularQSMLib.inversion.closed_form import closed_form
+from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.inversion.medi_l2 import medi_l2, normal_operator
 from TrabecularQSMLib.inversion.medi_tv import Cost, medi_tv
 from TrabecularQSMLib.inversion.weights import data_weight, edge_weight
@@ -374,6 +376,23 @@ class WeightsTest(unittest.TestCase):
         mask[..., 5:15] = False
         weight = edge_weight(image, mask, (1.0, 1.0, 1.0), threshold=0.1, weight=0.0)
         self.assertTrue(np.all(weight[..., 19] == 0))
+
+
+class GridTest(unittest.TestCase):
+    def test_it_holds_the_mask_with_its_padding_and_gives_the_image_back(self):
+        image = np.random.default_rng(9).standard_normal((11, 13, 12)).astype(np.float32)
+        mask = np.zeros(image.shape, bool)
+        mask[2:9, 1:5, 6:12] = True
+        for padding in (0, 3, 20):
+            grid = Grid.around(mask, padding)
+            inside = grid.put(mask)
+            for axis, n in enumerate(inside.shape):
+                used = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
+                self.assertGreaterEqual(min(used[0], n - 1 - used[-1]), padding)
+                self.assertEqual(n, scipy.fft.next_fast_len(n, real=True))
+            self.assertEqual(np.count_nonzero(inside), np.count_nonzero(mask))
+            np.testing.assert_array_equal(grid.take(grid.put(image))[mask], image[mask])
+            np.testing.assert_array_equal(grid.put(np.ones(mask.shape), fill=1.0), np.ones(inside.shape))
 
 
 class LCurveTest(unittest.TestCase):

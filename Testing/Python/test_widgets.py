@@ -121,8 +121,9 @@ class BrokenPanelTest(unittest.TestCase):
         for name in self.names:
             source = (ROOT / "TrabecularQSM" / f"{name}.py").read_text(encoding="utf-8")
             slots = set(re.findall(r"(?m)^        self\.ui\.\w+\.connect\(\"[^\"]+\", self\.(\w+)\)", source))
-            self.assertTrue(slots)
-            for slot in slots:
+            own = [slot for slot in slots if f"def {slot}(" in source]  # the others are those of all panels
+            self.assertTrue(own)
+            for slot in own:
                 with self.broken(f"{name}.py", rf"def {slot}\(", f"def {slot}_x("):
                     self.assertIn(f"connects self.{slot}, which is no method", self.problems(name))
 
@@ -144,9 +145,10 @@ class BrokenPanelTest(unittest.TestCase):
     def test_a_utility_that_slicer_does_not_have_is_noticed(self):
         util = slicer_util(self)
         for name in self.names:
-            with self.broken(f"{name}.py", r"slicer\.util\.loadUI\b", "slicer.util.loadUX"):
+            with self.broken(f"{name}.py", r"slicer\.util\.setSliceViewerLayers\b", "slicer.util.setSliceLayers"):
                 self.assertEqual(
-                    missing_utilities(self.root, util), [f"{name}.py uses slicer.util.loadUX, which does not exist."]
+                    missing_utilities(self.root, util),
+                    [f"{name}.py uses slicer.util.setSliceLayers, which does not exist."],
                 )
 
 

@@ -88,8 +88,9 @@ class Panel:
 
     def _is_pack_of_settings(self, name):
         """Tell if a class is made by a function that goes through the fields of Settings and packs them."""
-        functions = {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
-        for node in self.tree.body:
+        body = [node for tree in self.trees.values() for node in tree.body]
+        functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+        for node in body:
             if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
                 function = functions.get(ast.unparse(node.value).removesuffix("()"))
                 calls = {ast.unparse(n) for n in ast.walk(function or node) if isinstance(n, ast.Call)}

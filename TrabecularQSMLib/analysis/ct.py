@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from ..methods import Method
 from .measure import measure
 
 UNITS = {"ct": "HU", "bmd": "mg/cm³"}
@@ -139,3 +140,19 @@ def _line(x, y):
     offsets = x - x.mean()
     slope = float(offsets @ (y - y.mean()) / (offsets @ offsets))
     return slope, float(y.mean() - slope * x.mean())
+
+
+METHODS = (
+    Method(
+        fit_calibration,
+        title="Calibration of a CT",
+        solves="density = slope · HU + intercept by least squares, or by the form with water-equivalent density",
+        test="test_analysis_ct.CalibrationTest",
+    ),
+    Method(
+        attenuation,
+        title="Attenuation and density",
+        solves="statistics of HU and of calibrated density in regions",
+        test="test_analysis_ct.AttenuationTest",
+    ),
+)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import InputError
+from ..methods import Method
 
 
 def register_landmarks(fixed_points: np.ndarray, moving_points: np.ndarray) -> tuple[np.ndarray, float]:
@@ -48,3 +49,12 @@ def register_landmarks(fixed_points: np.ndarray, moving_points: np.ndarray) -> t
     matrix[:3, :3], matrix[:3, 3] = turn, centers[1] - turn @ centers[0]
     rest = fixed @ turn.T + matrix[:3, 3] - moving
     return matrix, float(np.sqrt((rest**2).sum(axis=1).mean()))
+
+
+METHOD = Method(
+    register_landmarks,
+    title="Rigid registration of landmarks",
+    solves="Σ |R x + t − y|² over rotation and shift",
+    test="test_analysis_registration.LandmarksTest",
+    reference="Kabsch 1976, doi 10.1107/S0567739476001873",
+)

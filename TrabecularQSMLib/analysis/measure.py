@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import InputError
+from ..methods import Method
 from ..quantities import ALL_QUANTITIES
 
 COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "sd", "median", "q25", "q75", "min", "max", "excluded")
@@ -85,3 +86,11 @@ def _statistics(values):
     deviation = float(values.std(ddof=1)) if values.size > 1 else None
     numbers = (float(values.mean()), deviation, median, q25, q75, low, high)
     return {"n": int(values.size), **dict(zip(keys, numbers, strict=True))}
+
+
+METHOD = Method(
+    measure,
+    title="Statistics of regions",
+    solves="mean, SD (n − 1), quartiles, extremes over voxels that count",
+    test="test_analysis_measure.ArraysTest",
+)

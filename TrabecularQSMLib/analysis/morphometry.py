@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from ..methods import Method
 from ..progress import Progress, report
 
 COLUMNS = ("case", "region", "bvtv", "thickness", "spacing", "n")
@@ -141,3 +142,12 @@ def _surfaces_per_mm(bone, inside, voxel_size):
     measured.SetThreshold(1)
     measured.Update()
     return measured.GetTbN()
+
+
+METHOD = Method(
+    morphometry,
+    title="Morphometry",
+    solves="BV/TV; thickness = BV/TV / P_L, spacing = (1 − BV/TV) / P_L by the plate model",
+    test="test_analysis_morphometry.MorphometryTest",
+    reference="Parfitt et al. 1983, doi 10.1172/JCI111096",
+)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from ..errors import InputError
+from ..methods import Method
 
 
 def line_profile(
@@ -58,3 +59,12 @@ def line_profile(
     values = np.full(distance.size, np.nan)
     values[inside] = map_coordinates(image, index[:, inside], output=np.float64, order=order, mode="nearest")
     return distance, values
+
+
+METHOD = Method(
+    line_profile,
+    title="Line profile",
+    solves="interpolated values along a line",
+    test="test_analysis_profile.ProfileTest",
+    reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
+)

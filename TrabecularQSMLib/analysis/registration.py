@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..images import image_from, matrix_from, resample, transform_from
+from ..methods import Method
 from ..progress import Progress, part, report
 from .callbacks import raised_in_callbacks
 
@@ -68,6 +69,16 @@ class Registration:
     overlap: float
     iterations: int
     converged: bool
+
+    @property
+    def rotation_degrees(self) -> float:
+        """Angle of the rotation."""
+        return float(np.degrees(np.arccos(np.clip((np.trace(self.matrix[:3, :3]) - 1) / 2, -1, 1))))
+
+    def displacement(self, shape, affine) -> float:
+        """Return how far the center of a grid of `shape` (k, j, i) and `affine` is moved, mm."""
+        center = (affine @ [*(np.array(shape[::-1]) - 1) / 2, 1])[:3]
+        return float(np.linalg.norm(self.matrix[:3, :3] @ center + self.matrix[:3, 3] - center))
 
 
 @dataclass(frozen=True, eq=False)
@@ -479,36 +490,7 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
     start.SetMatrix(linear.GetMatrix(), 1e-6)
     start.SetTranslation((np.array(linear.TransformPoint(center.tolist())) - center).tolist())
 
-    method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfWorkUnits(1)  # sums of several threads would differ from run to run
-    method.SetMetricAsMattesMutualInformation(METRIC_BINS)
-    method.SetMetricSamplingStrategy(method.RANDOM)
-    # Samples outside of the mask are drawn as well, and do not count.
-    inside = cropped.array.size if mask is None else min(cropped.array.size, np.count_nonzero(mask.array))
-    most = max(1, int((inside / LEAST_SAMPLES) ** (1 / 3)))
-    shrinks = [min(shrink, most) for shrink, _ in levels]
-    shares = [min(1.0, SAMPLES * shrink**3 / max(inside, 1)) for shrink in shrinks]
-    method.SetMetricSamplingPercentagePerLevel(shares, SEED)
-    if mask is not None:
-        method.SetMetricFixedMask(image_from((mask.array > 0).astype(np.uint8), mask.affine))
-        # ITK's filters smooth the gradients: without the skin, whose edges outweigh all else, the steps would then
-        # lead away from where fine structures agree.
-        method.SetMetricUseFixedImageGradientFilter(False)
-        method.SetMetricUseMovingImageGradientFilter(False)
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetShrinkFactorsPerLevel(shrinks)
-    method.SetSmoothingSigmasPerLevel([sigma * finest for _, sigma in levels])
-    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
-    method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=1.0,
-        minStep=0.005,
-        numberOfIterations=ITERATIONS,
-        relaxationFactor=0.8,  # halving the steps, as is usual, makes them short before the end
-        gradientMagnitudeTolerance=1e-8,
-        estimateLearningRate=method.Once,
-        maximumStepSizeInPhysicalUnits=finest,
-    )
-    method.SetOptimizerScalesFromPhysicalShift()
+    method = _method(cropped, mask, finest, levels)
     method.SetInitialTransform(start, inPlace=True)
 
     count = 0
@@ -540,8 +522,53 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
     return found, -float(value), count, converged
 
 
+def _method(fixed, mask, finest, levels):
+    """What maximizes mutual information with the part `fixed` of the fixed image, in the mask, over some levels."""
+    method = sitk.ImageRegistrationMethod()
+    method.SetNumberOfWorkUnits(1)  # sums of several threads would differ from run to run
+    method.SetMetricAsMattesMutualInformation(METRIC_BINS)
+    method.SetMetricSamplingStrategy(method.RANDOM)
+    # Samples outside of the mask are drawn as well, and do not count.
+    inside = fixed.array.size if mask is None else min(fixed.array.size, np.count_nonzero(mask.array))
+    most = max(1, int((inside / LEAST_SAMPLES) ** (1 / 3)))
+    shrinks = [min(shrink, most) for shrink, _ in levels]
+    shares = [min(1.0, SAMPLES * shrink**3 / max(inside, 1)) for shrink in shrinks]
+    method.SetMetricSamplingPercentagePerLevel(shares, SEED)
+    if mask is not None:
+        method.SetMetricFixedMask(image_from((mask.array > 0).astype(np.uint8), mask.affine))
+        # ITK's filters smooth the gradients: without the skin, whose edges outweigh all else, the steps would then
+        # lead away from where fine structures agree.
+        method.SetMetricUseFixedImageGradientFilter(False)
+        method.SetMetricUseMovingImageGradientFilter(False)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetShrinkFactorsPerLevel(shrinks)
+    method.SetSmoothingSigmasPerLevel([sigma * finest for _, sigma in levels])
+    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
+    method.SetOptimizerAsRegularStepGradientDescent(
+        learningRate=1.0,
+        minStep=0.005,
+        numberOfIterations=ITERATIONS,
+        relaxationFactor=0.8,  # halving the steps, as is usual, makes them short before the end
+        gradientMagnitudeTolerance=1e-8,
+        estimateLearningRate=method.Once,
+        maximumStepSizeInPhysicalUnits=finest,
+    )
+    method.SetOptimizerScalesFromPhysicalShift()
+    return method
+
+
 def _enlarged(corners):
     """Corners of a box (8, 3), farther from its center, by `CROP_MARGIN` along its longest axis."""
     center = corners.mean(axis=0)
     around = corners - center
     return center + around * (1 + CROP_MARGIN / np.abs(around).max())
+
+
+METHOD = Method(
+    register_rigid,
+    title="Rigid registration",
+    solves="mutual information over three rotations and three shifts, on three levels of resolution",
+    test="test_analysis_registration.RigidTest",
+    reference="Mattes et al. 2003, doi 10.1109/TMI.2003.809072; "
+    "quality: Studholme et al. 1999, doi 10.1016/S0031-3203(98)00091-0",
+)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from ..errors import InputError
+from ..methods import Method
 
 _CONFIDENCE = 0.95
 _SIGNIFICANT = 0.05
@@ -428,3 +429,27 @@ def _mixed(x, y, subjects, notes, groups=None):
         residual_sd=float(np.sqrt(found.scale) * y_scale),
         converged=bool(found.converged),
     )
+
+
+METHODS = (
+    Method(
+        fit_line,
+        title="Straight line",
+        solves="Σ (y − a − b x)²",
+        test="test_analysis_regression.LineTest",
+    ),
+    Method(
+        cooks_distance,
+        title="Distance of Cook",
+        solves="how far each pair moves the line",
+        test="test_analysis_regression.CookTest",
+        reference="Cook, Technometrics 1977, doi 10.1080/00401706.1977.10489493",
+    ),
+    Method(
+        regress,
+        title="Regression of regions",
+        solves="lines: pooled, within groups, one slope for all groups, mixed model (REML), paired differences",
+        test="test_analysis_regression.StructureTest",
+        reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
+    ),
+)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import InputError
+from ..methods import Method
 
 # An exchange is worth its time if it brings the two centers apart by at least this share of their distance. The sweeps
 # are far more than it takes; a last one goes through all pairs once more, so that no single voxel is left behind.
@@ -115,3 +116,11 @@ def _sweep(points, parts, before, least_gain):
             parts[other] = np.concatenate([second[~second_in], upper])
             changed[one] = changed[other] = True
     return changed
+
+
+METHOD = Method(
+    split_region,
+    title="Parts of a region",
+    solves="Σ |x − center of its part|² under equal sizes",
+    test="test_analysis_subregions.SplitTest",
+)

@@ -5,6 +5,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import cg
 
 from ..errors import InputError
+from ..methods import Method
 from ..progress import Progress, report
 
 
@@ -104,3 +105,13 @@ def _laplace_system(field, interior, index, voxel_size):
             values.append(np.full(np.count_nonzero(linked), -1 / h**2))
     matrix = csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(count, count))
     return matrix, right
+
+
+METHOD = Method(
+    lbv,
+    title="Laplacian boundary value (LBV)",
+    solves="Δu = Δf inside the mask, u = 0 on its outermost layer; u is the local field",
+    test="test_background.LBVTest",
+    reference="Zhou et al., NMR Biomed 2014, doi 10.1002/nbm.3064",
+    options={"tolerance": "background_tolerance"},
+)

@@ -4,11 +4,14 @@ import argparse
 import re
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError
 
 FIGURE_ENDINGS = (".png", ".svg")
+TABLE_ENDINGS = (".csv",)
+REGIONS_HELP = "label map (NIfTI, NRRD), named by a BIDS .tsv beside it, or a segmentation of Slicer (.seg.nrrd)"
 
 
 def add_command(commands, name, run, description, example):
@@ -22,6 +25,47 @@ def add_command(commands, name, run, description, example):
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def add_regions_of_mip(parser):
+    """Add the regions on the echo MIP that are measured in another image, and the way there."""
+    parser.add_argument("--regions", metavar="SEG", required=True, help=f"{REGIONS_HELP}, drawn on the echo MIP")
+    parser.add_argument(
+        "--transform", metavar="T.tfm", help="where the regions lie in the image: what `register ECHO_MIP IMAGE` wrote"
+    )
+    add_case(parser)
+
+
+def add_case(parser):
+    """Add the name of the case, which `case_of_image` takes."""
+    parser.add_argument(
+        "--case", metavar="NAME", help="the first column (default: sub-… and ses-… at the start of the image's name)"
+    )
+
+
+def add_only_and_output(parser):
+    """Add which regions are measured, and the table."""
+    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="regions to measure (default: all)")
+    parser.add_argument("--output", metavar="T.csv", required=True, help="table to write")
+
+
+def case_of_image(arguments):
+    """Name of the case: as given, or subject and session of the image's name, or that name."""
+    if arguments.case:
+        return arguments.case
+    from ..files.scan import case_of
+
+    name = Path(arguments.image).name
+    return case_of(name) or name.partition(".")[0]
+
+
+@contextmanager
+def errors_of(what):
+    """Say of what is wrong input within."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}: {error}") from error
 
 
 def with_default(text, value):

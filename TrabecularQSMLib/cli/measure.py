@@ -1,15 +1,50 @@
-"""From the maps of a folder and a file of regions to rows of statistics."""
+"""The command measure: from the maps of a folder and a file of regions to rows of statistics."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..analysis.measure import measure
 from ..errors import InputError
-from ..files.maps import find_maps
-from ..files.nifti import read_image
-from ..files.regions import place_regions, read_regions
-from ..files.scan import case_of
-from ..images import geometry_difference
+from .common import (
+    REGIONS_HELP,
+    TABLE_ENDINGS,
+    add_command,
+    add_only_and_output,
+    check_outputs,
+    notes_on_subjects,
+    print_result,
+    write_outputs,
+)
+
+
+def add_commands(commands):
+    """Add the command of this file to the parser."""
+    parser = add_command(
+        commands,
+        "measure",
+        _measure,
+        "Statistics of maps in regions, one row for each case, region and quantity.",
+        "measure maps --regions ankle/derivatives/truth/sub-01/anat/sub-01_dseg.nii.gz --output regions.csv",
+    )
+    parser.add_argument("maps", metavar="MAPS", help="folder that reconstruct wrote, or that of one subject in it")
+    parser.add_argument("--regions", metavar="SEG", required=True, help=f"{REGIONS_HELP}; of this subject")
+    parser.add_argument(
+        "--case",
+        metavar="NAME",
+        help="the first column (default: sub-… and ses-…, with more of the name if scans share it)",
+    )
+    add_only_and_output(parser)
+
+
+def _measure(arguments):
+    from ..analysis.measure import COLUMNS
+    from ..files.tables import csv_text
+
+    check_outputs((arguments.output, TABLE_ENDINGS))
+    rows = measure_files(arguments.maps, arguments.regions, case=arguments.case, only=arguments.only)
+    cases = list(dict.fromkeys(row["case"] for row in rows))
+    notes = [] if len(cases) == 1 else [f"The same regions are measured in {len(cases)} scans: {', '.join(cases)}."]
+    notes += notes_on_subjects(f"{cases[0]}_maps", arguments.regions)
+    print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 
 def measure_files(folder, regions, *, case: str | None = None, only: Sequence[str] = ()) -> list[dict]:
@@ -33,6 +68,13 @@ def measure_files(folder, regions, *, case: str | None = None, only: Sequence[st
         If there are no maps, or those of several subjects, `case` is given for several scans, or a region is empty or
         has no voxel on the grid of a map.
     """
+    from ..analysis.measure import measure
+    from ..files.maps import find_maps
+    from ..files.nifti import read_image
+    from ..files.regions import place_regions, read_regions
+    from ..files.scan import case_of
+    from ..images import geometry_difference
+
     if not Path(folder).is_dir():
         raise InputError(f"{folder} is not a folder; give the folder that reconstruct wrote.")
     scans = find_maps(folder)

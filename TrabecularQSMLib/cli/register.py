@@ -1,7 +1,18 @@
 """The command register."""
 
+from pathlib import Path
+
 from ..errors import InputError
-from .common import ProgressLine, add_command, check_outputs, notes_on_subjects, print_result, write_outputs
+from .common import (
+    FIGURE_ENDINGS,
+    ProgressLine,
+    add_command,
+    check_outputs,
+    errors_of,
+    notes_on_subjects,
+    print_result,
+    write_outputs,
+)
 
 _TRANSFORM_ENDINGS = (".tfm", ".txt", ".h5", ".mat")
 _IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -36,50 +47,47 @@ def add_commands(commands):
     parser.add_argument("--mask", metavar="M", help="where to compare, on the grid of FIXED (all that is not zero)")
     parser.add_argument("--resampled", metavar="OUT.nii.gz", help="also write MOVING on the grid of FIXED")
     parser.add_argument(
-        "--checkerboard", metavar="OUT.png", help="also write a picture of both images in alternate tiles"
+        "--checkerboard",
+        metavar="OUT.png",
+        help="also write a picture of both images in alternate tiles (.png or .svg; needs matplotlib)",
     )
 
 
 def _register(arguments):
-    import numpy as np
-
     from ..analysis.registration import register_rigid
-    from ..figures.maps import write_png
     from ..figures.registration import checkerboard_figure
+    from ..figures.style import require_matplotlib
     from ..files.nifti import read_image, read_transform, write_image, write_transform
     from ..images import resample
 
     check_outputs(
         (arguments.output, _TRANSFORM_ENDINGS),
         (arguments.resampled, _IMAGE_ENDINGS),
-        (arguments.checkerboard, (".png",)),
+        (arguments.checkerboard, FIGURE_ENDINGS),
         inputs=(arguments.fixed, arguments.moving, arguments.initial, arguments.mask),
     )
+    if arguments.checkerboard:
+        require_matplotlib()
     start = read_transform(arguments.initial) if arguments.initial else arguments.start
     fixed, affine = read_image(arguments.fixed)
     moving, its_affine = read_image(arguments.moving)
     mask = _read_mask(arguments.mask, arguments.fixed, fixed, affine)
-    with ProgressLine() as progress:
-        try:
-            found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
-        except InputError as error:
-            raise InputError(f"{arguments.moving} to {arguments.fixed}: {error}") from error
+    with ProgressLine() as progress, errors_of(f"{arguments.moving} to {arguments.fixed}"):
+        found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
     writers = {arguments.output: lambda path: write_transform(path, found.matrix)}
     if arguments.resampled or arguments.checkerboard:
         on_fixed = resample(moving, its_affine, fixed.shape, affine, found.matrix, outside=float(moving.min()))
         if arguments.resampled:
             writers[arguments.resampled] = lambda path: write_image(path, on_fixed, affine)
         if arguments.checkerboard:
-            picture = checkerboard_figure(fixed, on_fixed, affine)
-            writers[arguments.checkerboard] = lambda path: write_png(path, picture)
+            kind = Path(arguments.checkerboard).suffix[1:].lower()
+            writers[arguments.checkerboard] = checkerboard_figure(fixed, on_fixed, affine, kind)
     written = write_outputs(writers)
     notes = notes_on_subjects(arguments.fixed, arguments.moving)
     if not found.converged:
         notes.append("The steps had not become short at the end; look at the result closely.")
     print_result(notes, written)
-    turn = np.degrees(np.arccos(np.clip((np.trace(found.matrix[:3, :3]) - 1) / 2, -1, 1)))
-    center = (affine @ [*(np.array(fixed.shape[::-1]) - 1) / 2, 1])[:3]
-    shift = np.linalg.norm(found.matrix[:3, :3] @ center + found.matrix[:3, 3] - center)
+    shift, turn = found.displacement(fixed.shape, affine), found.rotation_degrees
     print(f"Quality {found.quality:.3f} (0 to 1), overlap {100 * found.overlap:.0f} %")
     print(f"Displacement {shift:.1f} mm at the center of FIXED, rotation {turn:.1f}°")
 

@@ -3,7 +3,6 @@
 import argparse
 import os
 import platform
-import re
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -147,7 +146,7 @@ def _add_scan(parser):
 
 
 def _add_settings(parser, left_out=()):
-    from ..settings import Settings, load_presets
+    from ..settings import Settings, load_presets, setting_texts
 
     group = parser.add_argument_group("settings", "A flag wins over --settings, which wins over --preset.")
     group.add_argument(
@@ -158,7 +157,7 @@ def _add_settings(parser, left_out=()):
     )
     group.add_argument("--settings", metavar="FILE.json", help="repeat the settings of a map's sidecar")
     advanced = parser.add_argument_group("advanced settings")
-    texts = _setting_texts(Settings.__doc__ or "")
+    texts = setting_texts()
     for field in fields(Settings):
         if field.name not in left_out:
             target = group if field.name in _MAIN_SETTINGS else advanced
@@ -190,13 +189,6 @@ def _or_none(kind):
 
     convert.__name__ = kind.__name__  # argparse names it in its message
     return convert
-
-
-def _setting_texts(docstring):
-    """Return the descriptions of the parameters in a numpydoc docstring by name."""
-    section = docstring.partition("Parameters\n")[2].partition("\n\n")[0]
-    found = re.findall(r"^ {4}(\w+) : .*\n((?: {8}.*\n?)+)", section, flags=re.MULTILINE)
-    return {name: " ".join(text.replace("``", "").split()) for name, text in found}
 
 
 def _reconstruct(arguments):
@@ -235,10 +227,10 @@ def _reconstruct(arguments):
 
 def _lcurve(arguments):
     from .. import pipeline
-    from ..figures.lcurve import lcurve_png
+    from ..figures.lcurve import lcurve_figure
     from ..figures.style import require_matplotlib
     from ..files.tables import csv_text
-    from ..files.writing import input_hashes, json_text, refuse_existing, write_files
+    from ..files.writing import GENERATED_BY, input_hashes, json_text, refuse_existing, write_files
 
     require_matplotlib()
     settings = chosen_settings(arguments, stop_after=None)
@@ -262,22 +254,19 @@ def _lcurve(arguments):
             threads=arguments.threads,
             progress=progress,
         )
-    columns = {
-        name: getattr(curve, name).tolist()
-        for name in ("regularization", "discrepancy", "data_term", "regularizer", "curvature")
-    } | {f"chi {name}": means.tolist() for name, means in curve.region_means.items()}
+    columns = {name: values.tolist() for name, values in curve.columns().items()}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     sidecar = {
         "Description": "L-curve: the inversion over λ (regularization)",
         "BestRegularization": curve.best,
-        "GeneratedBy": [{"Name": "TrabecularQSM", "Version": __version__}],
+        "GeneratedBy": GENERATED_BY,
         "Settings": settings.as_dict(),
         "InputFiles": input_hashes(scan.files, arguments.mask),
     }
     contents = (
         csv_text(columns, rows),
         json_text(sidecar),
-        lcurve_png(curve, f"{scan.stem}, {settings.inversion}"),
+        lcurve_figure(curve, f"{scan.stem}, {settings.inversion}"),
     )
     paths = [Path(arguments.output) / file for file in files]
     written = write_files(dict(zip(paths, contents, strict=True)))
@@ -317,27 +306,12 @@ def _phantom(arguments):
 
 def chosen_settings(arguments, **fixed):
     """Merge preset, file and flags to settings, the later ones winning."""
-    import json
-
-    from ..settings import Settings, preset
+    from ..files.maps import read_settings
+    from ..settings import Settings, merged
 
     given = {field.name: getattr(arguments, field.name) for field in fields(Settings) if field.name in arguments}
-    stored = {}
-    if arguments.settings:
-        path = Path(arguments.settings)
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise InputError(f"{path} cannot be read ({error.strerror}); give the JSON sidecar of a map.") from error
-        except ValueError as error:
-            raise InputError(f"{path} is not valid JSON ({error}); give the JSON sidecar of a map.") from error
-        if isinstance(stored, dict):
-            stored = stored.get("Settings", stored)
-        Settings.from_dict(stored, str(path))
-        # The λ of a file belongs to its inversion: another inversion takes its own from the preset.
-        if given.get("inversion", stored.get("inversion")) != stored.get("inversion"):
-            stored = {name: value for name, value in stored.items() if name != "regularization"}
-    return preset(arguments.preset, **{**stored, **given, **fixed})
+    stored = read_settings(arguments.settings) if arguments.settings else {}
+    return merged(arguments.preset, stored, {**given, **fixed})
 
 
 def _read_scan(arguments):

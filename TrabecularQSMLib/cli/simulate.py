@@ -22,9 +22,6 @@ _TABLE = (".csv",)
 
 def add_commands(commands):
     """Add the commands of this file to the parser."""
-    from ..simulation import settings as defaults
-
-    default = defaults.SimulationSettings()
     parser = add_command(
         commands,
         "simulate",
@@ -32,6 +29,29 @@ def add_commands(commands):
         "BV/TV, mean χ and R2′ of random inclusions of bone, over a grid of parameters (Figures 7 and 8 of the paper).",
         "simulate --number 100 200 300 --radius 5 10 --repeats 5 --output simulation.csv --figure simulation.png",
     )
+    _add_varied(parser)
+    _add_same(parser)
+    parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
+    parser.add_argument(
+        "--output",
+        metavar="T.csv",
+        required=True,
+        help="table to write, with the settings in T.json; a stopped run goes on from it",
+    )
+    parser.add_argument(
+        "--summary", metavar="S.csv", help="means, SD and SE to write; slopes and tests to S.json beside"
+    )
+    parser.add_argument("--figure", metavar="F.png", help="picture to write (.png or .svg; needs matplotlib)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=positive, metavar="N", help="processes to use, or threads for --mask (default: 1)"
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
+
+
+def _add_varied(parser):
+    from ..simulation import settings as defaults
+
     varied = parser.add_argument_group("parameters, of which every combination is simulated")
     varied.add_argument(
         "--number",
@@ -61,6 +81,12 @@ def add_commands(commands):
         metavar="K",
         help=with_default("random geometries of each number and radius", defaults.PAPER_REPEATS),
     )
+
+
+def _add_same(parser):
+    from ..simulation import settings as defaults
+
+    default = defaults.SimulationSettings()
     same = parser.add_argument_group("settings, the same for all")
     same.add_argument("--seed", type=int, metavar="S", help=with_default("of the geometries", default.seed))
     same.add_argument("--size", type=int, help=with_default("edge of the region, voxels", default.size))
@@ -80,22 +106,6 @@ def add_commands(commands):
     same.add_argument("--field-strength", type=float, metavar="T", help=text)
     text = with_default("edge of the imaging voxels that R2′ is of, in voxels of the simulation", "the whole region")
     same.add_argument("--imaging-voxel", type=int, metavar="E", help=text)
-    parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
-    parser.add_argument(
-        "--output",
-        metavar="T.csv",
-        required=True,
-        help="table to write, with the settings in T.json; a stopped run goes on from it",
-    )
-    parser.add_argument(
-        "--summary", metavar="S.csv", help="means, SD and SE to write; slopes and tests to S.json beside"
-    )
-    parser.add_argument("--figure", metavar="F.png", help="picture to write (.png or .svg; needs matplotlib)")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--workers", type=positive, metavar="N", help="processes to use, or threads for --mask (default: 1)"
-    )
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
 
 
 def _simulate(arguments):
@@ -126,43 +136,28 @@ def _check_paths(arguments):
 
 
 def _simulate_mask(arguments, chosen):
-    import numpy as np
-
-    from ..acquisition import PATIENT_SUPERIOR, b0_direction
     from ..files.nifti import read_image
     from ..files.tables import csv_text
     from ..files.writing import json_text
-    from ..simulation.field import FieldModel
-    from ..simulation.model import COLUMNS, check_delta_chis, measure_geometry
-    from ..simulation.settings import SimulationSettings
+    from ..simulation.model import COLUMNS, measure_image
 
     random = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "summary", "figure", "scheduler")
     for name in random:
         if getattr(arguments, name) is not None:
             raise InputError(f"--{name} does not go with --mask, which is one given geometry; leave one of them out.")
-    check_delta_chis(arguments.delta_chi)
     image, affine = read_image(arguments.mask)
-    edges = np.linalg.norm(affine[:3, :3], axis=0)
-    if edges.max() > 1.001 * edges.min():
-        sizes = " × ".join(f"{edge:.4g}" for edge in edges)
-        raise InputError(f"{arguments.mask} has voxels of {sizes} mm; resample it to cubic voxels first.")
-    values = np.unique(image)
-    if values.size != 2 or values[0] != 0 or not np.all(np.isfinite(values)):
-        found = f"is {values[0]:g} everywhere" if values.size == 1 else f"holds {values.size} different values"
-        found = found if np.all(np.isfinite(values)) else "holds values that are not numbers"
-        raise InputError(f"{arguments.mask} {found}; expected a binary image with 0 for marrow.")
-    # The shortest edge is what imaging voxels must fit into.
-    direction = b0_direction(affine, arguments.b0_direction or PATIENT_SUPERIOR)
-    settings = SimulationSettings(**chosen | {"size": max(8, min(image.shape)), "b0_direction": direction})
+    others = {} if arguments.b0_direction is None else {"b0_patient": arguments.b0_direction}
     with ProgressLine() as progress:
         progress(0.0, "field and χ")
-        model = FieldModel(settings, image.shape, threads=arguments.workers or 1)
-        measured = measure_geometry(model, image != 0)
-    blank = {"number": None, "radius": None, "repeat": None}
-    rows = [
-        blank | {"delta_chi": delta_chi} | measured.quantities(delta_chi, settings.field_strength)
-        for delta_chi in sorted(set(arguments.delta_chi))
-    ]
+        settings, rows = measure_image(
+            image,
+            affine,
+            arguments.delta_chi,
+            threads=arguments.workers or 1,
+            source=arguments.mask,
+            **others,
+            **chosen,
+        )
     head = {"version": __version__, "settings": settings.as_dict(), "mask": Path(arguments.mask).name}
     contents = {arguments.output: csv_text(COLUMNS, rows), _sidecar(arguments.output): json_text(head)}
     print_result(_notes(rows), write_outputs(contents))

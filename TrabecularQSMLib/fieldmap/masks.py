@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..errors import InputError
+from ..methods import Method
 
 
 def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:
@@ -144,3 +145,46 @@ def checked_mask(mask, shape) -> np.ndarray:
     if not mask.any():
         raise InputError("The mask is empty; draw it where the bone is, or leave it out for an automatic one.")
     return mask
+
+
+METHODS = (
+    Method(
+        combine_echoes,
+        title="Magnitude over echoes",
+        solves="max |s(TE)| over echoes (mip), or √Σ |s(TE)|² (rss)",
+        test="test_fieldmap_masks.SignalTest",
+        options={"combination": "echo_combination"},
+    ),
+    Method(
+        signal_mask,
+        title="Where there is signal",
+        solves="magnitude over echoes > threshold · its bright end, and > 4 standard deviations of the noise",
+        test="test_fieldmap_masks.SignalTest",
+        options={"threshold": "mask_threshold"},
+    ),
+    Method(
+        body_mask,
+        title="Body",
+        solves="opening of the signal, its large parts, holes filled",
+        test="test_fieldmap_masks.BodyTest",
+    ),
+    Method(
+        erode,
+        title="Mask",
+        solves="distance to the surface of the body > erosion",
+        test="test_fieldmap_masks.ErosionTest",
+        options={"distance_mm": "mask_erosion"},
+    ),
+    Method(
+        reliability,
+        title="Reliability",
+        solves="1 − (4 r)², r the residual of the fit over the signal; 0 without signal",
+        test="test_fieldmap_masks.ReliabilityTest",
+    ),
+    Method(
+        fill_unreliable,
+        title="Field without signal",
+        solves="mean of the field around, weighted by reliability",
+        test="test_fieldmap_masks.FillTest",
+    ),
+)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..chunks import run_chunks
+from ..methods import Method
 from ..progress import Progress, part, report
 from .fat_models import FatModel
 from .neighborhood import choose_candidates
@@ -165,3 +166,29 @@ def fat_fraction(water: np.ndarray, fat: np.ndarray) -> np.ndarray:
     safe = np.maximum(total, np.finfo(np.float32).tiny)
     fraction = np.where(np.abs(water) > np.abs(fat), 1 - np.abs(water) / safe, np.abs(fat) / safe)
     return np.where(total > 0, np.clip(fraction, 0, 1), 0).astype(np.float32)
+
+
+METHODS = (
+    Method(
+        phase_sign,
+        title="Sign of the phase",
+        solves="the smaller residual of the two signs, searched in some thousand voxels",
+        test="test_fieldmap.SeparationTest",
+    ),
+    Method(
+        separate,
+        title="Water–fat separation",
+        solves="Σ |s(t) − (W + c(t) F) e^{2πi f t − R2* t}|²; global search, choice by neighbors, Gauss–Newton",
+        test="test_fieldmap.SeparationTest",
+        reference="Golub & Pereyra, SIAM J Numer Anal 1973, doi 10.1137/0710036; "
+        "Besag 1986, doi 10.1111/j.2517-6161.1986.tb01412.x",
+        options={"fat_model": "fat_model", "sign": "phase_sign"},
+    ),
+    Method(
+        fat_fraction,
+        title="Fat fraction",
+        solves="1 − |W| / |W + F| or |F| / |W + F|, of the larger one",
+        test="test_fieldmap.FatFractionTest",
+        reference="Liu et al., MRM 2007, doi 10.1002/mrm.21301",
+    ),
+)

@@ -5,6 +5,8 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
+from ..methods import Method
+
 
 def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz: float) -> np.ndarray:
     """Return the field with whole periods added so that it is continuous inside the mask.
@@ -99,3 +101,11 @@ def _weighted_median(values, weight):
     order = np.argsort(values)
     cumulative = np.cumsum(weight[order], dtype=np.float64)
     return values[order[np.searchsorted(cumulative, cumulative[-1] / 2)]] if cumulative[-1] > 0 else np.median(values)
+
+
+METHOD = Method(
+    unwrap,
+    title="Unwrapping",
+    solves="whole periods along the spanning tree of the most trusted connections; its median within half a period",
+    test="test_fieldmap.UnwrapTest",
+)

@@ -1,102 +1,116 @@
-"""Figures of maps as RGB arrays and PNG files, with the core dependencies alone."""
+"""Pictures of maps: slices in patient orientation side by side, each with its window, unit and colors."""
 
-import os
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..acquisition import Reorientation, voxel_size
-from ..quantities import ALL_QUANTITIES, COLORED, display_window
-from .glyphs import HEIGHT, text_mask
+from ..quantities import ALL_QUANTITIES, display_window
+from .style import DARK, LIGHT, color_map, line_style, render
 
 INVERSION_TITLES = {"closed-form": "Closed form", "medi-l2": "MEDI-ℓ2", "medi-tv": "TV-MEDI"}
 
-# Lightness rises evenly from one anchor to the next, so that equal steps look equal also to the color-blind.
-_COLOR_ANCHORS = np.array(
-    [(10, 8, 47), (66, 21, 104), (129, 43, 123), (193, 73, 106), (235, 121, 82), (249, 181, 78), (249, 237, 148)]
-)
-_BACKGROUND, _INK, _FAINT = 18, 235, 150
-_TEXT = 2  # pixels per glyph pixel
-_GAP = 14
-_BAR_WIDTH = 14
 # How slices lie on the page: axis of the (S, A, R) array across which they are cut, and the letters at top and left.
 _PLANES = {"sagittal": (2, "S", "A"), "coronal": (1, "S", "R"), "axial": (0, "A", "R")}
+_MOST_COLUMNS = 4
+# In inches: the longer side of the largest slice, and what lies around it.
+_SLICE, _MARGIN, _HEAD, _LINE = 2.1, 0.12, 0.25, 0.2
+_BAR_GAP, _BAR, _BAR_TEXT, _LOW_BAR = 0.06, 0.09, 0.44, 0.6
+_LETTER = 0.085  # about as wide as one of a legend's
 
 
 @dataclass(frozen=True, eq=False)
-class _Panel:
+class View:
+    """Where a picture's slices lie and what is drawn over all of them.
+
+    Attributes
+    ----------
+    affine : (4, 4) array
+        Voxel indices (i, j, k) to RAS mm; slices are shown in patient orientation and true proportions.
+    planes : sequence of {"sagittal", "coronal", "axial"}
+        Anatomical planes closest to the slices, from top to bottom, all in one scale.
+    voxel : (k, j, i), optional
+        Voxel of the arrays that the slices go through; the middle by default.
+    regions : (K, J, I) int array, optional
+        Labels, 0 for none, whose outlines are drawn.
+    region_names : dict of int to str
+        Names for the legend; a label without one is its number.
+    """
+
+    affine: np.ndarray
+    planes: Sequence[str] = ("sagittal",)
+    voxel: tuple[int, int, int] | None = None
+    regions: np.ndarray | None = None
+    region_names: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One image of a picture: an array (K, J, I) with title and window; no bar where there is no unit to tell."""
+
     title: str
-    slice: np.ndarray
+    array: np.ndarray
     window: tuple[float, float]
-    colored: bool
+    unit: str | None = None
+    colors: str = "gray"
 
 
 def map_figure(
     maps: dict[str, np.ndarray],
-    affine: np.ndarray,
+    view: View,
     *,
     truth: dict[str, np.ndarray] | None = None,
-    plane: str = "sagittal",
-    voxel: tuple[int, int, int] | None = None,
-    columns: int = 4,
-    panel_size: int = 280,
-) -> np.ndarray:
-    """Picture of one slice through several maps, each with title, unit, window and color bar.
+    body: np.ndarray | None = None,
+    picture_format: str = "png",
+) -> bytes:
+    """Return a picture of slices through any number of maps, each with title, window, and a bar with its unit.
 
     Parameters
     ----------
     maps : dict of (K, J, I) array
-        Maps by the name of their quantity; a name that is no quantity becomes the title.
-    affine : (4, 4) array
-        Voxel indices (i, j, k) to RAS mm; slices are shown in patient orientation with square pixels.
+        Maps by the name of their quantity; a name that is no quantity becomes the title. What is not a number is not
+        drawn.
+    view : View
+        Where the slices lie.
     truth : dict of (K, J, I) array, optional
         Known truth by the same names, shown below its map in the same window.
-    plane : {"sagittal", "coronal", "axial"}
-        Anatomical plane closest to the slice.
-    voxel : (k, j, i), optional
-        Voxel of the arrays that the slice goes through; the middle by default.
-    columns : int
-        Panels side by side.
-    panel_size : int
-        Pixels of the longer side of a slice.
+    body : (K, J, I) bool array, optional
+        Outside of it maps in color are not drawn, so that a zero there is not taken for a value.
+    picture_format : {"png", "svg"}
+        The same maps give the same bytes.
 
-    Returns
-    -------
-    (rows, columns, 3) uint8 array
-        The picture.
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
     """
     truth = truth or {}
-    rows = []
     names = list(maps)
+    # Rows are filled alike: five maps are three and two.
+    columns = -(-len(names) // -(-len(names) // _MOST_COLUMNS))
+    rows = []
     for start in range(0, len(names), columns):
         chosen = names[start : start + columns]
-        windows = {name: display_window(name, np.asarray(maps[name])) for name in chosen}
-        for arrays, is_truth in ((maps, False), (truth, True)):
-            panels = [None] * len(chosen)
-            for position, name in enumerate(chosen):
-                if name in arrays:
-                    title = "Truth" if is_truth else _title(name)
-                    slice_ = _oriented(arrays[name], affine, plane, voxel)
-                    panels[position] = _Panel(title, slice_, windows[name], name in COLORED)
-            if any(panels):
-                rows.append(panels)
-    return _picture(rows, _pixel_sizes(affine, plane), _PLANES[plane][1:], panel_size)
+        measured = [_map_panel(name, maps[name], body) for name in chosen]
+        true = [
+            replace(_map_panel(name, truth[name], body), title="Truth", window=panel.window) if name in truth else None
+            for name, panel in zip(chosen, measured, strict=True)
+        ]
+        rows += [measured, true] if any(true) else [measured]
+    return panels_figure(rows, view, picture_format)
 
 
 def compare_inversions(
     chi_maps: dict[str, np.ndarray],
     mip: np.ndarray,
-    affine: np.ndarray,
+    view: View,
     *,
     truth: np.ndarray | None = None,
     window: tuple[float, float] | None = None,
-    plane: str = "sagittal",
-    voxel: tuple[int, int, int] | None = None,
-    panel_size: int = 280,
-) -> np.ndarray:
-    """Picture of the dipole inversions side by side in one window, beside the echo MIP (as figure 2 of the paper).
+    picture_format: str = "png",
+) -> bytes:
+    """Return a picture of the dipole inversions side by side in one window, beside the echo MIP (paper: figure 2).
 
     Parameters
     ----------
@@ -104,136 +118,192 @@ def compare_inversions(
         Susceptibility in ppm by the name of the inversion.
     mip : (K, J, I) array
         Maximum over echoes of the magnitude.
-    affine : (4, 4) array
-        Voxel indices (i, j, k) to RAS mm.
+    view : View
+        Where the slices lie.
     truth : (K, J, I) array, optional
         Known susceptibility in ppm, with the reference of the maps.
     window : (low, high), optional
         In ppm; that of the quantity by default.
-    plane, voxel, panel_size
-        As for `map_figure`.
+    picture_format : {"png", "svg"}
+        The same maps give the same bytes.
 
-    Returns
-    -------
-    (rows, columns, 3) uint8 array
-        The picture.
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
     """
-    window = window or display_window("chi", mip)
     shown = {INVERSION_TITLES.get(name, name): chi for name, chi in chi_maps.items()}
     if truth is not None:
         shown["Truth"] = truth
-    panels = [_Panel(_title("mip"), _oriented(mip, affine, plane, voxel), display_window("mip", mip), False)]
+    panels = [_map_panel("mip", mip)]
     for title, chi in shown.items():
-        panels.append(_Panel(f"{title} χ [ppm]", _oriented(chi, affine, plane, voxel), window, False))
-    return _picture([panels], _pixel_sizes(affine, plane), _PLANES[plane][1:], panel_size)
+        panel = _map_panel("chi", chi)
+        panels.append(replace(panel, title=f"{title} χ", window=window or panel.window))
+    return panels_figure([panels], view, picture_format)
 
 
-def write_png(path: str | Path, picture: np.ndarray) -> Path:
-    """Write an RGB picture; the file appears only when it is complete."""
-    path = Path(path)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.png")
-    try:
-        sitk.WriteImage(sitk.GetImageFromArray(np.ascontiguousarray(picture, dtype=np.uint8), isVector=True), partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+def panels_figure(rows: Sequence[Sequence[Panel | None]], view: View, picture_format: str = "png") -> bytes:
+    """Return a picture of rows of panels, each row once for every plane of the view.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of Panel or None
+        From top to bottom and from left to right; None leaves its place empty.
+    view : View
+        Where the slices lie.
+    picture_format : {"png", "svg"}
+        The same panels give the same bytes.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
+    """
+    shape = next(panel.array.shape for row in rows for panel in row if panel is not None)
+    extents = {plane: _extent(shape, view.affine, plane) for plane in view.planes}
+    scale = _SLICE / max(side for extent in extents.values() for side in extent)
+    width = scale * max(extent[1] for extent in extents.values())
+    if any(panel is not None and panel.unit is not None for row in rows for panel in row):
+        width += _BAR_GAP + _BAR + _BAR_TEXT
+    styles = _region_styles(view)
+    columns = max(map(len, rows))
+    page = columns * (width + _MARGIN) + _MARGIN
+    legend_columns = max(1, int((page - 2 * _MARGIN) / _legend_width(view, styles))) if styles else 1
+    height = len(rows) * sum(_HEAD + scale * extent[0] + _MARGIN for extent in extents.values()) + _MARGIN
+    height += _LINE * -(-len(styles) // legend_columns)
+
+    def draw(figure):
+        figure.set_facecolor(DARK)
+        top = height - _MARGIN
+        for row, plane in ((row, plane) for row in rows for plane in view.planes):
+            top -= _HEAD + scale * extents[plane][0]
+            for column, panel in enumerate(row):
+                if panel is not None:
+                    left = _MARGIN + column * (width + _MARGIN)
+                    _draw_panel(figure, panel, view, plane, extents[plane], (left, top), (width, scale), styles)
+            top -= _MARGIN
+        if styles:
+            _draw_legend(figure, view, styles, legend_columns)
+
+    return render(draw, (page, height), picture_format, layout=None)
 
 
-def colors(values: np.ndarray, window: tuple[float, float], colored: bool) -> np.ndarray:
-    """Colors (..., 3) uint8 of values shown in a window; what is not a number is black."""
-    low, high = window
-    values = np.asarray(values, dtype=np.float64)
-    position = np.clip((values - low) / (high - low), 0.0, 1.0)
-    missing = ~np.isfinite(values)
-    position[missing] = 0.0
-    anchors = _COLOR_ANCHORS if colored else np.array([(0, 0, 0), (255, 255, 255)])
-    at = np.linspace(0.0, 1.0, len(anchors))
-    result = np.stack([np.interp(position, at, channel) for channel in anchors.T], axis=-1)
-    result[missing] = 0
-    return np.round(result).astype(np.uint8)
-
-
-def _title(name):
+def _map_panel(name, array, body=None):
+    array = np.asarray(array)
+    window = display_window(name, array)
     quantity = ALL_QUANTITIES.get(name)
     if quantity is None:
-        return name
+        return Panel(name, array, window, "")
+    if body is not None and quantity.colors != "gray":
+        array = np.where(body, array, np.nan)
     title = "Susceptibility χ" if name == "chi" else quantity.title
-    return title if quantity.unit == "1" else f"{title} [{quantity.unit}]"
+    return Panel(title, array, window, quantity.unit, quantity.colors)
 
 
-def _oriented(array, affine, plane, voxel):
+def _oriented(array, view, plane):
     """Slice with superior (or anterior) up, and anterior (or the patient's right) on the left."""
     array = np.asarray(array)
-    reorientation = Reorientation.to_ras(affine, array.shape)
+    reorientation = Reorientation.to_ras(view.affine, array.shape)
     axis = _PLANES[plane][0]
     old_axis = reorientation.order[axis]
-    index = array.shape[old_axis] // 2 if voxel is None else voxel[old_axis]
+    index = array.shape[old_axis] // 2 if view.voxel is None else view.voxel[old_axis]
     if reorientation.flips[axis]:
         index = array.shape[old_axis] - 1 - index
     return reorientation.apply(array).take(index, axis=axis)[::-1, ::-1]
 
 
-def _pixel_sizes(affine, plane):
-    """Size in mm of a slice's rows and columns."""
-    # The order of the axes does not depend on the shape, which `to_ras` keeps only for the flips.
-    reorientation = Reorientation.to_ras(affine, (1, 1, 1))
+def _extent(shape, affine, plane):
+    """Height and width in mm of the slices of an array."""
+    reorientation = Reorientation.to_ras(affine, shape)
     sizes = voxel_size(reorientation.apply_affine(affine))
-    return tuple(size for axis, size in enumerate(sizes) if axis != _PLANES[plane][0])
+    return tuple(
+        shape[reorientation.order[axis]] * size for axis, size in enumerate(sizes) if axis != _PLANES[plane][0]
+    )
 
 
-def _enlarged(image, pixel_sizes, panel_size):
-    """Repeat pixels so that they become square and the longer side has `panel_size` pixels."""
-    extent = np.array(image.shape[:2]) * pixel_sizes
-    rows, columns = np.maximum(np.round(extent / extent.max() * panel_size).astype(int), 1)
-    from_row = np.arange(rows) * image.shape[0] // rows
-    from_column = np.arange(columns) * image.shape[1] // columns
-    return image[np.ix_(from_row, from_column)]
+def _draw_panel(figure, panel, view, plane, extent, corner, sizes, styles):
+    """Draw one slice with its title above and its bar on the right; all lengths on the page are in inches."""
+    page = np.tile(figure.get_size_inches(), 2)
+    (left, bottom), (cell, scale) = corner, sizes
+    height, width = extent
+    axes = figure.add_axes(np.array([left, bottom, scale * width, scale * height]) / page)
+    axes.set_axis_off()
+    image = axes.imshow(
+        np.ma.masked_invalid(_oriented(panel.array, view, plane).astype(np.float64)),
+        cmap=color_map(panel.colors),
+        vmin=panel.window[0],
+        vmax=panel.window[1],
+        extent=(0, width, height, 0),
+        interpolation="none",
+    )
+    title = panel.title if len(view.planes) == 1 else f"{panel.title}, {plane}"
+    text = figure.text(left / page[0], (bottom + scale * height + 0.06) / page[1], title, color=LIGHT, fontsize=9)
+    _fit(text, figure, cell)
+    _draw_outlines(axes, view, plane, extent, styles)
+    _draw_letters(axes, *_PLANES[plane][1:])
+    _draw_scale_bar(axes, height, width)
+    if panel.unit is not None:
+        bar_left = left + scale * width + _BAR_GAP
+        _draw_bar(figure.add_axes(np.array([bar_left, bottom, _BAR, scale * height]) / page), image, panel.unit)
 
 
-def _picture(rows, pixel_sizes, letters, panel_size):
-    drawn = [
-        [None if panel is None else _draw(panel, pixel_sizes, letters, panel_size) for panel in row] for row in rows
-    ]
-    height = max(image.shape[0] for row in drawn for image in row if image is not None)
-    width = max(image.shape[1] for row in drawn for image in row if image is not None)
-    across = max(len(row) for row in drawn)
-    shape = (len(drawn) * (height + _GAP) + _GAP, across * (width + _GAP) + _GAP, 3)
-    picture = np.full(shape, _BACKGROUND, dtype=np.uint8)
-    for number, row in enumerate(drawn):
-        for position, image in enumerate(row):
-            if image is not None:
-                top, left = _GAP + number * (height + _GAP), _GAP + position * (width + _GAP)
-                picture[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return picture
+def _fit(text, figure, width):
+    """Make a text smaller that is wider than its place."""
+    found = text.get_window_extent().width / figure.dpi
+    if found > width:
+        text.set_fontsize(text.get_fontsize() * width / found)
 
 
-def _draw(panel, pixel_sizes, letters, panel_size):
-    """One slice with its title above and its color bar on the right."""
-    image = colors(_enlarged(panel.slice, pixel_sizes, panel_size), panel.window, panel.colored)
-    low, high = panel.window
-    bar = np.linspace(high, low, image.shape[0])[:, None].repeat(_BAR_WIDTH, axis=1)
-    labels = [_number(value) for value in (high, (low + high) / 2, low)]
-    line = HEIGHT * _TEXT
-    head = line + 6
-    bar_left = image.shape[1] + 6
-    label_left = bar_left + _BAR_WIDTH + 5
-    title_width = text_mask(panel.title, _TEXT).shape[1]
-    width = max(label_left + max(text_mask(label, _TEXT).shape[1] for label in labels), title_width)
-    canvas = np.full((head + image.shape[0], width, 3), _BACKGROUND, dtype=np.uint8)
-    _write(canvas, panel.title, 0, 0, _TEXT, _INK)
-    canvas[head:, : image.shape[1]] = image
-    canvas[head:, bar_left : bar_left + _BAR_WIDTH] = colors(bar, panel.window, panel.colored)
-    for label, fraction in zip(labels, (0.0, 0.5, 1.0), strict=True):
-        _write(canvas, label, head + round(fraction * (image.shape[0] - 7 * _TEXT)), label_left, _TEXT, _INK)
-    # The letters of the patient's directions stand on a dark field, to be read on any image.
-    for letter, top, left in (
-        (letters[0], head, image.shape[1] // 2 - 7),
-        (letters[1], head + image.shape[0] // 2 - 9, 0),
+def _stroke(width):
+    """Keep letters and lines readable on an image of any gray."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground=DARK)]
+
+
+def _draw_letters(axes, top, left):
+    look = {"transform": axes.transAxes, "color": LIGHT, "fontsize": 7, "path_effects": _stroke(1.6)}
+    axes.text(0.5, 0.99, top, ha="center", va="top", **look)
+    axes.text(0.015, 0.5, left, ha="left", va="center", **look)
+
+
+def _draw_scale_bar(axes, height, width):
+    length = _round_length(0.3 * width)
+    label = f"{length:g} mm" if length < 10 else f"{length / 10:g} cm"
+    right, at = 0.96 * width, height - 0.04 * max(height, width)
+    ends, look = [right - length, right], {"solid_capstyle": "butt", "path_effects": _stroke(3)}
+    axes.plot(ends, [at, at], color=LIGHT, linewidth=1.4, gid="scale-bar", **look)
+    look = {"ha": "center", "va": "bottom", "path_effects": _stroke(1.6)}
+    axes.text(right - length / 2, at - 0.01 * max(height, width), label, color=LIGHT, fontsize=6, **look)
+
+
+def _round_length(most):
+    """Largest length of 1, 2 or 5 times a power of ten that is not longer."""
+    power = 10.0 ** np.floor(np.log10(most))
+    return float(power * max(step for step in (1, 2, 5) if step * power <= most * (1 + 1e-9)))
+
+
+def _draw_bar(axes, image, unit):
+    low, high = image.get_clim()
+    ramp = np.linspace(high, low, 256)[:, None]
+    axes.imshow(ramp, cmap=image.cmap, vmin=low, vmax=high, extent=(0, 1, low, high), aspect="auto")
+    # The unit stands between the numbers; a low bar has no place for the one in the middle.
+    height = axes.get_position().height * axes.figure.get_size_inches()[1]
+    ticks, place = ((low, (low + high) / 2, high), 0.75) if height > _LOW_BAR else ((low, high), 0.5)
+    axes.set_xticks([])
+    axes.yaxis.tick_right()
+    axes.set_yticks(ticks, [_number(value) for value in ticks])
+    # Inside the height of the bar, not to touch what lies above and below.
+    for label, alignment in zip(
+        (axes.get_yticklabels()[0], axes.get_yticklabels()[-1]), ("bottom", "top"), strict=True
     ):
-        canvas[top : top + 7 * _TEXT + 4, left : left + 5 * _TEXT + 4] = _BACKGROUND
-        _write(canvas, letter, top + 2, left + 2, _TEXT, _FAINT)
-    return canvas
+        label.set_verticalalignment(alignment)
+    axes.tick_params(length=0, pad=3, labelsize=7, labelcolor=LIGHT)
+    if unit:
+        offset = {"textcoords": "offset points", "xytext": (3, 0)}
+        axes.annotate(f"[{unit}]", (1, place), xycoords="axes fraction", va="center", color=LIGHT, fontsize=7, **offset)
+    for edge in axes.spines.values():
+        edge.set_visible(False)
 
 
 def _number(value):
@@ -241,6 +311,56 @@ def _number(value):
     return text.replace("-", "−")
 
 
-def _write(canvas, text, top, left, scale, gray):
-    mask = text_mask(text, scale)[: canvas.shape[0] - top, : canvas.shape[1] - left]
-    canvas[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = gray
+def _region_styles(view):
+    """Color of each region that a slice shows; the second round of colors is dashed."""
+    if view.regions is None:
+        return {}
+    present = [np.unique(_oriented(view.regions, view, plane)) for plane in view.planes]
+    shown = set(np.concatenate(present).tolist()) - {0}
+    styles = {}
+    for number, label in enumerate(sorted(set(np.unique(view.regions).tolist()) - {0})):
+        style = line_style(number)
+        styles[label] = {"color": style["color"], "linestyle": "solid" if style["marker"] == "o" else "dashed"}
+    return {label: style for label, style in styles.items() if label in shown}
+
+
+def _draw_outlines(axes, view, plane, extent, styles):
+    if not styles:
+        return
+    # A rim of nothing, so that the outline of a region that the image cuts is closed.
+    labels = np.pad(_oriented(view.regions, view, plane), 1)
+    y, x = ((np.arange(n) - 0.5) * side / (n - 2) for n, side in zip(labels.shape, extent, strict=True))
+    for label, style in styles.items():
+        inside = labels == label
+        if inside.any():
+            lines = axes.contour(x, y, inside, [0.5], colors=style["color"], linestyles=style["linestyle"])
+            lines.set(linewidth=0.9, gid=f"region-{label}")
+    axes.set(xlim=(0, extent[1]), ylim=(extent[0], 0))
+
+
+def _region_name(view, label):
+    return view.region_names.get(label, str(label))
+
+
+def _legend_width(view, styles):
+    return 0.5 + _LETTER * max(len(_region_name(view, label)) for label in styles)
+
+
+def _draw_legend(figure, view, styles, columns):
+    from matplotlib.lines import Line2D
+
+    page = figure.get_size_inches()
+    handles = [
+        Line2D([], [], linewidth=1.6, label=_region_name(view, label), **style) for label, style in styles.items()
+    ]
+    figure.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(_MARGIN / page[0], 0.5 * _MARGIN / page[1]),
+        ncols=columns,
+        frameon=False,
+        labelcolor=LIGHT,
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=1.6,
+    )

@@ -3,25 +3,28 @@
 import numpy as np
 
 from ..analysis.agreement import checkerboard
-from .maps import map_figure
+from .maps import Panel, View, panels_figure
 
 TILES = 12
 PLANES = ("sagittal", "coronal", "axial")
 
 
-def checkerboard_figure(fixed: np.ndarray, moving: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return an RGB picture (rows, columns, 3) of two images (K, J, I) on one grid, apart and in alternate tiles.
+def checkerboard_figure(
+    fixed: np.ndarray, moving: np.ndarray, affine: np.ndarray, picture_format: str = "png"
+) -> bytes:
+    """Return a picture of two images (K, J, I) on one grid, apart and in alternate tiles.
 
-    The slices go through the middle of where the second image shows something.
+    The slices go through the middle of where the second image shows something; its tiles are dark beyond it, where it
+    has its lowest value.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or matplotlib is missing.
     """
     shown = [np.flatnonzero(np.ptp(moving, axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     voxel = tuple(int(n.mean()) if n.size else moving.shape[axis] // 2 for axis, n in enumerate(shown))
-    # All as in the checkerboard, from 0 to 1: Hounsfield units begin below zero, where a figure's window begins.
+    # All as in the checkerboard, from 0 to 1: the two have no unit in common.
     pairs = {"Fixed": (fixed, fixed), "Moving": (moving, moving), "Both": (fixed, moving)}
-    images = {title: checkerboard(*pair, TILES) for title, pair in pairs.items()}
-    rows = [map_figure(images, affine, plane=plane, voxel=voxel) for plane in PLANES]
-    width = max(row.shape[1] for row in rows)
-    filled = [np.full((row.shape[0], width, 3), row[0, 0], np.uint8) for row in rows]
-    for target, row in zip(filled, rows, strict=True):
-        target[:, : row.shape[1]] = row
-    return np.concatenate(filled)
+    row = [Panel(title, checkerboard(*pair, TILES), (0.0, 1.0)) for title, pair in pairs.items()]
+    return panels_figure([row], View(affine, PLANES, voxel), picture_format)

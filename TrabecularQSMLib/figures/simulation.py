@@ -1,13 +1,12 @@
 """Pictures of the simulation: BV/TV, χ and R2′ over each parameter (Fig. 7), and χ and R2′ over BV/TV (Fig. 8)."""
 
-import io
 from collections.abc import Collection
 
 import numpy as np
 
 from ..errors import InputError
 from ..simulation.summary import PARAMETERS, Power, linearity, over_parameter, trend
-from .style import require_matplotlib
+from .style import line_style, render
 
 _LABELS = {
     "number": "number",
@@ -47,34 +46,27 @@ def simulation_figure(summary: list[dict], picture_format: str, shape: str = "sp
     -----
     Bars are standard deviations over the repeats; those of the paper are variances.
     """
-    require_matplotlib()
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     values = {name: {row[name] for row in summary} for name in PARAMETERS}
     check_drawable(*values.values())
     parameters = [name for name in PARAMETERS if len(values[name]) > 1]
     densities = len({(row["number"], row["radius"]) for row in summary}) >= 3
     heights = len(parameters) + densities
-    # Names from a fixed salt and no date: the same numbers give the same file.
-    with rc_context({"svg.hashsalt": "TrabecularQSM"}):
-        figure = Figure(figsize=(12.6, 0.3 + 3.3 * heights), layout="constrained")
+
+    def draw(figure):
         figure.supxlabel("Bars: standard deviation over the repeats", fontsize="small")
         axes = figure.subplots(heights, 3, squeeze=False)
         for line, parameter in zip(axes, parameters, strict=False):
             rows = over_parameter(summary, parameter)
             fixed = [f"{_LABELS[name]} {rows[0][name]:g}" for name in PARAMETERS if name != parameter]
-            line[1].set_title(", ".join(fixed), fontsize="medium")
+            line[1].set_title(", ".join(fixed))
             for axis, quantity in zip(line, _QUANTITIES, strict=True):
                 _draw_over_parameter(axis, rows, parameter, quantity, shape)
         if densities:
             for axis, quantity in zip(axes[-1], _QUANTITIES[1:], strict=False):
                 _draw_over_density(axis, summary, quantity)
             axes[-1, 2].axis("off")
-        file = io.BytesIO()
-        metadata = {"Software": None} if picture_format == "png" else {"Date": None}
-        figure.savefig(file, format=picture_format, dpi=110, metadata=metadata)
-    return file.getvalue()
+
+    return render(draw, (12.6, 0.3 + 3.3 * heights), picture_format)
 
 
 def _draw_over_parameter(axis, rows, parameter, quantity, shape):
@@ -83,13 +75,13 @@ def _draw_over_parameter(axis, rows, parameter, quantity, shape):
     y = np.array([row[f"{quantity}_mean"] for row in rows], np.float64)
     axis.errorbar(x, y, [row[f"{quantity}_sd"] or 0 for row in rows], fmt="o", markersize=4, capsize=3)
     axis.set(xlabel=_LABELS[parameter], ylabel=_LABELS[quantity])
-    axis.grid(True, alpha=0.3)
+    axis.grid(True)
     curve = trend(parameter, quantity, x, y, shape)
     if curve is not None:
         label = f"{curve.a:.3g} · {curve.term}" if isinstance(curve, Power) else f"slope {curve.slope:.4g}"
         fine = np.linspace(x.min(), x.max(), 101)
         axis.plot(fine, curve.at(fine), label=f"{label}, R² {curve.r2:.3f}")
-        axis.legend(fontsize="small")
+        axis.legend()
 
 
 def _draw_over_density(axis, summary, quantity):
@@ -99,11 +91,12 @@ def _draw_over_density(axis, summary, quantity):
         x = np.array([row["bvtv_mean"] for row in rows])
         y = [row[f"{quantity}_mean"] for row in rows]
         spread = {"xerr": [row["bvtv_sd"] or 0 for row in rows], "yerr": [row[f"{quantity}_sd"] or 0 for row in rows]}
-        axis.errorbar(x, y, **spread, fmt="o", markersize=3, elinewidth=0.7, color=f"C{number}")
+        style = line_style(number)
+        axis.errorbar(x, y, **spread, linestyle="none", markersize=3, elinewidth=0.7, **style)
         ends = np.array([x.min(), x.max()])
         label = f"Δχ {found.delta_chi:g} ppm: slope {found.line.slope:.4g}, off the line {found.nonlinearity:.1%}"
-        axis.plot(ends, found.line.at(ends), color=f"C{number}", label=label)
+        axis.plot(ends, found.line.at(ends), color=style["color"], label=label)
     axis.set(xlabel=_LABELS["bvtv"], ylabel=_LABELS[quantity])
     if lines:
         axis.legend(fontsize="x-small")
-    axis.grid(True, alpha=0.3)
+    axis.grid(True)

@@ -17,7 +17,7 @@ from .writing import (
     refuse_existing,
     staged,
     write_json,
-    write_map,
+    write_maps,
 )
 
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
@@ -58,6 +58,27 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
         maps[quantity.name] = path
     order = list(ALL_QUANTITIES)
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
+
+
+def read_settings(path) -> dict:
+    """Return the settings that the sidecar of a map holds, or a JSON file of settings alone, by name.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is no JSON, or has a setting that does not exist or a value that it cannot have.
+    """
+    path = Path(path)
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); give the JSON sidecar of a map.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); give the JSON sidecar of a map.") from error
+    if isinstance(stored, dict):
+        stored = stored.get("Settings", stored)
+    Settings.from_dict(stored, str(path))
+    return stored
 
 
 def write_reconstruction(
@@ -111,10 +132,8 @@ def write_reconstruction(
         "InputFiles": input_hashes(scan.files, mask_file),
     }
     with staged(output) as staging:
-        for number, (name, array) in enumerate(reconstruction.maps.items()):
-            quantity = QUANTITIES[name]
-            report(progress, number / len(reconstruction.maps), f"Writing {quantity.title}")
-            write_map(staging / scan.folder, scan.stem, quantity, array, acquisition.affine, provenance)
+        maps = reconstruction.maps
+        write_maps(staging / scan.folder, scan.stem, maps, acquisition.affine, provenance, progress=progress)
         describe_dataset(staging, output, "Susceptibility, R2* and fat fraction maps")
         if run is not None:
             write_json(staging / "logs" / "run.json", {**_earlier_runs(output), scan.stem: run})

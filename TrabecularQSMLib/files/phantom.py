@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import InputError
 from ..phantom import Companions, Phantom
 from ..progress import Progress, report
-from ..quantities import ALL_QUANTITIES
+from ..progress import part as part_of
 from .nifti import write_image, write_transform
 from .scan import checked_label
 from .writing import (
@@ -18,7 +18,7 @@ from .writing import (
     staged,
     write_json,
     write_labels,
-    write_map,
+    write_maps,
     write_text,
 )
 
@@ -77,10 +77,8 @@ def write_phantom(
         truth = staging / "derivatives" / "truth"
         describe_dataset(truth, output / "derivatives" / "truth", "Truth of the digital ankle phantom")
         provenance = {"GeneratedBy": GENERATED_BY, "PhantomSettings": asdict(phantom.settings)}
-        for number, (name, array) in enumerate(phantom.truth.items()):
-            quantity = ALL_QUANTITIES[name]
-            report(progress, 0.6 + 0.3 * number / len(phantom.truth), f"Writing true {quantity.title}")
-            write_map(truth / folder, stem, quantity, array, acquisition.affine, provenance)
+        share = part_of(progress, 0.6, 0.9)
+        write_maps(truth / folder, stem, phantom.truth, acquisition.affine, provenance, "Writing true", share)
         drawn = np.unique(phantom.regions)  # on a coarse grid the smallest regions fill no voxel
         names = {label: name for label, name in sorted(phantom.region_names.items()) if label in drawn}
         write_labels(truth / folder / f"{stem}_dseg", phantom.regions, acquisition.affine, names)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images import geometry_difference, resample
-from .nifti import read_layers, read_metadata
+from .nifti import read_layers, read_metadata, read_transform
 
 _LARGEST_LABEL = np.iinfo(np.int32).max
 
@@ -110,6 +110,64 @@ def place_regions(path, labels, affine, names, target, shape, target_affine, mat
         "and any transform between them, or leave the region out.",
     )
     return placed
+
+
+def regions_on(
+    path, image, shape, affine, *, transform=None, only: Sequence[str] = ()
+) -> tuple[np.ndarray, dict[int, str], list[str]]:
+    """Read regions onto the grid of an image that may be registered to where they were drawn.
+
+    Parameters
+    ----------
+    path : path
+        The regions, as `read_regions` takes them.
+    image : path
+        The image, for errors and notes; `shape` and `affine` are those of its grid.
+    transform : path, optional
+        Maps points of the grid on which the regions were drawn to points of the image: what ``register`` wrote.
+    only : sequence of str
+        Names of the regions to keep; all by default.
+
+    Returns
+    -------
+    labels : (k, j, i) int array
+    names : dict of int to str
+    notes : list of str
+        Regions that the image cuts off, and a transform that is not rigid.
+    """
+    # Resampling asks for the way from the grid that is filled to the one that is read: the inverse.
+    notes, matrix = [], None
+    if transform:
+        matrix = np.linalg.inv(read_transform(transform))
+        volume = abs(np.linalg.det(matrix[:3, :3]))
+        if abs(volume - 1) > 0.01:
+            notes.append(f"{transform} changes volumes by a factor of {1 / volume:.3g}; it is no rigid one.")
+    labels, its_affine, names = read_regions(path, only=only)
+    placed = place_regions(path, labels, its_affine, names, image, shape, affine, matrix)
+    for label, name in names.items():
+        there, here = (
+            np.count_nonzero(array == label) * abs(np.linalg.det(its[:3, :3]))
+            for array, its in ((labels, its_affine), (placed, affine))
+        )
+        if here < 0.9 * there:
+            notes.append(f"{100 * (1 - here / there):.0f} % of the region {name} lie outside of {image}.")
+    return placed, names, notes
+
+
+def read_bone(path, image, shape, affine) -> np.ndarray:
+    """Return the bone reference of a file on the grid of an image, (k, j, i) bool.
+
+    It is the region called bone, or the only one; `InputError` if there is neither.
+    """
+    _, _, names = read_regions(path)
+    if len(names) > 1 and "bone" not in names.values():
+        raise InputError(
+            f"{path} has {len(names)} regions ({', '.join(names.values())}) and none is called bone; "
+            "call the bone reference so, or give a file with it alone."
+        )
+    name = "bone" if "bone" in names.values() else next(iter(names.values()))
+    labels, its_affine, names = read_regions(path, only=[name])
+    return place_regions(path, labels, its_affine, names, image, shape, affine) != 0
 
 
 def _refuse_lost(labels, names, words):

@@ -54,6 +54,27 @@ def read_table(path) -> Table:
     return Table(path.name, columns, tuple(rows))
 
 
+def read_rods(path) -> dict[str, list[float] | None]:
+    """Read the rods of a calibration phantom, as `analysis.ct.fit_calibration` takes them.
+
+    Raises
+    ------
+    InputError
+        If the table has no column hu or density, or a cell that is no number.
+    """
+    columns = {name: [] for name in ("hu", "density", "water")}
+    table = read_table(path)
+    if not {"hu", "density"} <= set(table.columns):
+        raise InputError(f"{path} has the columns {', '.join(table.columns)}; expected hu and density.")
+    for number, row in enumerate(table.rows, start=1):
+        for name in columns.keys() & row.keys():
+            try:
+                columns[name].append(float(row[name]))
+            except ValueError as error:
+                raise InputError(f"Row {number} of {path} has {row[name]!r} for {name}; expected a number.") from error
+    return {"hu": columns["hu"], "density": columns["density"], "water": columns["water"] or None}
+
+
 def csv_text(columns, rows: list[dict]) -> str:
     """Return rows as CSV with plain newlines; the same numbers give the same text."""
     text = io.StringIO(newline="")

@@ -18,7 +18,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..quantities import Quantity
+from ..progress import report
+from ..quantities import ALL_QUANTITIES, Quantity
 from .nifti import write_image
 
 GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
@@ -113,6 +114,14 @@ def write_map(folder, stem, quantity: Quantity, array, affine, provenance):
     write_image(path.with_name(path.name + ".nii.gz"), np.asarray(array, dtype=np.float32), affine)
     values = {"Description": f"{quantity.title}: {quantity.description}", "Units": quantity.unit, **provenance}
     write_json(path.with_name(path.name + ".json"), values)
+
+
+def write_maps(folder, stem, maps, affine, provenance, words="Writing", progress=None):
+    """Write maps, by the names of their quantities, as `write_map` does."""
+    for number, (name, array) in enumerate(maps.items()):
+        quantity = ALL_QUANTITIES[name]
+        report(progress, number / len(maps), f"{words} {quantity.title}")
+        write_map(folder, stem, quantity, array, affine, provenance)
 
 
 def write_labels(stem, labels, affine, names):

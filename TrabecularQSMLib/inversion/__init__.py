@@ -1,29 +1,15 @@
-"""Dipole inversion: from local field to susceptibility. One method a file; `METHODS` holds them."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""Dipole inversion: from local field to susceptibility. One method a file, each ending with its record `METHOD`."""
 
 import numpy as np
 
 from ..progress import Progress
-from .closed_form import closed_form
-from .medi_l2 import medi_l2
-from .medi_tv import medi_tv
+from . import closed_form, medi_l2, medi_tv
 
-
-@dataclass(frozen=True)
-class Method:
-    """An inversion: its function, the power p of its regularizer, and whether it takes weights and iterates."""
-
-    solve: Callable[..., np.ndarray]
-    power: int
-    weighted: bool
-
-
+# One line a method; menus and flags have this order.
 METHODS = {
-    "closed-form": Method(closed_form, power=2, weighted=False),
-    "medi-l2": Method(medi_l2, power=2, weighted=True),
-    "medi-tv": Method(medi_tv, power=1, weighted=True),
+    "closed-form": closed_form.METHOD,
+    "medi-l2": medi_l2.METHOD,
+    "medi-tv": medi_tv.METHOD,
 }
 
 
@@ -36,19 +22,40 @@ def invert(
     regularization: float,
     data_weight: np.ndarray,
     edge_weight: np.ndarray,
-    tolerance: float | None = None,
-    iterations: int | None = None,
     progress: Progress | None = None,
+    **options,
 ) -> np.ndarray:
     """Return χ in ppm from the local field by a method of `METHODS`, (K, J, I) float32.
 
-    Methods without weights ignore `data_weight` and `edge_weight`; without `tolerance` and `iterations` each method
-    has its own. The grid is periodic; `grid.Grid` can pad it.
+    This is also the form of the methods themselves, without `method`; those that are not weighted have no weights.
+
+    Parameters
+    ----------
+    local_field : (K, J, I) array
+        ppm, zero where unknown. The grid is periodic; `grid.Grid` can pad it.
+    voxel_size : (3,) floats
+        mm.
+    method : str
+        Name in `METHODS`.
+    b0_direction : (3,) floats
+        Unit vector along k, j, i.
+    regularization : float
+        λ, in mm² where the method's power is 2, in ppm·mm where it is 1.
+    data_weight, edge_weight : (K, J, I) arrays
+        W_d and W_g, both 0 to 1; methods without weights ignore them.
+    progress : callable, optional
+        ``progress(fraction, message)``; what it raises stops the inversion.
+    **options
+        Of the method alone, such as `tolerance` and `iterations`; it has a default for each.
     """
     chosen = METHODS[method]
-    options = {"b0_direction": b0_direction, "regularization": regularization}
     if chosen.weighted:
-        options |= {"data_weight": data_weight, "edge_weight": edge_weight, "progress": progress}
-        stopping = {"tolerance": tolerance, "iterations": iterations}
-        options |= {name: value for name, value in stopping.items() if value is not None}
-    return chosen.solve(local_field, voxel_size, **options)
+        options |= {"data_weight": data_weight, "edge_weight": edge_weight}
+    return chosen.function(
+        local_field,
+        voxel_size,
+        b0_direction=b0_direction,
+        regularization=regularization,
+        progress=progress,
+        **options,
+    )

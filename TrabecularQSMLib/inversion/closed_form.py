@@ -4,21 +4,16 @@ import numpy as np
 import scipy.fft
 
 from ..kernels import dipole_kernel, laplacian_symbol
+from ..methods import Inversion
+from ..progress import Progress, report
 
 
-def closed_form(local_field: np.ndarray, voxel_size, *, b0_direction, regularization: float) -> np.ndarray:
+def closed_form(
+    local_field: np.ndarray, voxel_size, *, b0_direction, regularization: float, progress: Progress | None = None
+) -> np.ndarray:
     """Return the χ that minimizes ``‖Dχ − f‖² + λ ‖∇χ‖²`` on the periodic grid, (K, J, I) float32.
 
-    Parameters
-    ----------
-    local_field : (K, J, I) array
-        ppm, zero where unknown.
-    voxel_size : (3,) floats
-        mm.
-    b0_direction : (3,) floats
-        Unit vector along k, j, i.
-    regularization : float
-        λ in mm².
+    Parameters are those of `inversion.invert`.
 
     Notes
     -----
@@ -35,4 +30,18 @@ def closed_form(local_field: np.ndarray, voxel_size, *, b0_direction, regulariza
     denominator[0, 0, 0] = 1
     transform = scipy.fft.rfftn(field)
     transform *= kernel / denominator
-    return scipy.fft.irfftn(transform, s=field.shape, overwrite_x=True)
+    chi = scipy.fft.irfftn(transform, s=field.shape, overwrite_x=True)
+    report(progress, 1.0, "Inverted the field (closed form)")
+    return chi
+
+
+METHOD = Inversion(
+    closed_form,
+    title="Closed form",
+    solves="‖Dχ − f‖² + λ ‖∇χ‖²",
+    test="test_inversion.ClosedFormTest",
+    reference="Bilgic et al., MRM 2014, doi 10.1002/mrm.25029",
+    power=2,
+    weighted=False,
+    regularization=0.2,
+)

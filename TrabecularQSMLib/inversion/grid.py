@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
+from ..methods import Method
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -42,3 +44,12 @@ class Grid:
         kept = tuple(slice(b, n - a) for b, a, n in zip(self.before, self.after, array.shape, strict=True))
         result[self.inside] = array[kept]
         return result
+
+
+METHOD = Method(
+    Grid.around,
+    title="Grid of the inversion",
+    solves="the box of the mask, padded, of sizes that the FFT likes",
+    test="test_inversion.GridTest",
+    options={"padding": "padding"},
+)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..kernels import convolve, dipole_kernel, gradient
+from ..methods import Method
 from ..progress import Progress, part, report
 from . import METHODS, invert
 
@@ -27,6 +28,12 @@ class LCurve:
     curvature: np.ndarray
     best: float
     region_means: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return the sweep as columns of a table, by name, those of regions last."""
+        names = ("regularization", "discrepancy", "data_term", "regularizer", "curvature")
+        means = {f"chi {name}": values for name, values in self.region_means.items()}
+        return {name: getattr(self, name) for name in names} | means
 
 
 def sweep(
@@ -106,3 +113,12 @@ def curvature(parameter: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray
     dx, dy = np.gradient(x, parameter), np.gradient(y, parameter)
     ddx, ddy = np.gradient(dx, parameter), np.gradient(dy, parameter)
     return (dx * ddy - dy * ddx) / (dx**2 + dy**2) ** 1.5
+
+
+METHOD = Method(
+    sweep,
+    title="Choice of λ: L-curve",
+    solves="largest curvature of log ‖W_g ∇χ‖ₚᵖ over log ‖W_d (Dχ − f)‖²",
+    test="test_inversion.LCurveTest",
+    reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
+)

@@ -7,6 +7,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from ..errors import SolverWarning
 from ..kernels import convolve, dipole_kernel, gradient, gradient_adjoint
+from ..methods import Inversion
 from ..progress import Progress, report
 
 
@@ -33,18 +34,10 @@ def medi_l2(
 ) -> np.ndarray:
     """Return the χ that minimizes ``‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖²``, (K, J, I) float32.
 
+    Parameters are those of `inversion.invert`, and:
+
     Parameters
     ----------
-    local_field : (K, J, I) array
-        ppm.
-    voxel_size : (3,) floats
-        mm.
-    b0_direction : (3,) floats
-        Unit vector along k, j, i.
-    regularization : float
-        λ in mm².
-    data_weight, edge_weight : (K, J, I) arrays
-        W_d and W_g.
     tolerance : float
         Relative residual of the normal equations at which conjugate gradients stop.
     iterations : int
@@ -88,3 +81,16 @@ def medi_l2(
         )
     report(progress, 1.0, "Inverting the field (MEDI-ℓ2)")
     return solution.reshape(field.shape).astype(np.float32)
+
+
+METHOD = Inversion(
+    medi_l2,
+    title="MEDI-ℓ2",
+    solves="‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖²",
+    test="test_inversion.L2Test",
+    reference="de Rochefort et al., MRM 2010, doi 10.1002/mrm.22187",
+    options={"tolerance": "inversion_tolerance", "iterations": "inversion_iterations"},
+    power=2,
+    weighted=True,
+    regularization=0.1,
+)

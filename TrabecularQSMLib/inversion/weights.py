@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..kernels import gradient
+from ..methods import Method
 
 
 def data_weight(magnitude: np.ndarray, mask: np.ndarray, reliability: np.ndarray | None = None) -> np.ndarray:
@@ -55,3 +56,26 @@ def edge_weight(
         return np.ones(image.shape, np.float32)
     level = np.quantile(inside, 1 - fraction) if threshold is None else threshold * inside.max()
     return np.where(steepness > level, np.float32(weight), np.float32(1))
+
+
+METHODS = (
+    Method(
+        data_weight,
+        title="Data weight W_d",
+        solves="magnitude over echoes, 0 to 1, times reliability",
+        test="test_inversion.WeightsTest",
+    ),
+    Method(
+        edge_weight,
+        title="Edge weight W_g",
+        solves="a small weight where the gradient of an image is among the largest, 1 elsewhere",
+        test="test_inversion.WeightsTest",
+        reference="Liu et al., NeuroImage 2012, doi 10.1016/j.neuroimage.2011.08.082",
+        options={
+            "image": "edge_image",
+            "fraction": "edge_fraction",
+            "threshold": "edge_threshold",
+            "weight": "edge_weight",
+        },
+    ),
+)

@@ -16,6 +16,7 @@ from scipy.special import ndtr
 
 from ..chunks import run_chunks
 from ..images import resample
+from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import Patient, draw_patient
 from .settings import ORIENTATIONS, numbers
@@ -331,3 +332,11 @@ def _ct(patient, scan, progress):
 
     _painted(patient, scan, use, "Scanning CT", progress)
     return ct
+
+
+METHOD = Method(
+    make_companions,
+    title="Its bSSFP and CT",
+    solves="voxel means of random trabeculae with the BV/TV of the patient, after a known motion",
+    test="test_phantom_companions.ContrastTest",
+)

@@ -11,6 +11,7 @@ from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
 from ..fieldmap.signal import Model
 from ..kernels import dipole_kernel
+from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import BODY_BOX, REGION_NAMES, Patient, draw_patient, marrow_chi, marrow_r2star
 from .settings import PhantomSettings
@@ -231,6 +232,20 @@ def _shim(field: np.ndarray, body: np.ndarray, grid: _Grid) -> np.ndarray:
     return np.linalg.lstsq(basis.T @ basis, basis.T @ field[where].astype(np.float64), rcond=None)[0]
 
 
+def _shim_and_shift(field, body, grid, settings):
+    """Take the shim off a fine field in Hz, and add the settings' offset and gradient, in place."""
+    shim = _shim(_block_sum(field, grid.factor) / grid.factor**3, body, grid)
+    offset, gradient = settings.field_offset_hz, settings.field_gradient_hz_per_mm
+    cosines = settings.affine[:3, :3] / np.linalg.norm(settings.affine[:3, :3], axis=0)
+    slopes = (cosines.T @ gradient) * 100.0  # per unit of the centered coordinates, along i, j, k
+    z, y, x = _centered_mm(field.shape, grid.voxel_size)
+    for k in range(field.shape[0]):  # plane by plane, to need no second fine array
+        terms = solid_harmonics(x, y, z[k])
+        added = offset + slopes[0] * x + slopes[1] * y + slopes[2] * z[k]
+        added = added - sum(coefficient * term for coefficient, term in zip(shim, terms, strict=True))
+        field[k] += added[0].astype(np.float32)
+
+
 def _coil(rng, grid):
     """Smooth complex sensitivity of the receiver on the voxel grid: 0.75 to 1 with a slowly varying phase."""
     z, y, x = _centered_mm(grid.shape, np.multiply(grid.voxel_size, grid.factor))
@@ -282,16 +297,7 @@ def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress 
 
     frequency = settings.field_strength * GYROMAGNETIC_RATIO_HZ_PER_T
     total_fine *= np.float32(1e-6 * frequency)
-    shim = _shim(_block_sum(total_fine, factor) / count, body, grid)
-    offset, gradient = settings.field_offset_hz, settings.field_gradient_hz_per_mm
-    cosines = settings.affine[:3, :3] / np.linalg.norm(settings.affine[:3, :3], axis=0)
-    slopes = (cosines.T @ gradient) * 100.0  # per unit of the centered coordinates, along i, j, k
-    z, y, x = _centered_mm(total_fine.shape, grid.voxel_size)
-    for k in range(total_fine.shape[0]):  # plane by plane, to need no second fine array
-        terms = solid_harmonics(x, y, z[k])
-        added = offset + slopes[0] * x + slopes[1] * y + slopes[2] * z[k]
-        added = added - sum(coefficient * term for coefficient, term in zip(shim, terms, strict=True))
-        total_fine[k] += added[0].astype(np.float32)
+    _shim_and_shift(total_fine, body, grid, settings)
 
     # Where there is signal, it decides how the points of a voxel count; elsewhere all count alike.
     weight = fine["water"] + fine["fat"]
@@ -410,3 +416,12 @@ def _effective_r2star(echoes, signal, model, field_hz, r2star, progress):
     result = np.zeros(signal.shape, np.float32)
     result[where] = fitted
     return result
+
+
+METHOD = Method(
+    make_phantom,
+    title="Digital ankle",
+    solves="signal averaged over fine points: field of all sources, W, F, R2*, shim, coil, noise",
+    test="test_phantom.Field",
+    reference="Salomir et al. 2003, doi 10.1002/cmr.b.10083",
+)

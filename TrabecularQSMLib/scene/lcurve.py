@@ -11,9 +11,9 @@ from ..pipeline import sweep_regularization
 from ..progress import Progress
 from ..settings import Settings, preset
 from .alive import keepAlive
-from .echoes import acquisitionFromSequences, baseName
+from .echoes import baseName
 from .folders import resultFolder
-from .reconstruct import labelResult, scanMask
+from .reconstruct import labelResult, scanFromSequences
 from .regions import masksFromSegmentation, segmentColors
 from .tables import Column, addChart, addSeries, addTable
 from .volumes import freeName
@@ -39,13 +39,9 @@ def lcurveNodes(
     settings: Settings | None = None,
     regularizations: Sequence[float] | None = None,
     regions=None,
-    maskSegmentation=None,
-    maskSegmentID: str | None = None,
-    echoTimes=None,
-    fieldStrength: float | None = None,
-    b0Direction=None,
     name: str | None = None,
     progress: Progress | None = None,
+    **scan,
 ) -> LCurveNodes:
     """Invert with many values of λ and return the L-curve as a table with charts, in a folder.
 
@@ -56,14 +52,13 @@ def lcurveNodes(
     :param settings: `settings.Settings`; the preset ``default`` by default.
     :param regularizations: values of λ; by default sixteen around the settings' own.
     :param regions: segmentation whose segments' mean susceptibility is followed over λ.
-    :param maskSegmentation: as for `reconstructNodes`, like all that follow.
+    :param name: as for `reconstructNodes`, like `progress`.
+    :param scan: all else that `reconstructNodes` takes: mask, echo times, field strength, direction of B0.
     """
-    acquisition = acquisitionFromSequences(
-        magnitudeSequence, phaseSequence, echoTimes=echoTimes, fieldStrength=fieldStrength, b0Direction=b0Direction
-    )
+    acquisition, mask = scanFromSequences(magnitudeSequence, phaseSequence, **scan)
     settings = preset() if settings is None else settings
     options = {
-        "mask": scanMask(magnitudeSequence, maskSegmentation, maskSegmentID),
+        "mask": mask,
         "regions": regions and masksFromSegmentation(regions, magnitudeSequence),
     }
     values = () if regularizations is None else regularizations
@@ -75,10 +70,10 @@ def lcurveNodes(
 
 
 def _columns(curve: LCurve) -> list[Column]:
-    power = METHODS[curve.method].power
-    square = "²" if power == 2 else ""
+    method = METHODS[curve.method]
+    square = "²" if method.power == 2 else ""
     columns = [
-        Column("regularization", curve.regularization, "mm²" if power == 2 else "ppm·mm", "λ of the cost", title="λ"),
+        Column("regularization", curve.regularization, method.unit, "λ of the cost", title="λ"),
         Column("discrepancy", curve.discrepancy, "ppm²", "‖Dχ − f‖² over the grid"),
         Column("data_term", curve.data_term, "ppm²", "Weighted data term of the cost"),
         Column("regularizer", curve.regularizer, f"ppm{square}/mm{square}", "Weighted sum over ∇χ, without λ"),

@@ -53,10 +53,15 @@ def reconstructNodes(
     :return: volume nodes by the name of their quantity.
     :raises InputError: if the nodes are no usable scan.
     """
-    acquisition = acquisitionFromSequences(
-        magnitudeSequence, phaseSequence, echoTimes=echoTimes, fieldStrength=fieldStrength, b0Direction=b0Direction
+    acquisition, mask = scanFromSequences(
+        magnitudeSequence,
+        phaseSequence,
+        maskSegmentation=maskSegmentation,
+        maskSegmentID=maskSegmentID,
+        echoTimes=echoTimes,
+        fieldStrength=fieldStrength,
+        b0Direction=b0Direction,
     )
-    mask = scanMask(magnitudeSequence, maskSegmentation, maskSegmentID)
     result = keepAlive(lambda told: reconstruct(acquisition, settings, mask=mask, progress=told), progress)
     return addMapVolumes(
         result,
@@ -67,16 +72,21 @@ def reconstructNodes(
     )
 
 
-def scanMask(magnitudeSequence, maskSegmentation, maskSegmentID) -> np.ndarray | None:
-    """Return a segment on the grid of a scan, or None without segmentation.
+def scanFromSequences(
+    magnitudeSequence, phaseSequence, *, maskSegmentation=None, maskSegmentID=None, **values
+) -> tuple:
+    """Return the acquisition of two sequences, and on its grid the segment in which susceptibility is solved, or None.
 
-    :param magnitudeSequence: sequence of magnitude volumes.
+    :param magnitudeSequence: sequence of magnitude volumes over the echo time.
+    :param phaseSequence: the same of the phase.
     :param maskSegmentation: segmentation node or None.
     :param maskSegmentID: which of its segments; may be left out if it has one only.
+    :param values: those of `acquisitionFromSequences`.
     """
+    acquisition = acquisitionFromSequences(magnitudeSequence, phaseSequence, **values)
     if maskSegmentation is None:
-        return None
-    return maskFromSegment(maskSegmentation, maskSegmentID, magnitudeSequence)
+        return acquisition, None
+    return acquisition, maskFromSegment(maskSegmentation, maskSegmentID, magnitudeSequence)
 
 
 def labelResult(node, settings: Settings, notes=()) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from ..analysis.regression import Regression, regress
 from ..analysis.tables import Pairs, Table, pair_up
 from ..errors import InputError
-from ..figures.regression import FORMATS, Panel, regression_figure
+from ..figures.regression import Panel, regression_figure
+from ..figures.style import FORMATS
 from ..files.writing import write_files
 from ..quantities import ALL_QUANTITIES
 from .folders import resultFolder

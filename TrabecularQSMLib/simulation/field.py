@@ -8,6 +8,7 @@ import scipy.fft
 
 from ..errors import InputError
 from ..kernels import dipole_kernel, laplacian_symbol
+from ..methods import Method
 from .settings import BOXES, SimulationSettings
 
 _VOXEL = (1.0, 1.0, 1.0)
@@ -135,3 +136,12 @@ def _kernel_sampled_in_space(box, b0_direction):
     for axis, n in enumerate(box):
         np.moveaxis(kernel, axis, 0)[n // 2] = 0
     return np.ascontiguousarray(scipy.fft.rfftn(kernel).real)
+
+
+METHOD = Method(
+    FieldModel,
+    title="Field and χ of a geometry",
+    solves="convolution with the dipole kernel; χ by the closed form",
+    test="test_simulation.FieldTest",
+    reference="Salomir et al. 2003, doi 10.1002/cmr.b.10083; Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
+)

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import InputError
+from ..methods import Method
 from .settings import SimulationSettings
 
 
@@ -127,3 +128,12 @@ def _inclusion(settings, radius):
 
 # Of the products above; far below the next distance between voxels.
 _ROUNDING = 1e-9 * math.sqrt(3)
+
+
+METHOD = Method(
+    draw_geometry,
+    title="Random inclusions",
+    solves="equal spheres, cylinders or plates at random places",
+    test="test_simulation.GeometryTest",
+    reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
+)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
+from ..methods import Method
+
 _TOLERANCE = 1e-12  # relative, of the sum of squares and of the parameters
 _FEWEST_VALUES = 100
 _FEWEST_BINS, _MOST_BINS = 5, 1_000_000
@@ -127,3 +129,13 @@ def fit_within_voxels(field: np.ndarray, marrow: np.ndarray, edge: int) -> Line 
     number = inside.sum(axis=(1, 3, 5), keepdims=True)
     mean = values.sum(axis=(1, 3, 5), keepdims=True) / np.maximum(number, 1)
     return fit_line_shape(values - mean, inside)
+
+
+METHOD = Method(
+    fit_line_shape,
+    title="R2′",
+    solves="Lorentzian fitted to the histogram of the field in marrow by least squares",
+    test="test_simulation.MeasureTest",
+    reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531; "
+    "bins: Freedman & Diaconis 1981, doi 10.1007/BF01025868",
+)

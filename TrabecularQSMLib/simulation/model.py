@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..acquisition import PATIENT_SUPERIOR, b0_direction
 from ..errors import InputError
 from .field import FieldModel
 from .lineshape import Line, fit_line_shape, fit_within_voxels
-from .settings import rate_per_s
+from .settings import SimulationSettings, rate_per_s
 
 COLUMNS = (
     "number",
@@ -74,6 +75,69 @@ def measure_geometry(model: FieldModel, mask: np.ndarray, field: np.ndarray | No
         mean_chi=None if model.settings.boundary == "filled" else model.mean_chi(mask),
         line=fit_line_shape(field, ~mask) if edge is None else fit_within_voxels(field, ~mask, edge),
     )
+
+
+def measure_image(
+    image: np.ndarray,
+    affine: np.ndarray,
+    delta_chis,
+    *,
+    b0_patient=PATIENT_SUPERIOR,
+    threads: int = 1,
+    source: str = "The image",
+    **chosen,
+) -> tuple[SimulationSettings, list[dict]]:
+    """Measure a given geometry, such as of a micro-CT, instead of random inclusions.
+
+    Parameters
+    ----------
+    image : (K, J, I) array
+        Cubic voxels of two values: 0 for marrow, the other one for bone.
+    affine : (4, 4) array
+        Voxel indices (i, j, k) to RAS in mm.
+    delta_chis : sequence of floats
+        χ of bone − χ of marrow, ppm.
+    b0_patient : (3,) floats
+        Direction of B0 in RAS.
+    threads : int
+        Of the Fourier transforms.
+    source : str
+        What errors call the image.
+    **chosen
+        Other settings that differ from the defaults of `SimulationSettings`.
+
+    Returns
+    -------
+    settings : SimulationSettings
+        Those used.
+    rows : list of dict
+        One for each Δχ with the keys of `COLUMNS`; number, radius and repeat are None.
+
+    Raises
+    ------
+    InputError
+        If voxels are not cubes, the image is not binary, or a setting or Δχ cannot be simulated.
+    """
+    check_delta_chis(delta_chis)
+    edges = np.linalg.norm(affine[:3, :3], axis=0)
+    if edges.max() > 1.001 * edges.min():
+        sizes = " × ".join(f"{edge:.4g}" for edge in edges)
+        raise InputError(f"{source} has voxels of {sizes} mm; resample it to cubic voxels first.")
+    values = np.unique(image)
+    if values.size != 2 or values[0] != 0 or not np.all(np.isfinite(values)):
+        found = f"is {values[0]:g} everywhere" if values.size == 1 else f"holds {values.size} different values"
+        found = found if np.all(np.isfinite(values)) else "holds values that are not numbers"
+        raise InputError(f"{source} {found}; expected a binary image with 0 for marrow.")
+    direction = b0_direction(affine, b0_patient)
+    # The shortest edge is what imaging voxels must fit into.
+    settings = SimulationSettings(**chosen | {"size": max(8, min(image.shape)), "b0_direction": direction})
+    measured = measure_geometry(FieldModel(settings, image.shape, threads=threads), image != 0)
+    blank = {"number": None, "radius": None, "repeat": None}
+    rows = [
+        blank | {"delta_chi": delta_chi} | measured.quantities(delta_chi, settings.field_strength)
+        for delta_chi in sorted(set(delta_chis))
+    ]
+    return settings, rows
 
 
 def check_delta_chis(delta_chis) -> None:

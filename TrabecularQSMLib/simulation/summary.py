@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 from ..analysis.regression import Line, fit_line
+from ..methods import Method
 from .geometry import expected_bvtv
 from .settings import SimulationSettings
 
@@ -185,3 +186,12 @@ def _quadratic_term(x, y, straight):
     explained, unexplained = float(straight @ straight - left @ left), float(left @ left)
     p = float(stats.f.sf(explained / (unexplained / free), 1, free)) if unexplained > 0 else float(explained <= 0)
     return float(coefficients[2] / scale**2), p
+
+
+METHOD = Method(
+    linearity,
+    title="Linearity over BV/TV",
+    solves="straight line and its deviation, F-test of a quadratic term",
+    test="test_simulation_monte_carlo.SummaryTest",
+    reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
+)

@@ -1,4 +1,4 @@
-"""Parameters of the steps of the module TrabecularQSMAnalysis, as its parameter node holds them."""
+"""Parameters of the steps of the module TrabecularQSMAnalysis, what they lack, and what is said of the results."""
 
 from typing import Annotated
 
@@ -10,11 +10,15 @@ from slicer import (
     vtkMRMLSegmentationNode,
     vtkMRMLTableNode,
 )
+from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterPack
 
 from ...analysis.bvtv import COMBINATIONS, RULES
+from ...analysis.tables import parse_exclusion
+from ...errors import InputError
 from ..regions import SIDES
-from ..registration import STARTS
+from ..registration import STARTS, qualityOf
+from .numbers import numbers, words
 
 # What registers: this library, or Slicer's General Registration (BRAINS).
 PROGRAMS = ("SimpleITK", "BRAINS")
@@ -140,3 +144,165 @@ class RegressionParameters:
     subject: str = ""
     pair: str = ""
     exclude: str = ""
+
+
+def missing(step: str, p) -> str:
+    """Return what keeps a step from starting, in one phrase; nothing if it can.
+
+    :param step: name of the step's button without "Button".
+    :param p: parameters of the module.
+    """
+    return _STEPS[step](p)
+
+
+def rods(p) -> tuple[list[float], list[float]]:
+    """Return attenuation and density of the rods of a calibration phantom.
+
+    :param p: parameters of the module.
+    """
+    return numbers(p.ct.rods_hu, "rods"), numbers(p.ct.rods_density, "rods")
+
+
+def regressionOptions(p) -> dict:
+    """Return the arguments of a regression.
+
+    :param p: parameters of the module.
+    """
+    r = p.regression
+    return {
+        "tables": [node for node in r.tables if node],
+        "x": r.x.strip(),
+        "y": r.y.strip(),
+        "group": r.group.strip() or None,
+        "subject": r.subject.strip() or None,
+        "pair": tuple(words(r.pair)) or None,
+        "exclude": [parse_exclusion(word) for word in words(r.exclude)],
+    }
+
+
+def _missingTemplate(p):
+    return "" if p.regions.reference else _("Select the volume to draw on")
+
+
+def _missingEditor(p):
+    return "" if p.segmentation else _("Select the regions")
+
+
+def _missingSplit(p):
+    if not p.regions.split_segment:
+        return _missingEditor(p) or _("Select the region to split")
+    return _missingEditor(p) or _missingTemplate(p)
+
+
+def _missingCheckerboard(p):
+    if not p.registration.fixed:
+        return _("Select the fixed volume")
+    if not p.registration.moving:
+        return _("Select the moving volume")
+    return "" if p.registration.fixed is not p.registration.moving else _("Fixed and moving must be two volumes")
+
+
+def _missingRegister(p):
+    r = p.registration
+    found = _missingCheckerboard(p)
+    if not found and r.start == "landmarks" and not (r.fixed_landmarks and r.moving_landmarks):
+        return _("Select the points on both volumes")
+    return found
+
+
+def _missingCase(p):
+    return _missingEditor(p) if p.case.strip() else _("Enter the case")
+
+
+def _missingMeasure(p):
+    return _missingCase(p) or ("" if any(p.measure.maps) else _("Tick at least one map"))
+
+
+def _missingBvtv(p):
+    if not p.bvtv.image:
+        return _missingCase(p) or _("Select the bSSFP image")
+    return _missingCase(p) or ("" if p.bvtv.bone_segment else _("Select the bone segment"))
+
+
+def _missingCycles(p):
+    return "" if sum(map(bool, p.bvtv.cycles)) > 1 else _("Tick at least two phase cycles")
+
+
+def _missingCt(p):
+    return _missingCase(p) or ("" if p.ct.volume else _("Select the CT"))
+
+
+def _missingRods(p):
+    try:
+        attenuation, density = rods(p)
+    except InputError as error:
+        return str(error)
+    return "" if 1 < len(attenuation) == len(density) else _("Enter at least two rods, each with its density")
+
+
+def _missingProfile(p):
+    if not any(p.profile.volumes):
+        return _("Tick at least one volume")
+    return "" if p.profile.line else _("Select a line")
+
+
+def _missingRegress(p):
+    if not any(p.regression.tables):
+        return _("Tick at least one table")
+    if not p.regression.x.strip() or not p.regression.y.strip():
+        return _("Enter x and y")
+    try:
+        options = regressionOptions(p)
+    except InputError:
+        return _("Enter rows to leave out as column=value")
+    return _("Enter two groups as the pair") if options["pair"] and len(options["pair"]) != 2 else ""
+
+
+_STEPS = {
+    "template": _missingTemplate,
+    "editor": _missingEditor,
+    "split": _missingSplit,
+    "register": _missingRegister,
+    "checkerboard": _missingCheckerboard,
+    "measure": _missingMeasure,
+    "bvtv": _missingBvtv,
+    "cycles": _missingCycles,
+    "ct": _missingCt,
+    "rods": _missingRods,
+    "profile": _missingProfile,
+    "regress": _missingRegress,
+    "figure": _missingRegress,
+}
+
+
+def registrationSummary(transform) -> str:
+    """Return one line about a registration.
+
+    :param transform: the transform node.
+    """
+    found = qualityOf(transform)
+    if "warning" in found:
+        return found["warning"]
+    return _("Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.").format(**found)
+
+
+def tableSummary(table) -> str:
+    """Return one line about a table.
+
+    :param table: the table node.
+    """
+    return _("The table {name} has {count} rows.").format(
+        name=table.GetName(), count=table.GetTable().GetNumberOfRows()
+    )
+
+
+def regressionSummary(nodes) -> str:
+    """Return the pooled line, and what a user should know of it.
+
+    :param nodes: what `scene.regressNodes` returned.
+    """
+    line = nodes.result.pooled
+    text = _("Pooled: slope {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.").format(
+        slope=line.slope, r2=line.r2, p=line.p, n=line.n
+    )
+    return " ".join([text, *nodes.result.warnings])

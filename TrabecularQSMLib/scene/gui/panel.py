@@ -1,23 +1,44 @@
-"""The life of a module's panel: its connection to the parameters, and to the closing of scene and application."""
+"""The life of a module's panel: its making, its connection to the parameters, and the closing of the scene."""
 
 import sys
 
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from .run import RunMixin
 
 _LATE = -100.0  # priority of an observer
+# Characters of a button that is as wide as the panel.
+_LONGEST_TEXT = 50
 
 
 class PanelMixin(RunMixin):
     """For widget classes that come before ScriptedLoadableModuleWidget and VTKObservationMixin.
 
-    They set ``ui`` and ``logic``, call start() at the end of setup(), and have a method refreshPanel().
+    Their setup() calls build(), connects the buttons and calls start(); they have a method refreshPanel().
     """
 
+    ui = logic = None
     _parameterNode = _parameterNodeGuiTag = None
     _refreshing = False
+
+    def __init__(self, parent=None) -> None:
+        # Text and tooltip of buttons as the .ui file has them. Before the base class, which may call setup() itself.
+        self._ownTexts = {}
+        super().__init__(parent)
+
+    def build(self, logic) -> None:
+        """Make the widgets of the .ui file that is named after the module.
+
+        :param logic: the module's logic.
+        """
+        super().setup()
+        uiWidget = slicer.util.loadUI(self.resourcePath(f"UI/{self.moduleName}.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = logic
 
     def start(self) -> None:
         """Observe scene and application, and connect the panel to the parameters."""
@@ -107,6 +128,27 @@ class PanelMixin(RunMixin):
             self.refreshPanel()
         finally:
             self._refreshing = False
+
+    def offer(self, button, missing: str, *, wide: bool, text: str = "") -> None:
+        """Enable a button, or say why it cannot be pressed.
+
+        :param button: the button.
+        :param missing: what is missing, for its tooltip; nothing if it can be pressed.
+        :param wide: whether it has room to say so as its text as well.
+        :param text: text while it can be pressed, if not that of the .ui file.
+        """
+        ownText, toolTip = self._ownTexts.setdefault(button.name, (button.text, button.toolTip))
+        button.enabled = not missing and not self.running
+        button.toolTip = missing or toolTip
+        if wide:
+            said = missing or text or ownText
+            # A whole sentence has room in the tooltip alone.
+            button.text = said if len(said) <= _LONGEST_TEXT else _("Check the parameters (see tooltip)")
+
+    def onCancelButton(self) -> None:
+        """Ask the run to stop, and show that it was asked."""
+        self.cancel()
+        self.refresh()
 
     def step(self, work, failure: str, summary):
         """Do something long with the parameters as they are now.

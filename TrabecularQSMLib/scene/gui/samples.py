@@ -6,10 +6,20 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...errors import InputError
+from ...phantom import CompanionSettings, PhantomSettings
+from ...progress import part
+from ...settings import preset
+from ..companions import addCompanions
+from ..reconstruct import reconstructNodes
 
 EXAMPLE_FILE = "20180406_144018_0302_ImDataParams.mat"
 EXAMPLE_URL = f"https://media.githubusercontent.com/media/maxdiefenbach/trabecular_bone_QSM/master/data/{EXAMPLE_FILE}"
 EXAMPLE_CHECKSUM = "SHA256:ae51375e8cc3092f573aeac90bc8bcf7f53592ff5ae42b461251cdbef8233b2d"
+
+# The paper's field of view at half its resolution: an ankle and its other scans are simulated, reconstructed and
+# registered in seconds.
+SAMPLE = PhantomSettings(shape=(74, 74, 34))
+SAMPLE_COMPANIONS = CompanionSettings(bssfp_voxel_mm=(0.6, 0.6, 1.2), ct_voxel_mm=(1.2, 1.2, 1.2), structure_mm=0.15)
 
 
 def registerSampleData(logicClass, thumbnails: Path) -> None:
@@ -66,6 +76,27 @@ def loadCompanions(logic) -> list:
         nodes, maps = logic.loadCompanions()
         slicer.util.setSliceViewerLayers(background=maps["mip"], foreground=None, label=None, fit=True)
         return [*nodes.phantom[:3], *nodes[1:], *maps.values()]
+
+
+def selectCompanions(p, progress=None) -> tuple:
+    """Simulate an ankle with bSSFP and CT, reconstruct its maps, and select all of them.
+
+    :param p: parameters of the module TrabecularQSMAnalysis.
+    :param progress: ``progress(fraction, message)``; what it raises stops the run.
+    :return: the nodes of `scene.addCompanions`, and the maps.
+    """
+    nodes = addCompanions(SAMPLE, SAMPLE_COMPANIONS, progress=part(progress, 0.0, 0.5))
+    settings = preset("default", inversion="closed-form")
+    maps = reconstructNodes(*nodes.phantom[:2], settings=settings, progress=part(progress, 0.5, 1.0))
+    for segmentation in (nodes.phantom.regions, nodes.boneReference):
+        segmentation.GetDisplayNode().SetVisibility(False)  # so that the regions of all scans are seen
+    with slicer.util.NodeModify(p.parameterNode):
+        p.case, p.segmentation = "phantom", nodes.boneRegions
+        p.regions.reference = p.registration.fixed = maps["mip"]
+        p.registration.moving = p.bvtv.image = nodes.bssfp
+        p.measure.maps = [maps["chi"], maps["r2star"], maps["pdff"]]
+        p.bvtv.bone_segmentation, p.ct.volume = nodes.boneReference, nodes.ct
+    return nodes, maps
 
 
 def loadPhantom(logic) -> list:

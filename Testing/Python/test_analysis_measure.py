@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import scans
 import SimpleITK as sitk
-from TrabecularQSMLib.cli.measure import measure_files
 
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure
+from TrabecularQSMLib.cli.measure import measure_files
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.files.regions import read_regions

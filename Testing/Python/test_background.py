@@ -5,7 +5,8 @@ import unittest
 import numpy as np
 from scipy import ndimage
 
-from TrabecularQSMLib.background import lbv, none
+from TrabecularQSMLib.background.lbv import lbv
+from TrabecularQSMLib.background.none import none
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.phantom.simulate import solid_harmonics
 

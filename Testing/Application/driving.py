@@ -1,0 +1,79 @@
+"""What the tests of the panels share: a panel that is opened and driven as a user would."""
+
+import sys
+import unittest
+from unittest import mock
+
+import qt
+import slicer
+
+
+def bound(widget):
+    """Widgets of the panel by the parameter they are bound to."""
+    children = [child for child in vars(widget.ui).values() if hasattr(child, "property")]
+    return {name: child for child in children if (name := child.property("SlicerParameterName"))}
+
+
+def names():
+    """ID and name of all nodes of the scene."""
+    nodes = [slicer.mrmlScene.GetNthNode(n) for n in range(slicer.mrmlScene.GetNumberOfNodes())]
+    return sorted((node.GetID(), node.GetName() or "") for node in nodes)
+
+
+def run(*cases):
+    """Run test classes one after the other; leave with 1 if one fails."""
+    suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, cases))
+    if not unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful():
+        sys.exit(1)
+
+
+class PanelCase(unittest.TestCase):
+    """A panel over an empty scene."""
+
+    module = ""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+        representation = getattr(slicer.modules, self.module.lower()).widgetRepresentation()
+        representation.enter()
+        self.representation, self.widget = representation, representation.self()
+        self.ui = self.widget.ui
+
+    @property
+    def p(self):
+        return self.widget._parameterNode
+
+    def record(self, *functions):
+        """Note what is shown by these functions of scene.gui.show, which need plot and table views."""
+        self.shown = []
+        show = sys.modules[type(self.widget).__module__].show
+        for name in functions:
+            self.replace(show, name, lambda *nodes, name=name: self.shown.append((name, *nodes)))
+
+    def replace(self, place, name, function=None):
+        """Put something in the place of a function until the end of the test."""
+        patch = mock.patch.object(place, name, function or mock.Mock())
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def during(self, action):
+        """Call `action` when the run lets events pass for the first time."""
+        qt.QTimer.singleShot(0, action)
+
+    def check_every_parameter_is_bound(self):
+        expected = []
+        for name, info in self.p.allParameters.items():
+            pack = getattr(info.unalteredType, "allParameters", None)
+            expected += [f"{name}.{member}" for member in pack] if pack else [name]
+        self.assertEqual(sorted(bound(self.widget)), sorted(expected))
+
+    def check_reload(self, parameter, lineEdit):
+        """A new panel on a new library shows the parameter; run this last, since test files go on with the old one."""
+        before, library = self.widget, sys.modules["TrabecularQSMLib.scene"]
+        setattr(before._parameterNode, parameter, "kept")
+        before.onReload()
+        after = getattr(slicer.modules, f"{self.module}Widget")
+        self.assertIsNot(after, before)
+        self.assertIsNot(sys.modules["TrabecularQSMLib.scene"], library)
+        self.assertEqual(getattr(after.ui, lineEdit).text, "kept")
+        self.assertEqual(before.Observations, [])
