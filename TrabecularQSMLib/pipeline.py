@@ -22,6 +22,10 @@ from .inversion.weights import data_weight, edge_weight
 from .progress import Progress, part, report
 from .settings import Settings, preset
 
+# About how long an inversion takes against all that comes before it, on the digital ankle: progress goes by time, so
+# that what is left can be foretold.
+_INVERSION_TIMES = {"closed-form": 0.05, "medi-l2": 3.0, "medi-tv": 9.0}
+
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
@@ -99,9 +103,10 @@ def reconstruct_each(
     for name in Settings.__dataclass_fields__:
         if name not in inversion_settings() and len({getattr(one, name) for one in settings}) > 1:
             raise InputError(f"Inversions are compared on the same fields, but {name} differs; give it one value.")
-    results, step = [], 0.5 / len(settings)
+    before = _share_of_fields([one.inversion for one in settings if one.stop_after is None])
+    results, step = [], (1 - before) / len(settings)
     with _workers(threads):
-        fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, 0.5))
+        fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, before))
         for index, one in enumerate(settings):
             ending = []
             if one.stop_after is None:
@@ -112,7 +117,7 @@ def reconstruct_each(
                         fields.voxel_size,
                         method=one.inversion,
                         regularization=one.regularization,
-                        progress=part(progress, 0.5 + step * index, 0.5 + step * (index + 1)),
+                        progress=part(progress, before + step * index, before + step * (index + 1)),
                         **fields.inversion_options(one, grid),
                     )
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
@@ -159,8 +164,9 @@ def sweep_regularization(
     if not len(regularizations):
         regularizations = settings.regularization * np.logspace(-2, 2, 16)
     regularizations = lcurve.checked_regularizations(regularizations)  # before the minutes that the fields take
+    before = _share_of_fields([settings.inversion] * len(regularizations))
     with _workers(threads):
-        fields = _Fields(acquisition, settings, mask, part(progress, 0.0, 0.3))
+        fields = _Fields(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
         return lcurve.sweep(
@@ -169,7 +175,7 @@ def sweep_regularization(
             regularizations,
             method=settings.inversion,
             regions={name: grid.put(apply(inside) & fields.mask) for name, inside in (regions or {}).items()},
-            progress=part(progress, 0.3, 1.0),
+            progress=part(progress, before, 1.0),
             **fields.inversion_options(settings, grid),
         )
 
@@ -291,6 +297,11 @@ def _complete(settings: Settings | None) -> Settings:
     if settings.regularization is None:
         return replace(settings, regularization=preset(inversion=settings.inversion).regularization)
     return settings
+
+
+def _share_of_fields(inversions: Sequence[str]) -> float:
+    """Share of the whole time that the stages before some inversions take."""
+    return 1 / (1 + sum(_INVERSION_TIMES.get(name, 1.0) for name in inversions))
 
 
 @contextlib.contextmanager

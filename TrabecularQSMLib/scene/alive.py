@@ -11,7 +11,7 @@ from ..progress import Progress
 # The application answers again within this time, whatever is computed.
 EVERY_S = 0.2
 # What is left is said after so many seconds, from this share of the work on, and where it is more than a wink.
-_KNOWN_AFTER_S, _KNOWN_FROM, _WORTH_SAYING_S = 3.0, 0.02, 30.0
+_KNOWN_AFTER_S, _KNOWN_FROM, _WORTH_SAYING_S = 2.0, 0.002, 30.0
 
 
 def keepAlive(work: Callable, progress: Progress | None):

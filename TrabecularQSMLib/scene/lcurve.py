@@ -57,11 +57,13 @@ def lcurveNodes(
     """
     acquisition, mask = scanFromSequences(magnitudeSequence, phaseSequence, **scan)
     settings = preset() if settings is None else settings
-    followed = regions and masksFromSegmentation(regions, magnitudeSequence)
+    options = {
+        "mask": mask,
+        "regions": regions and masksFromSegmentation(regions, magnitudeSequence),
+    }
     values = () if regularizations is None else regularizations
     curve = keepAlive(
-        lambda told: sweep_regularization(acquisition, settings, values, mask=mask, regions=followed, progress=told),
-        progress,
+        lambda told: sweep_regularization(acquisition, settings, values, **options, progress=told), progress
     )
     colors = segmentColors(regions) if regions else {}
     return _addNodes(curve, settings, name or baseName(magnitudeSequence), colors, magnitudeSequence)
