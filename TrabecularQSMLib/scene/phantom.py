@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
+from ..files.terminology import REGION_CODES
 from ..phantom import Phantom, PhantomSettings, make_phantom
 from ..progress import Progress, part, report
 from .echoes import addEchoBrowser, addEchoSequences
-from .regions import REGION_CODES, addSegmentation
+from .regions import addSegmentation
 from .volumes import removeWithHelpers
 
 
