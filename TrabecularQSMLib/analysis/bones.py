@@ -31,8 +31,9 @@ _VALLEY_MM, _VALLEY = 1.5, 0.12
 # A cortex takes half of the signal of voxels as wide as two of it. What is brighter than this over a face of so many
 # mm² was no cortex.
 _NO_CORTEX, _FACE_MM2 = 0.68, 150.0
-# Skin and septa are sheets: what no ball of this radius fits into. Bones part at necks of this share of their width.
-_SHEET_MM, _NECK = 3.5, 0.65
+# Skin and septa are sheets: what no ball of this radius fits into, in mm and at least in voxels. Bones part at necks of
+# this share of their width.
+_SHEET_MM, _SHEET_VOXELS, _NECK = 3.5, 1.6, 0.65
 # A bone that can be measured holds a ball of this radius: a first metatarsal does, the others and the fibula do not.
 _BONE_MM = 6.0
 # A cortex is a dip of the signal between marrow and what lies around it, and is to be seen on most of the surface.
@@ -43,11 +44,15 @@ _RAY_MM, _PATCH_MM = np.arange(-4.0, 8.01, 0.5), 3.0
 _RAY_VOXEL_MM = 2.0
 # Cartilage and cortex of both bones lie between the marrow of two at a joint.
 _JOINT_MM = 10.0
+# The heel is farther back than the talus by this and more.
+_HEEL_MM = 5.0
 # χ is solved in the bones and so far around them, where their field still is to be seen.
 MASK_REACH_MM = 20.0
 # Cortex is looked for from so far inside of the marrow's border to so far outside.
 _CORTEX_MM = (1.0, 2.5)
 _OTSU_BINS = 128
+# It is darker than this share of marrow, else it is another tissue.
+_DARK = 0.4
 
 
 class Bones(NamedTuple):
@@ -242,7 +247,8 @@ def cortex_reference(image: np.ndarray, bones: np.ndarray, affine: np.ndarray) -
         otsu.SetNumberOfThresholds(2)
         otsu.SetNumberOfHistogramBins(_OTSU_BINS)
         otsu.Execute(sitk.GetImageFromArray(near[border].astype(np.float32)[None]))
-        found[box] = border & ndimage.binary_erosion(near < otsu.GetThresholds()[0])
+        dark = near < min(otsu.GetThresholds()[0], _DARK * np.median(near[marrow]))
+        found[box] = border & ndimage.binary_erosion(dark)
     if not found.any():
         raise InputError(
             "The image shows no cortex around the bones that is wider than three voxels; draw the bone reference."
@@ -278,7 +284,8 @@ def _compartments(fat_signal, pdff, voxel_size):
     thick = marrow & (_valleys(fat_signal, marrow, voxel_size) <= _VALLEY * known)
     depth = _depth(thick, voxel_size)
     # What a ball fits into. Sheets such as the skin would join whatever they touch.
-    opened = thick & (_depth(depth < _SHEET_MM, voxel_size) < _SHEET_MM)
+    sheet = max(_SHEET_MM, _SHEET_VOXELS * min(voxel_size))
+    opened = thick & (_depth(depth < sheet, voxel_size) < sheet)
     if not opened.any():
         return labels
     # On a logarithm, one level of the watershed is a ratio of radii.
@@ -286,7 +293,7 @@ def _compartments(fat_signal, pdff, voxel_size):
     relief = np.where(opened, -np.log(np.maximum(depth, 1e-3)), -floor).astype(np.float32)
     basins = sitk.MorphologicalWatershed(sitk.GetImageFromArray(relief), -np.log(_NECK), False, False)
     labels = np.where(opened, sitk.GetArrayFromImage(basins).astype(np.int32), 0)
-    labels = _grown(labels, marrow, _SHEET_MM, voxel_size)
+    labels = _grown(labels, marrow, sheet, voxel_size)
     return _joined(labels, np.divide(fat_signal, level, out=np.zeros_like(level), where=known > 0), voxel_size)
 
 
@@ -443,9 +450,9 @@ def _feet(bones, affine):
         for t, talus in enumerate(shapes):
             down = calcaneus.center - talus.center
             fits = talus.whole and 0.25 < talus.volume / calcaneus.volume < 0.9 and talus.length < calcaneus.length
-            if t == c or not (fits and down[2] < 0 and -down[2] > abs(down[0])):
+            if t == c or not (fits and down[1] < 0 and -down[2] > abs(down[0])):
                 continue
-            if calcaneus.back > talus.back or calcaneus.bottom > talus.bottom:
+            if calcaneus.back > talus.back - _HEEL_MM or calcaneus.bottom > talus.bottom:
                 continue
             if not _joint(bones[c], bones[t], voxel_size):
                 continue
