@@ -100,8 +100,16 @@ def write_segments(
         Label to name; a label without voxels becomes an empty segment.
     codes : mapping of str to tuple, optional
         Name to its codes, such as `terminology.proposed_codes` gives.
+
+    Raises
+    ------
+    InputError
+        If a label has no name.
     """
-    labels = np.asarray(labels)
+    labels = np.asarray(labels, np.int32)
+    unnamed = sorted(set(np.unique(labels).tolist()) - {0} - set(names))
+    if unnamed:
+        raise InputError(f"There is no name for the label {unnamed[0]}; give it one.")
     image = image_from(np.ascontiguousarray(labels, np.uint8 if max(names) < 256 else np.uint16), affine)
     put = image.SetMetaData
     put("Segmentation_ContainedRepresentationNames", "Binary labelmap|")
