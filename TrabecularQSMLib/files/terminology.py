@@ -7,7 +7,6 @@ PRIVATE_SCHEME = "99TRABQSM"
 TERMINOLOGY = "Trabecular bone"
 _ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
 _NONE, _RIGHT = "^^", "SCT^24028007^Right"
-_CALCANEUS = "SCT^80144004^Calcaneus"
 SIDES = {"right": _RIGHT, "left": "SCT^7771000^Left", "not stated": _NONE}
 # Category, type and modifier, each scheme, code and meaning, of the phantom's and the paper's regions, and of bones
 # that are proposed. A region without a code there has none here.
@@ -19,8 +18,7 @@ REGION_CODES = {
     "talus": (_ANATOMY, "SCT^67453005^Talus", _RIGHT),
     "muscle": (_TISSUE, "SCT^71616004^Muscle", _NONE),
     "skin fat": (_TISSUE, "SCT^248300009^Body fat", _NONE),
-    "calcaneus": (_ANATOMY, _CALCANEUS, _RIGHT),
-    "calcaneus remainder": (_ANATOMY, _CALCANEUS, _RIGHT),
+    "calcaneus": (_ANATOMY, "SCT^80144004^Calcaneus", _RIGHT),
     "tibia": (_ANATOMY, "SCT^12611008^Tibia", _RIGHT),
     "bone": (_TISSUE, "SCT^272673000^Bone", _NONE),
 }
@@ -30,7 +28,7 @@ def proposed_codes(names, side: str | None = None) -> dict[str, tuple[str, str, 
     """Return the codes of bones by their names, with the side where there is one: "left", "right" or None."""
     codes = {}
     for name in names:
-        category, kind, modifier = REGION_CODES.get(re.sub(r" \d+$", "", name), (None, None, None))
+        category, kind, modifier = REGION_CODES.get(re.sub(r" (\d+|remainder)$", "", name), (None, None, None))
         if category:
             codes[name] = (category, kind, _NONE if modifier == _NONE else SIDES[side or "not stated"])
     return codes
