@@ -376,13 +376,19 @@ def _enclosed_ones(compartments, magnitude, voxel_size, progress):
             slice(max(0, s.start - m), min(n, s.stop + m))
             for s, m, n in zip(box, margin, compartments.shape, strict=True)
         )
-        inside = ndimage.binary_fill_holes(compartments[box] == number + 1)
+        inside = ndimage.binary_fill_holes(_largest_piece(compartments[box] == number + 1))
         if _depth(inside, voxel_size).max() < _BONE_MM or _enclosure(inside, magnitude[box], voxel_size) < _ENCLOSED:
             continue
         bone = np.zeros(compartments.shape, bool)
         bone[box] = inside
         bones.append(bone)
     return sorted(bones, key=np.count_nonzero, reverse=True)
+
+
+def _largest_piece(inside):
+    """The largest connected piece of a mask: growing may have leapt over a cortex."""
+    pieces, count = ndimage.label(inside)
+    return pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:]) if count > 1 else inside
 
 
 def _enclosure(inside, magnitude, voxel_size):
