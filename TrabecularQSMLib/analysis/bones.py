@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..errors import InputError
-from ..progress import Progress, report
+from ..progress import Progress, part, report
 
 SIDES = ("left", "right")
 # Parts of the calcaneus as the paper draws them, and where their centers lie by the bone's own axes: the share of its
@@ -113,8 +113,7 @@ def propose_bones(
     pdff, magnitude = _checked(maps)
     affine = np.asarray(affine, np.float64)
     voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
-    report(progress, 0.0, "Looking for marrow")
-    compartments = _compartments(magnitude * pdff, pdff, voxel_size)
+    compartments = _compartments(magnitude * pdff, pdff, voxel_size, part(progress, 0.0, 0.5))
     bones = _enclosed_ones(compartments, magnitude, voxel_size, progress)
     report(progress, 0.9, "Naming the bones")
     feet = _feet(bones, affine)
@@ -271,8 +270,9 @@ def _checked(maps):
     return np.clip(pdff, 0, 1), magnitude
 
 
-def _compartments(fat_signal, pdff, voxel_size):
+def _compartments(fat_signal, pdff, voxel_size, progress=None):
     """Label what may be marrow of one bone each, cut where a cortex or a neck is."""
+    report(progress, 0.0, "Looking for marrow")
     labels = np.zeros(pdff.shape, np.int32)
     fat = pdff > _FAT_FRACTION
     if not fat.any():
@@ -281,18 +281,22 @@ def _compartments(fat_signal, pdff, voxel_size):
     level = _level(fat_signal, ndimage.binary_erosion(sure, border_value=1), voxel_size)
     marrow = ndimage.binary_fill_holes(fat_signal > 0.5 * level)
     known = np.where(np.isfinite(level), level, 0)
+    report(progress, 0.2, "Looking for cortex between marrow")
     thick = marrow & (_valleys(fat_signal, marrow, voxel_size) <= _VALLEY * known)
+    report(progress, 0.4, "Parting the bones")
     depth = _depth(thick, voxel_size)
     # What a ball fits into. Sheets such as the skin would join whatever they touch.
     sheet = max(_SHEET_MM, _SHEET_VOXELS * min(voxel_size))
     opened = thick & (_depth(depth < sheet, voxel_size) < sheet)
     if not opened.any():
         return labels
+    report(progress, 0.6, "Parting the bones")
     # On a logarithm, one level of the watershed is a ratio of radii.
     floor = np.float32(np.log(min(voxel_size)) - 3)
     relief = np.where(opened, -np.log(np.maximum(depth, 1e-3)), -floor).astype(np.float32)
     basins = sitk.MorphologicalWatershed(sitk.GetImageFromArray(relief), -np.log(_NECK), False, False)
     labels = np.where(opened, sitk.GetArrayFromImage(basins).astype(np.int32), 0)
+    report(progress, 0.8, "Parting the bones")
     labels = _grown(labels, marrow, sheet, voxel_size)
     return _joined(labels, np.divide(fat_signal, level, out=np.zeros_like(level), where=known > 0), voxel_size)
 
@@ -369,7 +373,7 @@ def _enclosed_ones(compartments, magnitude, voxel_size, progress):
     reach = _RAY_MM[-1] * max(1.0, min(voxel_size) / _RAY_VOXEL_MM)
     margin = [int(np.ceil(reach / h)) + 2 for h in voxel_size]
     for number, box in enumerate(boxes):
-        report(progress, 0.3 + 0.6 * number / len(boxes), "Looking for cortex around marrow")
+        report(progress, 0.5 + 0.4 * number / len(boxes), "Looking for cortex around marrow")
         if box is None:
             continue
         box = tuple(
