@@ -11,7 +11,8 @@ from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.files.regions import place_regions, read_regions
-from TrabecularQSMLib.scene.regions import REGION_CODES, TEMPLATE, segmentColors
+from TrabecularQSMLib.files.terminology import REGION_CODES
+from TrabecularQSMLib.scene.regions import TEMPLATE, segmentColors
 
 
 def moved(scene_, node, shift):

@@ -9,6 +9,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 """
 
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
+from .bones import proposeBoneReferenceNode, proposeMaskNode, proposeRegionsNodes
 from .companions import CompanionNodes, addCompanionNodes, addCompanions
 from .echoes import (
     acquisitionFromSequences,
@@ -70,6 +71,9 @@ __all__ = [
     "masksFromSegmentation",
     "measureNodes",
     "profileNodes",
+    "proposeBoneReferenceNode",
+    "proposeMaskNode",
+    "proposeRegionsNodes",
     "reconstructNodes",
     "regionTemplate",
     "regionsFromSegmentation",

@@ -5,11 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import slicer
 
+from ..files.terminology import REGION_CODES
 from ..phantom import Companions, CompanionSettings, Phantom, PhantomSettings, make_companions, make_phantom
 from ..progress import Progress, part, report
 from .alive import keepAlive
 from .phantom import PhantomNodes, addPhantomNodes
-from .regions import REGION_CODES, addSegmentation, showOutlines
+from .regions import addSegmentation, showOutlines
 from .tables import Column, addTable
 from .volumes import UNIT_CODES, codedEntry, freeName, newVolume, removeWithHelpers
 

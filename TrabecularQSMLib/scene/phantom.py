@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
+from ..files.terminology import REGION_CODES
 from ..phantom import Phantom, PhantomSettings, make_phantom
 from ..progress import Progress, part, report
 from .alive import keepAlive
 from .echoes import addEchoBrowser, addEchoSequences
-from .regions import REGION_CODES, addSegmentation, showOutlines
+from .regions import addSegmentation, showOutlines
 from .volumes import freeName, removeWithHelpers
 
 

@@ -1,6 +1,5 @@
 """Regions as segmentation nodes."""
 
-import colorsys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,25 +13,11 @@ from ..analysis.subregions import split_region
 from ..errors import InputError
 from ..files.nifti import read_metadata
 from ..files.regions import read_regions
+from ..files.terminology import REGION_CODES, SIDES, segment_color, terminology_entry
 from .echoes import transformOfScan
-from .volumes import PRIVATE_SCHEME, affineFromVolume, freeName, nameOf, removeWithHelpers
+from .volumes import affineFromVolume, freeName, nameOf, removeWithHelpers
 
-# What regions of these names are in the terminology that the module TrabecularQSM brings: category, type and modifier,
-# each scheme, code and meaning. A region without a code there has none here.
-TERMINOLOGY = "Trabecular bone"
 TERMINOLOGY_FILE = Path("Terminologies", "SegmentationCategoryTypeModifier-TrabecularQSM.term.json")
-_ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
-_NONE, _RIGHT = "^^", "SCT^24028007^Right"
-SIDES = {"right": _RIGHT, "left": "SCT^7771000^Left", "not stated": _NONE}
-REGION_CODES = {
-    "calcaneus subtalar": (_ANATOMY, f"{PRIVATE_SCHEME}^subtalar_region^Subtalar region of calcaneus", _RIGHT),
-    "calcaneus tuber": (_ANATOMY, "SCT^82474009^Calcaneal tubercle", _RIGHT),
-    "calcaneus cavum": (_ANATOMY, f"{PRIVATE_SCHEME}^cavum_calcanei^Cavum calcanei", _RIGHT),
-    "distal tibia": (_ANATOMY, "SCT^64605006^Distal tibia", _RIGHT),
-    "talus": (_ANATOMY, "SCT^67453005^Talus", _RIGHT),
-    "muscle": (_TISSUE, "SCT^71616004^Muscle", _NONE),
-    "skin fat": (_TISSUE, "SCT^248300009^Body fat", _NONE),
-}
 # The regions that the paper measures, as they are drawn in the Segment Editor.
 TEMPLATE = ("calcaneus subtalar", "calcaneus tuber", "calcaneus cavum", "distal tibia")
 
@@ -63,7 +48,7 @@ def addSegmentation(
         node.CreateDefaultDisplayNodes()
         for number, (label, regionName) in enumerate(regionNames.items()):
             image = _orientedImage(regions == label, affine)
-            if not node.AddSegmentFromBinaryLabelmapRepresentation(image, regionName, _color(number)):
+            if not node.AddSegmentFromBinaryLabelmapRepresentation(image, regionName, segment_color(number)):
                 raise RuntimeError(f"The segment {regionName} could not be made.")
             if codes and regionName in codes:
                 _setCodes(node.GetSegmentation().GetNthSegment(number), codes[regionName])
@@ -93,7 +78,7 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         for number, regionName in enumerate(TEMPLATE):
-            segmentID = node.GetSegmentation().AddEmptySegment("", regionName, _color(number))
+            segmentID = node.GetSegmentation().AddEmptySegment("", regionName, segment_color(number))
             codes = (*REGION_CODES[regionName][:2], SIDES[side])
             _setCodes(node.GetSegmentation().GetSegment(segmentID), codes)
     except BaseException:
@@ -262,13 +247,8 @@ def _loadSegments(path, name):
     return node
 
 
-def _color(number):
-    """Hues a golden section apart stay distinct however many there are, and the same from run to run."""
-    return colorsys.hsv_to_rgb(0.618034 * number % 1, 0.65, 0.95)
-
-
 def _setCodes(segment, codes):
-    segment.SetTag(segment.GetTerminologyEntryTagName(), "~".join((TERMINOLOGY, *codes, "", _NONE, _NONE)))
+    segment.SetTag(segment.GetTerminologyEntryTagName(), terminology_entry(codes))
 
 
 def segmentColors(segmentationNode) -> dict[str, tuple[float, float, float]]:

@@ -7,11 +7,11 @@ import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode
 
+from ..files.terminology import PRIVATE_SCHEME
 from ..images import geometry_difference
 from ..quantities import ALL_QUANTITIES, Quantity, display_window
 from .colors import colorNode
 
-PRIVATE_SCHEME = "99TRABQSM"
 # Units of the quantities as UCUM code and meaning.
 UNIT_CODES = {
     "ppm": ("[ppm]", "parts per million"),
