@@ -240,7 +240,7 @@ class NeighborhoodTest(unittest.TestCase):
         swapped = island[mask]
         field[:2, swapped] = field[1::-1, swapped]
         chosen = choose_candidates(
-            field, cost, np.ones(swapped.size), mask, voxel_size, period_hz=period, degrees_of_freedom=12
+            field, cost, np.ones(swapped.size), mask, voxel_size, period_hz=period, distance_hz=430.0, train=5.6e-3, degrees_of_freedom=12
         )
         self.assertGreater(swapped.sum(), 500)
         np.testing.assert_array_equal(chosen, swapped.astype(int))
@@ -253,7 +253,7 @@ class NeighborhoodTest(unittest.TestCase):
         field = np.stack([np.where(jump, 300.0, -100.0), np.where(jump, -100.0, 300.0)]).reshape(2, -1)
         cost = np.stack([np.full(mask.size, 0.001), np.full(mask.size, 0.9)])
         chosen = choose_candidates(
-            field, cost, np.ones(mask.size), mask, (1.0, 1.0, 1.0), period_hz=1428.0, degrees_of_freedom=12
+            field, cost, np.ones(mask.size), mask, (1.0, 1.0, 1.0), period_hz=1428.0, distance_hz=430.0, train=5.6e-3, degrees_of_freedom=12
         )
         self.assertFalse(chosen.any())
 

@@ -80,7 +80,7 @@ def separate(
         np.conj(signal, out=signal)
     power = np.einsum("ev,ev->v", signal.real, signal.real) + np.einsum("ev,ev->v", signal.imag, signal.imag)
 
-    start_field, start_rate = _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress)
+    start_field, start_rate = _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model, progress)
     water, fat = (np.empty(count, np.complex64) for _ in range(2))
     field, r2star, residual = (np.empty(count, np.float32) for _ in range(3))
 
@@ -101,7 +101,14 @@ def separate(
     return Separation(*(volume(v) for v in (water, fat, field, r2star, residual)), period_hz=model.period_hz)
 
 
-def _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress):
+def confusion_distance(model: Model, shift_hz: float) -> float:
+    """Return how far apart in Hz fields lie that echoes take for each other: water for fat, or the next side lobe."""
+    period = model.period_hz
+    swap = abs(shift_hz - period * np.round(shift_hz / period))
+    return float(min(max(swap, abs(shift_hz) / 4), 2.4 / model.train))
+
+
+def _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model, progress):
     """Field and R2* of each voxel from the search and its neighbors, to start the fit from."""
     table = search_table(model, imaging_frequency)
     echoes, count = signal.shape
@@ -119,6 +126,8 @@ def _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress)
         mask,
         voxel_size,
         period_hz=model.period_hz,
+        distance_hz=confusion_distance(model, fat_model.main_shift_ppm * 1e-6 * imaging_frequency),
+        train=model.train,
         # Complex W and F, the field and R2*; with three echoes the search holds R2*.
         degrees_of_freedom=max(2 * echoes - 6, 1),
         progress=part(progress, 0.4, 0.5),
