@@ -52,9 +52,7 @@ def scan(pdff, field_hz, r2star, echo_times, tesla, *, snr, inside=1.0, gain=Non
 
 
 def fields(acquisition, **settings):
-    return reconstruct(
-        acquisition, preset(stop_after="fieldmap", mask_erosion=0.0, **settings), threads=THREADS
-    )
+    return reconstruct(acquisition, preset(stop_after="fieldmap", mask_erosion=0.0, **settings), threads=THREADS)
 
 
 def within_period(difference, period):
@@ -68,7 +66,9 @@ def swapped(result, pdff, inside):
 def ankle():
     """Time, memory, and errors against the floor at three noise levels."""
     print("\nankle, 147 × 147 × 68 × 9")
-    print(f"{'SNR':>5}{'seconds':>9}{'GB':>6}{'> 50 Hz %':>11}{'floor %':>9}{'> 100 Hz %':>11}{'RMSE Hz':>9}{'floor Hz':>9}")
+    print(
+        f"{'SNR':>5}{'seconds':>9}{'GB':>6}{'> 50 Hz %':>11}{'floor %':>9}{'> 100 Hz %':>11}{'RMSE Hz':>9}{'floor Hz':>9}"
+    )
     clean = make_phantom(PhantomSettings(seed=2020, snr=None))
     largest = clean.truth["signal"].max()
     for snr in (40, 15, 8):
@@ -130,7 +130,10 @@ def field_strength():
     print("\nwater, fat and mixed tissue, echo times scaled with 1/B0, swapped %")
     pdff, inside = mixed_object()
     j, i, _ = plane()
-    for name, unit in (("6 × 3.86 ms at 0.345 T", 2.07e-3 + 3.86e-3 * np.arange(6)), ("9 × 0.7 ms at 3 T", PAPER / 0.115)):
+    for name, unit in (
+        ("6 × 3.86 ms at 0.345 T", 2.07e-3 + 3.86e-3 * np.arange(6)),
+        ("9 × 0.7 ms at 3 T", PAPER / 0.115),
+    ):
         for snr in (40, 20, 10):
             shares = []
             for tesla in (0.345, 0.55, 1.0, 1.5, 3.0):
@@ -196,7 +199,9 @@ def sign():
                 for theta in (0.0, 0.2):
                     pdff = np.where(r > 0.9 * np.sqrt(1 - share), 0.92, 0.03 if share else 0.0)
                     gain = np.exp(1j * theta * (-1.0) ** np.arange(times.size))[:, None, None, None]
-                    data = scan(pdff, (30 * i + 20 * j) * tesla / 3, 40.0, times, tesla, snr=snr, inside=r < 0.9, gain=gain)
+                    data = scan(
+                        pdff, (30 * i + 20 * j) * tesla / 3, 40.0, times, tesla, snr=snr, inside=r < 0.9, gain=gain
+                    )
                     right = []
                     for turned in (True, False):
                         echoes = data.echoes.conj() if turned else data.echoes

@@ -21,9 +21,11 @@ JUMP = 6.0
 SMOOTHNESS = 0.1
 CLOSE = 0.35
 # Rounds of moves, shifts tried in each, and single voxels of one cut.
-ROUNDS = 4
-SHIFTS = 3
-LARGEST_CUT = 30_000
+ROUNDS = 6
+SHIFTS = 2
+LARGEST_CUT = 60_000
+# A share of the voxels whose moves call for no further round.
+ENOUGH = 1e-3
 # Capacities of the cut are whole numbers: units of log-likelihood times this.
 SCALE = 200
 
@@ -64,11 +66,15 @@ def choose_globally(
     graph = _Graph(field_hz, misfit, deviation_hz, mask, voxel_size, period_hz, distance_hz)
     chosen = chosen.copy()
     for turn in range(ROUNDS):
-        moved = False
-        for shift in graph.shifts(chosen):
-            moved |= graph.move(chosen, shift)
+        state, moved = _State(graph, chosen), 0
+        for shift in state.shifts():
+            moving = graph.move(chosen, shift, state)
+            if moving:
+                moved += moving
+                state = _State(graph, chosen)
         report(progress, (turn + 1) / ROUNDS, "Comparing fields over the volume")
-        if not moved:
+        # A few voxels that still change sides are noise, and a round is as long as the search.
+        if moved <= ENOUGH * chosen.size:
             break
     return chosen
 
@@ -82,11 +88,8 @@ class _Graph:
         self.mask = mask
         self.first, self.second, self.gap = _neighbors(mask, voxel_size)
         variance = deviation_hz.astype(np.float32) ** 2
-        smooth = SMOOTHNESS * distance_hz * self.gap / np.prod(voxel_size) ** (1 / 3)
+        smooth = SMOOTHNESS * distance_hz * np.sqrt(self.gap / np.prod(voxel_size) ** (1 / 3))
         self.precision = 0.5 / (smooth**2 + variance[self.first] + variance[self.second]).astype(np.float32)
-
-    def at(self, choice):
-        return np.take_along_axis(self.field, choice[None], axis=0)[0]
 
     def wrapped(self, difference):
         return difference - self.period * np.round(difference / self.period)
@@ -94,79 +97,35 @@ class _Graph:
     def pair_cost(self, difference, edges):
         return np.minimum(self.wrapped(difference) ** 2 * self.precision[edges], JUMP)
 
-    def shifts(self, chosen):
-        """The distances at which most neighbors disagree, both ways."""
-        field = self.at(chosen)
-        difference = self.wrapped(field[self.second] - field[self.first])
-        jumps = np.abs(difference[difference**2 * self.precision > JUMP / 2])
-        jumps = jumps[jumps > CLOSE * self.distance]
-        found = []
-        while jumps.size and len(found) < SHIFTS:
-            width = self.distance / 4
-            counts, edges = np.histogram(jumps, np.arange(0, self.period / 2 + width, width))
-            near = np.abs(jumps - edges[counts.argmax()] - width / 2) < width
-            found.append(float(np.median(jumps[near])))
-            jumps = jumps[~near]
-        return [sign * shift for shift in found for sign in (1, -1)]
-
-    def move(self, chosen, shift):
-        """Shift the patches for which that is better, in place; return whether there were any."""
-        count = chosen.size
-        field = self.at(chosen)
-        strayed = np.abs(self.wrapped(self.field - (field + shift)))
+    def move(self, chosen, shift, state):
+        """Shift the patches for which that is better, in place; return how many voxels that were."""
+        field = state.field
+        strayed = np.abs(self.wrapped(self.field - (field + np.float32(shift))))
         offer = strayed.argmin(axis=0)
         possible = np.take_along_axis(strayed, offer[None], axis=0)[0] < CLOSE * self.distance
-        offered = self.at(offer)
-        voxels = np.arange(count)
+        voxels = np.arange(chosen.size)
+        offered = self.field[offer, voxels]
         gain = np.where(possible, self.misfit[offer, voxels] - self.misfit[chosen, voxels], np.inf)
-        node, single = self.nodes(field, gain)
-        if not single.any():
-            return False
-        edges = np.flatnonzero(node[self.first] != node[self.second])
+        # What the cut could never pay for stays as it is, in one node.
+        node = np.where(state.near & (gain > 6 * JUMP), state.nodes, state.node)
+        nodes = state.nodes + 1
+        edges = state.edges
         u, v = self.first[edges], self.second[edges]
-        keep_keep = self.pair_cost(field[v] - field[u], edges)
+        keep_keep = state.pair_cost
         keep_take = self.pair_cost(offered[v] - field[u], edges)
         take_keep = self.pair_cost(field[v] - offered[u], edges)
         take_take = self.pair_cost(offered[v] - offered[u], edges)
-        nodes = int(node.max()) + 1
         unary = np.bincount(node, np.minimum(gain, 1e4), nodes)
         unary += np.bincount(node[u], take_keep - keep_keep, nodes)
         unary += np.bincount(node[v], take_take - take_keep, nodes)
         # Where the fields are far from smooth, a pair may not be a cut; its price is then left out and checked below.
-        strength = np.maximum(keep_take + take_keep - keep_keep - take_take, 0)
+        strength = np.where(node[u] != node[v], np.maximum(keep_take + take_keep - keep_keep - take_take, 0), 0)
         taken = _cut(unary, node[u], node[v], strength)[node] & possible
         if not taken.any():
-            return False
+            return 0
         taken = self.worthwhile(taken, field, offered, gain)
         chosen[taken] = offer[taken]
-        return bool(taken.any())
-
-    def nodes(self, field, gain):
-        """Number of the node of each voxel, and which voxels are nodes of their own: those near a disagreement."""
-        difference = self.wrapped(field[self.second] - field[self.first])
-        walls = difference**2 * self.precision > JUMP / 2
-        volume = np.zeros(self.mask.shape, bool)
-        at_wall = np.zeros(gain.size, bool)
-        at_wall[self.first[walls]] = at_wall[self.second[walls]] = True
-        # What the cut could never pay for stays as it is.
-        movable = gain < 6 * JUMP
-        volume[self.mask] = at_wall & movable
-        single = np.zeros(gain.size, bool)
-        for _ in range(3):
-            grown = ndimage.binary_dilation(volume)
-            inside = grown[self.mask] & movable
-            if single.any() and np.count_nonzero(inside) > LARGEST_CUT:
-                break
-            single = inside
-            volume = grown
-        # Voxels at a disagreement that are too sure to move stay alone, so that no patch carries them along.
-        bulk = ~single & ~at_wall
-        joined = bulk[self.first] & bulk[self.second] & ~walls
-        pairs = coo_array(
-            (np.ones(np.count_nonzero(joined), np.int8), (self.first[joined], self.second[joined])),
-            shape=(gain.size, gain.size),
-        )
-        return connected_components(pairs, directed=False)[1], single
+        return int(np.count_nonzero(taken))
 
     def worthwhile(self, taken, field, offered, gain):
         """The connected patches among those taken that lower the energy."""
@@ -181,6 +140,47 @@ class _Graph:
         total = np.bincount(owner, change, patch.size)
         total += np.bincount(patch[taken], gain[taken], patch.size)
         return taken & (total < -1e-3)[patch]
+
+
+class _State:
+    """Where neighbors disagree under a choice: voxels near that move singly, all others in patches."""
+
+    def __init__(self, graph, chosen):
+        self.graph = graph
+        self.field = graph.field[chosen, np.arange(chosen.size)]
+        first, second = graph.first, graph.second
+        difference = graph.wrapped(self.field[second] - self.field[first])
+        walls = difference**2 * graph.precision > JUMP / 2
+        self.jumps = np.abs(difference[walls])
+        near = np.zeros(chosen.size, bool)
+        near[first[walls]] = near[second[walls]] = True
+        for _ in range(2):
+            grown = near.copy()
+            grown[first[near[second]]] = grown[second[near[first]]] = True
+            if np.count_nonzero(grown) > LARGEST_CUT:
+                break
+            near = grown
+        self.near = near
+        apart = near[first] | near[second]
+        joined = ~apart
+        pairs = coo_array(
+            (np.ones(np.count_nonzero(joined), np.int8), (first[joined], second[joined])), (near.size,) * 2
+        )
+        self.nodes, self.node = connected_components(pairs, directed=False)
+        self.edges = np.flatnonzero(apart)
+        self.pair_cost = graph.pair_cost(difference[apart], self.edges)
+
+    def shifts(self):
+        """The distances at which most neighbors disagree, both ways."""
+        width = self.graph.distance / 4
+        jumps = self.jumps[self.jumps > CLOSE * self.graph.distance]
+        found = []
+        while jumps.size and len(found) < SHIFTS:
+            counts, edges = np.histogram(jumps, np.arange(0, self.graph.period / 2 + width, width))
+            near = np.abs(jumps - edges[counts.argmax()] - width / 2) < width
+            found.append(float(np.median(jumps[near])))
+            jumps = jumps[~near]
+        return [sign * shift for shift in found for sign in (1, -1)]
 
 
 def _neighbors(mask, voxel_size):

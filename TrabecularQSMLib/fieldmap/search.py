@@ -9,7 +9,7 @@ from .signal import Model
 CANDIDATES = 3
 # Grid steps well inside the basin in which Gauss–Newton converges, as parts of one over the length of the train.
 FIELD_STEPS = 12
-R2STAR_GRID = (0.06, 0.35, 0.8, 1.6, 3.1, 5.6)
+R2STAR_GRID = (0.05, 0.3, 0.7, 1.4, 2.8, 5.0)
 # Search no further than this around the center frequency, in ppm: more than air against bone can do.
 FIELD_RANGE_PPM = 15.0
 # Three echoes fit many pairs of field and R2* exactly: only with R2* held at a usual value do they tell the field.
