@@ -196,7 +196,7 @@ def sign():
         for share in (0.0, 0.05, 0.3):
             answers = []
             for snr in (10, 30):
-                for theta in (0.0, 0.2):
+                for theta in (0.0, 0.2) if snr == 30 else (0.0,):
                     pdff = np.where(r > 0.9 * np.sqrt(1 - share), 0.92, 0.03 if share else 0.0)
                     gain = np.exp(1j * theta * (-1.0) ** np.arange(times.size))[:, None, None, None]
                     data = scan(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..chunks import run_chunks
-from ..progress import Progress, part, report
+from ..progress import Progress, part
 from .fat_models import FatModel
+from .kind import EchoGroups, positions_of
 from .neighborhood import choose_candidates
 from .refine import refine
 from .search import CANDIDATES, search, search_table
@@ -15,9 +16,6 @@ from .signal import Model
 # Voxels worked on at once: small enough for the cache, large enough for NumPy.
 SEARCH_CHUNK = 4096
 REFINE_CHUNK = 8192
-# Voxels that decide on the sign of the phase, and how much better the other sign must fit to be taken.
-SIGN_VOXELS = 4000
-SIGN_RATIO = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +43,7 @@ def separate(
     imaging_frequency: float,
     fat_model: FatModel,
     sign: int = 1,
+    groups: EchoGroups | None = None,
     progress: Progress | None = None,
 ) -> Separation:
     """Return water, fat, field and R2* of every voxel in the mask.
@@ -63,6 +62,8 @@ def separate(
     fat_model : FatModel
     sign : {1, -1}
         1 if phase grows with frequency, −1 if it falls.
+    groups : EchoGroups, optional
+        Gains to take off the echoes (`kind.find_kind`).
 
     Notes
     -----
@@ -74,8 +75,9 @@ def separate(
     model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
     count = int(np.count_nonzero(mask))
     signal = np.empty((len(echo_times), count), np.complex64)
-    for target, echo in zip(signal, echoes, strict=True):
-        target[:] = echo[mask]
+    positions = None if groups is None else positions_of(mask.shape, np.flatnonzero(mask))
+    for number, echo in enumerate(echoes):
+        signal[number] = echo[mask] if groups is None else groups.take_off(number, echo[mask], positions)
     if sign < 0:
         np.conj(signal, out=signal)
     power = np.einsum("ev,ev->v", signal.real, signal.real) + np.einsum("ev,ev->v", signal.imag, signal.imag)
@@ -134,34 +136,6 @@ def _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model
     )
     voxels = np.arange(count)
     return fields[chosen, voxels], rates[chosen, voxels]
-
-
-def phase_sign(
-    echoes: np.ndarray,
-    mask: np.ndarray,
-    *,
-    echo_times: np.ndarray,
-    imaging_frequency: float,
-    fat_model: FatModel,
-    progress: Progress | None = None,
-) -> int:
-    """Return +1 if phase grows with frequency, −1 if it falls, from which sign the fat spectrum fits better.
-
-    A few thousand voxels spread over the mask are searched with both signs. −1 is returned only when its residual is
-    clearly smaller; without fat in the image both fit alike and the answer is +1.
-    """
-    model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
-    table = search_table(model, imaging_frequency)
-    voxels = np.flatnonzero(mask)
-    voxels = voxels[:: max(1, voxels.size // SIGN_VOXELS)]
-    at = np.unravel_index(voxels, mask.shape)
-    signal = np.stack([echo[at] for echo in echoes])
-    power = (np.abs(signal) ** 2).sum(axis=0)
-    misfits = []
-    for candidate in (signal, signal.conj()):
-        misfits.append(float((search(candidate, table)[2][0] * power).sum()))
-        report(progress, len(misfits) / 2, "Checking the sign of the phase")
-    return -1 if misfits[1] < SIGN_RATIO * misfits[0] else 1
 
 
 def fat_fraction(water: np.ndarray, fat: np.ndarray) -> np.ndarray:
