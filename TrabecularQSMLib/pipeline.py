@@ -234,7 +234,7 @@ class _Fields:
         )
         self._tell_kind(kind)
         separation = separate(
-            echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups,
+            echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
             progress=part(progress, 0.05, 0.95),
         )  # fmt: skip
         trust = masks.reliability(mip, separation.residual, fitted, noise=noise, threshold=settings.mask_threshold)
@@ -251,6 +251,9 @@ class _Fields:
             "mip": mip,
             "mask": self.mask.astype(np.float32),
             "reliability": trust,
+            "sigma_field": separation.sigma_field,
+            "sigma_r2star": separation.sigma_r2star,
+            "sigma_pdff": separation.sigma_pdff,
         }
         if len(model["echo_times"]) == 3:
             self.notes.append(

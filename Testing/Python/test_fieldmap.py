@@ -14,6 +14,7 @@ from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
+from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
 from TrabecularQSMLib.fieldmap.unwrap import unwrap
 
 FREQUENCY = 127.73e6
@@ -443,6 +444,29 @@ class KindTest(unittest.TestCase):
         self.assertIsNone(self.find(echoes, EQUAL, bipolar=False, trains=1).groups)
         self.assertEqual(self.find(echoes, EQUAL, sign=-1).sign, -1)
         self.assertEqual(self.find(self.scan(EQUAL, 0.02), EQUAL, bipolar=False, trains=3).trains, 3)
+
+
+class UncertaintyTest(unittest.TestCase):
+    def test_errors_are_as_large_as_the_standard_deviations_say(self):
+        model, count, deviation = model_at(EQUAL), 4000, 0.03
+        rng = np.random.default_rng(41)
+        for pdff, rate in ((0.15, 40.0), (0.5, 40.0), (0.85, 100.0)):
+            clean = synthesize(np.full(count, (1 - pdff) * 1j), np.full(count, pdff * 1j), 30.0, rate, model)
+            signal = clean + noise(rng, clean.shape, deviation)
+            field, r2star, water, fat, residual = refine(signal, model, np.full(count, 30.0), np.full(count, rate))
+            sigmas = standard_deviations(water, fat, field, r2star, model, deviation)
+            errors = (field - 30.0, r2star - rate, fat_fraction(water, fat) - pdff)
+            for error, sigma in zip(errors, sigmas, strict=True):
+                # The standard deviation of 4,000 draws is known to 1.1 %.
+                self.assertAlmostEqual((error / sigma).std(), 1, delta=0.05)
+            self.assertAlmostEqual(noise_of_fit(residual, 9) / deviation, 1, delta=0.03)
+
+    def test_without_signal_they_are_large_but_finite(self):
+        zero = np.zeros(3)
+        field, r2star, pdff = standard_deviations(zero * 1j, zero * 1j, zero, zero, model_at(EQUAL), 1.0)
+        np.testing.assert_allclose(field, 1 / 1.4e-3, rtol=1e-6)
+        np.testing.assert_allclose(r2star, 2000)
+        np.testing.assert_allclose(pdff, 1)
 
 
 class FatFractionTest(unittest.TestCase):

@@ -12,6 +12,7 @@ from .neighborhood import choose_candidates
 from .refine import refine
 from .search import CANDIDATES, search, search_table
 from .signal import Model
+from .uncertainty import noise_of_fit, standard_deviations
 
 # Voxels worked on at once: small enough for the cache, large enough for NumPy.
 SEARCH_CHUNK = 4096
@@ -24,6 +25,7 @@ class Separation:
 
     `water` and `fat` complex64 at echo time zero, `field_hz` and `r2star` float32 in Hz and 1/s, `residual` float32:
     root sum of squares of the residual over that of the signal. The field is known up to whole `period_hz`.
+    `sigma_field`, `sigma_r2star`, `sigma_pdff`: standard deviations by noise in Hz, 1/s and as a fraction.
     """
 
     water: np.ndarray
@@ -31,6 +33,9 @@ class Separation:
     field_hz: np.ndarray
     r2star: np.ndarray
     residual: np.ndarray
+    sigma_field: np.ndarray
+    sigma_r2star: np.ndarray
+    sigma_pdff: np.ndarray
     period_hz: float
 
 
@@ -44,6 +49,7 @@ def separate(
     fat_model: FatModel,
     sign: int = 1,
     groups: EchoGroups | None = None,
+    noise: float = 0.0,
     progress: Progress | None = None,
 ) -> Separation:
     """Return water, fat, field and R2* of every voxel in the mask.
@@ -64,6 +70,9 @@ def separate(
         1 if phase grows with frequency, −1 if it falls.
     groups : EchoGroups, optional
         Gains to take off the echoes (`kind.find_kind`).
+    noise : float
+        Standard deviation of the noise in the real channel as seen in the background, for the standard deviations of
+        the maps; that of the fit's residuals counts if it is larger, as where the background was set to zero.
 
     Notes
     -----
@@ -92,7 +101,9 @@ def separate(
         )
 
     message = "Fitting water, fat, field and R2*"
-    run_chunks(refine_chunk, count, REFINE_CHUNK, message=message, progress=part(progress, 0.5, 1.0))
+    run_chunks(refine_chunk, count, REFINE_CHUNK, message=message, progress=part(progress, 0.5, 0.95))
+    noise = max(noise, noise_of_fit(residual, len(echo_times)))
+    sigmas = standard_deviations(water, fat, field, r2star, model, noise, progress=part(progress, 0.95, 1.0))
     residual /= np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
 
     def volume(values):
@@ -100,7 +111,7 @@ def separate(
         result[mask] = values
         return result
 
-    return Separation(*(volume(v) for v in (water, fat, field, r2star, residual)), period_hz=model.period_hz)
+    return Separation(*(volume(v) for v in (water, fat, field, r2star, residual, *sigmas)), period_hz=model.period_hz)
 
 
 def confusion_distance(model: Model, shift_hz: float) -> float:
