@@ -16,7 +16,19 @@ from TrabecularQSMLib.quantities import QUANTITIES
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
 SMALL = PhantomSettings(shape=(48, 48, 24), field_of_view_mm=(72.0, 72.0, 36.0), seed=3)
-FIELD_MAPS = {"pdff", "water", "fat", "field_hz", "r2star", "mip", "mask", "reliability"}
+FIELD_MAPS = {
+    "pdff",
+    "water",
+    "fat",
+    "field_hz",
+    "r2star",
+    "mip",
+    "mask",
+    "reliability",
+    "sigma_field",
+    "sigma_r2star",
+    "sigma_pdff",
+}
 PERIOD_HZ = 1 / 0.7e-3
 # The inversion that does not iterate, for tests of everything else.
 FAST = preset(inversion="closed-form")

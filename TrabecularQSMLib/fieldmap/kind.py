@@ -221,7 +221,12 @@ def _best_groups(signal, positions, shape, model, table, plain, ways, given):
         found = _gains(signal[:, some], positions[:, some], shape, model, table, group)
         misfit = _misfit(found.corrected(signal, positions), model, table)
         errors = _errors(plain[0] - misfit[0])
-        better = errors > SURE and found.size > SMALLEST_GAIN and misfit[0].mean() < best[0][0].mean()
+        # A wrong spectrum of fat is no gain: what belongs to the echoes helps water and fat alike.
+        fatty = misfit[3] > 0.5
+        alike = min(
+            _errors((plain[0] - misfit[0])[part]) for part in (fatty, ~fatty) if part.sum() >= min(50, part.size // 2)
+        )
+        better = errors > SURE and alike > 2 and found.size > SMALLEST_GAIN and misfit[0].mean() < best[0][0].mean()
         if better or given:
             best = (misfit, found, errors)
     return best
