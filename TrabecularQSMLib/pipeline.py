@@ -237,7 +237,9 @@ class _Fields:
             echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
             progress=part(progress, 0.05, 0.95),
         )  # fmt: skip
-        trust = masks.reliability(mip, separation.residual, fitted, noise=noise, threshold=settings.mask_threshold)
+        trust = masks.reliability(
+            mip, separation.residual, separation.margin, fitted, noise=noise, threshold=settings.mask_threshold
+        )
         field_hz = unwrap(separation.field_hz, fitted, trust, separation.period_hz)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination

@@ -41,7 +41,7 @@ _QUANTITIES = (
     Quantity("mask", "mask", "1", "Mask", "Voxels in which susceptibility is solved.", (0.0, 1.0)),
     Quantity("mip", "MIP", "a.u.", "Echo MIP", "Maximum over echoes of the signal magnitude."),
     Quantity("reliability", "desc-reliability_map", "1", "Reliability",
-             "How far a voxel's fit can be trusted, 0 to 1, from signal, fit residual and mask.", (0.0, 1.0)),
+             "How far a voxel's fit can be trusted, 0 to 1, from signal, residual, next fit and mask.", (0.0, 1.0)),
     Quantity("sigma_field", "desc-sigma_fieldmap", "Hz", "SD of the field map",
              "Standard deviation of the field by noise, from the fit.", (0.0, 20.0)),
     Quantity("sigma_r2star", "desc-sigma_R2starmap", "1/s", "SD of R2*",

@@ -242,7 +242,7 @@ class NeighborhoodTest(unittest.TestCase):
         cost[2] = 0.3
         swapped = island[mask]
         field[:2, swapped] = field[1::-1, swapped]
-        chosen = choose_candidates(
+        chosen, _ = choose_candidates(
             field,
             cost,
             np.ones(swapped.size),
@@ -263,7 +263,7 @@ class NeighborhoodTest(unittest.TestCase):
         jump = (np.indices(shape)[1] > 7) ^ (np.random.default_rng(20).random(shape) < 0.02)
         field = np.stack([np.where(jump, 300.0, -100.0), np.where(jump, -100.0, 300.0)]).reshape(2, -1)
         cost = np.stack([np.full(mask.size, 0.001), np.full(mask.size, 0.9)])
-        chosen = choose_candidates(
+        chosen, _ = choose_candidates(
             field,
             cost,
             np.ones(mask.size),
@@ -297,7 +297,7 @@ class GlobalStepTest(unittest.TestCase):
         field = np.stack([true, true + self.swap])
         misfit = np.stack([rng.exponential(2.0, true.size), np.where(island, rng.exponential(2.0, true.size), 40.0)])
         self.assertGreater(np.mean(misfit[1, island] < misfit[0, island]), 0.4)
-        self.assertFalse(self.choose(mask, field, misfit, island.astype(int)).any())
+        self.assertFalse(self.choose(mask, field, misfit, island.astype(int))[0].any())
 
     def test_an_organ_behind_a_gap_follows_the_field_of_the_other(self):
         shape = (1, 40, 90)
@@ -307,14 +307,25 @@ class GlobalStepTest(unittest.TestCase):
         true = (2.0 * y + 1.0 * x)[mask]
         field = np.stack([true, true + self.swap])
         misfit = np.stack([np.full(true.size, 1.0), np.where(right, 1.0, 30.0)])
-        self.assertFalse(self.choose(mask, field, misfit, right.astype(int)).any())
+        self.assertFalse(self.choose(mask, field, misfit, right.astype(int))[0].any())
 
     def test_what_the_echoes_are_sure_of_stays(self):
         mask = np.ones((1, 30, 30), bool)
         half = (np.indices(mask.shape)[2] > 14)[mask]
         field = np.stack([np.where(half, 400.0, 0.0), np.where(half, 0.0, 400.0)])
         misfit = np.stack([np.zeros(half.size), np.full(half.size, 20.0)])
-        self.assertFalse(self.choose(mask, field, misfit, np.zeros(half.size, int)).any())
+        self.assertFalse(self.choose(mask, field, misfit, np.zeros(half.size, int))[0].any())
+
+    def test_the_margin_falls_where_another_minimum_is_as_good(self):
+        mask = np.ones((1, 9, 9), bool)
+        field = np.zeros((2, 81)) + [[0.0], [self.swap]]
+        misfit = np.zeros((2, 81))
+        misfit[1], misfit[1, 40] = 5.0, -23.5
+        chosen, margin = self.choose(mask, field, misfit, np.zeros(81, int))
+        self.assertFalse(chosen.any())
+        # Four neighbors at 6 units each hold the one that is better off elsewhere by 23.5.
+        self.assertAlmostEqual(margin[40], 0.5, places=4)
+        self.assertAlmostEqual(margin[20], 29.0, places=4)
 
 
 class SeparationTest(unittest.TestCase):

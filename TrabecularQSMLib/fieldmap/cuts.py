@@ -41,8 +41,8 @@ def choose_globally(
     period_hz: float,
     distance_hz: float,
     progress: Progress | None = None,
-) -> np.ndarray:
-    """Return a choice of candidates whose energy no shift of a patch lowers.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a choice of candidates whose energy no shift of a patch lowers, and how sure it is in each voxel.
 
     Parameters
     ----------
@@ -61,7 +61,9 @@ def choose_globally(
 
     Returns
     -------
-    (V,) int array
+    chosen : (V,) int array
+    margin : (V,) array
+        How much more the next best candidate of the voxel would cost, in units of log-likelihood.
     """
     graph = _Graph(field_hz, misfit, deviation_hz, mask, voxel_size, period_hz, distance_hz)
     chosen = chosen.copy()
@@ -76,7 +78,7 @@ def choose_globally(
         # A few voxels that still change sides are noise, and a round is as long as the search.
         if moved <= ENOUGH * chosen.size:
             break
-    return chosen
+    return chosen, graph.margin(chosen)
 
 
 class _Graph:
@@ -126,6 +128,24 @@ class _Graph:
         taken = self.worthwhile(taken, field, offered, gain)
         chosen[taken] = offer[taken]
         return int(np.count_nonzero(taken))
+
+    def margin(self, chosen):
+        """What a voxel's next best candidate would cost more, with all its neighbors as they are."""
+        count, edges = chosen.size, slice(None)
+        field = self.field[chosen, np.arange(count)]
+
+        def energy(own, misfit):
+            at_first = self.pair_cost(field[self.second] - own[self.first], edges)
+            at_second = self.pair_cost(own[self.second] - field[self.first], edges)
+            return misfit + np.bincount(self.first, at_first, count) + np.bincount(self.second, at_second, count)
+
+        best = energy(field, self.misfit[chosen, np.arange(count)])
+        margin = np.full(count, np.inf)
+        for other, misfit in zip(self.field, self.misfit, strict=True):
+            distinct = np.abs(self.wrapped(other - field)) > CLOSE / 2 * self.distance
+            more = np.where(distinct, energy(other, misfit) - best, np.inf)
+            np.minimum(margin, more, out=margin)
+        return margin
 
     def worthwhile(self, taken, field, offered, gain):
         """The connected patches among those taken that lower the energy."""

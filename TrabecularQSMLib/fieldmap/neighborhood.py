@@ -33,8 +33,8 @@ def choose_candidates(
     train: float,
     degrees_of_freedom: int,
     progress: Progress | None = None,
-) -> np.ndarray:
-    """Return the index of the chosen candidate for each voxel of the mask.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the index of the chosen candidate for each voxel of the mask, and how sure the choice is.
 
     Parameters
     ----------
@@ -57,7 +57,9 @@ def choose_candidates(
 
     Returns
     -------
-    (V,) int array
+    chosen : (V,) int array
+    margin : (V,) array
+        How much more the next best candidate would cost, in units of log-likelihood.
     """
     noise = np.median(cost[0] * power) / max(degrees_of_freedom, 1)
     misfit = cost * (power / (2 * (noise + MODEL_ERROR * power) + np.finfo(np.float32).tiny))

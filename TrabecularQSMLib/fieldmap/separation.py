@@ -25,6 +25,7 @@ class Separation:
 
     `water` and `fat` complex64 at echo time zero, `field_hz` and `r2star` float32 in Hz and 1/s, `residual` float32:
     root sum of squares of the residual over that of the signal. The field is known up to whole `period_hz`.
+    `margin`: by how many units of log-likelihood the chosen minimum is better than the voxel's next.
     `sigma_field`, `sigma_r2star`, `sigma_pdff`: standard deviations by noise in Hz, 1/s and as a fraction.
     """
 
@@ -33,6 +34,7 @@ class Separation:
     field_hz: np.ndarray
     r2star: np.ndarray
     residual: np.ndarray
+    margin: np.ndarray
     sigma_field: np.ndarray
     sigma_r2star: np.ndarray
     sigma_pdff: np.ndarray
@@ -91,7 +93,9 @@ def separate(
         np.conj(signal, out=signal)
     power = np.einsum("ev,ev->v", signal.real, signal.real) + np.einsum("ev,ev->v", signal.imag, signal.imag)
 
-    start_field, start_rate = _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model, progress)
+    start_field, start_rate, margin = _starts(
+        signal, power, model, mask, voxel_size, imaging_frequency, fat_model, progress
+    )
     water, fat = (np.empty(count, np.complex64) for _ in range(2))
     field, r2star, residual = (np.empty(count, np.float32) for _ in range(3))
 
@@ -111,7 +115,9 @@ def separate(
         result[mask] = values
         return result
 
-    return Separation(*(volume(v) for v in (water, fat, field, r2star, residual, *sigmas)), period_hz=model.period_hz)
+    return Separation(
+        *(volume(v) for v in (water, fat, field, r2star, residual, margin, *sigmas)), period_hz=model.period_hz
+    )
 
 
 def confusion_distance(model: Model, shift_hz: float) -> float:
@@ -122,7 +128,7 @@ def confusion_distance(model: Model, shift_hz: float) -> float:
 
 
 def _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model, progress):
-    """Field and R2* of each voxel from the search and its neighbors, to start the fit from."""
+    """Field and R2* of each voxel from the search and its neighbors, to start the fit from, and how sure they are."""
     table = search_table(model, imaging_frequency)
     echoes, count = signal.shape
     fields, rates, costs = (np.empty((CANDIDATES, count), np.float32) for _ in range(3))
@@ -132,7 +138,7 @@ def _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model
 
     message = "Searching water, fat and field"
     run_chunks(search_chunk, count, SEARCH_CHUNK, message=message, progress=part(progress, 0.0, 0.4))
-    chosen = choose_candidates(
+    chosen, margin = choose_candidates(
         fields,
         costs,
         power,
@@ -146,7 +152,7 @@ def _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model
         progress=part(progress, 0.4, 0.5),
     )
     voxels = np.arange(count)
-    return fields[chosen, voxels], rates[chosen, voxels]
+    return fields[chosen, voxels], rates[chosen, voxels], margin.astype(np.float32)
 
 
 def fat_fraction(water: np.ndarray, fat: np.ndarray) -> np.ndarray:
