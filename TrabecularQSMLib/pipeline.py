@@ -14,7 +14,8 @@ from .acquisition import Acquisition, b0_direction, voxel_size
 from .errors import InputError, SolverWarning
 from .fieldmap import masks
 from .fieldmap.fat_models import FAT_MODELS
-from .fieldmap.separation import Separation, fat_fraction, phase_sign, separate
+from .fieldmap.kind import Kind, find_kind
+from .fieldmap.separation import Separation, fat_fraction, separate
 from .fieldmap.unwrap import unwrap
 from .inversion import METHODS, invert, lcurve
 from .inversion.grid import Grid
@@ -22,9 +23,10 @@ from .inversion.weights import data_weight, edge_weight
 from .progress import Progress, part, report
 from .settings import Settings, preset
 
-# About how long an inversion takes against all that comes before it, on the digital ankle: progress goes by time, so
-# that what is left can be foretold.
-_INVERSION_TIMES = {"closed-form": 0.05, "medi-l2": 3.0, "medi-tv": 9.0}
+# Settings that "auto" leaves to the data.
+KIND_SETTINGS = ("phase_sign", "readout", "trains")
+# The axes of arrays in the closest RAS order.
+DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +123,9 @@ def reconstruct_each(
                         **fields.inversion_options(one, grid),
                     )
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
-            # The sign of the phase was found on the way.
-            results.append(fields.reconstruction(replace(one, phase_sign=fields.settings.phase_sign), ending))
+            # The kind of scan was found on the way.
+            found = {name: getattr(fields.settings, name) for name in KIND_SETTINGS}
+            results.append(fields.reconstruction(replace(one, **found), ending))
     report(progress, 1.0, "Done")
     return results
 
@@ -222,16 +225,23 @@ class _Fields:
             "imaging_frequency": self.acquisition.imaging_frequency,
             "fat_model": FAT_MODELS[settings.fat_model],
         }
-        if settings.phase_sign == "auto":
-            sign = phase_sign(echoes, signal & fitted, **model, progress=part(progress, 0.0, 0.05))
-            self.settings = settings = replace(settings, phase_sign=f"{sign:+d}")
-            if sign < 0:
-                self.notes.append(
-                    "The phase falls with frequency in this scan (fat fits clearly better that way); it was conjugated."
-                )
-        sign = int(settings.phase_sign)
-        separation = separate(echoes, fitted, self.voxel_size, **model, sign=sign, progress=part(progress, 0.05, 0.95))
-        trust = masks.reliability(mip, separation.residual, fitted, noise=noise, threshold=settings.mask_threshold)
+        kind = find_kind(
+            echoes,
+            signal & fitted,
+            **model,
+            sign=None if settings.phase_sign == "auto" else int(settings.phase_sign),
+            bipolar=None if settings.readout == "auto" else settings.readout == "bipolar",
+            trains=None if settings.trains == "auto" else int(settings.trains),
+            progress=part(progress, 0.0, 0.05),
+        )
+        self._tell_kind(kind)
+        separation = separate(
+            echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
+            progress=part(progress, 0.05, 0.95),
+        )  # fmt: skip
+        trust = masks.reliability(
+            mip, separation.residual, separation.margin, fitted, noise=noise, threshold=settings.mask_threshold
+        )
         field_hz = unwrap(separation.field_hz, fitted, trust, separation.period_hz)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
@@ -245,6 +255,9 @@ class _Fields:
             "mip": mip,
             "mask": self.mask.astype(np.float32),
             "reliability": trust,
+            "sigma_field": separation.sigma_field,
+            "sigma_r2star": separation.sigma_r2star,
+            "sigma_pdff": separation.sigma_pdff,
         }
         if len(model["echo_times"]) == 3:
             self.notes.append(
@@ -252,6 +265,43 @@ class _Fields:
                 "take R2* with care, and acquire six echoes or more."
             )
         return separation, trust
+
+    def _tell_kind(self, kind: Kind):
+        """Put what was found into the settings, and what a user should know into the notes."""
+        settings, groups = self.settings, kind.groups
+        if settings.phase_sign == "auto" and not kind.sure_of_sign:
+            self.notes.append(
+                "The sign of the phase cannot be told from this scan (both fit alike, as without fat), so it was taken "
+                "to grow with frequency; set the phase sign if it falls."
+            )
+        elif settings.phase_sign == "auto" and kind.sign < 0:
+            self.notes.append(
+                "The phase falls with frequency in this scan (fat fits better that way by "
+                f"{kind.sign_errors:.0f} standard errors); it was conjugated."
+            )
+        readout = settings.readout if settings.readout != "auto" else "bipolar" if kind.bipolar else "monopolar"
+        trains = settings.trains if settings.trains != "auto" else str(kind.trains)
+        if groups is not None:
+            what = [] if readout == "monopolar" else ["even and odd echoes (bipolar read-out or two trains)"]
+            what += [] if trains == "1" else [f"echoes of {trains} interleaved trains"]
+            axis = int(np.abs(groups.slope).sum(axis=0).argmax())
+            gains = ", ".join(
+                f"{offset:+.2f} {slope:+.2f} rad and {100 * np.expm1(magnitude):+.1f} %"
+                for offset, slope, magnitude in zip(
+                    groups.offset[1:], groups.slope[1:, axis], groups.magnitude[1:], strict=True
+                )
+            )
+            self.notes.append(
+                f"Phase and magnitude differ between {' and '.join(what)}: by {gains} (at the center, from there "
+                f"to the edge {DIRECTIONS[axis]}, in magnitude; {kind.groups_errors:.0f} standard errors); this was "
+                "taken off. Set readout and trains if the scan is of another kind."
+            )
+        elif len(self.acquisition.echo_times) == 3:
+            self.notes.append(
+                "From three echoes nothing tells whether the read-out is bipolar; a phase between even and odd echoes "
+                "would be taken for fat."
+            )
+        self.settings = replace(settings, phase_sign=f"{kind.sign:+d}", readout=readout, trains=trains)
 
     def _remove_background(self, separation, trust, progress):
         total_ppm = self.maps["field_hz"] * np.float32(1e6 / self.acquisition.imaging_frequency)
@@ -300,8 +350,8 @@ def _complete(settings: Settings | None) -> Settings:
 
 
 def _share_of_fields(inversions: Sequence[str]) -> float:
-    """Share of the whole time that the stages before some inversions take."""
-    return 1 / (1 + sum(_INVERSION_TIMES.get(name, 1.0) for name in inversions))
+    """Share of the whole time that the stages before some inversions take: progress goes by time."""
+    return 1 / (1 + sum(METHODS[name].effort for name in inversions))
 
 
 @contextlib.contextmanager

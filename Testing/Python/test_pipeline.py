@@ -18,7 +18,19 @@ from TrabecularQSMLib.quantities import QUANTITIES
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
 SMALL = PhantomSettings(shape=(48, 48, 24), field_of_view_mm=(72.0, 72.0, 36.0), seed=3)
-FIELD_MAPS = {"pdff", "water", "fat", "field_hz", "r2star", "mip", "mask", "reliability"}
+FIELD_MAPS = {
+    "pdff",
+    "water",
+    "fat",
+    "field_hz",
+    "r2star",
+    "mip",
+    "mask",
+    "reliability",
+    "sigma_field",
+    "sigma_r2star",
+    "sigma_pdff",
+}
 PERIOD_HZ = 1 / 0.7e-3
 # The inversion that does not iterate, for tests of everything else.
 FAST = preset(inversion="closed-form")
@@ -94,7 +106,7 @@ class MapsTest(unittest.TestCase):
 
     def test_settings_come_back_with_what_was_found(self):
         settings = fast().settings
-        self.assertEqual(settings, replace(FAST, phase_sign="+1"))
+        self.assertEqual(settings, replace(FAST, phase_sign="+1", readout="monopolar", trains="1"))
         bare = reconstruct(phantom().acquisition, Settings(inversion="closed-form", phase_sign="+1"))
         self.assertEqual(bare.settings.regularization, FAST.regularization)
         np.testing.assert_array_equal(bare.maps["chi"], fast().maps["chi"])

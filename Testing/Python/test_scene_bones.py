@@ -74,7 +74,7 @@ class ProposalTest(SceneTest):
         self.assertLess(mask.sum(), self.arrays["mask"].sum())
         # The maps themselves are an image whose cortex is one voxel wide: nothing in it is cortex as a whole.
         image = scene.addMapVolume(self.arrays["mip"], AFFINE, "mip", "bSSFP")
-        with self.assertRaisesRegex(InputError, "bSSFP mip .*: The image shows no cortex"):
+        with self.assertRaisesRegex(InputError, r"bSSFP echo MIP \[a.u.\]: The image shows no cortex"):
             scene.proposeBoneReferenceNode(image, segmentation)
         distance = np.linalg.norm(np.stack(np.indices((50, 50, 50))) - 24.5, axis=0)
         array = np.where(distance < 15, 900.0, np.where(distance < 19, 50.0, 450.0))
@@ -100,7 +100,7 @@ class ProposalTest(SceneTest):
             raise Cancelled(message)
 
         for given, words in (
-            (no_bone, "ankle pdff shows no marrow behind cortex"),
+            (no_bone, "ankle fat fraction 2 shows no marrow behind cortex"),
             ({"pdff": maps["pdff"]}, "no map of mip among the volumes"),
             (other, "different grids"),
             ([*maps.values(), no_bone["pdff"]], "are both pdff"),

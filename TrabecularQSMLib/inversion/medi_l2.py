@@ -93,4 +93,5 @@ METHOD = Inversion(
     power=2,
     weighted=True,
     regularization=0.1,
+    effort=3.0,
 )

@@ -7,8 +7,9 @@ from ..analysis.bones import cortex_reference, mask_around, propose_bones
 from ..errors import InputError
 from ..files.terminology import proposed_codes
 from ..progress import Progress
+from ..quantities import ALL_QUANTITIES
 from .regions import addSegmentation, regionsFromSegmentation
-from .volumes import affineFromVolume, gridDifference, quantityOf
+from .volumes import affineFromVolume, gridDifference, nameOf, quantityOf
 
 # What the user should know about a proposal, one sentence a line.
 NOTES_ATTRIBUTE = "TrabecularQSM.Notes"
@@ -39,7 +40,8 @@ def proposeRegionsNodes(
     found = propose_bones(arrays, affine, side=side, cut=cut, progress=progress)
     if not found.names:
         raise InputError(f"{volumes['pdff'].GetName()} shows no marrow behind cortex; draw the regions by hand.")
-    name = name or f"{volumes['pdff'].GetName().removesuffix(' pdff')} proposed regions"
+    scan = nameOf(volumes["pdff"]).removesuffix(f" {ALL_QUANTITIES['pdff'].title.lower()}")
+    name = name or f"{scan} proposed regions"
     node = _added(found.labels, found.names, volumes["pdff"], name, proposed_codes(found.names.values(), side))
     if found.notes:
         node.SetAttribute(NOTES_ATTRIBUTE, "\n".join(found.notes))
