@@ -25,6 +25,8 @@ from .settings import Settings, preset
 
 # Settings that "auto" leaves to the data.
 KIND_SETTINGS = ("phase_sign", "readout", "trains")
+# A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
+_LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
 # The axes of arrays in the closest RAS order.
 DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
@@ -210,15 +212,7 @@ class _Fields:
         noise = masks.noise_level(echoes, mip)
         signal = masks.signal_mask(mip, noise, settings.mask_threshold)
         body = masks.body_mask(signal)
-        if mask is None:
-            self.mask = masks.erode(body, settings.mask_erosion, self.voxel_size)
-            if not self.mask.any():
-                raise InputError(
-                    f"No voxel of {self.acquisition.source} is farther than {settings.mask_erosion:g} mm from the "
-                    "surface of what gives signal; lower mask_threshold or mask_erosion, or give a mask."
-                )
-        else:
-            self.mask = mask
+        self.mask = self._eroded(body) if mask is None else mask
         fitted = body | self.mask
         model = {
             "echo_times": self.acquisition.echo_times,
@@ -259,12 +253,38 @@ class _Fields:
             "sigma_r2star": separation.sigma_r2star,
             "sigma_pdff": separation.sigma_pdff,
         }
-        if len(model["echo_times"]) == 3:
+        self._tell_trust(trust)
+        return separation, trust
+
+    def _eroded(self, body) -> np.ndarray:
+        """Mask of the body without its surface."""
+        mask = masks.erode(body, self.settings.mask_erosion, self.voxel_size)
+        if not mask.any():
+            raise InputError(
+                f"No voxel of {self.acquisition.source} is farther than {self.settings.mask_erosion:g} mm from the "
+                "surface of what gives signal; lower mask_threshold or mask_erosion, or give a mask."
+            )
+        return mask
+
+    def _tell_trust(self, trust):
+        """Say where the fit as a whole is not to be trusted, whatever the reason."""
+        if len(self.acquisition.echo_times) == 3:
             self.notes.append(
                 "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well: "
                 "take R2* with care, and acquire six echoes or more."
             )
-        return separation, trust
+        inside = self.mask & (self.maps["mip"] > 0)
+        found = []
+        if inside.any() and (median := float(np.median(trust[inside]))) < _LOW_TRUST:
+            found.append(f"the median reliability in the mask is {median:.2f}")
+        rates = self.maps["r2star"][inside & (trust > 0)]
+        if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
+            found.append(f"{share:.0%} of its R2* are below zero")
+        if found:
+            self.notes.append(
+                f"The echoes do not fit the model well: {' and '.join(found)}; do not trust the maps before echo "
+                "times, units and sign of the phase, fat spectrum, read-out and mask have been checked."
+            )
 
     def _tell_kind(self, kind: Kind):
         """Put what was found into the settings, and what a user should know into the notes."""

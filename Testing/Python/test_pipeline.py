@@ -244,6 +244,18 @@ class PhaseTest(unittest.TestCase):
         error = np.abs(result.maps["field_hz"] - truth["field_hz"])[pure]
         self.assertLess(np.median(error), 10.0)
 
+    def test_echoes_that_contradict_the_model_are_told_in_one_note(self):
+        scan = phantom().acquisition
+        self.assertFalse(any("do not trust" in note for note in fast().notes))
+        wrong = {
+            "two echoes exchanged": scan.echoes[[0, 1, 5, 3, 4, 2, *range(6, len(scan.echoes))]],
+            "echoes the other way round": scan.echoes[::-1],
+        }
+        for name, echoes in wrong.items():
+            with self.subTest(name):
+                result = reconstruct(changed(scan, echoes=echoes), replace(FAST, stop_after="fieldmap"))
+                self.assertEqual(sum("do not trust the maps" in note for note in result.notes), 1, result.notes)
+
     def test_only_what_solvers_say_becomes_a_note(self):
         def noisy(*arguments, progress=None, **options):
             # As the application's process does, whatever of it is at fault.
