@@ -26,10 +26,9 @@ from TrabecularQSMLib.files.maps import find_maps, planned_maps
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.settings import CHOICES, Settings, preset
 
-COMMANDS = (
-    "reconstruct", "lcurve", "measure", "bvtv", "attenuation", "split", "morphometry", "phantom", "register", "regress",
-    "simulate",
-)  # fmt: skip
+COMMANDS = next(
+    tuple(action.choices) for action in cli.build_parser()._actions if isinstance(action, argparse._SubParsersAction)
+)
 ROOT = Path(__file__).resolve().parents[2]
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from TrabecularQSMLib.cli import build_parser
+from TrabecularQSMLib.quantities import QUANTITIES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -179,6 +180,16 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(
             sorted(re.findall(r"^\| `(\S+?)[ `]", page.partition("## Input")[0], re.MULTILINE)), sorted(action.choices)
         )
+
+
+class OutputTest(unittest.TestCase):
+    def test_every_map_that_is_written_is_in_the_table(self):
+        page = (ROOT / "Docs" / "CommandLine.md").read_text(encoding="utf-8")
+        table = page.partition("## Output")[2].partition("\n## ")[0]
+        listed = set(
+            re.findall(r"`([^`]+)`", "".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
+        )
+        self.assertEqual(listed - {"file"}, {quantity.suffix for quantity in QUANTITIES.values()})
 
 
 class FirstScreenTest(unittest.TestCase):
