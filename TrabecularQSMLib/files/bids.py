@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import Acquisition
+from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
 from ..images import geometry_difference
 from ..progress import Progress, report
 from . import nifti
-from .echoes import EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
-from .scan import Scan, checked_label, parse_name, stem_of
-from .writing import write_json
+from .echoes import B0_KEY, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .scan import Scan, checked_label, folder_of, parse_name, stem_of
+from .writing import describe_dataset, refuse_existing, staged, write_json
+from .writing import files_below as written_below
 
 SUFFIX = "MEGRE"
 EXPECTED_NAME = f"files named sub-<label>_echo-<n>_part-<mag|phase|real|imag>_{SUFFIX}.nii[.gz]"
@@ -71,6 +72,51 @@ def files_below(folder: Path) -> list[Path]:
     return found
 
 
+def write_scan(
+    output,
+    acquisition: Acquisition,
+    labels: dict[str, str] | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write a scan as a BIDS dataset, or add it to one: magnitude and phase of each echo with sidecars.
+
+    Parameters
+    ----------
+    output : path
+        Folder of the dataset.
+    acquisition : Acquisition
+    labels : dict of str to str, optional
+        Labels for sub, ses, acq and run; subject 01 if not given.
+    overwrite : bool
+        Replace files that are there already.
+    progress : callable, optional
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    InputError
+        If a label is none, or files are there already or cannot be written; nothing is written then.
+    """
+    output, labels = Path(output), {"sub": "01", **(labels or {})}
+    entities = {key: checked_label(labels[key], key) for key in _OPTIONS if labels.get(key) is not None}
+    folder, stem = folder_of(entities), stem_of(entities)
+    numbers = range(1, len(acquisition.echoes) + 1)
+    names = [f"{stem}_echo-{n}_part-{part}_{SUFFIX}.nii" for n in numbers for part in ("mag", "phase")]
+    refuse_existing(output, [folder / name for name in names], overwrite)
+    with staged(output) as staging:
+        describe_dataset(staging, output, "Multi-echo gradient-echo scans", kind="raw")
+        write_echoes(staging / folder, stem, acquisition, progress)
+        written = written_below(staging)
+    report(progress, 1.0, "Written")
+    return [output / file for file in written]
+
+
 def write_echoes(folder: Path, stem: str, acquisition: Acquisition, progress: Progress | None = None) -> None:
     """Write the magnitude and phase of a scan with their sidecars: ``<stem>_echo-<n>_part-<part>_MEGRE.nii``."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,6 +127,8 @@ def write_echoes(folder: Path, stem: str, acquisition: Acquisition, progress: Pr
             "MagneticFieldStrength": acquisition.field_strength,
             "ImagingFrequency": acquisition.imaging_frequency / 1e6,
         }
+        if acquisition.b0_patient != PATIENT_SUPERIOR:
+            metadata[B0_KEY] = list(acquisition.b0_patient)
         for part, array, units in (("mag", np.abs(echo), "arbitrary"), ("phase", np.angle(echo), "rad")):
             name = f"{stem}_echo-{number}_part-{part}_{SUFFIX}"
             nifti.write_image(folder / f"{name}.nii", array, acquisition.affine)

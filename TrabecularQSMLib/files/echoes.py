@@ -14,6 +14,8 @@ from . import nifti
 from .phase import polar_to_complex
 from .scan import Scan, check_voxel_size, stem_of
 
+# Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
+B0_KEY = "B0DirectionRAS"
 PAIRS = (("mag", "phase"), ("real", "imag"))
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 _WORDS = {
@@ -176,7 +178,7 @@ def scan_of(
             imaging_frequency=None if frequency is None else frequency * 1e6,  # BIDS and DICOM: MHz
             source=source,
             notes=tuple(notes),
-            b0_patient=PATIENT_SUPERIOR if b0_patient is None else tuple(b0_patient),
+            b0_patient=tuple(first.metadata.get(B0_KEY, PATIENT_SUPERIOR) if b0_patient is None else b0_patient),
         ),
         entities=entities,
         files=tuple(sorted({p for row in rows for file in row for p in (file.path, *file.sidecars)})),

@@ -18,6 +18,7 @@ from .echoes import (
     scanValues,
     sequencesFromVolumes,
 )
+from .export import exportScan
 from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
 from .measure import measureNodes
@@ -63,6 +64,7 @@ __all__ = [
     "combinePhaseCyclesNodes",
     "configurationNodes",
     "echoTimesFromSequence",
+    "exportScan",
     "lcurveNodes",
     "loadRegions",
     "loadScan",
