@@ -7,7 +7,7 @@ import numpy as np
 from ..acquisition import Acquisition
 from ..errors import InputError
 from ..images import geometry_difference
-from . import bids, converted, mat, nifti, single
+from . import bids, converted, dicom, dicom_series, mat, nifti, single
 from .echoes import bare_name
 from .scan import Scan
 
@@ -32,9 +32,9 @@ def read_acquisition(
     Parameters
     ----------
     path : path
-        BIDS dataset, subject folder or any folder with ``*_MEGRE.nii[.gz]`` files; the folder that dcm2niix left; one
-        4-D NIfTI file with its partner (phase, or imaginary part) beside it; or a ``.mat`` file that holds
-        ``ImDataParams`` (the authors') or ``imDataParams`` (the ISMRM fat–water toolbox's).
+        BIDS dataset, subject folder or any folder with ``*_MEGRE.nii[.gz]`` files; the folder that dcm2niix left; a
+        folder of DICOM files; one 4-D NIfTI file with its partner (phase, or imaginary part) beside it; or a ``.mat``
+        file that holds ``ImDataParams`` (the authors') or ``imDataParams`` (the ISMRM fat–water toolbox's).
     subject, session, run, acq : str, optional
         Labels, with or without ``sub-`` and so on. In a BIDS folder they choose among several scans; for other input
         they name the results (subject 01 if not given).
@@ -82,6 +82,8 @@ def _read_folder(folder, labels, series, options):
         return bids.read(folder, scans, labels, **options)
     if candidates := converted.find(folder):
         return converted.read(folder, candidates, labels, series, **options)
+    if paths := [path for path in bids.files_below(folder) if dicom_series.is_dicom(path)]:
+        return dicom.read(folder, paths, labels, series, **options)
     raise converted.nothing_found(folder)
 
 

@@ -31,7 +31,7 @@ class Candidate:
     title : str
         Description of the series.
     files : dict of (float, str) to EchoFile
-        Files by echo time and part.
+        Files by echo time and part; frames by position, for DICOM.
     """
 
     names: list[str]
@@ -54,11 +54,17 @@ class Candidate:
         """Whether it is a scan of enough echoes with magnitude and phase, or real and imaginary part."""
         return len(self.echo_times) >= _LEAST_ECHOES and any(set(pair) <= set(self.parts) for pair in PAIRS)
 
+    @property
+    def source(self) -> str:
+        """Name for messages."""
+        return f"series {'+'.join(self.names)} {self.title}".strip()
+
     def __str__(self):
         """Say which series it is and what it has."""
-        named = "series " + "+".join(self.names) + (f" {self.title}" if self.title else "")
         count = len(self.echo_times)
-        return f"{named}: {count} echo{'' if count == 1 else 'es'} with {', '.join(self.parts) or 'no part in all'}"
+        return (
+            f"{self.source}: {count} echo{'' if count == 1 else 'es'} with {', '.join(self.parts) or 'no part in all'}"
+        )
 
 
 def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, **options) -> Scan:
@@ -77,10 +83,14 @@ def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, *
         Those of `echoes.scan_of`.
     """
     candidate = chosen(folder, candidates, series)
-    entities = {key: checked_label("01" if label is None else label, key) for key, label in labels.items()
-                if label is not None or key == "sub"}  # fmt: skip
-    source = " ".join(["series", "+".join(candidate.names), candidate.title]).strip()
-    return scan_of(candidate.files.values(), entities, folder, source=source, by_time=True, **options)
+    source = candidate.source
+    return scan_of(candidate.files.values(), named(labels), folder, source=source, by_time=True, **options)
+
+
+def named(labels: dict) -> dict[str, str]:
+    """Entities of a scan that has no name of its own: the labels given, subject 01 if it is not among them."""
+    labels = {**labels, "sub": "01" if labels.get("sub") is None else labels["sub"]}
+    return {key: checked_label(label, key) for key, label in labels.items() if label is not None}
 
 
 def chosen(folder, candidates: list[Candidate], series=None) -> Candidate:
@@ -111,7 +121,7 @@ def find(folder: Path) -> list[Candidate]:
         wider = _grouped(files, by_folder=False)
         if len({(one.names[0], key) for one in found for key in one.files}) == len(files):
             found = wider
-    return sorted(found, key=lambda one: _natural(one.names[0]))
+    return sorted(found, key=lambda one: natural(one.names[0]))
 
 
 def _echo_file(path):
@@ -142,9 +152,9 @@ def _grouped(files, by_folder):
             named = {}
             for file in family:
                 named.setdefault(_series_name(file)[1], []).append(file)
-            found += [one for some in named.values() for one in _joined(_series(some))]
+            found += [one for some in named.values() for one in joined(_series(some))]
         else:
-            found += _joined(series)
+            found += joined(series)
     return found
 
 
@@ -172,13 +182,13 @@ def _series(files):
     return series
 
 
-def _joined(series):
+def joined(series: dict[str, list[Candidate]]) -> list[Candidate]:
     """Join series that follow each other as long as no echo and part comes twice.
 
     Phase has a series of its own with some vendors, and so has each of several interleaved trains.
     """
     chains = []
-    for name in sorted(series, key=_natural):
+    for name in sorted(series, key=natural):
         for one in series[name]:
             if chains and not any(one.files.keys() & other.files.keys() for other in chains[-1]):
                 chains[-1].append(one)
@@ -200,7 +210,8 @@ def _whole(chain):
     return [joined[length - 1], *_whole(chain[length:])]
 
 
-def _natural(name):
+def natural(name: str) -> tuple:
+    """Key that sorts series numbers as numbers, before names."""
     return (0, int(name), "") if name.isdecimal() else (1, 0, name)
 
 
@@ -221,6 +232,6 @@ def nothing_found(folder: Path) -> InputError:
         )
     found = f" but {len(images)} NIfTI files that no JSON sidecar gives an EchoTime" if images else ""
     return InputError(
-        f"{folder} holds no multi-echo images{found}; expected {EXPECTED_NAME} in a BIDS dataset or subject folder, or "
-        "what dcm2niix leaves (NIfTI files, each with its JSON sidecar)."
+        f"{folder} holds no multi-echo images{found}; expected {EXPECTED_NAME} in a BIDS dataset or subject folder, "
+        "what dcm2niix leaves (NIfTI files, each with its JSON sidecar), or DICOM files."
     )

@@ -155,11 +155,7 @@ def scan_of(
     parts, rows = _complete(source, place, files)
     notes = list(notes)
     echoes, affine, counts = _load(rows)
-    if parts == ("mag", "phase"):
-        note = polar_to_complex(echoes, source)
-        notes += [note] if note else []
-    if undo_alternate_slices(echoes):
-        notes.append(f"The phase of {source} turns by half a turn from slice to slice, which was undone.")
+    notes += to_complex(echoes, parts, source)
     first = rows[0][0]
     if not nifti.stores_orientation(first.path):
         notes.append(f"{first.path.name} stores no orientation; --b0-direction sets B0 if it is not along the slices.")
@@ -185,6 +181,24 @@ def scan_of(
     )
 
 
+def to_complex(echoes: np.ndarray, parts: tuple[str, str], source: str) -> list[str]:
+    """Turn both parts of `parts`, held as real and imaginary part of `echoes`, into the signal in place; say what else.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex64 array
+    parts : tuple of str
+        One of `PAIRS`.
+    source : str
+        Name for messages.
+    """
+    note = polar_to_complex(echoes, source) if parts == ("mag", "phase") else None
+    notes = [note] if note else []
+    if undo_alternate_slices(echoes):
+        notes.append(f"The phase of {source} turns by half a turn from slice to slice, which was undone.")
+    return notes
+
+
 def undo_alternate_slices(echoes: np.ndarray) -> bool:
     """Undo, in place, a sign that alternates from slice to slice, and tell whether there was one.
 
@@ -194,17 +208,18 @@ def undo_alternate_slices(echoes: np.ndarray) -> bool:
     ----------
     echoes : (E, K, J, I) complex64 array
     """
-    first = echoes[0]
-    turned, whole, count = 0.0, 0.0, 0
-    for here, above in zip(first[:-1], first[1:], strict=True):
-        product = here * above.conj()
-        turned += float(product.real.sum(dtype=np.float64))
-        whole += float(np.abs(product).sum(dtype=np.float64))
-        count += product.size
-    if count < _LEAST_VOXELS or turned > _ALTERNATING * whole or not whole > 0:
-        return False
-    echoes[:, 1::2] *= -1
-    return True
+    for axis in range(3):  # converters may interchange axes
+        slices = np.moveaxis(echoes[0], axis, 0)
+        turned, whole, count = 0.0, 0.0, 0
+        for here, above in zip(slices[:-1], slices[1:], strict=True):
+            product = here * above.conj()
+            turned += float(product.real.sum(dtype=np.float64))
+            whole += float(np.abs(product).sum(dtype=np.float64))
+            count += product.size
+        if count >= _LEAST_VOXELS and whole > 0 and turned <= _ALTERNATING * whole:
+            np.moveaxis(echoes, axis + 1, 0)[1::2] *= -1
+            return True
+    return False
 
 
 def _complete(source, place, files):
