@@ -125,8 +125,8 @@ def _add_scan(parser):
     parser.add_argument(
         "input",
         metavar="INPUT",
-        help="BIDS dataset or subject folder with *_MEGRE.nii[.gz]; the folder that dcm2niix left; a DICOM folder; a 4-D "
-        "NIfTI of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams)",
+        help="BIDS dataset or subject folder with *_MEGRE.nii[.gz]; dcm2niix's folder; a DICOM folder; a 4-D NIfTI "
+        "of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams)",
     )
     parser.add_argument("output", metavar="OUTPUT", help="folder for the results")
     scan = parser.add_argument_group("scan")

@@ -10,6 +10,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
 from .companions import CompanionNodes, addCompanionNodes, addCompanions
+from .dicom import DicomNodes, DicomScan, examineDicom, loadDicomScan
 from .echoes import (
     acquisitionFromSequences,
     addEchoBrowser,
@@ -43,6 +44,8 @@ __all__ = [
     "BvtvNodes",
     "CompanionNodes",
     "ConfigurationNodes",
+    "DicomNodes",
+    "DicomScan",
     "LCurveNodes",
     "PhantomNodes",
     "ProfileNodes",
@@ -64,8 +67,10 @@ __all__ = [
     "combinePhaseCyclesNodes",
     "configurationNodes",
     "echoTimesFromSequence",
+    "examineDicom",
     "exportScan",
     "lcurveNodes",
+    "loadDicomScan",
     "loadRegions",
     "loadScan",
     "maskFromSegment",
