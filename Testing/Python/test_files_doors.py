@@ -198,6 +198,12 @@ class OneFileTest(DoorTest):
         self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": [0.001, 0.002]})
         self.assert_refused("4 volumes but EchoTime of its sidecar", path=path)
 
+    def test_without_sidecars_everything_is_given_by_hand(self):
+        path = self.write(("x_mag.nii", "x_phase.nii"))
+        self.assert_refused("neither field strength nor imaging frequency", path=path, echo_times=scans.ECHO_TIMES)
+        acquisition = self.read(path, echo_times=scans.ECHO_TIMES, field_strength=3.0).acquisition
+        self.assert_same_scan(acquisition)
+
     def test_a_bids_folder_may_hold_such_files(self):
         names = ("sub-02_part-mag_MEGRE.nii", "sub-02_part-phase_MEGRE.nii")
         self.write(names, sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})

@@ -327,7 +327,7 @@ class MatTest(FolderTest):
     def test_a_stage_that_needs_no_voxel_size_takes_one_and_says_so(self):
         acquisition = read_acquisition(self.write_toolbox(), grid_needed=False).acquisition
         self.assertEqual(acquisition.voxel_size, (1, 1, 1))
-        self.assertTrue(any("1 mm is taken" in note for note in acquisition.notes))
+        self.assertTrue(any("cubes of 1 mm are taken" in note for note in acquisition.notes))
 
     def test_echo_times_given_win_over_those_of_the_struct_and_that_is_said(self):
         acquisition = read_acquisition(self.write(TE_s=None), echo_times=scans.ECHO_TIMES).acquisition

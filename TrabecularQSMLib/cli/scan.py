@@ -142,6 +142,7 @@ def _add_scan(parser):
         metavar="MS",
         help="ms, one for each echo, where the files do not say them",
     )
+    scan.add_argument("--field-strength", type=float, metavar="T", help="tesla, where the files do not say it")
     scan.add_argument("--mask", metavar="FILE", help="where to solve, on the scan's grid, instead of the mask found")
     scan.add_argument(
         "--voxel-size", nargs=3, type=float, metavar=("I", "J", "K"), help="mm, for files that store no voxel size"
@@ -335,6 +336,7 @@ def _read_scan(arguments, settings):
         acq=arguments.acq,
         series=arguments.series,
         echo_times=None if times is None else [1e-3 * time for time in times],
+        field_strength=arguments.field_strength,
         voxel_size=arguments.voxel_size,
         b0_direction=arguments.b0_direction,
         grid_needed=settings.stop_after != "fieldmap",

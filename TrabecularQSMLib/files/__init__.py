@@ -23,6 +23,7 @@ def read_acquisition(
     acq=None,
     series=None,
     echo_times=None,
+    field_strength=None,
     voxel_size=None,
     b0_direction=None,
     grid_needed=True,
@@ -42,6 +43,8 @@ def read_acquisition(
         Number of one of the scan's series, where a converter's folder holds several scans.
     echo_times : sequence of float, optional
         Seconds, one for each echo, for files that do not say them; they win over those of the files.
+    field_strength : float, optional
+        Tesla, for files that do not say it; it wins over that of the files.
     voxel_size : (3,) sequence, optional
         Size in mm along i, j and k, for files that store none. Refused if the file stores another one.
     b0_direction : (3,) sequence, optional
@@ -63,7 +66,12 @@ def read_acquisition(
     if voxel_size is not None and (len(voxel_size) != 3 or not all(0 < size < np.inf for size in voxel_size)):
         raise InputError(f"The voxel size is {list(voxel_size)}; give three positive numbers in mm (I J K).")
     labels = {"sub": subject, "ses": session, "acq": acq, "run": run}
-    options = {"voxel_size": voxel_size, "b0_patient": b0_direction, "echo_times": echo_times}
+    options = {
+        "voxel_size": voxel_size,
+        "b0_patient": b0_direction,
+        "echo_times": echo_times,
+        "field_strength": field_strength,
+    }
     if path.is_dir():
         return _read_folder(path, labels, series, options)
     if not path.exists():

@@ -148,7 +148,7 @@ def grid_of(candidate: Candidate) -> tuple[tuple[int, int, int], np.ndarray]:
     return (len(heights), int(header.Rows), int(header.Columns)), affine
 
 
-def read(candidate: Candidate, *, echo_times=None, b0_patient=None, notes=()) -> Acquisition:
+def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patient=None, notes=()) -> Acquisition:
     """Read the frames of a scan.
 
     Parameters
@@ -157,6 +157,8 @@ def read(candidate: Candidate, *, echo_times=None, b0_patient=None, notes=()) ->
         One of those that `find` found.
     echo_times : sequence of float, optional
         Seconds, instead of those of the headers.
+    field_strength : float, optional
+        Tesla, instead of that of the headers.
     b0_patient : (3,) sequence, optional
         Direction of B0 in RAS; by default along the bore as the patient lay in it.
     notes : tuple of str
@@ -179,6 +181,8 @@ def read(candidate: Candidate, *, echo_times=None, b0_patient=None, notes=()) ->
                 setattr(echoes[n, k], target, values)
     notes = [*notes, *to_complex(echoes, pair, source)]
     values = scan_values(candidate)
+    if field_strength is not None:
+        values["field_strength"] = field_strength
     if b0_patient is not None:
         values["b0_patient"] = tuple(b0_patient)
     return Acquisition(

@@ -116,6 +116,7 @@ def scan_of(
     *,
     source: str | None = None,
     echo_times=None,
+    field_strength=None,
     by_time: bool = False,
     voxel_size=None,
     b0_patient=None,
@@ -135,6 +136,8 @@ def scan_of(
         The scan's name in messages; by default that of its results.
     echo_times : sequence of float, optional
         Seconds; they win over those of the sidecars.
+    field_strength : float, optional
+        Tesla; it wins over that of the sidecars.
     by_time : bool
         Sort echoes by echo time, for trains that are interleaved.
     voxel_size, b0_patient
@@ -170,7 +173,7 @@ def scan_of(
             echoes=echoes,
             echo_times=times,
             affine=affine,
-            field_strength=_first(rows, "MagneticFieldStrength"),
+            field_strength=_first(rows, "MagneticFieldStrength") if field_strength is None else field_strength,
             imaging_frequency=None if frequency is None else frequency * 1e6,  # BIDS and DICOM: MHz
             source=source,
             notes=tuple(notes),
