@@ -1,5 +1,7 @@
 """DICOM folders by the conventions of three vendors, through dcm2niix and frame by frame."""
 
+import contextlib
+import io
 import shutil
 import tempfile
 import unittest
@@ -10,8 +12,11 @@ import dicoms
 import numpy as np
 import scans
 
+from TrabecularQSMLib import cli
+from TrabecularQSMLib.acquisition import Reorientation
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import dicom, dicom_series, read_acquisition
+from TrabecularQSMLib.files import bids, dicom, dicom_series, nifti, read_acquisition
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
 try:
     import dcm2niix
@@ -32,6 +37,7 @@ KINDS = {
 }
 # dcm2niix takes the echoes of these for slices.
 STACKED = ("ge enhanced",)
+FAST = ("--stop-after", "fieldmap")
 
 
 @unittest.skipIf(dicoms.pydicom is None, "pydicom is not installed")
@@ -99,6 +105,31 @@ class FolderTest(DicomTest):
         study.write(self.signal[:1], {"mag": 1}, protocol="localizer")
         self.assert_refused("2 scans", "series 5+6 ankle: 4 echoes with mag, phase", "series 8+9 other", "--series")
         self.assert_same_scan(read_acquisition(self.folder, series=9).acquisition)
+
+    def test_interleaved_trains_in_series_of_their_own_are_one_scan(self):
+        study = self.write("philips")
+        later = tuple(time + 0.0003 for time in scans.ECHO_TIMES)
+        study.write(self.signal, {"mag": 6, "phase": 6}, times=later)
+        acquisition = read_acquisition(self.folder).acquisition
+        np.testing.assert_allclose(acquisition.echo_times, sorted(scans.ECHO_TIMES + later))
+        self.assertIn("series 5+6 ankle come from 2 series, joined to one scan of 8 echoes", acquisition.notes[0])
+
+    def test_one_command_makes_maps(self):
+        phantom = make_phantom(PhantomSettings(shape=(30, 31, 14), seed=1)).acquisition
+        signal = phantom.echoes * np.float32(300 / np.abs(phantom.echoes).max())
+        study = dicoms.Study(self.folder / "in", "siemens", affine=phantom.affine)
+        study.write(signal, {"mag": 5, "phase": 6}, times=phantom.echo_times)
+        bids.write_scan(self.folder / "bids", phantom)
+        found = []
+        for name in ("in", "bids"):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                code = cli.main(["reconstruct", f"{self.folder / name}", f"{self.folder / name}-maps", *FAST])
+            self.assertEqual(code, 0)
+            array, affine = nifti.read_image(self.folder / f"{name}-maps" / "sub-01" / "anat" / "sub-01_PDFFmap.nii.gz")
+            found.append(Reorientation.to_ras(affine, array.shape).apply(array))
+        difference = np.abs(found[0] - found[1])
+        self.assertLess(np.percentile(difference, 99), 0.01)  # whole numbers and 12 bits of phase
+        self.assertGreater(np.ptp(found[1]), 0.8)
 
     def test_missing_parts_and_slices_are_told(self):
         self.write("siemens")

@@ -67,7 +67,7 @@ class ConvertedTest(DoorTest):
                 self.write(5, parts, folder=parts[0])
                 scan = self.read(self.folder / parts[0], subject="7")
                 self.assert_same_scan(scan.acquisition)
-                self.assertEqual((scan.stem, len(scan.files)), ("sub-7", 16))
+                self.assertEqual((scan.stem, len(scan.files), scan.acquisition.notes), ("sub-7", 16, ()))
 
     def test_the_sidecars_win_over_the_names(self):
         self.write(5)
@@ -81,6 +81,7 @@ class ConvertedTest(DoorTest):
         self.write(5, ("mag",))
         self.write(6, ("phase",))
         self.assert_same_scan(self.read().acquisition)
+        self.assert_refused("do not increase", echo_times=scans.ECHO_TIMES[::-1])
         # A repetition is a scan of its own; so is one of another protocol.
         self.write(7, ("mag",))
         self.write(8, ("phase",))
@@ -106,6 +107,7 @@ class ConvertedTest(DoorTest):
         acquisition = self.read().acquisition
         np.testing.assert_allclose(acquisition.echo_times, sorted(scans.ECHO_TIMES + later))
         np.testing.assert_allclose(acquisition.echoes[1], acquisition.echoes[0])
+        self.assertIn("come from 2 series, joined to one scan of 8 echoes", acquisition.notes[0])
 
     def test_a_folder_for_each_series_is_read_and_patients_are_never_mixed(self):
         self.write(5, ("mag",), folder="a/5")
@@ -194,6 +196,7 @@ class OneFileTest(DoorTest):
         self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
         acquisition = self.read(path, echo_times=given).acquisition
         self.assert_same_scan(acquisition, times=given)
+        self.assert_refused("do not increase", path=path, echo_times=given[::-1])
         self.assertIn("1.2, 1.9, 2.6, 3.3 ms", acquisition.notes[0])
         self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": [0.001, 0.002]})
         self.assert_refused("4 volumes but EchoTime of its sidecar", path=path)

@@ -11,6 +11,9 @@ from . import bids, converted, dicom, dicom_series, mat, nifti, single
 from .echoes import bare_name
 from .scan import Scan
 
+# Echo times of gradient echoes.
+_SHORTEST_S, _LONGEST_S = 1e-4, 0.5
+
 __all__ = ["Scan", "read_acquisition", "read_mask"]
 
 
@@ -65,6 +68,9 @@ def read_acquisition(
     path = Path(path)
     if voxel_size is not None and (len(voxel_size) != 3 or not all(0 < size < np.inf for size in voxel_size)):
         raise InputError(f"The voxel size is {list(voxel_size)}; give three positive numbers in mm (I J K).")
+    if echo_times is not None and not all(_SHORTEST_S <= time <= _LONGEST_S for time in echo_times):
+        listed = " ".join(f"{1e3 * time:g}" for time in echo_times)
+        raise InputError(f"The echo times given are {listed} ms; expected 0.1 to 500 ms, so give them in ms.")
     labels = {"sub": subject, "ses": session, "acq": acq, "run": run}
     options = {
         "voxel_size": voxel_size,

@@ -32,11 +32,14 @@ class Candidate:
         Description of the series.
     files : dict of (float, str) to EchoFile
         Files by echo time and part; frames by position, for DICOM.
+    trains : int
+        How many series one part comes from.
     """
 
     names: list[str]
     title: str
     files: dict
+    trains: int = 1
 
     @property
     def echo_times(self) -> list[float]:
@@ -58,6 +61,14 @@ class Candidate:
     def source(self) -> str:
         """Name for messages."""
         return f"series {'+'.join(self.names)} {self.title}".strip()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the scan was put together."""
+        if self.trains == 1:
+            return ()
+        count = len(self.echo_times)
+        return (f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes.",)
 
     def __str__(self):
         """Say which series it is and what it has."""
@@ -83,8 +94,8 @@ def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, *
         Those of `echoes.scan_of`.
     """
     candidate = chosen(folder, candidates, series)
-    source = candidate.source
-    return scan_of(candidate.files.values(), named(labels), folder, source=source, by_time=True, **options)
+    options |= {"source": candidate.source, "notes": candidate.notes, "by_time": True}
+    return scan_of(candidate.files.values(), named(labels), folder, **options)
 
 
 def named(labels: dict) -> dict[str, str]:
@@ -201,11 +212,13 @@ def _whole(chain):
     """Return the longest start of a chain that is a complete scan, and what follows (such as a map made of it)."""
     if not chain:
         return []
-    joined = []
+    joined, series_of = [], {}
     for one in chain:
         last = joined[-1] if joined else Candidate([], one.title, {})
         names = [*last.names, *(name for name in one.names if name not in last.names)]
-        joined.append(Candidate(names, last.title, {**last.files, **one.files}))
+        for part in {part for _, part in one.files}:
+            series_of[part] = series_of.get(part, 0) + 1
+        joined.append(Candidate(names, last.title, {**last.files, **one.files}, max(series_of.values())))
     length = next((n for n in range(len(chain), 0, -1) if joined[n - 1].complete), len(chain))
     return [joined[length - 1], *_whole(chain[length:])]
 

@@ -179,7 +179,7 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
                 if echoes is None:
                     echoes = np.empty((len(times), len(heights), *values.shape), np.complex64)
                 setattr(echoes[n, k], target, values)
-    notes = [*notes, *to_complex(echoes, pair, source)]
+    notes = [*candidate.notes, *notes, *to_complex(echoes, pair, source)]
     values = scan_values(candidate)
     if field_strength is not None:
         values["field_strength"] = field_strength

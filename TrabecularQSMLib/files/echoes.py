@@ -164,7 +164,7 @@ def scan_of(
         notes.append(f"{first.path.name} stores no orientation; --b0-direction sets B0 if it is not along the slices.")
     check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
     times = _times(rows, counts, source, echo_times, notes)
-    if by_time:
+    if by_time and echo_times is None:
         order = np.argsort(times, kind="stable")
         echoes, times = echoes[order], [times[n] for n in order]
     frequency = _first(rows, "ImagingFrequency")
