@@ -26,6 +26,16 @@ ENDINGS = {"mag": "", "phase": "_ph", "real": "_real", "imag": "_imaginary"}
 CONVERT = {"mag": np.abs, "phase": np.angle, "real": np.real, "imag": np.imag}
 
 
+def write_series(path, volumes):
+    """Write volumes along the fourth axis of a plain NIfTI file, with the affine of the tests, which ITK drops."""
+    sitk.WriteImage(sitk.JoinSeries([sitk.GetImageFromArray(one.astype(np.float32)) for one in volumes]), str(path))
+    content = bytearray(Path(path).read_bytes())
+    struct.pack_into("<2h", content, 252, 0, 1)
+    struct.pack_into("<12f", content, 280, *scans.AFFINE[:3].ravel())
+    struct.pack_into("<3f", content, 80, *np.linalg.norm(scans.AFFINE[:3, :3], axis=0))
+    Path(path).write_bytes(content)
+
+
 class DoorTest(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp())
@@ -156,21 +166,10 @@ class ConvertedTest(DoorTest):
 class OneFileTest(DoorTest):
     def write(self, names, parts=("mag", "phase"), sidecar=None):
         for name, part in zip(names, parts, strict=True):
-            volumes = [sitk.GetImageFromArray(CONVERT[part](echo).astype(np.float32)) for echo in scans.echoes()]
-            path = self.folder / name
-            sitk.WriteImage(sitk.JoinSeries(volumes), str(path))
-            self.set_affine(path)
+            write_series(self.folder / name, [CONVERT[part](echo) for echo in scans.echoes()])
             if sidecar is not None:
                 (self.folder / f"{name.partition('.')[0]}.json").write_text(json.dumps(sidecar))
         return self.folder / names[0]
-
-    def set_affine(self, path):
-        """Give a plain NIfTI file the affine of the tests: ITK joins to series without it."""
-        content = bytearray(path.read_bytes())
-        struct.pack_into("<2h", content, 252, 0, 1)
-        struct.pack_into("<12f", content, 280, *scans.AFFINE[:3].ravel())
-        struct.pack_into("<3f", content, 80, *np.linalg.norm(scans.AFFINE[:3, :3], axis=0))
-        path.write_bytes(content)
 
     SIDECAR = {"MagneticFieldStrength": 3.0}
 
@@ -266,6 +265,15 @@ class RunsTest(DoorTest):
         scans.write_bids(self.folder / "sub-02", name="sub-02")
         self.assert_refused("4 scans", "--subject and --run")
 
+    def test_runs_of_one_file_each_are_joined_in_the_order_of_time(self):
+        for run in range(3):
+            for part in ("mag", "phase"):
+                stem = self.folder / f"sub-01_run-{run + 1}_part-{part}_MEGRE"
+                write_series(f"{stem}.nii", [CONVERT[part](echo) for echo in self.signal()[run::3]])
+                side = {"EchoTime": self.TIMES[run::3], "MagneticFieldStrength": 3}
+                Path(f"{stem}.json").write_text(json.dumps(side))
+        self.assert_same_scan(self.read().acquisition, self.signal(), self.TIMES)
+
     def test_echoes_and_parts_that_a_converter_numbered_as_runs_are_one_scan(self):
         for run, (part, n) in enumerate(((part, n) for part in ("mag", "phase") for n in range(9)), 1):
             stem = self.folder / f"sub-01_run-{run:02}_MEGRE"
@@ -304,6 +312,24 @@ class FileKindTest(DoorTest):
                 scan = self.read()
                 self.assert_same_scan(scan.acquisition)
                 self.assertEqual(scan.acquisition.notes, ())
+        path.write_bytes(path.read_bytes()[:700])
+        self.assert_refused(path.name, "cut short")
+
+    def test_nifti_2_with_one_of_both_transforms_has_the_same_geometry(self):
+        for name, start in (("qform", 344), ("sform", 348)):
+            with self.subTest(without=name):
+                scans.write_bids(self.folder)
+                for path in self.folder.glob("*.nii"):
+                    self.as_second_version(path)
+                    content = bytearray(path.read_bytes())
+                    struct.pack_into("<i", content, start, 0)
+                    path.write_bytes(content)
+                self.assert_same_scan(self.read().acquisition)
+
+    def test_a_damaged_nifti_2_is_told(self):
+        scans.write_bids(self.folder)
+        path = self.folder / "sub-01_echo-1_part-mag_MEGRE.nii"
+        self.as_second_version(path)
         path.write_bytes(path.read_bytes()[:700])
         self.assert_refused(path.name, "cut short")
 
