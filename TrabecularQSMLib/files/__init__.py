@@ -98,6 +98,8 @@ def _read_folder(folder, labels, series, options):
         return converted.read(folder, candidates, labels, series, **options)
     if paths := [path for path in bids.files_below(folder) if dicom_series.is_dicom(path)]:
         return dicom.read(folder, paths, labels, series, **options)
+    if path := single.find(folder):
+        return single.read(path, labels, **options)
     raise converted.nothing_found(folder)
 
 

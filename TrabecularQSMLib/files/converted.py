@@ -11,9 +11,9 @@ from ..errors import InputError
 from . import nifti
 from .bids import EXPECTED_NAME, image_files
 from .echoes import PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
-from .scan import Scan, checked_label
+from .scan import Scan, checked_label, parse_name
 
-_ECHO = re.compile(r"_e\d+(?=_|$|[a-z]$)")
+_ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
 # What echoes of one scan have in common.
 _COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength")
 _LEAST_ECHOES = 3
@@ -87,7 +87,8 @@ def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, *
     candidates : list of Candidate
         What `find` found.
     labels : dict
-        sub, ses, acq, run to label or None: the name of the results, subject 01 if not given.
+        sub, ses, acq, run to label or None: the name of the results, by default that of the files where they have
+        BIDS labels, and else subject 01.
     series : str or int, optional
         Number of one of the scan's series, or what its files' names begin with.
     **options
@@ -95,13 +96,16 @@ def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, *
     """
     candidate = chosen(folder, candidates, series)
     options |= {"source": candidate.source, "notes": candidate.notes, "by_time": True}
-    return scan_of(candidate.files.values(), named(labels), folder, **options)
+    files = list(candidate.files.values())
+    return scan_of(files, named(labels, files[0].path), folder, **options)
 
 
-def named(labels: dict) -> dict[str, str]:
-    """Entities of a scan that has no name of its own: the labels given, subject 01 if it is not among them."""
-    labels = {**labels, "sub": "01" if labels.get("sub") is None else labels["sub"]}
-    return {key: checked_label(label, key) for key, label in labels.items() if label is not None}
+def named(labels: dict, path: Path | None = None) -> dict[str, str]:
+    """Entities of a scan: the labels given, else those of a file's name, subject 01 if there is none."""
+    stored = parse_name(bare_name(path))[0] if path else {}
+    found = {key: stored.get(key) if label is None else label for key, label in labels.items()}
+    found["sub"] = "01" if found.get("sub") is None else found["sub"]
+    return {key: checked_label(label, key) for key, label in found.items() if label is not None}
 
 
 def chosen(folder, candidates: list[Candidate], series=None) -> Candidate:
