@@ -16,6 +16,7 @@ from .echoes import PAIRS, part_of_type, to_complex
 
 PIP_LINE = "pip install dcm2niix pydicom"
 _GE_PART = (0x0043, 0x102F)
+_PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
 _GE_PARTS = {0: "mag", 1: "phase", 2: "real", 3: "imag"}
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 # Frames of one echo lie this evenly along the normal, in mm.
@@ -231,26 +232,57 @@ def _frame(path, index, header, groups):
     if orientation is None or position is None or spacing is None or not time:
         return None
     orientation = np.array(orientation, dtype=float)
-    slope = get("PixelValueTransformationSequence", "RescaleSlope")
-    intercept = get("PixelValueTransformationSequence", "RescaleIntercept")
+    part = _part(header, get)
+    slope, intercept = _scale(header, groups, get, part)
     return Frame(
         path=path,
         index=index,
         echo_time=round(float(time) / 1e3, 6),
-        part=_part(header, get),
+        part=part,
         position=np.array(position, dtype=float),
         rows=orientation[:3] * float(spacing[1]),
         columns=orientation[3:] * float(spacing[0]),
-        slope=1.0 if slope is None else float(slope),
-        intercept=0.0 if intercept is None else float(intercept),
+        slope=slope,
+        intercept=intercept,
     )
+
+
+def _scale(header, groups, get, part):
+    """Slope and intercept from stored to true values."""
+    slope = get("PixelValueTransformationSequence", "RescaleSlope")
+    intercept = get("PixelValueTransformationSequence", "RescaleIntercept")
+    slope = 1.0 if slope is None else float(slope)
+    intercept = 0.0 if intercept is None else float(intercept)
+    if part == "phase" or "PHILIPS" not in str(header.get("Manufacturer", "")).upper():
+        return slope, intercept
+    # Slope and intercept of Philips are to look at; echoes can be compared after division by both slopes
+    # (Chenevert et al., Translational Oncology 2014, doi 10.1593/tlo.13811).
+    for group in groups:
+        if group is None:
+            continue
+        items = [group, *(group[_PHILIPS_GROUP].value or [] if _PHILIPS_GROUP in group else [])]
+        for item in items:
+            scale = _number_of(item[_PHILIPS_SCALE].value) if _PHILIPS_SCALE in item else None
+            if scale and slope:
+                return 1.0 / scale, intercept / (slope * scale)
+    return slope, intercept
+
+
+def _number_of(value):
+    """Number of a private element, which is in bytes if the file does not say of what kind it is, or None."""
+    if isinstance(value, bytes):
+        kind = {2: "<i2", 4: "<f4"}.get(len(value))
+        return None if kind is None else np.frombuffer(value, kind)[0].item()
+    try:
+        return float(value[0] if isinstance(value, list | tuple) or hasattr(value, "__getitem__") else value)
+    except (TypeError, ValueError, IndexError):
+        return None
 
 
 def _part(header, get):
     """Part of a frame: GE's own number, or the component and type of the frame or the image."""
     if _GE_PART in header and "GE" in str(header.get("Manufacturer", "")).upper():
-        number = header[_GE_PART].value
-        number = number if isinstance(number, int) else None
+        number = _number_of(header[_GE_PART].value)
         if number in _GE_PARTS and "PerFrameFunctionalGroupsSequence" not in header:
             return _GE_PARTS[number]
     component = get("MRImageFrameTypeSequence", "ComplexImageComponent")
