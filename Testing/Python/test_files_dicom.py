@@ -182,6 +182,22 @@ class FramesTest(DicomTest):
                 self.assertTrue(candidate.complete)
                 self.assert_same_scan(dicom_series.read(candidate))
 
+    def test_what_pydicom_cannot_decode_is_decoded_by_itk_or_told(self):
+        cannot = property(lambda dataset: (_ for _ in ()).throw(RuntimeError("no decoder")))
+        for kind in ("siemens", "philips", "siemens enhanced"):
+            self.write(kind, kind)
+            for path in (self.folder / kind).iterdir():
+                dataset = dicoms.pydicom.dcmread(path)
+                dataset.compress(dicoms.pydicom.uid.RLELossless)
+                dataset.save_as(path)
+            (candidate,) = dicom_series.find((self.folder / kind).iterdir())
+            with self.subTest(kind), mock.patch.object(dicoms.pydicom.dataset.Dataset, "pixel_array", cannot):
+                if "enhanced" not in kind:
+                    self.assert_same_scan(dicom_series.read(candidate))
+                    continue
+                with self.assertRaisesRegex(InputError, "RLE Lossless.*no decoder.*uncompressed"):
+                    dicom_series.read(candidate)
+
     def test_patients_and_repetitions_are_told_apart(self):
         for name in ("a", "b"):
             study = self.write("siemens", name)

@@ -3,11 +3,13 @@
 Used where files are not converted: for what dcm2niix mistakes, and in 3D Slicer, which has pydicom.
 """
 
+import contextlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
@@ -378,7 +380,17 @@ def _stored(path):
     try:
         return dataset.pixel_array
     except Exception as error:  # pydicom's decoders end in many exceptions
+        if "PerFrameFunctionalGroupsSequence" not in dataset:
+            with contextlib.suppress(RuntimeError):
+                return _stored_by_itk(path, dataset)
         syntax = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "an unknown coding")
         raise InputError(
             f"The pixels of {path} ({syntax}) cannot be decoded ({error}); store the files uncompressed and try again."
         ) from error
+
+
+def _stored_by_itk(path, dataset):
+    """Stored values of one image by ITK, which decodes more than pydicom alone; it applies slope and intercept."""
+    array = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[0]
+    slope, intercept = float(dataset.get("RescaleSlope") or 1.0), float(dataset.get("RescaleIntercept") or 0.0)
+    return (array.astype(np.float64) - intercept) / slope
