@@ -99,6 +99,13 @@ class FolderTest(DicomTest):
         ratio = acquisition.echoes.sum() / smooth.sum()
         self.assert_same_scan(acquisition, smooth * np.sign(ratio.real))
 
+    def test_one_enhanced_file_is_a_scan_and_one_classic_file_is_none(self):
+        for kind in ("philips enhanced", "siemens"):
+            self.write(kind, kind)
+        (path,) = (self.folder / "philips enhanced").iterdir()
+        self.assert_same_scan(read_acquisition(path).acquisition)
+        self.assert_refused("series 5 ankle: 1 echo with mag", path=next((self.folder / "siemens").iterdir()))
+
     def test_several_scans_are_listed_and_one_is_chosen(self):
         study = self.write("siemens")
         study.write(self.signal, {"mag": 8, "phase": 9}, protocol="other")

@@ -131,7 +131,7 @@ class BidsTest(FolderTest):
         file = self.folder / "scan.nii"
         file.write_bytes(b"")
         self.assert_refused("cut short", path=file)
-        self.assert_refused("neither a folder nor a NIfTI or .mat file", path=Path(__file__))
+        self.assert_refused("neither a folder nor a NIfTI, DICOM or .mat file", path=Path(__file__))
 
     def test_two_files_for_one_echo_are_refused(self):
         scans.write_bids(self.folder)

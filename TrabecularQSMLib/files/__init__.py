@@ -37,8 +37,9 @@ def read_acquisition(
     ----------
     path : path
         BIDS dataset, subject folder or any folder with ``*_MEGRE.nii[.gz]`` files; the folder that dcm2niix left; a
-        folder of DICOM files; one 4-D NIfTI file with its partner (phase, or imaginary part) beside it; or a ``.mat``
-        file that holds ``ImDataParams`` (the authors') or ``imDataParams`` (the ISMRM fat–water toolbox's).
+        folder of DICOM files, or one file of all frames; one 4-D NIfTI file with its partner (phase, or imaginary
+        part) beside it; or a ``.mat`` file that holds ``ImDataParams`` (the authors') or ``imDataParams`` (the ISMRM
+        fat–water toolbox's).
     subject, session, run, acq : str, optional
         Labels, with or without ``sub-`` and so on. In a BIDS folder they choose among several scans; for other input
         they name the results (subject 01 if not given).
@@ -86,8 +87,11 @@ def read_acquisition(
         return mat.read(path, labels, grid_needed=grid_needed, **options)
     if bare_name(path):
         return single.read(path, labels, **options)
+    if dicom_series.is_dicom(path):  # an enhanced file may hold the whole scan
+        return dicom.read(path, [path], labels, series, **options)
     raise InputError(
-        f"{path} is neither a folder nor a NIfTI or .mat file; give the folder that holds all echoes, or such a file."
+        f"{path} is neither a folder nor a NIfTI, DICOM or .mat file; give the folder that holds all echoes, or "
+        "such a file."
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..images import geometry_difference
 from . import nifti
 from .bids import EXPECTED_NAME, image_files
 from .echoes import PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
@@ -153,12 +154,14 @@ def _echo_file(path):
 
 
 def _grouped(files, by_folder):
-    families = {}
+    families, grids = {}, []
     for file in files:
-        _, shape, affine = nifti.read_grid(file.path)
+        grid = nifti.read_grid(file.path)[1:]
+        same = next((n for n, other in enumerate(grids) if geometry_difference(*other, *grid) is None), len(grids))
+        if same == len(grids):
+            grids.append(grid)
         common = tuple(str(file.metadata.get(key)) for key in _COMMON)
-        folder = file.path.parent if by_folder else None
-        families.setdefault((folder, common, shape, affine.round(2).tobytes()), []).append(file)
+        families.setdefault((file.path.parent if by_folder else None, common, same), []).append(file)
     found = []
     for family in families.values():
         series = _series(family)

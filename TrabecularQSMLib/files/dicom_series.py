@@ -317,7 +317,7 @@ def _put(series, header, frames):
     """Put frames into the first copy of their series that lacks their echo, part and height."""
     first = frames[0]
     common = tuple(str(header.get(name)) for name in _COMMON)
-    plane = np.round([*first.rows, *first.columns], 3).tobytes()
+    plane = tuple((np.round([*first.rows, *first.columns], 3) + 0.0).tolist())  # no −0
     number = str(header.get("SeriesNumber") or 0)
     copies = series.setdefault(((common, plane), number, header.get("SeriesInstanceUID")), [])
     title = str(header.get("SeriesDescription") or header.get("ProtocolName") or "")
