@@ -28,7 +28,7 @@ class DICOMTrabecularQSMPluginClass(DICOMPlugin):
         self.loadType = _("Multi-echo scan")
 
     def examineForImport(self, fileLists) -> list:
-        """Return a loadable for each multi-echo scan with phase.
+        """Return a loadable for each multi-echo scan with phase, and each of its series.
 
         :param fileLists: lists of files, one for each selected series.
         """
@@ -46,6 +46,9 @@ class DICOMTrabecularQSMPluginClass(DICOMPlugin):
 
         :param loadable: one of those of `examineForImport`.
         """
+        loaded = scene.loadedDicomScan(loadable.files)
+        if loaded:  # with another of its series
+            return loaded.browser
         nodes = scene.loadDicomScan(loadable.files, loadable.name)
         self.addSeriesInSubjectHierarchy(loadable, nodes.browser.GetProxyNode(nodes.magnitudeSequence))
         return nodes.browser

@@ -45,7 +45,8 @@ class DicomScanTest(SceneTest):
             for enhanced in (False, True):
                 with self.subTest(vendor, enhanced=enhanced):
                     lists = self.series(vendor, parts, enhanced)
-                    (found,) = scene.examineDicom(lists)
+                    found, *others = scene.examineDicom(lists)
+                    self.assertEqual(len(others), len(lists) - 1)
                     self.assertEqual(sorted(found.files), sorted(file for files in lists for file in files))
                     self.assertIn("4 echoes (1.2, 1.9, 2.6, 3.3 ms)", found.tooltip)
                     self.assertEqual(found.warning, "")
@@ -73,13 +74,26 @@ class DicomScanTest(SceneTest):
     def test_several_scans_are_offered_each_on_its_own(self):
         lists = self.series(parts={"mag": 5, "phase": 6}) + self.series(parts={"mag": 5, "phase": 6}, protocol="other")
         found = scene.examineDicom(lists)
-        self.assertEqual([one.name for one in found], ["5+6: ankle multi-echo scan", "5+6: other multi-echo scan"])
+        names = ["5+6: ankle multi-echo scan"] * 2 + ["5+6: other multi-echo scan"] * 2
+        self.assertEqual([one.name for one in found], names)
         for one in found:
             self.check(scene.loadDicomScan(one.files, one.name))
 
+    def test_a_scan_of_two_series_is_offered_for_each_and_loaded_once(self):
+        lists = self.series()
+        found = scene.examineDicom(lists)
+        self.assertEqual([one.files[0] in files for one, files in zip(found, lists, strict=True)], [True, True])
+        self.assertEqual(sorted(found[0].files), sorted(found[1].files))
+        self.assertIsNone(scene.loadedDicomScan(found[0].files))
+        nodes = [scene.loadDicomScan(one.files, one.name) for one in found]
+        self.assertEqual(*([node.GetID() for node in one] for one in nodes))
+        for node in reversed(nodes[0]):
+            self.scene.RemoveNode(node)
+        self.assertIsNone(scene.loadedDicomScan(found[0].files))
+
     def test_missing_slices_are_told_before_loading_and_nothing_is_left(self):
         magnitude, phase = self.series()
-        (found,) = scene.examineDicom([magnitude[1:], phase])
+        found = scene.examineDicom([magnitude[1:], phase])[0]
         self.assertIn("1 slices", found.warning)
         before = self.node_ids()
         with self.assertRaisesRegex(InputError, "not there for every echo and part"):
@@ -87,7 +101,7 @@ class DicomScanTest(SceneTest):
         self.assertEqual(self.node_ids(), before)
 
     def test_a_loaded_scan_knows_the_direction_of_b0(self):
-        (found,) = scene.examineDicom(self.series(PatientPosition="LFP"))
+        found, _ = scene.examineDicom(self.series(PatientPosition="LFP"))
         nodes = scene.loadDicomScan(found.files, found.name)
         self.assertEqual(scene.scanValues(nodes.magnitudeSequence)[2], (1, 0, 0))
 

@@ -11,7 +11,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
 from .bones import proposeBoneReferenceNode, proposeMaskNode, proposeRegionsNodes
 from .companions import CompanionNodes, addCompanionNodes, addCompanions
-from .dicom import DicomNodes, DicomScan, examineDicom, loadDicomScan
+from .dicom import DicomNodes, DicomScan, examineDicom, loadDicomScan, loadedDicomScan
 from .echoes import (
     acquisitionFromSequences,
     addEchoBrowser,
@@ -74,6 +74,7 @@ __all__ = [
     "loadDicomScan",
     "loadRegions",
     "loadScan",
+    "loadedDicomScan",
     "maskFromSegment",
     "masksFromSegmentation",
     "measureNodes",
