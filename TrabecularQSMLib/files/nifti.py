@@ -1,11 +1,13 @@
 """Images and transforms in files: NIfTI and whatever else ITK reads, as arrays [k, j, i] with an affine to RAS."""
 
+import contextlib
 import errno
 import gzip
 import math
 import os
 import shutil
 import struct
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -52,6 +54,37 @@ def read_image(path) -> tuple[np.ndarray, np.ndarray]:
         return sitk.GetArrayFromImage(reader.Execute()).reshape(shape), affine
     except RuntimeError as error:
         raise _unreadable(path, error) from error
+
+
+def read_series(path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a volume, or several along the fourth axis of a NIfTI file.
+
+    Returns
+    -------
+    array : (E, K, J, I) array
+        The volumes in the file's order; one if the file has three dimensions.
+    affine : (4, 4) array
+        Voxel indices (i, j, k) to RAS in mm.
+
+    Raises
+    ------
+    InputError
+        As `read_image`.
+    """
+    path = Path(path)
+    reader = _open(path)
+    count = _count(reader)
+    if count == 1:
+        array, affine = read_image(path)
+        return array[None], affine
+    shape, affine = _geometry(reader, path, series=True)
+    return _nifti_values(path, (count, *shape)), affine
+
+
+def read_grid(path) -> tuple[int, tuple[int, int, int], np.ndarray]:
+    """Read the header: how many volumes there are, their shape (k, j, i), and the affine (i, j, k → RAS)."""
+    reader = _open(Path(path))
+    return _count(reader), *_geometry(reader, Path(path), series=True)
 
 
 def read_layers(path) -> tuple[np.ndarray, np.ndarray]:
@@ -163,12 +196,62 @@ def _open(path):
     if path.stat().st_size == 0:
         raise InputError(_CUT_SHORT.format(path=path))
     reader = sitk.ImageFileReader()
+    with _as_itk_knows_it(path) as name:
+        reader.SetFileName(str(name))
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError as error:
+            raise _unreadable(path, error) from error
     reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
     return reader
+
+
+@contextlib.contextmanager
+def _as_itk_knows_it(path):
+    """Give the file's own name, or for NIfTI-2, which ITK does not read, that of a header of version 1 that says it."""
+    header = _first_bytes(path) if path.name.lower().endswith((".nii", ".nii.gz")) else b""
+    order = next((order for order in "<>" if header[:4] == struct.pack(order + "i", 540)), None)
+    if order is None or len(header) < 540:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        name = Path(folder, "header.nii")
+        name.write_bytes(_first_version(header, order))
+        yield name
+
+
+def _first_bytes(path):
+    """Return the first 540 bytes, unpacked; fewer where the file ends or is damaged."""
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else open(path, "rb") as file:
+            return file.read(540)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def _first_version(header, order):
+    """Return a header of NIfTI version 2 as one of version 1, followed by no extension."""
+    take = lambda kind, start: struct.unpack_from(order + kind, header, start)  # noqa: E731
+    values = bytearray(352)
+    put = lambda kind, start, *items: struct.pack_into(order + kind, values, start, *items)  # noqa: E731
+    put("i", 0, 348)
+    put("8h", 40, *take("8q", 16))  # dim
+    put("2h", 70, *take("2h", 12))  # datatype, bitpix
+    put("8f", 76, *take("8d", 104))  # pixdim
+    put("3f", 108, 352.0, *take("2d", 176))  # vox_offset, scl_slope, scl_inter
+    put("B", 123, take("i", 500)[0] & 255)  # xyzt_units
+    put("2h", 252, *take("2i", 344))  # qform_code, sform_code
+    put("6f", 256, *take("6d", 352))  # quaternion and its offset
+    put("12f", 280, *take("12d", 400))  # srow_x, srow_y, srow_z
+    values[344:348] = b"n+1\0"
+    return bytes(values)
+
+
+def _count(reader):
+    size = reader.GetSize()
+    return size[3] if reader.GetDimension() == 4 else 1
 
 
 def _unreadable(path, error):
@@ -176,7 +259,7 @@ def _unreadable(path, error):
     return InputError(f"{path} cannot be read as an image ({reason}); it may be cut short: copy or export it again.")
 
 
-def _geometry(reader, path, layers=False):
+def _geometry(reader, path, layers=False, series=False):
     """Shape (k, j, i) and affine (i, j, k → RAS) of a header."""
     size, dimensions = reader.GetSize(), reader.GetDimension()
     if reader.GetNumberOfComponents() != 1 and not layers:
@@ -184,7 +267,7 @@ def _geometry(reader, path, layers=False):
             f"{path} has {reader.GetNumberOfComponents()} values in each voxel; expected one, "
             "so save each component as a volume of its own."
         )
-    if dimensions == 4 and size[3] != 1:
+    if dimensions == 4 and size[3] != 1 and not series:
         raise InputError(
             f"{path} has four dimensions, the last of length {size[3]}; expected one volume in each file, so split it."
         )
