@@ -100,7 +100,7 @@ class TranslationTest(unittest.TestCase):
 
 
 class DarkStyleTest(unittest.TestCase):
-    def test_widgets_texts_leave_colors_to_the_style(self):
+    def test_panels_leave_colors_to_the_style(self):
         files = panel_files()
         self.assertGreater(len(files), 10)
         for path in files:
