@@ -241,7 +241,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         """Compute the L-curve with what the parameter node says; return the nodes of `scene.lcurveNodes`."""
         return scene.lcurveNodes(
             **self.options(parameterNode),
-            regularizations=numbers(parameterNode.lcurveRegularizations, "λ values") or None,
+            regularizations=numbers(parameterNode.lcurveRegularizations, _("λ values")) or None,
             regions=parameterNode.lcurveRegions,
             progress=progress,
         )
@@ -258,11 +258,11 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
             "settings": self.settings(p),
             "maskSegmentation": p.maskSegmentation,
             "maskSegmentID": p.maskSegment or None,
-            "echoTimes": None if same else [t / 1e3 for t in numbers(given.echo_times_ms, "echo times")],
+            "echoTimes": None if same else [t / 1e3 for t in numbers(given.echo_times_ms, _("echo times"))],
             "fieldStrength": None if given.field_strength == round(strength or 0, 4) else given.field_strength,
             "b0Direction": None
             if given.b0_direction == p.parameterNode.GetAttribute(self.FILLED_B0)
-            else numbers(given.b0_direction, "B0 direction"),
+            else numbers(given.b0_direction, _("B0 direction")),
             "name": p.outputName.strip() or None,
         }
 
@@ -301,7 +301,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         """Make sequences of the volumes chosen in the parameter node, and select them."""
         magnitudes, phases = ([node for node in nodes if node] for nodes in (p.looseMagnitudes, p.loosePhases))
         name = magnitudes[0].GetName() if magnitudes else "scan"
-        times = numbers(p.looseEchoTimes, "echo times")
+        times = numbers(p.looseEchoTimes, _("echo times"))
         return self._select(*scene.sequencesFromVolumes(magnitudes, phases, times, name))
 
     def loadPhantom(self, progress=None) -> list:

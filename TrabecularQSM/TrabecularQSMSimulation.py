@@ -211,8 +211,8 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             boundary=s.boundary,
             shape=s.shape,
             # The library's axes k, j, i are S, A, R.
-            orientation=tuple(reversed(numbers(p.orientation, "orientation"))),
-            b0_direction=tuple(reversed(numbers(p.b0_direction, "B0 direction"))),
+            orientation=tuple(reversed(numbers(p.orientation, _("orientation")))),
+            b0_direction=tuple(reversed(numbers(p.b0_direction, _("B0 direction")))),
             regularization=s.regularization,
             field_strength=s.field_strength,
             imaging_voxel=s.imaging_voxel or None,
@@ -222,9 +222,9 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
     def grid(self, p) -> ParameterGrid:
         """Return what the parameter node says is varied."""
         return ParameterGrid(
-            tuple(wholeNumbers(p.numbers, "numbers")),
-            tuple(wholeNumbers(p.radii, "radii")),
-            tuple(numbers(p.delta_chis, "Δχ values")),
+            tuple(wholeNumbers(p.numbers, _("numbers"))),
+            tuple(wholeNumbers(p.radii, _("radii"))),
+            tuple(numbers(p.delta_chis, _("Δχ values"))),
             p.repeats,
         )
 

@@ -14,8 +14,8 @@ import slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files.terminology import TERMINOLOGY
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.scene.regions import TERMINOLOGY
 from TrabecularQSMLib.settings import preset
 
 PHANTOM = make_phantom(PhantomSettings(shape=(48, 48, 24), seed=3))

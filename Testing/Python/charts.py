@@ -1,8 +1,7 @@
 """Charts drawn as the application draws them, by the VTK of slicer-core, for tests that look at them."""
 
 import numpy as np
-import vtk
-from scenes import slicer
+from scenes import slicer, vtk  # which skips where they are missing
 from vtk.util.numpy_support import vtk_to_numpy
 
 SIZE = (460, 260)  # of a plot view in a window of 1600 by 1000

@@ -91,6 +91,11 @@ class FileListTest(unittest.TestCase):
             name = path.stem.removeprefix("test_")
             self.assertTrue(any(name == room or name.startswith(f"{room}_") for room in rooms), path.name)
 
+    def test_tests_on_nodes_are_skipped_where_slicers_libraries_are_missing(self):
+        for path in (ROOT / "Testing" / "Python").glob("*.py"):
+            if path.stem not in ("scenes", "headless"):  # scenes skips, and everybody gets slicer and vtk from it
+                self.assertNotRegex(path.read_text(encoding="utf-8"), r"(?m)^import (slicer|vtk)\b", path.name)
+
     def test_folders_with_code_are_packages(self):
         folders = {path.parent for path in LIBRARY.rglob("*.py")}
         self.assertEqual([str(folder) for folder in folders if not (folder / "__init__.py").exists()], [])

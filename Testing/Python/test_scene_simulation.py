@@ -1,8 +1,7 @@
 import unittest
 
 import numpy as np
-import slicer
-from scenes import SceneTest
+from scenes import SceneTest, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled, InputError

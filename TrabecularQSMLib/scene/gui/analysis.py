@@ -160,7 +160,7 @@ def rods(p) -> tuple[list[float], list[float]]:
 
     :param p: parameters of the module.
     """
-    return numbers(p.ct.rods_hu, "rods"), numbers(p.ct.rods_density, "rods")
+    return numbers(p.ct.rods_hu, _("rods")), numbers(p.ct.rods_density, _("rods"))
 
 
 def regressionOptions(p) -> dict:

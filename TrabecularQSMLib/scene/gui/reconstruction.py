@@ -93,9 +93,9 @@ def missing(p) -> str:
     if not given.field_strength:
         return _("Enter the field strength")
     try:
-        if len(numbers(given.echo_times_ms, "echo times")) != count:
+        if len(numbers(given.echo_times_ms, _("echo times"))) != count:
             return _("Enter {count} echo times in ms").format(count=count)
-        if len(numbers(given.b0_direction, "B0 direction")) != 3:
+        if len(numbers(given.b0_direction, _("B0 direction"))) != 3:
             return _("Enter three numbers for the direction of B0")
     except InputError as error:
         return str(error)

@@ -1,0 +1,1609 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="de" sourcelanguage="en">
+<context>
+    <name>TrabecularQSM</name>
+    <message>
+        <source>Trabecular QSM</source>
+        <translation>Trabekuläre QSM</translation>
+    </message>
+    <message>
+        <source>Magnetic susceptibility, R2* and fat fraction of trabecular bone from a multi-echo gradient-echo scan: water–fat separation, background field removal and dipole inversion. For research only, not for diagnosis.</source>
+        <translation>Magnetische Suszeptibilität, R2* und Fettanteil von trabekulärem Knochen aus einer Multi-Echo-Gradientenecho-Aufnahme: Wasser-Fett-Trennung, Entfernung des Hintergrundfelds und Dipolinversion. Nur für die Forschung, nicht zur Diagnose.</translation>
+    </message>
+    <message>
+        <source>{value:g} {unit} (preset)</source>
+        <translation>{value:g} {unit} (Voreinstellung)</translation>
+    </message>
+    <message>
+        <source>Cancelling…</source>
+        <translation>Wird abgebrochen …</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Apply</source>
+        <translation>Anwenden</translation>
+    </message>
+    <message>
+        <source>Stop; nothing is added to the scene.</source>
+        <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
+    </message>
+    <message>
+        <source>Compute the maps and put them into a folder of the scene.</source>
+        <translation>Die Karten berechnen und in einen Ordner der Szene legen.</translation>
+    </message>
+    <message>
+        <source>Susceptibility mapping failed.</source>
+        <translation>Die Berechnung der Suszeptibilität ist fehlgeschlagen.</translation>
+    </message>
+    <message>
+        <source>The L-curve failed.</source>
+        <translation>Die L-Kurve ist fehlgeschlagen.</translation>
+    </message>
+    <message>
+        <source>Largest curvature at λ = {value:g}.</source>
+        <translation>Größte Krümmung bei λ = {value:g}.</translation>
+    </message>
+    <message>
+        <source>Folder of a multi-echo scan</source>
+        <translation>Ordner einer Multi-Echo-Aufnahme</translation>
+    </message>
+    <message>
+        <source>File of a multi-echo scan</source>
+        <translation>Datei einer Multi-Echo-Aufnahme</translation>
+    </message>
+    <message>
+        <source>MATLAB files (*.mat)</source>
+        <translation>MATLAB-Dateien (*.mat)</translation>
+    </message>
+    <message>
+        <source>The scan could not be loaded.</source>
+        <translation>Die Aufnahme konnte nicht geladen werden.</translation>
+    </message>
+    <message>
+        <source>The sequences could not be made.</source>
+        <translation>Die Sequenzen konnten nicht erstellt werden.</translation>
+    </message>
+    <message>
+        <source>λ values</source>
+        <translation>Werte von λ</translation>
+    </message>
+    <message>
+        <source>echo times</source>
+        <translation>Echozeiten</translation>
+    </message>
+    <message>
+        <source>B0 direction</source>
+        <translation>Richtung von B0</translation>
+    </message>
+    <message>
+        <source>Added {count} maps.</source>
+        <translation>{count} Karten hinzugefügt.</translation>
+    </message>
+    <message>
+        <source>Inputs</source>
+        <translation>Eingaben</translation>
+    </message>
+    <message>
+        <source>Load a scan:</source>
+        <translation>Aufnahme laden:</translation>
+    </message>
+    <message>
+        <source>From folder…</source>
+        <translation>Aus Ordner …</translation>
+    </message>
+    <message>
+        <source>Load a scan from a BIDS dataset, a subject&apos;s folder or any folder with *_MEGRE.nii[.gz] files.</source>
+        <translation>Eine Aufnahme aus einem BIDS-Datensatz, dem Ordner eines Probanden oder einem Ordner mit Dateien *_MEGRE.nii[.gz] laden.</translation>
+    </message>
+    <message>
+        <source>From .mat file…</source>
+        <translation>Aus .mat-Datei …</translation>
+    </message>
+    <message>
+        <source>Load a scan from a .mat file that holds ImDataParams (the authors&apos; format) or imDataParams (ISMRM fat–water toolbox).</source>
+        <translation>Eine Aufnahme aus einer .mat-Datei laden, die ImDataParams (Format der Autoren) oder imDataParams (Fett-Wasser-Toolbox der ISMRM) enthält.</translation>
+    </message>
+    <message>
+        <source>Which scan:</source>
+        <translation>Welche Aufnahme:</translation>
+    </message>
+    <message>
+        <source>sub-01 run-1, if there are several</source>
+        <translation>sub-01 run-1, falls es mehrere gibt</translation>
+    </message>
+    <message>
+        <source>Only for a folder that holds several scans: the labels of one, such as sub-01 ses-1 run-2.</source>
+        <translation>Nur für Ordner mit mehreren Aufnahmen: die Kennzeichen der gewünschten, etwa sub-01 ses-1 run-2.</translation>
+    </message>
+    <message>
+        <source>From loose volumes</source>
+        <translation>Aus einzelnen Volumen</translation>
+    </message>
+    <message>
+        <source>Magnitude volumes:</source>
+        <translation>Magnitudenvolumen:</translation>
+    </message>
+    <message>
+        <source>Tick the magnitude volumes, one for each echo. They are taken in the order of this list.</source>
+        <translation>Die Magnitudenvolumen ankreuzen, eines je Echo. Es gilt die Reihenfolge dieser Liste.</translation>
+    </message>
+    <message>
+        <source>Phase volumes:</source>
+        <translation>Phasenvolumen:</translation>
+    </message>
+    <message>
+        <source>Tick the phase volumes, as many and in the same order.</source>
+        <translation>Die Phasenvolumen ankreuzen, ebenso viele und in derselben Reihenfolge.</translation>
+    </message>
+    <message>
+        <source>Echo times [ms]:</source>
+        <translation>Echozeiten [ms]:</translation>
+    </message>
+    <message>
+        <source>1.25 1.95 2.65 …</source>
+        <translation>1.25 1.95 2.65 …</translation>
+    </message>
+    <message>
+        <source>Echo times in ms of the ticked volumes, in their order. Paper: nine echoes 1.25, 1.95, … 6.85 ms.</source>
+        <translation>Echozeiten der angekreuzten Volumen in ms, in deren Reihenfolge. Veröffentlichung: neun Echos 1.25, 1.95, … 6.85 ms.</translation>
+    </message>
+    <message>
+        <source>Make sequences</source>
+        <translation>Sequenzen erstellen</translation>
+    </message>
+    <message>
+        <source>Make a magnitude and a phase sequence from the ticked volumes and select them.</source>
+        <translation>Aus den angekreuzten Volumen eine Magnituden- und eine Phasensequenz erstellen und auswählen.</translation>
+    </message>
+    <message>
+        <source>Magnitude:</source>
+        <translation>Magnitude:</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>Keine Auswahl</translation>
+    </message>
+    <message>
+        <source>Sequence of the magnitude volumes, one for each echo. At least three echoes; paper: nine.</source>
+        <translation>Sequenz der Magnitudenvolumen, eines je Echo. Mindestens drei Echos; Veröffentlichung: neun.</translation>
+    </message>
+    <message>
+        <source>Phase:</source>
+        <translation>Phase:</translation>
+    </message>
+    <message>
+        <source>Sequence of the phase volumes of the same scan, in radians or as scaled integers.</source>
+        <translation>Sequenz der Phasenvolumen derselben Aufnahme, im Bogenmaß oder als skalierte ganze Zahlen.</translation>
+    </message>
+    <message>
+        <source>Field strength:</source>
+        <translation>Feldstärke:</translation>
+    </message>
+    <message>
+        <source> T</source>
+        <translation> T</translation>
+    </message>
+    <message>
+        <source>not known: enter it</source>
+        <translation>unbekannt: bitte eingeben</translation>
+    </message>
+    <message>
+        <source>Field strength in tesla, taken from the scan where it says it. Paper: 3 T.</source>
+        <translation>Feldstärke in Tesla, aus der Aufnahme übernommen, sofern sie dort steht. Veröffentlichung: 3 T.</translation>
+    </message>
+    <message>
+        <source>not known: enter one for each echo</source>
+        <translation>unbekannt: bitte eine je Echo eingeben</translation>
+    </message>
+    <message>
+        <source>Echo times in ms, taken from the scan where it says them. Paper: 1.25 ms and eight more 0.7 ms apart.</source>
+        <translation>Echozeiten in ms, aus der Aufnahme übernommen, sofern sie dort stehen. Veröffentlichung: 1.25 ms und acht weitere im Abstand von 0.7 ms.</translation>
+    </message>
+    <message>
+        <source>B0 direction [R A S]:</source>
+        <translation>Richtung von B0 [R A S]:</translation>
+    </message>
+    <message>
+        <source>0 0 1</source>
+        <translation>0 0 1</translation>
+    </message>
+    <message>
+        <source>Direction of the main field in patient coordinates right, anterior, superior. 0 0 1 for a patient lying along the bore.</source>
+        <translation>Richtung des Hauptfelds in Patientenkoordinaten rechts, anterior, superior. 0 0 1 für einen Patienten, der längs der Röhre liegt.</translation>
+    </message>
+    <message>
+        <source>Mask:</source>
+        <translation>Maske:</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>Automatisch</translation>
+    </message>
+    <message>
+        <source>Where susceptibility is solved: the whole body less its surface, or a segment.</source>
+        <translation>Wo die Suszeptibilität bestimmt wird: im ganzen Körper ohne seine Oberfläche, oder in einem Segment.</translation>
+    </message>
+    <message>
+        <source>Mask segment:</source>
+        <translation>Maskensegment:</translation>
+    </message>
+    <message>
+        <source>Segment in which susceptibility is solved. It is used as it is, without erosion.</source>
+        <translation>Segment, in dem die Suszeptibilität bestimmt wird. Es wird unverändert verwendet, ohne Erosion.</translation>
+    </message>
+    <message>
+        <source>Parameters</source>
+        <translation>Parameter</translation>
+    </message>
+    <message>
+        <source>Preset:</source>
+        <translation>Voreinstellung:</translation>
+    </message>
+    <message>
+        <source>Choosing a preset fills in all parameters and sets λ. paper: as printed in Diefenbach et al., MRM 2019. authors-code: what the authors&apos; scripts set. default: closest to the truth on simulated ankles.</source>
+        <translation>Die Wahl einer Voreinstellung füllt alle Parameter aus und legt λ fest. paper: wie gedruckt in Diefenbach et al., MRM 2019. authors-code: was die Skripte der Autoren setzen. default: der Wahrheit am nächsten bei simulierten Sprunggelenken.</translation>
+    </message>
+    <message>
+        <source>Inversion:</source>
+        <translation>Inversion:</translation>
+    </message>
+    <message>
+        <source>Dipole inversion. Paper: closed form, MEDI-l2 and TV-MEDI, the last being best.</source>
+        <translation>Dipolinversion. Veröffentlichung: geschlossene Form, MEDI-l2 und TV-MEDI, wovon die letzte am besten ist.</translation>
+    </message>
+    <message>
+        <source>Regularization λ:</source>
+        <translation>Regularisierung λ:</translation>
+    </message>
+    <message>
+        <source>Weight of smoothness against the measured field; larger is smoother. At its lowest value it is the preset&apos;s for the inversion. Paper: 0.2 (closed form) and 0.1 (MEDI-l2) in units of its 1.5 mm voxels, so 0.45 and 0.225 mm²; 0.03 ppm·mm (TV-MEDI).</source>
+        <translation>Gewicht der Glattheit gegenüber dem gemessenen Feld; größer ist glatter. Der niedrigste Wert steht für den der Voreinstellung zur gewählten Inversion. Veröffentlichung: 0.2 (geschlossene Form) und 0.1 (MEDI-l2) in Einheiten ihrer Voxel von 1.5 mm, also 0.45 und 0.225 mm²; 0.03 ppm·mm (TV-MEDI).</translation>
+    </message>
+    <message>
+        <source>Advanced</source>
+        <translation>Erweitert</translation>
+    </message>
+    <message>
+        <source>Fat model:</source>
+        <translation>Fettmodell:</translation>
+    </message>
+    <message>
+        <source>Spectrum of fat. Paper: seven peaks; authors&apos; scripts: ren-marrow.</source>
+        <translation>Spektrum des Fetts. Veröffentlichung: sieben Linien; Skripte der Autoren: ren-marrow.</translation>
+    </message>
+    <message>
+        <source>Sign of the phase:</source>
+        <translation>Vorzeichen der Phase:</translation>
+    </message>
+    <message>
+        <source>+1 if phase grows with frequency, -1 if it falls; auto finds out from the fit.</source>
+        <translation>+1, wenn die Phase mit der Frequenz wächst, -1, wenn sie fällt; auto findet es aus der Anpassung heraus.</translation>
+    </message>
+    <message>
+        <source>Read-out:</source>
+        <translation>Auslesung:</translation>
+    </message>
+    <message>
+        <source>bipolar if every other echo is read in the opposite direction; auto finds out from the fit. Paper: monopolar.</source>
+        <translation>bipolar, wenn jedes zweite Echo in Gegenrichtung ausgelesen wird; auto findet es aus der Anpassung heraus. Veröffentlichung: monopolar.</translation>
+    </message>
+    <message>
+        <source>Echo trains:</source>
+        <translation>Echozüge:</translation>
+    </message>
+    <message>
+        <source>Interleaved echo trains that take turns; auto tells one from three. Paper: three.</source>
+        <translation>Verschachtelte Echozüge, die sich abwechseln; auto unterscheidet einen von dreien. Veröffentlichung: drei.</translation>
+    </message>
+    <message>
+        <source>Echo combination:</source>
+        <translation>Kombination der Echos:</translation>
+    </message>
+    <message>
+        <source>Magnitude image for mask and weights: maximum over echoes (mip, paper) or root sum of squares (rss, authors&apos; scripts).</source>
+        <translation>Magnitudenbild für Maske und Gewichte: Maximum über die Echos (mip, Veröffentlichung) oder Wurzel der Quadratsumme (rss, Skripte der Autoren).</translation>
+    </message>
+    <message>
+        <source>Mask threshold:</source>
+        <translation>Maskenschwelle:</translation>
+    </message>
+    <message>
+        <source> × bright end</source>
+        <translation> × helles Ende</translation>
+    </message>
+    <message>
+        <source>Voxels darker than this fraction of the bright end (99th percentile) are outside the body. Authors&apos; scripts: 0.02.</source>
+        <translation>Voxel, die dunkler sind als dieser Anteil des hellen Endes (99. Perzentil), liegen außerhalb des Körpers. Skripte der Autoren: 0.02.</translation>
+    </message>
+    <message>
+        <source>Mask erosion:</source>
+        <translation>Maskenerosion:</translation>
+    </message>
+    <message>
+        <source> mm</source>
+        <translation> mm</translation>
+    </message>
+    <message>
+        <source>Distance from the body&apos;s surface that the automatic mask leaves out. The paper gives none.</source>
+        <translation>Abstand von der Körperoberfläche, den die automatische Maske auslässt. Die Veröffentlichung nennt keinen.</translation>
+    </message>
+    <message>
+        <source>Background removal:</source>
+        <translation>Hintergrundentfernung:</translation>
+    </message>
+    <message>
+        <source>Removal of the field of sources outside the mask. Paper: lbv.</source>
+        <translation>Entfernung des Felds von Quellen außerhalb der Maske. Veröffentlichung: lbv.</translation>
+    </message>
+    <message>
+        <source>Background tolerance:</source>
+        <translation>Toleranz des Hintergrunds:</translation>
+    </message>
+    <message>
+        <source> relative</source>
+        <translation> relativ</translation>
+    </message>
+    <message>
+        <source>Relative residual at which background removal stops.</source>
+        <translation>Relatives Residuum, bei dem die Hintergrundentfernung aufhört.</translation>
+    </message>
+    <message>
+        <source>Edge image:</source>
+        <translation>Kantenbild:</translation>
+    </message>
+    <message>
+        <source>Image whose edges may also be edges of susceptibility. Paper: opposed-phase, |W − F|; authors&apos; scripts: magnitude.</source>
+        <translation>Bild, an dessen Kanten auch die Suszeptibilität Kanten haben darf. Veröffentlichung: Gegenphase, |W − F|; Skripte der Autoren: Magnitude.</translation>
+    </message>
+    <message>
+        <source>Edge fraction:</source>
+        <translation>Kantenanteil:</translation>
+    </message>
+    <message>
+        <source> × mask voxels</source>
+        <translation> × Maskenvoxel</translation>
+    </message>
+    <message>
+        <source>Share of the mask&apos;s voxels that count as edges. Paper: 0.4.</source>
+        <translation>Anteil der Maskenvoxel, die als Kanten gelten. Veröffentlichung: 0.4.</translation>
+    </message>
+    <message>
+        <source>Edge threshold:</source>
+        <translation>Kantenschwelle:</translation>
+    </message>
+    <message>
+        <source> × largest gradient</source>
+        <translation> × größter Gradient</translation>
+    </message>
+    <message>
+        <source>not used</source>
+        <translation>nicht verwendet</translation>
+    </message>
+    <message>
+        <source>If used, edges are gradients above this fraction of the largest one instead. Paper: not used; authors&apos; scripts: 0.1.</source>
+        <translation>Falls verwendet, sind Kanten stattdessen Gradienten über diesem Anteil des größten. Veröffentlichung: nicht verwendet; Skripte der Autoren: 0.1.</translation>
+    </message>
+    <message>
+        <source>Edge weight:</source>
+        <translation>Kantengewicht:</translation>
+    </message>
+    <message>
+        <source> on edges, 1 elsewhere</source>
+        <translation> auf Kanten, sonst 1</translation>
+    </message>
+    <message>
+        <source>Weight of the smoothness on edges against 1 elsewhere. Paper: 0.01; authors&apos; scripts: 0.</source>
+        <translation>Gewicht der Glattheit auf Kanten gegenüber 1 anderswo. Veröffentlichung: 0.01; Skripte der Autoren: 0.</translation>
+    </message>
+    <message>
+        <source>Padding:</source>
+        <translation>Auffüllung:</translation>
+    </message>
+    <message>
+        <source> voxels</source>
+        <translation> Voxel</translation>
+    </message>
+    <message>
+        <source>Least voxels around the mask on each side of the periodic grid of the inversion.</source>
+        <translation>Mindestzahl von Voxeln um die Maske auf jeder Seite des periodischen Gitters der Inversion.</translation>
+    </message>
+    <message>
+        <source>Inversion tolerance:</source>
+        <translation>Toleranz der Inversion:</translation>
+    </message>
+    <message>
+        <source>the method&apos;s own</source>
+        <translation>die der Methode</translation>
+    </message>
+    <message>
+        <source>Relative change at which an iterative inversion stops. The method&apos;s own: 0.001 for MEDI-l2, 0.0001 for TV-MEDI.</source>
+        <translation>Relative Änderung, bei der eine iterative Inversion aufhört. Die der Methode: 0.001 für MEDI-l2, 0.0001 für TV-MEDI.</translation>
+    </message>
+    <message>
+        <source>Inversion iterations:</source>
+        <translation>Iterationen der Inversion:</translation>
+    </message>
+    <message>
+        <source> iterations</source>
+        <translation> Iterationen</translation>
+    </message>
+    <message>
+        <source>Most iterations of the inversion. The method&apos;s own: 1000 for MEDI-l2, 150 in each of the steps of TV-MEDI.</source>
+        <translation>Höchstzahl der Iterationen der Inversion. Die der Methode: 1000 für MEDI-l2, 150 in jedem der Schritte von TV-MEDI.</translation>
+    </message>
+    <message>
+        <source>Stop after:</source>
+        <translation>Aufhören nach:</translation>
+    </message>
+    <message>
+        <source>Last stage to run; nothing runs all and gives susceptibility.</source>
+        <translation>Letzte Stufe, die läuft; nothing führt alle aus und ergibt die Suszeptibilität.</translation>
+    </message>
+    <message>
+        <source>L-curve</source>
+        <translation>L-Kurve</translation>
+    </message>
+    <message>
+        <source>λ values:</source>
+        <translation>Werte von λ:</translation>
+    </message>
+    <message>
+        <source>sixteen around the λ above</source>
+        <translation>sechzehn um das obige λ</translation>
+    </message>
+    <message>
+        <source>Values of λ to compare, at least three; by default sixteen from a hundredth to a hundred times the λ above. Paper: its Figure S2.</source>
+        <translation>Zu vergleichende Werte von λ, mindestens drei; sonst sechzehn vom Hundertstel bis zum Hundertfachen des obigen λ. Veröffentlichung: deren Abbildung S2.</translation>
+    </message>
+    <message>
+        <source>Regions:</source>
+        <translation>Regionen:</translation>
+    </message>
+    <message>
+        <source>Segmentation whose segments&apos; mean susceptibility is followed over λ.</source>
+        <translation>Segmentierung, deren Segmente in ihrer mittleren Suszeptibilität über λ verfolgt werden.</translation>
+    </message>
+    <message>
+        <source>Compute L-curve</source>
+        <translation>L-Kurve berechnen</translation>
+    </message>
+    <message>
+        <source>Invert with each λ, and show misfit against smoothness as a plot.</source>
+        <translation>Mit jedem λ invertieren und die Abweichung gegen die Glattheit als Diagramm zeigen.</translation>
+    </message>
+    <message>
+        <source>Outputs</source>
+        <translation>Ausgaben</translation>
+    </message>
+    <message>
+        <source>Name:</source>
+        <translation>Name:</translation>
+    </message>
+    <message>
+        <source>as the magnitude sequence</source>
+        <translation>wie die Magnitudensequenz</translation>
+    </message>
+    <message>
+        <source>Start of the names of the folder and of the maps in it.</source>
+        <translation>Anfang der Namen des Ordners und der Karten darin.</translation>
+    </message>
+    <message>
+        <source>Compute the maps.</source>
+        <translation>Die Karten berechnen.</translation>
+    </message>
+</context>
+<context>
+    <name>TrabecularQSMAnalysis</name>
+    <message>
+        <source>Trabecular QSM Analysis</source>
+        <translation>Trabekuläre QSM: Auswertung</translation>
+    </message>
+    <message>
+        <source>From maps of susceptibility, R2* and fat fraction to numbers about bone: regions, registration of bSSFP and CT, statistics, apparent bone volume fraction, regression. For research only, not for diagnosis.</source>
+        <translation>Von Karten der Suszeptibilität, von R2* und des Fettanteils zu Zahlen über Knochen: Regionen, Registrierung von bSSFP und CT, Statistik, scheinbarer Knochenvolumenanteil, Regression. Nur für die Forschung, nicht zur Diagnose.</translation>
+    </message>
+    <message>
+        <source>The regions could not be made.</source>
+        <translation>Die Regionen konnten nicht erstellt werden.</translation>
+    </message>
+    <message>
+        <source>File of regions</source>
+        <translation>Datei mit Regionen</translation>
+    </message>
+    <message>
+        <source>Segmentations and label maps (*.nrrd *.nii *.nii.gz)</source>
+        <translation>Segmentierungen und Labelmaps (*.nrrd *.nii *.nii.gz)</translation>
+    </message>
+    <message>
+        <source>The regions could not be loaded.</source>
+        <translation>Die Regionen konnten nicht geladen werden.</translation>
+    </message>
+    <message>
+        <source>The region could not be split.</source>
+        <translation>Die Region konnte nicht geteilt werden.</translation>
+    </message>
+    <message>
+        <source>The registration failed.</source>
+        <translation>Die Registrierung ist fehlgeschlagen.</translation>
+    </message>
+    <message>
+        <source>The checkerboard could not be made.</source>
+        <translation>Das Schachbrett konnte nicht erstellt werden.</translation>
+    </message>
+    <message>
+        <source>The maps could not be measured.</source>
+        <translation>Die Karten konnten nicht vermessen werden.</translation>
+    </message>
+    <message>
+        <source>BV/TV could not be computed.</source>
+        <translation>BV/TV konnte nicht berechnet werden.</translation>
+    </message>
+    <message>
+        <source>The phase cycles could not be combined.</source>
+        <translation>Die Phasenzyklen konnten nicht kombiniert werden.</translation>
+    </message>
+    <message>
+        <source>The CT could not be measured.</source>
+        <translation>Das CT konnte nicht vermessen werden.</translation>
+    </message>
+    <message>
+        <source>The calibration failed.</source>
+        <translation>Die Kalibrierung ist fehlgeschlagen.</translation>
+    </message>
+    <message>
+        <source>The profile could not be made.</source>
+        <translation>Das Profil konnte nicht erstellt werden.</translation>
+    </message>
+    <message>
+        <source>The regression failed.</source>
+        <translation>Die Regression ist fehlgeschlagen.</translation>
+    </message>
+    <message>
+        <source>matplotlib could not be installed.</source>
+        <translation>matplotlib konnte nicht installiert werden.</translation>
+    </message>
+    <message>
+        <source>Figure</source>
+        <translation>Abbildung</translation>
+    </message>
+    <message>
+        <source>Figures (*.png *.svg)</source>
+        <translation>Abbildungen (*.png *.svg)</translation>
+    </message>
+    <message>
+        <source>The figure could not be saved.</source>
+        <translation>Die Abbildung konnte nicht gespeichert werden.</translation>
+    </message>
+    <message>
+        <source>statsmodels could not be installed.</source>
+        <translation>statsmodels konnte nicht installiert werden.</translation>
+    </message>
+    <message>
+        <source>1. Case and regions</source>
+        <translation>1. Fall und Regionen</translation>
+    </message>
+    <message>
+        <source>Case:</source>
+        <translation>Fall:</translation>
+    </message>
+    <message>
+        <source>sub-01</source>
+        <translation>sub-01</translation>
+    </message>
+    <message>
+        <source>Patient or scan: the first column of every table. Tables are joined on case and region.</source>
+        <translation>Patient oder Aufnahme: die erste Spalte jeder Tabelle. Tabellen werden über Fall und Region verbunden.</translation>
+    </message>
+    <message>
+        <source>Draw on:</source>
+        <translation>Zeichnen auf:</translation>
+    </message>
+    <message>
+        <source>None</source>
+        <translation>Keine Auswahl</translation>
+    </message>
+    <message>
+        <source>Volume on whose grid new regions are drawn, such as the echo MIP.</source>
+        <translation>Volumen, auf dessen Gitter neue Regionen gezeichnet werden, etwa die Echo-MIP.</translation>
+    </message>
+    <message>
+        <source>Side:</source>
+        <translation>Seite:</translation>
+    </message>
+    <message>
+        <source>Side of the body, part of the segments&apos; terminology.</source>
+        <translation>Körperseite, Teil der Terminologie der Segmente.</translation>
+    </message>
+    <message>
+        <source>New regions:</source>
+        <translation>Neue Regionen:</translation>
+    </message>
+    <message>
+        <source>Create empty</source>
+        <translation>Leere erstellen</translation>
+    </message>
+    <message>
+        <source>Create a segmentation with the segments calcaneus subtalar, tuber and cavum, and distal tibia, ready to be drawn.</source>
+        <translation>Eine Segmentierung mit den Segmenten calcaneus subtalar, tuber und cavum sowie distal tibia erstellen, bereit zum Zeichnen.</translation>
+    </message>
+    <message>
+        <source>From file…</source>
+        <translation>Aus Datei …</translation>
+    </message>
+    <message>
+        <source>Load regions from Slicer&apos;s .seg.nrrd, or from a label map in NIfTI or NRRD with names in a BIDS .tsv beside it.</source>
+        <translation>Regionen aus einer .seg.nrrd von Slicer laden, oder aus einer Labelmap in NIfTI oder NRRD mit Namen in einer BIDS-.tsv daneben.</translation>
+    </message>
+    <message>
+        <source>Regions:</source>
+        <translation>Regionen:</translation>
+    </message>
+    <message>
+        <source>Segmentation whose segments are the regions of all steps below.</source>
+        <translation>Segmentierung, deren Segmente die Regionen aller folgenden Schritte sind.</translation>
+    </message>
+    <message>
+        <source>Draw in Segment Editor</source>
+        <translation>Im Segment Editor zeichnen</translation>
+    </message>
+    <message>
+        <source>Open these regions in the Segment Editor.</source>
+        <translation>Diese Regionen im Segment Editor öffnen.</translation>
+    </message>
+    <message>
+        <source>Split a region</source>
+        <translation>Eine Region teilen</translation>
+    </message>
+    <message>
+        <source>Region:</source>
+        <translation>Region:</translation>
+    </message>
+    <message>
+        <source>Segment that is split into compact parts of equal size.</source>
+        <translation>Segment, das in kompakte Teile gleicher Größe geteilt wird.</translation>
+    </message>
+    <message>
+        <source>Parts:</source>
+        <translation>Teile:</translation>
+    </message>
+    <message>
+        <source>Number of parts. Paper: ten regions for each bone in CT, drawn by hand.</source>
+        <translation>Anzahl der Teile. Veröffentlichung: zehn Regionen je Knochen im CT, von Hand gezeichnet.</translation>
+    </message>
+    <message>
+        <source>Split</source>
+        <translation>Teilen</translation>
+    </message>
+    <message>
+        <source>Make a new segmentation of the parts, on the grid of &apos;Draw on&apos;.</source>
+        <translation>Eine neue Segmentierung der Teile erstellen, auf dem Gitter von &apos;Zeichnen auf&apos;.</translation>
+    </message>
+    <message>
+        <source>2. Registration</source>
+        <translation>2. Registrierung</translation>
+    </message>
+    <message>
+        <source>Fixed:</source>
+        <translation>Fest:</translation>
+    </message>
+    <message>
+        <source>Volume that stays: the echo MIP, on which the regions are drawn.</source>
+        <translation>Volumen, das bleibt: die Echo-MIP, auf der die Regionen gezeichnet sind.</translation>
+    </message>
+    <message>
+        <source>Moving:</source>
+        <translation>Beweglich:</translation>
+    </message>
+    <message>
+        <source>Volume that is moved: the bSSFP or the CT. It is put under a transform, not resampled.</source>
+        <translation>Volumen, das bewegt wird: die bSSFP oder das CT. Es wird unter eine Transformation gelegt, nicht umgerechnet.</translation>
+    </message>
+    <message>
+        <source>Start:</source>
+        <translation>Start:</translation>
+    </message>
+    <message>
+        <source>From where the registration starts: the centers of both grids, the centers of mass of both images, the transform that is above the moving volume now (the paper aligned CT by hand), or landmarks.</source>
+        <translation>Wovon die Registrierung ausgeht: den Mitten beider Gitter, den Schwerpunkten beider Bilder, der Transformation, die jetzt über dem beweglichen Volumen liegt (die Veröffentlichung richtete das CT von Hand aus), oder Landmarken.</translation>
+    </message>
+    <message>
+        <source>Points on fixed:</source>
+        <translation>Punkte auf dem festen:</translation>
+    </message>
+    <message>
+        <source>Point list on the fixed volume; only for the start from landmarks.</source>
+        <translation>Punktliste auf dem festen Volumen; nur für den Start von Landmarken.</translation>
+    </message>
+    <message>
+        <source>Points on moving:</source>
+        <translation>Punkte auf dem beweglichen:</translation>
+    </message>
+    <message>
+        <source>Point list on the moving volume, in the same order; only for the start from landmarks.</source>
+        <translation>Punktliste auf dem beweglichen Volumen, in derselben Reihenfolge; nur für den Start von Landmarken.</translation>
+    </message>
+    <message>
+        <source>Only inside:</source>
+        <translation>Nur innerhalb:</translation>
+    </message>
+    <message>
+        <source>Everything</source>
+        <translation>Überall</translation>
+    </message>
+    <message>
+        <source>Segmentation outside of which nothing is compared. Everything by default.</source>
+        <translation>Segmentierung, außerhalb derer nichts verglichen wird. Sonst überall.</translation>
+    </message>
+    <message>
+        <source>Program:</source>
+        <translation>Programm:</translation>
+    </message>
+    <message>
+        <source>SimpleITK: this extension&apos;s own, the same result every time. BRAINS: Slicer&apos;s General Registration.</source>
+        <translation>SimpleITK: das dieser Erweiterung, jedes Mal dasselbe Ergebnis. BRAINS: General Registration von Slicer.</translation>
+    </message>
+    <message>
+        <source>Register</source>
+        <translation>Registrieren</translation>
+    </message>
+    <message>
+        <source>Register rigidly with mutual information.</source>
+        <translation>Starr registrieren, mit Transinformation.</translation>
+    </message>
+    <message>
+        <source>Checkerboard tiles:</source>
+        <translation>Felder des Schachbretts:</translation>
+    </message>
+    <message>
+        <source>Tiles along the longest edge.</source>
+        <translation>Felder entlang der längsten Kante.</translation>
+    </message>
+    <message>
+        <source>Show checkerboard</source>
+        <translation>Schachbrett zeigen</translation>
+    </message>
+    <message>
+        <source>Show fixed and moving volume in turn, tile by tile.</source>
+        <translation>Festes und bewegliches Volumen abwechselnd zeigen, Feld für Feld.</translation>
+    </message>
+    <message>
+        <source>3. Maps to table</source>
+        <translation>3. Karten in die Tabelle</translation>
+    </message>
+    <message>
+        <source>Maps:</source>
+        <translation>Karten:</translation>
+    </message>
+    <message>
+        <source>Tick the maps. Mask and reliability from the same folder say which voxels count.</source>
+        <translation>Die Karten ankreuzen. Maske und Zuverlässigkeit aus demselben Ordner sagen, welche Voxel zählen.</translation>
+    </message>
+    <message>
+        <source>Table:</source>
+        <translation>Tabelle:</translation>
+    </message>
+    <message>
+        <source>New table</source>
+        <translation>Neue Tabelle</translation>
+    </message>
+    <message>
+        <source>Table to which the rows of this case are added. Rows of the same case, region and quantity are replaced.</source>
+        <translation>Tabelle, der die Zeilen dieses Falls hinzugefügt werden. Zeilen desselben Falls, derselben Region und Größe werden ersetzt.</translation>
+    </message>
+    <message>
+        <source>Measure</source>
+        <translation>Messen</translation>
+    </message>
+    <message>
+        <source>Measure every map in every region.</source>
+        <translation>Jede Karte in jeder Region messen.</translation>
+    </message>
+    <message>
+        <source>4. Apparent BV/TV</source>
+        <translation>4. Scheinbares BV/TV</translation>
+    </message>
+    <message>
+        <source>Image:</source>
+        <translation>Bild:</translation>
+    </message>
+    <message>
+        <source>bSSFP volume, registered in step 2.</source>
+        <translation>bSSFP-Volumen, in Schritt 2 registriert.</translation>
+    </message>
+    <message>
+        <source>Bone reference:</source>
+        <translation>Knochenreferenz:</translation>
+    </message>
+    <message>
+        <source>In the regions</source>
+        <translation>In den Regionen</translation>
+    </message>
+    <message>
+        <source>Segmentation with the segment of pure bone, such as cortex; the regions&apos; own by default.</source>
+        <translation>Segmentierung mit dem Segment reinen Knochens, etwa der Kortikalis; sonst die der Regionen.</translation>
+    </message>
+    <message>
+        <source>Bone segment:</source>
+        <translation>Knochensegment:</translation>
+    </message>
+    <message>
+        <source>Segment that holds nothing but bone; it gives the level of bone.</source>
+        <translation>Segment, das nichts als Knochen enthält; es ergibt den Pegel des Knochens.</translation>
+    </message>
+    <message>
+        <source>Bias correction:</source>
+        <translation>Bias-Korrektur:</translation>
+    </message>
+    <message>
+        <source>N4</source>
+        <translation>N4</translation>
+    </message>
+    <message>
+        <source>Take out slow shading first, with N4, as the paper does.</source>
+        <translation>Zuerst langsame Helligkeitsschwankungen mit N4 entfernen, wie in der Veröffentlichung.</translation>
+    </message>
+    <message>
+        <source>Marrow level:</source>
+        <translation>Pegel des Marks:</translation>
+    </message>
+    <message>
+        <source>half-peak: half of the histogram&apos;s peak on the dark side, after Majumdar 1997, as the paper does. robust: the same on bins that do not depend on outliers.</source>
+        <translation>half-peak: halbe Höhe des Histogrammgipfels auf der dunklen Seite, nach Majumdar 1997, wie in der Veröffentlichung. robust: dasselbe mit Klassen, die nicht von Ausreißern abhängen.</translation>
+    </message>
+    <message>
+        <source>Table to which the rows of this case are added. Rows of the same case and region are replaced.</source>
+        <translation>Tabelle, der die Zeilen dieses Falls hinzugefügt werden. Zeilen desselben Falls und derselben Region werden ersetzt.</translation>
+    </message>
+    <message>
+        <source>Compute BV/TV</source>
+        <translation>BV/TV berechnen</translation>
+    </message>
+    <message>
+        <source>Compute apparent BV/TV of every region, with histograms.</source>
+        <translation>Das scheinbare BV/TV jeder Region berechnen, mit Histogrammen.</translation>
+    </message>
+    <message>
+        <source>Combine phase cycles</source>
+        <translation>Phasenzyklen kombinieren</translation>
+    </message>
+    <message>
+        <source>Phase cycles:</source>
+        <translation>Phasenzyklen:</translation>
+    </message>
+    <message>
+        <source>Tick the volumes of one bSSFP scan, one for each phase cycle.</source>
+        <translation>Die Volumen einer bSSFP-Aufnahme ankreuzen, eines je Phasenzyklus.</translation>
+    </message>
+    <message>
+        <source>Combine by:</source>
+        <translation>Kombinieren durch:</translation>
+    </message>
+    <message>
+        <source>Maximum, or root sum of squares.</source>
+        <translation>Maximum oder Wurzel der Quadratsumme.</translation>
+    </message>
+    <message>
+        <source>Combine</source>
+        <translation>Kombinieren</translation>
+    </message>
+    <message>
+        <source>Make one volume of the phase cycles and select it as the image.</source>
+        <translation>Aus den Phasenzyklen ein Volumen erstellen und als Bild auswählen.</translation>
+    </message>
+    <message>
+        <source>5. CT</source>
+        <translation>5. CT</translation>
+    </message>
+    <message>
+        <source>CT:</source>
+        <translation>CT:</translation>
+    </message>
+    <message>
+        <source>CT volume in Hounsfield units, registered in step 2.</source>
+        <translation>CT-Volumen in Hounsfield-Einheiten, in Schritt 2 registriert.</translation>
+    </message>
+    <message>
+        <source>Density slope:</source>
+        <translation>Steigung der Dichte:</translation>
+    </message>
+    <message>
+        <source> mg/cm³ per HU</source>
+        <translation> mg/cm³ je HU</translation>
+    </message>
+    <message>
+        <source>no density</source>
+        <translation>keine Dichte</translation>
+    </message>
+    <message>
+        <source>Bone mineral density for each Hounsfield unit; 0 for no density.</source>
+        <translation>Knochenmineraldichte je Hounsfield-Einheit; 0 für keine Dichte.</translation>
+    </message>
+    <message>
+        <source>Density intercept:</source>
+        <translation>Achsenabschnitt der Dichte:</translation>
+    </message>
+    <message>
+        <source> mg/cm³</source>
+        <translation> mg/cm³</translation>
+    </message>
+    <message>
+        <source>Bone mineral density at 0 Hounsfield units.</source>
+        <translation>Knochenmineraldichte bei 0 Hounsfield-Einheiten.</translation>
+    </message>
+    <message>
+        <source>Table to which the rows of this case are added; it may be that of the maps.</source>
+        <translation>Tabelle, der die Zeilen dieses Falls hinzugefügt werden; es darf die der Karten sein.</translation>
+    </message>
+    <message>
+        <source>Measure CT</source>
+        <translation>CT messen</translation>
+    </message>
+    <message>
+        <source>Measure attenuation, and density if there is a slope, in every region.</source>
+        <translation>Die Schwächung, und bei gegebener Steigung die Dichte, in jeder Region messen.</translation>
+    </message>
+    <message>
+        <source>Calibrate with phantom rods</source>
+        <translation>Mit Stäben eines Phantoms kalibrieren</translation>
+    </message>
+    <message>
+        <source>Rods [HU]:</source>
+        <translation>Stäbe [HU]:</translation>
+    </message>
+    <message>
+        <source>12 60 150 …</source>
+        <translation>12 60 150 …</translation>
+    </message>
+    <message>
+        <source>Mean of each rod in Hounsfield units, separated by spaces.</source>
+        <translation>Mittelwert jedes Stabs in Hounsfield-Einheiten, durch Leerzeichen getrennt.</translation>
+    </message>
+    <message>
+        <source>Rods [mg/cm³]:</source>
+        <translation>Stäbe [mg/cm³]:</translation>
+    </message>
+    <message>
+        <source>0 50 100 …</source>
+        <translation>0 50 100 …</translation>
+    </message>
+    <message>
+        <source>Known density of each rod, in the same order.</source>
+        <translation>Bekannte Dichte jedes Stabs, in derselben Reihenfolge.</translation>
+    </message>
+    <message>
+        <source>Fit line</source>
+        <translation>Gerade anpassen</translation>
+    </message>
+    <message>
+        <source>Fit slope and intercept to the rods.</source>
+        <translation>Steigung und Achsenabschnitt an die Stäbe anpassen.</translation>
+    </message>
+    <message>
+        <source>6. Line profile</source>
+        <translation>6. Linienprofil</translation>
+    </message>
+    <message>
+        <source>Volumes:</source>
+        <translation>Volumen:</translation>
+    </message>
+    <message>
+        <source>Tick maps and images.</source>
+        <translation>Karten und Bilder ankreuzen.</translation>
+    </message>
+    <message>
+        <source>Line:</source>
+        <translation>Linie:</translation>
+    </message>
+    <message>
+        <source>Markups line or curve, placed in the slice views.</source>
+        <translation>Markups-Linie oder -Kurve, in den Schichtansichten gesetzt.</translation>
+    </message>
+    <message>
+        <source>Plot profile</source>
+        <translation>Profil zeichnen</translation>
+    </message>
+    <message>
+        <source>Plot the volumes&apos; values along the line.</source>
+        <translation>Die Werte der Volumen entlang der Linie zeichnen.</translation>
+    </message>
+    <message>
+        <source>7. Regression</source>
+        <translation>7. Regression</translation>
+    </message>
+    <message>
+        <source>Tables:</source>
+        <translation>Tabellen:</translation>
+    </message>
+    <message>
+        <source>Tick the tables of maps, BV/TV and CT. They are joined on case and region.</source>
+        <translation>Die Tabellen von Karten, BV/TV und CT ankreuzen. Sie werden über Fall und Region verbunden.</translation>
+    </message>
+    <message>
+        <source>x:</source>
+        <translation>x:</translation>
+    </message>
+    <message>
+        <source>Column, or quantity of a table of maps (its mean); table:name where several tables have it. Paper: bvtv, ct.</source>
+        <translation>Spalte, oder Größe einer Tabelle von Karten (deren Mittelwert); Tabelle:Name, wo mehrere Tabellen sie haben. Veröffentlichung: bvtv, ct.</translation>
+    </message>
+    <message>
+        <source>y:</source>
+        <translation>y:</translation>
+    </message>
+    <message>
+        <source>Column, or quantity of a table of maps (its mean). Paper: chi, r2star.</source>
+        <translation>Spalte, oder Größe einer Tabelle von Karten (deren Mittelwert). Veröffentlichung: chi, r2star.</translation>
+    </message>
+    <message>
+        <source>Groups:</source>
+        <translation>Gruppen:</translation>
+    </message>
+    <message>
+        <source>region or label</source>
+        <translation>region oder label</translation>
+    </message>
+    <message>
+        <source>Column that tells groups apart; each has a line of its own. Left empty, region or label, where there is one.</source>
+        <translation>Spalte, die Gruppen unterscheidet; jede hat eine eigene Gerade. Leer: region oder label, sofern vorhanden.</translation>
+    </message>
+    <message>
+        <source>Subjects:</source>
+        <translation>Probanden:</translation>
+    </message>
+    <message>
+        <source>case or subject</source>
+        <translation>case oder subject</translation>
+    </message>
+    <message>
+        <source>Column that says which rows are of one subject. Left empty, case or subject, where there is one.</source>
+        <translation>Spalte, die sagt, welche Zeilen zu einem Probanden gehören. Leer: case oder subject, sofern vorhanden.</translation>
+    </message>
+    <message>
+        <source>Pair:</source>
+        <translation>Paar:</translation>
+    </message>
+    <message>
+        <source>calcaneus subtalar, calcaneus tuber</source>
+        <translation>calcaneus subtalar, calcaneus tuber</translation>
+    </message>
+    <message>
+        <source>The two groups whose differences are regressed, separated by a comma. Left empty where there are two groups only.</source>
+        <translation>Die zwei Gruppen, deren Differenzen in die Regression gehen, durch ein Komma getrennt. Leer, wo es nur zwei Gruppen gibt.</translation>
+    </message>
+    <message>
+        <source>Leave out:</source>
+        <translation>Auslassen:</translation>
+    </message>
+    <message>
+        <source>case=sub-10</source>
+        <translation>case=sub-10</translation>
+    </message>
+    <message>
+        <source>Rows that are left out, as column=value, separated by commas; &quot;case=sub-10 and region=talus&quot; is one row.</source>
+        <translation>Auszulassende Zeilen als Spalte=Wert, durch Kommas getrennt; &quot;case=sub-10 and region=talus&quot; ist eine Zeile.</translation>
+    </message>
+    <message>
+        <source>Regress</source>
+        <translation>Regression berechnen</translation>
+    </message>
+    <message>
+        <source>Fit lines: pooled, within groups, of paired differences, and with a mixed model.</source>
+        <translation>Geraden anpassen: gemeinsam, innerhalb der Gruppen, an gepaarte Differenzen und mit einem gemischten Modell.</translation>
+    </message>
+    <message>
+        <source>Save figure…</source>
+        <translation>Abbildung speichern …</translation>
+    </message>
+    <message>
+        <source>Save the plot as PNG or SVG; needs the Python package matplotlib.</source>
+        <translation>Das Diagramm als PNG oder SVG speichern; braucht das Python-Paket matplotlib.</translation>
+    </message>
+    <message>
+        <source>Install statsmodels…</source>
+        <translation>statsmodels installieren …</translation>
+    </message>
+    <message>
+        <source>Install the Python package statsmodels, which the mixed model needs.</source>
+        <translation>Das Python-Paket statsmodels installieren, das das gemischte Modell braucht.</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Stop; nothing is added to the scene.</source>
+        <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
+    </message>
+</context>
+<context>
+    <name>TrabecularQSMSimulation</name>
+    <message>
+        <source>Trabecular QSM Simulation</source>
+        <translation>Trabekuläre QSM: Simulation</translation>
+    </message>
+    <message>
+        <source>Simulates how susceptibility and R2′ depend on bone density: random spheres, cylinders or plates of bone in a magnetic field, as in figures 7 and 8 of the paper. For research only, not for diagnosis.</source>
+        <translation>Simuliert, wie Suszeptibilität und R2′ von der Knochendichte abhängen: zufällige Kugeln, Zylinder oder Platten aus Knochen in einem Magnetfeld, wie in den Abbildungen 7 und 8 der Veröffentlichung. Nur für die Forschung, nicht zur Diagnose.</translation>
+    </message>
+    <message>
+        <source>Run ({count} geometries, about {time})</source>
+        <translation>Starten ({count} Geometrien, etwa {time})</translation>
+    </message>
+    <message>
+        <source>The simulation failed.</source>
+        <translation>Die Simulation ist fehlgeschlagen.</translation>
+    </message>
+    <message>
+        <source>The geometry could not be simulated.</source>
+        <translation>Die Geometrie konnte nicht simuliert werden.</translation>
+    </message>
+    <message>
+        <source>orientation</source>
+        <translation>Ausrichtung</translation>
+    </message>
+    <message>
+        <source>B0 direction</source>
+        <translation>Richtung von B0</translation>
+    </message>
+    <message>
+        <source>numbers</source>
+        <translation>Anzahlen</translation>
+    </message>
+    <message>
+        <source>radii</source>
+        <translation>Radien</translation>
+    </message>
+    <message>
+        <source>Δχ values</source>
+        <translation>Werte von Δχ</translation>
+    </message>
+    <message>
+        <source>{count} s</source>
+        <translation>{count} s</translation>
+    </message>
+    <message>
+        <source>{count} min</source>
+        <translation>{count} min</translation>
+    </message>
+    <message>
+        <source>Enter how many pieces of bone</source>
+        <translation>Anzahl der Knochenstücke eingeben</translation>
+    </message>
+    <message>
+        <source>Enter a radius</source>
+        <translation>Radius eingeben</translation>
+    </message>
+    <message>
+        <source>Enter Δχ</source>
+        <translation>Δχ eingeben</translation>
+    </message>
+    <message>
+        <source>Enter a Δχ that is not zero</source>
+        <translation>Ein Δχ ungleich null eingeben</translation>
+    </message>
+    <message>
+        <source>Simulated {count} rows.</source>
+        <translation>{count} Zeilen simuliert.</translation>
+    </message>
+    <message>
+        <source>Δχ {delta:g} ppm: χ rises by {slope:.3f} ppm per BV/TV ({low:.3f} to {high:.3f}), {off:.1%} off the line.</source>
+        <translation>Δχ {delta:g} ppm: χ steigt um {slope:.3f} ppm je BV/TV ({low:.3f} bis {high:.3f}), {off:.1%} neben der Geraden.</translation>
+    </message>
+    <message>
+        <source>R2′ is {off:.1%} off a line.</source>
+        <translation>R2′ liegt {off:.1%} neben einer Geraden.</translation>
+    </message>
+    <message>
+        <source>BV/TV {bvtv:.3f}, mean χ {chi}, R2′ {width}.</source>
+        <translation>BV/TV {bvtv:.3f}, mittleres χ {chi}, R2′ {width}.</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>Modell</translation>
+    </message>
+    <message>
+        <source>Shape:</source>
+        <translation>Form:</translation>
+    </message>
+    <message>
+        <source>Shape of the pieces of bone. Paper: spheres. Cylinders and plates go through the whole region.</source>
+        <translation>Form der Knochenstücke. Veröffentlichung: Kugeln. Zylinder und Platten gehen durch die ganze Region.</translation>
+    </message>
+    <message>
+        <source>Number:</source>
+        <translation>Anzahl:</translation>
+    </message>
+    <message>
+        <source>Pieces of bone at random places of the region, overlap allowed: one or several whole numbers. Paper: 100 150 200 250 300.</source>
+        <translation>Knochenstücke an zufälligen Orten der Region, Überlappung erlaubt: eine oder mehrere ganze Zahlen. Veröffentlichung: 100 150 200 250 300.</translation>
+    </message>
+    <message>
+        <source>Radius [voxels]:</source>
+        <translation>Radius [Voxel]:</translation>
+    </message>
+    <message>
+        <source>Radius of spheres and cylinders, half the thickness of plates: one or several whole numbers. Paper: 5 7 10 12 15 17.</source>
+        <translation>Radius von Kugeln und Zylindern, halbe Dicke von Platten: eine oder mehrere ganze Zahlen. Veröffentlichung: 5 7 10 12 15 17.</translation>
+    </message>
+    <message>
+        <source>Δχ [ppm]:</source>
+        <translation>Δχ [ppm]:</translation>
+    </message>
+    <message>
+        <source>Susceptibility of bone less that of marrow: one or several numbers. More of them take no longer: they share the geometries. Paper: 0.5 1 1.5 2.</source>
+        <translation>Suszeptibilität des Knochens abzüglich der des Marks: eine oder mehrere Zahlen. Mehr davon dauern nicht länger: sie teilen sich die Geometrien. Veröffentlichung: 0.5 1 1.5 2.</translation>
+    </message>
+    <message>
+        <source>Repeats:</source>
+        <translation>Wiederholungen:</translation>
+    </message>
+    <message>
+        <source>Random geometries for each number and radius; their spread gives the standard errors. Paper: 100.</source>
+        <translation>Zufällige Geometrien je Anzahl und Radius; ihre Streuung ergibt die Standardfehler. Veröffentlichung: 100.</translation>
+    </message>
+    <message>
+        <source>Advanced</source>
+        <translation>Erweitert</translation>
+    </message>
+    <message>
+        <source>Region size:</source>
+        <translation>Größe der Region:</translation>
+    </message>
+    <message>
+        <source> voxels</source>
+        <translation> Voxel</translation>
+    </message>
+    <message>
+        <source>Voxels along an edge of the cubic region that holds the bone. Paper: 128.</source>
+        <translation>Voxel entlang einer Kante der würfelförmigen Region, die den Knochen enthält. Veröffentlichung: 128.</translation>
+    </message>
+    <message>
+        <source>Boundary:</source>
+        <translation>Rand:</translation>
+    </message>
+    <message>
+        <source>Surroundings of the region. periodic: an empty box three times as long that repeats itself, as in the paper; linear: empty space without end; filled: the region itself repeats, and has no mean χ.</source>
+        <translation>Umgebung der Region. periodic: ein leerer, dreimal so langer Würfel, der sich wiederholt, wie in der Veröffentlichung; linear: leerer Raum ohne Ende; filled: die Region selbst wiederholt sich und hat kein mittleres χ.</translation>
+    </message>
+    <message>
+        <source>B0 direction [R A S]:</source>
+        <translation>Richtung von B0 [R A S]:</translation>
+    </message>
+    <message>
+        <source>Direction of B0; the region&apos;s axes are the patient&apos;s. Paper: along one axis.</source>
+        <translation>Richtung von B0; die Achsen der Region sind die des Patienten. Veröffentlichung: entlang einer Achse.</translation>
+    </message>
+    <message>
+        <source>Orientation [R A S]:</source>
+        <translation>Ausrichtung [R A S]:</translation>
+    </message>
+    <message>
+        <source>Axis of cylinders, normal of plates.</source>
+        <translation>Achse der Zylinder, Normale der Platten.</translation>
+    </message>
+    <message>
+        <source>Field strength:</source>
+        <translation>Feldstärke:</translation>
+    </message>
+    <message>
+        <source> T</source>
+        <translation> T</translation>
+    </message>
+    <message>
+        <source>For R2′ in 1/s.</source>
+        <translation>Für R2′ in 1/s.</translation>
+    </message>
+    <message>
+        <source>Imaging voxel:</source>
+        <translation>Bildvoxel:</translation>
+    </message>
+    <message>
+        <source>whole region</source>
+        <translation>ganze Region</translation>
+    </message>
+    <message>
+        <source>Edge of the imaging voxels that R2′ is of, in voxels of the simulation: small ones show less. The whole region in the paper.</source>
+        <translation>Kante der Bildvoxel, auf die sich R2′ bezieht, in Voxeln der Simulation: kleine zeigen weniger. In der Veröffentlichung die ganze Region.</translation>
+    </message>
+    <message>
+        <source>Regularization λ:</source>
+        <translation>Regularisierung λ:</translation>
+    </message>
+    <message>
+        <source>Weight of smoothness in the closed-form inversion, in squared voxels. The paper&apos;s tables come out with 0.788.</source>
+        <translation>Gewicht der Glattheit in der Inversion in geschlossener Form, in Quadratvoxeln. Die Tabellen der Veröffentlichung ergeben sich mit 0.788.</translation>
+    </message>
+    <message>
+        <source>Seed:</source>
+        <translation>Startwert:</translation>
+    </message>
+    <message>
+        <source>Start of the random numbers: the same seed gives the same geometries.</source>
+        <translation>Anfang der Zufallszahlen: derselbe Startwert ergibt dieselben Geometrien.</translation>
+    </message>
+    <message>
+        <source>Table and charts</source>
+        <translation>Tabelle und Diagramme</translation>
+    </message>
+    <message>
+        <source>Name:</source>
+        <translation>Name:</translation>
+    </message>
+    <message>
+        <source>Start of the names of the folder and of what is in it.</source>
+        <translation>Anfang der Namen des Ordners und seines Inhalts.</translation>
+    </message>
+    <message>
+        <source>Run</source>
+        <translation>Starten</translation>
+    </message>
+    <message>
+        <source>Simulate every number and radius, and put table, summary and charts into a folder of the scene.</source>
+        <translation>Jede Anzahl und jeden Radius simulieren und Tabelle, Zusammenfassung und Diagramme in einen Ordner der Szene legen.</translation>
+    </message>
+    <message>
+        <source>One geometry to look at</source>
+        <translation>Eine Geometrie zum Ansehen</translation>
+    </message>
+    <message>
+        <source>Pieces of bone.</source>
+        <translation>Knochenstücke.</translation>
+    </message>
+    <message>
+        <source>Radius:</source>
+        <translation>Radius:</translation>
+    </message>
+    <message>
+        <source>Their radius, or half their thickness.</source>
+        <translation>Ihr Radius oder ihre halbe Dicke.</translation>
+    </message>
+    <message>
+        <source>Δχ:</source>
+        <translation>Δχ:</translation>
+    </message>
+    <message>
+        <source> ppm</source>
+        <translation> ppm</translation>
+    </message>
+    <message>
+        <source>Susceptibility of bone less that of marrow.</source>
+        <translation>Suszeptibilität des Knochens abzüglich der des Marks.</translation>
+    </message>
+    <message>
+        <source>Repeat:</source>
+        <translation>Wiederholung:</translation>
+    </message>
+    <message>
+        <source>Which of the random geometries: the same as in a row of the table.</source>
+        <translation>Welche der zufälligen Geometrien: dieselbe wie in einer Zeile der Tabelle.</translation>
+    </message>
+    <message>
+        <source>Show geometry</source>
+        <translation>Geometrie zeigen</translation>
+    </message>
+    <message>
+        <source>Put bone as a segment, field and susceptibility as volumes into a folder of the scene, and show them.</source>
+        <translation>Knochen als Segment, Feld und Suszeptibilität als Volumen in einen Ordner der Szene legen und zeigen.</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Stop; nothing is added to the scene.</source>
+        <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
+    </message>
+</context>
+<context>
+    <name>gui.analysis</name>
+    <message>
+        <source>rods</source>
+        <translation>Stäbe</translation>
+    </message>
+    <message>
+        <source>Select the volume to draw on</source>
+        <translation>Das Volumen wählen, auf dem gezeichnet wird</translation>
+    </message>
+    <message>
+        <source>Select the regions</source>
+        <translation>Die Regionen wählen</translation>
+    </message>
+    <message>
+        <source>Select the region to split</source>
+        <translation>Die zu teilende Region wählen</translation>
+    </message>
+    <message>
+        <source>Select the fixed volume</source>
+        <translation>Das feste Volumen wählen</translation>
+    </message>
+    <message>
+        <source>Select the moving volume</source>
+        <translation>Das bewegliche Volumen wählen</translation>
+    </message>
+    <message>
+        <source>Fixed and moving must be two volumes</source>
+        <translation>Fest und beweglich müssen zwei Volumen sein</translation>
+    </message>
+    <message>
+        <source>Select the points on both volumes</source>
+        <translation>Die Punkte auf beiden Volumen wählen</translation>
+    </message>
+    <message>
+        <source>Enter the case</source>
+        <translation>Den Fall eingeben</translation>
+    </message>
+    <message>
+        <source>Tick at least one map</source>
+        <translation>Mindestens eine Karte ankreuzen</translation>
+    </message>
+    <message>
+        <source>Select the bSSFP image</source>
+        <translation>Das bSSFP-Bild wählen</translation>
+    </message>
+    <message>
+        <source>Select the bone segment</source>
+        <translation>Das Knochensegment wählen</translation>
+    </message>
+    <message>
+        <source>Tick at least two phase cycles</source>
+        <translation>Mindestens zwei Phasenzyklen ankreuzen</translation>
+    </message>
+    <message>
+        <source>Select the CT</source>
+        <translation>Das CT wählen</translation>
+    </message>
+    <message>
+        <source>Enter at least two rods, each with its density</source>
+        <translation>Mindestens zwei Stäbe mit ihrer Dichte eingeben</translation>
+    </message>
+    <message>
+        <source>Tick at least one volume</source>
+        <translation>Mindestens ein Volumen ankreuzen</translation>
+    </message>
+    <message>
+        <source>Select a line</source>
+        <translation>Eine Linie wählen</translation>
+    </message>
+    <message>
+        <source>Tick at least one table</source>
+        <translation>Mindestens eine Tabelle ankreuzen</translation>
+    </message>
+    <message>
+        <source>Enter x and y</source>
+        <translation>x und y eingeben</translation>
+    </message>
+    <message>
+        <source>Enter rows to leave out as column=value</source>
+        <translation>Auszulassende Zeilen als Spalte=Wert eingeben</translation>
+    </message>
+    <message>
+        <source>Enter two groups as the pair</source>
+        <translation>Zwei Gruppen als Paar eingeben</translation>
+    </message>
+    <message>
+        <source>Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.</source>
+        <translation>Qualität {quality:.2f} (0 bis 1), Überlappung {overlap:.0%}; bitte das Schachbrett ansehen.</translation>
+    </message>
+    <message>
+        <source>The table {name} has {count} rows.</source>
+        <translation>Die Tabelle {name} hat {count} Zeilen.</translation>
+    </message>
+    <message>
+        <source>Pooled: slope {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.</source>
+        <translation>Gemeinsam: Steigung {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.</translation>
+    </message>
+</context>
+<context>
+    <name>gui.numbers</name>
+    <message>
+        <source>The {what} are {text!r}; write decimals with a point, and separate numbers by spaces.</source>
+        <translation>{what}: {text!r} gefunden; bitte Dezimalzahlen mit Punkt schreiben und Zahlen durch Leerzeichen trennen.</translation>
+    </message>
+    <message>
+        <source>The {what} are {text!r}; give numbers separated by spaces.</source>
+        <translation>{what}: {text!r} gefunden; bitte durch Leerzeichen getrennte Zahlen angeben.</translation>
+    </message>
+    <message>
+        <source>The {what} are {text!r}; give whole numbers.</source>
+        <translation>{what}: {text!r} gefunden; bitte ganze Zahlen angeben.</translation>
+    </message>
+</context>
+<context>
+    <name>gui.packages</name>
+    <message>
+        <source>The Python package {package} is needed. Install it into 3D Slicer?</source>
+        <translation>Das Python-Paket {package} wird gebraucht. In 3D Slicer installieren?</translation>
+    </message>
+</context>
+<context>
+    <name>gui.panel</name>
+    <message>
+        <source>Check the parameters (see tooltip)</source>
+        <translation>Bitte die Parameter prüfen (siehe Tooltip)</translation>
+    </message>
+</context>
+<context>
+    <name>gui.reconstruction</name>
+    <message>
+        <source>Select the magnitude sequence</source>
+        <translation>Die Magnitudensequenz wählen</translation>
+    </message>
+    <message>
+        <source>Select the phase sequence</source>
+        <translation>Die Phasensequenz wählen</translation>
+    </message>
+    <message>
+        <source>Magnitude and phase must be two sequences</source>
+        <translation>Magnitude und Phase müssen zwei Sequenzen sein</translation>
+    </message>
+    <message>
+        <source>Magnitude and phase have different numbers of echoes</source>
+        <translation>Magnitude und Phase: ungleich viele Echos</translation>
+    </message>
+    <message>
+        <source>Enter the field strength</source>
+        <translation>Die Feldstärke eingeben</translation>
+    </message>
+    <message>
+        <source>echo times</source>
+        <translation>Echozeiten</translation>
+    </message>
+    <message>
+        <source>Enter {count} echo times in ms</source>
+        <translation>{count} Echozeiten in ms eingeben</translation>
+    </message>
+    <message>
+        <source>B0 direction</source>
+        <translation>Richtung von B0</translation>
+    </message>
+    <message>
+        <source>Enter three numbers for the direction of B0</source>
+        <translation>Drei Zahlen für die Richtung von B0 eingeben</translation>
+    </message>
+    <message>
+        <source>Select a mask segment</source>
+        <translation>Ein Maskensegment wählen</translation>
+    </message>
+</context>
+<context>
+    <name>gui.run</name>
+    <message>
+        <source>Cancelled.</source>
+        <translation>Abgebrochen.</translation>
+    </message>
+</context>
+<context>
+    <name>gui.samples</name>
+    <message>
+        <source>The phantom could not be made.</source>
+        <translation>Das Phantom konnte nicht erstellt werden.</translation>
+    </message>
+    <message>
+        <source>The authors&apos; example scan is a file of 1.2 GB from {url}. If it turns out to be a MATLAB 7.3 file, reading it needs the Python package h5py. Download it?</source>
+        <translation>Die Beispielaufnahme der Autoren ist eine Datei von 1.2 GB von {url}. Falls sie eine Datei von MATLAB 7.3 ist, braucht das Lesen das Python-Paket h5py. Herunterladen?</translation>
+    </message>
+    <message>
+        <source>Download sample data</source>
+        <translation>Beispieldaten herunterladen</translation>
+    </message>
+    <message>
+        <source>The example scan could not be loaded.</source>
+        <translation>Die Beispielaufnahme konnte nicht geladen werden.</translation>
+    </message>
+    <message>
+        <source>{url} could not be downloaded; try again later, or get data/{file} from the repository maxdiefenbach/trabecular_bone_QSM with git lfs and load it with &apos;From .mat file…&apos;.</source>
+        <translation>{url} konnte nicht heruntergeladen werden; bitte später noch einmal versuchen, oder data/{file} mit git lfs aus dem Repository maxdiefenbach/trabecular_bone_QSM holen und mit &apos;Aus .mat-Datei …&apos; laden.</translation>
+    </message>
+</context>
+<context>
+    <name>gui.startup</name>
+    <message>
+        <source>Method: Diefenbach et al., Magnetic Resonance in Medicine 2019, doi 10.1002/mrm.27531.</source>
+        <translation>Methode: Diefenbach et al., Magnetic Resonance in Medicine 2019, doi 10.1002/mrm.27531.</translation>
+    </message>
+</context>
+</TS>
