@@ -14,8 +14,8 @@ import slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files.terminology import TERMINOLOGY
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.scene.regions import TERMINOLOGY
 from TrabecularQSMLib.settings import preset
 
 PHANTOM = make_phantom(PhantomSettings(shape=(48, 48, 24), seed=3))
@@ -88,6 +88,13 @@ class PanelTest(driving.PanelCase):
         self.ui.fieldStrengthSpinBox.value = 2.5
         self.ui.magnitudeSelector.setCurrentNode(magnitude)
         self.assertEqual(self.widget.logic.options(self.p)["fieldStrength"], 2.5)
+
+    def test_the_scan_that_is_shown_is_taken_where_another_has_the_same_name(self):
+        first, _phase = self.load()
+        second, _phase = scene.addEchoSequences(PHANTOM.acquisition, "other")
+        second.SetName(first.GetName())
+        self.check_a_namesake_is_taken("magnitudeSequence", first, second)
+        self.assertIs(self.widget.logic.options(self.p)["magnitudeSequence"], second)
 
     def test_apply_says_what_is_missing(self):
         self.assertFalse(self.ui.applyButton.enabled)
