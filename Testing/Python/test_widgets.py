@@ -145,7 +145,7 @@ class BrokenPanelTest(unittest.TestCase):
     def test_a_utility_that_slicer_does_not_have_is_noticed(self):
         util = slicer_util(self)
         for name in self.names:
-            with self.broken(f"{name}.py", r"slicer\.util\.setSliceViewerLayers\b", "slicer.util.setSliceLayers"):
+            with self.broken(f"{name}.py", r"(def setup\(self.*\n)", r"\1        slicer.util.setSliceLayers()\n"):
                 self.assertEqual(
                     missing_utilities(self.root, util),
                     [f"{name}.py uses slicer.util.setSliceLayers, which does not exist."],

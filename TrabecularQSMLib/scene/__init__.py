@@ -16,6 +16,7 @@ from .echoes import (
     addEchoBrowser,
     addEchoSequences,
     echoTimesFromSequence,
+    notesOf,
     scanValues,
     sequencesFromVolumes,
 )
@@ -36,6 +37,7 @@ from .regions import (
 )
 from .registration import checkerboardNodes, registerNodes
 from .regression import RegressionNodes, regressNodes, saveRegressionFigure
+from .results import MapRow, Run, medianReliability, runsInScene, shownMap, volumesThatAreNoEchoes
 from .simulation import ConfigurationNodes, SimulationNodes, configurationNodes, simulateNodes
 from .volumes import addMapVolume, affineFromVolume
 
@@ -44,9 +46,11 @@ __all__ = [
     "CompanionNodes",
     "ConfigurationNodes",
     "LCurveNodes",
+    "MapRow",
     "PhantomNodes",
     "ProfileNodes",
     "RegressionNodes",
+    "Run",
     "SimulationNodes",
     "acquisitionFromSequences",
     "addCompanionNodes",
@@ -70,6 +74,8 @@ __all__ = [
     "maskFromSegment",
     "masksFromSegmentation",
     "measureNodes",
+    "medianReliability",
+    "notesOf",
     "profileNodes",
     "proposeBoneReferenceNode",
     "proposeMaskNode",
@@ -79,9 +85,12 @@ __all__ = [
     "regionsFromSegmentation",
     "registerNodes",
     "regressNodes",
+    "runsInScene",
     "saveRegressionFigure",
     "scanValues",
     "sequencesFromVolumes",
+    "shownMap",
     "simulateNodes",
     "splitRegionNodes",
+    "volumesThatAreNoEchoes",
 ]
