@@ -69,6 +69,14 @@ class LabelTest(unittest.TestCase):
         expected = "lower 'Mask threshold' or 'Mask erosion', or give a mask; see true_bvtv."
         self.assertEqual(labels.inLabels(text, found), expected)
         self.assertEqual(labels.labelsOf(folder / "TrabecularQSMSimulation.ui")["imaging_voxel"], "Imaging voxel")
+        # Each door names its own means: no option of the command line in the panel.
+        for text, expected in {
+            "choose one with --subject and --run.": "choose one with 'Which scan'.",
+            "give it in mm with --voxel-size I J K.": "give it in mm with 'Voxel size'.",
+            "no orientation; --b0-direction sets B0.": "no orientation; 'B0 direction' sets B0.",
+            "set --echo-times or --mask-erosion, not --device.": "set 'Echo times' or 'Mask erosion', not --device.",
+        }.items():
+            self.assertEqual(labels.inLabels(text, found), expected)
 
 
 class BrokenPanelTest(unittest.TestCase):

@@ -83,6 +83,7 @@ def fillMaps(table, run) -> None:
     table.setColumnCount(4)
     table.setHorizontalHeaderLabels(["", _("Map"), _("Unit"), _("Window")])
     table.setRowCount(len(maps))
+    table.clearSelection()
     for number, row in enumerate(maps):
         visible = row.node is shown
         low, high = row.window
@@ -94,9 +95,9 @@ def fillMaps(table, run) -> None:
                 _("Shown; click to hide it.") if visible else _("Click to show {name}.").format(name=row.node.GetName())
             )
             if column == EYE:
-                icon = qt.QIcon(_ICONS[visible])
-                item.setIcon(icon)
-                if not icon.availableSizes():  # outside the application
+                eye = qt.QPixmap(_ICONS[visible])
+                item.setIcon(qt.QIcon(eye))
+                if eye.isNull():  # outside the application
                     item.setText("●" if visible else "○")
             table.setItem(number, column, item)
         if visible:
