@@ -203,8 +203,8 @@ def proposeMask(p, maps: dict, progress=None):
 class Forecast:
     """How long runs take: from the last run of this session, or else from the digital ankle on two cores."""
 
-    # Seconds for each voxel and echo of all stages before the inversion: sixteen λ of TV-MEDI on the sample data took six
-    # minutes in 3D Slicer 5.12.3.
+    # Seconds for each voxel and echo of all stages before the inversion: sixteen λ of TV-MEDI on the sample data took
+    # six minutes in 3D Slicer 5.12.3.
     _USUAL = 1.5e-6
     _WORTH_SAYING_S = 30.0
 
