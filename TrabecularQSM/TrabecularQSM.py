@@ -25,20 +25,29 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
 from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled  # noqa: E402
 from TrabecularQSMLib.inversion import METHODS  # noqa: E402
-from TrabecularQSMLib.scene.gui import connectors  # noqa: E402, F401 - registers them
-from TrabecularQSMLib.scene.gui.numbers import echoTimesText, numbers  # noqa: E402
+from TrabecularQSMLib.scene.gui import connectors, show  # noqa: E402 - connectors registers them
+from TrabecularQSMLib.scene.gui.numbers import numbers  # noqa: E402
+from TrabecularQSMLib.scene.gui.packages import canBeRead  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     AcquisitionParameters,
+    Forecast,
     SettingsParameters,
+    fillAcquisition,
+    mapsSummary,
     missing,
     packSettings,
+    proposeMask,
+    runOptions,
+    sayOnApply,
+    scanSummary,
+    sequencesOfLoose,
     unpackSettings,
 )
+from TrabecularQSMLib.scene.gui.results import ResultsBrowser  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import SAMPLE  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe, registerResources  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
-from TrabecularQSMLib.scene.reconstruct import NOTES_ATTRIBUTE  # noqa: E402
 from TrabecularQSMLib.settings import Settings, load_presets, preset  # noqa: E402
 
 #
@@ -74,6 +83,7 @@ class TrabecularQSMParameterNode:
     magnitudeSequence, phaseSequence - The scan, one volume for each echo.
     acquisition - Field strength, echo times and direction of B0, taken from the magnitude sequence.
     scanLabels - Which scan of a folder is loaded, such as sub-01 run-1.
+    voxelSize - Voxel size of a file that stores none, in mm along its array axes.
     looseMagnitudes, loosePhases, looseEchoTimes - Volumes and echo times in ms of which sequences are made.
     maskSegmentation, maskSegment - Where susceptibility is solved; the body without its surface if there is none.
     preset - Name of the preset that gives λ where the settings do not.
@@ -87,6 +97,7 @@ class TrabecularQSMParameterNode:
     phaseSequence: vtkMRMLSequenceNode | None
     acquisition: AcquisitionParameters
     scanLabels: str = ""
+    voxelSize: str = ""
     looseMagnitudes: list[vtkMRMLScalarVolumeNode]
     loosePhases: list[vtkMRMLScalarVolumeNode]
     looseEchoTimes: str = ""
@@ -107,23 +118,35 @@ class TrabecularQSMParameterNode:
 class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
+    _scan = _layoutBefore = None
+
     def setup(self) -> None:
         """Build the panel."""
         self.build(TrabecularQSMLogic())
         self.ui.folderButton.connect("clicked(bool)", self.onFolderButton)
         self.ui.fileButton.connect("clicked(bool)", self.onFileButton)
         self.ui.looseButton.connect("clicked(bool)", self.onLooseButton)
+        self.ui.proposeMaskButton.connect("clicked(bool)", self.onProposeMaskButton)
         # Not currentIndexChanged: a preset that comes with a loaded scene must not undo that scene's settings.
         self.ui.presetComboBox.connect("activated(int)", self.onPresetActivated)
         self.ui.lcurveButton.connect("clicked(bool)", self.onLCurveButton)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
+        self.ui.layoutButton.connect("clicked(bool)", self.onLayoutButton)
+        self.results = ResultsBrowser(self.ui.resultsRunComboBox, self.ui.resultsNotesLabel, self.ui.resultsTable)
         self.start()
 
     def refreshPanel(self) -> None:
         """Take over a newly selected scan, and say on the buttons what can be done, or why it cannot."""
-        self.logic.fillAcquisition(self._parameterNode)
-        if not self.ui.echoTimesLineEdit.focus:
-            self.ui.echoTimesLineEdit.cursorPosition = 0  # show the first echo time rather than the last
+        p, ui = self._parameterNode, self.ui
+        fillAcquisition(p)
+        if not ui.echoTimesLineEdit.focus:
+            ui.echoTimesLineEdit.cursorPosition = 0  # show the first echo time rather than the last
+        before, self._scan = self._scan, p.magnitudeSequence and p.magnitudeSequence.GetID()
+        if self._scan != before and not self.running:
+            ui.statusLabel.text = ""  # it was about another scan
+        for selector in (ui.looseMagnitudesSelector, ui.loosePhasesSelector):
+            connectors.hideNodes(selector, scene.volumesThatAreNoEchoes())
+        self.results.refresh()
         self._refreshButtons()
 
     def _refreshButtons(self) -> None:
@@ -133,27 +156,19 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         ui.regularizationSpinBox.specialValueText = _("{value:g} {unit} (preset)").format(
             value=preset(p.preset, inversion=p.settings.inversion).regularization, unit=unit
         )
-        ui.maskSegmentSelector.enabled = bool(p.maskSegmentation)
-        if ui.maskSegmentSelector.currentNode() is not p.maskSegmentation:
-            # It selects the first segment by itself.
-            segment = p.maskSegment
-            ui.maskSegmentSelector.setCurrentNode(p.maskSegmentation)
-            known = p.maskSegmentation and p.maskSegmentation.GetSegmentation().GetSegment(segment)
-            p.maskSegment = segment if known else ui.maskSegmentSelector.currentSegmentID()
+        ui.maskSegmentSelector.visible = bool(p.maskSegmentation)
+        p.maskSegment = connectors.followSegmentation(ui.maskSegmentSelector, p.maskSegmentation, p.maskSegment)
         for section in ("inputs", "parameters", "advanced", "outputs"):
             getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
         missing = self.logic.missing(p)
-        self.offer(ui.lcurveButton, missing, wide=False)
-        if self.running:
-            ui.applyButton.text = _("Cancelling…") if self.cancelRequested else _("Cancel")
-        else:
-            ui.applyButton.text = missing or _("Apply")
-        ui.applyButton.enabled = not self.cancelRequested if self.running else not missing
-        ui.applyButton.toolTip = (
-            _("Stop; nothing is added to the scene.")
-            if self.running
-            else missing or _("Compute the maps and put them into a folder of the scene.")
+        self.offer(
+            ui.proposeMaskButton, "" if self.results.run else _("Apply first: bones are found in maps."), wide=False
         )
+        text, basis = self.logic.forecast.ofLCurve(p)
+        self.offer(ui.lcurveButton, missing, wide=True, text=text)
+        ui.lcurveButton.toolTip += basis
+        sayOnApply(ui.applyButton, missing, self.running, self.cancelRequested, self.logic.forecast.ofRun(p))
+        ui.layoutButton.enabled = self._layoutBefore is not None
 
     def onApplyButton(self) -> None:
         """Start a run, or stop it."""
@@ -163,20 +178,28 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         nodes = self.run(
             lambda progress: self.logic.processParameterNode(self._parameterNode, progress),
             _("Susceptibility mapping failed."),
-            self.logic.summary,
+            lambda nodes: self.inWords(self.logic.summary(nodes)),
         )
         if nodes:
-            shown = next(nodes[name] for name in ("chi", "local_field", "field_hz") if name in nodes)
-            slicer.util.setSliceViewerLayers(background=shown, foreground=None, label=None, fit=True)
+            self._layoutBefore = show.showSlices() or self._layoutBefore
+            show.showMap(next(nodes[name] for name in ("chi", "local_field", "field_hz") if name in nodes), fit=True)
+            self.ui.resultsCollapsibleButton.collapsed = False
+            self.results.refresh(latest=True)
+            self.refresh()
+
+    def onLayoutButton(self) -> None:
+        layout, self._layoutBefore = self._layoutBefore, None
+        show.showLayout(layout)
+        self.refresh()
 
     def onLCurveButton(self) -> None:
         nodes = self.run(
             lambda progress: self.logic.lcurveParameterNode(self._parameterNode, progress),
             _("The L-curve failed."),
-            lambda found: _("Largest curvature at λ = {value:g}.").format(value=found.bestRegularization),
+            lambda found: _("L-curve: largest curvature at λ = {value:g}.").format(value=found.bestRegularization),
         )
         if nodes:
-            slicer.modules.plots.logic().ShowChartInLayout(nodes.lcurveChart)
+            show.showChart(nodes.lcurveChart)
 
     def onFolderButton(self) -> None:
         path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of a multi-echo scan"))
@@ -187,17 +210,41 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         path = qt.QFileDialog.getOpenFileName(
             slicer.util.mainWindow(), _("File of a multi-echo scan"), "", _("Scans (*.mat *.nii *.nii.gz)")
         )
-        if path:
+        if path and canBeRead(path):
             self.loadScan(path)
 
     def loadScan(self, path) -> None:
-        """Load a scan from a folder or file and select it."""
-        with slicer.util.tryWithErrorDisplay(_("The scan could not be loaded."), waitCursor=True):
-            self.logic.loadScan(path, labels=self._parameterNode.scanLabels)
+        """Load a scan from a folder or file, select it and show it."""
+        nodes, labels, size = None, self._parameterNode.scanLabels, self._parameterNode.voxelSize
+        try:
+            nodes = self.run(
+                lambda progress: self.logic.loadScan(
+                    path, labels=labels, voxelSize=numbers(size, _("voxel sizes")) or None, progress=progress
+                ),
+                _("The scan could not be loaded."),
+                lambda nodes: self.inWords(scanSummary(*nodes)),
+            )
+        finally:
+            # Where several scans or a missing voxel size were the reason, this is where to choose.
+            self.ui.loadingCollapsibleButton.collapsed = bool(nodes)
+        if nodes:
+            show.showEchoes(nodes[0])
 
     def onLooseButton(self) -> None:
-        with slicer.util.tryWithErrorDisplay(_("The sequences could not be made."), waitCursor=True):
-            self.logic.loadLooseVolumes(self._parameterNode)
+        nodes = self.atOnce(self.logic.loadLooseVolumes, _("The sequences could not be made."))
+        if nodes:
+            self.say(scanSummary(*nodes))
+            show.showEchoes(nodes[0])
+
+    def onProposeMaskButton(self) -> None:
+        maps = self.results.run.nodes
+        self.run(
+            lambda progress: proposeMask(self._parameterNode, maps, progress),
+            _("No mask could be proposed."),
+            lambda node: _("{name} is a proposal: look at it, and edit it in the Segment Editor.").format(
+                name=node.GetName()
+            ),
+        )
 
     def onPresetActivated(self, index: int) -> None:
         self.logic.applyPreset(self._parameterNode)
@@ -218,7 +265,9 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
     'ankle phantom χ [ppm]'
     """
 
-    FILLED_FROM, FILLED_B0 = "filledFrom", "filledB0Direction"
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.forecast = Forecast()
 
     def getParameterNode(self) -> TrabecularQSMParameterNode:
         """Return the parameters of this scene."""
@@ -235,7 +284,8 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
 
     def processParameterNode(self, parameterNode, progress=None) -> dict:
         """Call `process` with what the parameter node says."""
-        return self.process(**self.options(parameterNode), progress=progress)
+        with self.forecast.learning(parameterNode):
+            return self.process(**self.options(parameterNode), progress=progress)
 
     def lcurveParameterNode(self, parameterNode, progress=None):
         """Compute the L-curve with what the parameter node says; return the nodes of `scene.lcurveNodes`."""
@@ -248,23 +298,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
 
     def options(self, p) -> dict:
         """Return the arguments of a run, as they are now."""
-        times, strength, direction = scene.scanValues(p.magnitudeSequence)
-        given = p.acquisition
-        # What was not edited is taken from the sequence itself, with all its digits.
-        same = given.echo_times_ms == echoTimesText(times)
-        return {
-            "magnitudeSequence": p.magnitudeSequence,
-            "phaseSequence": p.phaseSequence,
-            "settings": self.settings(p),
-            "maskSegmentation": p.maskSegmentation,
-            "maskSegmentID": p.maskSegment or None,
-            "echoTimes": None if same else [t / 1e3 for t in numbers(given.echo_times_ms, _("echo times"))],
-            "fieldStrength": None if given.field_strength == round(strength or 0, 4) else given.field_strength,
-            "b0Direction": None
-            if given.b0_direction == p.parameterNode.GetAttribute(self.FILLED_B0)
-            else numbers(given.b0_direction, _("B0 direction")),
-            "name": p.outputName.strip() or None,
-        }
+        return runOptions(p) | {"settings": self.settings(p)}
 
     def settings(self, p) -> Settings:
         """Return the settings of the parameter node, with the preset's λ if it has none."""
@@ -274,35 +308,21 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         """Fill in the settings of the chosen preset."""
         p.settings = packSettings(Settings(**load_presets()[p.preset]["settings"]))
 
-    def fillAcquisition(self, p) -> None:
-        """Take the acquisition from the magnitude sequence if another one was selected."""
-        sequence, node = p.magnitudeSequence, p.parameterNode
-        if not sequence or node.GetNodeReferenceID(self.FILLED_FROM) == sequence.GetID():
-            return
-        times, strength, direction = scene.scanValues(sequence)
-        with slicer.util.NodeModify(node):
-            node.SetNodeReferenceID(self.FILLED_FROM, sequence.GetID())
-            p.acquisition = AcquisitionParameters(
-                field_strength=round(strength or 0.0, 4),
-                echo_times_ms=echoTimesText(times),
-                b0_direction=" ".join(f"{x:.6g}" for x in direction),
-            )
-            node.SetAttribute(self.FILLED_B0, p.acquisition.b0_direction)
-
     def missing(self, p) -> str:
         """Return what keeps a run from starting, in one phrase; nothing if it can."""
         return missing(p)
 
     def loadScan(self, path, **options) -> list:
         """Load a scan with `scene.loadScan`, and select it; return its magnitude and phase sequence."""
-        return self._select(*scene.loadScan(path, **options))
+        sequences = scene.loadScan(path, **options)
+        scene.addEchoBrowser(*sequences)
+        return self._select(*sequences)
 
     def loadLooseVolumes(self, p) -> list:
         """Make sequences of the volumes chosen in the parameter node, and select them."""
-        magnitudes, phases = ([node for node in nodes if node] for nodes in (p.looseMagnitudes, p.loosePhases))
-        name = magnitudes[0].GetName() if magnitudes else "scan"
-        times = numbers(p.looseEchoTimes, _("echo times"))
-        return self._select(*scene.sequencesFromVolumes(magnitudes, phases, times, name))
+        sequences = sequencesOfLoose(p)
+        scene.addEchoBrowser(*sequences)
+        return self._select(*sequences)
 
     def loadPhantom(self, progress=None) -> list:
         """Simulate an ankle in a few seconds, and select its scan.
@@ -316,14 +336,12 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         p = self.getParameterNode()
         with slicer.util.NodeModify(p.parameterNode):
             p.magnitudeSequence, p.phaseSequence = magnitude, phase
-        self.fillAcquisition(p)
+        fillAcquisition(p)
         return [magnitude, phase]
 
     def summary(self, nodes: dict) -> str:
         """Return one line about a result and what a user should know of it."""
-        node = next(iter(nodes.values()))
-        notes = node.GetAttribute(NOTES_ATTRIBUTE) or ""
-        return " ".join([_("Added {count} maps.").format(count=len(nodes)), *notes.splitlines()])
+        return mapsSummary(nodes)
 
 
 #

@@ -27,6 +27,8 @@ from .settings import Settings, preset
 KIND_SETTINGS = ("phase_sign", "readout", "trains")
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# Values of λ of an L-curve whose values are not given.
+LCURVE_COUNT = 16
 # The axes of arrays in the closest RAS order.
 DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
@@ -167,7 +169,7 @@ def sweep_regularization(
     if settings.stop_after is not None:
         raise InputError("An L-curve needs the inversion; leave out the setting stop_after.")
     if not len(regularizations):
-        regularizations = settings.regularization * np.logspace(-2, 2, 16)
+        regularizations = settings.regularization * np.logspace(-2, 2, LCURVE_COUNT)
     regularizations = lcurve.checked_regularizations(regularizations)  # before the minutes that the fields take
     before = _share_of_fields([settings.inversion] * len(regularizations))
     with _workers(threads):

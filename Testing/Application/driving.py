@@ -67,6 +67,18 @@ class PanelCase(unittest.TestCase):
             expected += [f"{name}.{member}" for member in pack] if pack else [name]
         self.assertEqual(sorted(bound(self.widget)), sorted(expected))
 
+    def check_a_namesake_is_taken(self, parameter, first, second):
+        """What a selector shows is used, although it does not signal the choice of a node of the same name."""
+        selector = bound(self.widget)[parameter]
+        selector.setCurrentNode(first)
+        selector.blockSignals(True)
+        selector.setCurrentNode(second)
+        selector.blockSignals(False)
+        self.assertIs(self.p.getValue(parameter), first)
+        used = self.widget.run(lambda progress: self.p.getValue(parameter), "", str)
+        self.assertIs(used, second)
+        self.assertIs(self.p.getValue(parameter), second)
+
     def check_reload(self, parameter, lineEdit):
         """A new panel on a new library shows the parameter; run this last, since test files go on with the old one."""
         before, library = self.widget, sys.modules["TrabecularQSMLib.scene"]

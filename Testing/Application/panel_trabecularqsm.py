@@ -60,7 +60,7 @@ class PanelTest(driving.PanelCase):
             elif hasattr(child, "currentIndex"):
                 child.currentIndex = (child.currentIndex + 1) % child.count
             elif hasattr(child, "text") and hasattr(child, "placeholderText"):
-                child.text = "7"
+                child.text = "5e-3" if isinstance(before, float) else "7"
             else:
                 child.value = child.value + 2 * child.singleStep
             after = self.p.getValue(name)
@@ -69,6 +69,8 @@ class PanelTest(driving.PanelCase):
                 continue
             self.p.setValue(name, before)
             shown = child.value if hasattr(child, "value") else getattr(child, "currentText", None) or child.text
+            if isinstance(before, float):
+                shown = float(shown or 0)
             self.assertEqual(str(shown), str(before), name)
         self.p.magnitudeSequence = magnitude
         self.assertIs(self.ui.magnitudeSelector.currentNode(), magnitude)
@@ -88,6 +90,13 @@ class PanelTest(driving.PanelCase):
         self.ui.fieldStrengthSpinBox.value = 2.5
         self.ui.magnitudeSelector.setCurrentNode(magnitude)
         self.assertEqual(self.widget.logic.options(self.p)["fieldStrength"], 2.5)
+
+    def test_the_scan_that_is_shown_is_taken_where_another_has_the_same_name(self):
+        first, _phase = self.load()
+        second, _phase = scene.addEchoSequences(PHANTOM.acquisition, "other")
+        second.SetName(first.GetName())
+        self.check_a_namesake_is_taken("magnitudeSequence", first, second)
+        self.assertIs(self.widget.logic.options(self.p)["magnitudeSequence"], second)
 
     def test_apply_says_what_is_missing(self):
         self.assertFalse(self.ui.applyButton.enabled)
@@ -119,6 +128,151 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(self.ui.applyButton.text, "Apply")
         self.assertTrue(self.ui.statusLabel.text.startswith("Added 1"), self.ui.statusLabel.text)
         self.assertTrue(self.ui.inputsCollapsibleButton.enabled)
+        self.assertFalse(self.ui.resultsCollapsibleButton.collapsed)
+
+    def test_the_maps_of_a_run_are_a_table_and_a_click_shows_one(self):
+        self.load()
+        regions = self.regions()
+        self.ui.applyButton.click()
+        table, display = self.ui.resultsTable, regions.GetDisplayNode()
+        self.assertEqual(self.ui.resultsRunComboBox.currentText, "small maps")
+        rows = [[table.item(row, column).text() for column in (1, 2, 3)] for row in range(table.rowCount)]
+        self.assertEqual(rows[:2], [["Susceptibility", "ppm", "-1 … 1"], ["R2*", "1/s", "0 … 300"]])
+        self.assertIn(["Fat fraction", "–", "0 … 1"], rows)
+        self.assertRegex(self.ui.resultsNotesLabel.text, "fit.*median 0\\.[0-9]+ of 1")
+        self.assertFalse(display.GetVisibility2DFill())  # outlines, so that the bones are seen
+        emit(table.cellClicked, 1, 1)
+        self.assertEqual(scene.shownMap().GetName(), "small R2* [1/s]")
+        emit(table.cellClicked, 1, 0)
+        self.assertIsNone(scene.shownMap())
+        slicer.mrmlScene.RemoveNode(slicer.mrmlScene.GetFirstNodeByName("small χ [ppm]"))
+        emit(table.cellClicked, 0, 1)
+        self.assertEqual(table.item(0, 1).text(), "R2*")
+        self.assertEqual(table.rowCount, len(rows) - 1)
+
+    def test_the_layout_of_the_maps_has_a_way_back(self):
+        self.load()
+        node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+        if node is None:
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLayoutNode")
+            self.addCleanup(slicer.mrmlScene.RemoveNode, node)
+        manager = slicer.app.layoutManager()
+        before = manager.layout
+        self.assertFalse(self.ui.layoutButton.enabled)
+        self.ui.applyButton.click()
+        self.assertNotEqual(manager.layout, before)
+        self.assertTrue(node.IsLayoutDescription(manager.layout))
+        self.ui.layoutButton.click()
+        self.assertEqual(manager.layout, before)
+        self.assertFalse(self.ui.layoutButton.enabled)
+
+    def test_a_scan_from_a_folder_is_shown_and_said(self):
+        from TrabecularQSMLib.files.phantom import write_phantom
+
+        with tempfile.TemporaryDirectory() as folder:
+            write_phantom(folder, PHANTOM)
+            self.widget.loadScan(folder)
+        self.assertRegex(self.ui.statusLabel.text, "^sub-01: 9 echoes of 48 × 48 × 24 voxels, .* mm, 3 T")
+        self.assertEqual(scene.shownMap().GetName(), "sub-01 magnitude echo")
+        self.assertTrue(self.ui.loadingCollapsibleButton.collapsed)
+        self.p.magnitudeSequence = None
+        self.assertEqual(self.ui.statusLabel.text, "")
+
+    def test_a_folder_of_several_scans_or_datasets_says_how_to_choose(self):
+        from TrabecularQSMLib.files.phantom import write_phantom
+
+        with tempfile.TemporaryDirectory() as folder:
+            write_phantom(Path(folder) / "one", PHANTOM)
+            write_phantom(Path(folder) / "one", PHANTOM, subject="02")
+            with self.assertRaisesRegex(InputError, "sub-01, sub-02.*choose one with 'Which scan'"):
+                self.widget.loadScan(str(Path(folder) / "one"))
+            self.assertFalse(self.ui.loadingCollapsibleButton.collapsed)
+            self.ui.scanLabelsLineEdit.text = "sub-02"
+            self.widget.loadScan(str(Path(folder) / "one"))
+            self.assertEqual(self.p.magnitudeSequence.GetName(), "sub-02 magnitude")
+            self.ui.scanLabelsLineEdit.text = ""
+            write_phantom(Path(folder) / "two", PHANTOM)
+            with self.assertRaisesRegex(InputError, "2 datasets .one, two.; choose the folder of one"):
+                self.widget.loadScan(folder)
+
+    def test_cancelled_loading_leaves_the_scene_as_it_was(self):
+        from TrabecularQSMLib.files.phantom import write_phantom
+
+        before = driving.names()
+        with tempfile.TemporaryDirectory() as folder:
+            write_phantom(folder, PHANTOM)
+            self.during(self.widget.cancel)
+            self.widget.loadScan(folder)
+        self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
+        self.assertEqual(driving.names(), before)
+
+    def test_a_file_that_stores_no_voxel_size_asks_for_it_by_its_label(self):
+        import scipy.io
+
+        signal = PHANTOM.acquisition.echoes.transpose(3, 2, 1, 0)
+        struct = {
+            "signal": signal,
+            "TE_s": PHANTOM.acquisition.echo_times,
+            "fieldStrength_T": 3.0,
+            "centerFreq_Hz": PHANTOM.acquisition.imaging_frequency,
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "scan.mat")
+            scipy.io.savemat(path, {"ImDataParams": struct})
+            with self.assertRaisesRegex(InputError, "stores no voxel size.*with 'Voxel size'"):
+                self.widget.loadScan(path)
+            self.ui.voxelSizeLineEdit.text = "3 3 4"
+            self.widget.loadScan(path)
+        self.assertIn("3 × 3 × 4 mm", self.ui.statusLabel.text)
+        self.assertNotIn("--", self.ui.statusLabel.text)
+
+    def test_h5py_is_offered_where_a_file_needs_it(self):
+        from TrabecularQSMLib.scene.gui import packages
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "scan.mat"
+            path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(512) + b"\x89HDF\r\n\x1a\n")
+            with (
+                mock.patch.object(packages, "isInstalled", return_value=False),
+                mock.patch.object(slicer.util, "confirmOkCancelDisplay", return_value=False) as asked,
+            ):
+                self.assertFalse(packages.canBeRead(path))
+                asked.assert_called_once()
+                path.write_bytes(b"MATLAB 5.0 MAT-file")
+                self.assertTrue(packages.canBeRead(path))
+
+    def test_a_mask_is_proposed_from_the_maps_and_regions(self):
+        self.load()
+        self.assertFalse(self.ui.proposeMaskButton.enabled)
+        self.ui.applyButton.click()
+        self.ui.lcurveRegionsSelector.setCurrentNode(self.regions())
+        self.ui.proposeMaskButton.click()
+        node = self.ui.maskSelector.currentNode()
+        self.assertEqual(node.GetName(), "regions mask")
+        self.assertEqual(self.p.maskSegment, node.GetSegmentation().GetNthSegmentID(0))
+        self.assertIn("is a proposal", self.ui.statusLabel.text)
+
+    def test_a_long_l_curve_is_foretold_and_learned_from_runs(self):
+        self.load()
+        self.assertEqual(self.ui.lcurveButton.text, "Compute L-curve")
+        self.p.settings.inversion = "medi-tv"
+        self.ui.lcurveValuesLineEdit.text = " ".join(str(value) for value in range(1, 101))
+        self.assertRegex(self.ui.lcurveButton.text, "100 values, about [0-9]+ (s|min)")
+        self.assertIn("two cores", self.ui.lcurveButton.toolTip)
+        self.p.settings.inversion = "closed-form"
+        self.ui.applyButton.click()
+        self.p.settings.inversion = "medi-tv"
+        self.assertIn("from the last run", self.ui.lcurveButton.toolTip)
+
+    def test_tolerances_read_as_people_write_them(self):
+        self.assertEqual(
+            self.ui.backgroundToleranceLineEdit.text, f"{preset().background_tolerance:g}".replace("-0", "-")
+        )
+        self.assertIn("e-", self.ui.backgroundToleranceLineEdit.text)
+        for text, value in {"2e-5": 2e-5, "2e-": 2e-5, "900": 2e-5, "0.001": 1e-3}.items():
+            self.ui.backgroundToleranceLineEdit.text = text
+            self.assertEqual(self.p.settings.background_tolerance, value)
+            self.assertEqual(self.ui.backgroundToleranceLineEdit.text, text)
 
     def test_a_segment_is_the_mask(self):
         self.load()
@@ -209,10 +363,16 @@ class PanelTest(driving.PanelCase):
                 getattr(self.ui, selector).setCheckState(volume, qt.Qt.Checked)
         self.assertEqual([len(self.p.looseMagnitudes), len(self.p.loosePhases)], [3, 3])
         self.ui.looseEchoTimesLineEdit.text = "1.25, 1.95, 2.65"
+        self.ui.fieldStrengthSpinBox.value = 1.5
         self.ui.looseButton.click()
         self.assertEqual(self.p.magnitudeSequence.GetNumberOfDataNodes(), 3)
         self.assertEqual(self.ui.echoTimesLineEdit.text, "1.25 1.95 2.65")
-        self.assertEqual(self.ui.applyButton.text, "Enter the field strength")
+        self.assertEqual(self.ui.fieldStrengthSpinBox.value, 1.5)
+        self.assertEqual(self.ui.applyButton.text, "Apply")
+        self.assertIn("3 echoes", self.ui.statusLabel.text)
+        # What is shown of a sequence, and results, can be no echoes.
+        hidden = [slicer.mrmlScene.GetNodeByID(one).GetName() for one in scene.volumesThatAreNoEchoes()]
+        self.assertEqual(len(hidden), 2, hidden)
 
     def test_a_saved_scene_restores_the_panel(self):
         self.load()
@@ -254,6 +414,24 @@ class PanelTest(driving.PanelCase):
         self.assertIs(self.ui.magnitudeSelector.currentNode(), magnitude)
         self.assertTrue(self.ui.applyButton.enabled)
         self.assertGreater(regions.GetSegmentation().GetNumberOfSegments(), 3)
+
+    def test_sample_data_can_be_cancelled(self):
+        from TrabecularQSMLib.scene.gui import samples
+
+        before, dialog = driving.names(), mock.Mock(wasCanceled=True)
+        with mock.patch.object(slicer.util, "createProgressDialog", return_value=dialog):
+            self.assertEqual(samples.loadPhantom(self.widget.logic), [])
+        dialog.close.assert_called_once()
+        self.assertEqual(driving.names(), before)
+
+    def test_apply_and_status_are_seen_on_a_laptop(self):
+        # Of a window of 1280 x 720 the application leaves 390 pixels to the panel.
+        self.load()
+        self.ui.maskSelector.setCurrentNode(self.regions())
+        slicer.app.processEvents()
+        self.assertLess(self.ui.statusLabel.y + self.ui.statusLabel.height, 390)
+        times = self.ui.echoTimesLineEdit
+        self.assertLess(times.fontMetrics().horizontalAdvance(times.text), 280)
 
     def test_the_terminology_is_loaded_when_the_application_has_started(self):
         logic = slicer.modules.terminologies.logic()

@@ -22,10 +22,9 @@ MODULE = os.environ.get("SCREENSHOT_MODULE", "TrabecularQSM")
 
 def maps(widget):
     """The simulated ankle after Apply."""
-    _magnitude, _phase, regions = widget.logic.loadPhantom()
-    regions.GetDisplayNode().SetVisibility(False)
+    samples.loadPhantom(widget.logic)
     widget.ui.applyButton.click()
-    chi = next(node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if " chi " in node.GetName())
+    chi = next(node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if " χ " in node.GetName())
     return chi, "Module Trabecular QSM after Apply on the simulated ankle: susceptibility, -1 to 1 ppm"
 
 

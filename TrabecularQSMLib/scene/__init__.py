@@ -17,6 +17,7 @@ from .echoes import (
     addEchoBrowser,
     addEchoSequences,
     echoTimesFromSequence,
+    notesOf,
     scanValues,
     sequencesFromVolumes,
 )
@@ -38,6 +39,7 @@ from .regions import (
 )
 from .registration import checkerboardNodes, registerNodes
 from .regression import RegressionNodes, regressNodes, saveRegressionFigure
+from .results import MapRow, Run, medianReliability, runsInScene, shownMap, volumesThatAreNoEchoes
 from .simulation import ConfigurationNodes, SimulationNodes, configurationNodes, simulateNodes
 from .volumes import addMapVolume, affineFromVolume
 
@@ -48,9 +50,11 @@ __all__ = [
     "DicomNodes",
     "DicomScan",
     "LCurveNodes",
+    "MapRow",
     "PhantomNodes",
     "ProfileNodes",
     "RegressionNodes",
+    "Run",
     "SimulationNodes",
     "acquisitionFromSequences",
     "addCompanionNodes",
@@ -78,6 +82,8 @@ __all__ = [
     "maskFromSegment",
     "masksFromSegmentation",
     "measureNodes",
+    "medianReliability",
+    "notesOf",
     "profileNodes",
     "proposeBoneReferenceNode",
     "proposeMaskNode",
@@ -87,9 +93,12 @@ __all__ = [
     "regionsFromSegmentation",
     "registerNodes",
     "regressNodes",
+    "runsInScene",
     "saveRegressionFigure",
     "scanValues",
     "sequencesFromVolumes",
+    "shownMap",
     "simulateNodes",
     "splitRegionNodes",
+    "volumesThatAreNoEchoes",
 ]

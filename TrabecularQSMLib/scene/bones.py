@@ -8,11 +8,10 @@ from ..errors import InputError
 from ..files.terminology import proposed_codes
 from ..progress import Progress
 from ..quantities import ALL_QUANTITIES
+from .alive import keepAlive
+from .echoes import NOTES_ATTRIBUTE
 from .regions import addSegmentation, regionsFromSegmentation
 from .volumes import affineFromVolume, gridDifference, nameOf, quantityOf
-
-# What the user should know about a proposal, one sentence a line.
-NOTES_ATTRIBUTE = "TrabecularQSM.Notes"
 
 
 def proposeRegionsNodes(
@@ -37,7 +36,7 @@ def proposeRegionsNodes(
     volumes = _mapsByQuantity(maps, ("pdff", "mip"))
     affine = affineFromVolume(volumes["pdff"])
     arrays = {quantity: slicer.util.arrayFromVolume(volume) for quantity, volume in volumes.items()}
-    found = propose_bones(arrays, affine, side=side, cut=cut, progress=progress)
+    found = keepAlive(lambda told: propose_bones(arrays, affine, side=side, cut=cut, progress=told), progress)
     if not found.names:
         raise InputError(f"{volumes['pdff'].GetName()} shows no marrow behind cortex; draw the regions by hand.")
     scan = nameOf(volumes["pdff"]).removesuffix(f" {ALL_QUANTITIES['pdff'].title.lower()}")

@@ -1,5 +1,7 @@
 """Multi-echo scans as two sequence nodes, magnitude and phase, over the echo time."""
 
+import itertools
+
 import numpy as np
 import slicer
 from slicer import vtkMRMLSequenceNode
@@ -8,6 +10,7 @@ from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisi
 from ..errors import InputError
 from ..files.phase import polar_to_complex
 from ..images import geometry_difference
+from ..progress import Progress, report
 from .volumes import affineFromVolume, freeName, gridDifference, newVolume
 
 INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"
@@ -21,23 +24,33 @@ B0_ATTRIBUTE = "TrabecularQSM.B0DirectionIJK"
 OLD_B0_ATTRIBUTE = "TrabecularQSM.B0DirectionRAS"
 # Node reference of a sequence to the transform above the volumes of which it was made.
 TRANSFORM_ROLE = "TrabecularQSM.Transform"
+# What a user should know about a scan or a result, one sentence a line.
+NOTES_ATTRIBUTE = "TrabecularQSM.Notes"
 # A grid that is turned by more than this against the patient is worth a question about B0; scanners are that exact.
 TURNED_DEGREES = 5.0
 
 
-def addEchoSequences(acquisition: Acquisition, name: str) -> tuple[vtkMRMLSequenceNode, vtkMRMLSequenceNode]:
+def addEchoSequences(
+    acquisition: Acquisition, name: str, progress: Progress | None = None
+) -> tuple[vtkMRMLSequenceNode, vtkMRMLSequenceNode]:
     """Add a scan to the scene as sequences of its magnitude and phase.
 
     :param acquisition: the scan.
     :param name: start of the nodes' names.
+    :param progress: ``progress(fraction, message)``, called before each image; if it raises, nothing is added.
     :return: magnitude sequence and phase sequence (radians).
     """
     affine, times, name = acquisition.affine, 1e3 * acquisition.echo_times, _scanName(name)
     parts = {"magnitude": np.abs, "phase": np.angle}
-    sequences = [
-        _newSequence(f"{name} {part}", times, ((function(echo), affine) for echo in acquisition.echoes))
-        for part, function in parts.items()
-    ]
+    count, done = len(acquisition.echoes), itertools.count()
+
+    def images(part, function):
+        for number, echo in enumerate(acquisition.echoes, start=1):
+            report(progress, next(done) / (2 * count), f"Adding the {part} of echo {number} of {count}")
+            yield function(echo), affine
+
+    sequences = [_newSequence(f"{name} {part}", times, images(part, function)) for part, function in parts.items()]
+    report(progress, 1.0, f"Adding {name}")
     along = np.linalg.solve(_cosines(affine), acquisition.b0_patient)
     for sequence in sequences:
         sequence.SetAttribute(FREQUENCY_ATTRIBUTE, repr(acquisition.imaging_frequency))
@@ -147,8 +160,16 @@ def transformOfScan(sequence):
 
     :param sequence: sequence of volumes.
     """
-    proxy = _proxy(sequence)
+    proxy = proxyOf(sequence)
     return proxy.GetParentTransformNode() if proxy is not None else sequence.GetNodeReference(TRANSFORM_ROLE)
+
+
+def notesOf(node) -> list[str]:
+    """Return what a user should know about a scan or a result, one sentence each.
+
+    :param node: magnitude sequence, map, or whatever else has the attribute `NOTES_ATTRIBUTE`.
+    """
+    return (node.GetAttribute(NOTES_ATTRIBUTE) or "").splitlines()
 
 
 def scanValues(magnitudeSequence) -> tuple:
@@ -270,7 +291,7 @@ def _turns(transform):
 
 def _shownNotes(sequence):
     """What a user should know where the volume that shows a scan does not lie where its echoes do."""
-    proxy = _proxy(sequence)
+    proxy = proxyOf(sequence)
     if proxy is None or proxy.GetImageData() is None:
         return []
     grids = [
@@ -284,8 +305,11 @@ def _shownNotes(sequence):
     ]
 
 
-def _proxy(sequence):
-    """The volume that shows a sequence, or None."""
+def proxyOf(sequence):
+    """Return the volume that shows a sequence, or None.
+
+    :param sequence: sequence of volumes.
+    """
     browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
     return browser.GetProxyNode(sequence) if browser is not None else None
 

@@ -1,30 +1,84 @@
 """Scans from files, by the reader of the command line."""
 
 import logging
+import os
+from pathlib import Path
 
 from ..errors import InputError
 from ..files import read_acquisition
-from .echoes import addEchoSequences
+from ..progress import Progress, part, report
+from .alive import keepAlive
+from .echoes import NOTES_ATTRIBUTE, addEchoSequences
 
 # How BIDS labels are called in the reader.
 LABELS = {"sub": "subject", "ses": "session", "run": "run", "acq": "acq", "series": "series"}
 
+_NOT_SEARCHED = ("derivatives", "sourcedata", "code", "stimuli")
 
-def loadScan(path, *, labels: str = "", name: str | None = None, echoTimes=None, fieldStrength=None) -> tuple:
+
+def loadScan(
+    path,
+    *,
+    labels: str = "",
+    name: str | None = None,
+    voxelSize=None,
+    echoTimes=None,
+    fieldStrength=None,
+    progress: Progress | None = None,
+) -> tuple:
     """Load a scan and return its magnitude sequence and phase sequence.
 
-    :param path: BIDS dataset, folder of echoes (also dcm2niix's), 4-D NIfTI or .mat file.
+    Nothing is added to the scene if it fails or is cancelled. What a user should know is in the magnitude sequence's
+    attribute `NOTES_ATTRIBUTE`, one sentence a line.
+
+    :param path: BIDS dataset, folder of echoes (also dcm2niix's), DICOM folder, 4-D NIfTI or .mat file.
     :param labels: which of several scans of a folder, such as ``sub-01 run-1``, or ``series-5`` of dcm2niix's.
     :param name: start of the names of the sequences; by default the scan's own.
+    :param voxelSize: mm along the array axes i, j, k, for a file that stores none.
     :param echoTimes: seconds, for files that do not say them.
     :param fieldStrength: tesla, for files that do not say it.
+    :param progress: ``progress(fraction, message)``; what it raises stops the loading.
     :raises InputError: if there is no such scan, or more than one.
     """
+    path = Path(path)
     chosen = {LABELS[key]: label for key, label in labelsFrom(labels).items()}
-    scan = read_acquisition(path, echo_times=echoTimes, field_strength=fieldStrength, **chosen)
+    given = {"voxel_size": voxelSize, "echo_times": echoTimes, "field_strength": fieldStrength}
+
+    def read(told):
+        report(told, 0.0, f"Reading {path.name}")
+        return read_acquisition(path, **chosen, **given)
+
+    try:
+        scan = keepAlive(read, part(progress, 0.0, 0.6))
+    except InputError as error:
+        several = datasetsIn(path)
+        if len(several) < 2:
+            raise
+        listed = ", ".join(several[:8]) + (f" and {len(several) - 8} more" if len(several) > 8 else "")
+        advice = f"{path.name} holds {len(several)} datasets ({listed}); choose the folder of one of them."
+        # With labels, the reason may be another one.
+        raise InputError(f"{error} {advice}" if chosen else advice) from error
+    sequences = addEchoSequences(scan.acquisition, name or scan.stem, part(progress, 0.6, 1.0))
     for note in scan.acquisition.notes:
         logging.info(note)
-    return addEchoSequences(scan.acquisition, name or scan.stem)
+    if scan.acquisition.notes:
+        sequences[0].SetAttribute(NOTES_ATTRIBUTE, "\n".join(scan.acquisition.notes))
+    return sequences
+
+
+def datasetsIn(folder) -> list[str]:
+    """Return the folders below a folder that have subjects, by their path from there: BIDS datasets, one or several.
+
+    :param folder: any folder; a file has none.
+    """
+    found = []
+    for parent, folders, _ in os.walk(folder):
+        # Results in derivatives and the like are no scans.
+        folders[:] = sorted(name for name in folders if name not in _NOT_SEARCHED and not name.startswith("."))
+        if any(name.startswith("sub-") for name in folders):
+            found.append(str(Path(parent).relative_to(folder)))
+            folders.clear()
+    return found
 
 
 def labelsFrom(text: str) -> dict:

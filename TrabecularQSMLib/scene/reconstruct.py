@@ -9,15 +9,13 @@ from ..pipeline import Reconstruction, reconstruct
 from ..progress import Progress
 from ..settings import Settings
 from .alive import keepAlive
-from .echoes import acquisitionFromSequences, baseName, transformOfScan
+from .echoes import NOTES_ATTRIBUTE, acquisitionFromSequences, baseName, transformOfScan
 from .folders import resultFolder
 from .regions import maskFromSegment
 from .volumes import addMapVolume, freeName
 
 SETTINGS_ATTRIBUTE = "TrabecularQSM.Settings"
 VERSION_ATTRIBUTE = "TrabecularQSM.Version"
-# What a user should know about a result, one sentence a line.
-NOTES_ATTRIBUTE = "TrabecularQSM.Notes"
 
 
 def reconstructNodes(

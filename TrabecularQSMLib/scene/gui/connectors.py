@@ -1,9 +1,19 @@
 """Parameter nodes bound to widgets that Slicer's parameterNodeWrapper does not know yet."""
 
+import math
+
 import qt
 import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTableNode
-from slicer.parameterNodeWrapper import GuiConnector, parameterNodeGuiConnector
+from slicer.parameterNodeWrapper import (
+    GuiConnector,
+    WithinRange,
+    parameterNodeGuiConnector,
+    splitAnnotations,
+    unannotatedType,
+)
+
+from .numbers import shortNumber
 
 
 class _WidgetConnector(GuiConnector):
@@ -53,6 +63,46 @@ class SegmentConnector(_WidgetConnector):
 
 
 @parameterNodeGuiConnector
+class SmallNumberConnector(_WidgetConnector):
+    """Binds a number in a QLineEdit, where it reads ``1e-6``; what is no number in its range leaves the last one."""
+
+    signal = "textChanged(QString)"
+
+    def __init__(self, widget, datatype):
+        super().__init__(widget)
+        self._value = 0.0
+        ranges = (note for note in splitAnnotations(datatype)[1] if isinstance(note, WithinRange))
+        self._range = next(((note.minimum, note.maximum) for note in ranges), (-math.inf, math.inf))
+
+    @classmethod
+    def canRepresent(cls, widget, datatype) -> bool:
+        """Return whether it is for a number in a line edit."""
+        return type(widget) is qt.QLineEdit and unannotatedType(datatype) is float
+
+    @classmethod
+    def create(cls, widget, datatype):
+        """Return a connector with the range of the number."""
+        return cls(widget, datatype) if cls.canRepresent(widget, datatype) else None
+
+    def read(self) -> float:
+        """Return the number; 0 for an empty text, which shows its placeholder."""
+        try:
+            value = float(self._widget.text.strip() or 0)
+        except ValueError:
+            return self._value
+        low, high = self._range
+        if low <= value <= high:
+            self._value = value
+        return self._value
+
+    def write(self, value) -> None:
+        """Show a number, unless it is what the text says already, which may be half written."""
+        if self.read() != value or not self._widget.text:
+            self._value = value
+            self._widget.text = shortNumber(value) if value else ""
+
+
+@parameterNodeGuiConnector
 class CheckedNodesConnector(_WidgetConnector):
     """Binds the nodes ticked in a qMRMLCheckableNodeComboBox."""
 
@@ -83,6 +133,17 @@ class CheckedTablesConnector(CheckedNodesConnector):
     """Binds the tables ticked in a qMRMLCheckableNodeComboBox."""
 
     dataType = list[vtkMRMLTableNode]
+
+
+def hideNodes(selector, nodeIDs: list[str]) -> None:
+    """Leave nodes out of the list of a selector, where it can filter its list.
+
+    :param selector: qMRMLNodeComboBox or a kind of it.
+    :param nodeIDs: which nodes.
+    """
+    model = selector.sortFilterProxyModel() if hasattr(selector, "sortFilterProxyModel") else None
+    if model is not None and sorted(model.hiddenNodeIDs) != sorted(nodeIDs):
+        model.hiddenNodeIDs = nodeIDs
 
 
 def followSegmentation(selector, segmentationNode, segmentID: str) -> str:

@@ -53,6 +53,14 @@ def echoTimesText(echoTimes) -> str:
     return "" if echoTimes is None else " ".join(f"{1e3 * time:.9g}" for time in echoTimes)
 
 
+def shortNumber(value: float) -> str:
+    """Return a number as people write it: ``1e-6``, ``0.0001``.
+
+    :param value: any number.
+    """
+    return re.sub(r"e-0*(\d)", r"e-\1", f"{value:.6g}")
+
+
 def words(text: str) -> list[str]:
     """Split text at commas.
 

@@ -6,6 +6,8 @@ import importlib.util
 import slicer
 from slicer.i18n import tr as _
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
 
 def isInstalled(package: str) -> bool:
     """Return whether a Python package is there.
@@ -32,3 +34,20 @@ def offerPackage(package: str) -> bool:
         slicer.util.pip_install(package)
     importlib.invalidate_caches()
     return isInstalled(package)
+
+
+def canBeRead(path) -> bool:
+    """Return whether a .mat file can be read, after h5py was offered if it is one of MATLAB 7.3, which needs it.
+
+    :param path: any file.
+    """
+    with open(path, "rb") as file:
+        head = file.read(520)
+    # Either at the start or behind MATLAB's own header.
+    if _HDF5 not in (head[:8], head[512:]):
+        return True
+    with slicer.util.tryWithErrorDisplay(_("The Python package h5py could not be installed.")):
+        if offerPackage("h5py"):
+            return True
+    slicer.util.showStatusMessage(_("The file was not loaded: it is one of MATLAB 7.3, which needs h5py."))
+    return False

@@ -150,6 +150,30 @@ class PanelMixin(RunMixin):
         self.cancel()
         self.refresh()
 
+    def takeOverSelections(self) -> None:
+        """Write into the parameters which nodes the selectors show.
+
+        A selector does not signal when another node of the same name is chosen, so that the parameters may still have
+        the node that was chosen before.
+        """
+        for selector in vars(self.ui).values():
+            name = type(selector) is slicer.qMRMLNodeComboBox and selector.property("SlicerParameterName")
+            shown = selector.currentNode() if name and self._parameterNode else None
+            if shown is not None and self._parameterNode.getValue(name) is not shown:
+                self._parameterNode.setValue(name, shown)
+
+    def run(self, work, failure: str, summary):
+        """Do something long, as RunMixin does, with the nodes that the panel shows.
+
+        :param work: function of a progress callback.
+        :param failure: what the message box says if it fails.
+        :param summary: function of the result, for the status line.
+        :return: what `work` returned; None if it was cancelled, or if something is running already.
+        """
+        if not self.running:
+            self.takeOverSelections()
+        return super().run(work, failure, summary)
+
     def step(self, work, failure: str, summary):
         """Do something long with the parameters as they are now.
 
@@ -167,5 +191,6 @@ class PanelMixin(RunMixin):
         :param work: function of parameters.
         :param failure: what the message box says if it fails.
         """
+        self.takeOverSelections()
         with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), self.inWidgetsWords():
             return work(self._parameterNode)

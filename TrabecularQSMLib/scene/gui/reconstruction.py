@@ -1,15 +1,27 @@
 """Parameters of the module TrabecularQSM, what is read from them, and what they lack."""
 
+import contextlib
+import time
 import typing
 from dataclasses import fields
 from typing import Annotated
 
+import slicer
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterPack
 
 from ...errors import InputError
+from ...inversion import METHODS
+from ...pipeline import LCURVE_COUNT
 from ...settings import CHOICES, OPTIONAL, RANGES, Settings
-from .numbers import numbers
+from ..bones import proposeMaskNode, proposeRegionsNodes
+from ..echoes import notesOf, scanValues, sequencesFromVolumes
+from ..regions import showOutlines
+from ..volumes import removeWithHelpers
+from .numbers import echoTimesText, numbers
+
+# Of the parameter node: the scan of which the acquisition was filled in, and with what.
+_FILLED_FROM, _FILLED_STRENGTH, _FILLED_B0 = "filledFrom", "filledFieldStrength", "filledB0Direction"
 
 # How a choice that may be left out is called. A number that may be left out is 0 then, the lowest value of its widget.
 NOTHING = "nothing"
@@ -102,3 +114,184 @@ def missing(p) -> str:
     if p.maskSegmentation and not p.maskSegment:
         return _("Select a mask segment")
     return ""
+
+
+def fillAcquisition(p) -> None:
+    """Take the acquisition from the magnitude sequence if another one was selected.
+
+    A field strength that was entered before, while no scan said one, is kept for a scan that does not say it.
+
+    :param p: parameters of the module.
+    """
+    sequence, node = p.magnitudeSequence, p.parameterNode
+    if not sequence or node.GetNodeReferenceID(_FILLED_FROM) == sequence.GetID():
+        return
+    times, strength, direction = scanValues(sequence)
+    entered = 0.0 if float(node.GetAttribute(_FILLED_STRENGTH) or 0) else p.acquisition.field_strength
+    with slicer.util.NodeModify(node):
+        node.SetNodeReferenceID(_FILLED_FROM, sequence.GetID())
+        p.acquisition = AcquisitionParameters(
+            field_strength=round(strength, 4) if strength else entered,
+            echo_times_ms=echoTimesText(times),
+            b0_direction=" ".join(f"{x:.6g}" for x in direction),
+        )
+        node.SetAttribute(_FILLED_STRENGTH, repr(strength or 0.0))
+        node.SetAttribute(_FILLED_B0, p.acquisition.b0_direction)
+
+
+def runOptions(p) -> dict:
+    """Return the arguments of a run but for its settings, as they are now.
+
+    :param p: parameters of the module.
+    """
+    times, strength, _direction = scanValues(p.magnitudeSequence)
+    given = p.acquisition
+    # What was not edited is taken from the sequence itself, with all its digits.
+    same = given.echo_times_ms == echoTimesText(times)
+    return {
+        "magnitudeSequence": p.magnitudeSequence,
+        "phaseSequence": p.phaseSequence,
+        "maskSegmentation": p.maskSegmentation,
+        "maskSegmentID": p.maskSegment or None,
+        "echoTimes": None if same else [t / 1e3 for t in numbers(given.echo_times_ms, _("echo times"))],
+        "fieldStrength": None if given.field_strength == round(strength or 0, 4) else given.field_strength,
+        "b0Direction": None
+        if given.b0_direction == p.parameterNode.GetAttribute(_FILLED_B0)
+        else numbers(given.b0_direction, _("B0 direction")),
+        "name": p.outputName.strip() or None,
+    }
+
+
+def scanSummary(magnitudeSequence, _phaseSequence) -> str:
+    """Return one line about a scan that was loaded, and what a user should know of it.
+
+    :param magnitudeSequence: its magnitude.
+    """
+    first = magnitudeSequence.GetNthDataNode(0)
+    strength = scanValues(magnitudeSequence)[1]
+    said = _("{name}: {count} echoes of {shape} voxels, {size} mm, {strength}.").format(
+        name=magnitudeSequence.GetName().removesuffix(" magnitude"),
+        count=magnitudeSequence.GetNumberOfDataNodes(),
+        shape=" × ".join(str(n) for n in first.GetImageData().GetDimensions()),
+        size=" × ".join(f"{x:.3g}" for x in first.GetSpacing()),
+        strength=f"{strength:.4g} T" if strength else _("field strength not known"),
+    )
+    return " ".join([said, *notesOf(magnitudeSequence)])
+
+
+def proposeMask(p, maps: dict, progress=None):
+    """Propose a mask, bones and what of the body is around them, and select it; return its node.
+
+    :param p: parameters of the module; the bones are the regions of the L-curve, or are found if there are none.
+    :param maps: volume nodes of a run by their quantity.
+    :param progress: ``progress(fraction, message)``; what it raises stops the search.
+    """
+    found = None if p.lcurveRegions else proposeRegionsNodes(maps, progress=progress)
+    try:
+        mask = proposeMaskNode(maps, found or p.lcurveRegions)
+    except BaseException:
+        if found:
+            removeWithHelpers(found)
+        raise
+    for node in filter(None, (found, mask)):
+        showOutlines(node)
+    with slicer.util.NodeModify(p.parameterNode):
+        p.maskSegmentation, p.maskSegment = mask, mask.GetSegmentation().GetNthSegmentID(0)
+    return mask
+
+
+class Forecast:
+    """How long runs take: from the last run of this session, or else from the digital ankle on two cores."""
+
+    # Seconds for each voxel and echo of all stages before the inversion: sixteen λ of TV-MEDI on the sample data took
+    # six minutes in 3D Slicer 5.12.3.
+    _USUAL = 1.5e-6
+    _WORTH_SAYING_S = 30.0
+
+    def __init__(self) -> None:
+        self._rate = None
+
+    @contextlib.contextmanager
+    def learning(self, p):
+        """Take the time of a whole run, if it is not cancelled.
+
+        :param p: parameters of the module.
+        """
+        begun, share = time.monotonic(), _voxels(p) * (1 + METHODS[p.settings.inversion].effort)
+        whole = p.settings.stop_after == NOTHING
+        yield
+        if whole and share:
+            self._rate = (time.monotonic() - begun) / share
+
+    def ofRun(self, p) -> tuple[str, str]:
+        """Return a text of the button Apply that says how long a run takes, and on what that is based.
+
+        :param p: parameters of the module.
+        :return: nothing where it is short, or cannot be started.
+        """
+        effort = METHODS[p.settings.inversion].effort if p.settings.stop_after == NOTHING else 0.0
+        return self._said(p, effort, _("Apply (about {time})"))
+
+    def ofLCurve(self, p) -> tuple[str, str]:
+        """Return the same of the button for the L-curve.
+
+        :param p: parameters of the module.
+        """
+        count = len(p.lcurveRegularizations.replace(",", " ").split()) or LCURVE_COUNT
+        text = _("Compute L-curve ({count} values, about {time})")
+        return self._said(p, count * METHODS[p.settings.inversion].effort, text, count=count)
+
+    def _said(self, p, effort, text, **values):
+        seconds = 0.0 if missing(p) else (self._rate or self._USUAL) * _voxels(p) * (1 + effort)
+        if seconds < self._WORTH_SAYING_S:
+            return "", ""
+        basis = (
+            _(" The time is foretold from the last run of this session.")
+            if self._rate
+            else _(" The time is foretold for two cores of a laptop; after a run, from that run.")
+        )
+        time = f"{round(seconds / 60)} min" if seconds > 100 else f"{round(seconds / 10) * 10} s"
+        return text.format(time=time, **values), basis
+
+
+def sayOnApply(button, missing: str, running: bool, cancelRequested: bool, forecast: tuple[str, str]) -> None:
+    """Say on the button Apply what it does now.
+
+    :param button: the button.
+    :param missing: what keeps a run from starting.
+    :param running: whether a run can be cancelled.
+    :param cancelRequested: whether it was cancelled already.
+    :param forecast: what `Forecast.ofRun` returned.
+    """
+    if running:
+        button.text = _("Cancelling…") if cancelRequested else _("Cancel")
+        button.toolTip = _("Stop; nothing is added to the scene.")
+    else:
+        button.text = missing or forecast[0] or _("Apply")
+        button.toolTip = missing or _("Compute the maps and put them into a folder of the scene.") + forecast[1]
+    button.enabled = not cancelRequested if running else not missing
+
+
+def mapsSummary(nodes: dict) -> str:
+    """Return one line about a result and what a user should know of it.
+
+    :param nodes: volume nodes of a run.
+    """
+    return " ".join([_("Added {count} maps.").format(count=len(nodes)), *notesOf(next(iter(nodes.values())))])
+
+
+def sequencesOfLoose(p) -> tuple:
+    """Make sequences of the volumes that are ticked, and return them.
+
+    :param p: parameters of the module.
+    """
+    magnitudes, phases = ([node for node in nodes if node] for nodes in (p.looseMagnitudes, p.loosePhases))
+    name = magnitudes[0].GetName() if magnitudes else "scan"
+    return sequencesFromVolumes(magnitudes, phases, numbers(p.looseEchoTimes, _("echo times")), name)
+
+
+def _voxels(p) -> int:
+    """Voxels of all echoes."""
+    first = p.magnitudeSequence.GetNthDataNode(0)
+    points = first.GetImageData().GetNumberOfPoints() if first is not None and first.GetImageData() else 0
+    return points * p.magnitudeSequence.GetNumberOfDataNodes()

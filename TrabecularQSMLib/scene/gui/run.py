@@ -51,13 +51,20 @@ class RunMixin:
                 self.refresh()
         return result
 
+    def inWords(self, text: str) -> str:
+        """Return a text of the library with the labels of widgets in place of parameters and options.
+
+        :param text: one or several sentences.
+        """
+        return inLabels(text, labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui")))
+
     @contextlib.contextmanager
     def inWidgetsWords(self):
         """Let errors about settings name the widgets' labels."""
         try:
             yield
         except InputError as error:
-            text = inLabels(str(error), labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui")))
+            text = self.inWords(str(error))
             if text == str(error):
                 raise
             raise InputError(text) from error

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ...errors import InputError
+from ...errors import Cancelled, InputError
 from ...phantom import CompanionSettings, PhantomSettings
 from ...progress import part
 from ...settings import preset
 from ..companions import addCompanions
 from ..reconstruct import reconstructNodes
+from .packages import canBeRead
+from .show import showEchoes
 
 EXAMPLE_FILE = "20180406_144018_0302_ImDataParams.mat"
 EXAMPLE_URL = f"https://media.githubusercontent.com/media/maxdiefenbach/trabecular_bone_QSM/master/data/{EXAMPLE_FILE}"
@@ -67,15 +70,44 @@ def registerCompanions(logicClass, pictures: Path) -> None:
     )
 
 
+def withDialog(work, failure: str):
+    """Do something long that was not started from a panel, under a dialog with progress and Cancel.
+
+    :param work: function of a progress callback.
+    :param failure: what the message box says if it fails.
+    :return: what `work` returned; an empty list if it was cancelled.
+    """
+    with slicer.util.tryWithErrorDisplay(failure):
+        dialog = slicer.util.createProgressDialog(
+            windowTitle="TrabecularQSM", windowModality=qt.Qt.ApplicationModal, autoClose=False, autoReset=False
+        )
+
+        def progress(fraction, message):
+            dialog.labelText, dialog.value = message, round(100 * fraction)
+            slicer.app.processEvents()
+            if dialog.wasCanceled:
+                raise Cancelled
+
+        try:
+            return work(progress)
+        except Cancelled:
+            return []
+        finally:
+            dialog.close()
+            dialog.deleteLater()
+
+
 def loadCompanions(logic) -> list:
     """Make the simulated ankle with bSSFP and CT, reconstruct its maps, and select them in the module.
 
     :param logic: the module's logic.
     """
-    with slicer.util.tryWithErrorDisplay(_("The phantom could not be made."), waitCursor=True):
-        nodes, maps = logic.loadCompanions()
-        slicer.util.setSliceViewerLayers(background=maps["mip"], foreground=None, label=None, fit=True)
-        return [*nodes.phantom[:3], *nodes[1:], *maps.values()]
+    loaded = withDialog(logic.loadCompanions, _("The phantom could not be made."))
+    if not loaded:
+        return []
+    nodes, maps = loaded
+    slicer.util.setSliceViewerLayers(background=maps["mip"], foreground=None, label=None, fit=True)
+    return [*nodes.phantom[:3], *nodes[1:], *maps.values()]
 
 
 def selectCompanions(p, progress=None) -> tuple:
@@ -100,12 +132,14 @@ def selectCompanions(p, progress=None) -> tuple:
 
 
 def loadPhantom(logic) -> list:
-    """Make the simulated ankle, and select it in the module.
+    """Make the simulated ankle, select it in the module, and show it.
 
     :param logic: the module's logic.
     """
-    with slicer.util.tryWithErrorDisplay(_("The phantom could not be made."), waitCursor=True):
-        return logic.loadPhantom()
+    nodes = withDialog(logic.loadPhantom, _("The phantom could not be made."))
+    if nodes:
+        showEchoes(nodes[0])
+    return nodes
 
 
 def loadAnkle(logic) -> list:
@@ -135,4 +169,12 @@ def loadAnkle(logic) -> list:
                     "maxdiefenbach/trabecular_bone_QSM with git lfs and load it with 'From file…'."
                 ).format(url=EXAMPLE_URL, file=EXAMPLE_FILE)
             )
-        return logic.loadScan(paths[0], name="TrabecularQSM ankle")
+    if not canBeRead(paths[0]):
+        return []
+    nodes = withDialog(
+        lambda progress: logic.loadScan(paths[0], name="TrabecularQSM ankle", progress=progress),
+        _("The example scan could not be loaded."),
+    )
+    if nodes:
+        showEchoes(nodes[0])
+    return nodes

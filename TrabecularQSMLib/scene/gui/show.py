@@ -2,6 +2,27 @@
 
 import slicer
 
+from ..echoes import proxyOf
+from ..regions import showOutlines
+
+# Numbers of layouts are shared by all extensions; this one is unlikely to be taken.
+SLICES_LAYOUT = 47101
+_SLICE = """<item splitSize="{size}"><view class="vtkMRMLSliceNode" singletontag="{name}">
+<property name="orientation" action="default">{orientation}</property>
+<property name="viewlabel" action="default">{name[0]}</property>
+<property name="viewcolor" action="default">{color}</property></view></item>"""
+_RED, _YELLOW, _GREEN = (
+    _SLICE.format(name=name, orientation=orientation, color=color, size=size)
+    for name, orientation, color, size in (
+        ("Red", "Axial", "#F34A33", 600),
+        ("Yellow", "Sagittal", "#EDD54C", 500),
+        ("Green", "Coronal", "#6EB04B", 500),
+    )
+)
+# One slice large, for maps: no space is given to a 3-D view, in which they are not seen.
+_SLICES = f"""<layout type="horizontal" split="true">{_RED}<item splitSize="400">
+<layout type="vertical" split="true">{_YELLOW}{_GREEN}</layout></item></layout>"""
+
 
 def showChart(chartNode) -> None:
     """Show a chart in a layout with a plot view.
@@ -29,3 +50,44 @@ def showOver(fixed, moving) -> None:
     :param moving: volume in the foreground.
     """
     slicer.util.setSliceViewerLayers(background=fixed, foreground=moving, foregroundOpacity=0.5, fit=True)
+
+
+def showEchoes(magnitudeSequence) -> None:
+    """Show the volume of a scan's magnitude in the slice views.
+
+    :param magnitudeSequence: sequence that a browser plays.
+    """
+    shown = proxyOf(magnitudeSequence)
+    if shown is not None:
+        slicer.util.setSliceViewerLayers(background=shown, foreground=None, label=None, fit=True)
+
+
+def showMap(volumeNode, *, fit: bool = False) -> None:
+    """Show a map alone in the slice views, with its own colors, and all regions as outlines on it.
+
+    :param volumeNode: the map; nothing is shown for None.
+    :param fit: whether the views are moved to it.
+    """
+    for segmentation in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        showOutlines(segmentation)
+    slicer.util.setSliceViewerLayers(background=volumeNode, foreground=None, label=None, fit=fit)
+
+
+def showSlices() -> int | None:
+    """Show a layout of three large slice views, and return the one before; None if it is that already."""
+    manager, node = slicer.app.layoutManager(), slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    before = manager.layout
+    if node is None or before == SLICES_LAYOUT:
+        return None
+    if not node.IsLayoutDescription(SLICES_LAYOUT):
+        node.AddLayoutDescription(SLICES_LAYOUT, _SLICES)
+    manager.setLayout(SLICES_LAYOUT)
+    return before
+
+
+def showLayout(layout: int) -> None:
+    """Go back to a layout.
+
+    :param layout: its number.
+    """
+    slicer.app.layoutManager().setLayout(layout)
