@@ -104,7 +104,11 @@ class DarkStyleTest(unittest.TestCase):
         files = panel_files()
         self.assertGreater(len(files), 10)
         for path in files:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            text = path.read_text(encoding="utf-8")
+            if path.name == "show.py":
+                # Layouts name the bars of Slicer's views, which have the same color in any style.
+                text = re.sub(r"_SLICE = .*?\n\)\n", "", text, flags=re.DOTALL)
+            lines = text.splitlines()
             found = [f"{number}: {line.strip()}" for number, line in enumerate(lines, 1) if COLOR.search(line)]
             self.assertEqual(found, [], path.name)
 

@@ -2,6 +2,13 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="de" sourcelanguage="en">
 <context>
+    <name>DICOMTrabecularQSMPlugin</name>
+    <message>
+        <source>Multi-echo scan</source>
+        <translation>Multi-Echo-Scan</translation>
+    </message>
+</context>
+<context>
     <name>TrabecularQSM</name>
     <message>
         <source>Trabecular QSM</source>
@@ -16,24 +23,8 @@
         <translation>{value:g} {unit} (Voreinstellung)</translation>
     </message>
     <message>
-        <source>Cancelling…</source>
-        <translation>Wird abgebrochen …</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>Abbrechen</translation>
-    </message>
-    <message>
-        <source>Apply</source>
-        <translation>Anwenden</translation>
-    </message>
-    <message>
-        <source>Stop; nothing is added to the scene.</source>
-        <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
-    </message>
-    <message>
-        <source>Compute the maps and put them into a folder of the scene.</source>
-        <translation>Die Karten berechnen und in einen Ordner der Szene legen.</translation>
+        <source>Apply first: bones are found in maps.</source>
+        <translation>Zuerst anwenden: Knochen werden in Karten gefunden.</translation>
     </message>
     <message>
         <source>Susceptibility mapping failed.</source>
@@ -44,8 +35,8 @@
         <translation>Die L-Kurve ist fehlgeschlagen.</translation>
     </message>
     <message>
-        <source>Largest curvature at λ = {value:g}.</source>
-        <translation>Größte Krümmung bei λ = {value:g}.</translation>
+        <source>L-curve: largest curvature at λ = {value:g}.</source>
+        <translation>L-Kurve: größte Krümmung bei λ = {value:g}.</translation>
     </message>
     <message>
         <source>Folder of a multi-echo scan</source>
@@ -56,8 +47,12 @@
         <translation>Datei einer Multi-Echo-Aufnahme</translation>
     </message>
     <message>
-        <source>MATLAB files (*.mat)</source>
-        <translation>MATLAB-Dateien (*.mat)</translation>
+        <source>Scans (*.mat *.nii *.nii.gz)</source>
+        <translation>Scans (*.mat *.nii *.nii.gz)</translation>
+    </message>
+    <message>
+        <source>voxel sizes</source>
+        <translation>Voxelgrößen</translation>
     </message>
     <message>
         <source>The scan could not be loaded.</source>
@@ -68,20 +63,16 @@
         <translation>Die Sequenzen konnten nicht erstellt werden.</translation>
     </message>
     <message>
+        <source>No mask could be proposed.</source>
+        <translation>Es konnte keine Maske vorgeschlagen werden.</translation>
+    </message>
+    <message>
+        <source>{name} is a proposal: look at it, and edit it in the Segment Editor.</source>
+        <translation>{name} ist ein Vorschlag: ansehen und im Segment Editor bearbeiten.</translation>
+    </message>
+    <message>
         <source>λ values</source>
         <translation>Werte von λ</translation>
-    </message>
-    <message>
-        <source>echo times</source>
-        <translation>Echozeiten</translation>
-    </message>
-    <message>
-        <source>B0 direction</source>
-        <translation>Richtung von B0</translation>
-    </message>
-    <message>
-        <source>Added {count} maps.</source>
-        <translation>{count} Karten hinzugefügt.</translation>
     </message>
     <message>
         <source>Inputs</source>
@@ -96,16 +87,20 @@
         <translation>Aus Ordner …</translation>
     </message>
     <message>
-        <source>Load a scan from a BIDS dataset, a subject&apos;s folder or any folder with *_MEGRE.nii[.gz] files.</source>
-        <translation>Eine Aufnahme aus einem BIDS-Datensatz, dem Ordner eines Probanden oder einem Ordner mit Dateien *_MEGRE.nii[.gz] laden.</translation>
+        <source>Load a scan from a BIDS dataset, any folder with *_MEGRE.nii[.gz] files, the folder that dcm2niix left, or a DICOM folder.</source>
+        <translation>Einen Scan laden: aus einem BIDS-Datensatz, einem Ordner mit Dateien *_MEGRE.nii[.gz], dem Ordner von dcm2niix oder einem DICOM-Ordner.</translation>
     </message>
     <message>
-        <source>From .mat file…</source>
-        <translation>Aus .mat-Datei …</translation>
+        <source>From file…</source>
+        <translation>Aus Datei…</translation>
     </message>
     <message>
-        <source>Load a scan from a .mat file that holds ImDataParams (the authors&apos; format) or imDataParams (ISMRM fat–water toolbox).</source>
-        <translation>Eine Aufnahme aus einer .mat-Datei laden, die ImDataParams (Format der Autoren) oder imDataParams (Fett-Wasser-Toolbox der ISMRM) enthält.</translation>
+        <source>Load a scan from a .mat file that holds ImDataParams (the authors&apos; format) or imDataParams (ISMRM fat–water toolbox), or from a 4-D NIfTI file of all echoes with its phase beside it.</source>
+        <translation>Einen Scan laden: aus einer .mat-Datei mit ImDataParams (Format der Autoren) oder imDataParams (ISMRM fat–water toolbox), oder aus einer 4-D-NIfTI-Datei aller Echos, deren Phase daneben liegt.</translation>
+    </message>
+    <message>
+        <source>Loading options</source>
+        <translation>Optionen beim Laden</translation>
     </message>
     <message>
         <source>Which scan:</source>
@@ -118,6 +113,18 @@
     <message>
         <source>Only for a folder that holds several scans: the labels of one, such as sub-01 ses-1 run-2.</source>
         <translation>Nur für Ordner mit mehreren Aufnahmen: die Kennzeichen der gewünschten, etwa sub-01 ses-1 run-2.</translation>
+    </message>
+    <message>
+        <source>Voxel size [mm]:</source>
+        <translation>Voxelgröße [mm]:</translation>
+    </message>
+    <message>
+        <source>1.5 1.5 1.5, if the file stores none</source>
+        <translation>1.5 1.5 1.5, falls die Datei keine enthält</translation>
+    </message>
+    <message>
+        <source>Only for a .mat file that stores none: the size of its voxels in mm along its array axes I J K. Paper: 1.5 1.5 1.5.</source>
+        <translation>Nur für eine .mat-Datei, die keine enthält: Größe der Voxel in mm entlang der Achsen I J K. Veröffentlichung: 1.5 1.5 1.5.</translation>
     </message>
     <message>
         <source>From loose volumes</source>
@@ -228,12 +235,52 @@
         <translation>Wo die Suszeptibilität bestimmt wird: im ganzen Körper ohne seine Oberfläche, oder in einem Segment.</translation>
     </message>
     <message>
-        <source>Mask segment:</source>
-        <translation>Maskensegment:</translation>
+        <source>Propose</source>
+        <translation>Vorschlagen</translation>
+    </message>
+    <message>
+        <source>Find the bones in the maps of a first run, and make a mask of them and of what of the body is around them, to be looked at and edited.</source>
+        <translation>Die Knochen in den Karten eines ersten Laufs finden und aus ihnen und dem Körper um sie herum eine Maske machen, zum Ansehen und Bearbeiten.</translation>
     </message>
     <message>
         <source>Segment in which susceptibility is solved. It is used as it is, without erosion.</source>
         <translation>Segment, in dem die Suszeptibilität bestimmt wird. Es wird unverändert verwendet, ohne Erosion.</translation>
+    </message>
+    <message>
+        <source>Apply</source>
+        <translation>Anwenden</translation>
+    </message>
+    <message>
+        <source>Compute the maps.</source>
+        <translation>Die Karten berechnen.</translation>
+    </message>
+    <message>
+        <source>Results</source>
+        <translation>Ergebnisse</translation>
+    </message>
+    <message>
+        <source>Run:</source>
+        <translation>Lauf:</translation>
+    </message>
+    <message>
+        <source>The runs whose maps are in the scene, the latest first.</source>
+        <translation>Die Läufe, deren Karten in der Szene sind, der neueste zuerst.</translation>
+    </message>
+    <message>
+        <source>How far the fit can be trusted, and what was found out or assumed.</source>
+        <translation>Wie weit der Anpassung zu trauen ist und was gefunden oder angenommen wurde.</translation>
+    </message>
+    <message>
+        <source>Click a map to show it with its colors; click its eye to hide it.</source>
+        <translation>Eine Karte anklicken, um sie in ihren Farben zu zeigen; das Auge anklicken, um sie zu verbergen.</translation>
+    </message>
+    <message>
+        <source>Previous layout</source>
+        <translation>Vorherige Anordnung</translation>
+    </message>
+    <message>
+        <source>Go back to the layout of views that was there before the maps were shown.</source>
+        <translation>Zurück zur Anordnung der Ansichten, die es gab, bevor die Karten gezeigt wurden.</translation>
     </message>
     <message>
         <source>Parameters</source>
@@ -342,10 +389,6 @@
     <message>
         <source>Background tolerance:</source>
         <translation>Toleranz des Hintergrunds:</translation>
-    </message>
-    <message>
-        <source> relative</source>
-        <translation> relativ</translation>
     </message>
     <message>
         <source>Relative residual at which background removal stops.</source>
@@ -490,10 +533,6 @@
     <message>
         <source>Start of the names of the folder and of the maps in it.</source>
         <translation>Anfang der Namen des Ordners und der Karten darin.</translation>
-    </message>
-    <message>
-        <source>Compute the maps.</source>
-        <translation>Die Karten berechnen.</translation>
     </message>
 </context>
 <context>
@@ -1518,6 +1557,14 @@
         <source>The Python package {package} is needed. Install it into 3D Slicer?</source>
         <translation>Das Python-Paket {package} wird gebraucht. In 3D Slicer installieren?</translation>
     </message>
+    <message>
+        <source>The Python package h5py could not be installed.</source>
+        <translation>Das Python-Paket h5py konnte nicht installiert werden.</translation>
+    </message>
+    <message>
+        <source>The file was not loaded: it is one of MATLAB 7.3, which needs h5py.</source>
+        <translation>Die Datei wurde nicht geladen: Sie ist von MATLAB 7.3 und braucht h5py.</translation>
+    </message>
 </context>
 <context>
     <name>gui.panel</name>
@@ -1568,6 +1615,97 @@
         <source>Select a mask segment</source>
         <translation>Ein Maskensegment wählen</translation>
     </message>
+    <message>
+        <source>{name}: {count} echoes of {shape} voxels, {size} mm, {strength}.</source>
+        <translation>{name}: {count} Echos von {shape} Voxeln, {size} mm, {strength}.</translation>
+    </message>
+    <message>
+        <source>field strength not known</source>
+        <translation>Feldstärke nicht bekannt</translation>
+    </message>
+    <message>
+        <source>Apply (about {time})</source>
+        <translation>Anwenden (etwa {time})</translation>
+    </message>
+    <message>
+        <source>Compute L-curve ({count} values, about {time})</source>
+        <translation>L-Kurve berechnen ({count} Werte, etwa {time})</translation>
+    </message>
+    <message>
+        <source> The time is foretold from the last run of this session.</source>
+        <translation> Die Zeit ist aus dem letzten Lauf dieser Sitzung geschätzt.</translation>
+    </message>
+    <message>
+        <source> The time is foretold for two cores of a laptop; after a run, from that run.</source>
+        <translation> Die Zeit ist für zwei Kerne eines Laptops geschätzt; nach einem Lauf aus diesem.</translation>
+    </message>
+    <message>
+        <source>Cancelling…</source>
+        <translation>Wird abgebrochen…</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Stop; nothing is added to the scene.</source>
+        <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
+    </message>
+    <message>
+        <source>Apply</source>
+        <translation>Anwenden</translation>
+    </message>
+    <message>
+        <source>Compute the maps and put them into a folder of the scene.</source>
+        <translation>Die Karten berechnen und in einen Ordner der Szene legen.</translation>
+    </message>
+    <message>
+        <source>Added {count} maps.</source>
+        <translation>{count} Karten hinzugefügt.</translation>
+    </message>
+</context>
+<context>
+    <name>gui.results</name>
+    <message>
+        <source>Map</source>
+        <translation>Karte</translation>
+    </message>
+    <message>
+        <source>Unit</source>
+        <translation>Einheit</translation>
+    </message>
+    <message>
+        <source>Window</source>
+        <translation>Fenster</translation>
+    </message>
+    <message>
+        <source>Shown; click to hide it.</source>
+        <translation>Wird gezeigt; zum Verbergen anklicken.</translation>
+    </message>
+    <message>
+        <source>Click to show {name}.</source>
+        <translation>Anklicken, um {name} zu zeigen.</translation>
+    </message>
+    <message>
+        <source>No maps yet: click Apply.</source>
+        <translation>Noch keine Karten: auf Anwenden klicken.</translation>
+    </message>
+    <message>
+        <source>The fit is reliable in most of the mask</source>
+        <translation>Die Anpassung ist im größten Teil der Maske verlässlich</translation>
+    </message>
+    <message>
+        <source>The fit is fair in the mask; look at the map of reliability</source>
+        <translation>Die Anpassung ist in der Maske mäßig; die Karte der Verlässlichkeit ansehen</translation>
+    </message>
+    <message>
+        <source>Most of the fit is doubtful; look at the map of reliability</source>
+        <translation>Der größte Teil der Anpassung ist zweifelhaft; die Karte der Verlässlichkeit ansehen</translation>
+    </message>
+    <message>
+        <source>{sentence} (median {value:.2f} of 1).</source>
+        <translation>{sentence} (Median {value:.2f} von 1).</translation>
+    </message>
 </context>
 <context>
     <name>gui.run</name>
@@ -1595,8 +1733,8 @@
         <translation>Die Beispielaufnahme konnte nicht geladen werden.</translation>
     </message>
     <message>
-        <source>{url} could not be downloaded; try again later, or get data/{file} from the repository maxdiefenbach/trabecular_bone_QSM with git lfs and load it with &apos;From .mat file…&apos;.</source>
-        <translation>{url} konnte nicht heruntergeladen werden; bitte später noch einmal versuchen, oder data/{file} mit git lfs aus dem Repository maxdiefenbach/trabecular_bone_QSM holen und mit &apos;Aus .mat-Datei …&apos; laden.</translation>
+        <source>{url} could not be downloaded; try again later, or get data/{file} from the repository maxdiefenbach/trabecular_bone_QSM with git lfs and load it with &apos;From file…&apos;.</source>
+        <translation>{url} konnte nicht heruntergeladen werden; später noch einmal versuchen, oder data/{file} mit git lfs aus dem Repository maxdiefenbach/trabecular_bone_QSM holen und mit &apos;Aus Datei…&apos; laden.</translation>
     </message>
 </context>
 <context>

@@ -13,6 +13,7 @@ _SLICE = """<item splitSize="{size}"><view class="vtkMRMLSliceNode" singletontag
 <property name="viewcolor" action="default">{color}</property></view></item>"""
 _RED, _YELLOW, _GREEN = (
     _SLICE.format(name=name, orientation=orientation, color=color, size=size)
+    # The colors by which Slicer knows its views, in any style.
     for name, orientation, color, size in (
         ("Red", "Axial", "#F34A33", 600),
         ("Yellow", "Sagittal", "#EDD54C", 500),
