@@ -431,7 +431,9 @@ class MaskTest(FolderTest):
         array = np.zeros((4, 5, 6), np.uint8)
         array[1:3, 2, 3:] = 1
         nifti.write_image(path, array, scans.AFFINE)
-        np.testing.assert_array_equal(read_mask(path, scans.acquisition()), array > 0)
+        mask, notes = read_mask(path, scans.acquisition())
+        np.testing.assert_array_equal(mask, array > 0)
+        self.assertEqual(notes, [])
         moved = scans.AFFINE.copy()
         moved[2, 3] += 3
         for words, values, affine in (("zero everywhere", 0 * array, scans.AFFINE), ("not on the grid", array, moved)):

@@ -11,6 +11,7 @@ from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
 from ..images import geometry_difference
 from . import nifti
+from .formats import decoded, first_bytes, read_bytes
 from .phase import polar_to_complex
 from .scan import Scan, check_voxel_size, stem_of
 
@@ -91,17 +92,9 @@ def part_of_type(metadata: dict) -> str | None:
 
 def read_json(file: Path) -> dict:
     """Read a sidecar: UTF-8, or the encoding of Western Europe that older converters used."""
+    first_bytes(file)
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{file} cannot be read ({reason}); copy it again or correct the link.") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    try:
-        values = json.loads(text)
+        values = json.loads(decoded(read_bytes(file)))
     except ValueError as error:
         raise InputError(f"{file} is not valid JSON ({error}); correct it.") from error
     if not isinstance(values, dict):
@@ -159,6 +152,7 @@ def scan_of(
     first = rows[0][0]
     if not nifti.stores_orientation(first.path):
         notes.append(f"{first.path.name} stores no orientation; --b0-direction sets B0 if it is not along the slices.")
+    notes += nifti.header_notes(first.path)
     check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
     times = _times(rows, counts, source, echo_times, notes)
     if by_time:
