@@ -105,6 +105,19 @@ class StructureTest(unittest.TestCase):
         self.assertEqual((mixed.n, mixed.subjects, mixed.converged), (600, 300, True))
 
     @unittest.skipUnless(HAS_STATSMODELS, "statsmodels is not installed")
+    def test_few_subjects_of_a_mixed_model_are_counted_as_few(self):
+        rng = np.random.default_rng(2)
+        subjects = [f"s{n // 2}" for n in range(10)]
+        x, y = rng.normal(size=10), rng.normal(size=10) + np.repeat(rng.normal(size=5), 2)
+        found = regress(x, y, subjects=subjects).mixed
+        self.assertEqual(found.degrees_of_freedom, 3)
+        self.assertAlmostEqual(found.p, 2 * stats.t.sf(abs(found.slope / found.slope_se), 3))
+        self.assertAlmostEqual(found.slope_ci[1] - found.slope, stats.t.ppf(0.975, 3) * found.slope_se)
+        two = regress(x[:4], y[:4], subjects=subjects[:4])
+        self.assertIsNone(two.mixed)
+        self.assertTrue(any("needs three subjects" in note for note in two.warnings), two.warnings)
+
+    @unittest.skipUnless(HAS_STATSMODELS, "statsmodels is not installed")
     def test_the_mixed_model_does_not_depend_on_units(self):
         x, y, _, subjects = example()
         one, other = regress(x, y, subjects=subjects).mixed, regress(1e4 * x, 1e-3 * y, subjects=subjects).mixed

@@ -130,7 +130,7 @@ class BidsTest(FolderTest):
         self.assert_refused("does not exist", path=self.folder / "nothing")
         file = self.folder / "scan.nii"
         file.write_bytes(b"")
-        self.assert_refused("cut short", path=file)
+        self.assert_refused("is empty", path=file)
         self.assert_refused("neither a folder nor a NIfTI or .mat file", path=Path(__file__))
 
     def test_two_files_for_one_echo_are_refused(self):
@@ -175,7 +175,7 @@ class BidsTest(FolderTest):
                     path = folder / f"sub-01_echo-2_part-phase_MEGRE{extension}"
                     content = path.read_bytes()
                     path.write_bytes(content[: int(keep * len(content))])
-                    self.assert_refused(path.name, "cut short", path=folder)
+                    self.assert_refused(path.name, "cut short" if keep else "is empty", path=folder)
 
     def test_a_file_packed_in_several_gzip_members_is_read(self):
         folder = scans.write_bids(self.folder, extension=".nii.gz")

@@ -54,6 +54,7 @@ def add_commands(commands):
 
 
 def _register(arguments):
+    from ..analysis.ct import without_padding
     from ..analysis.registration import register_rigid
     from ..figures.registration import checkerboard_figure
     from ..figures.style import require_matplotlib
@@ -72,8 +73,9 @@ def _register(arguments):
     start = read_transform(arguments.initial) if arguments.initial else arguments.start
     fixed, affine = read_image(arguments.fixed)
     moving, its_affine = read_image(arguments.moving)
+    padding = [note for image in (fixed, moving) for note in without_padding(image)[1]]
     mask, notes = _read_mask(arguments.mask, arguments.fixed, fixed, affine)
-    notes += header_notes(arguments.fixed, arguments.moving, arguments.mask)
+    notes += padding + header_notes(arguments.fixed, arguments.moving, arguments.mask)
     with ProgressLine() as progress, errors_of(f"{arguments.moving} to {arguments.fixed}"):
         found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
     writers = {arguments.output: lambda path: write_transform(path, found.matrix)}

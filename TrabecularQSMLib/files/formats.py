@@ -57,7 +57,7 @@ def first_bytes(path, count: int = _ENOUGH, *, unpacked: bool = True) -> bytes:
     except OSError as error:
         raise unreadable(path, error) from error
     if not start:
-        raise cut_short(path)
+        raise InputError(f"{path} is empty; copy or export it again.")
     for begin, what, remedy in _STAND_INS:
         if start.lstrip().lower().startswith(begin.lower()):
             raise InputError(f"{path} is {what}; {remedy}.")
