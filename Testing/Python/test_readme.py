@@ -96,7 +96,7 @@ class ExampleTest(unittest.TestCase):
         headless.clear()
         self.addCleanup(headless.clear)
         self.check(printed(code))
-        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("ankle phantom chi (ppm)"))
+        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("ankle phantom χ [ppm]"))
 
 
 class TroubleshootingTest(unittest.TestCase):

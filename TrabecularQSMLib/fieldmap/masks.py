@@ -88,11 +88,12 @@ def erode(mask: np.ndarray, distance_mm: float, voxel_size) -> np.ndarray:
     return ndimage.distance_transform_edt(mask, sampling=voxel_size) > distance_mm
 
 
-def reliability(magnitude, residual, mask, *, noise: float, threshold: float) -> np.ndarray:
+def reliability(magnitude, residual, margin, mask, *, noise: float, threshold: float) -> np.ndarray:
     """Return how far a voxel's field can be trusted, 0 to 1, float32.
 
     Zero outside the mask and where the signal is below `threshold` of the bright end or four times the noise; above
-    that ``1 − (4 r)²`` for the residual r, zero when it reaches a quarter of the signal.
+    that ``(1 − (4 r)²) (1 − e^{−m})`` for the residual r, zero when it reaches a quarter of the signal, and the margin
+    m, zero where another minimum is as good.
 
     Parameters
     ----------
@@ -100,11 +101,13 @@ def reliability(magnitude, residual, mask, *, noise: float, threshold: float) ->
         Signal over echoes.
     residual : (K, J, I) array
         Root sum of squares of the fit residual divided by that of the signal.
+    margin : (K, J, I) array
+        By how many units of log-likelihood the chosen minimum is better than the next.
     mask : (K, J, I) bool array
     """
     weight = np.zeros(mask.shape, np.float32)
     inside = mask & signal_mask(magnitude, noise, threshold)
-    weight[inside] = np.clip(1 - (residual[inside] / 0.25) ** 2, 0, 1)
+    weight[inside] = np.clip(1 - (residual[inside] / 0.25) ** 2, 0, 1) * -np.expm1(-np.maximum(margin[inside], 0))
     return weight
 
 
