@@ -13,6 +13,8 @@ _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 # Far below what would change a region's statistics, and well above the rounding of a float32 header.
 _GEOMETRY_TOLERANCE_VOXELS = 0.02
 
+# Axes that are farther from right angles than this, in degrees, are so by more than a usual header rounds.
+LARGEST_SHEAR = 0.06
 # More whole numbers than these are no labels of regions.
 MOST_LABELS = 64
 # Largest values that masks have beside 1: percent, and 8 bits. Splines overshoot 1 by less than half.

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti, read_acquisition, read_mask
+from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
 
 try:
     import h5py
@@ -84,6 +85,65 @@ class BidsTest(FolderTest):
                     self.folder / str(number), signal, phase=lambda x, f=factor: (f * x).astype(np.float32)
                 )
                 self.assert_refused("The phase of sub-01", "expected radians", path=folder)
+
+    def smooth(self):
+        """Echoes of a ball in air with a smooth field, and that phase without wraps."""
+        rng = np.random.default_rng(5)
+        k, j, i = np.mgrid[-1:1:12j, -1:1:24j, -1:1:24j]
+        ball, times = (k**2 + j**2 + i**2 < 0.7) * 100.0, np.array(scans.ECHO_TIMES)[:, None, None, None]
+        phase = 2 * np.pi * 900 * (i + 0.5 * j * k) * times + 0.4
+        noise = (rng.normal(size=(2, *phase.shape)) * 3)[0] + 1j * rng.normal(size=phase.shape) * 3
+        signal = ball * np.exp(1j * phase) + noise
+        return signal.astype(np.complex64), phase + np.angle(signal * np.exp(-1j * phase))
+
+    def polar(self, magnitude, phase):
+        held = np.empty(magnitude.shape, np.complex64)
+        held.real, held.imag = magnitude, phase
+        return held, polar_to_complex(held, "x")
+
+    def test_phase_in_turns_is_rescaled_and_unwrapped_phase_taken_and_both_are_told(self):
+        signal, unwrapped = self.smooth()
+        turns = np.angle(signal) / (2 * np.pi)
+        for phase, words in ((turns, "a whole turn is 1"), (turns + 0.5, "a whole turn is 1"),
+                             (unwrapped, "in radians that was unwrapped already")):  # fmt: skip
+            for inside in (np.ones(signal.shape, bool), np.abs(signal) > 30):
+                with self.subTest(words, low=phase.min()):
+                    found, note = self.polar(np.abs(signal) * inside, phase * inside)
+                    np.testing.assert_allclose(found[inside], signal[inside], atol=0.01)
+                    self.assertIn(words, note)
+
+    def test_what_is_no_phase_of_a_scan_is_refused_by_its_cause(self):
+        signal, unwrapped = self.smooth()
+        radians = np.angle(signal)
+        for words, phase in {
+            "from -3 to 3 in whole numbers: radians were rounded": np.round(radians),
+            "from 0 to 6 in whole numbers": np.round(np.mod(radians, 2 * np.pi)),
+            "which it fills as wrapped phase of another scale does": 0.004 / np.pi * radians,
+            "from -2 to 2, which it fills": (2 / np.pi * radians).clip(-1.99, 1.99) * (2 / 1.99),
+            "which is no phase of a whole scan": 1e-3 * unwrapped,
+            "is 0 everywhere": 0 * radians,
+            "is no known scale": 40 * unwrapped,
+        }.items():
+            with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                self.polar(np.abs(signal), phase.astype(np.float32))
+
+    def test_an_offset_of_real_and_imaginary_part_is_taken_off_and_told(self):
+        signal, _ = self.smooth()
+        for offset, stored in ((2048, np.uint16), (100, np.float32)):
+            held = ((signal.real * 5 + offset).astype(stored) + 1j * (signal.imag * 5 + offset).astype(stored)).astype(
+                np.complex64
+            )
+            note = take_off_offset(held, "x")
+            self.assertIn("have an offset", note)
+            np.testing.assert_allclose(held, 5 * signal, atol=10)
+        untouched = signal.copy()
+        self.assertIsNone(take_off_offset(untouched, "x"))
+        np.testing.assert_array_equal(untouched, signal)
+        uniform = np.full((4, 6, 6, 6), 100 - 80j, np.complex64)
+        uniform[:, :3] = 0
+        self.assertIsNone(take_off_offset(uniform, "x"))
+        with self.assertRaisesRegex(InputError, "nothing below zero"):
+            take_off_offset(np.abs(scans.echoes()) * (1 + 1j), "x")
 
     def test_metadata_is_inherited_from_less_specific_and_higher_files(self):
         folder = scans.write_bids(self.folder / "sub-01" / "anat", sidecar=lambda number: None)
@@ -210,6 +270,15 @@ class BidsTest(FolderTest):
         for number, (words, sidecar) in enumerate(cases.items()):
             with self.subTest(words):
                 self.assert_refused(words, path=scans.write_bids(self.folder / str(number), sidecar=sidecar))
+
+    def test_an_imaging_frequency_in_another_unit_is_told_by_its_own_value(self):
+        for value, unit in ((127740000, "Hz"), (127740, "kHz")):
+            for others in ({}, {"MagneticFieldStrength": 3}):
+                with self.subTest(unit, others=others):
+                    sidecars = [{"EchoTime": time, "ImagingFrequency": value, **others} for time in scans.ECHO_TIMES]
+                    place = self.folder / f"{unit}{len(others)}"
+                    folder = scans.write_bids(place, sidecar=lambda number, s=sidecars: s[number - 1])
+                    self.assert_refused(f"is {value} MHz, which looks like {unit}", "(127.74)", path=folder)
 
     def test_echo_times_of_magnitude_and_phase_must_agree(self):
         scans.write_bids(self.folder)

@@ -105,9 +105,9 @@ def _bone_reference(arguments, labels, affine):
 
     from ..analysis.bones import cortex_reference
     from ..files.nifti import read_image
-    from ..files.transforms import read_transform
     from ..files.regions import write_segments
     from ..files.terminology import proposed_codes
+    from ..files.transforms import read_transform
     from ..images import resample
 
     image, its_affine = read_image(arguments.image)

@@ -11,13 +11,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..images import affine_from, image_from, shear_degrees
+from ..images import LARGEST_SHEAR, affine_from, image_from, shear_degrees
 from .formats import first_bytes, is_nifti, kind_of
 from .nifti_header import read_header
 from .nrrd_header import read_nrrd_header
-
-# Axes that are farther from right angles than this, in degrees, are so by more than the rounding of a header.
-LARGEST_SHEAR = 0.06
 
 
 def read_image(path) -> tuple[np.ndarray, np.ndarray]:
