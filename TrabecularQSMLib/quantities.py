@@ -4,6 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Units of quantities, and of what is measured beside them, as UCUM code and meaning.
+UNIT_CODES = {
+    "ppm": ("[ppm]", "parts per million"),
+    "1/s": ("/s", "per second"),
+    "Hz": ("Hz", "hertz"),
+    "1": ("1", "no units"),
+    "a.u.": ("[arb'U]", "arbitrary unit"),
+    "HU": ("[hnsf'U]", "Hounsfield unit"),
+}
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -12,7 +22,8 @@ class Quantity:
     `name` is the key in code and tables, `suffix` the end of the BIDS file name, `unit` its UCUM text, `display` the
     window in `unit`, `code` the DICOM coded entry (value, meaning) where the standard has one. `colors` is "gray"
     for images and susceptibility, as is usual, "sequential" for what is read by value, "diverging" for fields, of which
-    zero is the middle.
+    zero is the middle. `measured` says whether regions have statistics of it, `only_in_mask` whether it is known in the
+    mask alone, `sigma` which map holds its standard deviation by noise.
     """
 
     name: str
@@ -23,34 +34,40 @@ class Quantity:
     display: tuple[float, float] | None = None
     code: tuple[str, str] | None = None
     colors: str = "gray"
+    measured: bool = True
+    only_in_mask: bool = False
+    sigma: str | None = None
 
 
 _QUANTITIES = (
     Quantity("chi", "Chimap", "ppm", "Susceptibility",
              "Magnetic susceptibility, no reference: its mean over the inversion grid is zero.",
-             (-1.0, 1.0), ("126396", "Magnetic Susceptibility")),
+             (-1.0, 1.0), ("126396", "Magnetic Susceptibility"), only_in_mask=True),
     Quantity("r2star", "R2starmap", "1/s", "R2*", "Effective transverse relaxation rate.",
-             (0.0, 300.0), ("126395", "R2*"), colors="sequential"),
+             (0.0, 300.0), ("126395", "R2*"), colors="sequential", sigma="sigma_r2star"),
     Quantity("pdff", "PDFFmap", "1", "Fat fraction", "Proton-density fat fraction |F|/|W+F|, 0 to 1.",
-             (0.0, 1.0), ("129100", "Fat fraction"), colors="sequential"),
+             (0.0, 1.0), ("129100", "Fat fraction"), colors="sequential", sigma="sigma_pdff"),
     Quantity("water", "water", "a.u.", "Water", "Magnitude of the water signal at echo time zero."),
     Quantity("fat", "fat", "a.u.", "Fat", "Magnitude of the fat signal at echo time zero."),
     Quantity("field_hz", "fieldmap", "Hz", "Field map", "Frequency offset, unwrapped; positive is a higher frequency.",
-             (-300.0, 300.0), ("110807", "Field Map MR Signal Intensity"), colors="diverging"),
+             (-300.0, 300.0), ("110807", "Field Map MR Signal Intensity"), colors="diverging",
+             sigma="sigma_field"),
     Quantity("total_field", "desc-total_fieldmapppm", "ppm", "Total field",
-             "Relative field change before background removal.", (-2.0, 2.0), colors="diverging"),
+             "Relative field change before background removal.", (-2.0, 2.0), colors="diverging", only_in_mask=True),
     Quantity("local_field", "desc-local_fieldmapppm", "ppm", "Local field",
-             "Relative field change after background removal.", (-0.4, 0.4), colors="diverging"),
-    Quantity("mask", "mask", "1", "Mask", "Voxels in which susceptibility is solved.", (0.0, 1.0)),
+             "Relative field change after background removal.", (-0.4, 0.4), colors="diverging", only_in_mask=True),
+    Quantity("mask", "mask", "1", "Mask", "Voxels in which susceptibility is solved.", (0.0, 1.0),
+             measured=False),
     Quantity("mip", "MIP", "a.u.", "Echo MIP", "Maximum over echoes of the signal magnitude."),
     Quantity("reliability", "desc-reliability_map", "1", "Reliability",
-             "How far a voxel's fit can be trusted, 0 to 1, from signal, residual, next fit and mask.", (0.0, 1.0)),
+             "How far a voxel's fit can be trusted, 0 to 1, from signal, residual, next fit and mask.", (0.0, 1.0),
+             measured=False),
     Quantity("sigma_field", "desc-sigma_fieldmap", "Hz", "SD of the field map",
-             "Standard deviation of the field by noise, from the fit.", (0.0, 20.0)),
+             "Standard deviation of the field by noise, from the fit.", (0.0, 20.0), measured=False),
     Quantity("sigma_r2star", "desc-sigma_R2starmap", "1/s", "SD of R2*",
-             "Standard deviation of R2* by noise, from the fit.", (0.0, 100.0)),
+             "Standard deviation of R2* by noise, from the fit.", (0.0, 100.0), measured=False),
     Quantity("sigma_pdff", "desc-sigma_PDFFmap", "1", "SD of the fat fraction",
-             "Standard deviation of the fat fraction by noise, from the fit.", (0.0, 0.2)),
+             "Standard deviation of the fat fraction by noise, from the fit.", (0.0, 0.2), measured=False),
 )  # fmt: skip
 
 _TRUTH_QUANTITIES = (

@@ -27,17 +27,23 @@ CONVERT = {"mag": np.abs, "phase": np.angle, "real": np.real, "imag": np.imag}
 GE_NUMBERS = {"mag": 0, "phase": 1, "real": 2, "imag": 3}
 
 
-def stored(vendor, part, values):
+def stored(vendor, part, values, echo=0):
     """Pixel values as a vendor stores them, and the slope and intercept that it gives."""
     if part != "phase":
-        unsigned = part == "mag"
-        return np.round(10 * values).astype(np.uint16 if unsigned else np.int16), 1.0, 0.0
+        # Philips has a scale of its own for each echo, and another one to look at.
+        scale, slope = (philips_scale(part, echo), 2.5) if vendor == "philips" else (1.0, 1.0)
+        return np.round(10 * values * scale).astype(np.uint16 if part == "mag" else np.int16), slope, 0.0
     if vendor == "siemens":  # 0 to 4095, of which slope and intercept make −4096 to 4094
         return np.clip(np.round((values / np.pi + 1) * 2048), 0, 4095).astype(np.uint16), 2.0, -4096.0
     if vendor == "philips":  # milliradians
         slope = 2 * np.pi / 4095
         return np.round((values + np.pi) / slope).astype(np.uint16), 1000 * slope, -1000 * np.pi
     return np.round(1000 * values).astype(np.int16), 1.0, 0.0
+
+
+def philips_scale(part, echo):
+    """What Philips divides by, beside slope and intercept: that of phase makes radians of milliradians."""
+    return 4095 / (2 * np.pi) if part == "phase" else 2.0 + echo
 
 
 class Study:
@@ -60,7 +66,7 @@ class Study:
                     self._write_enhanced(signal, parts, number, uids[number], times, protocol, changes)
                 continue
             for n, k in frames:
-                values, slope, intercept = stored(self.vendor, part, CONVERT[part](signal[n, k]))
+                values, slope, intercept = stored(self.vendor, part, CONVERT[part](signal[n, k]), n)
                 dataset = self._common(CLASSIC, part, number, uids[number], protocol)
                 dataset.EchoTime, dataset.EchoNumbers = 1e3 * times[n], n + 1
                 self._plane(dataset, dataset, dataset, k)
@@ -68,6 +74,8 @@ class Study:
                 if self.vendor != "ge":
                     dataset.RescaleSlope, dataset.RescaleIntercept = slope, intercept
                     dataset.RescaleType = "US"
+                if self.vendor == "philips":
+                    self._philips(dataset, part, n)
                 self._pixels(dataset, values)
                 self._save(dataset, changes)
 
@@ -96,6 +104,10 @@ class Study:
             dataset.add(pydicom.DataElement((0x0043, 0x0010), "LO", "GEMS_PARM_01"))
             dataset.add(pydicom.DataElement((0x0043, 0x102F), "SS", GE_NUMBERS[part]))
         return dataset
+
+    def _philips(self, dataset, part, echo):
+        dataset.add(pydicom.DataElement((0x2005, 0x0010), "LO", "Philips MR Imaging DD 001"))
+        dataset.add(pydicom.DataElement((0x2005, 0x100E), "FL", philips_scale(part, echo)))
 
     def _plane(self, orientation, position, measures, k):
         lps = LPS @ self.affine
@@ -134,8 +146,12 @@ class Study:
         for p, part in enumerate(parts):
             for k in range(signal.shape[1]):
                 for n in range(len(signal)):
-                    values, slope, intercept = stored(self.vendor, part, CONVERT[part](signal[n, k]))
+                    values, slope, intercept = stored(self.vendor, part, CONVERT[part](signal[n, k]), n)
                     frame = Dataset()
+                    if self.vendor == "philips":
+                        frame.add(pydicom.DataElement((0x2005, 0x0014), "LO", "Philips MR Imaging DD 005"))
+                        frame.add(pydicom.DataElement((0x2005, 0x140F), "SQ", [Dataset()]))
+                        self._philips(frame[0x2005, 0x140F].value[0], part, n)
                     frame.FrameContentSequence = [Dataset()]
                     content = frame.FrameContentSequence[0]
                     content.DimensionIndexValues = [k + 1, n + 1, p + 1]

@@ -42,7 +42,7 @@ class ArraysTest(unittest.TestCase):
     def test_statistics_are_those_of_the_region(self):
         expected = {
             "case": "sub-01", "region": "tuber", "quantity": "chi", "unit": "ppm", "n": 8, "mean": 4.5, "sd": 6**0.5,
-            "median": 4.5, "q25": 2.75, "q75": 6.25, "min": 1, "max": 8, "excluded": 0,
+            "median": 4.5, "q25": 2.75, "q75": 6.25, "min": 1, "max": 8, "excluded": 0, "se": None,
         }  # fmt: skip
         row = self.row()
         self.assertEqual(tuple(row), COLUMNS)
@@ -64,6 +64,19 @@ class ArraysTest(unittest.TestCase):
         self.assertEqual([self.row()[key] for key in ("n", "mean", "excluded")], [4, 2.5, 4])
         self.assertEqual([self.row(quantity="pdff")[key] for key in ("n", "excluded")], [8, 0])
         self.assertEqual([self.row("talus")[key] for key in ("n", "mean", "sd", "excluded")], [0, None, None, 8])
+
+    def test_the_error_of_a_mean_is_that_of_independent_noise(self):
+        rng = np.random.default_rng(0)
+        truth, sigma = self.maps["pdff"], rng.uniform(0.01, 0.05, self.labels.shape).astype(np.float32)
+        means = []
+        for _ in range(4000):
+            self.maps["pdff"] = truth + sigma * rng.standard_normal(self.labels.shape)
+            means.append(self.maps["pdff"][self.labels == 1].mean())
+        self.maps = {"pdff": truth, "sigma_pdff": sigma}
+        # A standard deviation of 4,000 draws is known to 1.1 %.
+        self.assertAlmostEqual(self.row(quantity="pdff")["se"] / np.std(means), 1, delta=0.04)
+        self.maps["reliability"] = (self.labels != 1).astype(np.float32)
+        self.assertIsNone(self.row(quantity="pdff")["se"])
 
     def test_one_voxel_has_no_standard_deviation(self):
         self.labels[self.labels == 5] = 0
@@ -110,8 +123,8 @@ class FilesTest(unittest.TestCase):
         rows = self.measure()
         self.assertEqual([row["case"] for row in rows], 4 * ["sub-01"] + 4 * ["sub-01_ses-1"])
         text = csv_text(COLUMNS, rows)
-        self.assertEqual(text.split("\n")[0], "case,region,quantity,unit,n,mean,sd,median,q25,q75,min,max,excluded")
-        self.assertEqual(text.split("\n")[1], "sub-01,label 1,chi,ppm,8,4.5,2.44949,4.5,2.75,6.25,1,8,0")
+        self.assertEqual(text.split("\n")[0], "case,region,quantity,unit,n,mean,sd,median,q25,q75,min,max,excluded,se")
+        self.assertEqual(text.split("\n")[1], "sub-01,label 1,chi,ppm,8,4.5,2.44949,4.5,2.75,6.25,1,8,0,")
         self.assertNotIn("\r", text)
         self.assertEqual(len(list(csv.DictReader(io.StringIO(text)))), 8)
 

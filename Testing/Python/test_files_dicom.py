@@ -1,5 +1,7 @@
 """DICOM folders by the conventions of three vendors, through dcm2niix and frame by frame."""
 
+import contextlib
+import io
 import shutil
 import tempfile
 import unittest
@@ -10,8 +12,11 @@ import dicoms
 import numpy as np
 import scans
 
+from TrabecularQSMLib import cli
+from TrabecularQSMLib.acquisition import Reorientation
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import dicom, dicom_series, read_acquisition
+from TrabecularQSMLib.files import bids, dicom, dicom_series, nifti, read_acquisition
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
 try:
     import dcm2niix
@@ -32,6 +37,7 @@ KINDS = {
 }
 # dcm2niix takes the echoes of these for slices.
 STACKED = ("ge enhanced",)
+FAST = ("--stop-after", "fieldmap")
 
 
 @unittest.skipIf(dicoms.pydicom is None, "pydicom is not installed")
@@ -93,12 +99,44 @@ class FolderTest(DicomTest):
         ratio = acquisition.echoes.sum() / smooth.sum()
         self.assert_same_scan(acquisition, smooth * np.sign(ratio.real))
 
+    def test_one_enhanced_file_is_a_scan_and_one_classic_file_is_none(self):
+        for kind in ("philips enhanced", "siemens"):
+            self.write(kind, kind)
+        (path,) = (self.folder / "philips enhanced").iterdir()
+        self.assert_same_scan(read_acquisition(path).acquisition)
+        self.assert_refused("series 5 ankle: 1 echo with mag", path=next((self.folder / "siemens").iterdir()))
+
     def test_several_scans_are_listed_and_one_is_chosen(self):
         study = self.write("siemens")
         study.write(self.signal, {"mag": 8, "phase": 9}, protocol="other")
         study.write(self.signal[:1], {"mag": 1}, protocol="localizer")
         self.assert_refused("2 scans", "series 5+6 ankle: 4 echoes with mag, phase", "series 8+9 other", "--series")
         self.assert_same_scan(read_acquisition(self.folder, series=9).acquisition)
+
+    def test_interleaved_trains_in_series_of_their_own_are_one_scan(self):
+        study = self.write("philips")
+        later = tuple(time + 0.0003 for time in scans.ECHO_TIMES)
+        study.write(self.signal, {"mag": 6, "phase": 6}, times=later)
+        acquisition = read_acquisition(self.folder).acquisition
+        np.testing.assert_allclose(acquisition.echo_times, sorted(scans.ECHO_TIMES + later))
+        self.assertIn("series 5+6 ankle come from 2 series, joined to one scan of 8 echoes", acquisition.notes[0])
+
+    def test_one_command_makes_maps(self):
+        phantom = make_phantom(PhantomSettings(shape=(30, 31, 14), seed=1)).acquisition
+        signal = phantom.echoes * np.float32(300 / np.abs(phantom.echoes).max())
+        study = dicoms.Study(self.folder / "in", "siemens", affine=phantom.affine)
+        study.write(signal, {"mag": 5, "phase": 6}, times=phantom.echo_times)
+        bids.write_scan(self.folder / "bids", phantom)
+        found = []
+        for name in ("in", "bids"):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                code = cli.main(["reconstruct", f"{self.folder / name}", f"{self.folder / name}-maps", *FAST])
+            self.assertEqual(code, 0)
+            array, affine = nifti.read_image(self.folder / f"{name}-maps" / "sub-01" / "anat" / "sub-01_PDFFmap.nii.gz")
+            found.append(Reorientation.to_ras(affine, array.shape).apply(array))
+        difference = np.abs(found[0] - found[1])
+        self.assertLess(np.percentile(difference, 99), 0.01)  # whole numbers and 12 bits of phase
+        self.assertGreater(np.ptp(found[1]), 0.8)
 
     def test_missing_parts_and_slices_are_told(self):
         self.write("siemens")
@@ -150,6 +188,22 @@ class FramesTest(DicomTest):
                 (candidate,) = dicom_series.find((self.folder / kind).iterdir())
                 self.assertTrue(candidate.complete)
                 self.assert_same_scan(dicom_series.read(candidate))
+
+    def test_what_pydicom_cannot_decode_is_decoded_by_itk_or_told(self):
+        cannot = property(lambda dataset: (_ for _ in ()).throw(RuntimeError("no decoder")))
+        for kind in ("siemens", "philips", "siemens enhanced"):
+            self.write(kind, kind)
+            for path in (self.folder / kind).iterdir():
+                dataset = dicoms.pydicom.dcmread(path)
+                dataset.compress(dicoms.pydicom.uid.RLELossless)
+                dataset.save_as(path)
+            (candidate,) = dicom_series.find((self.folder / kind).iterdir())
+            with self.subTest(kind), mock.patch.object(dicoms.pydicom.dataset.Dataset, "pixel_array", cannot):
+                if "enhanced" not in kind:
+                    self.assert_same_scan(dicom_series.read(candidate))
+                    continue
+                with self.assertRaisesRegex(InputError, "RLE Lossless.*no decoder.*uncompressed"):
+                    dicom_series.read(candidate)
 
     def test_patients_and_repetitions_are_told_apart(self):
         for name in ("a", "b"):

@@ -26,6 +26,16 @@ ENDINGS = {"mag": "", "phase": "_ph", "real": "_real", "imag": "_imaginary"}
 CONVERT = {"mag": np.abs, "phase": np.angle, "real": np.real, "imag": np.imag}
 
 
+def write_series(path, volumes):
+    """Write volumes along the fourth axis of a plain NIfTI file, with the affine of the tests, which ITK drops."""
+    sitk.WriteImage(sitk.JoinSeries([sitk.GetImageFromArray(one.astype(np.float32)) for one in volumes]), str(path))
+    content = bytearray(Path(path).read_bytes())
+    struct.pack_into("<2h", content, 252, 0, 1)
+    struct.pack_into("<12f", content, 280, *scans.AFFINE[:3].ravel())
+    struct.pack_into("<3f", content, 80, *np.linalg.norm(scans.AFFINE[:3, :3], axis=0))
+    Path(path).write_bytes(content)
+
+
 class DoorTest(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp())
@@ -67,7 +77,7 @@ class ConvertedTest(DoorTest):
                 self.write(5, parts, folder=parts[0])
                 scan = self.read(self.folder / parts[0], subject="7")
                 self.assert_same_scan(scan.acquisition)
-                self.assertEqual((scan.stem, len(scan.files)), ("sub-7", 16))
+                self.assertEqual((scan.stem, len(scan.files), scan.acquisition.notes), ("sub-7", 16, ()))
 
     def test_the_sidecars_win_over_the_names(self):
         self.write(5)
@@ -81,6 +91,7 @@ class ConvertedTest(DoorTest):
         self.write(5, ("mag",))
         self.write(6, ("phase",))
         self.assert_same_scan(self.read().acquisition)
+        self.assert_refused("do not increase", echo_times=scans.ECHO_TIMES[::-1])
         # A repetition is a scan of its own; so is one of another protocol.
         self.write(7, ("mag",))
         self.write(8, ("phase",))
@@ -106,6 +117,7 @@ class ConvertedTest(DoorTest):
         acquisition = self.read().acquisition
         np.testing.assert_allclose(acquisition.echo_times, sorted(scans.ECHO_TIMES + later))
         np.testing.assert_allclose(acquisition.echoes[1], acquisition.echoes[0])
+        self.assertIn("come from 2 series, joined to one scan of 8 echoes", acquisition.notes[0])
 
     def test_a_folder_for_each_series_is_read_and_patients_are_never_mixed(self):
         self.write(5, ("mag",), folder="a/5")
@@ -134,6 +146,14 @@ class ConvertedTest(DoorTest):
         self.write(5, SeriesNumber=None)
         self.assert_same_scan(self.read().acquisition)
 
+    def test_names_of_another_bids_suffix_give_the_labels(self):
+        for path in scans.write_bids(self.folder, name="sub-07_ses-2").iterdir():
+            path.rename(path.with_name(path.name.replace("MEGRE", "T2starw")))
+        scan = self.read()
+        self.assert_same_scan(scan.acquisition)
+        self.assertEqual(scan.stem, "sub-07_ses-2")
+        self.assertEqual(self.read(subject="1").stem, "sub-1_ses-2")
+
     def test_images_without_sidecars_are_told(self):
         nifti.write_image(self.folder / "x.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)
         self.assert_refused("1 NIfTI files that no JSON sidecar gives an EchoTime", "dcm2niix")
@@ -154,21 +174,10 @@ class ConvertedTest(DoorTest):
 class OneFileTest(DoorTest):
     def write(self, names, parts=("mag", "phase"), sidecar=None):
         for name, part in zip(names, parts, strict=True):
-            volumes = [sitk.GetImageFromArray(CONVERT[part](echo).astype(np.float32)) for echo in scans.echoes()]
-            path = self.folder / name
-            sitk.WriteImage(sitk.JoinSeries(volumes), str(path))
-            self.set_affine(path)
+            write_series(self.folder / name, [CONVERT[part](echo) for echo in scans.echoes()])
             if sidecar is not None:
                 (self.folder / f"{name.partition('.')[0]}.json").write_text(json.dumps(sidecar))
         return self.folder / names[0]
-
-    def set_affine(self, path):
-        """Give a plain NIfTI file the affine of the tests: ITK joins to series without it."""
-        content = bytearray(path.read_bytes())
-        struct.pack_into("<2h", content, 252, 0, 1)
-        struct.pack_into("<12f", content, 280, *scans.AFFINE[:3].ravel())
-        struct.pack_into("<3f", content, 80, *np.linalg.norm(scans.AFFINE[:3, :3], axis=0))
-        path.write_bytes(content)
 
     SIDECAR = {"MagneticFieldStrength": 3.0}
 
@@ -194,9 +203,22 @@ class OneFileTest(DoorTest):
         self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
         acquisition = self.read(path, echo_times=given).acquisition
         self.assert_same_scan(acquisition, times=given)
+        self.assert_refused("do not increase", path=path, echo_times=given[::-1])
         self.assertIn("1.2, 1.9, 2.6, 3.3 ms", acquisition.notes[0])
         self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": [0.001, 0.002]})
         self.assert_refused("4 volumes but EchoTime of its sidecar", path=path)
+
+    def test_without_sidecars_everything_is_given_by_hand(self):
+        path = self.write(("x_mag.nii", "x_phase.nii"))
+        self.assert_refused("neither field strength nor imaging frequency", path=path, echo_times=scans.ECHO_TIMES)
+        acquisition = self.read(path, echo_times=scans.ECHO_TIMES, field_strength=3.0).acquisition
+        self.assert_same_scan(acquisition)
+
+    def test_a_folder_of_one_such_pair_will_do(self):
+        self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
+        self.assert_same_scan(self.read().acquisition)
+        self.write(("y_mag.nii", "y_phase.nii"), sidecar=self.SIDECAR)
+        self.assert_refused("several volumes", "give that file")
 
     def test_a_bids_folder_may_hold_such_files(self):
         names = ("sub-02_part-mag_MEGRE.nii", "sub-02_part-phase_MEGRE.nii")
@@ -213,7 +235,6 @@ class OneFileTest(DoorTest):
         self.assert_refused("x_mag.nii is the mag part", "x_phase.nii.gz", "found none", path=path)
         self.write(("x_phase.nii", "x_ph.nii"), ("phase", "phase"))
         self.assert_refused("found x_ph.nii and x_phase.nii", path=path)
-        self.assert_refused("several volumes", "--echo-times")
 
     def test_one_volume_is_no_scan(self):
         nifti.write_image(self.folder / "x_mag.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)
@@ -247,6 +268,9 @@ class RunsTest(DoorTest):
         self.assertEqual(scan.stem, "sub-01")
         self.assertIn("3 runs (run-1 to run-3) differ in echo time", scan.acquisition.notes[0])
         self.assertEqual(len(self.read(run="2").acquisition.echo_times), 3)
+        for path in self.folder.glob("*part-phase*.json"):  # one sidecar of an echo will do
+            path.unlink()
+        self.assert_same_scan(self.read().acquisition, self.signal(), self.TIMES)
 
     def test_runs_that_repeat_echoes_or_differ_otherwise_stay_scans_of_their_own(self):
         self.write_runs(times=(*self.TIMES[:4], self.TIMES[3], *self.TIMES[5:]))
@@ -256,6 +280,15 @@ class RunsTest(DoorTest):
         self.write_runs()
         scans.write_bids(self.folder / "sub-02", name="sub-02")
         self.assert_refused("4 scans", "--subject and --run")
+
+    def test_runs_of_one_file_each_are_joined_in_the_order_of_time(self):
+        for run in range(3):
+            for part in ("mag", "phase"):
+                stem = self.folder / f"sub-01_run-{run + 1}_part-{part}_MEGRE"
+                write_series(f"{stem}.nii", [CONVERT[part](echo) for echo in self.signal()[run::3]])
+                side = {"EchoTime": self.TIMES[run::3], "MagneticFieldStrength": 3}
+                Path(f"{stem}.json").write_text(json.dumps(side))
+        self.assert_same_scan(self.read().acquisition, self.signal(), self.TIMES)
 
     def test_echoes_and_parts_that_a_converter_numbered_as_runs_are_one_scan(self):
         for run, (part, n) in enumerate(((part, n) for part in ("mag", "phase") for n in range(9)), 1):
@@ -295,6 +328,24 @@ class FileKindTest(DoorTest):
                 scan = self.read()
                 self.assert_same_scan(scan.acquisition)
                 self.assertEqual(scan.acquisition.notes, ())
+        path.write_bytes(path.read_bytes()[:700])
+        self.assert_refused(path.name, "cut short")
+
+    def test_nifti_2_with_one_of_both_transforms_has_the_same_geometry(self):
+        for name, start in (("qform", 344), ("sform", 348)):
+            with self.subTest(without=name):
+                scans.write_bids(self.folder)
+                for path in self.folder.glob("*.nii"):
+                    self.as_second_version(path)
+                    content = bytearray(path.read_bytes())
+                    struct.pack_into("<i", content, start, 0)
+                    path.write_bytes(content)
+                self.assert_same_scan(self.read().acquisition)
+
+    def test_a_damaged_nifti_2_is_told(self):
+        scans.write_bids(self.folder)
+        path = self.folder / "sub-01_echo-1_part-mag_MEGRE.nii"
+        self.as_second_version(path)
         path.write_bytes(path.read_bytes()[:700])
         self.assert_refused(path.name, "cut short")
 

@@ -191,7 +191,7 @@ class BidsTest(FolderTest):
         file = self.folder / "scan.nii"
         file.write_bytes(b"")
         self.assert_refused("is empty", path=file)
-        self.assert_refused("neither a folder nor a NIfTI or .mat file", path=Path(__file__))
+        self.assert_refused("neither a folder nor a NIfTI, DICOM or .mat file", path=Path(__file__))
 
     def test_two_files_for_one_echo_are_refused(self):
         scans.write_bids(self.folder)
@@ -396,7 +396,7 @@ class MatTest(FolderTest):
     def test_a_stage_that_needs_no_voxel_size_takes_one_and_says_so(self):
         acquisition = read_acquisition(self.write_toolbox(), grid_needed=False).acquisition
         self.assertEqual(acquisition.voxel_size, (1, 1, 1))
-        self.assertTrue(any("1 mm is taken" in note for note in acquisition.notes))
+        self.assertTrue(any("cubes of 1 mm are taken" in note for note in acquisition.notes))
 
     def test_echo_times_given_win_over_those_of_the_struct_and_that_is_said(self):
         acquisition = read_acquisition(self.write(TE_s=None), echo_times=scans.ECHO_TIMES).acquisition

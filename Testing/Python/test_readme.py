@@ -10,16 +10,17 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from TrabecularQSMLib.cli import build_parser
+from TrabecularQSMLib.quantities import QUANTITIES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 TROUBLESHOOTING = (ROOT / "Docs" / "Troubleshooting.md").read_text(encoding="utf-8")
 # Everything that a reader of the repository may open.
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "Docs").rglob("*.md")])
-# Module to the page that explains its panel.
+# Module with a panel to the page that explains it.
 PAGES = {
     path.stem: (ROOT / "Docs" / f"{path.stem}.md").read_text(encoding="utf-8")
-    for path in sorted((ROOT / "TrabecularQSM").glob("*.py"))
+    for path in sorted((ROOT / "TrabecularQSM" / "Resources" / "UI").glob("*.ui"))
 }
 # Where the parts of modules lie that need no widget.
 PARAMETER_FILES = {"TrabecularQSM": "reconstruction.py", "TrabecularQSMAnalysis": "analysis.py"}
@@ -179,6 +180,16 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(
             sorted(re.findall(r"^\| `(\S+?)[ `]", page.partition("## Input")[0], re.MULTILINE)), sorted(action.choices)
         )
+
+
+class OutputTest(unittest.TestCase):
+    def test_every_map_that_is_written_is_in_the_table(self):
+        page = (ROOT / "Docs" / "CommandLine.md").read_text(encoding="utf-8")
+        table = page.partition("## Output")[2].partition("\n## ")[0]
+        listed = set(
+            re.findall(r"`([^`]+)`", "".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
+        )
+        self.assertEqual(listed - {"file"}, {quantity.suffix for quantity in QUANTITIES.values()})
 
 
 class FirstScreenTest(unittest.TestCase):

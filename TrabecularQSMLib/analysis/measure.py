@@ -4,13 +4,27 @@ import numpy as np
 
 from ..errors import InputError
 from ..methods import Method
-from ..quantities import ALL_QUANTITIES
+from ..quantities import ALL_QUANTITIES, Quantity
 
-COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "sd", "median", "q25", "q75", "min", "max", "excluded")
+COLUMNS = (
+    "case",
+    "region",
+    "quantity",
+    "unit",
+    "n",
+    "mean",
+    "sd",
+    "median",
+    "q25",
+    "q75",
+    "min",
+    "max",
+    "excluded",
+    "se",
+)
 
-_ONLY_IN_MASK = ("chi", "local_field", "total_field")
-
-_NOT_MEASURED = ("mask", "reliability", "sigma_field", "sigma_r2star", "sigma_pdff")
+# Of a map that is no quantity of the table, such as one that a user loaded.
+_OTHER = Quantity("", "", "", "", "")
 
 
 def measure(
@@ -26,7 +40,8 @@ def measure(
     Parameters
     ----------
     maps : dict of str to (K, J, I) array
-        Quantity name to map. ``reliability`` and ``mask``, where present, say which voxels count.
+        Quantity name to map. ``reliability`` and ``mask``, where present, say which voxels count; maps of standard
+        deviations give the standard errors.
     labels : (K, J, I) int array
         Region of each voxel, 0 for none.
     names : dict of int to str
@@ -41,7 +56,9 @@ def measure(
     list of dict
         With the keys of `COLUMNS`. `excluded` counts the region's voxels that are left out and not in `n`: those of
         reliability 0, those whose value is not finite and, for χ and the fields in ppm, those outside the mask.
-        `sd` has n − 1 in the denominator; statistics that too few voxels leave undefined are None.
+        `sd` has n − 1 in the denominator. `se` is the standard error of the mean by noise, ``√(Σ σ²) / n`` over voxels
+        whose noise is independent; how the tissue varies is in `sd`. Statistics that too few voxels leave undefined are
+        None, as is `se` where no map holds σ.
 
     Raises
     ------
@@ -55,22 +72,24 @@ def measure(
         raise InputError("The segmentation holds no region; draw at least one.")
     reliable = maps["reliability"] > 0 if "reliability" in maps else np.ones(labels.shape, bool)
     mask = maps["mask"] != 0 if "mask" in maps else np.ones(labels.shape, bool)
-    measured = [name for name in maps if name not in _NOT_MEASURED]
+    measured = {name: quantity for name in maps if (quantity := ALL_QUANTITIES.get(name, _OTHER)).measured}
     rows = []
     for label, region in names.items():
         inside = labels == label
         size = int(np.count_nonzero(inside))
         if size == 0:
             raise InputError(f"The region {region!r} (label {label}) is empty; draw it or remove it.")
-        for name in measured:
+        for name, quantity in measured.items():
             values = maps[name][inside]
             counts = reliable[inside] & np.isfinite(values)
-            if name in _ONLY_IN_MASK:
+            if quantity.only_in_mask:
                 counts &= mask[inside]
             statistics = _statistics(values[counts].astype(np.float64))
-            unit = ALL_QUANTITIES[name].unit if name in ALL_QUANTITIES else (units or {})[name]
+            unit = (units or {})[name] if quantity is _OTHER else quantity.unit
             row = {"case": case, "region": region, "quantity": name, "unit": unit, **statistics}
-            rows.append({**row, "excluded": size - statistics["n"]})
+            sigma = maps[quantity.sigma][inside][counts] if quantity.sigma in maps else np.empty(0)
+            error = float(np.linalg.norm(sigma.astype(np.float64)) / sigma.size) if sigma.size else None
+            rows.append({**row, "excluded": size - statistics["n"], "se": error})
     if rows and not any(row["n"] for row in rows):
         raise InputError(
             f"All regions lie outside of where the maps of {case} hold reliable values; move them into the body."

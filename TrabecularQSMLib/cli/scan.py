@@ -125,8 +125,8 @@ def _add_scan(parser):
     parser.add_argument(
         "input",
         metavar="INPUT",
-        help="BIDS dataset or subject folder with *_MEGRE.nii[.gz]; the folder that dcm2niix left; a DICOM folder; a "
-        "4-D NIfTI of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams)",
+        help="BIDS dataset or subject folder with *_MEGRE.nii[.gz]; dcm2niix's folder; a DICOM folder; a 4-D NIfTI "
+        "of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams)",
     )
     parser.add_argument("output", metavar="OUTPUT", help="folder for the results")
     scan = parser.add_argument_group("scan")
@@ -142,6 +142,7 @@ def _add_scan(parser):
         metavar="MS",
         help="ms, one for each echo, where the files do not say them",
     )
+    scan.add_argument("--field-strength", type=float, metavar="T", help="tesla, where the files do not say it")
     scan.add_argument("--mask", metavar="FILE", help="where to solve, on the scan's grid, instead of the mask found")
     scan.add_argument(
         "--voxel-size", nargs=3, type=float, metavar=("I", "J", "K"), help="mm, for files that store no voxel size"
@@ -335,6 +336,7 @@ def _read_scan(arguments, settings):
         acq=arguments.acq,
         series=arguments.series,
         echo_times=None if times is None else [1e-3 * time for time in times],
+        field_strength=arguments.field_strength,
         voxel_size=arguments.voxel_size,
         b0_direction=arguments.b0_direction,
         grid_needed=settings.stop_after != "fieldmap",

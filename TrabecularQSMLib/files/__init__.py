@@ -11,6 +11,9 @@ from . import bids, converted, dicom, dicom_series, mat, nifti, single
 from .echoes import bare_name
 from .scan import Scan
 
+# Echo times of gradient echoes.
+_SHORTEST_S, _LONGEST_S = 1e-4, 0.5
+
 __all__ = ["Scan", "read_acquisition", "read_mask"]
 
 
@@ -23,6 +26,7 @@ def read_acquisition(
     acq=None,
     series=None,
     echo_times=None,
+    field_strength=None,
     voxel_size=None,
     b0_direction=None,
     grid_needed=True,
@@ -33,8 +37,9 @@ def read_acquisition(
     ----------
     path : path
         BIDS dataset, subject folder or any folder with ``*_MEGRE.nii[.gz]`` files; the folder that dcm2niix left; a
-        folder of DICOM files; one 4-D NIfTI file with its partner (phase, or imaginary part) beside it; or a ``.mat``
-        file that holds ``ImDataParams`` (the authors') or ``imDataParams`` (the ISMRM fat–water toolbox's).
+        folder of DICOM files, or one file of all frames; one 4-D NIfTI file with its partner (phase, or imaginary
+        part) beside it; or a ``.mat`` file that holds ``ImDataParams`` (the authors') or ``imDataParams`` (the ISMRM
+        fat–water toolbox's).
     subject, session, run, acq : str, optional
         Labels, with or without ``sub-`` and so on. In a BIDS folder they choose among several scans; for other input
         they name the results (subject 01 if not given).
@@ -42,6 +47,8 @@ def read_acquisition(
         Number of one of the scan's series, where a converter's folder holds several scans.
     echo_times : sequence of float, optional
         Seconds, one for each echo, for files that do not say them; they win over those of the files.
+    field_strength : float, optional
+        Tesla, for files that do not say it; it wins over that of the files.
     voxel_size : (3,) sequence, optional
         Size in mm along i, j and k, for files that store none. Refused if the file stores another one.
     b0_direction : (3,) sequence, optional
@@ -62,8 +69,16 @@ def read_acquisition(
     path = Path(path)
     if voxel_size is not None and (len(voxel_size) != 3 or not all(0 < size < np.inf for size in voxel_size)):
         raise InputError(f"The voxel size is {list(voxel_size)}; give three positive numbers in mm (I J K).")
+    if echo_times is not None and not all(_SHORTEST_S <= time <= _LONGEST_S for time in echo_times):
+        listed = " ".join(f"{1e3 * time:g}" for time in echo_times)
+        raise InputError(f"The echo times given are {listed} ms; expected 0.1 to 500 ms, so give them in ms.")
     labels = {"sub": subject, "ses": session, "acq": acq, "run": run}
-    options = {"voxel_size": voxel_size, "b0_patient": b0_direction, "echo_times": echo_times}
+    options = {
+        "voxel_size": voxel_size,
+        "b0_patient": b0_direction,
+        "echo_times": echo_times,
+        "field_strength": field_strength,
+    }
     if path.is_dir():
         return _read_folder(path, labels, series, options)
     if not path.exists():
@@ -72,8 +87,11 @@ def read_acquisition(
         return mat.read(path, labels, grid_needed=grid_needed, **options)
     if bare_name(path):
         return single.read(path, labels, **options)
+    if dicom_series.is_dicom(path):  # an enhanced file may hold the whole scan
+        return dicom.read(path, [path], labels, series, **options)
     raise InputError(
-        f"{path} is neither a folder nor a NIfTI or .mat file; give the folder that holds all echoes, or such a file."
+        f"{path} is neither a folder nor a NIfTI, DICOM or .mat file; give the folder that holds all echoes, or "
+        "such a file."
     )
 
 
@@ -84,6 +102,8 @@ def _read_folder(folder, labels, series, options):
         return converted.read(folder, candidates, labels, series, **options)
     if paths := [path for path in bids.files_below(folder) if dicom_series.is_dicom(path)]:
         return dicom.read(folder, paths, labels, series, **options)
+    if path := single.find(folder):
+        return single.read(path, labels, **options)
     raise converted.nothing_found(folder)
 
 

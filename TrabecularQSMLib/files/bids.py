@@ -173,10 +173,12 @@ def _joined(left, scans):
         return None
     files, taken, protocols, grid = [], {}, set(), None
     for items in left:
-        for path, _number, part in scans[items]:
-            metadata, sidecars = sidecar(path)
+        found = [(path, number, part, *sidecar(path)) for path, number, part in scans[items]]
+        # One sidecar of an echo's parts will do, as elsewhere.
+        known = {number: metadata["EchoTime"] for _, number, _, metadata, _ in found if "EchoTime" in metadata}
+        for path, number, part, metadata, sidecars in found:
             part = part or part_of_type(metadata) or "mag"
-            times = metadata.get("EchoTime")
+            times = metadata.get("EchoTime", known.get(number))
             times = times if isinstance(times, list) else [times]
             earlier = taken.setdefault(part, [])
             if not all(isinstance(time, int | float) for time in times):
@@ -184,10 +186,10 @@ def _joined(left, scans):
             if any(abs(time - other) < _SAME_TIME for time in times for other in earlier):
                 return None
             earlier += times
-            protocols.add(tuple(metadata.get(key) for key in ("RepetitionTime", "FlipAngle")))
+            protocols.add(tuple(metadata.get(key) for key in ("RepetitionTime", "FlipAngle") if metadata))
             _, shape, affine = nifti.read_grid(path)
             grid = grid or (shape, affine)
-            if len(protocols) > 1 or geometry_difference(*grid, shape, affine):
+            if len(protocols - {()}) > 1 or geometry_difference(*grid, shape, affine):
                 return None
             files.append(EchoFile(path, part, (times[0],), metadata, sidecars))
     runs = " to ".join(f"run-{dict(items).get('run')}" for items in (left[0], left[-1]))

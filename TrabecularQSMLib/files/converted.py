@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..images import geometry_difference
 from . import nifti
 from .bids import EXPECTED_NAME, image_files
 from .echoes import PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
-from .scan import Scan, checked_label
+from .scan import Scan, checked_label, parse_name
 
-_ECHO = re.compile(r"_e\d+(?=_|$|[a-z]$)")
+_ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
 # What echoes of one scan have in common.
 _COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength")
 _LEAST_ECHOES = 3
@@ -32,11 +33,14 @@ class Candidate:
         Description of the series.
     files : dict of (float, str) to EchoFile
         Files by echo time and part; frames by position, for DICOM.
+    trains : int
+        How many series one part comes from.
     """
 
     names: list[str]
     title: str
     files: dict
+    trains: int = 1
 
     @property
     def echo_times(self) -> list[float]:
@@ -59,6 +63,14 @@ class Candidate:
         """Name for messages."""
         return f"series {'+'.join(self.names)} {self.title}".strip()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the scan was put together."""
+        if self.trains == 1:
+            return ()
+        count = len(self.echo_times)
+        return (f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes.",)
+
     def __str__(self):
         """Say which series it is and what it has."""
         count = len(self.echo_times)
@@ -76,21 +88,25 @@ def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, *
     candidates : list of Candidate
         What `find` found.
     labels : dict
-        sub, ses, acq, run to label or None: the name of the results, subject 01 if not given.
+        sub, ses, acq, run to label or None: the name of the results, by default that of the files where they have
+        BIDS labels, and else subject 01.
     series : str or int, optional
         Number of one of the scan's series, or what its files' names begin with.
     **options
         Those of `echoes.scan_of`.
     """
     candidate = chosen(folder, candidates, series)
-    source = candidate.source
-    return scan_of(candidate.files.values(), named(labels), folder, source=source, by_time=True, **options)
+    options |= {"source": candidate.source, "notes": candidate.notes, "by_time": True}
+    files = list(candidate.files.values())
+    return scan_of(files, named(labels, files[0].path), folder, **options)
 
 
-def named(labels: dict) -> dict[str, str]:
-    """Entities of a scan that has no name of its own: the labels given, subject 01 if it is not among them."""
-    labels = {**labels, "sub": "01" if labels.get("sub") is None else labels["sub"]}
-    return {key: checked_label(label, key) for key, label in labels.items() if label is not None}
+def named(labels: dict, path: Path | None = None) -> dict[str, str]:
+    """Entities of a scan: the labels given, else those of a file's name, subject 01 if there is none."""
+    stored = parse_name(bare_name(path))[0] if path else {}
+    found = {key: stored.get(key) if label is None else label for key, label in labels.items()}
+    found["sub"] = "01" if found.get("sub") is None else found["sub"]
+    return {key: checked_label(label, key) for key, label in found.items() if label is not None}
 
 
 def chosen(folder, candidates: list[Candidate], series=None) -> Candidate:
@@ -138,12 +154,14 @@ def _echo_file(path):
 
 
 def _grouped(files, by_folder):
-    families = {}
+    families, grids = {}, []
     for file in files:
-        _, shape, affine = nifti.read_grid(file.path)
+        grid = nifti.read_grid(file.path)[1:]
+        same = next((n for n, other in enumerate(grids) if geometry_difference(*other, *grid) is None), len(grids))
+        if same == len(grids):
+            grids.append(grid)
         common = tuple(str(file.metadata.get(key)) for key in _COMMON)
-        folder = file.path.parent if by_folder else None
-        families.setdefault((folder, common, shape, affine.round(2).tobytes()), []).append(file)
+        families.setdefault((file.path.parent if by_folder else None, common, same), []).append(file)
     found = []
     for family in families.values():
         series = _series(family)
@@ -201,11 +219,13 @@ def _whole(chain):
     """Return the longest start of a chain that is a complete scan, and what follows (such as a map made of it)."""
     if not chain:
         return []
-    joined = []
+    joined, series_of = [], {}
     for one in chain:
         last = joined[-1] if joined else Candidate([], one.title, {})
         names = [*last.names, *(name for name in one.names if name not in last.names)]
-        joined.append(Candidate(names, last.title, {**last.files, **one.files}))
+        for part in {part for _, part in one.files}:
+            series_of[part] = series_of.get(part, 0) + 1
+        joined.append(Candidate(names, last.title, {**last.files, **one.files}, max(series_of.values())))
     length = next((n for n in range(len(chain), 0, -1) if joined[n - 1].complete), len(chain))
     return [joined[length - 1], *_whole(chain[length:])]
 

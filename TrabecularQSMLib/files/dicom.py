@@ -44,8 +44,8 @@ def read(folder: Path, paths: list[Path], labels: dict, series=None, *, voxel_si
         if found:
             if options.get("b0_patient") is None:
                 options["b0_patient"] = dicom_series.scan_values(candidate)["b0_patient"]
-            options |= {"source": candidate.source, "voxel_size": voxel_size}
-            acquisition = scan_of(found, entities, folder, by_time=True, **options).acquisition
+            options |= {"source": candidate.source, "notes": candidate.notes, "voxel_size": voxel_size, "by_time": True}
+            acquisition = scan_of(found, entities, folder, **options).acquisition
         else:
             note = f"dcm2niix {did}, other than the headers say, so that the {candidate.source} is read frame by frame."
             acquisition = dicom_series.read(candidate, notes=(note,), **options)

@@ -3,11 +3,13 @@
 Used where files are not converted: for what dcm2niix mistakes, and in 3D Slicer, which has pydicom.
 """
 
+import contextlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
@@ -16,6 +18,7 @@ from .echoes import PAIRS, part_of_type, to_complex
 
 PIP_LINE = "pip install dcm2niix pydicom"
 _GE_PART = (0x0043, 0x102F)
+_PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
 _GE_PARTS = {0: "mag", 1: "phase", 2: "real", 3: "imag"}
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 # Frames of one echo lie this evenly along the normal, in mm.
@@ -148,7 +151,7 @@ def grid_of(candidate: Candidate) -> tuple[tuple[int, int, int], np.ndarray]:
     return (len(heights), int(header.Rows), int(header.Columns)), affine
 
 
-def read(candidate: Candidate, *, echo_times=None, b0_patient=None, notes=()) -> Acquisition:
+def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patient=None, notes=()) -> Acquisition:
     """Read the frames of a scan.
 
     Parameters
@@ -157,6 +160,8 @@ def read(candidate: Candidate, *, echo_times=None, b0_patient=None, notes=()) ->
         One of those that `find` found.
     echo_times : sequence of float, optional
         Seconds, instead of those of the headers.
+    field_strength : float, optional
+        Tesla, instead of that of the headers.
     b0_patient : (3,) sequence, optional
         Direction of B0 in RAS; by default along the bore as the patient lay in it.
     notes : tuple of str
@@ -177,8 +182,10 @@ def read(candidate: Candidate, *, echo_times=None, b0_patient=None, notes=()) ->
                 if echoes is None:
                     echoes = np.empty((len(times), len(heights), *values.shape), np.complex64)
                 setattr(echoes[n, k], target, values)
-    notes = [*notes, *to_complex(echoes, pair, source)]
+    notes = [*candidate.notes, *notes, *to_complex(echoes, pair, source)]
     values = scan_values(candidate)
+    if field_strength is not None:
+        values["field_strength"] = field_strength
     if b0_patient is not None:
         values["b0_patient"] = tuple(b0_patient)
     return Acquisition(
@@ -227,26 +234,57 @@ def _frame(path, index, header, groups):
     if orientation is None or position is None or spacing is None or not time:
         return None
     orientation = np.array(orientation, dtype=float)
-    slope = get("PixelValueTransformationSequence", "RescaleSlope")
-    intercept = get("PixelValueTransformationSequence", "RescaleIntercept")
+    part = _part(header, get)
+    slope, intercept = _scale(header, groups, get, part)
     return Frame(
         path=path,
         index=index,
         echo_time=round(float(time) / 1e3, 6),
-        part=_part(header, get),
+        part=part,
         position=np.array(position, dtype=float),
         rows=orientation[:3] * float(spacing[1]),
         columns=orientation[3:] * float(spacing[0]),
-        slope=1.0 if slope is None else float(slope),
-        intercept=0.0 if intercept is None else float(intercept),
+        slope=slope,
+        intercept=intercept,
     )
+
+
+def _scale(header, groups, get, part):
+    """Slope and intercept from stored to true values."""
+    slope = get("PixelValueTransformationSequence", "RescaleSlope")
+    intercept = get("PixelValueTransformationSequence", "RescaleIntercept")
+    slope = 1.0 if slope is None else float(slope)
+    intercept = 0.0 if intercept is None else float(intercept)
+    if part == "phase" or "PHILIPS" not in str(header.get("Manufacturer", "")).upper():
+        return slope, intercept
+    # Slope and intercept of Philips are to look at; echoes can be compared after division by both slopes
+    # (Chenevert et al., Translational Oncology 2014, doi 10.1593/tlo.13811).
+    for group in groups:
+        if group is None:
+            continue
+        items = [group, *(group[_PHILIPS_GROUP].value or [] if _PHILIPS_GROUP in group else [])]
+        for item in items:
+            scale = _number_of(item[_PHILIPS_SCALE].value) if _PHILIPS_SCALE in item else None
+            if scale and slope:
+                return 1.0 / scale, intercept / (slope * scale)
+    return slope, intercept
+
+
+def _number_of(value):
+    """Number of a private element, which is in bytes if the file does not say of what kind it is, or None."""
+    if isinstance(value, bytes):
+        kind = {2: "<i2", 4: "<f4"}.get(len(value))
+        return None if kind is None else np.frombuffer(value, kind)[0].item()
+    try:
+        return float(value[0] if isinstance(value, list | tuple) or hasattr(value, "__getitem__") else value)
+    except (TypeError, ValueError, IndexError):
+        return None
 
 
 def _part(header, get):
     """Part of a frame: GE's own number, or the component and type of the frame or the image."""
     if _GE_PART in header and "GE" in str(header.get("Manufacturer", "")).upper():
-        number = header[_GE_PART].value
-        number = number if isinstance(number, int) else None
+        number = _number_of(header[_GE_PART].value)
         if number in _GE_PARTS and "PerFrameFunctionalGroupsSequence" not in header:
             return _GE_PARTS[number]
     component = get("MRImageFrameTypeSequence", "ComplexImageComponent")
@@ -279,7 +317,7 @@ def _put(series, header, frames):
     """Put frames into the first copy of their series that lacks their echo, part and height."""
     first = frames[0]
     common = tuple(str(header.get(name)) for name in _COMMON)
-    plane = np.round([*first.rows, *first.columns], 3).tobytes()
+    plane = tuple((np.round([*first.rows, *first.columns], 3) + 0.0).tolist())  # no −0
     number = str(header.get("SeriesNumber") or 0)
     copies = series.setdefault(((common, plane), number, header.get("SeriesInstanceUID")), [])
     title = str(header.get("SeriesDescription") or header.get("ProtocolName") or "")
@@ -342,7 +380,17 @@ def _stored(path):
     try:
         return dataset.pixel_array
     except Exception as error:  # pydicom's decoders end in many exceptions
+        if "PerFrameFunctionalGroupsSequence" not in dataset:
+            with contextlib.suppress(RuntimeError):
+                return _stored_by_itk(path, dataset)
         syntax = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "an unknown coding")
         raise InputError(
             f"The pixels of {path} ({syntax}) cannot be decoded ({error}); store the files uncompressed and try again."
         ) from error
+
+
+def _stored_by_itk(path, dataset):
+    """Stored values of one image by ITK, which decodes more than pydicom alone; it applies slope and intercept."""
+    array = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[0]
+    slope, intercept = float(dataset.get("RescaleSlope") or 1.0), float(dataset.get("RescaleIntercept") or 0.0)
+    return (array.astype(np.float64) - intercept) / slope

@@ -111,6 +111,7 @@ def scan_of(
     *,
     source: str | None = None,
     echo_times=None,
+    field_strength=None,
     by_time: bool = False,
     voxel_size=None,
     b0_patient=None,
@@ -130,6 +131,8 @@ def scan_of(
         The scan's name in messages; by default that of its results.
     echo_times : sequence of float, optional
         Seconds; they win over those of the sidecars.
+    field_strength : float, optional
+        Tesla; it wins over that of the sidecars.
     by_time : bool
         Sort echoes by echo time, for trains that are interleaved.
     voxel_size, b0_patient
@@ -157,7 +160,7 @@ def scan_of(
     notes += nifti.header_notes(first.path)
     check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
     times = _times(rows, counts, source, echo_times, notes)
-    if by_time:
+    if by_time and echo_times is None:
         order = np.argsort(times, kind="stable")
         echoes, times = echoes[order], [times[n] for n in order]
     frequency = _frequency(rows, source)
@@ -166,7 +169,7 @@ def scan_of(
             echoes=echoes,
             echo_times=times,
             affine=affine,
-            field_strength=_first(rows, "MagneticFieldStrength"),
+            field_strength=_first(rows, "MagneticFieldStrength") if field_strength is None else field_strength,
             imaging_frequency=frequency,
             source=source,
             notes=tuple(notes),

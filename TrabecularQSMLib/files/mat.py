@@ -23,11 +23,25 @@ _NOT_A_STRUCT = "{kind} of {path} is not one struct; save the scan as a single s
 _AXES_NOTE = "{} stores no orientation: its axes are taken as right, anterior, superior; --b0-direction sets B0."
 
 
-def read(path: Path, labels: dict, *, voxel_size=None, b0_patient=None, echo_times=None, grid_needed=True) -> Scan:
-    """Read the struct of a .mat file; `labels` (sub, ses, acq, run to label or None) name the results."""
+def read(
+    path: Path,
+    labels: dict,
+    *,
+    voxel_size=None,
+    b0_patient=None,
+    echo_times=None,
+    field_strength=None,
+    grid_needed=True,
+) -> Scan:
+    """Read the struct of a .mat file; `labels` (sub, ses, acq, run to label or None) name the results.
+
+    The other arguments are those of `files.read_acquisition`.
+    """
     kind, struct = _struct(path)
     convert = _authors if kind == "ImDataParams" else _toolbox
     values, stored_size, notes = convert(path.name, struct, echo_times)
+    if field_strength is not None:
+        values["field_strength"] = field_strength
     orientation = _text(struct, "orientation")
     if orientation is None:
         cosines = np.eye(3)
@@ -40,7 +54,7 @@ def read(path: Path, labels: dict, *, voxel_size=None, b0_patient=None, echo_tim
         check_voxel_size(voxel_size, stored_size, path.name)
     elif voxel_size is None and not grid_needed:
         stored_size = np.ones(3)
-        notes.append(f"{path.name} stores no voxel size: 1 mm is taken; the maps of this stage do not depend on it.")
+        notes.append(f"{path.name} stores no voxel size: cubes of 1 mm are taken; --voxel-size I J K gives others.")
     elif voxel_size is None:
         raise InputError(
             f"{path.name} stores no voxel size; give it in mm along the array axes with --voxel-size I J K."

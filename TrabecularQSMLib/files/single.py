@@ -4,10 +4,10 @@ from pathlib import Path
 
 from ..errors import InputError
 from . import nifti
+from .bids import image_files
+from .converted import named
 from .echoes import PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
-from .scan import Scan, checked_label, parse_name
-
-_KEYS = ("sub", "ses", "acq", "run")
+from .scan import Scan
 
 
 def read(path: Path, labels: dict, **options) -> Scan:
@@ -49,11 +49,14 @@ def read(path: Path, labels: dict, **options) -> Scan:
                 f"{base + '_' if base else ''}{one}.nii.gz), but found {said}."
             )
     files = [_echo_file(beside[one][0], one) for one in pair]
-    stored = parse_name(bare_name(path))[0]
-    given = {key: label if label is not None else stored.get(key) for key, label in labels.items()}
-    given["sub"] = given["sub"] or "01"
-    entities = {key: checked_label(given[key], key) for key in _KEYS if given.get(key) is not None}
-    return scan_of(files, entities, path.parent, source=path.name, **options)
+    return scan_of(files, named(labels, path), path.parent, source=path.name, **options)
+
+
+def find(folder: Path) -> Path | None:
+    """Return a file of several volumes below a folder, if all such are called alike but for the part."""
+    several = [path for path in image_files(folder) if nifti.read_grid(path)[0] > 1]
+    alike = {(path.parent, split_part(bare_name(path))[0]) for path in several}
+    return several[0] if len(alike) == 1 else None
 
 
 def _echo_file(path, part):

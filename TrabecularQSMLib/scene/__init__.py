@@ -11,6 +11,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
 from .bones import proposeBoneReferenceNode, proposeMaskNode, proposeRegionsNodes
 from .companions import CompanionNodes, addCompanionNodes, addCompanions
+from .dicom import DicomNodes, DicomScan, examineDicom, loadDicomScan, loadedDicomScan
 from .echoes import (
     acquisitionFromSequences,
     addEchoBrowser,
@@ -44,6 +45,8 @@ __all__ = [
     "BvtvNodes",
     "CompanionNodes",
     "ConfigurationNodes",
+    "DicomNodes",
+    "DicomScan",
     "LCurveNodes",
     "PhantomNodes",
     "ProfileNodes",
@@ -65,10 +68,13 @@ __all__ = [
     "combinePhaseCyclesNodes",
     "configurationNodes",
     "echoTimesFromSequence",
+    "examineDicom",
     "exportScan",
     "lcurveNodes",
+    "loadDicomScan",
     "loadRegions",
     "loadScan",
+    "loadedDicomScan",
     "maskFromSegment",
     "masksFromSegmentation",
     "measureNodes",

@@ -8,11 +8,12 @@ import slicer
 from ..files.terminology import REGION_CODES
 from ..phantom import Companions, CompanionSettings, Phantom, PhantomSettings, make_companions, make_phantom
 from ..progress import Progress, part, report
+from ..quantities import UNIT_CODES
 from .alive import keepAlive
 from .phantom import PhantomNodes, addPhantomNodes
 from .regions import addSegmentation, showOutlines
 from .tables import Column, addTable
-from .volumes import UNIT_CODES, codedEntry, freeName, newVolume, removeWithHelpers
+from .volumes import codedEntry, freeName, newVolume, removeWithHelpers
 
 BONE_REFERENCE = "cortical bone"
 # What the application gives to a CT from DICOM.

@@ -10,17 +10,18 @@ from .echoes import addEchoSequences
 LABELS = {"sub": "subject", "ses": "session", "run": "run", "acq": "acq", "series": "series"}
 
 
-def loadScan(path, *, labels: str = "", name: str | None = None, echoTimes=None) -> tuple:
+def loadScan(path, *, labels: str = "", name: str | None = None, echoTimes=None, fieldStrength=None) -> tuple:
     """Load a scan and return its magnitude sequence and phase sequence.
 
     :param path: BIDS dataset, folder of echoes (also dcm2niix's), 4-D NIfTI or .mat file.
     :param labels: which of several scans of a folder, such as ``sub-01 run-1``, or ``series-5`` of dcm2niix's.
     :param name: start of the names of the sequences; by default the scan's own.
     :param echoTimes: seconds, for files that do not say them.
+    :param fieldStrength: tesla, for files that do not say it.
     :raises InputError: if there is no such scan, or more than one.
     """
     chosen = {LABELS[key]: label for key, label in labelsFrom(labels).items()}
-    scan = read_acquisition(path, echo_times=echoTimes, **chosen)
+    scan = read_acquisition(path, echo_times=echoTimes, field_strength=fieldStrength, **chosen)
     for note in scan.acquisition.notes:
         logging.info(note)
     return addEchoSequences(scan.acquisition, name or scan.stem)

@@ -5,6 +5,7 @@ import slicer
 from ..analysis.measure import COLUMNS, measure
 from ..errors import InputError
 from ..progress import Progress, report
+from ..quantities import QUANTITIES
 from .folders import resultFolder, sameFolder
 from .regions import regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
@@ -27,11 +28,12 @@ _ABOUT = {
     "min": ("Minimum", (DERIVATION_PROPERTY, "SCT", "255605001", "Minimum")),
     "max": ("Maximum", (DERIVATION_PROPERTY, "SCT", "56851009", "Maximum")),
     "excluded": ("Voxels of the region that are left out as unreliable, outside the mask or not finite", None),
+    "se": ("Standard error of the mean by noise, where the scan has a map of standard deviations", None),
 }
 _COUNTS = ("n", "excluded")
-_TITLES = {"sd": "SD", "q25": "lower quartile", "q75": "upper quartile"}
-# Maps that say which voxels of the others count.
-_SUPPORTING = ("reliability", "mask")
+_TITLES = {"sd": "SD", "se": "SE of the mean", "q25": "lower quartile", "q75": "upper quartile"}
+# Maps that say which voxels of the others count, and how large their noise is.
+_SUPPORTING = tuple(name for name, quantity in QUANTITIES.items() if not quantity.measured)
 
 
 def measureNodes(
@@ -47,7 +49,7 @@ def measureNodes(
 
     Segments are resampled to the nearest neighbor on each map's own grid, and transforms of maps and segmentation
     are followed. Maps of reliability and mask in the same folder of the scene, or among those given, say which voxels
-    count. Nothing changes if it fails or is cancelled.
+    count, those of standard deviations give the error of the means. Nothing changes if it fails or is cancelled.
 
     :param volumes: scalar volumes, or a dictionary of them such as `reconstructNodes` returns. A volume without a
         quantity of this extension goes by its own name.
@@ -62,7 +64,9 @@ def measureNodes(
     volumes = list(volumes.values() if isinstance(volumes, dict) else volumes)
     measured = [volume for volume in volumes if quantityOf(volume)[0] not in _SUPPORTING]
     if not measured:
-        raise InputError("There is no map to measure; choose at least one that is neither mask nor reliability.")
+        raise InputError(
+            "There is no map to measure; choose at least one beside mask, reliability and standard deviations."
+        )
     _checkNames(measured)
     rows = []
     for number, volume in enumerate(measured):

@@ -9,18 +9,9 @@ from slicer import vtkMRMLScalarVolumeNode
 
 from ..files.terminology import PRIVATE_SCHEME
 from ..images import geometry_difference
-from ..quantities import ALL_QUANTITIES, Quantity, display_window
+from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity, display_window
 from .colors import colorNode
 
-# Units of the quantities as UCUM code and meaning.
-UNIT_CODES = {
-    "ppm": ("[ppm]", "parts per million"),
-    "1/s": ("/s", "per second"),
-    "Hz": ("Hz", "hertz"),
-    "1": ("1", "no units"),
-    "a.u.": ("[arb'U]", "arbitrary unit"),
-    "HU": ("[hnsf'U]", "Hounsfield unit"),
-}
 # What a map is called in names of nodes where that is not its title.
 SYMBOLS = {"chi": "χ"}
 
