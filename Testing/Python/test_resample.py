@@ -1,8 +1,10 @@
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.nifti import read_transform, write_transform
@@ -65,6 +67,53 @@ class TransformFileTest(unittest.TestCase):
         self.assertNotEqual(text, self.path.read_text())
         self.path.write_text(text)
         self.assertRaisesRegex(InputError, "without an inverse", read_transform, self.path)
+
+
+class LinearTransformTest(unittest.TestCase):
+    def setUp(self):
+        self.path = Path(tempfile.mkdtemp()) / "t.tfm"
+        self.addCleanup(shutil.rmtree, self.path.parent)
+
+    def transforms(self):
+        euler = sitk.Euler3DTransform((3.0, -4, 5), 0.2, -0.3, 0.4, (1.0, 2, 3))
+        last_first = sitk.Euler3DTransform(euler)
+        last_first.SetComputeZYX(True)
+        versor = sitk.VersorRigid3DTransform((0.0, 0.6, 0.8), 0.7, (1.0, -2, 3), (9.0, 8, 7))
+        similar = sitk.Similarity3DTransform(1.2, (0.0, 0.6, 0.8), 0.7, (1.0, -2, 3), (9.0, 8, 7))
+        affine = sitk.AffineTransform([1, 0.1, 0, 0, 0.9, 0.2, 0.3, 0, 1.1], (4.0, 5, 6), (1.0, 2, 3))
+        shift, scale = sitk.TranslationTransform(3, (1.0, 2, 3)), sitk.ScaleTransform(3, (1.1, 0.9, 1.2))
+        several = sitk.CompositeTransform([euler, affine, versor])
+        return euler, last_first, versor, similar, affine, shift, scale, several, sitk.VersorTransform((1, 0, 0), 0.3)
+
+    def test_each_linear_class_is_read_as_itk_moves_points(self):
+        for ending in (".tfm", ".txt", ".mat", ".h5"):
+            for transform in self.transforms():
+                if ending == ".mat" and transform.GetName() == "CompositeTransform":
+                    continue
+                with self.subTest(transform.GetName(), ending=ending):
+                    path = self.path.with_suffix(ending)
+                    sitk.WriteTransform(transform, str(path))
+                    np.testing.assert_allclose(read_transform(path), matrix_from(transform), atol=1e-6)
+
+    def test_whatever_is_odd_gets_a_sentence_and_no_crash(self):
+        start = "#Insight Transform File V1.0\nTransform: Euler3DTransform_double_3_3\n"
+        for text, words in {
+            start + "Parameters:\0\0 0.2 0.3 1 2 3\nFixedParameters: 0 0 0\n": "NUL bytes",
+            start + "Parameters: 0.2 0.3 1 2 3\nFixedParameters: 0 0 0\n": "5 parameters",
+            start + "Parameters: a 0 0.3 1 2 3\nFixedParameters: 0 0 0\n": "no number",
+            start + "Parameters: nan 0 0.3 1 2 3\nFixedParameters: 0 0 0\n": "finite",
+            start.replace("Euler3D", "BSpline") + "Parameters: 1\n": "not a linear transform",
+            start.replace("3_3", "2_2") + "Parameters: 1\n": "not a linear transform",
+            "#Insight Transform File V1.0\n": "holds none",
+            "<html>": "does not start",
+        }.items():
+            with self.subTest(words):
+                self.path.write_text(text)
+                self.assertRaisesRegex(InputError, words, read_transform, self.path)
+        for ending, content in ((".mat", b"\0" * 99), (".h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 99)):
+            path = self.path.with_suffix(ending)
+            path.write_bytes(content)
+            self.assertRaisesRegex(InputError, "cannot be read as a transform", read_transform, path)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..images import affine_from, image_from, matrix_from, transform_from
+from ..images import affine_from, image_from, transform_from
+from .transforms import read_linear
 
 _NIFTI_TYPES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"
@@ -110,13 +111,7 @@ def read_transform(path) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist or is not a file; give a transform such as register writes.")
-    try:
-        transform = sitk.ReadTransform(str(path))
-    except RuntimeError as error:
-        raise InputError(f"{path} cannot be read as a transform; give a .tfm file such as register writes.") from error
-    if transform.GetDimension() != 3 or not transform.IsLinear():
-        raise InputError(f"{path} is not a linear transform in three dimensions; give a rigid or affine one.")
-    matrix = matrix_from(transform)
+    matrix = read_linear(path)
     if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(matrix[:3, :3])) < 1e-6:
         raise InputError(f"{path} holds a transform without an inverse; give a rigid or affine one.")
     return matrix
