@@ -12,6 +12,8 @@ UNITS = {"ct": "HU", "bmd": "mg/cm³"}
 # Mindways' solid phantom: what water and the reference material add to slope and intercept of the rods' line, to get
 # from their density of K2HPO4 to attenuation.
 _K2HPO4_SLOPE, _WATER_INTERCEPT = -0.2174, 999.6
+# Below air; scanners fill what they did not see with −2000, −2048, −3024 or −32768.
+_PADDING_HU = -2000
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,62 @@ def fit_calibration(hu, density, water=None) -> Calibration:
             "check that no columns are swapped."
         )
     return Calibration(float(1 / sigma), float(-beta / sigma))
+
+
+def hounsfield(ct: np.ndarray, name) -> tuple[np.ndarray, list[str]]:
+    """Return a CT with its padding as not-a-number, and sentences on padding and on values that are no HU.
+
+    Parameters
+    ----------
+    ct : (K, J, I) array
+        What should be Hounsfield units.
+    name
+        The image, for the sentences.
+
+    Returns
+    -------
+    ct : (K, J, I) array
+        The same array where there is no padding (−2000 and below), else float32.
+    notes : list of str
+    """
+    padding, notes = _padding(ct), []
+    if np.any(padding):
+        notes.append(
+            f"{np.count_nonzero(padding)} voxels of {name} are {_PADDING_HU} or below, "
+            "which is padding around the scan; they are left out."
+        )
+        ct = np.where(padding, np.float32(np.nan), ct).astype(np.float32, copy=False)
+    if ct.size and not np.any(ct < 0):
+        notes.append(
+            f"Nothing in {name} is below 0, but air is −1000 HU and fat −100: these are stored values "
+            "without their rescale intercept, or a piece of bone alone; export the CT in Hounsfield units."
+        )
+    return ct, notes
+
+
+def without_padding(image: np.ndarray, name) -> tuple[np.ndarray, list[str]]:
+    """Return an image with a CT's padding raised to its lowest other value, so that no edge of it is registered.
+
+    Parameters
+    ----------
+    image : (K, J, I) array
+    name
+        The image, for the sentence.
+
+    Returns
+    -------
+    image : (K, J, I) array
+    notes : list of str
+    """
+    padding = _padding(image)
+    if not np.any(padding) or np.all(padding):
+        return image, []
+    note = f"{np.count_nonzero(padding)} voxels of {name} are {_PADDING_HU} or below and were taken for padding."
+    return np.where(padding, image[~padding].min(), image), [note]
+
+
+def _padding(image):
+    return image <= _PADDING_HU
 
 
 def attenuation(

@@ -37,7 +37,7 @@ def add_commands(commands):
 
 
 def _attenuation(arguments):
-    from ..analysis.ct import attenuation
+    from ..analysis.ct import attenuation, hounsfield
     from ..analysis.measure import COLUMNS
     from ..files.nifti import read_image
     from ..files.regions import regions_on
@@ -45,11 +45,13 @@ def _attenuation(arguments):
 
     check_outputs((arguments.output, TABLE_ENDINGS), inputs=(arguments.rods,))
     calibration = _calibration(arguments)
-    image, affine = read_image(arguments.image)
-    labels, names, notes = regions_on(
+    notes = notes_on_subjects(arguments.image, arguments.regions, arguments.transform)
+    image, affine = read_image(arguments.image, sheared=True, notes=notes)
+    image, its_notes = hounsfield(image, arguments.image)
+    labels, names, more = regions_on(
         arguments.regions, arguments.image, image.shape, affine, transform=arguments.transform, only=arguments.only
     )
-    notes = notes_on_subjects(arguments.image, arguments.regions, arguments.transform) + notes
+    notes += its_notes + more
     with errors_of(arguments.image):
         rows = attenuation(image, labels, names, case=case_of_image(arguments), calibration=calibration)
     if calibration is not None:

@@ -54,6 +54,7 @@ def add_commands(commands):
 
 
 def _register(arguments):
+    from ..analysis.ct import without_padding
     from ..analysis.registration import register_rigid
     from ..figures.registration import checkerboard_figure
     from ..figures.style import require_matplotlib
@@ -70,8 +71,10 @@ def _register(arguments):
         require_matplotlib()
     start = read_transform(arguments.initial) if arguments.initial else arguments.start
     fixed, affine = read_image(arguments.fixed)
-    moving, its_affine = read_image(arguments.moving)
-    mask = _read_mask(arguments.mask, arguments.fixed, fixed, affine)
+    notes = notes_on_subjects(arguments.fixed, arguments.moving)
+    moving, its_affine = read_image(arguments.moving, sheared=True, notes=notes)
+    moving, more = without_padding(moving, arguments.moving)
+    mask = _read_mask(arguments.mask, arguments.fixed, fixed, affine, notes)
     with ProgressLine() as progress, errors_of(f"{arguments.moving} to {arguments.fixed}"):
         found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
     writers = {arguments.output: lambda path: write_transform(path, found.matrix)}
@@ -83,7 +86,7 @@ def _register(arguments):
             kind = Path(arguments.checkerboard).suffix[1:].lower()
             writers[arguments.checkerboard] = checkerboard_figure(fixed, on_fixed, affine, kind)
     written = write_outputs(writers)
-    notes = notes_on_subjects(arguments.fixed, arguments.moving)
+    notes += more
     if not found.converged:
         notes.append("The steps had not become short at the end; look at the result closely.")
     print_result(notes, written)
@@ -92,8 +95,9 @@ def _register(arguments):
     print(f"Displacement {shift:.1f} mm at the center of FIXED, rotation {turn:.1f}°")
 
 
-def _read_mask(file, fixed_file, fixed, affine):
+def _read_mask(file, fixed_file, fixed, affine, notes):
     from ..files.nifti import read_image
+    from ..files.regions import as_mask
     from ..images import geometry_difference
 
     if file is None:
@@ -102,4 +106,4 @@ def _read_mask(file, fixed_file, fixed, affine):
     difference = geometry_difference(fixed.shape, affine, mask.shape, its_affine)
     if difference:
         raise InputError(f"The mask {file} is not on the grid of {fixed_file}: {difference}; draw it on that image.")
-    return mask != 0
+    return as_mask(mask, f"the mask {file}", notes)

@@ -8,6 +8,7 @@ from ..acquisition import Acquisition
 from ..errors import InputError
 from ..images import geometry_difference
 from . import bids, mat, nifti
+from .regions import as_mask
 from .scan import Scan
 
 __all__ = ["Scan", "read_acquisition", "read_mask"]
@@ -57,8 +58,11 @@ def read_acquisition(
     )
 
 
-def read_mask(path, acquisition: Acquisition) -> np.ndarray:
-    """Read a mask on the grid of `acquisition`: bool (K, J, I), true where the file is not zero."""
+def read_mask(path, acquisition: Acquisition, notes: list[str] | None = None) -> np.ndarray:
+    """Read a mask on the grid of `acquisition`: bool (K, J, I), true where the file is not zero.
+
+    One with values that are not whole is cut at half of its largest, and `notes` takes a sentence on it.
+    """
     array, affine = nifti.read_image(path)
     difference = geometry_difference(acquisition.shape, acquisition.affine, array.shape, affine)
     if difference:
@@ -67,7 +71,7 @@ def read_mask(path, acquisition: Acquisition) -> np.ndarray:
         )
     if not np.all(np.isfinite(array)):
         raise InputError(f"The mask {path} holds values that are not numbers; expected zero outside and one inside.")
-    mask = array != 0
+    mask = as_mask(array, f"the mask {path}", notes)
     if not mask.any():
         raise InputError(f"The mask {path} is zero everywhere; draw it again or leave out --mask.")
     return mask

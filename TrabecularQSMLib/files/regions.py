@@ -187,6 +187,24 @@ def check_regions_grid(path, labels, affine, other, shape, other_affine) -> None
         )
 
 
+def as_mask(array: np.ndarray, what: str, notes: list[str] | None = None) -> np.ndarray:
+    """Return where an image is a mask, as bool of its shape.
+
+    Whole numbers are labels: all but zero is inside. Anything between, as linear resampling leaves it, is cut at one
+    half of the largest value, and `notes` takes a sentence on it that starts with `what`.
+    """
+    whole = array.dtype.kind in "bui" or bool(np.all(array == np.round(array)))
+    if whole:
+        return array != 0
+    top = float(array.max())
+    if notes is not None:
+        notes.append(
+            f"{what[0].upper()}{what[1:]} has values between {float(array.min()):.3g} and {top:.3g}, as resampling "
+            f"leaves them; it was cut at one half ({0.5 * top:.3g})."
+        )
+    return array >= 0.5 * top
+
+
 def names_file(path) -> Path:
     """Return where the names of a label map are: a BIDS dseg.tsv (columns index and name) beside it."""
     return Path(path).with_name(re.sub(r"(\.nii)?(\.gz|\.[^.]*)$", "", Path(path).name) + ".tsv")
