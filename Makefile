@@ -22,7 +22,7 @@ demo: $(STAMP)
 	@$(BIN)/python Testing/demo.py
 
 test: lint
-	@$(BIN)/python -m pytest -q Testing/Python
+	@$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile Testing/Python
 
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet

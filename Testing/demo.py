@@ -31,8 +31,8 @@ SEED = 2019
 COMPARED = {"chi": "χ [ppm]", "r2star": "R2* [1/s]", "pdff": "PDFF", "field_hz": "field [Hz]"}
 REFERENCE = "muscle"
 NOT_MARROW = ("muscle", "skin fat")
-FIGURE_MAPS = ("chi", "r2star", "pdff", "local_field", "field_hz", "total_field", "water", "fat")
-FIGURE_OTHERS = ("mip", "mask", "reliability")
+# Left out: the total field, which is the field map in ppm; the echo MIP, which is beside the inversions; the mask.
+FIGURE_MAPS = ("chi", "r2star", "pdff", "local_field", "field_hz", "water", "fat", "reliability")
 
 
 class Progress:
@@ -139,7 +139,7 @@ def fit(true, measured):
 
 
 def write_figures(phantom, maps_by_inversion, maps):
-    """All maps beside their truth, and the three inversions as in figure 2 of the paper."""
+    """Maps beside their truth, and the three inversions as in figure 2 of the paper."""
     valid = valid_voxels(maps)
     affine = phantom.acquisition.affine
     # The sagittal slice with most of the calcaneus.
@@ -148,7 +148,7 @@ def write_figures(phantom, maps_by_inversion, maps):
     solved = lambda array: np.where(maps["mask"] > 0, array, np.nan)  # noqa: E731
     shown_chi = lambda chi: solved(against_reference(chi, phantom, valid))  # noqa: E731
     fitted = maps["water"] + maps["fat"] > 0
-    measured = {name: maps[name] for name in FIGURE_MAPS + FIGURE_OTHERS}
+    measured = {name: maps[name] for name in FIGURE_MAPS}
     measured |= {"chi": shown_chi(maps["chi"]), "local_field": solved(maps["local_field"])}
     truth = {name: phantom.truth[name] for name in FIGURE_MAPS if name in phantom.truth}
     truth |= {"chi": shown_chi(truth["chi"]), "local_field": solved(truth["local_field"])}

@@ -215,10 +215,10 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
     >>> magnitude, phase = logic.loadPhantom()[:2]
     >>> nodes = logic.process(magnitude, phase)
     >>> nodes["chi"].GetName()
-    'ankle phantom chi (ppm)'
+    'ankle phantom χ [ppm]'
     """
 
-    FILLED_FROM = "filledFrom"
+    FILLED_FROM, FILLED_B0 = "filledFrom", "filledB0Direction"
 
     def getParameterNode(self) -> TrabecularQSMParameterNode:
         """Return the parameters of this scene."""
@@ -260,7 +260,9 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
             "maskSegmentID": p.maskSegment or None,
             "echoTimes": None if same else [t / 1e3 for t in numbers(given.echo_times_ms, "echo times")],
             "fieldStrength": None if given.field_strength == round(strength or 0, 4) else given.field_strength,
-            "b0Direction": numbers(given.b0_direction, "B0 direction"),
+            "b0Direction": None
+            if given.b0_direction == p.parameterNode.GetAttribute(self.FILLED_B0)
+            else numbers(given.b0_direction, "B0 direction"),
             "name": p.outputName.strip() or None,
         }
 
@@ -285,6 +287,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
                 echo_times_ms=echoTimesText(times),
                 b0_direction=" ".join(f"{x:.6g}" for x in direction),
             )
+            node.SetAttribute(self.FILLED_B0, p.acquisition.b0_direction)
 
     def missing(self, p) -> str:
         """Return what keeps a run from starting, in one phrase; nothing if it can."""

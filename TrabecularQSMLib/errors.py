@@ -1,4 +1,4 @@
-"""The two exceptions that a caller is meant to catch."""
+"""The two exceptions that a caller is meant to catch, and what a solver has to say about its end."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class Cancelled(Exception):
     """Raised by a progress callback to stop a run; not an error."""
+
+
+class SolverWarning(RuntimeWarning):
+    """A solver stopped before it was done; told in one sentence, which becomes a note of the result."""

@@ -50,11 +50,15 @@ class Inversion(Method):
         Whether the function takes `data_weight` and `edge_weight`.
     regularization : float
         λ where a preset names none for this inversion.
+    effort : float
+        About how long it takes against all stages before it, on the digital ankle, so that what is left of a run can be
+        foretold.
     """
 
     power: int
     weighted: bool
     regularization: float
+    effort: float = 1.0
 
     @property
     def unit(self) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,16 +11,24 @@ import scipy.fft
 
 from . import background
 from .acquisition import Acquisition, b0_direction, voxel_size
-from .errors import InputError
+from .errors import InputError, SolverWarning
 from .fieldmap import masks
 from .fieldmap.fat_models import FAT_MODELS
-from .fieldmap.separation import Separation, fat_fraction, phase_sign, separate
+from .fieldmap.kind import Kind, find_kind
+from .fieldmap.separation import Separation, fat_fraction, separate
 from .fieldmap.unwrap import unwrap
 from .inversion import METHODS, invert, lcurve
 from .inversion.grid import Grid
 from .inversion.weights import data_weight, edge_weight
 from .progress import Progress, part, report
 from .settings import Settings, preset
+
+# Settings that "auto" leaves to the data.
+KIND_SETTINGS = ("phase_sign", "readout", "trains")
+# A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
+_LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# The axes of arrays in the closest RAS order.
+DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,28 +107,27 @@ def reconstruct_each(
     for name in Settings.__dataclass_fields__:
         if name not in inversion_settings() and len({getattr(one, name) for one in settings}) > 1:
             raise InputError(f"Inversions are compared on the same fields, but {name} differs; give it one value.")
-    results, step = [], 0.5 / len(settings)
+    before = _share_of_fields([one.inversion for one in settings if one.stop_after is None])
+    results, step = [], (1 - before) / len(settings)
     with _workers(threads):
-        fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, 0.5))
+        fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, before))
         for index, one in enumerate(settings):
             ending = []
             if one.stop_after is None:
                 grid = Grid.around(fields.mask, one.padding)
-                with warnings.catch_warnings(record=True) as caught:
-                    warnings.simplefilter("always")
+                with _solver_warnings() as ending:
                     chi = invert(
                         grid.put(fields.local_field),
                         fields.voxel_size,
                         method=one.inversion,
                         regularization=one.regularization,
-                        progress=part(progress, 0.5 + step * index, 0.5 + step * (index + 1)),
+                        progress=part(progress, before + step * index, before + step * (index + 1)),
                         **fields.inversion_options(one, grid),
                     )
-                # What a solver has to say about its end belongs to the result.
-                ending = [str(warning.message) for warning in caught]
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
-            # The sign of the phase was found on the way.
-            results.append(fields.reconstruction(replace(one, phase_sign=fields.settings.phase_sign), ending))
+            # The kind of scan was found on the way.
+            found = {name: getattr(fields.settings, name) for name in KIND_SETTINGS}
+            results.append(fields.reconstruction(replace(one, **found), ending))
     report(progress, 1.0, "Done")
     return results
 
@@ -162,8 +169,9 @@ def sweep_regularization(
     if not len(regularizations):
         regularizations = settings.regularization * np.logspace(-2, 2, 16)
     regularizations = lcurve.checked_regularizations(regularizations)  # before the minutes that the fields take
+    before = _share_of_fields([settings.inversion] * len(regularizations))
     with _workers(threads):
-        fields = _Fields(acquisition, settings, mask, part(progress, 0.0, 0.3))
+        fields = _Fields(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
         return lcurve.sweep(
@@ -172,7 +180,7 @@ def sweep_regularization(
             regularizations,
             method=settings.inversion,
             regions={name: grid.put(apply(inside) & fields.mask) for name, inside in (regions or {}).items()},
-            progress=part(progress, 0.3, 1.0),
+            progress=part(progress, before, 1.0),
             **fields.inversion_options(settings, grid),
         )
 
@@ -204,31 +212,30 @@ class _Fields:
         noise = masks.noise_level(echoes, mip)
         signal = masks.signal_mask(mip, noise, settings.mask_threshold)
         body = masks.body_mask(signal)
-        if mask is None:
-            self.mask = masks.erode(body, settings.mask_erosion, self.voxel_size)
-            if not self.mask.any():
-                raise InputError(
-                    f"No voxel of {self.acquisition.source} is farther than {settings.mask_erosion:g} mm from the "
-                    "surface of what gives signal; lower mask_threshold or mask_erosion, or give a mask."
-                )
-        else:
-            self.mask = mask
+        self.mask = self._eroded(body) if mask is None else mask
         fitted = body | self.mask
         model = {
             "echo_times": self.acquisition.echo_times,
             "imaging_frequency": self.acquisition.imaging_frequency,
             "fat_model": FAT_MODELS[settings.fat_model],
         }
-        if settings.phase_sign == "auto":
-            sign = phase_sign(echoes, signal & fitted, **model, progress=part(progress, 0.0, 0.05))
-            self.settings = settings = replace(settings, phase_sign=f"{sign:+d}")
-            if sign < 0:
-                self.notes.append(
-                    "The phase falls with frequency in this scan (fat fits clearly better that way); it was conjugated."
-                )
-        sign = int(settings.phase_sign)
-        separation = separate(echoes, fitted, self.voxel_size, **model, sign=sign, progress=part(progress, 0.05, 0.95))
-        trust = masks.reliability(mip, separation.residual, fitted, noise=noise, threshold=settings.mask_threshold)
+        kind = find_kind(
+            echoes,
+            signal & fitted,
+            **model,
+            sign=None if settings.phase_sign == "auto" else int(settings.phase_sign),
+            bipolar=None if settings.readout == "auto" else settings.readout == "bipolar",
+            trains=None if settings.trains == "auto" else int(settings.trains),
+            progress=part(progress, 0.0, 0.05),
+        )
+        self._tell_kind(kind)
+        separation = separate(
+            echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
+            progress=part(progress, 0.05, 0.95),
+        )  # fmt: skip
+        trust = masks.reliability(
+            mip, separation.residual, separation.margin, fitted, noise=noise, threshold=settings.mask_threshold
+        )
         field_hz = unwrap(separation.field_hz, fitted, trust, separation.period_hz)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
@@ -242,13 +249,79 @@ class _Fields:
             "mip": mip,
             "mask": self.mask.astype(np.float32),
             "reliability": trust,
+            "sigma_field": separation.sigma_field,
+            "sigma_r2star": separation.sigma_r2star,
+            "sigma_pdff": separation.sigma_pdff,
         }
-        if len(model["echo_times"]) == 3:
+        self._tell_trust(trust)
+        return separation, trust
+
+    def _eroded(self, body) -> np.ndarray:
+        """Mask of the body without its surface."""
+        mask = masks.erode(body, self.settings.mask_erosion, self.voxel_size)
+        if not mask.any():
+            raise InputError(
+                f"No voxel of {self.acquisition.source} is farther than {self.settings.mask_erosion:g} mm from the "
+                "surface of what gives signal; lower mask_threshold or mask_erosion, or give a mask."
+            )
+        return mask
+
+    def _tell_trust(self, trust):
+        """Say where the fit as a whole is not to be trusted, whatever the reason."""
+        if len(self.acquisition.echo_times) == 3:
             self.notes.append(
                 "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well: "
                 "take R2* with care, and acquire six echoes or more."
             )
-        return separation, trust
+        inside = self.mask & (self.maps["mip"] > 0)
+        found = []
+        if inside.any() and (median := float(np.median(trust[inside]))) < _LOW_TRUST:
+            found.append(f"the median reliability in the mask is {median:.2f}")
+        rates = self.maps["r2star"][inside & (trust > 0)]
+        if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
+            found.append(f"{share:.0%} of its R2* are below zero")
+        if found:
+            self.notes.append(
+                f"The echoes do not fit the model well: {' and '.join(found)}; do not trust the maps before echo "
+                "times, units and sign of the phase, fat spectrum, read-out and mask have been checked."
+            )
+
+    def _tell_kind(self, kind: Kind):
+        """Put what was found into the settings, and what a user should know into the notes."""
+        settings, groups = self.settings, kind.groups
+        if settings.phase_sign == "auto" and not kind.sure_of_sign:
+            self.notes.append(
+                "The sign of the phase cannot be told from this scan (both fit alike, as without fat), so it was taken "
+                "to grow with frequency; set the phase sign if it falls."
+            )
+        elif settings.phase_sign == "auto" and kind.sign < 0:
+            self.notes.append(
+                "The phase falls with frequency in this scan (fat fits better that way by "
+                f"{kind.sign_errors:.0f} standard errors); it was conjugated."
+            )
+        readout = settings.readout if settings.readout != "auto" else "bipolar" if kind.bipolar else "monopolar"
+        trains = settings.trains if settings.trains != "auto" else str(kind.trains)
+        if groups is not None:
+            what = [] if readout == "monopolar" else ["even and odd echoes (bipolar read-out or two trains)"]
+            what += [] if trains == "1" else [f"echoes of {trains} interleaved trains"]
+            axis = int(np.abs(groups.slope).sum(axis=0).argmax())
+            gains = ", ".join(
+                f"{offset:+.2f} {slope:+.2f} rad and {100 * np.expm1(magnitude):+.1f} %"
+                for offset, slope, magnitude in zip(
+                    groups.offset[1:], groups.slope[1:, axis], groups.magnitude[1:], strict=True
+                )
+            )
+            self.notes.append(
+                f"Phase and magnitude differ between {' and '.join(what)}: by {gains} (at the center, from there "
+                f"to the edge {DIRECTIONS[axis]}, in magnitude; {kind.groups_errors:.0f} standard errors); this was "
+                "taken off. Set readout and trains if the scan is of another kind."
+            )
+        elif len(self.acquisition.echo_times) == 3:
+            self.notes.append(
+                "From three echoes nothing tells whether the read-out is bipolar; a phase between even and odd echoes "
+                "would be taken for fat."
+            )
+        self.settings = replace(settings, phase_sign=f"{kind.sign:+d}", readout=readout, trains=trains)
 
     def _remove_background(self, separation, trust, progress):
         total_ppm = self.maps["field_hz"] * np.float32(1e6 / self.acquisition.imaging_frequency)
@@ -294,6 +367,26 @@ def _complete(settings: Settings | None) -> Settings:
     if settings.regularization is None:
         return replace(settings, regularization=preset(inversion=settings.inversion).regularization)
     return settings
+
+
+def _share_of_fields(inversions: Sequence[str]) -> float:
+    """Share of the whole time that the stages before some inversions take: progress goes by time."""
+    return 1 / (1 + sum(METHODS[name].effort for name in inversions))
+
+
+@contextlib.contextmanager
+def _solver_warnings() -> Iterator[list[str]]:
+    """Collect what solvers say about their end, which belongs to the result; all other warnings go where they went."""
+    said = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield said
+    for one in caught:
+        if issubclass(one.category, SolverWarning):
+            said.append(str(one.message))
+        else:
+            # In the whole process, such as from objects that another part of the application leaves behind.
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, source=one.source)
 
 
 def _workers(threads: int | None) -> contextlib.AbstractContextManager:

@@ -44,7 +44,13 @@ _QUANTITIES = (
     Quantity("mask", "mask", "1", "Mask", "Voxels in which susceptibility is solved.", (0.0, 1.0)),
     Quantity("mip", "MIP", "a.u.", "Echo MIP", "Maximum over echoes of the signal magnitude."),
     Quantity("reliability", "desc-reliability_map", "1", "Reliability",
-             "How far a voxel's fit can be trusted, 0 to 1, from signal, fit residual and mask.", (0.0, 1.0)),
+             "How far a voxel's fit can be trusted, 0 to 1, from signal, residual, next fit and mask.", (0.0, 1.0)),
+    Quantity("sigma_field", "desc-sigma_fieldmap", "Hz", "SD of the field map",
+             "Standard deviation of the field by noise, from the fit.", (0.0, 20.0)),
+    Quantity("sigma_r2star", "desc-sigma_R2starmap", "1/s", "SD of R2*",
+             "Standard deviation of R2* by noise, from the fit.", (0.0, 100.0)),
+    Quantity("sigma_pdff", "desc-sigma_PDFFmap", "1", "SD of the fat fraction",
+             "Standard deviation of the fat fraction by noise, from the fit.", (0.0, 0.2)),
 )  # fmt: skip
 
 _TRUTH_QUANTITIES = (

@@ -38,6 +38,8 @@ class _Choices(Mapping):
 CHOICES = _Choices(
     fat_model=FAT_MODELS,
     phase_sign=("auto", "+1", "-1"),
+    readout=("auto", "monopolar", "bipolar"),
+    trains=("auto", "1", "2", "3", "4"),
     echo_combination=("mip", "rss"),
     background=background.METHODS,
     inversion=inversion.METHODS,
@@ -73,6 +75,12 @@ class Settings:
         Name of a spectrum in ``data/fat_models.json``. Paper: seven peaks; authors' scripts: Ren marrow.
     phase_sign : {"auto", "+1", "-1"}
         "+1" when phase grows with frequency, "-1" when it falls; "auto" finds out from the fit.
+    readout : {"auto", "monopolar", "bipolar"}
+        "bipolar" when every other echo is read in the opposite direction: phase and magnitude of its own, linear in
+        the image, are estimated and taken off; "auto" finds out from the fit. Paper: monopolar.
+    trains : {"auto", "1", "2", "3", "4"}
+        Interleaved echo trains that take turns, each with phase and magnitude of its own; "auto" tells one from three.
+        Paper: three trains of three echoes.
     echo_combination : {"mip", "rss"}
         Magnitude image for the weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
     mask_threshold : float
@@ -114,6 +122,8 @@ class Settings:
 
     fat_model: str = "ren-marrow"
     phase_sign: str = "auto"
+    readout: str = "auto"
+    trains: str = "auto"
     echo_combination: str = "mip"
     mask_threshold: float = 0.05
     mask_erosion: float = 5.0

@@ -111,7 +111,7 @@ class PanelTest(driving.PanelCase):
         self.load()
         self.ui.outputNameLineEdit.text = "mine"
         self.ui.applyButton.click()
-        chi = slicer.mrmlScene.GetFirstNodeByName("mine chi (ppm)")
+        chi = slicer.mrmlScene.GetFirstNodeByName("mine χ [ppm]")
         self.assertIsNotNone(chi)
         composite = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
         if composite is not None:
@@ -152,7 +152,7 @@ class PanelTest(driving.PanelCase):
         self.during(lambda: slicer.mrmlScene.Clear(0))
         self.ui.applyButton.click()
         self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
-        self.assertIsNone(slicer.mrmlScene.GetFirstNodeByName("small chi (ppm)"))
+        self.assertIsNone(slicer.mrmlScene.GetFirstNodeByName("small χ [ppm]"))
         self.assertFalse(self.ui.applyButton.enabled)
 
     def test_quitting_the_application_cancels(self):
@@ -167,7 +167,7 @@ class PanelTest(driving.PanelCase):
         self.load()
         self.during(lambda: setattr(self.p.settings, "stop_after", "fieldmap"))
         self.ui.applyButton.click()
-        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("small chi (ppm)"))
+        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("small χ [ppm]"))
 
     def test_another_start_during_a_run_is_refused(self):
         self.load()
@@ -186,7 +186,7 @@ class PanelTest(driving.PanelCase):
         self.load()
         before = driving.names()
         self.ui.maskErosionSpinBox.value = 50
-        with self.assertRaisesRegex(InputError, "mask_erosion"):
+        with self.assertRaisesRegex(InputError, "lower .Mask threshold. or .Mask erosion."):
             self.widget.onApplyButton()
         self.assertIn("Susceptibility mapping failed.", self.ui.statusLabel.text)
         self.assertEqual(driving.names(), before)

@@ -21,6 +21,7 @@ from TrabecularQSMLib.scene.gui import packages
 from TrabecularQSMLib.scene.regions import TEMPLATE
 from TrabecularQSMLib.scene.registration import qualityOf
 from TrabecularQSMLib.scene.tables import Column, addTable, rowsFromTable
+from TrabecularQSMLib.scene.volumes import nameOf
 
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
 SHAPE = (24, 26, 28)
@@ -180,7 +181,7 @@ class PanelTest(driving.PanelCase):
         self.assertIn("look at the checkerboard", self.ui.statusLabel.text)
         self.assertEqual(self.shown, [("showOver", fixed, moving)])
         self.ui.checkerboardButton.click()
-        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName(f"{moving.GetName()} on {fixed.GetName()}"))
+        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName(f"{nameOf(moving)} on {nameOf(fixed)}"))
 
     def test_landmarks_can_be_chosen_for_their_start_only(self):
         self.assertFalse(self.ui.fixedLandmarksSelector.enabled)
@@ -239,7 +240,7 @@ class PanelTest(driving.PanelCase):
         self.ui.regressButton.click()
         self.assertIn("Pooled: slope", self.ui.statusLabel.text)
         self.assertIn("2 subjects give 4 rows", self.ui.statusLabel.text)
-        estimates = slicer.mrmlScene.GetFirstNodeByName("chi over bvtv estimates")
+        estimates = slicer.mrmlScene.GetFirstNodeByName("χ over BV/TV estimates")
         self.assertGreater(rowsFromTable(estimates)[0]["r2"], 0.9)
         self.save_figure()
 
@@ -273,7 +274,7 @@ class PanelTest(driving.PanelCase):
     def test_phase_cycles_are_combined_and_selected(self):
         tick(self.ui.cyclesSelector, self.volume(image(1), "a"), self.volume(image(2), "b"))
         self.ui.cyclesButton.click()
-        self.assertEqual(self.ui.bvtvImageSelector.currentNode().GetName(), "a mip (a.u.) combined")
+        self.assertEqual(self.ui.bvtvImageSelector.currentNode().GetName(), "a echo MIP combined")
 
     def test_a_line_profile_is_a_plot(self):
         line = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", "across")
@@ -283,7 +284,7 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(self.ui.profileButton.text, "Select a line")
         self.ui.lineSelector.setCurrentNode(line)
         self.ui.profileButton.click()
-        self.assertEqual(self.shown[0][1].GetName(), "across profile [a.u.]")
+        self.assertEqual(self.shown[0][1].GetName(), "across profile chart [a.u.]")
 
     def test_wrong_input_is_said_and_leaves_the_scene_as_it_was(self):
         self.regions()

@@ -80,7 +80,7 @@ def time_stages(phantom, pair):
 
     inversions = tuple(INVERSION_TITLES)
     with ExitStack() as patches:
-        titles = {"phase_sign": "phase sign", "separate": "search and fit", "unwrap": "unwrapping", "invert": None}
+        titles = {"find_kind": "kind of scan", "separate": "search and fit", "unwrap": "unwrapping", "invert": None}
         for name, title in titles.items():
             patches.enter_context(mock.patch.object(pipeline, name, timed(getattr(pipeline, name), title)))
         lbv = METHODS["lbv"]

@@ -1,11 +1,14 @@
 """The commands phantom --companions and register, and the way from simulated scans to a regression without hands."""
 
 import csv
+import importlib.util
 import json
 import shutil
+import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from test_cli import run
@@ -17,6 +20,9 @@ from TrabecularQSMLib.files.maps import find_maps
 # Echoes of 3.7 mm, and other scans coarse enough to be quick.
 PHANTOM = ("--shape", 60, 60, 28, "--bssfp-voxel-size", 1, 1, 1.5, "--ct-voxel-size", 2, 2, 2)
 SEEDS = {"01": 11, "02": 12}
+# The picture of each subject in another format.
+CHECKERBOARDS = {"01": ".png", "02": ".svg"}
+HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 REGIONS = ("calcaneus subtalar", "calcaneus tuber", "calcaneus cavum")
 
 
@@ -38,10 +44,14 @@ class CompanionsTest(unittest.TestCase):
                 (
                     *("register", cls.mip(stem), cls.ankle / stem / "anat" / f"{stem}_bSSFP.nii.gz"),
                     *("--output", cls.folder / f"{stem}.tfm", "--resampled", cls.folder / f"{stem}_on_mip.nii.gz"),
-                    *("--checkerboard", cls.folder / f"{stem}.png"),
+                    *(("--checkerboard", cls.checkerboard(subject)) if HAS_MATPLOTLIB else ()),
                 ),
             )
             cls.results += [run(*command) for command in commands]
+
+    @classmethod
+    def checkerboard(cls, subject):
+        return cls.folder / f"sub-{subject}{CHECKERBOARDS[subject]}"
 
     @classmethod
     def mip(cls, stem):
@@ -92,9 +102,8 @@ class CompanionsTest(unittest.TestCase):
         _, out, _ = self.results[2]
         self.assertRegex(out, r"(?m)^Quality 0\.\d{3} \(0 to 1\), overlap \d+ %$")
         self.assertRegex(out, r"(?m)^Displacement \d+\.\d mm at the center of FIXED, rotation \d+\.\d°$")
-        for name in ("sub-01.tfm", "sub-01_on_mip.nii.gz", "sub-01.png"):
+        for name in ("sub-01.tfm", "sub-01_on_mip.nii.gz"):
             self.assertIn(str(self.folder / name), out)
-        self.assertEqual((self.folder / "sub-01.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         mip, affine = nifti.read_image(self.mip("sub-01"))
         resampled, its_affine = nifti.read_image(self.folder / "sub-01_on_mip.nii.gz")
         self.assertEqual(resampled.shape, mip.shape)
@@ -147,6 +156,20 @@ class CompanionsTest(unittest.TestCase):
             self.assertEqual(pooled["n"], 6)
             self.assertLess(pooled["slope"], -0.5)
             self.assertGreater(pooled["r2"], 0.4)  # χ of voxels of 3.7 mm is blurred
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+    def test_the_checkerboard_is_a_png_or_an_svg(self):
+        for (subject, ending), start in zip(CHECKERBOARDS.items(), (b"\x89PNG\r\n\x1a\n", b"<?xml"), strict=True):
+            path = self.checkerboard(subject)
+            self.assertEqual((path.suffix, path.read_bytes()[: len(start)]), (ending, start))
+        self.assertIn(str(self.checkerboard("01")), self.results[2][1])
+
+    def test_a_checkerboard_without_matplotlib_is_refused_before_the_work(self):
+        mip, output = self.mip("sub-01"), self.folder / "without.tfm"
+        with mock.patch.dict(sys.modules, {"matplotlib": None}):
+            code, _, err = run("register", mip, mip, "--output", output, "--checkerboard", self.folder / "w.png")
+        self.assertEqual((code, output.exists()), (2, False))
+        self.assertIn("pip install matplotlib", err)
 
     def true_tables(self):
         return [self.truth / f"sub-{subject}" / "anat" / f"sub-{subject}_bvtv.csv" for subject in SEEDS]

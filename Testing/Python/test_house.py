@@ -85,6 +85,12 @@ class FileListTest(unittest.TestCase):
         names = sorted(path.stem for path in (ROOT / "Testing" / "Python").glob("test_*.py"))
         self.assertEqual(sorted(cmake_list(ROOT / "Testing" / "CMakeLists.txt", "UNIT_TESTS")), names)
 
+    def test_every_test_file_begins_with_its_room(self):
+        rooms = [*FLOOR_OF, *ABOUT_THE_WHOLE]
+        for path in (ROOT / "Testing" / "Python").glob("test_*.py"):
+            name = path.stem.removeprefix("test_")
+            self.assertTrue(any(name == room or name.startswith(f"{room}_") for room in rooms), path.name)
+
     def test_folders_with_code_are_packages(self):
         folders = {path.parent for path in LIBRARY.rglob("*.py")}
         self.assertEqual([str(folder) for folder in folders if not (folder / "__init__.py").exists()], [])
@@ -146,6 +152,8 @@ FLOORS = (
     ("files",),
     ("cli", "scene"),
 )
+# Tests of no room alone.
+ABOUT_THE_WHOLE = ("accuracy", "extension", "house", "readme", "widgets")
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 

@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 import scipy.fft
 
-from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.inversion import METHODS, invert, lcurve
 from TrabecularQSMLib.inversion.closed_form import closed_form
 from TrabecularQSMLib.inversion.grid import Grid
@@ -149,7 +149,7 @@ class L2Test(unittest.TestCase):
 
     def test_it_warns_when_it_runs_out_of_iterations_and_knows_an_empty_field(self):
         case = problem()
-        with self.assertWarnsRegex(RuntimeWarning, "3 iterations"):
+        with self.assertWarnsRegex(SolverWarning, "3 iterations"):
             medi_l2(case.field, VOXEL_SIZE, **options(case, 0.1, iterations=3))
         self.assertFalse(medi_l2(np.zeros_like(case.field), VOXEL_SIZE, **options(case, 0.1)).any())
 

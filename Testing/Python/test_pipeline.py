@@ -1,22 +1,36 @@
 """From a scan to maps in one call, on a small piece of the digital ankle."""
 
 import unittest
+import warnings
 from dataclasses import replace
 from functools import lru_cache
 from itertools import permutations, product
+from unittest import mock
 
 import numpy as np
 
 from TrabecularQSMLib import pipeline
 from TrabecularQSMLib.acquisition import Acquisition
-from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each, sweep_regularization
 from TrabecularQSMLib.quantities import QUANTITIES
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
 SMALL = PhantomSettings(shape=(48, 48, 24), field_of_view_mm=(72.0, 72.0, 36.0), seed=3)
-FIELD_MAPS = {"pdff", "water", "fat", "field_hz", "r2star", "mip", "mask", "reliability"}
+FIELD_MAPS = {
+    "pdff",
+    "water",
+    "fat",
+    "field_hz",
+    "r2star",
+    "mip",
+    "mask",
+    "reliability",
+    "sigma_field",
+    "sigma_r2star",
+    "sigma_pdff",
+}
 PERIOD_HZ = 1 / 0.7e-3
 # The inversion that does not iterate, for tests of everything else.
 FAST = preset(inversion="closed-form")
@@ -92,7 +106,7 @@ class MapsTest(unittest.TestCase):
 
     def test_settings_come_back_with_what_was_found(self):
         settings = fast().settings
-        self.assertEqual(settings, replace(FAST, phase_sign="+1"))
+        self.assertEqual(settings, replace(FAST, phase_sign="+1", readout="monopolar", trains="1"))
         bare = reconstruct(phantom().acquisition, Settings(inversion="closed-form", phase_sign="+1"))
         self.assertEqual(bare.settings.regularization, FAST.regularization)
         np.testing.assert_array_equal(bare.maps["chi"], fast().maps["chi"])
@@ -229,6 +243,33 @@ class PhaseTest(unittest.TestCase):
         pure = (truth["signal"] > 0.5 * truth["signal"].max()) & (truth["cortex"] < 1e-3)
         error = np.abs(result.maps["field_hz"] - truth["field_hz"])[pure]
         self.assertLess(np.median(error), 10.0)
+
+    def test_echoes_that_contradict_the_model_are_told_in_one_note(self):
+        scan = phantom().acquisition
+        self.assertFalse(any("do not trust" in note for note in fast().notes))
+        wrong = {
+            "two echoes exchanged": scan.echoes[[0, 1, 5, 3, 4, 2, *range(6, len(scan.echoes))]],
+            "echoes the other way round": scan.echoes[::-1],
+        }
+        for name, echoes in wrong.items():
+            with self.subTest(name):
+                result = reconstruct(changed(scan, echoes=echoes), replace(FAST, stop_after="fieldmap"))
+                self.assertEqual(sum("do not trust the maps" in note for note in result.notes), 1, result.notes)
+
+    def test_only_what_solvers_say_becomes_a_note(self):
+        def noisy(*arguments, progress=None, **options):
+            # As the application's process does, whatever of it is at fault.
+            warnings.warn("subprocess 22185 is still running", ResourceWarning, stacklevel=1)
+            warnings.warn("no longer offered", UserWarning, stacklevel=1)
+            warnings.warn("did not reach its tolerance", SolverWarning, stacklevel=1)
+            return np.zeros(arguments[0].shape, np.float32)
+
+        with mock.patch.object(pipeline, "invert", noisy), warnings.catch_warnings(record=True) as passed:
+            warnings.simplefilter("always", UserWarning)
+            warnings.simplefilter("ignore", ResourceWarning)
+            result = reconstruct(phantom().acquisition, FAST)
+        self.assertEqual([note for note in result.notes if "ankle" not in note], ["did not reach its tolerance"])
+        self.assertEqual([str(one.message) for one in passed], ["no longer offered"])
 
     def test_notes_of_the_reader_are_kept(self):
         noted = changed(phantom().acquisition, notes=("The phase was rescaled.",))

@@ -4,12 +4,18 @@ import ast
 import contextlib
 import io
 import re
+import shlex
 import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from TrabecularQSMLib.cli import build_parser
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+TROUBLESHOOTING = (ROOT / "Docs" / "Troubleshooting.md").read_text(encoding="utf-8")
+# Everything that a reader of the repository may open.
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "Docs").rglob("*.md")])
 # Module to the page that explains its panel.
 PAGES = {
     path.stem: (ROOT / "Docs" / f"{path.stem}.md").read_text(encoding="utf-8")
@@ -90,19 +96,19 @@ class ExampleTest(unittest.TestCase):
         headless.clear()
         self.addCleanup(headless.clear)
         self.check(printed(code))
-        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("ankle phantom chi (ppm)"))
+        self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("ankle phantom χ [ppm]"))
 
 
 class TroubleshootingTest(unittest.TestCase):
     def test_every_message_is_one_of_the_code(self):
         pages = "".join(section("What the buttons say", page) for page in PAGES.values())
-        rows = re.findall(r"^\| (`.*?) \| ", section("Troubleshooting") + pages, flags=re.MULTILINE)
+        rows = re.findall(r"^\| (`.*?) \| ", TROUBLESHOOTING + pages, flags=re.MULTILINE)
         quoted = [message for row in rows for message in re.findall(r"`([^`]+)`", row)]
         quoted += ["Susceptibility mapping failed.", "The L-curve failed.", "Cancelled.", "Cancelling…"]
         self.assertGreater(len(quoted), 20)
         texts = messages()
         for message in quoted:
-            self.assertIn(f"`{message}`", TEXT + pages)
+            self.assertIn(f"`{message}`", TROUBLESHOOTING + pages)
             self.assertTrue(is_said(message, texts), message)
         self.assertFalse(is_said("… says neither field strength nor temperature", texts))
         self.assertFalse(is_said("The module as Slicer lists it.", texts))  # a docstring
@@ -146,13 +152,50 @@ class UserInterfaceTest(unittest.TestCase):
                 self.assertIn(label, explained, module)
 
 
+def commands(text):
+    """Return the command lines that are shown, as lists of words; a backslash at a line's end joins it to the next."""
+    lines = re.findall(r"^ {4,}trabecular-qsm (.+)$", text.replace("\\\n", " "), flags=re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+class CommandTest(unittest.TestCase):
+    def test_every_command_line_that_is_shown_is_understood(self):
+        parser, count = build_parser(), 0
+        for path in DOCUMENTS:
+            for words in commands(path.read_text(encoding="utf-8")):
+                with self.subTest(file=path.name, command=" ".join(words)):
+                    output = io.StringIO()
+                    try:
+                        with contextlib.redirect_stderr(output):
+                            parser.parse_args(words)
+                    except SystemExit:
+                        self.fail(output.getvalue())
+                count += 1
+        self.assertGreater(count, 15)
+
+    def test_every_command_is_in_the_table(self):
+        (action,) = (action for action in build_parser()._actions if action.choices)
+        page = (ROOT / "Docs" / "CommandLine.md").read_text(encoding="utf-8")
+        self.assertEqual(
+            sorted(re.findall(r"^\| `(\S+?)[ `]", page.partition("## Input")[0], re.MULTILINE)), sorted(action.choices)
+        )
+
+
+class FirstScreenTest(unittest.TestCase):
+    def test_the_two_commands_come_first_and_the_rest_is_short(self):
+        lines = TEXT.splitlines()
+        first = [line.split("#")[0].strip() for line in lines[1:] if line][:2]
+        self.assertEqual(first, ["make demo", "make test"])
+        self.assertLessEqual(len(lines), 200)
+
+
 class LinkTest(unittest.TestCase):
     def anchors(self, path):
         titles = re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
         return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
     def test_every_picture_page_and_heading_that_is_linked_exists(self):
-        for source in (ROOT / "README.md", *(ROOT / "Docs").glob("*.md")):
+        for source in DOCUMENTS:
             targets = re.findall(r"\]\(([^)]+)\)", source.read_text(encoding="utf-8"))
             for target in (t for t in targets if "://" not in t):
                 name, _, anchor = target.partition("#")
@@ -160,3 +203,15 @@ class LinkTest(unittest.TestCase):
                 self.assertTrue(path.is_file(), f"{source.name}: {target}")
                 if anchor:
                     self.assertIn(anchor, self.anchors(path), f"{source.name}: {target}")
+
+    def test_every_file_of_this_repository_that_is_named_exists(self):
+        count = 0
+        for source in DOCUMENTS:
+            text = source.read_text(encoding="utf-8")
+            for name in re.findall(
+                r"`((?:TrabecularQSM|TrabecularQSMLib|Testing|Docs|Resources|\.github)/[\w./*-]*)`", text
+            ):
+                with self.subTest(file=source.name, name=name):
+                    self.assertTrue(list(ROOT.glob(name.rstrip("/"))), name)
+                count += 1
+        self.assertGreater(count, 10)

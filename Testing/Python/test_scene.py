@@ -8,10 +8,13 @@ from pathlib import Path
 import headless
 import numpy as np
 from scenes import AFFINE, SHAPE, SceneTest, random_acquisition, random_map, slicer
+from vtk.util.numpy_support import vtk_to_numpy
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.quantities import QUANTITIES
+from TrabecularQSMLib.scene.colors import colors, colorTables
+from TrabecularQSMLib.scene.volumes import mapName
 from TrabecularQSMLib.settings import Settings
 
 
@@ -54,10 +57,15 @@ class MapVolumeTest(SceneTest):
     def test_every_quantity_has_a_name_with_its_unit_by_which_it_is_found(self):
         for name, quantity in QUANTITIES.items():
             node = scene.addMapVolume(random_map(), AFFINE, name, "ankle")
-            self.assertIs(slicer.util.getNode(node.GetName()), node)
+            # Not by slicer.util.getNode, which takes brackets for a pattern.
+            found = slicer.util.getFirstNodeByClassByName("vtkMRMLScalarVolumeNode", node.GetName())
+            self.assertIs(found, node)
             if quantity.unit != "1":
                 self.assertIn(quantity.unit, node.GetName())
             self.assertIn(quantity.unit, node.GetDescription())
+        names = ("chi", "r2star", "pdff", "field_hz", "mip")
+        words = ["χ [ppm]", "R2* [1/s]", "fat fraction", "field map [Hz]", "echo MIP [a.u.]"]
+        self.assertEqual([mapName(name) for name in names], words)
 
     def test_maps_are_shown_in_the_window_and_colors_of_their_quantity(self):
         display = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle").GetDisplayNode()
@@ -66,7 +74,100 @@ class MapVolumeTest(SceneTest):
         self.assertEqual(display.GetColorNode().GetName(), "Grey")
         display = scene.addMapVolume(random_map(), AFFINE, "r2star", "ankle").GetDisplayNode()
         self.assertEqual((display.GetWindowLevelMin(), display.GetWindowLevelMax()), QUANTITIES["r2star"].display)
-        self.assertEqual(display.GetColorNode().GetName(), "Iron")
+        self.assertEqual(display.GetColorNode().GetName(), "Trabecular QSM sequential")
+
+    def drawn(self, name, values):
+        """Colors in which the values of a map are drawn, red, green, blue and opacity of 255."""
+        display = scene.addMapVolume(np.resize(values, SHAPE), AFFINE, name, "ankle").GetDisplayNode()
+        drawing = display.GetImageDataConnection().GetProducer()
+        drawing.Update()
+        image = drawing.GetOutputDataObject(0)
+        return vtk_to_numpy(image.GetPointData().GetScalars())[: len(values)].astype(int)
+
+    def test_nothing_is_drawn_outside_the_body_where_a_map_is_read_by_value(self):
+        for name in ("r2star", "pdff"):
+            low, high = QUANTITIES[name].display
+            outside, little, middle, much = self.drawn(name, (0.0, low + 1e-3, (low + high) / 2, high))
+            self.assertEqual(outside[3], 0)
+            self.assertEqual([color[3] for color in (little, middle, much)], [255] * 3)
+            # From dark to light, and not red at the low end.
+            self.assertLess(little[:3].sum() + 100, middle[:3].sum())
+            self.assertLess(middle[:3].sum() + 60, much[:3].sum())
+            self.assertLess(little[0], 100)
+
+    def test_fields_are_as_dark_at_zero_as_the_background_blue_below_and_red_above(self):
+        for name in ("field_hz", "total_field", "local_field"):
+            low, high = QUANTITIES[name].display
+            self.assertEqual(low, -high)
+            below, zero, above = self.drawn(name, (low, 0.0, high))
+            self.assertLess(zero[:3].max(), 30)
+            self.assertGreater(below[2], below[0] + 50)
+            self.assertGreater(above[0], above[2] + 50)
+            self.assertAlmostEqual(below[:3].mean(), above[:3].mean(), delta=20)
+
+    def test_color_tables_are_made_once_and_saved_with_the_scene(self):
+        for name in ("r2star", "pdff", "field_hz", "local_field", "chi"):
+            scene.addMapVolume(random_map(), AFFINE, name, "ankle")
+        self.assertEqual(len(colorTables()), 2)
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "ankle.mrb")
+            self.assertTrue(self.scene.WriteToMRB(path, None))
+            headless.clear()
+            self.assertEqual(colorTables(), [])
+            self.assertTrue(self.scene.ReadFromMRB(path, True))
+        display = self.find("ankle R2* [1/s]").GetDisplayNode()
+        table = display.GetColorNode()
+        self.assertTrue(display.GetApplyThreshold())
+        self.assertEqual((table.GetName(), table.GetNumberOfColors()), ("Trabecular QSM sequential", 256))
+        found = [0.0] * 4
+        table.GetColor(255, found)
+        np.testing.assert_allclose(found[:3], colors("sequential")[255], atol=1 / 255)
+        scene.addMapVolume(random_map(), AFFINE, "pdff", "again")
+        self.assertEqual(len(colorTables()), 2)
+
+
+class NamesTest(SceneTest):
+    """Of nodes of one name a selector shows the one, and may mean the other."""
+
+    def test_a_second_run_is_numbered_as_a_whole(self):
+        maps = {"chi": random_map(), "r2star": random_map()}
+        names = []
+        for _run in range(3):
+            nodes = scene.addMapVolumes(Reconstruction(maps, Settings(), ()), AFFINE, "ankle")
+            names += [node.GetName() for node in nodes.values()]
+        expected = [f"{name} {word}" for name in ("ankle", "ankle 2", "ankle 3") for word in ("χ [ppm]", "R2* [1/s]")]
+        self.assertEqual(names, expected)
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
+        for name in ("ankle maps", "ankle 2 maps", "ankle 3 maps"):
+            self.assertTrue(hierarchy.GetItemByName(name), name)
+
+    def test_two_datasets_of_one_name_are_two_scans(self):
+        found = [scene.addEchoSequences(random_acquisition(), "sub-01") for _dataset in range(2)]
+        names = [node.GetName() for pair in found for node in pair]
+        self.assertEqual(names, ["sub-01 magnitude", "sub-01 phase", "sub-01 2 magnitude", "sub-01 2 phase"])
+        browsers = [scene.addEchoBrowser(*pair) for pair in found]
+        self.assertEqual([browser.GetName() for browser in browsers], ["sub-01", "sub-01 2"])
+        proxies = [browser.GetProxyNode(pair[0]) for browser, pair in zip(browsers, found, strict=True)]
+        self.assertEqual([proxy.GetName() for proxy in proxies], ["sub-01 magnitude echo", "sub-01 2 magnitude echo"])
+
+    def test_whatever_is_made_twice_has_two_names(self):
+        labels = np.ones(SHAPE, dtype=np.uint8)
+        for _run in range(2):
+            chi = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+            segmentation = scene.addSegmentation(labels, {1: "bone"}, AFFINE, "regions")
+            scene.regionTemplate(chi, name="drawn")
+            scene.splitRegionNodes(segmentation, None, 2, chi)
+            scene.measureNodes([chi], segmentation, case="one")
+            scene.checkerboardNodes(chi, chi, name="board")
+            scene.combinePhaseCyclesNodes([chi, chi], name="combined")
+            scene.bvtvNodes(chi, segmentation, case="one", boneSegmentation=segmentation, biasCorrection=False)
+        nodes = [node for name in MADE for node in slicer.util.getNodesByClass(name)]
+        names = [node.GetName() for node in nodes]
+        self.assertGreater(len(names), 20)
+        self.assertEqual(sorted(names), sorted(set(names)))
+
+
+MADE = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTableNode", "vtkMRMLPlotChartNode")
 
 
 class SceneFileTest(SceneTest):

@@ -209,10 +209,10 @@ class PhaseCyclesTest(BoneTest):
         arrays = [np.random.default_rng(n).random(SHAPE).astype(np.float32) for n in range(2)]
         volumes = [self.add(array, f"cycle {n}") for n, array in enumerate(arrays)]
         transform = self.move(*volumes)
-        for method in ("maximum", "root-sum-of-squares"):
+        for method, name in (("maximum", "cycle 0 combined"), ("root-sum-of-squares", "cycle 0 combined 2")):
             node = scene.combinePhaseCyclesNodes(volumes, method)
             np.testing.assert_array_equal(slicer.util.arrayFromVolume(node), combine_phase_cycles(arrays, method))
-            self.assertEqual(node.GetName(), "cycle 0 combined")
+            self.assertEqual(node.GetName(), name)
             self.assertIs(node.GetParentTransformNode(), transform)
         np.testing.assert_allclose(scene.affineFromVolume(node), AFFINE, atol=1e-9)
 

@@ -11,7 +11,8 @@ from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.files.regions import place_regions, read_regions
-from TrabecularQSMLib.scene.regions import REGION_CODES, TEMPLATE, segmentColors
+from TrabecularQSMLib.files.terminology import REGION_CODES
+from TrabecularQSMLib.scene.regions import TEMPLATE, segmentColors
 
 
 def moved(scene_, node, shift):
@@ -25,11 +26,19 @@ def moved(scene_, node, shift):
 
 
 class TemplateTest(SceneTest):
+    def test_new_regions_hide_the_old_ones(self):
+        volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
+        first = scene.regionTemplate(volume)
+        self.assertTrue(first.GetDisplayNode().GetVisibility())
+        second = scene.regionTemplate(volume)
+        self.assertFalse(first.GetDisplayNode().GetVisibility())
+        self.assertTrue(second.GetDisplayNode().GetVisibility())
+
     def test_the_template_has_an_empty_segment_with_codes_for_every_region_of_the_paper(self):
         volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
-        for side, meaning in (("right", "Right"), ("left", "Left"), ("not stated", "")):
+        for side, meaning, number in (("right", "Right", ""), ("left", "Left", " 2"), ("not stated", "", " 3")):
             node = scene.regionTemplate(volume, side)
-            self.assertEqual(node.GetName(), "ankle mip (a.u.) regions")
+            self.assertEqual(node.GetName(), f"ankle echo MIP regions{number}")
             labels, names = scene.regionsFromSegmentation(node, volume)
             self.assertEqual((tuple(names.values()), labels.max()), (TEMPLATE, 0))
             self.assertEqual(len(set(segmentColors(node).values())), len(TEMPLATE))

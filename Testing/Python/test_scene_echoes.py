@@ -3,11 +3,13 @@
 import unittest
 
 import numpy as np
-from scenes import AFFINE, ECHO_TIMES, SHAPE, SceneTest, random_acquisition, slicer
+from scenes import AFFINE, ECHO_TIMES, SHAPE, SceneTest, random_acquisition, slicer, vtk
 
 from TrabecularQSMLib import scene
+from TrabecularQSMLib.acquisition import b0_direction
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.scene.volumes import newVolume
 
 
 class EchoSequenceTest(SceneTest):
@@ -21,6 +23,72 @@ class EchoSequenceTest(SceneTest):
         np.testing.assert_allclose(again.b0_patient, acquisition.b0_patient, rtol=1e-12)
         self.assertEqual(again.imaging_frequency, acquisition.imaging_frequency)
         self.assertEqual(again.notes, ())
+
+    def test_the_direction_of_b0_turns_with_a_scan_on_which_a_rotation_is_hardened(self):
+        acquisition = random_acquisition()
+        sequences = scene.addEchoSequences(acquisition, "ankle")
+        turn = self.transform((0.0, 0.6, 0.8), 40)
+        for sequence in sequences:
+            for number in range(4):
+                sequence.GetNthDataNode(number).ApplyTransformMatrix(slicer.util.vtkMatrixFromArray(turn))
+        again = scene.acquisitionFromSequences(*sequences)
+        np.testing.assert_allclose(again.affine, turn @ AFFINE, atol=1e-9)
+        np.testing.assert_allclose(again.b0_patient, turn[:3, :3] @ acquisition.b0_patient, atol=1e-9)
+        np.testing.assert_allclose(scene.scanValues(sequences[0])[2], again.b0_patient)
+        # What inversion works with, B0 along the axes of the grid, is as before.
+        np.testing.assert_allclose(*(b0_direction(a.affine, a.b0_patient) for a in (again, acquisition)), atol=1e-9)
+        self.assertEqual(again.notes, ())
+        # Scenes of earlier versions say it in the patient's axes.
+        for name, value in (("TrabecularQSM.B0DirectionIJK", None), ("TrabecularQSM.B0DirectionRAS", "0 0.6 0.8")):
+            sequences[0].SetAttribute(name, value)
+        self.assertEqual(scene.scanValues(sequences[0])[2], (0.0, 0.6, 0.8))
+
+    def test_a_scan_that_may_have_been_turned_asks_for_the_direction_of_b0(self):
+        volumes = self.loose()
+        sequences = scene.sequencesFromVolumes(*volumes, (1, 2, 3), "loose")
+
+        def notes(**options):
+            return " ".join(scene.acquisitionFromSequences(*sequences, fieldStrength=3, **options).notes)
+
+        self.assertNotIn("B0", notes())
+        volumes[0][0].SetAndObserveTransformNodeID(self.node(self.transform((1, 0, 0), 30)).GetID())
+        with self.assertRaisesRegex(InputError, "under different transforms"):
+            scene.sequencesFromVolumes(*volumes, (1, 2, 3), "loose")
+        for volume in (*volumes[0], *volumes[1]):
+            volume.SetAndObserveTransformNodeID(volumes[0][0].GetTransformNodeID())
+        sequences = scene.sequencesFromVolumes(*volumes, (1, 2, 3), "loose")
+        self.assertIn("is under the transform turn, which turns it", notes())
+        self.assertNotIn("B0", notes(b0Direction=(0, 0, 1)))
+        for volume in (*volumes[0], *volumes[1]):
+            volume.HardenTransform()
+        sequences = scene.sequencesFromVolumes(*volumes, (1, 2, 3), "loose")
+        self.assertIn("its grid is tilted by 30° against the patient's axis; B0 was taken along S", notes())
+        self.assertNotIn("B0", notes(b0Direction=(0, 0, 1)))
+
+    def test_a_scan_whose_shown_volume_was_moved_says_so(self):
+        sequences = scene.addEchoSequences(random_acquisition(), "ankle")
+        proxy = scene.addEchoBrowser(*sequences).GetProxyNode(sequences[0])
+        self.assertEqual(scene.acquisitionFromSequences(*sequences).notes, ())
+        proxy.ApplyTransformMatrix(slicer.util.vtkMatrixFromArray(self.transform((1, 0, 0), 30)))
+        (note,) = scene.acquisitionFromSequences(*sequences).notes
+        self.assertIn("ankle magnitude echo does not lie where the echoes of ankle magnitude do", note)
+
+    def loose(self):
+        array = np.random.default_rng(1).uniform(1, 2, size=SHAPE)
+        return [
+            [slicer.mrmlScene.AddNode(newVolume(array, np.diag([1.0, 2.0, 3.0, 1.0]), f"{part} {n}")) for n in range(3)]
+            for part in ("magnitude", "phase")
+        ]
+
+    def transform(self, axis, degrees):
+        found = vtk.vtkTransform()
+        found.RotateWXYZ(degrees, *axis)
+        return slicer.util.arrayFromVTKMatrix(found.GetMatrix())
+
+    def node(self, matrix):
+        node = self.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "turn")
+        node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+        return node
 
     def test_the_index_of_a_sequence_is_the_echo_time_in_milliseconds(self):
         magnitude, phase = scene.addEchoSequences(random_acquisition(), "ankle")

@@ -80,7 +80,7 @@ class ProfileTest(SceneTest):
         for volumes, line, sentence in (
             ([volume], one, "line has 1 placed points; place at least two"),
             ([], far, "no volume for the line profile"),
-            ([volume], far, r"line on ankle chi \(ppm\): The whole line is outside"),
+            ([volume], far, r"line on ankle χ \[ppm\]: The whole line is outside"),
             ([volume], point, "no length"),
         ):
             with self.assertRaisesRegex(InputError, sentence):

@@ -114,6 +114,33 @@ class ReconstructNodesTest(PhantomTest):
         np.testing.assert_array_equal(inside, labels == 2)
         self.assertEqual(np.abs(slicer.util.arrayFromVolume(nodes["chi"])[~inside]).max(), 0)
 
+    def test_maps_lie_where_the_scan_is_seen(self):
+        magnitude, phase = self.sequences()
+        proxy = scene.addEchoBrowser(magnitude, phase).GetProxyNode(magnitude)
+        transform = self.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
+        turn = vtk.vtkTransform()
+        turn.Translate(500, 60, 70)
+        turn.RotateX(30)
+        transform.SetMatrixTransformToParent(turn.GetMatrix())
+        affine = self.phantom.acquisition.affine
+        labels = np.zeros(self.phantom.regions.shape, dtype=np.uint8)
+        labels[4:14, 10:26, 10:26] = 1
+        drawn = scene.addSegmentation(labels, {1: "box"}, affine, "drawn")
+        expected = scene.reconstructNodes(magnitude, phase, settings=self.settings, maskSegmentation=drawn)
+        proxy.SetAndObserveTransformNodeID(transform.GetID())
+        drawn.SetAndObserveTransformNodeID(transform.GetID())
+        seen = scene.reconstructNodes(magnitude, phase, settings=self.settings, maskSegmentation=drawn)
+        self.assertEqual({node.GetParentTransformNode() for node in seen.values()}, {transform})
+        np.testing.assert_allclose(scene.affineFromVolume(seen["chi"]), affine, atol=1e-9)
+        for name in ("mask", "chi"):
+            found, before = (slicer.util.arrayFromVolume(nodes[name]) for nodes in (seen, expected))
+            np.testing.assert_array_equal(found, before, name)
+        self.assertIn("which turns it; B0 was taken as", seen["chi"].GetAttribute("TrabecularQSM.Notes"))
+        # A mask that stays where it was is no longer where the scan is.
+        drawn.SetAndObserveTransformNodeID(None)
+        with self.assertRaisesRegex(InputError, "box of drawn has no voxel inside the scan"):
+            scene.reconstructNodes(magnitude, phase, settings=self.settings, maskSegmentation=drawn)
+
     def test_no_map_is_a_node_of_another_type_than_float32(self):
         nodes = scene.reconstructNodes(*self.sequences(), settings=self.settings)
         self.assertEqual({slicer.util.arrayFromVolume(node).dtype for node in nodes.values()}, {np.dtype(np.float32)})
@@ -205,8 +232,8 @@ class LCurveNodesTest(PhantomTest):
         nodes = self.sweep(regions=self.segmentation())
         expected = {
             nodes.lcurveChart: ("data_term", "regularizer", True, "Data term [ppm²]"),
-            nodes.discrepancyChart: ("regularization", "discrepancy", True, "λ [mm²]"),
-            nodes.regionChart: ("regularization", "chi calcaneus subtalar", False, "λ [mm²]"),
+            nodes.discrepancyChart: ("regularization", "discrepancy", True, "lambda [mm²]"),
+            nodes.regionChart: ("regularization", "chi calcaneus subtalar", False, "lambda [mm²]"),
         }
         for chart, (x, y, logarithmic, title) in expected.items():
             series = chart.GetNthPlotSeriesNode(0)
@@ -218,10 +245,14 @@ class LCurveNodesTest(PhantomTest):
         self.assertEqual(nodes.regionChart.GetNumberOfPlotSeriesNodes(), len(self.phantom.region_names))
         for chart in (nodes.lcurveChart, nodes.discrepancyChart):
             corner = chart.GetNthPlotSeriesNode(1)
-            self.assertIs(corner.GetTableNode(), nodes.cornerTable)
-            self.assertIn(f"λ = {nodes.bestRegularization:.3g}", corner.GetName())
+            # A single point is drawn as two at one place.
+            drawn = slicer.util.arrayFromTableColumn(corner.GetTableNode(), "data_term")
+            self.assertEqual(
+                drawn.tolist(), 2 * slicer.util.arrayFromTableColumn(nodes.cornerTable, "data_term").tolist()
+            )
+            self.assertIn(f"lambda {nodes.bestRegularization:.3g}", corner.GetName())
         found = slicer.util.arrayFromTableColumn(nodes.cornerTable, "regularization")
-        np.testing.assert_array_equal(found, [nodes.bestRegularization])
+        np.testing.assert_allclose(found, [nodes.bestRegularization], rtol=1e-3)  # tables show four digits
 
     def test_tables_and_charts_lie_in_a_folder_without_region_chart_if_there_are_no_regions(self):
         nodes = self.sweep(name="visit")
@@ -242,7 +273,7 @@ class LCurveNodesTest(PhantomTest):
         # Table files have six digits.
         np.testing.assert_allclose(slicer.util.arrayFromTableColumn(table, "discrepancy"), values, rtol=1e-5)
         self.assertEqual(table.GetColumnUnitLabel("regularizer"), "ppm²/mm²")
-        chart = self.find("ankle L-curve")
+        chart = self.find("ankle L-curve chart")
         self.assertEqual(chart.GetNthPlotSeriesNode(0).GetTableNode().GetName(), table.GetName())
 
     def test_cancelled_or_failed_it_leaves_the_scene_as_it_was(self):

@@ -11,9 +11,9 @@ from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files.terminology import PRIVATE_SCHEME, REGION_CODES, TERMINOLOGY
 from TrabecularQSMLib.phantom.anatomy import REGION_NAMES
-from TrabecularQSMLib.scene.regions import REGION_CODES, TERMINOLOGY, TERMINOLOGY_FILE, loadTerminology
-from TrabecularQSMLib.scene.volumes import PRIVATE_SCHEME
+from TrabecularQSMLib.scene.regions import TERMINOLOGY_FILE, loadTerminology
 
 RESOURCES = Path(__file__).resolve().parents[2] / "TrabecularQSM" / "Resources"
 
@@ -192,10 +192,11 @@ class TerminologyTest(SceneTest):
 
     def test_slicer_finds_the_codes_of_the_phantoms_regions(self):
         logic, name = self.load()
-        regions = np.array([*REGION_NAMES], dtype=np.uint8).reshape(2, 2, 2)
-        node = scene.addSegmentation(regions, REGION_NAMES, AFFINE, "regions", codes=REGION_CODES)
+        names = dict(enumerate(dict.fromkeys([*REGION_NAMES.values(), *REGION_CODES]), start=1))
+        regions = np.array([[[*names]]], dtype=np.uint8)
+        node = scene.addSegmentation(regions, names, AFFINE, "regions", codes=REGION_CODES)
         with_code = []
-        for number, region in enumerate(REGION_NAMES.values()):
+        for number, region in enumerate(names.values()):
             tag = node.GetSegmentation().GetNthSegment(number).GetTerminology()
             if region not in REGION_CODES:
                 self.assertFalse(tag.startswith(TERMINOLOGY))
@@ -212,7 +213,7 @@ class TerminologyTest(SceneTest):
                 name, found.GetCategoryObject(), found.GetTypeObject()
             )
             self.assertIn(coded(given, "TypeModifier"), sides if has_sides else {("", "", "")}, region)
-        self.assertEqual(with_code, list(REGION_CODES))
+        self.assertEqual(sorted(with_code), sorted(REGION_CODES))
 
     def test_without_the_module_terminologies_nothing_is_loaded(self):
         for modules in (

@@ -72,12 +72,12 @@ class RegressionTest(SceneTest):
     def test_the_chart_shows_points_by_group_the_line_and_its_band(self):
         nodes = scene.regressNodes([self.maps, self.bone], "bvtv", "chi")
         chart = nodes.chart
-        self.assertEqual((chart.GetXAxisTitle(), chart.GetYAxisTitle()), ("bvtv", "chi [ppm]"))
+        self.assertEqual((chart.GetXAxisTitle(), chart.GetYAxisTitle()), ("BV/TV", "susceptibility [ppm]"))
         series = [chart.GetNthPlotSeriesNode(n) for n in range(chart.GetNumberOfPlotSeriesNodes())]
         names = [one.GetName() for one in series]
         within = nodes.result.within
-        expected = [name for region in REGIONS for name in (region, f"{region}, R² = {within[region].r2:.2f}")]
-        expected += [f"pooled, R² = {nodes.result.pooled.r2:.2f}", "95 % band, low", "95 % band, high"]
+        expected = [name for region in REGIONS for name in (region, f"its line, R² {within[region].r2:.2f}")]
+        expected += [f"pooled, R² {nodes.result.pooled.r2:.2f}", "95 % band"]
         self.assertEqual(names, expected)
         for points, line, region in zip(series[::2], series[1::2], REGIONS, strict=False):
             shown = sorted(row["x"] for row in tables.rowsFromTable(points.GetTableNode()))
@@ -88,8 +88,13 @@ class RegressionTest(SceneTest):
             self.assertEqual((points.GetColor(), line.GetLineStyle()), (line.GetColor(), line.LineStyleDash))
         for row in tables.rowsFromTable(series[4].GetTableNode()):
             self.assertAlmostEqual(row["line"], nodes.result.pooled.slope * row["x"] + nodes.result.pooled.intercept)
-            self.assertTrue(row["low"] < row["line"] < row["high"])
         self.assertEqual(series[4].GetMarkerStyle(), series[4].MarkerStyleNone)
+        # Both limits of the band are one line, there and back.
+        band = tables.rowsFromTable(series[5].GetTableNode())
+        pooled = nodes.result.pooled
+        for row, back in zip(band[: len(band) // 2], band[::-1], strict=False):
+            self.assertEqual(row["x"], back["x"])
+            self.assertTrue(row["band"] < pooled.at(row["x"]) < back["band"])
 
     def test_columns_of_one_table_rows_left_out_and_other_groups(self):
         columns = [
@@ -107,7 +112,7 @@ class RegressionTest(SceneTest):
         nodes = scene.regressNodes([self.maps, self.bone], "bvtv", "chi")
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
         folder = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(nodes.table))
-        self.assertEqual(hierarchy.GetItemName(folder), "chi over bvtv regression")
+        self.assertEqual(hierarchy.GetItemName(folder), "χ over BV/TV regression")
         for ID in set(self.node_ids()) - set(before):
             item = hierarchy.GetItemByDataNode(self.scene.GetNodeByID(ID))
             self.assertEqual(hierarchy.GetItemParent(item), folder, ID)

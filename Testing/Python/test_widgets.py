@@ -56,6 +56,21 @@ class SettingNamesTest(unittest.TestCase):
             self.assertLessEqual(set(entry["settings"]), set(SETTING_NAMES), name)
 
 
+class LabelTest(unittest.TestCase):
+    def test_errors_about_settings_name_the_labels_of_their_widgets(self):
+        try:
+            labels = importlib.import_module("TrabecularQSMLib.scene.gui.labels")
+        except ImportError as error:
+            self.skipTest(f"the libraries of 3D Slicer (slicer-core) cannot be imported: {error}")
+        folder = ROOT / "TrabecularQSM" / "Resources" / "UI"
+        found = labels.labelsOf(folder / "TrabecularQSM.ui")
+        self.assertEqual({name for name in SETTING_NAMES if "_" in name} - set(found), set())
+        text = "lower mask_threshold or mask_erosion, or give a mask; see true_bvtv."
+        expected = "lower 'Mask threshold' or 'Mask erosion', or give a mask; see true_bvtv."
+        self.assertEqual(labels.inLabels(text, found), expected)
+        self.assertEqual(labels.labelsOf(folder / "TrabecularQSMSimulation.ui")["imaging_voxel"], "Imaging voxel")
+
+
 class BrokenPanelTest(unittest.TestCase):
     """Each check fails on a copy of every module that is broken for it."""
 

@@ -14,7 +14,8 @@ def largest_displacement(matrix: np.ndarray, other: np.ndarray, points: np.ndarr
 def checkerboard(fixed: np.ndarray, moving: np.ndarray, tiles: int = 8) -> np.ndarray:
     """Return two images (K, J, I) on one grid in alternate cubes, each scaled to 0–1: edges must go on across tiles.
 
-    `tiles` is the number of cubes along the longest axis.
+    `tiles` is the number of cubes along the longest axis. Where an image holds NaN, such as beyond its field of view,
+    its cubes are dark.
     """
     if fixed.shape != moving.shape:
         raise InputError(f"The images have shapes {fixed.shape} and {moving.shape}; resample one to the other's grid.")
@@ -24,5 +25,6 @@ def checkerboard(fixed: np.ndarray, moving: np.ndarray, tiles: int = 8) -> np.nd
 
 
 def _scaled(image):
-    low, high = np.percentile(image, (0.5, 99.5))
-    return np.clip((image - low) / max(high - low, 1e-30), 0, 1).astype(np.float32)
+    known = np.isfinite(image)
+    low, high = np.percentile(image[known], (0.5, 99.5)) if known.any() else (0.0, 1.0)
+    return np.where(known, np.clip((image - low) / max(high - low, 1e-30), 0, 1), 0).astype(np.float32)

@@ -328,20 +328,20 @@ METHODS = (
         correct_bias,
         title="Bias field",
         solves="N4 in what lies above the threshold of Otsu",
-        test="test_bvtv.BiasTest",
+        test="test_analysis_bvtv.BiasTest",
         reference="Tustison et al. 2010, doi 10.1109/TMI.2010.2046908",
     ),
     Method(
         combine_phase_cycles,
         title="Phase cycles of a bSSFP",
         solves="maximum (default), or root of the sum of squares",
-        test="test_bvtv.PhaseCyclesTest",
+        test="test_analysis_bvtv.PhaseCyclesTest",
     ),
     Method(
         apparent_bvtv,
         title="Apparent BV/TV",
         solves="(I_r − I_L) / (I_b − I_L) of region, marrow and bone reference",
-        test="test_bvtv.IndexTest",
+        test="test_analysis_bvtv.IndexTest",
         reference="Majumdar et al. 1997, doi 10.1002/jbmr.5650120111",
     ),
 )

@@ -205,12 +205,12 @@ METHODS = (
         fit_calibration,
         title="Calibration of a CT",
         solves="density = slope · HU + intercept by least squares, or by the form with water-equivalent density",
-        test="test_ct.CalibrationTest",
+        test="test_analysis_ct.CalibrationTest",
     ),
     Method(
         attenuation,
         title="Attenuation and density",
         solves="statistics of HU and of calibrated density in regions",
-        test="test_ct.AttenuationTest",
+        test="test_analysis_ct.AttenuationTest",
     ),
 )

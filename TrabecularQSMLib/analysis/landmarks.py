@@ -36,7 +36,8 @@ def register_landmarks(fixed_points: np.ndarray, moving_points: np.ndarray) -> t
             f"There are {len(fixed)} landmarks on the fixed image and {len(moving)} on the moving one; set pairs."
         )
     if len(fixed) < 3:
-        raise InputError(f"There are {len(fixed)} pairs of landmarks; set at least three that are not on a line.")
+        found = "is 1 pair" if len(fixed) == 1 else f"are {len(fixed)} pairs"
+        raise InputError(f"There {found} of landmarks; set at least three that are not on a line.")
     centers = fixed.mean(axis=0), moving.mean(axis=0)
     for points, center in zip((fixed, moving), centers, strict=True):
         spread = np.linalg.svd(points - center, compute_uv=False)
@@ -54,6 +55,6 @@ METHOD = Method(
     register_landmarks,
     title="Rigid registration of landmarks",
     solves="Σ |R x + t − y|² over rotation and shift",
-    test="test_registration.LandmarksTest",
+    test="test_analysis_registration.LandmarksTest",
     reference="Kabsch 1976, doi 10.1107/S0567739476001873",
 )

@@ -10,7 +10,7 @@ COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "sd", "median", "q
 
 _ONLY_IN_MASK = ("chi", "local_field", "total_field")
 
-_NOT_MEASURED = ("mask", "reliability")
+_NOT_MEASURED = ("mask", "reliability", "sigma_field", "sigma_r2star", "sigma_pdff")
 
 
 def measure(
@@ -92,5 +92,5 @@ METHOD = Method(
     measure,
     title="Statistics of regions",
     solves="mean, SD (n − 1), quartiles, extremes over voxels that count",
-    test="test_measure.ArraysTest",
+    test="test_analysis_measure.ArraysTest",
 )

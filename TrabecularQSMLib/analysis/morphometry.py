@@ -148,6 +148,6 @@ METHOD = Method(
     morphometry,
     title="Morphometry",
     solves="BV/TV; thickness = BV/TV / P_L, spacing = (1 − BV/TV) / P_L by the plate model",
-    test="test_morphometry.MorphometryTest",
+    test="test_analysis_morphometry.MorphometryTest",
     reference="Parfitt et al. 1983, doi 10.1172/JCI111096",
 )

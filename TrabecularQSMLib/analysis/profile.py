@@ -65,6 +65,6 @@ METHOD = Method(
     line_profile,
     title="Line profile",
     solves="interpolated values along a line",
-    test="test_profile.ProfileTest",
+    test="test_analysis_profile.ProfileTest",
     reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
 )

@@ -141,6 +141,30 @@ class _Volume:
         return image_from(self.array, self.affine)
 
 
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Two images as they are registered, averaged to voxels of about `finest` mm, and the mask on the fixed one."""
+
+    fixed: _Volume
+    moving: _Volume
+    mask: _Volume | None
+    finest: float
+
+    @classmethod
+    def of(cls, fixed, fixed_affine, moving, moving_affine, fixed_mask):
+        volumes = [_checked("fixed", fixed, fixed_affine), _checked("moving", moving, moving_affine)]
+        spacings = [np.prod(volume.spacing) ** (1 / 3) for volume in volumes]
+        finest = max(*spacings, (volumes[0].size_mm3 / FINEST_VOXELS) ** (1 / 3))
+        mask = None if fixed_mask is None else _checked_mask(fixed_mask, volumes[0], finest)
+        return cls(*(volume.averaged(finest, LEAST_VOXELS) for volume in volumes), mask, finest)
+
+    def quality(self, matrix):
+        return _quality(matrix, self.fixed, self.moving, self.mask, 2 * self.finest)
+
+    def overlap(self, matrix):
+        return _overlap(matrix, self.fixed, self.moving, self.mask)
+
+
 def register_rigid(
     fixed: np.ndarray,
     fixed_affine: np.ndarray,
@@ -189,37 +213,15 @@ def register_rigid(
     mask the result is where the refinement within it started, unless its end has the higher quality on two grids.
     """
     report(progress, 0.0, "Preparing the images")
-    fixed_volume = _checked("fixed", fixed, fixed_affine)
-    moving_volume = _checked("moving", moving, moving_affine)
-    spacings = [np.prod(volume.spacing) ** (1 / 3) for volume in (fixed_volume, moving_volume)]
-    finest = max(*spacings, (fixed_volume.size_mm3 / FINEST_VOXELS) ** (1 / 3))
-    mask_volume = None
-    if fixed_mask is not None:
-        mask_volume = _checked_mask(fixed_mask, fixed_volume, finest)
-    fixed_volume, moving_volume = (volume.averaged(finest, LEAST_VOXELS) for volume in (fixed_volume, moving_volume))
-    starts = _starts(start, fixed_volume, moving_volume, part(progress, 0.0, 0.1))
-    if max(_overlap(matrix, fixed_volume, moving_volume, mask_volume) for matrix in starts) < LEAST_OVERLAP:
-        raise InputError(
-            "The images do not overlap where the registration starts; start from the centers of the images "
-            "(geometry) or move one of them by hand first."
-        )
-
-    scores = []
-    for number, matrix in enumerate(starts if len(starts) > 1 else ()):
-        share = part(progress, 0.1 + 0.3 * number / len(starts), 0.1 + 0.3 * (number + 1) / len(starts))
-        # Of all the images: a bone alone looks like many others.
-        refined = _refined(matrix, fixed_volume, moving_volume, None, finest, LEVELS[:1], share)
-        matrix = refined[0] if refined else matrix
-        scores.append((_quality(matrix, fixed_volume, moving_volume, mask_volume, 2 * finest), matrix))
-    # The first of equals, so that ties do not depend on anything.
-    matrix = max(scores, key=lambda score: score[0])[1] if scores else starts[0]
-    done = 0.4
+    pair = _Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
+    fixed_volume, moving_volume, mask_volume, finest = pair.fixed, pair.moving, pair.mask, pair.finest
+    matrix, done = _best_start(start, pair, part(progress, 0.0, 0.4)), 0.4
     if mask_volume is not None and isinstance(start, str):
         refined = _refined(matrix, fixed_volume, moving_volume, None, finest, LEVELS, part(progress, 0.4, 0.7))
         matrix, done = refined[0] if refined else matrix, 0.7
     levels = LEVELS if mask_volume is None else MASKED_LEVELS
     refined = _refined(matrix, fixed_volume, moving_volume, mask_volume, finest, levels, part(progress, done, 0.97))
-    overlap = _overlap(refined[0], fixed_volume, moving_volume, mask_volume) if refined else 0.0
+    overlap = pair.overlap(refined[0]) if refined else 0.0
     if overlap < LEAST_OVERLAP:
         raise InputError("The images lose their overlap during the registration; start closer, such as by landmarks.")
     matrix, information, iterations, converged = refined
@@ -227,11 +229,44 @@ def register_rigid(
     return Registration(
         matrix=matrix,
         mutual_information=information,
-        quality=_quality(matrix, fixed_volume, moving_volume, mask_volume, 2 * finest),
+        quality=pair.quality(matrix),
         overlap=overlap,
         iterations=iterations,
         converged=converged,
     )
+
+
+def find_start(
+    fixed: np.ndarray,
+    fixed_affine: np.ndarray,
+    moving: np.ndarray,
+    moving_affine: np.ndarray,
+    *,
+    start: str = "geometry",
+    fixed_mask: np.ndarray | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Return the matrix (4, 4) from which `register_rigid` goes on, for programs that are told where to start.
+
+    Parameters and errors are those of `register_rigid`; from "geometry" it is the best of the shifts that were tried,
+    refined on the coarsest level.
+    """
+    pair = _Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
+    return _best_start(start, pair, progress)
+
+
+def agreement(
+    fixed: np.ndarray,
+    fixed_affine: np.ndarray,
+    moving: np.ndarray,
+    moving_affine: np.ndarray,
+    matrix: np.ndarray,
+    *,
+    fixed_mask: np.ndarray | None = None,
+) -> tuple[float, float]:
+    """Return the quality and the overlap of a registration, as `Registration` has them, whoever found the matrix."""
+    pair = _Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
+    return pair.quality(matrix), pair.overlap(matrix)
 
 
 def _checked(name, array, affine):
@@ -297,6 +332,27 @@ def _starts(start, fixed, moving, progress):
     return _search(fixed, moving, progress)
 
 
+def _best_start(start, pair, progress):
+    """The most promising of the starts, refined on the coarsest level where there are several."""
+    starts = _starts(start, pair.fixed, pair.moving, part(progress, 0.0, 0.25))
+    if max(map(pair.overlap, starts)) < LEAST_OVERLAP:
+        raise InputError(
+            "The images do not overlap where the registration starts; start from the centers of the images "
+            "(geometry) or move one of them by hand first."
+        )
+    if len(starts) == 1:
+        return starts[0]
+    scores, step = [], 0.75 / len(starts)
+    for number, matrix in enumerate(starts):
+        share = part(progress, 0.25 + step * number, 0.25 + step * (number + 1))
+        # Of all the images: a bone alone looks like many others.
+        refined = _refined(matrix, pair.fixed, pair.moving, None, pair.finest, LEVELS[:1], share)
+        matrix = refined[0] if refined else matrix
+        scores.append((pair.quality(matrix), matrix))
+    # The first of equals, so that ties do not depend on anything.
+    return max(scores, key=lambda score: score[0])[1]
+
+
 def _shift(vector):
     matrix = np.eye(4)
     matrix[:3, 3] = vector
@@ -333,15 +389,21 @@ def _search(fixed, moving, progress):
         codes.append(_binned(values))
         first.append(below)
     size = [scipy.fft.next_fast_len(a + b - 1, real=True) for a, b in zip(*(c.shape for c in codes), strict=True)]
-    spectra = [[scipy.fft.rfftn(c == n, s=size, workers=-1) for n in range(COARSE_BINS)] for c in codes]
+    # In float32: counts of so few points are told apart many times over.
+    spectra = [
+        [scipy.fft.rfftn((c == n).astype(np.float32), s=size, workers=-1) for n in range(COARSE_BINS)] for c in codes
+    ]
+    products = np.arange(max(c.size for c in codes) + 1)
+    products = (products * np.log(np.maximum(products, 1))).astype(np.float32)  # n log n
     logarithms = np.zeros((3, *size))  # Σ n log n of the joint and of both marginal histograms
     columns = np.zeros((COARSE_BINS, *size))
     for done, one in enumerate(spectra[0]):
         report(progress, done / COARSE_BINS, "Looking for a start")
         row = np.zeros(size)
         for number, other in enumerate(spectra[1]):
-            count = np.rint(scipy.fft.irfftn(one.conj() * other, s=size, workers=-1))
-            logarithms[0] += count * np.log(np.maximum(count, 1))
+            count = scipy.fft.irfftn(one.conj() * other, s=size, workers=-1)
+            count = np.maximum(np.rint(count, out=count), 0).astype(np.int32)
+            logarithms[0] += products[count]
             row += count
             columns[number] += count
         logarithms[1] += row * np.log(np.maximum(row, 1))
@@ -506,7 +568,7 @@ METHOD = Method(
     register_rigid,
     title="Rigid registration",
     solves="mutual information over three rotations and three shifts, on three levels of resolution",
-    test="test_registration.RigidTest",
+    test="test_analysis_registration.RigidTest",
     reference="Mattes et al. 2003, doi 10.1109/TMI.2003.809072; "
     "quality: Studholme et al. 1999, doi 10.1016/S0031-3203(98)00091-0",
 )

@@ -436,20 +436,20 @@ METHODS = (
         fit_line,
         title="Straight line",
         solves="Σ (y − a − b x)²",
-        test="test_regression.LineTest",
+        test="test_analysis_regression.LineTest",
     ),
     Method(
         cooks_distance,
         title="Distance of Cook",
         solves="how far each pair moves the line",
-        test="test_regression.CookTest",
+        test="test_analysis_regression.CookTest",
         reference="Cook, Technometrics 1977, doi 10.1080/00401706.1977.10489493",
     ),
     Method(
         regress,
         title="Regression of regions",
         solves="lines: pooled, within groups, one slope for all groups, mixed model (REML), paired differences",
-        test="test_regression.StructureTest",
+        test="test_analysis_regression.StructureTest",
         reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
     ),
 )

@@ -122,5 +122,5 @@ METHOD = Method(
     split_region,
     title="Parts of a region",
     solves="Σ |x − center of its part|² under equal sizes",
-    test="test_subregions.SplitTest",
+    test="test_analysis_subregions.SplitTest",
 )

@@ -111,7 +111,7 @@ METHOD = Method(
     lbv,
     title="Laplacian boundary value (LBV)",
     solves="Δu = Δf inside the mask, u = 0 on its outermost layer; u is the local field",
-    test="test_bgremove.LBVTest",
+    test="test_background.LBVTest",
     reference="Zhou et al., NMR Biomed 2014, doi 10.1002/nbm.3064",
     options={"tolerance": "background_tolerance"},
 )

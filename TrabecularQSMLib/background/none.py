@@ -17,5 +17,5 @@ METHOD = Method(
     none,
     title="None",
     solves="nothing: the local field is the total field in the mask",
-    test="test_bgremove.NoneTest",
+    test="test_background.NoneTest",
 )

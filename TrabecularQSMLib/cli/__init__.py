@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import Cancelled, InputError
-from . import attenuation, bvtv, measure, morphometry, register, regress, scan, simulate, split
+from . import attenuation, bvtv, measure, morphometry, regions, register, regress, scan, simulate, split
 
 # Libraries read these when numpy is loaded, so that nothing above imports it.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -62,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (scan, measure, bvtv, attenuation, split, morphometry, register, regress, simulate):
+    for group in (scan, regions, measure, bvtv, attenuation, split, morphometry, register, regress, simulate):
         group.add_commands(commands)
     return parser
 

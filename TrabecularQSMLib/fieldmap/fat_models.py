@@ -17,6 +17,11 @@ class FatModel:
     amplitudes: tuple[float, ...]
     reference: str
 
+    @property
+    def main_shift_ppm(self) -> float:
+        """Shift of the largest peak."""
+        return self.shifts_ppm[int(np.argmax(self.amplitudes))]
+
     def signal(self, echo_times: np.ndarray, imaging_frequency: float) -> np.ndarray:
         """Return the fat signal c(t) = Σ a_p exp(2πi δ_p f₀ t), complex128 (E,), for times in s and f₀ in Hz."""
         shifts_hz = np.asarray(self.shifts_ppm) * 1e-6 * imaging_frequency

@@ -88,11 +88,12 @@ def erode(mask: np.ndarray, distance_mm: float, voxel_size) -> np.ndarray:
     return ndimage.distance_transform_edt(mask, sampling=voxel_size) > distance_mm
 
 
-def reliability(magnitude, residual, mask, *, noise: float, threshold: float) -> np.ndarray:
+def reliability(magnitude, residual, margin, mask, *, noise: float, threshold: float) -> np.ndarray:
     """Return how far a voxel's field can be trusted, 0 to 1, float32.
 
     Zero outside the mask and where the signal is below `threshold` of the bright end or four times the noise; above
-    that ``1 − (4 r)²`` for the residual r, zero when it reaches a quarter of the signal.
+    that ``(1 − (4 r)²) (1 − e^{−m})`` for the residual r, zero when it reaches a quarter of the signal, and the margin
+    m, zero where another minimum is as good.
 
     Parameters
     ----------
@@ -100,11 +101,13 @@ def reliability(magnitude, residual, mask, *, noise: float, threshold: float) ->
         Signal over echoes.
     residual : (K, J, I) array
         Root sum of squares of the fit residual divided by that of the signal.
+    margin : (K, J, I) array
+        By how many units of log-likelihood the chosen minimum is better than the next.
     mask : (K, J, I) bool array
     """
     weight = np.zeros(mask.shape, np.float32)
     inside = mask & signal_mask(magnitude, noise, threshold)
-    weight[inside] = np.clip(1 - (residual[inside] / 0.25) ** 2, 0, 1)
+    weight[inside] = np.clip(1 - (residual[inside] / 0.25) ** 2, 0, 1) * -np.expm1(-np.maximum(margin[inside], 0))
     return weight
 
 
@@ -152,39 +155,39 @@ METHODS = (
         combine_echoes,
         title="Magnitude over echoes",
         solves="max |s(TE)| over echoes (mip), or √Σ |s(TE)|² (rss)",
-        test="test_masks.SignalTest",
+        test="test_fieldmap_masks.SignalTest",
         options={"combination": "echo_combination"},
     ),
     Method(
         signal_mask,
         title="Where there is signal",
         solves="magnitude over echoes > threshold · its bright end, and > 4 standard deviations of the noise",
-        test="test_masks.SignalTest",
+        test="test_fieldmap_masks.SignalTest",
         options={"threshold": "mask_threshold"},
     ),
     Method(
         body_mask,
         title="Body",
         solves="opening of the signal, its large parts, holes filled",
-        test="test_masks.BodyTest",
+        test="test_fieldmap_masks.BodyTest",
     ),
     Method(
         erode,
         title="Mask",
         solves="distance to the surface of the body > erosion",
-        test="test_masks.ErosionTest",
+        test="test_fieldmap_masks.ErosionTest",
         options={"distance_mm": "mask_erosion"},
     ),
     Method(
         reliability,
         title="Reliability",
         solves="1 − (4 r)², r the residual of the fit over the signal; 0 without signal",
-        test="test_masks.ReliabilityTest",
+        test="test_fieldmap_masks.ReliabilityTest",
     ),
     Method(
         fill_unreliable,
         title="Field without signal",
         solves="mean of the field around, weighted by reliability",
-        test="test_masks.FillTest",
+        test="test_fieldmap_masks.FillTest",
     ),
 )

@@ -2,17 +2,19 @@
 
 One voxel alone may fit water almost as well as fat at another field. The field is smooth, so each voxel takes the
 candidate that minimizes its own misfit plus the distance to the field around it, where neighbors that are sure of
-themselves count more (iterated conditional modes, Besag 1986, doi 10.1111/j.2517-6161.1986.tb01412.x).
+themselves count more (iterated conditional modes, Besag 1986, doi 10.1111/j.2517-6161.1986.tb01412.x). Patches that
+this leaves behind move as a whole (`cuts`).
 """
 
 import numpy as np
 from scipy import ndimage
 
-from ..progress import Progress, report
+from ..progress import Progress, part, report
+from .cuts import choose_globally
 
-# Width of the neighborhood in mean voxel widths, and how far in Hz the field may stray from its mean there: first
-# wide, so that a swapped island is seen from outside, then narrow.
-NEIGHBORHOODS = ((6.0, 120.0), (3.0, 80.0), (1.5, 50.0), (1.5, 50.0), (1.0, 40.0), (1.0, 40.0))
+# Width of the neighborhood in mean voxel widths, and how far the field may stray from its mean there, as a part of the
+# distance between fields that are taken for each other: first wide, so that a swapped island is seen from outside.
+NEIGHBORHOODS = ((6.0, 0.28), (3.0, 0.19), (1.5, 0.12), (1.5, 0.12), (1.0, 0.09), (1.0, 0.09))
 # Part of a voxel's energy that candidates may misfit for reasons other than noise (grid of R2*, spectrum of fat).
 MODEL_ERROR = 0.004
 # No distance to the neighbors counts more than this many units of log-likelihood: true jumps exist.
@@ -27,10 +29,12 @@ def choose_candidates(
     voxel_size,
     *,
     period_hz: float,
+    distance_hz: float,
+    train: float,
     degrees_of_freedom: int,
     progress: Progress | None = None,
-) -> np.ndarray:
-    """Return the index of the chosen candidate for each voxel of the mask.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the index of the chosen candidate for each voxel of the mask, and how sure the choice is.
 
     Parameters
     ----------
@@ -44,12 +48,18 @@ def choose_candidates(
         mm.
     period_hz : float
         Fields this far apart are the same to the echoes.
+    distance_hz : float
+        Fields this far apart are easily taken for each other.
+    train : float
+        Length of the echo train in s.
     degrees_of_freedom : int
         Of the residual of one voxel.
 
     Returns
     -------
-    (V,) int array
+    chosen : (V,) int array
+    margin : (V,) array
+        How much more the next best candidate would cost, in units of log-likelihood.
     """
     noise = np.median(cost[0] * power) / max(degrees_of_freedom, 1)
     misfit = cost * (power / (2 * (noise + MODEL_ERROR * power) + np.finfo(np.float32).tiny))
@@ -63,7 +73,7 @@ def choose_candidates(
     chosen = np.zeros(power.size, np.intp)
     mean_size = np.prod(voxel_size) ** (1 / 3)
     volume = np.zeros(mask.shape, np.float32)
-    for step, (width, spread_hz) in enumerate(NEIGHBORHOODS):
+    for step, (width, spread) in enumerate(NEIGHBORHOODS):
         sigma = [width * mean_size / size if n > 1 else 0.0 for size, n in zip(voxel_size, mask.shape, strict=True)]
 
         def smooth(values, sigma=sigma):
@@ -73,8 +83,18 @@ def choose_candidates(
         current = phasors[chosen, voxels] * weight
         around = smooth(current.real) + 1j * smooth(current.imag)
         around /= np.maximum(np.abs(around), np.finfo(np.float32).tiny)
-        distance_hz = np.angle(phasors * around.conj()) * (period_hz / (2 * np.pi))
-        penalty = np.minimum(0.5 * (distance_hz / spread_hz) ** 2, LARGEST_PENALTY)
+        strayed = np.angle(phasors * around.conj()) * (period_hz / (2 * np.pi * spread * distance_hz))
+        penalty = np.minimum(0.5 * strayed**2, LARGEST_PENALTY)
         chosen = np.argmin(misfit + penalty, axis=0)
-        report(progress, (step + 1) / len(NEIGHBORHOODS), "Comparing fields with their neighbors")
-    return chosen
+        report(progress, 0.5 * (step + 1) / len(NEIGHBORHOODS), "Comparing fields with their neighbors")
+    return choose_globally(
+        chosen,
+        field_hz,
+        misfit,
+        np.sqrt(noise / np.maximum(power, np.finfo(np.float32).tiny)) / train,
+        mask,
+        voxel_size,
+        period_hz=period_hz,
+        distance_hz=distance_hz,
+        progress=part(progress, 0.5, 1.0),
+    )

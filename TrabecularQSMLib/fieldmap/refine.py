@@ -8,6 +8,8 @@ from .signal import Model, project
 FIELD_TOLERANCE_HZ = 1e-5
 R2STAR_TOLERANCE = 1e-4
 MAXIMUM_ITERATIONS = 60
+# A longer step, as a part of one over the length of the train, could cross into the swapped solution.
+LONGEST_STEP = 0.5
 # R2* may come out below zero, by noise: cut at zero, the mean of a region would be biased.
 R2STAR_RANGE = (-100.0, 2000.0)
 
@@ -46,12 +48,12 @@ def refine(
     at = project(signal, model, field_hz, r2star)
     cost, slope, curvature = at.cost, at.slope, at.curvature
     damping = np.zeros(field_hz.size)
+    longest = LONGEST_STEP / model.train
     for _ in range(MAXIMUM_ITERATIONS):
         step = slope[active] / np.maximum(curvature[active] * (1 + damping[active]), np.finfo(float).tiny)
         field_step = step.imag / (2 * np.pi)
         trial_r2star = np.clip(r2star[active] - step.real, *R2STAR_RANGE)
-        # A step longer than a quarter of the fat–water distance (at 3 T) could cross into the swapped solution.
-        np.clip(field_step, -100.0, 100.0, out=field_step)
+        np.clip(field_step, -longest, longest, out=field_step)
         small = (np.abs(field_step) < FIELD_TOLERANCE_HZ) & (np.abs(trial_r2star - r2star[active]) < R2STAR_TOLERANCE)
         moving = ~small
         if not moving.any():

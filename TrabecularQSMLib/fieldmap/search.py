@@ -7,9 +7,9 @@ import numpy as np
 from .signal import Model
 
 CANDIDATES = 3
-# Grid steps well inside the basin in which Gauss–Newton converges.
-FIELD_STEP_HZ = 15.0
-R2STAR_GRID = (10.0, 60.0, 140.0, 280.0, 550.0, 1000.0)
+# Grid steps well inside the basin in which Gauss–Newton converges, as parts of one over the length of the train.
+FIELD_STEPS = 12
+R2STAR_GRID = (0.05, 0.3, 0.7, 1.4, 2.8, 5.0)
 # Search no further than this around the center frequency, in ppm: more than air against bone can do.
 FIELD_RANGE_PPM = 15.0
 # Three echoes fit many pairs of field and R2* exactly: only with R2* held at a usual value do they tell the field.
@@ -36,10 +36,10 @@ class SearchTable:
 def search_table(model: Model, imaging_frequency: float) -> SearchTable:
     """Build the table for echo times, fat signal and imaging frequency in Hz."""
     times = model.echo_times
-    rates = np.array(R2STAR_GRID if times.size > 3 else (R2STAR_OF_THREE_ECHOES,))
+    rates = np.array(R2STAR_GRID) / model.train if times.size > 3 else np.array([R2STAR_OF_THREE_ECHOES])
     width = min(model.period_hz, 2 * FIELD_RANGE_PPM * 1e-6 * imaging_frequency)
     # A weak field or widely spaced echoes leave little to search, but the candidates need room.
-    count = max(int(np.ceil(width / FIELD_STEP_HZ)), 4 * CANDIDATES)
+    count = max(int(np.ceil(width * model.train * FIELD_STEPS)), 4 * CANDIDATES)
     field_hz = (np.arange(count) / count - 0.5) * width
 
     first, second = np.triu_indices(times.size, 1)

@@ -6,19 +6,18 @@ import numpy as np
 
 from ..chunks import run_chunks
 from ..methods import Method
-from ..progress import Progress, part, report
+from ..progress import Progress, part
 from .fat_models import FatModel
+from .kind import EchoGroups, positions_of
 from .neighborhood import choose_candidates
 from .refine import refine
 from .search import CANDIDATES, search, search_table
 from .signal import Model
+from .uncertainty import noise_of_fit, standard_deviations
 
 # Voxels worked on at once: small enough for the cache, large enough for NumPy.
 SEARCH_CHUNK = 4096
 REFINE_CHUNK = 8192
-# Voxels that decide on the sign of the phase, and how much better the other sign must fit to be taken.
-SIGN_VOXELS = 4000
-SIGN_RATIO = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +26,8 @@ class Separation:
 
     `water` and `fat` complex64 at echo time zero, `field_hz` and `r2star` float32 in Hz and 1/s, `residual` float32:
     root sum of squares of the residual over that of the signal. The field is known up to whole `period_hz`.
+    `margin`: by how many units of log-likelihood the chosen minimum is better than the voxel's next.
+    `sigma_field`, `sigma_r2star`, `sigma_pdff`: standard deviations by noise in Hz, 1/s and as a fraction.
     """
 
     water: np.ndarray
@@ -34,6 +35,10 @@ class Separation:
     field_hz: np.ndarray
     r2star: np.ndarray
     residual: np.ndarray
+    margin: np.ndarray
+    sigma_field: np.ndarray
+    sigma_r2star: np.ndarray
+    sigma_pdff: np.ndarray
     period_hz: float
 
 
@@ -46,6 +51,8 @@ def separate(
     imaging_frequency: float,
     fat_model: FatModel,
     sign: int = 1,
+    groups: EchoGroups | None = None,
+    noise: float = 0.0,
     progress: Progress | None = None,
 ) -> Separation:
     """Return water, fat, field and R2* of every voxel in the mask.
@@ -64,6 +71,11 @@ def separate(
     fat_model : FatModel
     sign : {1, -1}
         1 if phase grows with frequency, −1 if it falls.
+    groups : EchoGroups, optional
+        Gains to take off the echoes (`kind.find_kind`).
+    noise : float
+        Standard deviation of the noise in the real channel as seen in the background, for the standard deviations of
+        the maps; that of the fit's residuals counts if it is larger, as where the background was set to zero.
 
     Notes
     -----
@@ -75,13 +87,16 @@ def separate(
     model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
     count = int(np.count_nonzero(mask))
     signal = np.empty((len(echo_times), count), np.complex64)
-    for target, echo in zip(signal, echoes, strict=True):
-        target[:] = echo[mask]
+    positions = None if groups is None else positions_of(mask.shape, np.flatnonzero(mask))
+    for number, echo in enumerate(echoes):
+        signal[number] = echo[mask] if groups is None else groups.take_off(number, echo[mask], positions)
     if sign < 0:
         np.conj(signal, out=signal)
     power = np.einsum("ev,ev->v", signal.real, signal.real) + np.einsum("ev,ev->v", signal.imag, signal.imag)
 
-    start_field, start_rate = _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress)
+    start_field, start_rate, margin = _starts(
+        signal, power, model, mask, voxel_size, imaging_frequency, fat_model, progress
+    )
     water, fat = (np.empty(count, np.complex64) for _ in range(2))
     field, r2star, residual = (np.empty(count, np.float32) for _ in range(3))
 
@@ -91,7 +106,9 @@ def separate(
         )
 
     message = "Fitting water, fat, field and R2*"
-    run_chunks(refine_chunk, count, REFINE_CHUNK, message=message, progress=part(progress, 0.5, 1.0))
+    run_chunks(refine_chunk, count, REFINE_CHUNK, message=message, progress=part(progress, 0.5, 0.95))
+    noise = max(noise, noise_of_fit(residual, len(echo_times)))
+    sigmas = standard_deviations(water, fat, field, r2star, model, noise, progress=part(progress, 0.95, 1.0))
     residual /= np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
 
     def volume(values):
@@ -99,11 +116,20 @@ def separate(
         result[mask] = values
         return result
 
-    return Separation(*(volume(v) for v in (water, fat, field, r2star, residual)), period_hz=model.period_hz)
+    return Separation(
+        *(volume(v) for v in (water, fat, field, r2star, residual, margin, *sigmas)), period_hz=model.period_hz
+    )
 
 
-def _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress):
-    """Field and R2* of each voxel from the search and its neighbors, to start the fit from."""
+def confusion_distance(model: Model, shift_hz: float) -> float:
+    """Return how far apart in Hz fields lie that echoes take for each other: water for fat, or the next side lobe."""
+    period = model.period_hz
+    swap = abs(shift_hz - period * np.round(shift_hz / period))
+    return float(min(max(swap, abs(shift_hz) / 4), 2.4 / model.train))
+
+
+def _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model, progress):
+    """Field and R2* of each voxel from the search and its neighbors, to start the fit from, and how sure they are."""
     table = search_table(model, imaging_frequency)
     echoes, count = signal.shape
     fields, rates, costs = (np.empty((CANDIDATES, count), np.float32) for _ in range(3))
@@ -113,47 +139,21 @@ def _starts(signal, power, model, mask, voxel_size, imaging_frequency, progress)
 
     message = "Searching water, fat and field"
     run_chunks(search_chunk, count, SEARCH_CHUNK, message=message, progress=part(progress, 0.0, 0.4))
-    chosen = choose_candidates(
+    chosen, margin = choose_candidates(
         fields,
         costs,
         power,
         mask,
         voxel_size,
         period_hz=model.period_hz,
+        distance_hz=confusion_distance(model, fat_model.main_shift_ppm * 1e-6 * imaging_frequency),
+        train=model.train,
         # Complex W and F, the field and R2*; with three echoes the search holds R2*.
         degrees_of_freedom=max(2 * echoes - 6, 1),
         progress=part(progress, 0.4, 0.5),
     )
     voxels = np.arange(count)
-    return fields[chosen, voxels], rates[chosen, voxels]
-
-
-def phase_sign(
-    echoes: np.ndarray,
-    mask: np.ndarray,
-    *,
-    echo_times: np.ndarray,
-    imaging_frequency: float,
-    fat_model: FatModel,
-    progress: Progress | None = None,
-) -> int:
-    """Return +1 if phase grows with frequency, −1 if it falls, from which sign the fat spectrum fits better.
-
-    A few thousand voxels spread over the mask are searched with both signs. −1 is returned only when its residual is
-    clearly smaller; without fat in the image both fit alike and the answer is +1.
-    """
-    model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
-    table = search_table(model, imaging_frequency)
-    voxels = np.flatnonzero(mask)
-    voxels = voxels[:: max(1, voxels.size // SIGN_VOXELS)]
-    at = np.unravel_index(voxels, mask.shape)
-    signal = np.stack([echo[at] for echo in echoes])
-    power = (np.abs(signal) ** 2).sum(axis=0)
-    misfits = []
-    for candidate in (signal, signal.conj()):
-        misfits.append(float((search(candidate, table)[2][0] * power).sum()))
-        report(progress, len(misfits) / 2, "Checking the sign of the phase")
-    return -1 if misfits[1] < SIGN_RATIO * misfits[0] else 1
+    return fields[chosen, voxels], rates[chosen, voxels], margin.astype(np.float32)
 
 
 def fat_fraction(water: np.ndarray, fat: np.ndarray) -> np.ndarray:
@@ -170,18 +170,13 @@ def fat_fraction(water: np.ndarray, fat: np.ndarray) -> np.ndarray:
 
 METHODS = (
     Method(
-        phase_sign,
-        title="Sign of the phase",
-        solves="the smaller residual of the two signs, searched in some thousand voxels",
-        test="test_fieldmap.SeparationTest",
-    ),
-    Method(
         separate,
         title="Water–fat separation",
-        solves="Σ |s(t) − (W + c(t) F) e^{2πi f t − R2* t}|²; global search, choice by neighbors, Gauss–Newton",
+        solves="Σ |s(t) − (W + c(t) F) e^{2πi f t − R2* t}|²; global search, choice by minimum cuts, Gauss–Newton",
         test="test_fieldmap.SeparationTest",
         reference="Golub & Pereyra, SIAM J Numer Anal 1973, doi 10.1137/0710036; "
-        "Besag 1986, doi 10.1111/j.2517-6161.1986.tb01412.x",
+        "Besag 1986, doi 10.1111/j.2517-6161.1986.tb01412.x; "
+        "Lempitsky et al., IEEE TPAMI 2010, doi 10.1109/TPAMI.2009.143",
         options={"fat_model": "fat_model", "sign": "phase_sign"},
     ),
     Method(

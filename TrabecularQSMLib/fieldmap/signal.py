@@ -18,6 +18,11 @@ class Model:
     fat: np.ndarray
 
     @property
+    def train(self) -> float:
+        """Time in s from the first echo to the last: fields closer than a fraction of its inverse look alike."""
+        return float(self.echo_times[-1] - self.echo_times[0])
+
+    @property
     def period_hz(self) -> float:
         """Field period that echoes at these times cannot tell apart: one over their largest common spacing."""
         return 1.0 / common_spacing(self.echo_times)

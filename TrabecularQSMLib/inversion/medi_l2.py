@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
+from ..errors import SolverWarning
 from ..kernels import convolve, dipole_kernel, gradient, gradient_adjoint
 from ..methods import Inversion
 from ..progress import Progress, report
@@ -75,7 +76,7 @@ def medi_l2(
         warnings.warn(
             f"MEDI-ℓ2 did not reach its tolerance of {tolerance:g} in {iterations} iterations; "
             "allow more, or raise the tolerance or λ.",
-            RuntimeWarning,
+            SolverWarning,
             stacklevel=2,
         )
     report(progress, 1.0, "Inverting the field (MEDI-ℓ2)")
@@ -92,4 +93,5 @@ METHOD = Inversion(
     power=2,
     weighted=True,
     regularization=0.1,
+    effort=3.0,
 )

@@ -338,5 +338,5 @@ METHOD = Method(
     make_companions,
     title="Its bSSFP and CT",
     solves="voxel means of random trabeculae with the BV/TV of the patient, after a known motion",
-    test="test_companions.ContrastTest",
+    test="test_phantom_companions.ContrastTest",
 )

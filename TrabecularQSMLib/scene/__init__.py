@@ -5,10 +5,11 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 >>> from TrabecularQSMLib import scene
 >>> nodes = scene.reconstructNodes(magnitudeSequence, phaseSequence, fieldStrength=3.0)  # doctest: +SKIP
 >>> nodes["chi"].GetName()  # doctest: +SKIP
-'ankle chi (ppm)'
+'ankle χ [ppm]'
 """
 
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
+from .bones import proposeBoneReferenceNode, proposeMaskNode, proposeRegionsNodes
 from .companions import CompanionNodes, addCompanionNodes, addCompanions
 from .echoes import (
     acquisitionFromSequences,
@@ -70,6 +71,9 @@ __all__ = [
     "masksFromSegmentation",
     "measureNodes",
     "profileNodes",
+    "proposeBoneReferenceNode",
+    "proposeMaskNode",
+    "proposeRegionsNodes",
     "reconstructNodes",
     "regionTemplate",
     "regionsFromSegmentation",

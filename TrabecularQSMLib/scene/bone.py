@@ -10,11 +10,12 @@ from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correc
 from ..analysis.ct import attenuation
 from ..errors import InputError
 from ..progress import Progress, part, report
+from .alive import keepAlive
 from .folders import resultFolder
 from .measure import addRows
 from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
 from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, appendRows, columnsOf
-from .volumes import PRIVATE_SCHEME, affineFromVolume, codedEntry, gridDifference, newVolume
+from .volumes import PRIVATE_SCHEME, affineFromVolume, codedEntry, freeName, gridDifference, nameOf, newVolume
 
 _KEY = ("case", "region")
 _BVTV_CODE = {QUANTITY_PROPERTY: codedEntry(PRIVATE_SCHEME, "apparent_bvtv", "Apparent BV/TV").GetAsString()}
@@ -28,6 +29,7 @@ _ABOUT = {
     "mean": ("a.u.", "Mean of the region in the image"),
     "n": ("voxels", "Voxels of the region"),
 }
+_TITLES = {"bvtv": "BV/TV"}
 
 
 class BvtvNodes(NamedTuple):
@@ -74,19 +76,26 @@ def bvtvNodes(
     leaveOut = boneSegmentID if boneSegmentation is segmentation else None
     labels, names = regionsFromSegmentation(segmentation, image, leaveOut=leaveOut)
     array = slicer.util.arrayFromVolume(image)
+
+    def compute(told):
+        corrected = correct_bias(array, affine, progress=part(told, 0.0, 0.9)) if biasCorrection else array
+        report(told, 0.9, "Computing apparent BV/TV")
+        return corrected, apparent_bvtv(corrected, labels, names, bone, rule=rule)
+
     try:
-        if biasCorrection:
-            array = correct_bias(array, affine, progress=part(progress, 0.0, 0.9))
-        found = apparent_bvtv(array, labels, names, bone, rule=rule)
+        array, found = keepAlive(compute, progress)
     except InputError as error:
         raise InputError(f"{image.GetName()}: {error}") from error
     report(progress, 1.0, "Computed apparent BV/TV")
-    about = {key: Column(key, (), *_ABOUT[key], _BVTV_CODE if key == "bvtv" else {}) for key in COLUMNS}
+    about = {
+        key: Column(key, (), *_ABOUT[key], _BVTV_CODE if key == "bvtv" else {}, _TITLES.get(key, "")) for key in COLUMNS
+    }
     columns = columnsOf([one.row(case) for one in found], about)
+    name = freeName(name, " BV/TV")
     with resultFolder(f"{name} BV/TV", image) as put:
         corrected = None
         if biasCorrection:
-            corrected = newVolume(array, affine, f"{name} corrected")
+            corrected = newVolume(array, affine, freeName(f"{name} corrected"))
             corrected.SetAndObserveTransformNodeID(image.GetTransformNodeID())
             put(slicer.mrmlScene.AddNode(corrected)).CreateDefaultDisplayNodes()
         chart = _addHistograms(put, found, f"{name} histograms", segmentColors(segmentation))
@@ -133,7 +142,8 @@ def combinePhaseCyclesNodes(volumes: Sequence, method: str = "maximum", name: st
                 "choose phase cycles of one scan that were not resampled."
             )
     combined = combine_phase_cycles([slicer.util.arrayFromVolume(volume) for volume in volumes], method)
-    node = newVolume(combined, affineFromVolume(volumes[0]), name or f"{volumes[0].GetName()} combined")
+    name = freeName(name or f"{nameOf(volumes[0])} combined")
+    node = newVolume(combined, affineFromVolume(volumes[0]), name)
     node.SetAndObserveTransformNodeID(volumes[0].GetTransformNodeID())
     with resultFolder(f"{node.GetName()} volume", volumes[0]) as put:
         put(slicer.mrmlScene.AddNode(node)).CreateDefaultDisplayNodes()
@@ -154,7 +164,9 @@ def _addHistograms(put, found, name, colors):
         series.append(addSeries(put, one.region, table, "signal", "count", colors[one.region], points=False))
         series.append(_addLevel(put, f"{one.region} marrow", one.marrow, np.max(one.counts), colors[one.region]))
     series.append(_addLevel(put, "bone", found[0].bone, highest, LINE_COLOR))
-    return addChart(put, name, name, series, "Signal [a.u.]", "Voxels")
+    # The regions have the colors of their segments.
+    title = "Histograms; dashed: marrow, bone (black)"
+    return addChart(put, name, title, series, "Signal [a.u.]", "Voxels", legend=False)
 
 
 def _addLevel(put, name, level, height, color):

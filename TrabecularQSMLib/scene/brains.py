@@ -10,21 +10,20 @@ from ..errors import Cancelled, InputError
 from ..progress import Progress, report
 from .volumes import affineFromVolume, removeWithHelpers
 
-# What the library calls a start, and how BRAINSFit calls it; any other start is a matrix.
-INITIALIZE_MODES = {"geometry": "useGeometryAlign", "moments": "useMomentsAlign"}
 # Share of the voxels that are compared: as in Slicer's own example of a script.
 SAMPLING_PERCENTAGE = 0.02
 _POLL_SECONDS, _LONGEST_END_SECONDS = 0.05, 20.0
 _LONGEST_ERROR = 1000  # characters, the last ones
 
 
-def brainsParameters(fixed, moving, transform, *, start, initialTransform=None, mask=None) -> dict:
-    """Return the arguments of BRAINSFit for a rigid registration.
+def brainsParameters(fixed, moving, transform, *, initialTransform, mask=None) -> dict:
+    """Return the arguments of BRAINSFit for a rigid registration, which is told where to start.
+
+    Its own starts put the sample's bSSFP 28 mm and more away from where it belongs.
 
     :param fixed: fixed volume.
     :param moving: moving volume.
     :param transform: linear transform node that takes the result.
-    :param start: "geometry", "moments", or anything else with `initialTransform`.
     :param initialTransform: linear transform node to start from, as one would put the moving volume under it.
     :param mask: label map node on the fixed volume.
     """
@@ -34,10 +33,9 @@ def brainsParameters(fixed, moving, transform, *, start, initialTransform=None, 
         "linearTransform": transform,
         "useRigid": True,
         "samplingPercentage": SAMPLING_PERCENTAGE,
-        "initializeTransformMode": INITIALIZE_MODES.get(start, "Off") if isinstance(start, str) else "Off",
+        "initializeTransformMode": "Off",
+        "initialTransform": initialTransform,
     }
-    if initialTransform is not None:
-        parameters["initialTransform"] = initialTransform
     if mask is not None:
         parameters |= {"maskProcessingMode": "ROI", "fixedBinaryVolume": mask}
     return parameters
@@ -48,7 +46,7 @@ def runBrains(fixed, moving, start, inside, progress: Progress | None = None, *,
 
     :param fixed: fixed volume.
     :param moving: moving volume; what is above it is as before when this ends.
-    :param start: "geometry", "moments", or a matrix from fixed to moving points.
+    :param start: matrix from fixed to moving points.
     :param inside: mask [k, j, i] on the fixed volume, or None.
     :param progress: ``progress(fraction, message)``; what it raises stops the program.
     :param command: function of the arguments and `progress` that runs the program; Slicer's by default.
@@ -65,9 +63,9 @@ def runBrains(fixed, moving, start, inside, progress: Progress | None = None, *,
 
     try:
         result = transformNode("BRAINS result", np.eye(4))
-        initial = None if isinstance(start, str) else transformNode("BRAINS start", np.linalg.inv(start))
+        initial = transformNode("BRAINS start", np.linalg.inv(start))
         mask = None if inside is None else _addLabelMap(added, inside, affineFromVolume(fixed))
-        parameters = brainsParameters(fixed, moving, result, start=start, initialTransform=initial, mask=mask)
+        parameters = brainsParameters(fixed, moving, result, initialTransform=initial, mask=mask)
         (command or _runInSlicer)(parameters, progress)
         # Slicer reads the program's transform, which maps fixed to moving points as ITK does, as the node that takes
         # the moving volume onto the fixed one.

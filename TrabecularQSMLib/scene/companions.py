@@ -5,16 +5,20 @@ from typing import NamedTuple
 import numpy as np
 import slicer
 
+from ..files.terminology import REGION_CODES
 from ..phantom import Companions, CompanionSettings, Phantom, PhantomSettings, make_companions, make_phantom
 from ..progress import Progress, part, report
+from .alive import keepAlive
 from .phantom import PhantomNodes, addPhantomNodes
-from .regions import REGION_CODES, addSegmentation
+from .regions import addSegmentation, showOutlines
 from .tables import Column, addTable
-from .volumes import UNIT_CODES, codedEntry, newVolume, removeWithHelpers
+from .volumes import UNIT_CODES, codedEntry, freeName, newVolume, removeWithHelpers
 
 BONE_REFERENCE = "cortical bone"
 # What the application gives to a CT from DICOM.
 _CT_QUANTITY = ("DCM", "112031", "Attenuation Coefficient")
+# Of the nodes' names, which are numbered together.
+_ENDINGS = (" magnitude", " phase", " regions", " bSSFP", " CT", " bone reference", " bone regions", " true BV/TV")
 # Bone window, Hounsfield units.
 _CT_WINDOW = (-200.0, 1000.0)
 
@@ -48,8 +52,12 @@ def addCompanions(
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     """
-    phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
-    companions = make_companions(phantom, companionSettings, progress=part(progress, 0.4, 0.95))
+
+    def simulate(told):
+        phantom = make_phantom(settings, progress=part(told, 0.0, 0.4))
+        return phantom, make_companions(phantom, companionSettings, progress=part(told, 0.4, 1.0))
+
+    phantom, companions = keepAlive(simulate, part(progress, 0.0, 0.95))
     report(progress, 1.0, "Adding the digital ankle with bSSFP and CT")
     return addCompanionNodes(phantom, companions, name)
 
@@ -61,7 +69,7 @@ def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> Co
     :param companions: its bSSFP and CT.
     :param name: start of the nodes' names.
     """
-    added = []
+    added, name = [], freeName(name, "", *_ENDINGS)
     try:
         nodes = addPhantomNodes(phantom, name)
         added += (nodes.magnitudeSequence, nodes.phaseSequence, nodes.regions)
@@ -91,9 +99,16 @@ def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> Co
         affine = phantom.acquisition.affine
         boneRegions = addSegmentation(labels, bones, affine, f"{name} bone regions", codes=REGION_CODES)
         added.append(boneRegions)
+        showOutlines(boneRegions)
         columns = [
             Column("region", list(companions.bvtv), "", "Name of the segment"),
-            Column("true_bvtv", list(companions.bvtv.values()), "1", "Bone volume fraction of what was simulated"),
+            Column(
+                "true_bvtv",
+                list(companions.bvtv.values()),
+                "1",
+                "Bone volume fraction of what was simulated",
+                title="true BV/TV",
+            ),
         ]
         truth = addTable(f"{name} true BV/TV", columns)
         added.append(truth)

@@ -8,15 +8,21 @@ from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisi
 from ..errors import InputError
 from ..files.phase import polar_to_complex
 from ..images import geometry_difference
-from .volumes import affineFromVolume, newVolume
+from .volumes import affineFromVolume, freeName, gridDifference, newVolume
 
 INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"
 # Index names that are taken for echo times, without regard to case, spaces and underscores. A series over plain "time"
 # is none: it may be a dynamic one.
 ECHO_TIME_NAMES = ("echotime", "te")
-# What a sequence has no place for; saved with the scene.
+# What a sequence has no place for; saved with the scene. The direction of B0 is along the grid's own axes i, j, k, with
+# which it turns where a transform is hardened; scenes of earlier versions have it in RAS.
 FREQUENCY_ATTRIBUTE = "TrabecularQSM.ImagingFrequencyHz"
-B0_ATTRIBUTE = "TrabecularQSM.B0DirectionRAS"
+B0_ATTRIBUTE = "TrabecularQSM.B0DirectionIJK"
+OLD_B0_ATTRIBUTE = "TrabecularQSM.B0DirectionRAS"
+# Node reference of a sequence to the transform above the volumes of which it was made.
+TRANSFORM_ROLE = "TrabecularQSM.Transform"
+# A grid that is turned by more than this against the patient is worth a question about B0; scanners are that exact.
+TURNED_DEGREES = 5.0
 
 
 def addEchoSequences(acquisition: Acquisition, name: str) -> tuple[vtkMRMLSequenceNode, vtkMRMLSequenceNode]:
@@ -26,15 +32,16 @@ def addEchoSequences(acquisition: Acquisition, name: str) -> tuple[vtkMRMLSequen
     :param name: start of the nodes' names.
     :return: magnitude sequence and phase sequence (radians).
     """
-    affine, times = acquisition.affine, 1e3 * acquisition.echo_times
+    affine, times, name = acquisition.affine, 1e3 * acquisition.echo_times, _scanName(name)
     parts = {"magnitude": np.abs, "phase": np.angle}
     sequences = [
         _newSequence(f"{name} {part}", times, ((function(echo), affine) for echo in acquisition.echoes))
         for part, function in parts.items()
     ]
+    along = np.linalg.solve(_cosines(affine), acquisition.b0_patient)
     for sequence in sequences:
         sequence.SetAttribute(FREQUENCY_ATTRIBUTE, repr(acquisition.imaging_frequency))
-        sequence.SetAttribute(B0_ATTRIBUTE, " ".join(repr(x) for x in acquisition.b0_patient))
+        sequence.SetAttribute(B0_ATTRIBUTE, " ".join(repr(float(x)) for x in along))
     return _addAll(sequences)
 
 
@@ -47,7 +54,8 @@ def sequencesFromVolumes(
     :param phaseVolumes: the same of the phase, in the same order.
     :param echoTimesMs: echo times in ms, in the same order, which need not be that of time.
     :param name: start of the sequences' names.
-    :return: magnitude sequence and phase sequence, ordered by echo time; they are copies, and the volumes stay.
+    :return: magnitude sequence and phase sequence, ordered by echo time; they are copies, and the volumes stay. A
+        transform above the volumes is not applied, but is above the scan, see `transformOfScan`.
     :raises InputError: if the volumes are not such a scan, by their names.
     """
     magnitudeVolumes, phaseVolumes = list(magnitudeVolumes), list(phaseVolumes)
@@ -57,7 +65,7 @@ def sequencesFromVolumes(
             f"{name} has {len(magnitudeVolumes)} magnitude volumes, {len(phaseVolumes)} phase volumes and "
             f"{len(times)} echo times; choose one of each for every echo."
         )
-    seen, voxels, reference = set(), {}, None
+    seen, voxels = set(), {}
     for volume in (*magnitudeVolumes, *phaseVolumes):
         if volume is None or not _isScalarVolume(volume):
             found = "nothing" if volume is None else volume.GetName()
@@ -65,21 +73,23 @@ def sequencesFromVolumes(
         if volume.GetID() in seen:
             raise InputError(f"The volume {volume.GetName()} is chosen twice for {name}; choose it for one echo only.")
         seen.add(volume.GetID())
-        array, affine = voxels[volume.GetID()] = slicer.util.arrayFromVolume(volume), affineFromVolume(volume)
-        reference = reference or (array.shape, affine)
-        difference = geometry_difference(*reference, array.shape, affine)
+        voxels[volume.GetID()] = slicer.util.arrayFromVolume(volume), affineFromVolume(volume)
+        difference = gridDifference(magnitudeVolumes[0], volume)
         if difference:
             raise InputError(
                 f"The volumes {magnitudeVolumes[0].GetName()} and {volume.GetName()} are on different grids: "
                 f"{difference}; choose echoes of one scan that were not resampled."
             )
-    parts = {"magnitude": magnitudeVolumes, "phase": phaseVolumes}
-    return _addAll(
+    parts, name = {"magnitude": magnitudeVolumes, "phase": phaseVolumes}, _scanName(name)
+    sequences = _addAll(
         [
             _newSequence(f"{name} {part}", times, (voxels[volume.GetID()] for volume in volumes))
             for part, volumes in parts.items()
         ]
     )
+    for sequence in sequences:
+        sequence.SetNodeReferenceID(TRANSFORM_ROLE, magnitudeVolumes[0].GetTransformNodeID())
+    return sequences
 
 
 def addEchoBrowser(magnitudeSequence, phaseSequence):
@@ -89,12 +99,15 @@ def addEchoBrowser(magnitudeSequence, phaseSequence):
     :param phaseSequence: sequence of phase volumes.
     :return: browser node; its proxy nodes are the volumes to show.
     """
-    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", baseName(magnitudeSequence))
+    name = freeName(baseName(magnitudeSequence))
+    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", name)
     logic = slicer.modules.sequences.logic()
     for sequence in (magnitudeSequence, phaseSequence):
         logic.AddSynchronizedNode(sequence, None, browser)
         # Otherwise the volume has the sequence's name, and which of both a name finds is anyone's guess.
-        browser.GetProxyNode(sequence).SetName(f"{sequence.GetName()} echo")
+        proxy = browser.GetProxyNode(sequence)
+        proxy.SetName(freeName(f"{sequence.GetName()} echo"))
+        proxy.SetAndObserveTransformNodeID(sequence.GetNodeReferenceID(TRANSFORM_ROLE))
     logic.UpdateProxyNodesFromSequences(browser)
     return browser
 
@@ -129,19 +142,27 @@ def echoTimesFromSequence(sequence) -> np.ndarray:
     return times * scale
 
 
+def transformOfScan(sequence):
+    """Return the transform node above a scan, or None: that of the volume which shows it, or of those it was made of.
+
+    :param sequence: sequence of volumes.
+    """
+    proxy = _proxy(sequence)
+    return proxy.GetParentTransformNode() if proxy is not None else sequence.GetNodeReference(TRANSFORM_ROLE)
+
+
 def scanValues(magnitudeSequence) -> tuple:
     """Return what a sequence says about its scan: echo times in seconds, field strength in tesla, B0 direction in RAS.
 
-    The first two are None where it does not say them.
+    The first two are None where it does not say them. The direction turns with the grid, if a transform was hardened.
 
     :param magnitudeSequence: magnitude sequence of any origin.
     """
     frequency = magnitudeSequence.GetAttribute(FREQUENCY_ATTRIBUTE)
-    direction = magnitudeSequence.GetAttribute(B0_ATTRIBUTE)
     return (
         _orElse(magnitudeSequence, None),
         float(frequency) / GYROMAGNETIC_RATIO_HZ_PER_T if frequency else None,
-        tuple(float(x) for x in direction.split()) if direction else PATIENT_SUPERIOR,
+        _b0Direction(magnitudeSequence) or PATIENT_SUPERIOR,
     )
 
 
@@ -154,7 +175,8 @@ def acquisitionFromSequences(
     :param phaseSequence: the same of the phase; stored integers are rescaled to radians, and noted.
     :param echoTimes: seconds; by default what the magnitude sequence says.
     :param fieldStrength: tesla; needed if the sequence was not made by `addEchoSequences`.
-    :param b0Direction: direction of B0 in RAS; superior by default.
+    :param b0Direction: direction of B0 in the scan's own RAS, without the transform above it; by default what the
+        magnitude sequence says, or superior, with a note where the scan lies turned.
     :raises InputError: if the sequences are not such a scan, by the nodes' names.
     """
     name = magnitudeSequence.GetName()
@@ -184,9 +206,14 @@ def acquisitionFromSequences(
                     f"{difference}; choose echoes of one scan that were not resampled."
                 )
             setattr(echoes[number], target, array)
-    note = polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}") if echoes is not None else None
+    notes = [polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}")] if echoes is not None else []
     frequency = magnitudeSequence.GetAttribute(FREQUENCY_ATTRIBUTE)
-    direction = (magnitudeSequence.GetAttribute(B0_ATTRIBUTE) or "0 0 1") if b0Direction is None else b0Direction
+    known = _b0Direction(magnitudeSequence)
+    direction = b0Direction if b0Direction is not None else known or PATIENT_SUPERIOR
+    if affine is not None:
+        notes += _shownNotes(magnitudeSequence)
+    if affine is not None and b0Direction is None:
+        notes += _b0Notes(magnitudeSequence, known, affine)
     return Acquisition(
         echoes=np.empty((0, 1, 1, 1), dtype=np.complex64) if echoes is None else echoes,
         echo_times=echoTimes,
@@ -194,9 +221,73 @@ def acquisitionFromSequences(
         field_strength=fieldStrength,
         imaging_frequency=float(frequency) if frequency and fieldStrength is None else None,
         source=name,
-        notes=(note,) if note else (),
-        b0_patient=tuple(float(x) for x in (direction.split() if isinstance(direction, str) else direction)),
+        notes=tuple(filter(None, notes)),
+        b0_patient=tuple(float(x) for x in direction),
     )
+
+
+def _cosines(affine):
+    return affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+
+
+def _b0Direction(sequence):
+    """Direction of B0 in RAS, or None where a sequence does not say it."""
+    along, old = (sequence.GetAttribute(name) for name in (B0_ATTRIBUTE, OLD_B0_ATTRIBUTE))
+    if along and sequence.GetNumberOfDataNodes():
+        values = _cosines(affineFromVolume(sequence.GetNthDataNode(0))) @ [float(x) for x in along.split()]
+        # Rounding is no direction.
+        return tuple((np.round(values, 12) + 0.0).tolist())
+    return tuple(float(x) for x in old.split()) if old else None
+
+
+def _b0Notes(sequence, known, affine):
+    """What a user should answer about a direction of B0 that is taken without having been given."""
+    name, above = sequence.GetName(), transformOfScan(sequence)
+    if above is not None and _turns(above):
+        return [
+            f"{name} is under the transform {above.GetName()}, which turns it; B0 was taken as the scan has it "
+            "without that transform. If the transform sets right how the scan lay in the scanner, harden it, or give "
+            "the direction of B0."
+        ]
+    angle = np.degrees(np.arccos(min(1.0, np.abs(_cosines(affine)[2]).max())))
+    if known is None and angle > TURNED_DEGREES:
+        return [
+            f"{name} does not say the direction of B0, and its grid is tilted by {angle:.0f}° against the patient's "
+            "axis; B0 was taken along S. If the scan was turned after it was acquired, give the direction of B0."
+        ]
+    return []
+
+
+def _turns(transform):
+    """Whether a transform takes the direction S to another one."""
+    matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
+    if not transform.IsTransformToWorldLinear():
+        return True
+    transform.GetMatrixTransformToWorld(matrix)
+    superior = slicer.util.arrayFromVTKMatrix(matrix)[:3, 2]
+    return superior[2] < np.cos(np.radians(TURNED_DEGREES)) * np.linalg.norm(superior)
+
+
+def _shownNotes(sequence):
+    """What a user should know where the volume that shows a scan does not lie where its echoes do."""
+    proxy = _proxy(sequence)
+    if proxy is None or proxy.GetImageData() is None:
+        return []
+    grids = [
+        (slicer.util.arrayFromVolume(one).shape, affineFromVolume(one)) for one in (proxy, sequence.GetNthDataNode(0))
+    ]
+    if not geometry_difference(*grids[0], *grids[1]):
+        return []
+    return [
+        f"{proxy.GetName()} does not lie where the echoes of {sequence.GetName()} do, such as after a transform was "
+        "hardened on it; the maps lie where the echoes do. Put it under the transform without hardening it."
+    ]
+
+
+def _proxy(sequence):
+    """The volume that shows a sequence, or None."""
+    browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
+    return browser.GetProxyNode(sequence) if browser is not None else None
 
 
 def _checkedTimes(echoTimesMs, name):
@@ -222,6 +313,11 @@ def _newSequence(name, echoTimesMs, volumes):
     for (array, affine), echoTime in zip(volumes, echoTimesMs, strict=True):
         sequence.SetDataNodeAtValue(newVolume(array, affine, name), f"{echoTime:.9g}")
     return sequence
+
+
+def _scanName(name):
+    """Name for the sequences of a new scan, the volumes that show them and their browser."""
+    return freeName(name, "", " magnitude", " phase", " magnitude echo", " phase echo")
 
 
 def _addAll(sequences):

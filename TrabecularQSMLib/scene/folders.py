@@ -4,8 +4,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import slicer
+import vtk
 
-from .volumes import removeWithHelpers
+from .colors import colorTables
+from .volumes import freeName, removeWithHelpers
 
 
 @contextlib.contextmanager
@@ -14,11 +16,12 @@ def resultFolder(name: str, beside=None) -> Iterator[Callable]:
 
     If the block fails, folder and nodes are removed again.
 
-    :param name: name of the folder.
+    :param name: name of the folder; numbered if there is one.
     :param beside: node beside which it is placed, or a sequence whose shown volume is; at the top by default.
     """
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    folder, nodes = hierarchy.CreateFolderItem(_parentItem(hierarchy, beside), name), []
+    folder, nodes = hierarchy.CreateFolderItem(_parentItem(hierarchy, beside), freeName(name)), []
+    colors = colorTables()
 
     def put(node):
         nodes.append(node)
@@ -34,7 +37,24 @@ def resultFolder(name: str, beside=None) -> Iterator[Callable]:
             hierarchy.RemoveItem(hierarchy.GetItemByDataNode(node), False)
             removeWithHelpers(node)
         hierarchy.RemoveItem(folder)
+        for table in colorTables():
+            if table not in colors:
+                removeWithHelpers(table)
         raise
+
+
+def sameFolder(node) -> list:
+    """Return the scalar volumes that lie in the folder of a node, with itself; none where that is no folder.
+
+    :param node: any node.
+    """
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    parent, children = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)), vtk.vtkIdList()
+    if not parent or parent == hierarchy.GetSceneItemID():
+        return []
+    hierarchy.GetItemChildren(parent, children)
+    nodes = (hierarchy.GetItemDataNode(children.GetId(n)) for n in range(children.GetNumberOfIds()))
+    return [one for one in nodes if one is not None and one.IsA("vtkMRMLScalarVolumeNode")]
 
 
 def _parentItem(hierarchy, beside):

@@ -10,11 +10,13 @@ from ..inversion.lcurve import LCurve
 from ..pipeline import sweep_regularization
 from ..progress import Progress
 from ..settings import Settings, preset
+from .alive import keepAlive
 from .echoes import baseName
 from .folders import resultFolder
 from .reconstruct import labelResult, scanFromSequences
 from .regions import masksFromSegmentation, segmentColors
 from .tables import Column, addChart, addSeries, addTable
+from .volumes import freeName
 
 CURVE_COLOR, CORNER_COLOR = (0.12, 0.47, 0.71), (0.84, 0.15, 0.16)
 
@@ -55,13 +57,13 @@ def lcurveNodes(
     """
     acquisition, mask = scanFromSequences(magnitudeSequence, phaseSequence, **scan)
     settings = preset() if settings is None else settings
-    curve = sweep_regularization(
-        acquisition,
-        settings,
-        () if regularizations is None else regularizations,
-        mask=mask,
-        regions=regions and masksFromSegmentation(regions, magnitudeSequence.GetNthDataNode(0)),
-        progress=progress,
+    options = {
+        "mask": mask,
+        "regions": regions and masksFromSegmentation(regions, magnitudeSequence),
+    }
+    values = () if regularizations is None else regularizations
+    curve = keepAlive(
+        lambda told: sweep_regularization(acquisition, settings, values, **options, progress=told), progress
     )
     colors = segmentColors(regions) if regions else {}
     return _addNodes(curve, settings, name or baseName(magnitudeSequence), colors, magnitudeSequence)
@@ -71,19 +73,19 @@ def _columns(curve: LCurve) -> list[Column]:
     method = METHODS[curve.method]
     square = "²" if method.power == 2 else ""
     columns = [
-        Column("regularization", curve.regularization, method.unit, "λ of the cost"),
+        Column("regularization", curve.regularization, method.unit, "λ of the cost", title="λ"),
         Column("discrepancy", curve.discrepancy, "ppm²", "‖Dχ − f‖² over the grid"),
         Column("data_term", curve.data_term, "ppm²", "Weighted data term of the cost"),
         Column("regularizer", curve.regularizer, f"ppm{square}/mm{square}", "Weighted sum over ∇χ, without λ"),
         Column("curvature", curve.curvature, "1", "Curvature of the L-curve in logarithms; its peak is the corner"),
     ]
     for region, means in curve.region_means.items():
-        columns.append(Column(f"chi {region}", means, "ppm", f"Mean susceptibility of {region}"))
+        columns.append(Column(f"chi {region}", means, "ppm", f"Mean susceptibility of {region}", title=f"χ {region}"))
     return columns
 
 
 def _addNodes(curve, settings, name, colors, beside):
-    columns = _columns(curve)
+    columns, name = _columns(curve), freeName(name, " L-curve")
     units = {column.name: column.unit for column in columns}
     best = np.flatnonzero(curve.regularization == curve.best)
     atCorner = [column._replace(values=np.asarray(column.values)[best]) for column in columns]
@@ -94,14 +96,19 @@ def _addNodes(curve, settings, name, colors, beside):
             labelResult(node, settings)
 
         def chart(kind, x, series, yTitle, logarithmic):
-            xTitle, title = f"{_AXES[x]} [{units[x]}]", f"{name} ({curve.method}): {kind}"
-            return addChart(put, f"{name} {kind}", title, series, xTitle, yTitle, logarithmic=(True, logarithmic))
+            xTitle, title = f"{_AXES[x]} [{units[x]}]", f"{kind[0].upper()}{kind[1:]} ({curve.method})"
+            if kind != "region means":
+                title += f", corner at λ {curve.best:.3g}"
+            scales = (True, logarithmic)
+            # Neither needs a legend: the corner is in the title, and regions have the colors of their segments.
+            return addChart(
+                put, f"{name} {kind} chart", title, series, xTitle, yTitle, logarithmic=scales, legend=False
+            )  # fmt: skip
 
         def curveAndCorner(kind, x, y):
-            corners = f"{name} {kind} corner, λ = {curve.best:.3g}"
-            marked = addSeries(put, corners, corner, x, y, CORNER_COLOR, line=False, size=13)
+            marked = addSeries(put, f"corner, λ {curve.best:.3g}", corner, x, y, CORNER_COLOR, line=False, size=13)
             marked.SetMarkerStyle(marked.MarkerStyleSquare)
-            series = [addSeries(put, f"{name} {kind} curve", table, x, y, CURVE_COLOR), marked]
+            series = [addSeries(put, kind, table, x, y, CURVE_COLOR), marked]
             return chart(kind, x, series, f"{_AXES[y]} [{units[y]}]", True)
 
         lcurveChart = curveAndCorner("L-curve", "data_term", "regularizer")
@@ -109,7 +116,7 @@ def _addNodes(curve, settings, name, colors, beside):
         regionChart = None
         if curve.region_means:
             series = [
-                addSeries(put, f"{name} {region}", table, "regularization", f"chi {region}", colors[region])
+                addSeries(put, region, table, "regularization", f"chi {region}", colors[region])
                 for region in curve.region_means
             ]
             regionChart = chart("region means", "regularization", series, "Mean χ [ppm]", False)
@@ -118,7 +125,7 @@ def _addNodes(curve, settings, name, colors, beside):
 
 _AXES = {
     "regularization": "λ",
-    "discrepancy": "‖Dχ − f‖²",
+    "discrepancy": "Misfit of the field",
     "data_term": "Data term",
     "regularizer": "Regularizer",
 }

@@ -1,11 +1,11 @@
 """Statistics of maps in segments, as rows of one table that grows case by case."""
 
 import slicer
-import vtk
 
 from ..analysis.measure import COLUMNS, measure
 from ..errors import InputError
 from ..progress import Progress, report
+from .folders import resultFolder, sameFolder
 from .regions import regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
 from .volumes import codedEntry, gridDifference, quantityOf
@@ -29,6 +29,7 @@ _ABOUT = {
     "excluded": ("Voxels of the region that are left out as unreliable, outside the mask or not finite", None),
 }
 _COUNTS = ("n", "excluded")
+_TITLES = {"sd": "SD", "q25": "lower quartile", "q75": "upper quartile"}
 # Maps that say which voxels of the others count.
 _SUPPORTING = ("reliability", "mask")
 
@@ -86,7 +87,8 @@ def addRows(rows: list[dict], table, name: str):
     """
     columns = columnsOf(rows, {name: _column(name) for name in COLUMNS})
     if table is None:
-        return addTable(name, columns)
+        with resultFolder("Measurements") as put:
+            return put(addTable(name, columns))
     appendRows(table, columns, KEY)
     return table
 
@@ -95,7 +97,7 @@ def _column(name):
     description, code = _ABOUT[name]
     unit = "voxels" if name in _COUNTS else ""
     codes = {code[0]: codedEntry(*code[1:]).GetAsString()} if code else {}
-    return Column(name, (), unit, description, codes)
+    return Column(name, (), unit, description, codes, _TITLES.get(name, ""))
 
 
 def _checkNames(volumes):
@@ -112,18 +114,8 @@ def _checkNames(volumes):
 def _supportingMaps(volume, given):
     """Reliability and mask on the grid of a volume: those given, or else those in its folder."""
     found = {}
-    for other in (*_sameFolder(volume), *given):  # the later ones win
+    for other in (*sameFolder(volume), *given):  # the later ones win
         quantity = quantityOf(other)[0]
         if quantity in _SUPPORTING and other is not volume and not gridDifference(volume, other):
             found[quantity] = slicer.util.arrayFromVolume(other)
     return found
-
-
-def _sameFolder(volume):
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    parent, children = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(volume)), vtk.vtkIdList()
-    if not parent or parent == hierarchy.GetSceneItemID():
-        return []
-    hierarchy.GetItemChildren(parent, children)
-    nodes = (hierarchy.GetItemDataNode(children.GetId(n)) for n in range(children.GetNumberOfIds()))
-    return [node for node in nodes if node is not None and node.IsA("vtkMRMLScalarVolumeNode")]

@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
+from ..files.terminology import REGION_CODES
 from ..phantom import Phantom, PhantomSettings, make_phantom
 from ..progress import Progress, part, report
+from .alive import keepAlive
 from .echoes import addEchoBrowser, addEchoSequences
-from .regions import REGION_CODES, addSegmentation
-from .volumes import removeWithHelpers
+from .regions import addSegmentation, showOutlines
+from .volumes import freeName, removeWithHelpers
 
 
 class PhantomNodes(NamedTuple):
@@ -29,7 +31,7 @@ def addPhantom(
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     """
-    phantom = make_phantom(settings, progress=part(progress, 0.0, 0.9))
+    phantom = keepAlive(lambda told: make_phantom(settings, progress=told), part(progress, 0.0, 0.9))
     return addPhantomNodes(phantom, name, progress)
 
 
@@ -40,13 +42,14 @@ def addPhantomNodes(phantom: Phantom, name: str, progress: Progress | None = Non
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``, called at the end; if it raises, nothing is left in the scene.
     """
-    affine, added = phantom.acquisition.affine, []
+    affine, added, name = phantom.acquisition.affine, [], freeName(name, "", " magnitude", " phase", " regions")
     try:
         magnitude, phase = addEchoSequences(phantom.acquisition, name)
         added += (magnitude, phase)
         codes = REGION_CODES
         regions = addSegmentation(phantom.regions, phantom.region_names, affine, f"{name} regions", codes=codes)
         added.append(regions)
+        showOutlines(regions)
         browser = addEchoBrowser(magnitude, phase)
         # The browser comes last and goes first: it would make the volumes it shows again.
         added += (*(browser.GetProxyNode(sequence) for sequence in (magnitude, phase)), browser)

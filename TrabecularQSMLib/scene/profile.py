@@ -8,9 +8,10 @@ import slicer
 
 from ..analysis.profile import line_profile
 from ..errors import InputError
+from ..quantities import ALL_QUANTITIES
 from .folders import resultFolder
 from .tables import COLORS, Column, addChart, addSeries, addTable
-from .volumes import affineFromVolume, controlPoints, pointsInVolume, quantityOf
+from .volumes import affineFromVolume, controlPoints, freeName, mapName, pointsInVolume, quantityOf
 
 
 class ProfileNodes(NamedTuple):
@@ -41,22 +42,32 @@ def profileNodes(volumes: Sequence, line, *, step: float | None = None, name: st
         except InputError as error:
             raise InputError(f"{line.GetName()} on {volume.GetName()}: {error}") from error
     tables, seriesByUnit = [], {}
+    quantities = [quantityOf(volume)[0] for volume in volumes]
+    name = freeName(name, " profile")
     with resultFolder(f"{name} profile", line) as put:
         for number, (volume, (distance, values)) in enumerate(zip(volumes, found, strict=True)):
             quantity, unit = quantityOf(volume)
             columns = [
                 Column("distance", distance, "mm", "Distance from the first point of the line"),
-                Column(quantity, values, unit, f"Value of {volume.GetName()}"),
+                Column(quantity, values, unit, f"Value of {volume.GetName()}", title=_title(quantity)),
             ]
             tables.append(put(addTable(f"{name} profile of {volume.GetName()}", columns)))
             color = COLORS[number % len(COLORS)]
-            one = addSeries(put, volume.GetName(), tables[-1], "distance", quantity, color, points=False)
+            shown = _title(quantity) if quantities.count(quantity) == 1 else volume.GetName()
+            one = addSeries(put, shown, tables[-1], "distance", quantity, color, points=False)
             seriesByUnit.setdefault(unit, []).append(one)
         charts = []
         for unit, series in seriesByUnit.items():
-            title = f"{name} profile" + (f" [{unit}]" if unit else "")
-            charts.append(addChart(put, title, title, series, "Distance [mm]", f"Value [{unit or 'a.u.'}]"))
+            shown = unit or "a.u."
+            of = f"{name} profile chart" + ("" if shown == "1" else f" [{shown}]")
+            charts.append(
+                addChart(put, of, name, series, "Distance [mm]", "Value" if shown == "1" else f"Value [{shown}]")
+            )
     return ProfileNodes(tables, charts)
+
+
+def _title(quantity):
+    return mapName(quantity).partition(" [")[0] if quantity in ALL_QUANTITIES else quantity
 
 
 def _worldPoints(line):

@@ -8,10 +8,11 @@ from .. import __version__
 from ..pipeline import Reconstruction, reconstruct
 from ..progress import Progress
 from ..settings import Settings
-from .echoes import acquisitionFromSequences, baseName
+from .alive import keepAlive
+from .echoes import acquisitionFromSequences, baseName, transformOfScan
 from .folders import resultFolder
 from .regions import maskFromSegment
-from .volumes import addMapVolume
+from .volumes import addMapVolume, freeName
 
 SETTINGS_ATTRIBUTE = "TrabecularQSM.Settings"
 VERSION_ATTRIBUTE = "TrabecularQSM.Version"
@@ -34,6 +35,7 @@ def reconstructNodes(
 ) -> dict:
     """Reconstruct susceptibility, R2*, fat fraction and fields from two sequences, as volumes in a folder.
 
+    They come under the transform above the scan: that of the volume which shows its magnitude. B0 is the scan's own.
     Nothing is left in the scene if it fails or is cancelled.
 
     :param magnitudeSequence: sequence of magnitude volumes over the echo time.
@@ -44,8 +46,9 @@ def reconstructNodes(
     :param maskSegmentID: which of its segments; may be left out if it has one only.
     :param echoTimes: seconds; by default what the magnitude sequence says.
     :param fieldStrength: tesla; needed for sequences that do not know it.
-    :param b0Direction: direction of B0 in RAS; superior by default.
-    :param name: start of the names of folder and volumes; by default that of the magnitude sequence.
+    :param b0Direction: direction of B0 in the scan's own RAS; by default what the magnitude sequence says, or superior.
+    :param name: start of the names of folder and volumes, numbered where there are such; by default that of the
+        magnitude sequence.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :return: volume nodes by the name of their quantity.
     :raises InputError: if the nodes are no usable scan.
@@ -59,8 +62,14 @@ def reconstructNodes(
         fieldStrength=fieldStrength,
         b0Direction=b0Direction,
     )
-    result = reconstruct(acquisition, settings, mask=mask, progress=progress)
-    return addMapVolumes(result, acquisition.affine, name or baseName(magnitudeSequence), beside=magnitudeSequence)
+    result = keepAlive(lambda told: reconstruct(acquisition, settings, mask=mask, progress=told), progress)
+    return addMapVolumes(
+        result,
+        acquisition.affine,
+        name or baseName(magnitudeSequence),
+        beside=magnitudeSequence,
+        transform=transformOfScan(magnitudeSequence),
+    )
 
 
 def scanFromSequences(
@@ -77,7 +86,7 @@ def scanFromSequences(
     acquisition = acquisitionFromSequences(magnitudeSequence, phaseSequence, **values)
     if maskSegmentation is None:
         return acquisition, None
-    return acquisition, maskFromSegment(maskSegmentation, maskSegmentID, magnitudeSequence.GetNthDataNode(0))
+    return acquisition, maskFromSegment(maskSegmentation, maskSegmentID, magnitudeSequence)
 
 
 def labelResult(node, settings: Settings, notes=()) -> None:
@@ -93,18 +102,20 @@ def labelResult(node, settings: Settings, notes=()) -> None:
         node.SetAttribute(NOTES_ATTRIBUTE, "\n".join(notes))
 
 
-def addMapVolumes(result: Reconstruction, affine: np.ndarray, name: str, *, beside=None) -> dict:
+def addMapVolumes(result: Reconstruction, affine: np.ndarray, name: str, *, beside=None, transform=None) -> dict:
     """Add all maps of a reconstruction to the scene, in a folder of the subject hierarchy.
 
     :param result: what `pipeline.reconstruct` returned.
     :param affine: voxel indices (i, j, k) to RAS in mm.
     :param name: start of the names of folder and volumes.
     :param beside: node beside which the folder is placed; at the top by default.
+    :param transform: transform node above the scan, under which the maps come.
     :return: volume nodes by the name of their quantity.
     """
-    nodes = {}
+    nodes, name = {}, freeName(name, " maps")
     with resultFolder(f"{name} maps", beside) as put:
         for quantityName, array in result.maps.items():
             node = nodes[quantityName] = put(addMapVolume(array, affine, quantityName, name))
+            node.SetAndObserveTransformNodeID(transform and transform.GetID())
             labelResult(node, result.settings, result.notes)
     return nodes

@@ -1,6 +1,5 @@
 """Regions as segmentation nodes."""
 
-import colorsys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,24 +13,11 @@ from ..analysis.subregions import split_region
 from ..errors import InputError
 from ..files.nifti import read_metadata
 from ..files.regions import read_regions
-from .volumes import PRIVATE_SCHEME, affineFromVolume, removeWithHelpers
+from ..files.terminology import REGION_CODES, SIDES, segment_color, terminology_entry
+from .echoes import transformOfScan
+from .volumes import affineFromVolume, freeName, nameOf, removeWithHelpers
 
-# What regions of these names are in the terminology that the module TrabecularQSM brings: category, type and modifier,
-# each scheme, code and meaning. A region without a code there has none here.
-TERMINOLOGY = "Trabecular bone"
 TERMINOLOGY_FILE = Path("Terminologies", "SegmentationCategoryTypeModifier-TrabecularQSM.term.json")
-_ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
-_NONE, _RIGHT = "^^", "SCT^24028007^Right"
-SIDES = {"right": _RIGHT, "left": "SCT^7771000^Left", "not stated": _NONE}
-REGION_CODES = {
-    "calcaneus subtalar": (_ANATOMY, f"{PRIVATE_SCHEME}^subtalar_region^Subtalar region of calcaneus", _RIGHT),
-    "calcaneus tuber": (_ANATOMY, "SCT^82474009^Calcaneal tubercle", _RIGHT),
-    "calcaneus cavum": (_ANATOMY, f"{PRIVATE_SCHEME}^cavum_calcanei^Cavum calcanei", _RIGHT),
-    "distal tibia": (_ANATOMY, "SCT^64605006^Distal tibia", _RIGHT),
-    "talus": (_ANATOMY, "SCT^67453005^Talus", _RIGHT),
-    "muscle": (_TISSUE, "SCT^71616004^Muscle", _NONE),
-    "skin fat": (_TISSUE, "SCT^248300009^Body fat", _NONE),
-}
 # The regions that the paper measures, as they are drawn in the Segment Editor.
 TEMPLATE = ("calcaneus subtalar", "calcaneus tuber", "calcaneus cavum", "distal tibia")
 
@@ -56,13 +42,13 @@ def addSegmentation(
     if unnamed:
         raise InputError(f"The regions of {name} have the label {unnamed[0]} but no name for it; give it one.")
     node = vtkMRMLSegmentationNode()
-    node.SetName(name)
+    node.SetName(freeName(name))
     slicer.mrmlScene.AddNode(node)
     try:
         node.CreateDefaultDisplayNodes()
         for number, (label, regionName) in enumerate(regionNames.items()):
             image = _orientedImage(regions == label, affine)
-            if not node.AddSegmentFromBinaryLabelmapRepresentation(image, regionName, _color(number)):
+            if not node.AddSegmentFromBinaryLabelmapRepresentation(image, regionName, segment_color(number)):
                 raise RuntimeError(f"The segment {regionName} could not be made.")
             if codes and regionName in codes:
                 _setCodes(node.GetSegmentation().GetNthSegment(number), codes[regionName])
@@ -76,6 +62,8 @@ def addSegmentation(
 def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> vtkMRMLSegmentationNode:
     """Add empty segments for the paper's regions of calcaneus and tibia, to be drawn in the Segment Editor.
 
+    Other segmentations are hidden, so that they are not drawn over in their colors.
+
     :param volumeNode: volume on whose grid, and under whose transform, they are drawn.
     :param side: "right", "left" or "not stated"; part of the segments' terminology.
     :param name: name of the node; by default that of the volume and "regions".
@@ -83,19 +71,32 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     """
     if volumeNode.GetImageData() is None:
         raise InputError(f"The volume {volumeNode.GetName()} has no voxels; choose one to draw the regions on.")
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name or f"{volumeNode.GetName()} regions")
+    name = freeName(name or f"{nameOf(volumeNode)} regions")
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     try:
         node.CreateDefaultDisplayNodes()
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         for number, regionName in enumerate(TEMPLATE):
-            segmentID = node.GetSegmentation().AddEmptySegment("", regionName, _color(number))
+            segmentID = node.GetSegmentation().AddEmptySegment("", regionName, segment_color(number))
             codes = (*REGION_CODES[regionName][:2], SIDES[side])
             _setCodes(node.GetSegmentation().GetSegment(segmentID), codes)
     except BaseException:
         removeWithHelpers(node)
         raise
+    for other in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        if other is not node and other.GetDisplayNode() is not None:
+            other.GetDisplayNode().SetVisibility(False)
     return node
+
+
+def showOutlines(segmentationNode) -> None:
+    """Show segments as outlines alone, so that the image within them is seen.
+
+    :param segmentationNode: any segmentation.
+    """
+    if segmentationNode.GetDisplayNode() is not None:
+        segmentationNode.GetDisplayNode().SetVisibility2DFill(False)
 
 
 def loadRegions(path, name: str | None = None) -> vtkMRMLSegmentationNode:
@@ -154,7 +155,7 @@ def maskFromSegment(
 
     :param segmentationNode: where the segment is.
     :param segmentID: which segment; may be left out if there is one only.
-    :param referenceVolumeNode: volume whose grid is taken.
+    :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :param purpose: what the segment is, for the error.
     :raises InputError: if there is no such segment, or none of it on the grid.
     """
@@ -179,7 +180,7 @@ def masksFromSegmentation(segmentationNode, referenceVolumeNode) -> dict[str, np
     """Return every segment as a mask [k, j, i] bool by its name, on the grid of a volume.
 
     :param segmentationNode: segments that do not overlap.
-    :param referenceVolumeNode: volume whose grid is taken.
+    :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :raises InputError: if there is no segment, one is empty, or they overlap or share a name.
     """
     labels, names = regionsFromSegmentation(segmentationNode, referenceVolumeNode)
@@ -203,7 +204,7 @@ def regionsFromSegmentation(
     Segments are resampled to the nearest neighbor and moved by parent transforms.
 
     :param segmentationNode: segments that do not overlap.
-    :param referenceVolumeNode: volume whose grid is taken.
+    :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :param leaveOut: ID of a segment that is no region.
     :raises InputError: if segments overlap or share a name.
     """
@@ -233,7 +234,7 @@ def regionsFromSegmentation(
 def _loadSegments(path, name):
     """Segmentation from Slicer's own file: colors, terminology and segments that overlap come with it."""
     read_metadata(path)  # says what is wrong with a file that is no image
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", freeName(name))
     try:
         storage = slicer.vtkMRMLSegmentationStorageNode()
         storage.SetFileName(str(path))
@@ -246,13 +247,8 @@ def _loadSegments(path, name):
     return node
 
 
-def _color(number):
-    """Hues a golden section apart stay distinct however many there are, and the same from run to run."""
-    return colorsys.hsv_to_rgb(0.618034 * number % 1, 0.65, 0.95)
-
-
 def _setCodes(segment, codes):
-    segment.SetTag(segment.GetTerminologyEntryTagName(), "~".join((TERMINOLOGY, *codes, "", _NONE, _NONE)))
+    segment.SetTag(segment.GetTerminologyEntryTagName(), terminology_entry(codes))
 
 
 def segmentColors(segmentationNode) -> dict[str, tuple[float, float, float]]:
@@ -268,13 +264,14 @@ def _segmentCount(segmentationNode):
     return segmentationNode.GetSegmentation().GetNumberOfSegments()
 
 
-def _gridOf(segmentationNode, referenceVolumeNode):
-    """Empty image on the grid of the volume, and the transform from the segments to it."""
-    shape, affine = slicer.util.arrayFromVolume(referenceVolumeNode).shape, affineFromVolume(referenceVolumeNode)
+def _gridOf(segmentationNode, reference):
+    """Empty image on the grid of a volume or of a scan's sequence, and the transform from the segments to it."""
+    volume, above = reference, reference.GetParentTransformNode() if reference.IsA("vtkMRMLVolumeNode") else None
+    if reference.IsA("vtkMRMLSequenceNode"):
+        volume, above = reference.GetNthDataNode(0), transformOfScan(reference)
+    shape, affine = slicer.util.arrayFromVolume(volume).shape, affineFromVolume(volume)
     toVolume = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        segmentationNode.GetParentTransformNode(), referenceVolumeNode.GetParentTransformNode(), toVolume
-    )
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(segmentationNode.GetParentTransformNode(), above, toVolume)
     return _orientedImage(np.zeros(shape, dtype=bool), affine), toVolume
 
 

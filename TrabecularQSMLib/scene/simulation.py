@@ -21,10 +21,11 @@ from ..simulation.summary import (
     summarize,
     trend,
 )
+from .alive import keepAlive
 from .folders import resultFolder
 from .regions import addSegmentation
 from .tables import COLORS, Column, addChart, addSeries, addTable, columnsOf
-from .volumes import addMapVolume
+from .volumes import addMapVolume, freeName
 
 # Unit and description of the columns.
 _ABOUT = {
@@ -50,6 +51,19 @@ _TITLES = {
     "bvtv": "BV/TV",
     "mean_chi": "Mean χ [ppm]",
     "r2prime_hwhm_ppm": "R2′, half width [ppm]",
+    "r2prime_fwhm_ppm": "R2′, full width [ppm]",
+    "r2prime_fwhm_per_s": "R2′, full width [1/s]",
+    "r2prime_per_s": "R2′ [1/s]",
+    "expected_bvtv": "Expected BV/TV",
+}
+# The same in names of charts.
+_WORDS = {
+    "number": "number",
+    "radius": "radius",
+    "delta_chi": "Δχ",
+    "bvtv": "BV/TV",
+    "mean_chi": "mean χ",
+    "r2prime_hwhm_ppm": "R2′",
 }
 _DRAWN = ("bvtv", "mean_chi", "r2prime_hwhm_ppm")
 _LINE_POINTS = 41
@@ -96,13 +110,15 @@ def simulateNodes(
     :raises InputError: if the pieces of bone do not fit into the region.
     """
     settings, grid = settings or SimulationSettings(), grid or ParameterGrid()
-    rows = []
-    for found in simulate(settings, grid, progress=part(progress, 0.0, 0.98)):
-        rows += found
-    rows = sorted_rows(rows)
-    summary = summarize(rows, settings)
-    lines = [line for quantity in _DRAWN[1:] for line in linearity(summary, quantity)]
+
+    def compute(told):
+        rows = sorted_rows(row for found in simulate(settings, grid, progress=told) for row in found)
+        summary = summarize(rows, settings)
+        return rows, summary, [line for quantity in _DRAWN[1:] for line in linearity(summary, quantity)]
+
+    rows, summary, lines = keepAlive(compute, part(progress, 0.0, 0.98))
     report(progress, 1.0, "Simulated")
+    name = freeName(name, "", " table", " summary")
     with resultFolder(name) as put:
         table = put(addTable(f"{name} table", columnsOf(rows, {column: _column(column) for column in COLUMNS})))
         about = {column: _column(column) for column in SUMMARY_COLUMNS}
@@ -151,16 +167,22 @@ def configurationNodes(
     settings = settings or SimulationSettings()
     check_delta_chis([deltaChi])
     model = FieldModel(settings)
-    report(progress, 0.0, "Placing the bone")
-    bone = draw_geometry(settings, number, radius, repeat) != 0
-    report(progress, 0.2, "Computing the field")
-    field = model.field(bone)
-    report(progress, 0.5, "Inverting the field")
-    chi = model.chi_map(bone)
-    values = measure_geometry(model, bone, field).quantities(deltaChi, settings.field_strength)
+
+    def compute(told):
+        report(told, 0.0, "Placing the bone")
+        bone = draw_geometry(settings, number, radius, repeat) != 0
+        report(told, 0.1, "Computing the field")
+        field = model.field(bone)
+        report(told, 0.5, "Inverting the field")
+        chi = model.chi_map(bone)
+        report(told, 0.8, "Measuring")
+        return bone, field, chi, measure_geometry(model, bone, field).quantities(deltaChi, settings.field_strength)
+
+    bone, field, chi, values = keepAlive(compute, part(progress, 0.0, 0.98))
     report(progress, 1.0, "Simulated")
     affine = np.eye(4)
     affine[:3, 3] = -(settings.size - 1) / 2
+    name = freeName(name)
     with resultFolder(name) as put:
         segmentation = put(addSegmentation(bone.astype(np.uint8), {1: "bone"}, affine, f"{name} bone"))
         fieldNode = put(addMapVolume(deltaChi * field, affine, "local_field", name))
@@ -174,10 +196,15 @@ def configurationNodes(
 
 def _column(name):
     if name in _ABOUT:
-        return Column(name, (), *_ABOUT[name])
+        return Column(name, (), *_ABOUT[name], title=_title(name))
     quantity, _, statistic = name.rpartition("_")
     unit, description = _ABOUT[quantity]
-    return Column(name, (), unit, f"{description}: {_STATISTICS[statistic]}")
+    return Column(name, (), unit, f"{description}: {_STATISTICS[statistic]}", title=f"{_title(quantity)}, {statistic}")
+
+
+def _title(name):
+    """Title of a column without its unit, which the table adds."""
+    return _TITLES.get(name, name).partition(" [")[0]
 
 
 def _overDensity(put, summary, lines, quantity, name):
@@ -187,17 +214,15 @@ def _overDensity(put, summary, lines, quantity, name):
         rows = [row for row in summary if row["delta_chi"] == found.delta_chi and row[f"{quantity}_mean"] is not None]
         x = np.array([row["bvtv_mean"] for row in rows])
         color = COLORS[number % len(COLORS)]
-        label = f"Δχ {found.delta_chi:g} ppm"
+        label = f"{found.delta_chi:g} ppm"
         line = found.line
         points = [x, [row[f"{quantity}_mean"] for row in rows]]
-        fitted = f"{label}: slope {line.slope:.3g}, {100 * found.nonlinearity:.1f} % off the line"
         series += _pointsAndLine(
-            put, f"{name} {quantity} {label}", points, line,
-            color, (label, fitted),
-        )  # fmt: skip
+            put, f"{name} {_WORDS[quantity]} {label}", points, line, color, (label, f"slope {line.slope:.3g}")
+        )
+    title = f"{_WORDS[quantity]} over BV/TV"
     return addChart(
-        put, f"{name} {quantity} over BV/TV", f"{name}: {_TITLES[quantity]} over BV/TV", series, _TITLES["bvtv"],
-        _TITLES[quantity],
+        put, f"{name} {title}", _sentence(title), series, _TITLES["bvtv"], _TITLES[quantity]
     )  # fmt: skip
 
 
@@ -207,16 +232,24 @@ def _overParameter(put, rows, parameter, quantity, name, shape):
     y = np.array([row[f"{quantity}_mean"] for row in rows], dtype=np.float64)
     curve, fitted = trend(parameter, quantity, x, y, shape), ""
     if isinstance(curve, Power):
-        fitted = f"{curve.a:.3g} {curve.term}, R² {curve.r2:.2f}"
+        fitted = f"{curve.a:.3g} {curve.term}"
     elif curve is not None:
-        fitted = f"slope {curve.slope:.3g}, R² {curve.r2:.3f}"
-    fixed = ", ".join(f"{_TITLES[one]} {rows[0][one]:g}" for one in PARAMETERS if one != parameter)
-    title = f"{name} {quantity} over {parameter}"
-    series = _pointsAndLine(put, title, (x, y), curve, COLORS[0], (fixed, fitted))
+        fitted = f"slope {curve.slope:.3g}"
+    fixed = ", ".join(_FIXED[one].format(rows[0][one]) for one in PARAMETERS if one != parameter)
+    title = f"{_WORDS[quantity]} over {_WORDS[parameter]}"
+    series = _pointsAndLine(put, f"{name} {title}", (x, y), curve, COLORS[0], (fixed, fitted))
+    # One color of points and its curve need no legend: what they are stands in the title.
+    sentence = f"{_sentence(_WORDS[quantity])}{': ' if fitted else ''}{fitted} ({fixed})"
     return addChart(
-        put, title, f"{name}: {_TITLES[quantity]} over {_TITLES[parameter]}", series, _TITLES[parameter],
-        _TITLES[quantity],
+        put, f"{name} {title}", sentence, series, _TITLES[parameter], _TITLES[quantity], legend=False
     )  # fmt: skip
+
+
+_FIXED = {"number": "number {:g}", "radius": "radius {:g}", "delta_chi": "{:g} ppm"}
+
+
+def _sentence(title):
+    return title[0].upper() + title[1:]
 
 
 def _pointsAndLine(put, name, points, curve, color, labels):

@@ -1,14 +1,17 @@
 """Maps as scalar volume nodes: geometry, quantity and unit as coded entries, window and colors."""
 
+import itertools
+
 import numpy as np
 import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode
 
+from ..files.terminology import PRIVATE_SCHEME
 from ..images import geometry_difference
 from ..quantities import ALL_QUANTITIES, Quantity, display_window
+from .colors import colorNode
 
-PRIVATE_SCHEME = "99TRABQSM"
 # Units of the quantities as UCUM code and meaning.
 UNIT_CODES = {
     "ppm": ("[ppm]", "parts per million"),
@@ -18,8 +21,8 @@ UNIT_CODES = {
     "a.u.": ("[arb'U]", "arbitrary unit"),
     "HU": ("[hnsf'U]", "Hounsfield unit"),
 }
-# Both are in every scene, also without the application's color files.
-GREY, COLOR = "vtkMRMLColorTableNodeGrey", "vtkMRMLColorTableNodeIron"
+# What a map is called in names of nodes where that is not its title.
+SYMBOLS = {"chi": "χ"}
 
 
 def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseName: str) -> vtkMRMLScalarVolumeNode:
@@ -32,9 +35,7 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
     :return: the volume node.
     """
     quantity = ALL_QUANTITIES[quantityName]
-    # Not in square brackets, which slicer.util.getNode would take for a pattern.
-    unit = "" if quantity.unit == "1" else f" ({quantity.unit})"
-    node = newVolume(array, affine, f"{baseName} {quantity.name}{unit}")
+    node = newVolume(array, affine, freeName(f"{baseName} {mapName(quantityName)}"))
     node.SetVoxelValueQuantity(codedEntry(*quantityCode(quantity)))
     value, meaning = UNIT_CODES[quantity.unit]
     node.SetVoxelValueUnits(codedEntry("UCUM", value, meaning))
@@ -45,11 +46,54 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
         display = node.GetScalarVolumeDisplayNode()
         display.SetAutoWindowLevel(False)
         display.SetWindowLevelMinMax(*display_window(quantityName, array))
-        display.SetAndObserveColorNodeID(GREY if quantity.colors == "gray" else COLOR)
+        display.SetAndObserveColorNodeID(colorNode(quantity.colors).GetID())
+        if quantity.colors == "sequential":
+            # Outside of the body, where these maps are zero, nothing is drawn.
+            display.SetThreshold(np.finfo(np.float32).tiny, np.finfo(np.float32).max)
+            display.SetApplyThreshold(True)
     except BaseException:
         removeWithHelpers(node)
         raise
     return node
+
+
+def mapName(quantityName: str) -> str:
+    """Return what a map is called in names of nodes, with its unit.
+
+    :param quantityName: a name of `quantities.ALL_QUANTITIES`.
+    """
+    quantity = ALL_QUANTITIES[quantityName]
+    title = SYMBOLS.get(quantityName, quantity.title)
+    # Words begin small within a name, abbreviations do not.
+    word = title[0].lower() + title[1:] if title[1:2].islower() else title
+    return word if quantity.unit == "1" else f"{word} [{quantity.unit}]"
+
+
+def nameOf(volumeNode) -> str:
+    """Return the name of a volume without its unit, for what is made of it.
+
+    :param volumeNode: any volume node.
+    """
+    return volumeNode.GetName().partition(" [")[0]
+
+
+def freeName(name: str, *endings: str) -> str:
+    """Return a name that no node of the scene and no folder has yet: the name itself, or with a number behind it.
+
+    Of nodes of one name a selector shows the one and may mean the other.
+
+    :param name: the name.
+    :param endings: what else is appended to it, for nodes that are numbered together.
+    """
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+
+    def isTaken(candidate):
+        return slicer.mrmlScene.GetFirstNodeByName(candidate) is not None or hierarchy.GetItemByName(candidate) > 0
+
+    for number in itertools.count(1):
+        candidate = name if number == 1 else f"{name} {number}"
+        if not any(isTaken(candidate + ending) for ending in endings or ("",)):
+            return candidate
 
 
 def newVolume(array: np.ndarray, affine: np.ndarray, name: str) -> vtkMRMLScalarVolumeNode:
@@ -129,14 +173,28 @@ def gridDifference(volumeNode, otherVolumeNode) -> str | None:
     return geometry_difference(*grids[0], *grids[1])
 
 
+def transformBetween(node, otherNode) -> vtk.vtkGeneralTransform:
+    """Return the transform from a node's own coordinates to those of another one; the world's for None.
+
+    :param node: any node that can be under a transform.
+    :param otherNode: another one.
+    """
+    above = [one and one.GetParentTransformNode() for one in (node, otherNode)]
+    between = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(*above, between)
+    # One that does not change with the nodes.
+    kept = vtk.vtkGeneralTransform()
+    kept.DeepCopy(between)
+    return kept
+
+
 def pointsInVolume(worldPoints, volumeNode) -> np.ndarray:
     """Return points of the world in a volume's own coordinates, without the transforms above it, (n, 3) RAS mm.
 
     :param worldPoints: points (n, 3) as they are seen.
     :param volumeNode: any volume node.
     """
-    toVolume = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, volumeNode.GetParentTransformNode(), toVolume)
+    toVolume = transformBetween(None, volumeNode)
     return np.array([toVolume.TransformPoint(point) for point in worldPoints]).reshape(-1, 3)
 
 

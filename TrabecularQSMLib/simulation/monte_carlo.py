@@ -3,13 +3,16 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from pathlib import Path
 from threading import Thread
 
 from .. import __version__
@@ -122,10 +125,29 @@ def sorted_rows(rows: Iterable[dict]) -> list[dict]:
 
 
 def process_pool(workers: int) -> ProcessPoolExecutor:
-    """Return an executor of so many new processes of this computer."""
+    """Return an executor of so many new processes of this computer.
+
+    Raises
+    ------
+    InputError
+        If this program is not Python itself, such as an application with Python in it, and there is no Python beside.
+    """
+    python = _python()
     # Spawned, as everywhere but on Linux by default: forked processes would share locks of threads that are not there.
     context = multiprocessing.get_context("spawn")
+    context.set_executable(python)
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
+
+
+def _python() -> str:
+    """Path of the Python that workers run: in 3D Slicer not the application, which would open another window."""
+    for path in (sys.executable, shutil.which("PythonSlicer")):
+        if path and Path(path).stem.lower().startswith("python"):
+            return path
+    raise InputError(
+        f"Workers need Python, but this program is {Path(sys.executable or 'unknown').name} and there is no "
+        "PythonSlicer on its path; simulate without workers, or start the command line."
+    )
 
 
 def _begin_worker():

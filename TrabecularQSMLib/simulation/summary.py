@@ -192,6 +192,6 @@ METHOD = Method(
     linearity,
     title="Linearity over BV/TV",
     solves="straight line and its deviation, F-test of a quadratic term",
-    test="test_monte_carlo.SummaryTest",
+    test="test_simulation_monte_carlo.SummaryTest",
     reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
 )

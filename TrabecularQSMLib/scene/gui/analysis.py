@@ -281,8 +281,8 @@ def registrationSummary(transform) -> str:
     :param transform: the transform node.
     """
     found = qualityOf(transform)
-    if "quality" not in found:
-        return _("Added the transform {name}; look at the checkerboard.").format(name=transform.GetName())
+    if "warning" in found:
+        return found["warning"]
     return _("Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.").format(**found)
 
 

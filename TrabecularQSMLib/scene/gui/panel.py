@@ -54,6 +54,7 @@ class PanelMixin(RunMixin):
 
     def cleanup(self) -> None:
         """Stop a run and let go of the scene, before the module is reloaded or the application quits."""
+        self.gone = True
         self.cancel()
         slicer.app.disconnect("lastWindowClosed()", self.cancel)
         self.setParameterNode(None)
@@ -166,5 +167,5 @@ class PanelMixin(RunMixin):
         :param work: function of parameters.
         :param failure: what the message box says if it fails.
         """
-        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True):
+        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), self.inWidgetsWords():
             return work(self._parameterNode)

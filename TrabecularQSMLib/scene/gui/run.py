@@ -1,15 +1,21 @@
 """Long work started from a panel: progress bar, status line, Cancel, one message if it fails."""
 
+import contextlib
+
 import slicer
 from slicer.i18n import tr as _
 
-from ...errors import Cancelled
+from ...errors import Cancelled, InputError
+from .labels import inLabels, labelsOf
 
 
 class RunMixin:
     """For widget classes whose ``ui`` has a progressBar and a statusLabel, and which have a method refresh()."""
 
     running = cancelRequested = False
+    # Set when the panel is taken apart, such as by the application quitting while a run lets events pass: its widgets
+    # are gone then.
+    gone = False
 
     def cancel(self) -> None:
         """Ask the run, if there is one, to stop at its next report."""
@@ -30,7 +36,8 @@ class RunMixin:
         try:
             with slicer.util.tryWithErrorDisplay(failure):
                 try:
-                    result = work(self._onProgress)
+                    with self.inWidgetsWords():
+                        result = work(self._onProgress)
                     self.say(summary(result))
                 except Cancelled:
                     self.say(_("Cancelled."))
@@ -39,22 +46,38 @@ class RunMixin:
                     raise
         finally:
             self.running = self.cancelRequested = False
-            self.ui.progressBar.value = 0
-            self.refresh()
+            if not self.gone:
+                self.ui.progressBar.value = 0
+                self.refresh()
         return result
+
+    @contextlib.contextmanager
+    def inWidgetsWords(self):
+        """Let errors about settings name the widgets' labels."""
+        try:
+            yield
+        except InputError as error:
+            text = inLabels(str(error), labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui")))
+            if text == str(error):
+                raise
+            raise InputError(text) from error
 
     def say(self, message: str) -> None:
         """Show a message in the panel, and at the foot of the window, where it is seen however long the panel is.
 
         :param message: one or several sentences.
         """
+        if self.gone:
+            return
         self.ui.statusLabel.text = message
         slicer.util.showStatusMessage(message)
 
     def _onProgress(self, fraction: float, message: str) -> None:
+        if self.gone:
+            raise Cancelled
         self.ui.progressBar.value = round(100 * fraction)
         self.say(message)
         # This is where clicks on Cancel, and the closing of scene and application, arrive.
         slicer.app.processEvents()
-        if self.cancelRequested:
+        if self.cancelRequested or self.gone:
             raise Cancelled

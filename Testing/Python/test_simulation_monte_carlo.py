@@ -1,9 +1,15 @@
+import multiprocessing
+import multiprocessing.spawn
 import os
+import shutil
 import signal
+import sys
+import tempfile
 import threading
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -78,6 +84,20 @@ class WorkersTest(unittest.TestCase):
                 os.kill(next(iter(pools[0]._processes)), signal.SIGKILL)
         self.assertEqual(len(pools), 2)
         self.assertEqual(sorted(geometries), GRID.geometries())
+
+    def test_inside_an_application_workers_run_its_python_and_not_the_application(self):
+        application = mock.patch.object(sys, "executable", "/opt/Slicer/bin/SlicerApp-real")
+        self.addCleanup(multiprocessing.get_context("spawn").set_executable, sys.executable)
+        with application, mock.patch.object(shutil, "which", return_value=None):
+            with self.assertRaisesRegex(InputError, "this program is SlicerApp-real and there is no PythonSlicer"):
+                process_pool(2)
+        with tempfile.TemporaryDirectory() as folder:
+            beside = Path(folder) / "PythonSlicer"
+            beside.symlink_to(sys.executable)
+            with application, mock.patch.dict(os.environ, {"PATH": folder}), process_pool(1) as pool:
+                used = multiprocessing.spawn.get_executable()
+                self.assertEqual(os.fsdecode(used), str(beside))
+                self.assertEqual(pool.submit(abs, -3).result(60), 3)
 
     def test_workers_that_keep_being_killed_are_told(self):
         class Broken(ThreadPoolExecutor):

@@ -141,11 +141,15 @@ class ReliabilityTest(unittest.TestCase):
         magnitude[..., 3] = 4.0
         residual = np.array([[[0.0, 0.125, 0.5, 0.0, 0.0, 0.25]]])
         mask = np.array([[[True, True, True, True, False, True]]])
-        weight = masks.reliability(magnitude, residual, mask, noise=0.0, threshold=0.05)
+        margin = np.full(mask.shape, np.inf)
+        weight = masks.reliability(magnitude, residual, margin, mask, noise=0.0, threshold=0.05)
         # A residual of a quarter of the signal is the end: 1 − (0.125 / 0.25)² = 0.75.
         np.testing.assert_allclose(weight, [[[1.0, 0.75, 0.0, 0.0, 0.0, 0.0]]])
         self.assertEqual(weight.dtype, np.float32)
-        loud = masks.reliability(magnitude, residual, mask, noise=100.0 / 3.9, threshold=0.05)
+        torn = np.full(mask.shape, np.log(2.0))
+        half = masks.reliability(magnitude, residual, torn, mask, noise=0.0, threshold=0.05)
+        np.testing.assert_allclose(half, weight / 2, atol=1e-6)
+        loud = masks.reliability(magnitude, residual, margin, mask, noise=100.0 / 3.9, threshold=0.05)
         self.assertFalse(loud.any())
 
 

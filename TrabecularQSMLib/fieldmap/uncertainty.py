@@ -1,0 +1,113 @@
+"""Standard deviations of field, R2* and fat fraction in each voxel, from the noise and the Jacobian of the fit."""
+
+import numpy as np
+
+from ..chunks import run_chunks
+from ..methods import Method
+from ..progress import Progress
+from .refine import R2STAR_RANGE
+from .signal import Model
+
+CHUNK = 8192
+TINY = np.finfo(np.float32).tiny
+
+
+def noise_of_fit(residual: np.ndarray, echoes: int) -> float:
+    """Return the standard deviation of the noise in one channel from the residuals of many voxels' fits.
+
+    Parameters
+    ----------
+    residual : (V,) array
+        Root sum of squares over echoes, in units of the signal.
+    echoes : int
+        More than three: W, F, field and R2* are six of the 2 · echoes numbers.
+    """
+    left = 2 * echoes - 6
+    if left <= 0 or not residual.size:
+        return 0.0
+    # The median of χ² (Wilson & Hilferty 1931, doi 10.1073/pnas.17.12.684) is blind to voxels that the model misses.
+    return float(np.sqrt(np.median(residual**2) / (left * (1 - 2 / (9 * left)) ** 3)))
+
+
+def standard_deviations(
+    water: np.ndarray,
+    fat: np.ndarray,
+    field_hz: np.ndarray,
+    r2star: np.ndarray,
+    model: Model,
+    noise: float,
+    *,
+    progress: Progress | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the standard deviations of the field in Hz, R2* in 1/s and the fat fraction, (V,) float32 each.
+
+    Parameters
+    ----------
+    water, fat : (V,) complex arrays
+        At echo time zero.
+    field_hz, r2star : (V,) arrays
+        Hz and 1/s.
+    model : Model
+        Echo times and fat signal.
+    noise : float
+        Standard deviation of the noise in the real and in the imaginary channel of an echo.
+
+    Notes
+    -----
+    The signal is analytic in W, F and the rate z = 2πi f − R2*, so the covariance of the three is
+    ``2 σ² (Jᴴ J)⁻¹`` with ``J = [e^{zt}, c e^{zt}, t m]`` (Cramér–Rao bound; Scharf & McWhorter, Signal Process 1993,
+    doi 10.1016/0165-1684(93)90020-K). They hold while the errors are small and the right minimum was chosen; without
+    signal they end at half a field period, the range of R2*, and 1.
+    """
+    count = field_hz.size
+    result = tuple(np.empty(count, np.float32) for _ in range(3))
+
+    def work(chunk):
+        values = _deviations(water[chunk], fat[chunk], field_hz[chunk], r2star[chunk], model, noise)
+        limits = (model.period_hz / 2, R2STAR_RANGE[1], 1.0)
+        for target, value, limit in zip(result, values, limits, strict=True):
+            target[chunk] = np.minimum(np.nan_to_num(value, nan=limit, posinf=limit), limit)
+
+    run_chunks(work, count, CHUNK, message="Standard deviations", progress=progress)
+    return result
+
+
+def _deviations(water, fat, field_hz, r2star, model, noise):
+    time = (model.echo_times - model.echo_times[0])[:, None]
+    c = model.fat[:, None]
+    # At the first echo, as the covariance of W and F is wanted free of what z adds up to there.
+    at_first = np.exp((2j * np.pi * field_hz - r2star) * model.echo_times[0])
+    water, fat = water * at_first, fat * at_first
+    energy = np.exp(-2 * time * r2star)
+    g11, g12, g22 = energy.sum(axis=0), (energy * c).sum(axis=0), (energy * np.abs(c) ** 2).sum(axis=0)
+    determinant = np.maximum(g11 * g22 - np.abs(g12) ** 2, 1e-10 * g11 * g22)
+    # The phase of the field is common to J and drops out.
+    along = time * energy * (water + c * fat)
+    b1, b2 = along.sum(axis=0), (along * c.conj()).sum(axis=0)
+    of_water, of_fat = (g22 * b1 - g12 * b2) / determinant, (g11 * b2 - g12.conj() * b1) / determinant
+    square = (time**2 * energy * np.abs(water + c * fat) ** 2).sum(axis=0)
+    curvature = np.maximum(square - (b1.conj() * of_water + b2.conj() * of_fat).real, TINY)
+    rate = noise / np.sqrt(curvature)
+
+    # PDFF = |F| / |W + F|, or 1 − |W| / |W + F|: its derivatives with respect to W and F.
+    total = water + fat
+    total = np.where(np.abs(total) > TINY, total, TINY)
+    prevails = np.abs(water) > np.abs(fat)
+    larger = np.where(prevails, water, fat)
+    larger = np.where(np.abs(larger) > TINY, larger, TINY)
+    share = np.abs(larger) / np.abs(total)
+    by_larger, by_smaller = share * (1 / larger - 1 / total), -share / total
+    by_water, by_fat = np.where(prevails, by_larger, by_smaller), np.where(prevails, by_smaller, by_larger)
+    # gᵀ (G⁻¹ + d dᴴ / curvature) g* for the Gram matrix G of the columns of W and F, and d = G⁻¹ (b1, b2).
+    fixed = g22 * np.abs(by_water) ** 2 + g11 * np.abs(by_fat) ** 2 - 2 * (by_water * g12 * by_fat.conj()).real
+    moved = np.abs(by_water * of_water + by_fat * of_fat) ** 2 / curvature
+    return rate / (2 * np.pi), rate, noise * np.sqrt(fixed / determinant + moved)
+
+
+METHOD = Method(
+    standard_deviations,
+    title="Standard deviations",
+    solves="the Cramér–Rao bound of field, R2* and fat fraction in each voxel",
+    test="test_fieldmap.UncertaintyTest",
+    reference="doi 10.1016/0165-1684(93)90020-K",
+)
