@@ -185,7 +185,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
 
     def onFileButton(self) -> None:
         path = qt.QFileDialog.getOpenFileName(
-            slicer.util.mainWindow(), _("File of a multi-echo scan"), "", _("MATLAB files (*.mat)")
+            slicer.util.mainWindow(), _("File of a multi-echo scan"), "", _("Scans (*.mat *.nii *.nii.gz)")
         )
         if path:
             self.loadScan(path)

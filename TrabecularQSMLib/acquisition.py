@@ -209,6 +209,11 @@ def _check_echo_times(echo_times, source):
             f"{source} has echo times {_listed(echo_times)} s, far too short for a gradient echo; "
             "they look divided by 1,000 twice, so give seconds."
         )
+    if echo_times.size > 1 and np.ptp(echo_times) == 0:
+        raise InputError(
+            f"{source} has the same echo time, {echo_times[0]:g} s, for all {echo_times.size} echoes; "
+            "the converter wrote one for all, so give each echo its own."
+        )
     if np.any(np.diff(echo_times) <= 0):
         raise InputError(
             f"{source} has echo times {_listed(echo_times)} s, which do not increase; order the echoes by echo time."
@@ -248,6 +253,11 @@ def _field_strength(strength, frequency, source):
         raise InputError(
             f"{source} has field strength {strength} T and imaging frequency {frequency} Hz; expected positive numbers."
         )
+    if frequency is not None and frequency > 1e10:
+        raise InputError(
+            f"{source} has an imaging frequency of {frequency / 1e6:.10g} MHz, which is Hz given as MHz; "
+            f"give {frequency / 1e12:.6g} MHz."
+        )
     if strength is None:
         strength = frequency / GYROMAGNETIC_RATIO_HZ_PER_T
     if frequency is None:
@@ -260,6 +270,6 @@ def _field_strength(strength, frequency, source):
     if abs(frequency / (strength * GYROMAGNETIC_RATIO_HZ_PER_T) - 1) > 0.05:
         raise InputError(
             f"{source} has a field strength of {strength:g} T but an imaging frequency of {frequency:g} Hz, "
-            "which do not belong together for protons; correct one of them (the frequency is in Hz)."
+            "which do not belong together for protons; correct one of them."
         )
     return float(strength), float(frequency)

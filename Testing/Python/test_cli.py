@@ -353,6 +353,16 @@ class WrongInputTest(CommandLineTest):
         ):
             self.assert_refused("no space left")
 
+    def test_echo_times_and_field_strength_are_in_ms_and_tesla(self):
+        scans.write_bids(self.scan, sidecar=lambda number: None)
+        given = ("--echo-times", "1.2", "1.9", "2.6", "3.3", "--field-strength", "3")
+        code, out, err = run("reconstruct", self.scan, self.output, "--dry-run", *given)
+        self.assertEqual((code, err), (0, ""))
+        arguments = (self.scan, self.output, *given[:4], *given[5:])
+        self.assert_refused("4 echoes but --echo-times gives 3", arguments=arguments)
+        arguments = (self.scan, self.output, "--echo-times", "0.0012", "0.0019", "0.0026", "0.0033", *given[5:])
+        self.assert_refused("0.0012 0.0019 0.0026 0.0033 ms", "give them in ms", arguments=arguments)
+
     def test_several_scans(self):
         scans.write_bids(self.scan)
         scans.write_bids(self.scan, name="sub-02")

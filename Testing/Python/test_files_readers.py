@@ -132,7 +132,8 @@ class BidsTest(FolderTest):
         self.assert_refused("does not exist", path=self.folder / "nothing")
         file = self.folder / "scan.nii"
         file.write_bytes(b"")
-        self.assert_refused("neither a folder nor a .mat file", path=file)
+        self.assert_refused("cut short", path=file)
+        self.assert_refused("neither a folder nor a NIfTI, DICOM or .mat file", path=Path(__file__))
 
     def test_two_files_for_one_echo_are_refused(self):
         scans.write_bids(self.folder)
@@ -164,7 +165,7 @@ class BidsTest(FolderTest):
         path = self.folder / "sub-01_echo-2_part-mag_MEGRE.nii"
         volume = sitk.ReadImage(str(path))
         sitk.WriteImage(sitk.JoinSeries([volume, volume]), str(path))
-        self.assert_refused(path.name, "four dimensions", "length 2", "split it")
+        self.assert_refused(path.name, "holds 2 volumes but", "export both again")
         sitk.WriteImage(sitk.JoinSeries([volume]), str(path))
         self.assertEqual(read_acquisition(self.folder).acquisition.shape, (4, 5, 6))
 
@@ -309,6 +310,36 @@ class MatTest(FolderTest):
         path = self.write_toolbox(images=self.signal)
         np.testing.assert_array_equal(read_acquisition(path, voxel_size=(1, 1, 1)).acquisition.echoes, scans.echoes())
 
+    def test_three_axes_are_the_echoes_of_one_slice(self):
+        one = self.signal[:, :, 1, :]
+        for path in (self.write(signal=one), self.write_toolbox(images=one)):
+            acquisition = read_acquisition(path, voxel_size=None if path.name == "scan.mat" else (1, 1, 1)).acquisition
+            np.testing.assert_array_equal(acquisition.echoes, scans.echoes()[:, 1:2])
+
+    def test_a_struct_inside_another_struct_is_found(self):
+        path = self.folder / "nested.mat"
+        inner = scipy.io.loadmat(self.write())["ImDataParams"]
+        scipy.io.savemat(path, {"study": {"name": "x", "first": {"ImDataParams": inner}}, "other": 1.0})
+        np.testing.assert_array_equal(read_acquisition(path).acquisition.echoes, scans.echoes())
+        scipy.io.savemat(path, {"study": {"name": "x"}})
+        self.assert_refused("neither ImDataParams nor imDataParams", path=path)
+        path = self.write_hdf5("study/first/ImDataParams")
+        np.testing.assert_array_equal(read_acquisition(path).acquisition.echoes, scans.echoes())
+
+    def test_a_stage_that_needs_no_voxel_size_takes_one_and_says_so(self):
+        acquisition = read_acquisition(self.write_toolbox(), grid_needed=False).acquisition
+        self.assertEqual(acquisition.voxel_size, (1, 1, 1))
+        self.assertTrue(any("cubes of 1 mm are taken" in note for note in acquisition.notes))
+
+    def test_echo_times_given_win_over_those_of_the_struct_and_that_is_said(self):
+        acquisition = read_acquisition(self.write(TE_s=None), echo_times=scans.ECHO_TIMES).acquisition
+        np.testing.assert_array_equal(acquisition.echo_times, scans.ECHO_TIMES)
+        self.assertEqual(acquisition.notes, ())
+        given = [2 * time for time in scans.ECHO_TIMES]
+        acquisition = read_acquisition(self.write(), echo_times=given).acquisition
+        np.testing.assert_array_equal(acquisition.echo_times, given)
+        self.assertIn("1.2, 1.9", acquisition.notes[0])
+
     def test_precession_that_is_not_clockwise_conjugates(self):
         path = self.write_toolbox(PrecessionIsClockwise=-1.0)
         acquisition = read_acquisition(path, voxel_size=(1, 1, 1)).acquisition
@@ -323,7 +354,7 @@ class MatTest(FolderTest):
         cases = {
             "no field 'signal'": {"signal": None},
             "not complex": {"signal": np.abs(self.signal)},
-            "3 axes": {"signal": self.signal[..., 0]},
+            "3 axes": {"signal": self.signal[..., :3].sum(0)},
             "no echo times": {"TE_s": None},
             "last one of a 4-D file": {"signal": self.signal.transpose(3, 2, 1, 0)},
             "neither field strength nor imaging frequency": {"centerFreq_Hz": None, "fieldStrength_T": None},

@@ -16,10 +16,10 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 TROUBLESHOOTING = (ROOT / "Docs" / "Troubleshooting.md").read_text(encoding="utf-8")
 # Everything that a reader of the repository may open.
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "Docs").rglob("*.md")])
-# Module to the page that explains its panel.
+# Module with a panel to the page that explains it.
 PAGES = {
     path.stem: (ROOT / "Docs" / f"{path.stem}.md").read_text(encoding="utf-8")
-    for path in sorted((ROOT / "TrabecularQSM").glob("*.py"))
+    for path in sorted((ROOT / "TrabecularQSM" / "Resources" / "UI").glob("*.ui"))
 }
 # Where the parts of modules lie that need no widget.
 PARAMETER_FILES = {"TrabecularQSM": "reconstruction.py", "TrabecularQSMAnalysis": "analysis.py"}

@@ -1,6 +1,9 @@
 """Echoes as sequence nodes on real MRML: echo times, geometry, loose volumes, the digital ankle."""
 
+import shutil
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
 from scenes import AFFINE, ECHO_TIMES, SHAPE, SceneTest, random_acquisition, slicer, vtk
@@ -8,6 +11,7 @@ from scenes import AFFINE, ECHO_TIMES, SHAPE, SceneTest, random_acquisition, sli
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.acquisition import b0_direction
 from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.files import read_acquisition
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.scene.volumes import newVolume
 
@@ -254,6 +258,41 @@ class LooseVolumesTest(SceneTest):
         expected = np.abs(self.acquisition.echoes[2])
         np.testing.assert_allclose(slicer.util.arrayFromVolume(shown), expected, rtol=1e-6)
         self.assertEqual(shown.GetName(), "ankle magnitude echo")
+
+
+class ExportTest(SceneTest):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_an_exported_scan_is_the_scan_of_the_scene_for_the_command_line(self):
+        acquisition = random_acquisition()
+        written = scene.exportScan(*scene.addEchoSequences(acquisition, "ankle"), self.folder / "out")
+        self.assertEqual(len(written), 17)  # four echoes, two parts, sidecars, dataset_description.json
+        found = read_acquisition(self.folder / "out").acquisition
+        np.testing.assert_allclose(found.echoes, acquisition.echoes, atol=1e-5)
+        np.testing.assert_allclose(found.echo_times, acquisition.echo_times, rtol=1e-9)
+        np.testing.assert_allclose(found.affine, AFFINE, atol=1e-5)
+        np.testing.assert_allclose(found.b0_patient, acquisition.b0_patient, rtol=1e-12)
+        np.testing.assert_allclose(found.imaging_frequency, acquisition.imaging_frequency)
+
+    def test_scans_are_added_to_a_dataset_but_not_written_over(self):
+        sequences = scene.addEchoSequences(random_acquisition(), "ankle")
+        for label in ("sub-01 run-1", "sub-01 run-2"):
+            scene.exportScan(*sequences, self.folder, labels=label)
+            with self.assertRaisesRegex(InputError, "already holds"):
+                scene.exportScan(*sequences, self.folder, labels=label)
+        scene.exportScan(*sequences, self.folder, labels=label, overwrite=True)
+        magnitude, _ = scene.loadScan(self.folder, labels="sub-01 run-2")
+        self.assertEqual(magnitude.GetName(), "sub-01_run-2 magnitude")
+        before = sorted(self.folder.rglob("*"))
+
+        def cancel(fraction, message):
+            raise Cancelled
+
+        self.assertRaises(Cancelled, scene.exportScan, *sequences, self.folder, labels="sub-02", progress=cancel)
+        self.assertEqual(sorted(self.folder.rglob("*")), before)
 
 
 class DigitalAnkleTest(SceneTest):

@@ -10,8 +10,8 @@ CONNECTING = ("connect", "disconnect", "addObserver", "removeObserver")
 
 
 def module_names(root: Path) -> list[str]:
-    """Names of the scripted modules of a checkout."""
-    return sorted(path.stem for path in (root / "TrabecularQSM").glob("*.py"))
+    """Names of the scripted modules of a checkout that have a panel."""
+    return sorted(path.stem for path in (root / "TrabecularQSM" / "Resources" / "UI").glob("*.ui"))
 
 
 class Panel:

@@ -125,14 +125,24 @@ def _add_scan(parser):
     parser.add_argument(
         "input",
         metavar="INPUT",
-        help="BIDS dataset or subject folder with *_MEGRE.nii[.gz], or a .mat file (ImDataParams or imDataParams)",
+        help="BIDS dataset or subject folder with *_MEGRE.nii[.gz]; dcm2niix's folder; a DICOM folder; a 4-D NIfTI "
+        "of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams)",
     )
     parser.add_argument("output", metavar="OUTPUT", help="folder for the results")
     scan = parser.add_argument_group("scan")
-    scan.add_argument("--subject", metavar="ID", help="which subject, or the name of a .mat file's (default: 01)")
+    scan.add_argument("--subject", metavar="ID", help="which subject; its name where the input has none (default: 01)")
     scan.add_argument("--session", metavar="ID", help="which session")
     scan.add_argument("--run", metavar="ID", dest="run_label", help="which run")
     scan.add_argument("--acq", metavar="ID", help="which acquisition, where scans differ in acq-")
+    scan.add_argument("--series", metavar="N", help="number of one of the scan's series, where there are several scans")
+    scan.add_argument(
+        "--echo-times",
+        nargs="+",
+        type=float,
+        metavar="MS",
+        help="ms, one for each echo, where the files do not say them",
+    )
+    scan.add_argument("--field-strength", type=float, metavar="T", help="tesla, where the files do not say it")
     scan.add_argument("--mask", metavar="FILE", help="where to solve, on the scan's grid, instead of the mask found")
     scan.add_argument(
         "--voxel-size", nargs=3, type=float, metavar=("I", "J", "K"), help="mm, for files that store no voxel size"
@@ -199,10 +209,10 @@ def _reconstruct(arguments):
 
     settings = chosen_settings(arguments)
     started = time.time()
-    scan = _read_scan(arguments)
+    scan = _read_scan(arguments, settings)
     refuse_existing(arguments.output, map_files(scan, QUANTITIES), arguments.overwrite)
     check_writable(arguments.output)
-    mask = _read_mask(arguments, scan)
+    mask, notes = _read_mask(arguments, scan)
     if arguments.dry_run:
         names = planned_maps(settings)
         _print_plan(arguments, scan, settings, map_files(scan, names))
@@ -222,7 +232,7 @@ def _reconstruct(arguments):
             run=_run_record(arguments, started),
             progress=part(progress, 0.95, 1.0),
         )
-    print_result(result.notes, written)
+    print_result([*notes, *result.notes], written)
 
 
 def _lcurve(arguments):
@@ -234,12 +244,12 @@ def _lcurve(arguments):
 
     require_matplotlib()
     settings = chosen_settings(arguments, stop_after=None)
-    scan = _read_scan(arguments)
+    scan = _read_scan(arguments, settings)
     stem = scan.folder / f"{scan.stem}_desc-{settings.inversion.replace('-', '')}_lcurve"
     files = [stem.with_name(stem.name + ending) for ending in (".csv", ".json", ".png")]
     refuse_existing(arguments.output, files, arguments.overwrite)
     check_writable(arguments.output)
-    mask = _read_mask(arguments, scan)
+    mask, mask_notes = _read_mask(arguments, scan)
     regions = _read_regions(arguments, scan)
     if arguments.dry_run:
         _print_plan(arguments, scan, settings, files)
@@ -314,24 +324,30 @@ def chosen_settings(arguments, **fixed):
     return merged(arguments.preset, stored, {**given, **fixed})
 
 
-def _read_scan(arguments):
+def _read_scan(arguments, settings):
     from ..files import read_acquisition
 
+    times = arguments.echo_times
     return read_acquisition(
         arguments.input,
         subject=arguments.subject,
         session=arguments.session,
         run=arguments.run_label,
         acq=arguments.acq,
+        series=arguments.series,
+        echo_times=None if times is None else [1e-3 * time for time in times],
+        field_strength=arguments.field_strength,
         voxel_size=arguments.voxel_size,
         b0_direction=arguments.b0_direction,
+        grid_needed=settings.stop_after != "fieldmap",
     )
 
 
 def _read_mask(arguments, scan):
     from ..files import read_mask
 
-    return None if arguments.mask is None else read_mask(arguments.mask, scan.acquisition)
+    notes = []
+    return None if arguments.mask is None else read_mask(arguments.mask, scan.acquisition, notes), notes
 
 
 def _read_regions(arguments, scan):

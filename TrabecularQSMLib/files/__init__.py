@@ -7,30 +7,55 @@ import numpy as np
 from ..acquisition import Acquisition
 from ..errors import InputError
 from ..images import geometry_difference
-from . import bids, mat, nifti
+from . import bids, converted, dicom, dicom_series, mat, nifti, single
+from .echoes import bare_name
 from .regions import as_mask
 from .scan import Scan
+
+# Echo times of gradient echoes.
+_SHORTEST_S, _LONGEST_S = 1e-4, 0.5
 
 __all__ = ["Scan", "read_acquisition", "read_mask"]
 
 
 def read_acquisition(
-    path, *, subject=None, session=None, run=None, acq=None, voxel_size=None, b0_direction=None
+    path,
+    *,
+    subject=None,
+    session=None,
+    run=None,
+    acq=None,
+    series=None,
+    echo_times=None,
+    field_strength=None,
+    voxel_size=None,
+    b0_direction=None,
+    grid_needed=True,
 ) -> Scan:
     """Read one multi-echo gradient-echo scan.
 
     Parameters
     ----------
     path : path
-        BIDS dataset, subject folder or any folder with ``*_MEGRE.nii[.gz]`` files, or a ``.mat`` file that holds
-        ``ImDataParams`` (the authors') or ``imDataParams`` (the ISMRM fat–water toolbox's).
+        BIDS dataset, subject folder or any folder with ``*_MEGRE.nii[.gz]`` files; the folder that dcm2niix left; a
+        folder of DICOM files, or one file of all frames; one 4-D NIfTI file with its partner (phase, or imaginary
+        part) beside it; or a ``.mat`` file that holds ``ImDataParams`` (the authors') or ``imDataParams`` (the ISMRM
+        fat–water toolbox's).
     subject, session, run, acq : str, optional
-        Labels, with or without ``sub-`` and so on. In a folder they choose among several scans; for a ``.mat`` file
+        Labels, with or without ``sub-`` and so on. In a BIDS folder they choose among several scans; for other input
         they name the results (subject 01 if not given).
+    series : str or int, optional
+        Number of one of the scan's series, where a converter's folder holds several scans.
+    echo_times : sequence of float, optional
+        Seconds, one for each echo, for files that do not say them; they win over those of the files.
+    field_strength : float, optional
+        Tesla, for files that do not say it; it wins over that of the files.
     voxel_size : (3,) sequence, optional
         Size in mm along i, j and k, for files that store none. Refused if the file stores another one.
     b0_direction : (3,) sequence, optional
         Direction of B0 in patient coordinates R A S; superior if not given.
+    grid_needed : bool
+        Whether a file without voxel size is refused; otherwise 1 mm is taken, and noted.
 
     Returns
     -------
@@ -45,17 +70,42 @@ def read_acquisition(
     path = Path(path)
     if voxel_size is not None and (len(voxel_size) != 3 or not all(0 < size < np.inf for size in voxel_size)):
         raise InputError(f"The voxel size is {list(voxel_size)}; give three positive numbers in mm (I J K).")
+    if echo_times is not None and not all(_SHORTEST_S <= time <= _LONGEST_S for time in echo_times):
+        listed = " ".join(f"{1e3 * time:g}" for time in echo_times)
+        raise InputError(f"The echo times given are {listed} ms; expected 0.1 to 500 ms, so give them in ms.")
     labels = {"sub": subject, "ses": session, "acq": acq, "run": run}
-    options = {"voxel_size": voxel_size, "b0_patient": b0_direction}
+    options = {
+        "voxel_size": voxel_size,
+        "b0_patient": b0_direction,
+        "echo_times": echo_times,
+        "field_strength": field_strength,
+    }
     if path.is_dir():
-        return bids.read(path, labels, **options)
+        return _read_folder(path, labels, series, options)
     if not path.exists():
-        raise InputError(f"{path} does not exist; give a BIDS dataset, a subject folder or a .mat file.")
+        raise InputError(f"{path} does not exist; give a BIDS dataset, a folder of echoes, a 4-D NIfTI or a .mat file.")
     if path.suffix.lower() == ".mat":
-        return mat.read(path, labels, **options)
+        return mat.read(path, labels, grid_needed=grid_needed, **options)
+    if bare_name(path):
+        return single.read(path, labels, **options)
+    if dicom_series.is_dicom(path):  # an enhanced file may hold the whole scan
+        return dicom.read(path, [path], labels, series, **options)
     raise InputError(
-        f"{path} is neither a folder nor a .mat file; give the BIDS dataset or subject folder that holds all echoes."
+        f"{path} is neither a folder nor a NIfTI, DICOM or .mat file; give the folder that holds all echoes, or "
+        "such a file."
     )
+
+
+def _read_folder(folder, labels, series, options):
+    if scans := bids.find(folder):
+        return bids.read(folder, scans, labels, **options)
+    if candidates := converted.find(folder):
+        return converted.read(folder, candidates, labels, series, **options)
+    if paths := [path for path in bids.files_below(folder) if dicom_series.is_dicom(path)]:
+        return dicom.read(folder, paths, labels, series, **options)
+    if path := single.find(folder):
+        return single.read(path, labels, **options)
+    raise converted.nothing_found(folder)
 
 
 def read_mask(path, acquisition: Acquisition, notes: list[str] | None = None) -> np.ndarray:

@@ -1,6 +1,8 @@
-"""BIDS multi-echo gradient echoes: ``sub-X[_ses-Y][_acq-…][_run-…]_echo-<n>_part-<part>_MEGRE.nii[.gz]``."""
+"""BIDS multi-echo gradient echoes: ``sub-X[_ses-Y][_acq-…][_run-…]_echo-<n>_part-<part>_MEGRE.nii[.gz]``.
 
-import json
+Read where all echoes lie in one file, where trains are stored as runs, and where a converter numbered echoes as runs.
+"""
+
 import os
 from pathlib import Path
 
@@ -9,89 +11,145 @@ import numpy as np
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
 from ..images import geometry_difference
+from ..progress import Progress, report
 from . import nifti
-from .phase import polar_to_complex
-from .scan import Scan, check_voxel_size, checked_label, parse_name, stem_of
+from .echoes import B0_KEY, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .scan import Scan, checked_label, folder_of, parse_name, stem_of
+from .writing import describe_dataset, refuse_existing, staged, write_json
+from .writing import files_below as written_below
 
-_SUFFIX = "MEGRE"
-_EXPECTED_NAME = f"expected files named sub-<label>_echo-<n>_part-<mag|phase|real|imag>_{_SUFFIX}.nii[.gz]"
+SUFFIX = "MEGRE"
+EXPECTED_NAME = f"files named sub-<label>_echo-<n>_part-<mag|phase|real|imag>_{SUFFIX}.nii[.gz]"
 _OPTIONS = {"sub": "--subject", "ses": "--session", "acq": "--acq", "run": "--run"}
 _NOT_SEARCHED = ("derivatives", "sourcedata", "code", "stimuli")
+# Echo times of two runs that lie closer, in seconds, are the same echo time.
+_SAME_TIME = 2e-5
 
 
-def read(folder: Path, labels: dict, *, voxel_size=None, b0_patient=None) -> Scan:
-    """Read the one scan of a folder that `labels` (sub, ses, acq, run to label or None) leave."""
-    entities, files = _choose(folder, _find(folder), labels)
-    stem = stem_of(entities)
-    parts, numbers = _complete(stem, folder, files)
-    paths = [[files[number, part] for part in parts] for number in numbers]
-    sidecars = [[_sidecar(path) for path in pair] for pair in paths]
-    notes = []
-    echoes, affine = _load(paths)
-    if parts == ("mag", "phase"):
-        note = polar_to_complex(echoes, stem)
-        notes += [note] if note else []
-    if not nifti.stores_orientation(paths[0][0]):
-        notes.append(f"{paths[0][0].name} stores no orientation; --b0-direction sets B0 if it is not along the slices.")
-    check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), stem)
-    frequency = _first(sidecars, "ImagingFrequency", stem)
-    return Scan(
-        acquisition=Acquisition(
-            echoes=echoes,
-            echo_times=[_echo_time(pair, both) for pair, both in zip(paths, sidecars, strict=True)],
-            affine=affine,
-            field_strength=_first(sidecars, "MagneticFieldStrength", stem),
-            imaging_frequency=None if frequency is None else frequency * 1e6,  # BIDS and DICOM: MHz
-            source=stem,
-            notes=tuple(notes),
-            b0_patient=PATIENT_SUPERIOR if b0_patient is None else tuple(b0_patient),
-        ),
-        entities=entities,
-        files=tuple(sorted({p for pair in paths for p in pair} | {p for both in sidecars for s in both for p in s[1]})),
-    )
+def read(folder: Path, scans: dict, labels: dict, **options) -> Scan:
+    """Read the one scan of those that `find` found that `labels` (sub, ses, acq, run to label or None) leave."""
+    left = _left(folder, scans, labels)
+    if len(left) > 1:
+        joined = _joined(left, scans) if labels.get("run") is None else None
+        if joined:
+            entities, files, note = joined
+            return scan_of(files, entities, folder, by_time=True, notes=(note,), **options)
+        raise InputError(_several(folder, left))
+    files = [_echo_file(path, number, part) for path, number, part in scans[left[0]]]
+    return scan_of(files, dict(left[0]), folder, **options)
 
 
-def _find(folder):
-    """All MEGRE images below a folder: entities without echo and part → {(echo, part): path}."""
+def find(folder: Path) -> dict:
+    """All MEGRE images below a folder: entities without echo and part → list of path, echo number, part (or None)."""
     scans = {}
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _NOT_SEARCHED and not name.startswith("."))
-        for name in sorted(names):
-            bare = name.removesuffix(".gz").removesuffix(".nii")
-            entities, suffix = parse_name(bare)
-            if bare == name or name.startswith(".") or suffix != _SUFFIX:
-                continue
-            path = Path(parent, name)
-            number, part = entities.pop("echo", ""), entities.pop("part", "mag")
-            if not number.isdecimal() or next(iter(entities), None) != "sub":
-                raise InputError(f"{path} has no subject or echo number in its name; {_EXPECTED_NAME}.")
-            files = scans.setdefault(tuple(entities.items()), {})
-            if (int(number), part) in files:
-                raise InputError(
-                    f"{path} and {files[int(number), part].name} are the same echo and part; remove one of them."
-                )
-            files[int(number), part] = path
-    if not scans:
-        raise InputError(
-            f"{folder} holds no multi-echo images; {_EXPECTED_NAME} in a BIDS dataset or subject folder "
-            "(dcm2niix converts DICOM)."
-        )
+    for path in image_files(folder):
+        entities, suffix = parse_name(bare_name(path))
+        if suffix != SUFFIX:
+            continue
+        number, part = entities.pop("echo", None), entities.pop("part", None)
+        if next(iter(entities), None) != "sub" or number is not None and not number.isdecimal():
+            raise InputError(f"{path} has no subject or no echo number in its name; expected {EXPECTED_NAME}.")
+        scans.setdefault(tuple(entities.items()), []).append((path, None if number is None else int(number), part))
     return scans
 
 
-def _choose(folder, scans, labels):
-    """Return the one scan that the labels leave: its entities and files."""
+def image_files(folder: Path) -> list[Path]:
+    """All NIfTI files below a folder and the folders linked there, but for those of results and sources."""
+    return [path for path in files_below(folder) if bare_name(path)]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files below a folder and the folders linked there, sorted in each; hidden ones and results are left out."""
+    found, seen = [], set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if name not in _NOT_SEARCHED and not name.startswith("."))
+        real = os.path.realpath(parent)
+        if real in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
+    return found
+
+
+def write_scan(
+    output,
+    acquisition: Acquisition,
+    labels: dict[str, str] | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write a scan as a BIDS dataset, or add it to one: magnitude and phase of each echo with sidecars.
+
+    Parameters
+    ----------
+    output : path
+        Folder of the dataset.
+    acquisition : Acquisition
+    labels : dict of str to str, optional
+        Labels for sub, ses, acq and run; subject 01 if not given.
+    overwrite : bool
+        Replace files that are there already.
+    progress : callable, optional
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    InputError
+        If a label is none, or files are there already or cannot be written; nothing is written then.
+    """
+    output, labels = Path(output), {"sub": "01", **(labels or {})}
+    entities = {key: checked_label(labels[key], key) for key in _OPTIONS if labels.get(key) is not None}
+    folder, stem = folder_of(entities), stem_of(entities)
+    numbers = range(1, len(acquisition.echoes) + 1)
+    names = [f"{stem}_echo-{n}_part-{part}_{SUFFIX}.nii" for n in numbers for part in ("mag", "phase")]
+    refuse_existing(output, [folder / name for name in names], overwrite)
+    with staged(output) as staging:
+        describe_dataset(staging, output, "Multi-echo gradient-echo scans", kind="raw")
+        write_echoes(staging / folder, stem, acquisition, progress)
+        written = written_below(staging)
+    report(progress, 1.0, "Written")
+    return [output / file for file in written]
+
+
+def write_echoes(folder: Path, stem: str, acquisition: Acquisition, progress: Progress | None = None) -> None:
+    """Write the magnitude and phase of a scan with their sidecars: ``<stem>_echo-<n>_part-<part>_MEGRE.nii``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (echo, time) in enumerate(zip(acquisition.echoes, acquisition.echo_times, strict=True), start=1):
+        report(progress, (number - 1) / len(acquisition.echoes), f"Writing echo {number}")
+        metadata = {
+            "EchoTime": float(time),
+            "MagneticFieldStrength": acquisition.field_strength,
+            "ImagingFrequency": acquisition.imaging_frequency / 1e6,
+        }
+        if acquisition.b0_patient != PATIENT_SUPERIOR:
+            metadata[B0_KEY] = list(acquisition.b0_patient)
+        for part, array, units in (("mag", np.abs(echo), "arbitrary"), ("phase", np.angle(echo), "rad")):
+            name = f"{stem}_echo-{number}_part-{part}_{SUFFIX}"
+            nifti.write_image(folder / f"{name}.nii", array, acquisition.affine)
+            write_json(folder / f"{name}.json", {**metadata, "Units": units})
+
+
+def _left(folder, scans, labels):
+    """Return the scans that the labels leave, at least one."""
     wanted = {key: checked_label(label, key) for key, label in labels.items() if label is not None}
     left = [items for items in scans if all(_same(dict(items).get(key), label) for key, label in wanted.items())]
     if not left:
         asked = ", ".join(f"{key}-{label}" for key, label in wanted.items())
         raise InputError(f"{folder} holds no scan with {asked}; choose from {_listed(scans)}.")
-    if len(left) > 1:
-        differ = [key for key in _OPTIONS if len({dict(items).get(key) for items in left}) > 1]
-        advice = " and ".join(_OPTIONS[key] for key in differ)
-        advice = f"choose one with {advice}" if advice else "give a folder that holds only one of them"
-        raise InputError(f"{folder} holds {len(left)} scans ({_listed(left)}); {advice}.")
-    return dict(left[0]), scans[left[0]]
+    return left
+
+
+def _several(folder, left):
+    differ = [key for key in _OPTIONS if len({dict(items).get(key) for items in left}) > 1]
+    advice = " and ".join(_OPTIONS[key] for key in differ)
+    advice = f"choose one with {advice}" if advice else "give a folder that holds only one of them"
+    return f"{folder} holds {len(left)} scans ({_listed(left)}); {advice}."
 
 
 def _same(found, wanted):
@@ -104,48 +162,64 @@ def _listed(scans):
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-def _complete(stem, folder, files):
-    """Return the pair of parts to read and the echo numbers, when every echo has both."""
-    numbers = sorted({number for number, _ in files})
-    pairs = (("mag", "phase"), ("real", "imag"))
-    for pair in pairs:
-        if all((number, part) in files for number in numbers for part in pair):
-            return pair, numbers
-    found = {part: [number for number in numbers if (number, part) in files] for pair in pairs for part in pair}
-    text = ", ".join(f"part-{part} for {len(echoes)}" for part, echoes in found.items() if echoes)
-    raise InputError(
-        f"{stem} in {folder} has {len(numbers)} echoes with {text or 'no known part'}; expected part-mag and "
-        "part-phase (or part-real and part-imag) for every echo, so export the missing ones."
+def _joined(left, scans):
+    """One scan of several runs whose echoes differ, or None: entities, files, and a note.
+
+    Such are trains that are interleaved, each stored as a run, and echoes (and parts) that a converter numbered as
+    runs. Runs that repeat an echo time are scans of their own.
+    """
+    entities = [{key: value for key, value in items if key != "run"} for items in left]
+    if any(one != entities[0] for one in entities):
+        return None
+    files, taken, protocols, grid = [], {}, set(), None
+    for items in left:
+        found = [(path, number, part, *sidecar(path)) for path, number, part in scans[items]]
+        # One sidecar of an echo's parts will do, as elsewhere.
+        known = {number: metadata["EchoTime"] for _, number, _, metadata, _ in found if "EchoTime" in metadata}
+        for path, number, part, metadata, sidecars in found:
+            part = part or part_of_type(metadata) or "mag"
+            times = metadata.get("EchoTime", known.get(number))
+            times = times if isinstance(times, list) else [times]
+            earlier = taken.setdefault(part, [])
+            if not all(isinstance(time, int | float) for time in times):
+                return None
+            if any(abs(time - other) < _SAME_TIME for time in times for other in earlier):
+                return None
+            earlier += times
+            protocols.add(tuple(metadata.get(key) for key in ("RepetitionTime", "FlipAngle") if metadata))
+            _, shape, affine = nifti.read_grid(path)
+            grid = grid or (shape, affine)
+            if len(protocols - {()}) > 1 or geometry_difference(*grid, shape, affine):
+                return None
+            files.append(EchoFile(path, part, (times[0],), metadata, sidecars))
+    runs = " to ".join(f"run-{dict(items).get('run')}" for items in (left[0], left[-1]))
+    count = max(len(times) for times in taken.values())
+    stem = stem_of(entities[0])
+    note = (
+        f"The echoes of {stem} in {len(left)} runs ({runs}) differ in echo time: joined to one scan of {count} echoes."
     )
+    return entities[0], files, note
 
 
-def _load(paths):
-    """Both parts of all echoes in one complex64 array, as real and imaginary part whatever they mean; the affine."""
-    echoes = affine = None
-    for number, pair in enumerate(paths):
-        for target, path in zip(("real", "imag"), pair, strict=True):
-            array, its_affine = nifti.read_image(path)
-            if echoes is None:
-                echoes, affine = np.empty((len(paths), *array.shape), np.complex64), its_affine
-            difference = geometry_difference(echoes.shape[1:], affine, array.shape, its_affine)
-            if difference:
-                raise InputError(
-                    f"{path.name} and {paths[0][0].name} are on different grids: {difference}; "
-                    "export all echoes of one scan, without resampling."
-                )
-            setattr(echoes[number], target, array)
-            bad = int(np.count_nonzero(~np.isfinite(array)))
-            if bad:
-                raise InputError(
-                    f"{path.name} holds {bad} voxels that are not numbers (NaN or infinite); "
-                    "export it again or replace them by zero."
-                )
-    return echoes, affine
+def _echo_file(path, number, part):
+    metadata, sidecars = sidecar(path)
+    part = part or part_of_type(metadata) or split_part(bare_name(path))[1] or "mag"
+    order = (number,)
+    if number is None:
+        time = metadata.get("EchoTime")
+        if nifti.read_grid(path)[0] > 1 or isinstance(time, list):
+            time = 0.0
+        elif isinstance(time, bool) or not isinstance(time, int | float):
+            raise InputError(
+                f"{path} has no echo number in its name and no EchoTime in a JSON sidecar; expected {EXPECTED_NAME}."
+            )
+        order = (time,)
+    return EchoFile(path, part, order, metadata, sidecars)
 
 
-def _sidecar(path):
+def sidecar(path: Path) -> tuple[dict, tuple[Path, ...]]:
     """Metadata of an image by BIDS inheritance, nearer and more specific files last, and the files they come from."""
-    entities, suffix = parse_name(path.name.removesuffix(".gz").removesuffix(".nii"))
+    entities, suffix = parse_name(bare_name(path))
     metadata, used = {}, []
     for folder in _upwards(path.parent):
         applicable = []
@@ -154,9 +228,9 @@ def _sidecar(path):
             if its_suffix == suffix and its_entities.items() <= entities.items():
                 applicable.append((len(its_entities), file.name, file))
         for _, _, file in sorted(applicable):
-            metadata |= _json(file)
+            metadata |= read_json(file)
             used.append(file)
-    return metadata, used
+    return metadata, tuple(used)
 
 
 def _upwards(folder):
@@ -167,40 +241,3 @@ def _upwards(folder):
     if not (chain[-1] / "dataset_description.json").exists():
         return [folder]
     return chain[::-1]
-
-
-def _json(file):
-    try:
-        values = json.loads(file.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{file} is not valid JSON ({error}); correct it.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{file} is not a JSON object; expected names and values such as EchoTime.")
-    return values
-
-
-def _echo_time(paths, sidecars):
-    times = [_number(metadata, "EchoTime", path.name) for path, (metadata, _) in zip(paths, sidecars, strict=True)]
-    times = [time for time in times if time is not None]
-    if not times:
-        raise InputError(
-            f"{paths[0].name} has no EchoTime in a JSON sidecar; add one beside it with EchoTime in seconds."
-        )
-    if max(times) - min(times) > 1e-3 * max(times):
-        raise InputError(
-            f"{paths[0].name} and {paths[1].name} have the echo times {times[0]:g} and {times[1]:g} s; "
-            "expected the same, so correct the sidecars."
-        )
-    return times[0]
-
-
-def _first(sidecars, key, stem):
-    values = (_number(metadata, key, stem) for pair in sidecars for metadata, _ in pair)
-    return next((value for value in values if value is not None), None)
-
-
-def _number(metadata, key, name):
-    value = metadata.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise InputError(f"{key} of {name} is {value!r}; expected one number, so correct the JSON sidecar.")
-    return value

@@ -23,11 +23,25 @@ _NOT_A_STRUCT = "{kind} of {path} is not one struct; save the scan as a single s
 _AXES_NOTE = "{} stores no orientation: its axes are taken as right, anterior, superior; --b0-direction sets B0."
 
 
-def read(path: Path, labels: dict, *, voxel_size=None, b0_patient=None) -> Scan:
-    """Read the struct of a .mat file; `labels` (sub, ses, acq, run to label or None) name the results."""
+def read(
+    path: Path,
+    labels: dict,
+    *,
+    voxel_size=None,
+    b0_patient=None,
+    echo_times=None,
+    field_strength=None,
+    grid_needed=True,
+) -> Scan:
+    """Read the struct of a .mat file; `labels` (sub, ses, acq, run to label or None) name the results.
+
+    The other arguments are those of `files.read_acquisition`.
+    """
     kind, struct = _struct(path)
     convert = _authors if kind == "ImDataParams" else _toolbox
-    values, stored_size, notes = convert(path.name, struct)
+    values, stored_size, notes = convert(path.name, struct, echo_times)
+    if field_strength is not None:
+        values["field_strength"] = field_strength
     orientation = _text(struct, "orientation")
     if orientation is None:
         cosines = np.eye(3)
@@ -38,6 +52,9 @@ def read(path: Path, labels: dict, *, voxel_size=None, b0_patient=None) -> Scan:
         raise InputError(f"{path.name} has the orientation {orientation!r}; expected sag, cor or tra, so correct it.")
     if stored_size is not None:
         check_voxel_size(voxel_size, stored_size, path.name)
+    elif voxel_size is None and not grid_needed:
+        stored_size = np.ones(3)
+        notes.append(f"{path.name} stores no voxel size: cubes of 1 mm are taken; --voxel-size I J K gives others.")
     elif voxel_size is None:
         raise InputError(
             f"{path.name} stores no voxel size; give it in mm along the array axes with --voxel-size I J K."
@@ -64,23 +81,30 @@ def read(path: Path, labels: dict, *, voxel_size=None, b0_patient=None) -> Scan:
     )
 
 
-def _authors(name, struct):
+def _authors(name, struct, echo_times):
     """Values of the authors' struct: signal (i, j, k, echo), TE_s, centerFreq_Hz, fieldStrength_T, voxelSize_mm."""
-    signal = _signal(name, struct, "signal")
+    notes = []
+    times = _echo_times(name, struct, "TE_s", echo_times, notes)
+    signal = _with_slices(_signal(name, struct, "signal"), times)
     if signal.ndim != 4:
-        raise InputError(f"The signal of {name} has {signal.ndim} axes; expected four (i, j, k, echo).")
+        raise InputError(
+            f"The signal of {name} has {signal.ndim} axes; expected four (i, j, k, echo), or three (i, j, echo) for "
+            "one slice."
+        )
     values = {
         "echoes": signal.transpose(3, 2, 1, 0),
-        "echo_times": _numbers(name, struct, "TE_s"),
+        "echo_times": times,
         "field_strength": _number(name, struct, "fieldStrength_T"),
         "imaging_frequency": _number(name, struct, "centerFreq_Hz"),
     }
-    return values, _size(name, struct, "voxelSize_mm"), []
+    return values, _size(name, struct, "voxelSize_mm"), notes
 
 
-def _toolbox(name, struct):
+def _toolbox(name, struct, echo_times):
     """Values of the toolbox's struct: images (x, y, z, coil, echo), TE, FieldStrength, PrecessionIsClockwise."""
-    images = _signal(name, struct, "images")
+    notes = []
+    times = _echo_times(name, struct, "TE", echo_times, notes)
+    images = _with_slices(_signal(name, struct, "images"), times)
     if images.ndim == 5:
         if images.shape[3] != 1:
             raise InputError(
@@ -88,18 +112,37 @@ def _toolbox(name, struct):
             )
         images = images[:, :, :, 0]
     if images.ndim != 4:
-        raise InputError(f"The images of {name} have {images.ndim} axes; expected five (x, y, z, coil, echo).")
-    notes = []
+        raise InputError(
+            f"The images of {name} have {images.ndim} axes; expected five (x, y, z, coil, echo), or three (x, y, echo) "
+            "for one slice."
+        )
     clockwise = _number(name, struct, "PrecessionIsClockwise")
     if clockwise is not None and clockwise <= 0:
         images = images.conj()
         notes.append(f"{name} says that precession is not clockwise: the phase was negated.")
     values = {
         "echoes": images.transpose(3, 2, 1, 0),
-        "echo_times": _numbers(name, struct, "TE"),
+        "echo_times": times,
         "field_strength": _number(name, struct, "FieldStrength"),
     }
     return values, _size(name, struct, "voxelSize"), notes
+
+
+def _with_slices(signal, times):
+    """Return the signal of one slice (i, j, echo) as a volume; others as they are."""
+    one_slice = signal.ndim == 3 and times is not None and signal.shape[2] == len(times)
+    return signal[:, :, None] if one_slice else signal
+
+
+def _echo_times(name, struct, field, given, notes):
+    """Echo times in seconds: those given, or those of the struct."""
+    stored = _numbers(name, struct, field)
+    if given is None:
+        return stored
+    if stored is not None and (len(stored) != len(given) or not np.allclose(stored, given, rtol=1e-3)):
+        listed = ", ".join(f"{1e3 * time:.4g}" for time in stored)
+        notes.append(f"{name} says echo times of {listed} ms; those of --echo-times are taken.")
+    return np.asarray(given, dtype=float)
 
 
 def _struct(path):
@@ -108,19 +151,39 @@ def _struct(path):
         hdf5 = file.read(520)
     if hdf5[:8] == b"\x89HDF\r\n\x1a\n" or hdf5[512:] == b"\x89HDF\r\n\x1a\n":
         return _struct_of_hdf5(path)
+    variables = _load(path, variable_names=_VARIABLES)
+    if not variables.keys() & set(_VARIABLES):
+        # It may lie in a struct with other things.
+        every = _load(path)
+        variables = {key: found for value in every.values() for key, found in _nested(value)} or every
+    kind = _known_variable(path, variables)
+    value = variables[kind]
+    if not isinstance(value, np.ndarray) or value.dtype.names is None or value.size != 1:
+        raise InputError(_NOT_A_STRUCT.format(kind=kind, path=path))
+    return kind, {field: value.ravel()[0][field] for field in value.dtype.names}
+
+
+def _load(path, **options):
     try:
-        variables = scipy.io.loadmat(path, variable_names=_VARIABLES)
+        return scipy.io.loadmat(path, **options)
     except MemoryError:
         raise
     except Exception as error:  # scipy's parser ends in almost any exception where bytes are missing
         raise InputError(
             f"{path} cannot be read as a .mat file ({error}); it may be cut short: copy it again."
         ) from error
-    kind = _known_variable(path, variables)
-    value = variables[kind]
-    if value.dtype.names is None or value.size != 1:
-        raise InputError(_NOT_A_STRUCT.format(kind=kind, path=path))
-    return kind, {field: value.ravel()[0][field] for field in value.dtype.names}
+
+
+def _nested(value):
+    """Yield the known variables inside a struct and the structs in it."""
+    if not isinstance(value, np.ndarray) or value.dtype.names is None or value.size != 1:
+        return
+    fields = value.ravel()[0]
+    for name in value.dtype.names:
+        if name in _VARIABLES:
+            yield name, fields[name]
+        else:
+            yield from _nested(fields[name])
 
 
 def _known_variable(path, variables):
@@ -140,8 +203,11 @@ def _struct_of_hdf5(path):
         ) from error
     try:
         with h5py.File(path, "r") as file:
-            kind = _known_variable(path, file)
-            group = file[kind]
+            groups = {name: file[name] for name in _VARIABLES if name in file}
+            if not groups:  # it may lie in a struct with other things
+                groups = {Path(name).name: item for name, item in _groups(file, h5py.Group)}
+            kind = _known_variable(path, groups)
+            group = groups[kind]
             # An array of structs is a group of references, which have no numbers in them.
             if not isinstance(group, h5py.Group):
                 raise InputError(_NOT_A_STRUCT.format(kind=kind, path=path))
@@ -151,6 +217,15 @@ def _struct_of_hdf5(path):
         raise InputError(
             f"{path} cannot be read as a .mat file ({error}); it may be cut short: copy it again."
         ) from error
+
+
+def _groups(group, kind, above=""):
+    """Yield the structs inside an HDF5 group, at any depth, with their names."""
+    for name, item in group.items():
+        # What cells and arrays of structs refer to lies under #refs#.
+        if isinstance(item, kind) and name != "#refs#":
+            yield f"{above}/{name}", item
+            yield from _groups(item, kind, f"{above}/{name}")
 
 
 def _hdf5_array(dataset):

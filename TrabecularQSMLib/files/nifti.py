@@ -24,7 +24,8 @@ _NIFTI_TYPES = {
 }  # fmt: skip
 
 _META_BYTES = {
-    "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG_LONG": 8, "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8
+    "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG_LONG": 8, "ULONG_LONG": 8,
+    "FLOAT": 4, "DOUBLE": 8,
 }  # fmt: skip
 
 _MOST_SHEAR_DEGREES = 0.06
@@ -59,9 +60,42 @@ def read_image(path, *, sheared: bool = False, notes: list[str] | None = None) -
     layers, affine = _read(Path(path), sheared, notes)
     if len(layers) != 1:
         raise InputError(
-            f"{path} has {len(layers)} values in each voxel; expected one, so save each component as a volume of its own."
+            f"{path} has {len(layers)} values in each voxel; expected one, "
+            "so save each component as a volume of its own."
         )
     return layers[0], affine
+
+
+def read_series(path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a volume, or several along the fourth axis of a NIfTI file.
+
+    Returns
+    -------
+    array : (E, K, J, I) array
+        The volumes in the file's order; one if the file has three dimensions.
+    affine : (4, 4) array
+        Voxel indices (i, j, k) to RAS in mm.
+
+    Raises
+    ------
+    InputError
+        As `read_image`.
+    """
+    path = Path(path)
+    if _format(path) != "nifti":
+        array, affine = read_image(path)
+        return array[None], affine
+    header, affine = _nifti_grid(path)
+    return _nifti_values(path, header), affine
+
+
+def read_grid(path, notes: list[str] | None = None) -> tuple[int, tuple[int, int, int], np.ndarray]:
+    """Read the header of a NIfTI file: how many volumes there are, their shape (k, j, i), and the affine.
+
+    `notes` takes a sentence where the header has two positions.
+    """
+    header, affine = _nifti_grid(Path(path), notes)
+    return header.count, header.shape, affine
 
 
 def read_layers(path) -> tuple[np.ndarray, np.ndarray]:
@@ -155,8 +189,13 @@ def _read(path, sheared, notes):
     kind = _format(path)
     if kind == "nifti":
         header = _nifti_header(_start(path), path)
+        if header.count != 1:
+            raise InputError(
+                f"{path} has four dimensions, the last of length {header.count}; expected one volume in each file, "
+                "so split it."
+            )
         affine = _nifti_affine(header, path, notes)
-        layers = _nifti_values(path, header)[None]
+        layers = _nifti_values(path, header)
     elif kind == "nrrd":
         layers, affine = read_nrrd(path)
     else:
@@ -175,8 +214,8 @@ def _check_axes(path, affine, sheared, notes):
         return
     if not sheared:
         raise InputError(
-            f"The voxel axes of {path} are {angle:.2g}° from right angles (gantry tilt, or a scaled affine registration); "
-            "resample it to a rectangular grid first."
+            f"The voxel axes of {path} are {angle:.2g}° from right angles (gantry tilt, or an affine "
+            "registration); resample it to a rectangular grid first."
         )
     if notes is not None:
         notes.append(
@@ -216,9 +255,7 @@ def _format(path):
 def _start(path):
     """First 540 bytes of a file, unpacked."""
     if path.is_symlink() and not path.exists():
-        raise InputError(
-            f"{path} is a link to a file that is not here; fetch it first (datalad get, git annex get) or mend the link."
-        )
+        raise InputError(f"{path} is a link to a file that is not here; fetch it first (datalad get) or mend the link.")
     if not path.is_file():
         raise InputError(f"{path} does not exist or is not a file; check the name.")
     try:
@@ -267,8 +304,12 @@ def _metaimage(path):
 
 @dataclass(frozen=True)
 class _Header:
-    """What is used of a NIfTI header: shape (k, j, i), type, where and how values are scaled, and both positions."""
+    """What is used of a NIfTI header: sizes, type, where and how values are scaled, and both positions.
 
+    There are `count` volumes of `shape` (k, j, i).
+    """
+
+    count: int
     shape: tuple[int, ...]
     dtype: np.dtype
     offset: int
@@ -317,13 +358,10 @@ def _nifti_header(start, path):
             f"{path} has {math.prod(used[4:])} values in each voxel; expected one, "
             "so save each component as a volume of its own."
         )
-    if used[3:4] and used[3] != 1:
-        raise InputError(
-            f"{path} has four dimensions, the last of length {used[3]}; expected one volume in each file, so split it."
-        )
     if not (math.isfinite(offset) and 0 <= offset < 1 << 40):
         raise InputError(f"{path} declares that its values start at byte {offset:g}; copy or export it again.")
     return _Header(
+        count=used[3] if len(used) > 3 else 1,
         shape=tuple(used[2::-1]),
         dtype=np.dtype(order + _NIFTI_TYPES[code]),
         offset=int(offset),
@@ -335,6 +373,16 @@ def _nifti_header(start, path):
         rows=rows,
         unit_mm={1: 1e3, 3: 1e-3}.get(unit & 7, 1.0),
     )
+
+
+def _nifti_grid(path, notes=None):
+    """Header and affine of a NIfTI file of one or several volumes."""
+    if _format(path) != "nifti":
+        raise InputError(f"{path} is no NIfTI file, whatever its name says; export it as NIfTI.")
+    header = _nifti_header(_start(path), path)
+    affine = _nifti_affine(header, path, notes)
+    _check_axes(path, affine, False, None)
+    return header, affine
 
 
 def _nifti_affine(header, path, notes):
@@ -378,22 +426,23 @@ def _qform(header):
 
 
 def _nifti_values(path, header):
-    """Values (k, j, i) of a single-file NIfTI, scaled as its header says."""
+    """Values (count, k, j, i) of a single-file NIfTI, scaled as its header says."""
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    needed = header.offset + math.prod(header.shape) * header.dtype.itemsize
+    shape = (header.count, *header.shape)
+    needed = header.offset + math.prod(shape) * header.dtype.itemsize
     # Before anything of that size is asked for; deflate packs at most 1032 to 1.
     if path.stat().st_size * (1100 if packed else 1) < needed:
         raise InputError(_CUT_SHORT.format(path=path))
     try:
         with gzip.open(path) if packed else open(path, "rb") as file:
             file.seek(header.offset)
-            array = np.empty(math.prod(header.shape), header.dtype)
+            array = np.empty(math.prod(shape), header.dtype)
             if _fill(file, memoryview(array).cast("B")) < array.nbytes:
                 raise InputError(_CUT_SHORT.format(path=path))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(_CUT_SHORT.format(path=path)) from error
-    array = array.reshape(header.shape)
+    array = array.reshape(shape)
     scaled = header.slope != 0 and math.isfinite(header.slope) and math.isfinite(header.intercept)
     if scaled and (header.slope, header.intercept) != (1.0, 0.0):
         array = array * header.slope + header.intercept

@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..phantom import Companions, Phantom
 from ..progress import Progress, report
 from ..progress import part as part_of
+from .bids import write_echoes
 from .nifti import write_image, write_transform
 from .scan import checked_label
 from .writing import (
@@ -62,18 +63,7 @@ def write_phantom(
     with staged(output) as staging:
         describe_dataset(staging, output, "Digital ankle phantom", kind="raw")
         anat = staging / folder
-        anat.mkdir(parents=True)
-        for number, (echo, time) in enumerate(zip(acquisition.echoes, acquisition.echo_times, strict=True), start=1):
-            report(progress, 0.6 * (number - 1) / len(acquisition.echoes), f"Writing echo {number}")
-            metadata = {
-                "EchoTime": float(time),
-                "MagneticFieldStrength": acquisition.field_strength,
-                "ImagingFrequency": acquisition.imaging_frequency / 1e6,
-            }
-            for part, array, units in (("mag", np.abs(echo), "arbitrary"), ("phase", np.angle(echo), "rad")):
-                name = f"{stem}_echo-{number}_part-{part}_MEGRE"
-                write_image(anat / f"{name}.nii", array, acquisition.affine)
-                write_json(anat / f"{name}.json", {**metadata, "Units": units})
+        write_echoes(anat, stem, acquisition, part_of(progress, 0.0, 0.6))
         truth = staging / "derivatives" / "truth"
         describe_dataset(truth, output / "derivatives" / "truth", "Truth of the digital ankle phantom")
         provenance = {"GeneratedBy": GENERATED_BY, "PhantomSettings": asdict(phantom.settings)}

@@ -18,6 +18,8 @@ _SCALES = (
     (0.0, 65536.0),
 )
 _RADIANS_TOLERANCE = 0.01
+_LEAST_RANGE = 0.05  # of a scan; noise in air alone fills a turn
+_MOST_TURNS = 30  # of an unwrapped phase
 
 
 def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
@@ -46,7 +48,12 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
             "check that it is not the real part."
         )
-    scale, middle, note = _phase_scale(low, high, source)
+    _refuse_rounded(echoes, low, high, source)
+    if _is_unwrapped(echoes, low, high):
+        scale, middle = 1.0, 0.0
+        note = f"The phase of {source} runs smoothly from {low:.3g} to {high:.3g}; it was taken for unwrapped radians."
+    else:
+        scale, middle, note = _phase_scale(low, high, source)
     for echo in echoes:
         for plane in echo:  # plane by plane: the copies stay small
             magnitude, phase = plane.real.copy(), (plane.imag - np.float32(middle)) * np.float32(scale)
@@ -55,11 +62,40 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     return note
 
 
+def _refuse_rounded(echoes, low, high, source):
+    """Refuse a phase that a storage type or a scale has left nothing of."""
+    if 0 < high - low < _LEAST_RANGE:
+        raise InputError(
+            f"The phase of {source} runs from {low:.3g} to {high:.3g} only, which is no turn: a scale was applied twice "
+            "or is left in the header; export it again."
+        )
+    if 4 <= high - low <= 6.5 and all(np.all(echo.imag == np.round(echo.imag)) for echo in echoes):
+        raise InputError(
+            f"The phase of {source} holds only whole numbers from {low:g} to {high:g}: radians that were stored as "
+            "integers; store them as float."
+        )
+
+
+def _is_unwrapped(echoes, low, high):
+    """Whether a phase beyond one turn is smooth where there is signal, which no stored scale of a wrapped one is."""
+    if high - low <= 2 * np.pi + 0.02 or high - low > _MOST_TURNS * 2 * np.pi:
+        return False
+    steps = []
+    for echo in echoes:
+        strong = echo.real > 0.3 * float(echo.real.max())
+        both = strong[..., 1:] & strong[..., :-1]
+        steps.append(np.abs(np.diff(echo.imag, axis=-1))[both])
+    steps = np.concatenate(steps)
+    return bool(steps.size >= 100 and np.mean(steps > np.pi) < 0.005 and float(np.median(steps)) < 1.0)
+
+
 def _phase_scale(low, high, source):
     """Radians per stored unit, the stored value of zero, and a note if that is not plain radians."""
     near = lambda value, end: abs(value - end) <= 1e-3  # noqa: E731
     normalized = near(high, 1.0) and (near(low, -1.0) or near(low, 0.0))
     within = lambda first, last: first - _RADIANS_TOLERANCE <= low and high <= last + _RADIANS_TOLERANCE  # noqa: E731
+    if near(low, -0.5) and near(high, 0.5):
+        return 2 * np.pi, 0.0, f"The phase of {source} is stored as −0.5 to 0.5 and was taken for turns."
     if not normalized and (within(-np.pi, np.pi) or within(0.0, 2 * np.pi)):
         return 1.0, 0.0, None
     for first, last in _SCALES:

@@ -35,7 +35,12 @@ class Scan:
     @property
     def folder(self) -> Path:
         """Folder of the results inside an output folder, such as ``sub-01/anat``."""
-        return Path(*(f"{key}-{self.entities[key]}" for key in ("sub", "ses") if key in self.entities), "anat")
+        return folder_of(self.entities)
+
+
+def folder_of(entities: dict[str, str]) -> Path:
+    """Folder of a scan inside a BIDS dataset."""
+    return Path(*(f"{key}-{entities[key]}" for key in ("sub", "ses") if key in entities), "anat")
 
 
 def stem_of(entities: dict[str, str]) -> str:

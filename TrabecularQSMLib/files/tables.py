@@ -10,12 +10,16 @@ from ..errors import InputError
 
 # A number as spreadsheets write it where the decimal mark is a comma; there they separate cells by semicolons.
 _DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
+# Thousands where decimals are commas: 1.048, 12.500.000, 1.048,5. Nothing starts with 0. then.
+_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$")
+_THOUSANDS_COMMA = re.compile(r"^[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+$")
+_DECIMAL_POINT = re.compile(r"^[+-]?\d*\.\d+(?:[eE][+-]?\d+)?$")
 
 
 def read_table(path) -> Table:
     """Read a table of comma-, tab- or semicolon-separated values with a line of column names.
 
-    Between semicolons the decimal mark may be a comma. A first line ``sep=;``, as spreadsheets write it, is understood.
+    Between semicolons the decimal mark may be a comma, found for the whole file; points then mark thousands. A first line ``sep=;``, as spreadsheets write it, is understood.
 
     Raises
     ------
@@ -48,10 +52,29 @@ def read_table(path) -> Table:
         if len(line) != len(columns):
             raise InputError(f"Row {number} of {path} has {len(line)} cells but there are {len(columns)} columns.")
     cells = ([cell.strip() for cell in line] for line in lines[1:])
-    if separator == ";":
-        cells = ([_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in line] for line in cells)
-    rows = [dict(zip(columns, line, strict=True)) for line in cells]
+    rows = [
+        dict(zip(columns, line, strict=True)) for line in (_with_points(path, cells) if separator == ";" else cells)
+    ]
     return Table(path.name, columns, tuple(rows))
+
+
+def _with_points(path, lines):
+    """Lines with decimal points, where the file's decimal mark is a comma; points before three digits are thousands."""
+    lines = list(lines)
+    cells = [cell for line in lines for cell in line]
+    if not any(_DECIMAL_COMMA.match(cell) or _THOUSANDS_COMMA.match(cell) for cell in cells):
+        return lines
+    points = [cell for cell in cells if _DECIMAL_POINT.match(cell) and not _THOUSANDS.match(cell)]
+    thousands = [cell for cell in cells if _THOUSANDS.match(cell)]
+    if points and thousands:
+        raise InputError(
+            f"{path} has decimal commas, but also {points[0]!r} and {thousands[0]!r}, so that a point may mark decimals "
+            "or thousands; write all numbers in one way."
+        )
+    plain = lambda cell: (  # noqa: E731
+        cell.replace(".", "") if _THOUSANDS.match(cell) or _THOUSANDS_COMMA.match(cell) else cell
+    )
+    return [[_DECIMAL_COMMA.sub(r"\1.\2", plain(cell)) for cell in line] for line in lines]
 
 
 def read_rods(path) -> dict[str, list[float] | None]:

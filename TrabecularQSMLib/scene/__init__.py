@@ -11,6 +11,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
 from .bones import proposeBoneReferenceNode, proposeMaskNode, proposeRegionsNodes
 from .companions import CompanionNodes, addCompanionNodes, addCompanions
+from .dicom import DicomNodes, DicomScan, examineDicom, loadDicomScan, loadedDicomScan
 from .echoes import (
     acquisitionFromSequences,
     addEchoBrowser,
@@ -19,6 +20,7 @@ from .echoes import (
     scanValues,
     sequencesFromVolumes,
 )
+from .export import exportScan
 from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
 from .measure import measureNodes
@@ -43,6 +45,8 @@ __all__ = [
     "BvtvNodes",
     "CompanionNodes",
     "ConfigurationNodes",
+    "DicomNodes",
+    "DicomScan",
     "LCurveNodes",
     "PhantomNodes",
     "ProfileNodes",
@@ -64,9 +68,13 @@ __all__ = [
     "combinePhaseCyclesNodes",
     "configurationNodes",
     "echoTimesFromSequence",
+    "examineDicom",
+    "exportScan",
     "lcurveNodes",
+    "loadDicomScan",
     "loadRegions",
     "loadScan",
+    "loadedDicomScan",
     "maskFromSegment",
     "masksFromSegmentation",
     "measureNodes",

@@ -7,24 +7,36 @@ from ..files import read_acquisition
 from .echoes import addEchoSequences
 
 # How BIDS labels are called in the reader.
-LABELS = {"sub": "subject", "ses": "session", "run": "run", "acq": "acq"}
+LABELS = {"sub": "subject", "ses": "session", "run": "run", "acq": "acq", "series": "series"}
 
 
-def loadScan(path, *, labels: str = "", name: str | None = None) -> tuple:
+def loadScan(path, *, labels: str = "", name: str | None = None, echoTimes=None, fieldStrength=None) -> tuple:
     """Load a scan and return its magnitude sequence and phase sequence.
 
-    :param path: BIDS dataset, folder of echoes or .mat file.
-    :param labels: which of several scans of a folder, such as ``sub-01 run-1``.
+    :param path: BIDS dataset, folder of echoes (also dcm2niix's), 4-D NIfTI or .mat file.
+    :param labels: which of several scans of a folder, such as ``sub-01 run-1``, or ``series-5`` of dcm2niix's.
     :param name: start of the names of the sequences; by default the scan's own.
+    :param echoTimes: seconds, for files that do not say them.
+    :param fieldStrength: tesla, for files that do not say it.
     :raises InputError: if there is no such scan, or more than one.
     """
-    chosen = dict((pair.split("-", 1) if "-" in pair else (pair, "")) for pair in labels.replace("_", " ").split())
-    unknown = [key for key in chosen if key not in LABELS]
-    if unknown:
-        raise InputError(
-            f"{unknown[0]!r} in {labels!r} is no label of a scan; give labels such as sub-01, ses-1, acq-x or run-1."
-        )
-    scan = read_acquisition(path, **{LABELS[key]: value for key, value in chosen.items()})
+    chosen = {LABELS[key]: label for key, label in labelsFrom(labels).items()}
+    scan = read_acquisition(path, echo_times=echoTimes, field_strength=fieldStrength, **chosen)
     for note in scan.acquisition.notes:
         logging.info(note)
     return addEchoSequences(scan.acquisition, name or scan.stem)
+
+
+def labelsFrom(text: str) -> dict:
+    """Return labels by their key.
+
+    :param text: labels such as ``sub-01 run-1``.
+    :raises InputError: for what is none.
+    """
+    labels = dict((pair.split("-", 1) if "-" in pair else (pair, "")) for pair in text.replace("_", " ").split())
+    unknown = [key for key in labels if key not in LABELS]
+    if unknown:
+        raise InputError(
+            f"{unknown[0]!r} in {text!r} is no label of a scan; give labels such as sub-01, ses-1, acq-x or run-1."
+        )
+    return labels

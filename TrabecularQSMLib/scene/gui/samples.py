@@ -132,7 +132,7 @@ def loadAnkle(logic) -> list:
             raise InputError(
                 _(
                     "{url} could not be downloaded; try again later, or get data/{file} from the repository "
-                    "maxdiefenbach/trabecular_bone_QSM with git lfs and load it with 'From .mat file…'."
+                    "maxdiefenbach/trabecular_bone_QSM with git lfs and load it with 'From file…'."
                 ).format(url=EXAMPLE_URL, file=EXAMPLE_FILE)
             )
         return logic.loadScan(paths[0], name="TrabecularQSM ankle")

@@ -1,0 +1,227 @@
+"""DICOM folders by the conventions of three vendors, through dcm2niix and frame by frame."""
+
+import contextlib
+import io
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import dicoms
+import numpy as np
+import scans
+
+from TrabecularQSMLib import cli
+from TrabecularQSMLib.acquisition import Reorientation
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files import bids, dicom, dicom_series, nifti, read_acquisition
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+
+try:
+    import dcm2niix
+except ImportError:  # an extra package
+    dcm2niix = None
+
+# Vendor, part to series number, enhanced.
+KINDS = {
+    "siemens": ("siemens", {"mag": 5, "phase": 6}, False),
+    "philips": ("philips", {"mag": 5, "phase": 5}, False),
+    "philips real": ("philips", {"real": 5, "imag": 5}, False),
+    "ge": ("ge", {"mag": 5, "phase": 5, "real": 5, "imag": 5}, False),
+    "ge real": ("ge", {"real": 5, "imag": 5}, False),
+    "siemens enhanced": ("siemens", {"mag": 5, "phase": 6}, True),
+    "philips enhanced": ("philips", {"mag": 5, "phase": 5}, True),
+    "philips enhanced real": ("philips", {"real": 5, "imag": 5}, True),
+    "ge enhanced": ("ge", {"real": 5, "imag": 5}, True),
+}
+# dcm2niix takes the echoes of these for slices.
+STACKED = ("ge enhanced",)
+FAST = ("--stop-after", "fieldmap")
+
+
+@unittest.skipIf(dicoms.pydicom is None, "pydicom is not installed")
+class DicomTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.signal = scans.echoes((4, 20, 24))
+
+    def write(self, kind, folder="in", **changes):
+        vendor, parts, enhanced = KINDS[kind]
+        study = dicoms.Study(self.folder / folder, vendor)
+        study.write(self.signal, parts, enhanced=enhanced, **changes)
+        return study
+
+    def assert_refused(self, *words, path=None, **options):
+        with self.assertRaises(InputError) as caught:
+            read_acquisition(path or self.folder, **options)
+        for word in words:
+            self.assertIn(word, str(caught.exception))
+
+    def assert_same_scan(self, acquisition, signal=None, parts=("mag", "phase")):
+        """Equal in space, whatever the order and direction of the axes, but for the rounding to whole numbers."""
+        expected = scans.acquisition(echoes=self.signal if signal is None else signal)
+        found, wanted = acquisition.reorientation, expected.reorientation
+        np.testing.assert_allclose(
+            found.apply_affine(acquisition.affine), wanted.apply_affine(expected.affine), atol=1e-4
+        )
+        ratio = found.apply(acquisition.echoes) / wanted.apply(expected.echoes)
+        bright = np.abs(wanted.apply(expected.echoes)) > 50
+        np.testing.assert_allclose(np.abs(ratio[bright]), 10, rtol=3e-3)
+        np.testing.assert_allclose(np.angle(ratio[bright]), 0, atol=2e-3)
+        np.testing.assert_allclose(acquisition.echo_times, scans.ECHO_TIMES)
+        np.testing.assert_allclose((acquisition.field_strength, acquisition.imaging_frequency), (3, 127.74e6))
+
+
+@unittest.skipIf(dcm2niix is None, "dcm2niix is not installed")
+class FolderTest(DicomTest):
+    def test_every_vendor_and_kind_of_file_gives_the_scan(self):
+        for kind in KINDS:
+            with self.subTest(kind):
+                folder = kind.replace(" ", "-")
+                self.write(kind, folder)
+                scan = read_acquisition(self.folder / folder, subject="3")
+                self.assert_same_scan(scan.acquisition)
+                self.assertEqual(scan.stem, "sub-3")
+                self.assertTrue(all(file.parent.name == folder for file in scan.files))
+                stacked = any("frame by frame" in note for note in scan.acquisition.notes)
+                self.assertEqual(stacked, kind in STACKED, scan.acquisition.notes)
+
+    def test_a_sign_that_alternates_from_slice_to_slice_is_undone(self):
+        smooth = (200 + self.signal / 10).astype(np.complex64)
+        self.signal = smooth.copy()
+        self.signal[:, 1::2] *= -1
+        self.write("ge real")
+        acquisition = read_acquisition(self.folder).acquisition
+        self.assertTrue(any("half a turn from slice to slice" in note for note in acquisition.notes))
+        # Which of the slices are turned is arbitrary: one sign for all.
+        ratio = acquisition.echoes.sum() / smooth.sum()
+        self.assert_same_scan(acquisition, smooth * np.sign(ratio.real))
+
+    def test_one_enhanced_file_is_a_scan_and_one_classic_file_is_none(self):
+        for kind in ("philips enhanced", "siemens"):
+            self.write(kind, kind)
+        (path,) = (self.folder / "philips enhanced").iterdir()
+        self.assert_same_scan(read_acquisition(path).acquisition)
+        self.assert_refused("series 5 ankle: 1 echo with mag", path=next((self.folder / "siemens").iterdir()))
+
+    def test_several_scans_are_listed_and_one_is_chosen(self):
+        study = self.write("siemens")
+        study.write(self.signal, {"mag": 8, "phase": 9}, protocol="other")
+        study.write(self.signal[:1], {"mag": 1}, protocol="localizer")
+        self.assert_refused("2 scans", "series 5+6 ankle: 4 echoes with mag, phase", "series 8+9 other", "--series")
+        self.assert_same_scan(read_acquisition(self.folder, series=9).acquisition)
+
+    def test_interleaved_trains_in_series_of_their_own_are_one_scan(self):
+        study = self.write("philips")
+        later = tuple(time + 0.0003 for time in scans.ECHO_TIMES)
+        study.write(self.signal, {"mag": 6, "phase": 6}, times=later)
+        acquisition = read_acquisition(self.folder).acquisition
+        np.testing.assert_allclose(acquisition.echo_times, sorted(scans.ECHO_TIMES + later))
+        self.assertIn("series 5+6 ankle come from 2 series, joined to one scan of 8 echoes", acquisition.notes[0])
+
+    def test_one_command_makes_maps(self):
+        phantom = make_phantom(PhantomSettings(shape=(30, 31, 14), seed=1)).acquisition
+        signal = phantom.echoes * np.float32(300 / np.abs(phantom.echoes).max())
+        study = dicoms.Study(self.folder / "in", "siemens", affine=phantom.affine)
+        study.write(signal, {"mag": 5, "phase": 6}, times=phantom.echo_times)
+        bids.write_scan(self.folder / "bids", phantom)
+        found = []
+        for name in ("in", "bids"):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                code = cli.main(["reconstruct", f"{self.folder / name}", f"{self.folder / name}-maps", *FAST])
+            self.assertEqual(code, 0)
+            array, affine = nifti.read_image(self.folder / f"{name}-maps" / "sub-01" / "anat" / "sub-01_PDFFmap.nii.gz")
+            found.append(Reorientation.to_ras(affine, array.shape).apply(array))
+        difference = np.abs(found[0] - found[1])
+        self.assertLess(np.percentile(difference, 99), 0.01)  # whole numbers and 12 bits of phase
+        self.assertGreater(np.ptp(found[1]), 0.8)
+
+    def test_missing_parts_and_slices_are_told(self):
+        self.write("siemens")
+        files = sorted((self.folder / "in").iterdir())
+        files[2].unlink()
+        self.assert_refused("1 slices of the series 5+6 ankle are not there for every echo and part")
+        for file in files[len(files) // 2 :]:
+            file.unlink()
+        self.assert_refused("no scan of at least three echoes", "series 5 ankle: 4 echoes with mag")
+        self.assert_refused("series 5 ankle has 4 echoes with mag", series=5)
+
+    def test_slices_that_lie_unevenly_are_told(self):
+        self.write("philips")
+        for path in (self.folder / "in").iterdir():
+            header = dicoms.pydicom.dcmread(path, stop_before_pixels=True)
+            if header.InstanceNumber % 4 == 3:  # the third slice of every echo
+                path.unlink()
+        self.assert_refused("lie 3 to 6 mm apart", "missing slices")
+
+    def test_echo_times_given_win_and_b0_follows_the_position(self):
+        self.write("philips", PatientPosition="LFS")
+        given = (0.002, 0.003, 0.004, 0.005)
+        acquisition = read_acquisition(self.folder, echo_times=given).acquisition
+        np.testing.assert_array_equal(acquisition.echo_times, given)
+        self.assertEqual(acquisition.b0_patient, (1, 0, 0))
+        self.assertEqual(read_acquisition(self.folder, b0_direction=(0, 1, 0)).acquisition.b0_patient, (0, 1, 0))
+
+    def test_what_dcm2niix_makes_of_other_size_is_not_passed_on(self):
+        self.write("philips")
+        grid = dicom_series.grid_of
+        with mock.patch.object(dicom_series, "grid_of", lambda one: ((9, 20, 24), grid(one)[1])):
+            acquisition = read_acquisition(self.folder).acquisition
+        self.assertIn("another grid (20 × 24 × 9 voxels", acquisition.notes[0])
+        self.assert_same_scan(acquisition)
+
+    def test_missing_packages_are_named_with_the_way_to_get_them(self):
+        self.write("siemens")
+        with mock.patch.dict("sys.modules", pydicom=None):
+            self.assert_refused("pydicom is needed", "pip install dcm2niix pydicom")
+        with mock.patch.dict("sys.modules", dcm2niix=None), mock.patch.object(dicom.shutil, "which", lambda name: None):
+            self.assert_refused("dcm2niix is needed", "pip install dcm2niix pydicom")
+
+
+class FramesTest(DicomTest):
+    def test_frames_give_the_same_scan_without_conversion(self):
+        for kind in KINDS:
+            with self.subTest(kind):
+                self.write(kind, kind)
+                (candidate,) = dicom_series.find((self.folder / kind).iterdir())
+                self.assertTrue(candidate.complete)
+                self.assert_same_scan(dicom_series.read(candidate))
+
+    def test_what_pydicom_cannot_decode_is_decoded_by_itk_or_told(self):
+        cannot = property(lambda dataset: (_ for _ in ()).throw(RuntimeError("no decoder")))
+        for kind in ("siemens", "philips", "siemens enhanced"):
+            self.write(kind, kind)
+            for path in (self.folder / kind).iterdir():
+                dataset = dicoms.pydicom.dcmread(path)
+                dataset.compress(dicoms.pydicom.uid.RLELossless)
+                dataset.save_as(path)
+            (candidate,) = dicom_series.find((self.folder / kind).iterdir())
+            with self.subTest(kind), mock.patch.object(dicoms.pydicom.dataset.Dataset, "pixel_array", cannot):
+                if "enhanced" not in kind:
+                    self.assert_same_scan(dicom_series.read(candidate))
+                    continue
+                with self.assertRaisesRegex(InputError, "RLE Lossless.*no decoder.*uncompressed"):
+                    dicom_series.read(candidate)
+
+    def test_patients_and_repetitions_are_told_apart(self):
+        for name in ("a", "b"):
+            study = self.write("siemens", name)
+            study.write(self.signal, {"mag": 7, "phase": 8})
+        found = dicom_series.find(path for path in self.folder.rglob("*") if path.is_file())
+        self.assertEqual([one.names for one in found], [["5", "6"], ["5", "6"], ["7", "8"], ["7", "8"]])
+        for one in found:
+            self.assertEqual(len({path.parent for path in dicom_series.files_of(one)}), 1)
+            self.assert_same_scan(dicom_series.read(one))
+
+    def test_files_that_are_no_images_are_left_aside(self):
+        self.write("siemens")
+        (self.folder / "in" / "notes.txt").write_text("x" * 200)
+        (self.folder / "in" / "broken.dcm").write_bytes(bytes(128) + b"DICM" + b"\xff" * 50)
+        (candidate,) = dicom_series.find((self.folder / "in").iterdir())
+        self.assert_same_scan(dicom_series.read(candidate))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,398 @@
+"""Scans as converters and other programs leave them."""
+
+import json
+import os
+import shutil
+import struct
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import scans
+import SimpleITK as sitk
+
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files import nifti, read_acquisition
+from TrabecularQSMLib.files.echoes import part_of_type, split_part, undo_alternate_slices
+
+IMAGE_TYPES = {
+    "mag": ["ORIGINAL", "PRIMARY", "M", "ND"],
+    "phase": ["ORIGINAL", "PRIMARY", "P", "ND"],
+    "real": ["ORIGINAL", "PRIMARY", "R_FFE", "R", "FFE"],
+    "imag": ["ORIGINAL", "PRIMARY", "I_FFE", "I", "FFE"],
+}
+ENDINGS = {"mag": "", "phase": "_ph", "real": "_real", "imag": "_imaginary"}
+CONVERT = {"mag": np.abs, "phase": np.angle, "real": np.real, "imag": np.imag}
+
+
+def write_series(path, volumes):
+    """Write volumes along the fourth axis of a plain NIfTI file, with the affine of the tests, which ITK drops."""
+    sitk.WriteImage(sitk.JoinSeries([sitk.GetImageFromArray(one.astype(np.float32)) for one in volumes]), str(path))
+    content = bytearray(Path(path).read_bytes())
+    struct.pack_into("<2h", content, 252, 0, 1)
+    struct.pack_into("<12f", content, 280, *scans.AFFINE[:3].ravel())
+    struct.pack_into("<3f", content, 80, *np.linalg.norm(scans.AFFINE[:3, :3], axis=0))
+    Path(path).write_bytes(content)
+
+
+class DoorTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def read(self, path=None, **options):
+        return read_acquisition(path or self.folder, **options)
+
+    def assert_refused(self, *words, path=None, **options):
+        with self.assertRaises(InputError) as caught:
+            self.read(path, **options)
+        for word in words:
+            self.assertIn(word, str(caught.exception))
+
+    def assert_same_scan(self, acquisition, signal=None, times=scans.ECHO_TIMES):
+        np.testing.assert_allclose(acquisition.echoes, scans.echoes() if signal is None else signal, rtol=0, atol=1e-3)
+        np.testing.assert_allclose(acquisition.echo_times, times)
+        np.testing.assert_allclose(acquisition.affine, scans.AFFINE, atol=1e-5)
+        self.assertEqual(acquisition.field_strength, 3.0)
+
+
+class ConvertedTest(DoorTest):
+    def write(self, number, parts=("mag", "phase"), times=scans.ECHO_TIMES, name="megre_{}", folder="", **changes):
+        """Write a series as dcm2niix does; a change that is None takes a value away."""
+        place = self.folder / folder
+        place.mkdir(parents=True, exist_ok=True)
+        for n, (echo, time) in enumerate(zip(scans.echoes(), times, strict=False), 1):
+            for part in parts:
+                stem = f"{name.format(number)}_e{n}{ENDINGS[part]}"
+                nifti.write_image(place / f"{stem}.nii.gz", CONVERT[part](echo).astype(np.float32), scans.AFFINE)
+                side = {"EchoTime": time, "EchoNumber": n, "ImageType": IMAGE_TYPES[part], "SeriesNumber": number}
+                side |= {"MagneticFieldStrength": 3, "ImagingFrequency": 127.74, "ProtocolName": "ankle", **changes}
+                side = {key: value for key, value in side.items() if value is not None}
+                (place / f"{stem}.json").write_text(json.dumps(side))
+
+    def test_its_folder_is_read_as_it_is(self):
+        for parts in (("mag", "phase"), ("real", "imag")):
+            with self.subTest(parts):
+                self.write(5, parts, folder=parts[0])
+                scan = self.read(self.folder / parts[0], subject="7")
+                self.assert_same_scan(scan.acquisition)
+                self.assertEqual((scan.stem, len(scan.files), scan.acquisition.notes), ("sub-7", 16, ()))
+
+    def test_the_sidecars_win_over_the_names(self):
+        self.write(5)
+        for n in range(1, 5):  # reversed numbers, and no word for the part
+            for ending, word in (("", "a"), ("_ph", "b")):
+                for kind in (".nii.gz", ".json"):
+                    (self.folder / f"megre_5_e{n}{ending}{kind}").rename(self.folder / f"image_{word}{9 - n}{kind}")
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_magnitude_and_phase_in_series_of_their_own_belong_together(self):
+        self.write(5, ("mag",))
+        self.write(6, ("phase",))
+        self.assert_same_scan(self.read().acquisition)
+        self.assert_refused("do not increase", echo_times=scans.ECHO_TIMES[::-1])
+        # A repetition is a scan of its own; so is one of another protocol.
+        self.write(7, ("mag",))
+        self.write(8, ("phase",))
+        self.write(11, RepetitionTime=0.02, ProtocolName="other")
+        self.assert_refused("3 scans", "series 5+6 ankle: 4 echoes with mag, phase", "series 7+8", "--series")
+        self.assertEqual(len(self.read(series=6).files), 16)
+        self.assertIn("megre_8_e1_ph", str(self.read(series="7").files))
+        self.assert_refused("no series 99", "series 11 other", series=99)
+
+    def test_other_series_of_the_examination_are_left_aside(self):
+        self.write(2, ("mag",), times=(0.005,), ProtocolName="localizer")
+        self.write(3, ("mag", "phase"), times=(0.005, 0.007), ProtocolName="field map")
+        self.write(5, ("mag",))
+        self.write(6, ("phase",))
+        self.write(7, ("mag",), times=(0.0025,), ImageType=["DERIVED", "PRIMARY", "M", "T2_STAR MAP"])
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_interleaved_trains_in_series_of_their_own_are_one_scan(self):
+        later = tuple(time + 0.0003 for time in scans.ECHO_TIMES)
+        for number, part, times in ((5, "mag", scans.ECHO_TIMES), (6, "phase", scans.ECHO_TIMES),
+                                    (7, "mag", later), (8, "phase", later)):  # fmt: skip
+            self.write(number, (part,), times)
+        acquisition = self.read().acquisition
+        np.testing.assert_allclose(acquisition.echo_times, sorted(scans.ECHO_TIMES + later))
+        np.testing.assert_allclose(acquisition.echoes[1], acquisition.echoes[0])
+        self.assertIn("come from 2 series, joined to one scan of 8 echoes", acquisition.notes[0])
+
+    def test_a_folder_for_each_series_is_read_and_patients_are_never_mixed(self):
+        self.write(5, ("mag",), folder="a/5")
+        self.write(6, ("phase",), folder="a/6")
+        self.assert_same_scan(self.read().acquisition)
+        self.write(5, ("mag",), folder="b/5")
+        self.write(6, ("phase",), folder="b/6")
+        self.assert_refused("no scan of at least three echoes with magnitude and phase")
+        self.assert_same_scan(self.read(self.folder / "b").acquisition)
+
+    def test_patients_in_one_folder_are_told_apart_by_the_names(self):
+        for name in ("anna_{}", "bert_{}"):
+            self.write(5, ("mag",), name=name)
+            self.write(6, ("phase",), name=name)
+        self.assert_refused("2 scans")
+        for path in self.folder.glob("anna*"):
+            path.unlink()
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_without_phase_it_is_said_what_there_is(self):
+        self.write(5, ("mag",))
+        self.assert_refused("series 5 ankle: 4 echoes with mag", "export what is missing")
+        self.assert_refused("part-mag for 4", series=5)
+
+    def test_sidecars_without_series_number_are_grouped_by_name(self):
+        self.write(5, SeriesNumber=None)
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_names_of_another_bids_suffix_give_the_labels(self):
+        for path in scans.write_bids(self.folder, name="sub-07_ses-2").iterdir():
+            path.rename(path.with_name(path.name.replace("MEGRE", "T2starw")))
+        scan = self.read()
+        self.assert_same_scan(scan.acquisition)
+        self.assertEqual(scan.stem, "sub-07_ses-2")
+        self.assertEqual(self.read(subject="1").stem, "sub-1_ses-2")
+
+    def test_images_without_sidecars_are_told(self):
+        nifti.write_image(self.folder / "x.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)
+        self.assert_refused("1 NIfTI files that no JSON sidecar gives an EchoTime", "dcm2niix")
+
+    def test_the_image_type_of_every_vendor_tells_the_part(self):
+        for types, part in (
+            (["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"], "mag"),
+            (["ORIGINAL", "PRIMARY", "PHASE MAP", "P", "FFE"], "phase"),
+            (["ORIGINAL", "PRIMARY", "P", "NONE"], "phase"),
+            (["ORIGINAL", "PRIMARY", "OTHER", "REAL"], "real"),
+            (["ORIGINAL", "PRIMARY", "OTHER", "IMAGINARY"], "imag"),
+            (["ORIGINAL", "PRIMARY", "OTHER"], None),
+        ):
+            self.assertEqual(part_of_type({"ImageType": types}), part)
+        self.assertEqual(part_of_type({"ComplexImageComponent": "PHASE"}), "phase")
+
+
+class OneFileTest(DoorTest):
+    def write(self, names, parts=("mag", "phase"), sidecar=None):
+        for name, part in zip(names, parts, strict=True):
+            write_series(self.folder / name, [CONVERT[part](echo) for echo in scans.echoes()])
+            if sidecar is not None:
+                (self.folder / f"{name.partition('.')[0]}.json").write_text(json.dumps(sidecar))
+        return self.folder / names[0]
+
+    SIDECAR = {"MagneticFieldStrength": 3.0}
+
+    def test_echoes_along_the_fourth_axis_are_read_with_the_partner_beside(self):
+        for names in (("x_mag.nii", "x_phase.nii"), ("Magnitude.nii", "Phase.nii"), ("x.nii", "x_ph.nii")):
+            with self.subTest(names):
+                path = self.write(names, sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
+                for name in names:
+                    scan = self.read(path.with_name(name))
+                    self.assert_same_scan(scan.acquisition)
+                    self.assertEqual(scan.stem, "sub-01")
+                for file in self.folder.iterdir():
+                    file.unlink()
+        self.write(("a_real.nii", "a_imaginary.nii"), ("real", "imag"), sidecar=self.SIDECAR)
+        self.assert_same_scan(self.read(self.folder / "a_imaginary.nii", echo_times=scans.ECHO_TIMES).acquisition)
+
+    def test_echo_times_are_asked_for_and_those_given_win(self):
+        path = self.write(("x_mag.nii", "x_phase.nii"), sidecar=self.SIDECAR)
+        self.assert_refused("4 volumes", "--echo-times", path=path)
+        self.assert_refused("4 echoes but --echo-times gives 2", path=path, echo_times=(0.001, 0.002))
+        given = (0.002, 0.003, 0.004, 0.005)
+        self.assert_same_scan(self.read(path, echo_times=given).acquisition, times=given)
+        self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
+        acquisition = self.read(path, echo_times=given).acquisition
+        self.assert_same_scan(acquisition, times=given)
+        self.assert_refused("do not increase", path=path, echo_times=given[::-1])
+        self.assertIn("1.2, 1.9, 2.6, 3.3 ms", acquisition.notes[0])
+        self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": [0.001, 0.002]})
+        self.assert_refused("4 volumes but EchoTime of its sidecar", path=path)
+
+    def test_without_sidecars_everything_is_given_by_hand(self):
+        path = self.write(("x_mag.nii", "x_phase.nii"))
+        self.assert_refused("neither field strength nor imaging frequency", path=path, echo_times=scans.ECHO_TIMES)
+        acquisition = self.read(path, echo_times=scans.ECHO_TIMES, field_strength=3.0).acquisition
+        self.assert_same_scan(acquisition)
+
+    def test_a_folder_of_one_such_pair_will_do(self):
+        self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
+        self.assert_same_scan(self.read().acquisition)
+        self.write(("y_mag.nii", "y_phase.nii"), sidecar=self.SIDECAR)
+        self.assert_refused("several volumes", "give that file")
+
+    def test_a_bids_folder_may_hold_such_files(self):
+        names = ("sub-02_part-mag_MEGRE.nii", "sub-02_part-phase_MEGRE.nii")
+        self.write(names, sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
+        for path in (self.folder, self.folder / names[1]):
+            scan = self.read(path)
+            self.assert_same_scan(scan.acquisition)
+            self.assertEqual(scan.stem, "sub-02")
+        (self.folder / "sub-02_part-phase_MEGRE.json").unlink()  # one sidecar will do
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_a_partner_that_is_missing_or_not_clear_is_told(self):
+        path = self.write(("x_mag.nii", "y_phase.nii"), sidecar=self.SIDECAR)
+        self.assert_refused("x_mag.nii is the mag part", "x_phase.nii.gz", "found none", path=path)
+        self.write(("x_phase.nii", "x_ph.nii"), ("phase", "phase"))
+        self.assert_refused("found x_ph.nii and x_phase.nii", path=path)
+
+    def test_one_volume_is_no_scan(self):
+        nifti.write_image(self.folder / "x_mag.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)
+        self.assert_refused("holds one volume", "give the folder", path=self.folder / "x_mag.nii")
+
+    def test_words_for_parts_are_found_only_as_words(self):
+        self.assertEqual(split_part("sub-1_part-mag_MEGRE"), ("sub-1_MEGRE", "mag"))
+        self.assertEqual(split_part("Phase"), ("", "phase"))
+        self.assertEqual(split_part("x_e1_ph"), ("x_e1", "phase"))
+        self.assertEqual(split_part("magnet_phantom"), ("magnet_phantom", None))
+
+
+class RunsTest(DoorTest):
+    TIMES = tuple(n * 1e-4 + 0.001 for n in range(9))
+
+    def signal(self):
+        return scans.echoes(count=9)
+
+    def write_runs(self, parts=("mag", "phase"), times=TIMES, **changes):
+        """Three runs of three echoes each, interleaved."""
+        for run in range(3):
+            sidecar = lambda n, run=run: {  # noqa: E731
+                "EchoTime": times[run + 3 * (n - 1)], "MagneticFieldStrength": 3, "RepetitionTime": 0.01
+            } | {key: value[run] for key, value in changes.items()}  # fmt: skip
+            scans.write_bids(self.folder, self.signal()[run::3], f"sub-01_run-{run + 1}", parts, sidecar=sidecar)
+
+    def test_interleaved_trains_stored_as_runs_are_one_scan_and_that_is_said(self):
+        self.write_runs()
+        scan = self.read()
+        self.assert_same_scan(scan.acquisition, self.signal(), self.TIMES)
+        self.assertEqual(scan.stem, "sub-01")
+        self.assertIn("3 runs (run-1 to run-3) differ in echo time", scan.acquisition.notes[0])
+        self.assertEqual(len(self.read(run="2").acquisition.echo_times), 3)
+        for path in self.folder.glob("*part-phase*.json"):  # one sidecar of an echo will do
+            path.unlink()
+        self.assert_same_scan(self.read().acquisition, self.signal(), self.TIMES)
+
+    def test_runs_that_repeat_echoes_or_differ_otherwise_stay_scans_of_their_own(self):
+        self.write_runs(times=(*self.TIMES[:4], self.TIMES[3], *self.TIMES[5:]))
+        self.assert_refused("3 scans", "--run")
+        self.write_runs(FlipAngle=(5, 5, 20))
+        self.assert_refused("3 scans", "--run")
+        self.write_runs()
+        scans.write_bids(self.folder / "sub-02", name="sub-02")
+        self.assert_refused("4 scans", "--subject and --run")
+
+    def test_runs_of_one_file_each_are_joined_in_the_order_of_time(self):
+        for run in range(3):
+            for part in ("mag", "phase"):
+                stem = self.folder / f"sub-01_run-{run + 1}_part-{part}_MEGRE"
+                write_series(f"{stem}.nii", [CONVERT[part](echo) for echo in self.signal()[run::3]])
+                side = {"EchoTime": self.TIMES[run::3], "MagneticFieldStrength": 3}
+                Path(f"{stem}.json").write_text(json.dumps(side))
+        self.assert_same_scan(self.read().acquisition, self.signal(), self.TIMES)
+
+    def test_echoes_and_parts_that_a_converter_numbered_as_runs_are_one_scan(self):
+        for run, (part, n) in enumerate(((part, n) for part in ("mag", "phase") for n in range(9)), 1):
+            stem = self.folder / f"sub-01_run-{run:02}_MEGRE"
+            nifti.write_image(f"{stem}.nii", CONVERT[part](self.signal()[n]).astype(np.float32), scans.AFFINE)
+            side = {"EchoTime": self.TIMES[n], "MagneticFieldStrength": 3, "ImageType": IMAGE_TYPES[part]}
+            Path(f"{stem}.json").write_text(json.dumps(side))
+        self.assert_same_scan(self.read().acquisition, self.signal(), self.TIMES)
+
+
+class FileKindTest(DoorTest):
+    def as_second_version(self, path, order="<"):
+        """Write a plain NIfTI file anew as version 2, by its definition."""
+        first = path.read_bytes()
+        get = lambda kind, start: struct.unpack_from("<" + kind, first, start)  # noqa: E731
+        header = bytearray(544)
+        put = lambda kind, start, *values: struct.pack_into(order + kind, header, start, *values)  # noqa: E731
+        put("i", 0, 540)
+        header[4:12] = b"n+2\0\r\n\x1a\n"
+        put("2h", 12, *get("2h", 70))
+        put("8q", 16, *get("8h", 40))
+        put("8d", 104, *get("8f", 76))
+        put("q", 168, 544)
+        put("2d", 176, *get("2f", 112))
+        put("2i", 344, *get("2h", 252))
+        put("6d", 352, *get("6f", 256))
+        put("12d", 400, *get("12f", 280))
+        values = np.frombuffer(first[352:], "<f4").astype(order + "f4")
+        path.write_bytes(bytes(header) + values.tobytes())
+
+    def test_nifti_2_is_read_like_nifti_1(self):
+        for order in "<>":
+            with self.subTest(order):
+                scans.write_bids(self.folder)
+                for path in self.folder.glob("*.nii"):
+                    self.as_second_version(path, order)
+                scan = self.read()
+                self.assert_same_scan(scan.acquisition)
+                self.assertEqual(scan.acquisition.notes, ())
+        path.write_bytes(path.read_bytes()[:700])
+        self.assert_refused(path.name, "cut short")
+
+    def test_nifti_2_with_one_of_both_transforms_has_the_same_geometry(self):
+        for name, start in (("qform", 344), ("sform", 348)):
+            with self.subTest(without=name):
+                scans.write_bids(self.folder)
+                for path in self.folder.glob("*.nii"):
+                    self.as_second_version(path)
+                    content = bytearray(path.read_bytes())
+                    struct.pack_into("<i", content, start, 0)
+                    path.write_bytes(content)
+                self.assert_same_scan(self.read().acquisition)
+
+    def test_a_damaged_nifti_2_is_told(self):
+        scans.write_bids(self.folder)
+        path = self.folder / "sub-01_echo-1_part-mag_MEGRE.nii"
+        self.as_second_version(path)
+        path.write_bytes(path.read_bytes()[:700])
+        self.assert_refused(path.name, "cut short")
+
+    @unittest.skipUnless(hasattr(os, "symlink"), "no links here")
+    def test_linked_folders_are_followed_and_a_link_upwards_ends(self):
+        scans.write_bids(self.folder / "elsewhere" / "anat")
+        (self.folder / "data" / "sub-01").mkdir(parents=True)
+        try:
+            (self.folder / "data" / "sub-01" / "anat").symlink_to(self.folder / "elsewhere" / "anat")
+            (self.folder / "elsewhere" / "anat" / "up").symlink_to(self.folder / "data")
+        except OSError as error:
+            self.skipTest(f"links cannot be made: {error}")
+        self.assert_same_scan(self.read(self.folder / "data").acquisition)
+
+    def test_a_sidecar_in_latin_1_is_read(self):
+        scans.write_bids(self.folder)
+        for path in self.folder.glob("*.json"):
+            values = json.loads(path.read_text()) | {"InstitutionName": "Universität"}
+            path.write_bytes(json.dumps(values, ensure_ascii=False).encode("latin-1"))
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_a_sidecar_that_is_a_dangling_link_is_told(self):
+        scans.write_bids(self.folder)
+        path = self.folder / "sub-01_echo-1_part-mag_MEGRE.json"
+        path.unlink()
+        try:
+            path.symlink_to(self.folder / "gone.json")
+        except OSError as error:
+            self.skipTest(f"links cannot be made: {error}")
+        self.assert_refused(path.name, "cannot be read")
+
+
+class AlternateSlicesTest(unittest.TestCase):
+    def test_a_sign_that_alternates_along_the_slices_is_undone(self):
+        rng = np.random.default_rng(0)
+        noise = rng.standard_normal((3, 8, 20, 20, 2)) @ [1, 1j]
+        smooth = (30 + noise).astype(np.complex64)
+        smooth[:, :, :8] = noise[:, :, :8]
+        turned = smooth.copy()
+        turned[:, 1::2] *= -1
+        self.assertTrue(undo_alternate_slices(turned))
+        np.testing.assert_array_equal(turned, smooth)
+        for other in (smooth, noise.astype(np.complex64), smooth[:, :1], 0 * smooth):
+            before = other.copy()
+            self.assertFalse(undo_alternate_slices(other))
+            np.testing.assert_array_equal(other, before)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,257 @@
+"""The folder that dcm2niix leaves: images with sidecars, grouped to scans by what the sidecars say.
+
+Names are whatever the user chose; they tell only what the sidecars do not.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..images import geometry_difference
+from . import nifti
+from .bids import EXPECTED_NAME, image_files
+from .echoes import PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .scan import Scan, checked_label, parse_name
+
+_ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
+# What echoes of one scan have in common.
+_COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength")
+_LEAST_ECHOES = 3
+_LISTED = 8
+
+
+@dataclass(eq=False)
+class Candidate:
+    """Files that are parts and echoes of one scan.
+
+    Parameters
+    ----------
+    names : list of str
+        Series numbers, or what the names begin with where there are none.
+    title : str
+        Description of the series.
+    files : dict of (float, str) to EchoFile
+        Files by echo time and part; frames by position, for DICOM.
+    trains : int
+        How many series one part comes from.
+    """
+
+    names: list[str]
+    title: str
+    files: dict
+    trains: int = 1
+
+    @property
+    def echo_times(self) -> list[float]:
+        """Echo times in seconds, sorted."""
+        return sorted({time for time, _ in self.files})
+
+    @property
+    def parts(self) -> list[str]:
+        """Parts that every echo has."""
+        parts = {part for _, part in self.files}
+        return sorted(part for part in parts if all((time, part) in self.files for time in self.echo_times))
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is a scan of enough echoes with magnitude and phase, or real and imaginary part."""
+        return len(self.echo_times) >= _LEAST_ECHOES and any(set(pair) <= set(self.parts) for pair in PAIRS)
+
+    @property
+    def source(self) -> str:
+        """Name for messages."""
+        return f"series {'+'.join(self.names)} {self.title}".strip()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the scan was put together."""
+        if self.trains == 1:
+            return ()
+        count = len(self.echo_times)
+        return (f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes.",)
+
+    def __str__(self):
+        """Say which series it is and what it has."""
+        count = len(self.echo_times)
+        return (
+            f"{self.source}: {count} echo{'' if count == 1 else 'es'} with {', '.join(self.parts) or 'no part in all'}"
+        )
+
+
+def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, **options) -> Scan:
+    """Read the one multi-echo scan of a converter's folder, or the one of `series`.
+
+    Parameters
+    ----------
+    folder : Path
+    candidates : list of Candidate
+        What `find` found.
+    labels : dict
+        sub, ses, acq, run to label or None: the name of the results, by default that of the files where they have
+        BIDS labels, and else subject 01.
+    series : str or int, optional
+        Number of one of the scan's series, or what its files' names begin with.
+    **options
+        Those of `echoes.scan_of`.
+    """
+    candidate = chosen(folder, candidates, series)
+    options |= {"source": candidate.source, "notes": candidate.notes, "by_time": True}
+    files = list(candidate.files.values())
+    return scan_of(files, named(labels, files[0].path), folder, **options)
+
+
+def named(labels: dict, path: Path | None = None) -> dict[str, str]:
+    """Entities of a scan: the labels given, else those of a file's name, subject 01 if there is none."""
+    stored = parse_name(bare_name(path))[0] if path else {}
+    found = {key: stored.get(key) if label is None else label for key, label in labels.items()}
+    found["sub"] = "01" if found.get("sub") is None else found["sub"]
+    return {key: checked_label(label, key) for key, label in found.items() if label is not None}
+
+
+def chosen(folder, candidates: list[Candidate], series=None) -> Candidate:
+    """Return the one candidate that is a complete scan, or the one of the series asked for."""
+    if series is not None:
+        left = [one for one in candidates if str(series) in one.names]
+        if len(left) != 1:
+            found = "no" if not left else f"{len(left)} scans of the"
+            raise InputError(f"{folder} holds {found} series {series}; choose from: {_listed(candidates)}.")
+        return left[0]
+    complete = [one for one in candidates if one.complete]
+    if len(complete) > 1:
+        raise InputError(f"{folder} holds {len(complete)} scans ({_listed(complete)}); choose one with --series.")
+    if not complete:
+        raise InputError(
+            f"{folder} holds no scan of at least three echoes with magnitude and phase or real and imaginary part, but "
+            f"{_listed(candidates)}; export what is missing, or choose one with --series to see what it lacks."
+        )
+    return complete[0]
+
+
+def find(folder: Path) -> list[Candidate]:
+    """Group the images of a folder to scans by their sidecars; empty if none has an echo time in a sidecar."""
+    files = [file for path in image_files(folder) if (file := _echo_file(path))]
+    found = _grouped(files, by_folder=True)
+    if not any(one.complete for one in found):
+        # Each series may have a folder of its own; but folders may be patients as well, whose series repeat.
+        wider = _grouped(files, by_folder=False)
+        if len({(one.names[0], key) for one in found for key in one.files}) == len(files):
+            found = wider
+    return sorted(found, key=lambda one: natural(one.names[0]))
+
+
+def _echo_file(path):
+    """Return one volume with an echo time in the sidecar beside it, or None."""
+    side = path.with_name(bare_name(path) + ".json")
+    if not side.exists():
+        return None
+    metadata = read_json(side)
+    time = metadata.get("EchoTime")
+    if isinstance(time, bool) or not isinstance(time, int | float) or not time > 0 or nifti.read_grid(path)[0] > 1:
+        return None
+    part = part_of_type(metadata) or split_part(bare_name(path))[1] or "mag"
+    return EchoFile(path, part, (round(time, 5),), metadata, (side,))
+
+
+def _grouped(files, by_folder):
+    families, grids = {}, []
+    for file in files:
+        grid = nifti.read_grid(file.path)[1:]
+        same = next((n for n, other in enumerate(grids) if geometry_difference(*other, *grid) is None), len(grids))
+        if same == len(grids):
+            grids.append(grid)
+        common = tuple(str(file.metadata.get(key)) for key in _COMMON)
+        families.setdefault((file.path.parent if by_folder else None, common, same), []).append(file)
+    found = []
+    for family in families.values():
+        series = _series(family)
+        if any(len(copies) > 1 for copies in series.values()):
+            # The same echoes several times under one number, such as of two patients: only equal names belong together.
+            named = {}
+            for file in family:
+                named.setdefault(_series_name(file)[1], []).append(file)
+            found += [one for some in named.values() for one in joined(_series(some))]
+        else:
+            found += joined(series)
+    return found
+
+
+def _series_name(file):
+    """Series number or name of a file, and the name without them."""
+    bare = _ECHO.sub("", split_part(bare_name(file.path))[0])
+    number = file.metadata.get("SeriesNumber")
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return bare, bare
+    return str(int(number)), re.sub(rf"(?<!\d)0*{int(number)}(?!\d)", "#", bare)
+
+
+def _series(files):
+    """Return candidates of one series each, several of a series that has an echo and part more than once."""
+    series = {}
+    for file in files:
+        name = _series_name(file)[0]
+        key = (file.order[0], file.part)
+        copies = series.setdefault(name, [])
+        one = next((one for one in copies if key not in one.files), None)
+        if one is None:
+            title = str(file.metadata.get("SeriesDescription") or file.metadata.get("ProtocolName") or "")
+            copies.append(one := Candidate([name], title, {}))
+        one.files[key] = file
+    return series
+
+
+def joined(series: dict[str, list[Candidate]]) -> list[Candidate]:
+    """Join series that follow each other as long as no echo and part comes twice.
+
+    Phase has a series of its own with some vendors, and so has each of several interleaved trains.
+    """
+    chains = []
+    for name in sorted(series, key=natural):
+        for one in series[name]:
+            if chains and not any(one.files.keys() & other.files.keys() for other in chains[-1]):
+                chains[-1].append(one)
+            else:
+                chains.append([one])
+    return [whole for chain in chains for whole in _whole(chain)]
+
+
+def _whole(chain):
+    """Return the longest start of a chain that is a complete scan, and what follows (such as a map made of it)."""
+    if not chain:
+        return []
+    joined, series_of = [], {}
+    for one in chain:
+        last = joined[-1] if joined else Candidate([], one.title, {})
+        names = [*last.names, *(name for name in one.names if name not in last.names)]
+        for part in {part for _, part in one.files}:
+            series_of[part] = series_of.get(part, 0) + 1
+        joined.append(Candidate(names, last.title, {**last.files, **one.files}, max(series_of.values())))
+    length = next((n for n in range(len(chain), 0, -1) if joined[n - 1].complete), len(chain))
+    return [joined[length - 1], *_whole(chain[length:])]
+
+
+def natural(name: str) -> tuple:
+    """Key that sorts series numbers as numbers, before names."""
+    return (0, int(name), "") if name.isdecimal() else (1, 0, name)
+
+
+def _listed(candidates):
+    names = [str(one) for one in candidates]
+    text = "; ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    return text or "nothing else"
+
+
+def nothing_found(folder: Path) -> InputError:
+    """Return what is said of a folder without any scan."""
+    images = image_files(folder)
+    several = next((path for path in images if nifti.read_grid(path)[0] > 1), None)
+    if several:
+        return InputError(
+            f"{folder} holds no echoes with EchoTime in a JSON sidecar, but {several.name} has several volumes; if "
+            "these are the echoes, give that file instead of the folder, with --echo-times."
+        )
+    found = f" but {len(images)} NIfTI files that no JSON sidecar gives an EchoTime" if images else ""
+    return InputError(
+        f"{folder} holds no multi-echo images{found}; expected {EXPECTED_NAME} in a BIDS dataset or subject folder, "
+        "what dcm2niix leaves (NIfTI files, each with its JSON sidecar), or DICOM files."
+    )

@@ -1,0 +1,112 @@
+"""DICOM folders: the scan is chosen by the headers, converted by dcm2niix, and compared with the headers again."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ..acquisition import Reorientation
+from ..errors import InputError
+from ..images import geometry_difference
+from . import converted, dicom_series, nifti
+from .echoes import scan_of
+from .scan import Scan, check_voxel_size
+
+
+def read(folder: Path, paths: list[Path], labels: dict, series=None, *, voxel_size=None, **options) -> Scan:
+    """Read the one multi-echo scan of a DICOM folder, or the one of `series`.
+
+    Parameters
+    ----------
+    folder : Path
+        For messages.
+    paths : list of Path
+        The DICOM files in it.
+    labels : dict
+        sub, ses, acq, run to label or None: the name of the results, subject 01 if not given.
+    series : str or int, optional
+        Number of one of the scan's series.
+    voxel_size, **options
+        Those of `echoes.scan_of`.
+
+    Raises
+    ------
+    InputError
+        If there is no such scan or more than one, or a package is missing.
+    """
+    dicom_series.require_pydicom()
+    program = _program()
+    candidate = converted.chosen(folder, dicom_series.find(paths), series)
+    files, grid = dicom_series.files_of(candidate), dicom_series.grid_of(candidate)
+    entities = converted.named(labels)
+    with tempfile.TemporaryDirectory(prefix="dicom-") as place:
+        found, did = _convert(program, files, Path(place), candidate, grid)
+        if found:
+            if options.get("b0_patient") is None:
+                options["b0_patient"] = dicom_series.scan_values(candidate)["b0_patient"]
+            options |= {"source": candidate.source, "notes": candidate.notes, "voxel_size": voxel_size, "by_time": True}
+            acquisition = scan_of(found, entities, folder, **options).acquisition
+        else:
+            note = f"dcm2niix {did}, other than the headers say, so that the {candidate.source} is read frame by frame."
+            acquisition = dicom_series.read(candidate, notes=(note,), **options)
+            check_voxel_size(voxel_size, acquisition.voxel_size[::-1], candidate.source)
+    return Scan(acquisition, entities, tuple(files))
+
+
+def _program():
+    """Return the path of dcm2niix, of its package or of the system."""
+    try:
+        import dcm2niix
+    except ImportError as error:
+        program = shutil.which("dcm2niix")
+        if program is None:
+            raise InputError(
+                f"For DICOM folders dcm2niix is needed; install it with '{dicom_series.PIP_LINE}'."
+            ) from error
+        return program
+    return dcm2niix.bin
+
+
+def _convert(program, files, place, candidate, grid):
+    """Convert files: the images of the scan's pair of parts, or nothing and what dcm2niix did instead."""
+    source, target = place / "in", place / "out"
+    source.mkdir()
+    target.mkdir()
+    for number, file in enumerate(files):
+        name = source / f"{number:06}.dcm"
+        try:
+            name.symlink_to(file.resolve())
+        except OSError:  # not everyone may make links
+            shutil.copyfile(file, name)
+    # Without -x i the axes of 3-D scans are interchanged.
+    command = [program, "-b", "y", "-ba", "n", "-x", "i", "-z", "n", "-f", "%s", "-o", str(target), str(source)]
+    ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    pair = dicom_series.pair_of(candidate)
+    expected = {(round(time, 5), part) for time, part in candidate.files if part in pair}
+    images = {}
+    for one in converted.find(target):
+        for key, file in one.files.items():
+            if key in images:
+                return [], f"makes several images of the echo of {1e3 * key[0]:g} ms ({key[1]})"
+            images[key] = file
+    if not expected <= images.keys():
+        lines = [line.strip() for line in (ended.stdout + ended.stderr).splitlines() if line.strip()]
+        said = (
+            f" and ended with {ended.returncode} ({lines[-1] if lines else 'no message'})" if ended.returncode else ""
+        )
+        return [], f"makes {len(expected & images.keys())} of {len(expected)} images of echoes{said}"
+    found = [images[key] for key in expected]
+    for file in found:
+        _, shape, affine = nifti.read_grid(file.path)
+        if difference := _difference(grid, (shape, affine)):
+            return [], f"makes an image on another grid ({difference})"
+    return found, ""
+
+
+def _difference(grid, other):
+    """How two grids differ apart from the order and direction of their axes, or None."""
+    aligned = []
+    for shape, affine in (grid, other):
+        reorientation = Reorientation.to_ras(affine, shape)
+        aligned += [tuple(shape[axis] for axis in reorientation.order), reorientation.apply_affine(affine)]
+    return geometry_difference(*aligned)

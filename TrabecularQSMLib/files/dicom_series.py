@@ -1,0 +1,396 @@
+"""DICOM frames grouped to multi-echo scans by their headers, classic and enhanced multi-frame, by pydicom.
+
+Used where files are not converted: for what dcm2niix mistakes, and in 3D Slicer, which has pydicom.
+"""
+
+import contextlib
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..acquisition import PATIENT_SUPERIOR, Acquisition
+from ..errors import InputError
+from .converted import Candidate, joined, natural
+from .echoes import PAIRS, part_of_type, to_complex
+
+PIP_LINE = "pip install dcm2niix pydicom"
+_GE_PART = (0x0043, 0x102F)
+_PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
+_GE_PARTS = {0: "mag", 1: "phase", 2: "real", 3: "imag"}
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
+# Frames of one echo lie this evenly along the normal, in mm.
+_EVEN = 0.01
+# What frames of one scan have in common.
+_COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticFieldStrength",
+           "Manufacturer", "Rows", "Columns")  # fmt: skip
+# Side of the patient that comes first into the bore, of positions that do not lie along it.
+_B0_OF_POSITION = {"L": (1.0, 0.0, 0.0), "R": (1.0, 0.0, 0.0), "A": (0.0, 1.0, 0.0), "P": (0.0, 1.0, 0.0)}
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One slice of one part of one echo.
+
+    Parameters
+    ----------
+    path : Path
+    index : int or None
+        Number of the frame in an enhanced file.
+    echo_time : float
+        Seconds.
+    part : str
+        "mag", "phase", "real" or "imag".
+    position, rows, columns : (3,) array
+        Center of the first voxel, and the direction and size of steps along i and j, in LPS mm.
+    slope, intercept : float
+        From stored to true values.
+    """
+
+    path: Path
+    index: int | None
+    echo_time: float
+    part: str
+    position: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    slope: float
+    intercept: float
+
+    @property
+    def height(self) -> float:
+        """Distance along the slices' normal in mm."""
+        normal = np.cross(self.rows, self.columns)
+        return round(float(self.position @ normal / np.linalg.norm(normal)), 2)
+
+
+def require_pydicom():
+    """Return pydicom, or raise `InputError` with the way to get it."""
+    try:
+        import pydicom
+    except ImportError as error:
+        raise InputError(f"For DICOM files pydicom is needed; install it with '{PIP_LINE}'.") from error
+    return pydicom
+
+
+def is_dicom(path) -> bool:
+    """Whether a file is DICOM by its first bytes."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def find(paths) -> list[Candidate]:
+    """Group DICOM files to multi-echo scans, whatever is no gradient-echo image left aside.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        DICOM files in any order, also of several series and studies.
+
+    Returns
+    -------
+    list of Candidate
+        Its ``files`` hold, for each echo time and part, the frames by their height along the normal.
+    """
+    series = {}
+    for path in paths:
+        header = _header(path)
+        if header is None:
+            continue
+        frames = _frames(Path(path), header)
+        if frames:
+            _put(series, header, frames)
+    families = {}
+    for (common, number, _uid), copies in series.items():
+        families.setdefault(common, {}).setdefault(number, []).extend(copies)
+    found = [one for family in families.values() for one in joined(family)]
+    return sorted(found, key=lambda one: natural(one.names[0]))
+
+
+def files_of(candidate: Candidate) -> list[Path]:
+    """Return the files of a candidate's frames, sorted."""
+    return sorted({frame.path for stack in candidate.files.values() for frame in stack.values()})
+
+
+def scan_values(candidate: Candidate) -> dict:
+    """Return what the headers of a scan say of its acquisition, named as the arguments of `Acquisition`."""
+    first = next(iter(next(iter(candidate.files.values())).values()))
+    header = _header(first.path)
+    strength, frequency = (_value(header, key) for key in ("MagneticFieldStrength", "ImagingFrequency"))
+    if frequency is None:
+        frequency = _in_groups(header, "MRImagingModifierSequence", "TransmitterFrequency")
+    position = str(header.get("PatientPosition") or "H").upper()
+    return {
+        "field_strength": strength,
+        "imaging_frequency": None if frequency is None else 1e6 * frequency,
+        "b0_patient": _B0_OF_POSITION.get(position[:1], PATIENT_SUPERIOR),
+    }
+
+
+def pair_of(candidate: Candidate) -> tuple[str, str]:
+    """Return the pair of parts that every echo of a scan has, or raise `InputError`."""
+    pair = next((pair for pair in PAIRS if set(pair) <= set(candidate.parts)), None)
+    if pair is None:
+        raise InputError(
+            f"The {candidate.source} has {len(candidate.echo_times)} echoes with "
+            f"{', '.join(candidate.parts) or 'no part for all'}; expected magnitude and phase, or real and imaginary "
+            "part, of every echo, so export the missing ones."
+        )
+    return pair
+
+
+def grid_of(candidate: Candidate) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Return the shape (k, j, i) of a scan and its affine (i, j, k → RAS); `InputError` if slices are missing."""
+    heights, affine = _geometry(candidate, pair_of(candidate))
+    header = _header(next(iter(next(iter(candidate.files.values())).values())).path)
+    return (len(heights), int(header.Rows), int(header.Columns)), affine
+
+
+def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patient=None, notes=()) -> Acquisition:
+    """Read the frames of a scan.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        One of those that `find` found.
+    echo_times : sequence of float, optional
+        Seconds, instead of those of the headers.
+    field_strength : float, optional
+        Tesla, instead of that of the headers.
+    b0_patient : (3,) sequence, optional
+        Direction of B0 in RAS; by default along the bore as the patient lay in it.
+    notes : tuple of str
+        What was noticed before.
+
+    Raises
+    ------
+    InputError
+        If a part or slices are missing or the pixels cannot be read.
+    """
+    source, times, pair = candidate.source, candidate.echo_times, pair_of(candidate)
+    heights, affine = _geometry(candidate, pair)
+    echoes, opened = None, {}
+    for n, time in enumerate(times):
+        for target, part in zip(("real", "imag"), pair, strict=True):
+            for k, height in enumerate(heights):
+                values = _pixels(candidate.files[time, part][height], opened)
+                if echoes is None:
+                    echoes = np.empty((len(times), len(heights), *values.shape), np.complex64)
+                setattr(echoes[n, k], target, values)
+    notes = [*candidate.notes, *notes, *to_complex(echoes, pair, source)]
+    values = scan_values(candidate)
+    if field_strength is not None:
+        values["field_strength"] = field_strength
+    if b0_patient is not None:
+        values["b0_patient"] = tuple(b0_patient)
+    return Acquisition(
+        echoes=echoes,
+        echo_times=times if echo_times is None else echo_times,
+        affine=affine,
+        source=source,
+        notes=tuple(notes),
+        **values,
+    )
+
+
+def _header(path):
+    """Header of an MR image, or None for other files."""
+    pydicom = require_pydicom()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header = pydicom.dcmread(path, stop_before_pixels=True)
+    except Exception:  # of a damaged file, in many ways; its slices are missing then, and that is told
+        return None
+    return header if header.get("Modality") == "MR" and header.get("Rows") else None
+
+
+def _frames(path, header):
+    """Frames of a file that are parts of echoes; none if it lacks what places them."""
+    groups = header.get("PerFrameFunctionalGroupsSequence")
+    if groups is None:
+        frame = _frame(path, None, header, [header])
+        return [frame] if frame else []
+    shared = header.get("SharedFunctionalGroupsSequence") or [None]
+    frames = [_frame(path, n, header, [group, shared[0], header]) for n, group in enumerate(groups)]
+    return [frame for frame in frames if frame]
+
+
+def _frame(path, index, header, groups):
+    """One frame; `groups` are searched in order, each with the items of its sequences."""
+    get = lambda sequence, name: next(  # noqa: E731
+        (value for group in groups if group is not None and (value := _of(group, sequence, name)) is not None), None
+    )
+    orientation = get("PlaneOrientationSequence", "ImageOrientationPatient")
+    position = get("PlanePositionSequence", "ImagePositionPatient")
+    spacing = get("PixelMeasuresSequence", "PixelSpacing")
+    time = get("MREchoSequence", "EffectiveEchoTime")
+    time = header.get("EchoTime") if time is None else time
+    if orientation is None or position is None or spacing is None or not time:
+        return None
+    orientation = np.array(orientation, dtype=float)
+    part = _part(header, get)
+    slope, intercept = _scale(header, groups, get, part)
+    return Frame(
+        path=path,
+        index=index,
+        echo_time=round(float(time) / 1e3, 6),
+        part=part,
+        position=np.array(position, dtype=float),
+        rows=orientation[:3] * float(spacing[1]),
+        columns=orientation[3:] * float(spacing[0]),
+        slope=slope,
+        intercept=intercept,
+    )
+
+
+def _scale(header, groups, get, part):
+    """Slope and intercept from stored to true values."""
+    slope = get("PixelValueTransformationSequence", "RescaleSlope")
+    intercept = get("PixelValueTransformationSequence", "RescaleIntercept")
+    slope = 1.0 if slope is None else float(slope)
+    intercept = 0.0 if intercept is None else float(intercept)
+    if part == "phase" or "PHILIPS" not in str(header.get("Manufacturer", "")).upper():
+        return slope, intercept
+    # Slope and intercept of Philips are to look at; echoes can be compared after division by both slopes
+    # (Chenevert et al., Translational Oncology 2014, doi 10.1593/tlo.13811).
+    for group in groups:
+        if group is None:
+            continue
+        items = [group, *(group[_PHILIPS_GROUP].value or [] if _PHILIPS_GROUP in group else [])]
+        for item in items:
+            scale = _number_of(item[_PHILIPS_SCALE].value) if _PHILIPS_SCALE in item else None
+            if scale and slope:
+                return 1.0 / scale, intercept / (slope * scale)
+    return slope, intercept
+
+
+def _number_of(value):
+    """Number of a private element, which is in bytes if the file does not say of what kind it is, or None."""
+    if isinstance(value, bytes):
+        kind = {2: "<i2", 4: "<f4"}.get(len(value))
+        return None if kind is None else np.frombuffer(value, kind)[0].item()
+    try:
+        return float(value[0] if isinstance(value, list | tuple) or hasattr(value, "__getitem__") else value)
+    except (TypeError, ValueError, IndexError):
+        return None
+
+
+def _part(header, get):
+    """Part of a frame: GE's own number, or the component and type of the frame or the image."""
+    if _GE_PART in header and "GE" in str(header.get("Manufacturer", "")).upper():
+        number = _number_of(header[_GE_PART].value)
+        if number in _GE_PARTS and "PerFrameFunctionalGroupsSequence" not in header:
+            return _GE_PARTS[number]
+    component = get("MRImageFrameTypeSequence", "ComplexImageComponent")
+    kind = get("MRImageFrameTypeSequence", "FrameType")
+    kind = header.get("ImageType") if kind is None else kind
+    return part_of_type({"ComplexImageComponent": component, "ImageType": list(kind or [])}) or "mag"
+
+
+def _of(group, sequence, name):
+    """Value in the first item of a sequence of a functional group, or in a plain header."""
+    items = group.get(sequence)
+    value = items[0].get(name) if items else None
+    return group.get(name) if value is None else value
+
+
+def _in_groups(header, sequence, name):
+    groups = [*(header.get("SharedFunctionalGroupsSequence") or []),
+              *(header.get("PerFrameFunctionalGroupsSequence") or [])[:1]]  # fmt: skip
+    values = (_of(group, sequence, name) for group in groups)
+    value = next((value for value in values if value is not None), None)
+    return None if value is None else float(value)
+
+
+def _value(header, name):
+    value = header.get(name)
+    return None if value is None else float(value)
+
+
+def _put(series, header, frames):
+    """Put frames into the first copy of their series that lacks their echo, part and height."""
+    first = frames[0]
+    common = tuple(str(header.get(name)) for name in _COMMON)
+    plane = tuple((np.round([*first.rows, *first.columns], 3) + 0.0).tolist())  # no −0
+    number = str(header.get("SeriesNumber") or 0)
+    copies = series.setdefault(((common, plane), number, header.get("SeriesInstanceUID")), [])
+    title = str(header.get("SeriesDescription") or header.get("ProtocolName") or "")
+    for frame in frames:
+        key = (frame.echo_time, frame.part)
+        one = next((one for one in copies if frame.height not in one.files.get(key, {})), None)
+        if one is None:
+            copies.append(one := Candidate([number], title, {}))
+        one.files.setdefault(key, {})[frame.height] = frame
+
+
+def _geometry(candidate, pair):
+    """Heights of the slices, which all echoes have and which lie evenly, and the affine (i, j, k → RAS)."""
+    stacks = [candidate.files[time, part] for time in candidate.echo_times for part in pair]
+    heights = sorted(stacks[0])
+    missing = max(len(set(heights) ^ set(stack)) for stack in stacks)
+    if missing:
+        raise InputError(
+            f"{missing} slices of the {candidate.source} are not there for every echo and part; export the scan again."
+        )
+    first, last = stacks[0][heights[0]], stacks[0][heights[-1]]
+    steps = np.diff(heights)
+    if len(steps) and np.abs(steps - steps.mean()).max() > max(_EVEN, 0.02 * steps.mean()):
+        raise InputError(
+            f"The slices of the {candidate.source} lie {steps.min():.4g} to {steps.max():.4g} mm apart; expected even "
+            "steps, so export the missing slices."
+        )
+    if len(steps):
+        step = (last.position - first.position) / len(steps)
+    else:
+        normal = np.cross(first.rows, first.columns)
+        thickness = _header(first.path).get("SliceThickness") or _in_groups(
+            _header(first.path), "PixelMeasuresSequence", "SliceThickness"
+        )
+        step = normal / np.linalg.norm(normal) * float(thickness or 1.0)
+    affine = np.eye(4)
+    affine[:3, :3] = _LPS_TO_RAS @ np.column_stack([first.rows, first.columns, step])
+    affine[:3, 3] = _LPS_TO_RAS @ first.position
+    return heights, affine
+
+
+def _pixels(frame, opened):
+    """True values (j, i) of a frame; the file of several is kept open in `opened`."""
+    if frame.index is None:
+        array = _stored(frame.path)
+    else:
+        if frame.path not in opened:
+            opened.clear()
+            opened[frame.path] = _stored(frame.path)
+        array = opened[frame.path]
+        array = array[frame.index] if array.ndim == 3 else array
+    if (frame.slope, frame.intercept) == (1.0, 0.0):
+        return array
+    return array * np.float32(frame.slope) + np.float32(frame.intercept)
+
+
+def _stored(path):
+    pydicom = require_pydicom()
+    dataset = pydicom.dcmread(path)
+    try:
+        return dataset.pixel_array
+    except Exception as error:  # pydicom's decoders end in many exceptions
+        if "PerFrameFunctionalGroupsSequence" not in dataset:
+            with contextlib.suppress(RuntimeError):
+                return _stored_by_itk(path, dataset)
+        syntax = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "an unknown coding")
+        raise InputError(
+            f"The pixels of {path} ({syntax}) cannot be decoded ({error}); store the files uncompressed and try again."
+        ) from error
+
+
+def _stored_by_itk(path, dataset):
+    """Stored values of one image by ITK, which decodes more than pydicom alone; it applies slope and intercept."""
+    array = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[0]
+    slope, intercept = float(dataset.get("RescaleSlope") or 1.0), float(dataset.get("RescaleIntercept") or 0.0)
+    return (array.astype(np.float64) - intercept) / slope

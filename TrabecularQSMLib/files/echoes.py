@@ -1,0 +1,353 @@
+"""From image files with their sidecars, one for each echo or of all echoes, to one scan."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..acquisition import PATIENT_SUPERIOR, Acquisition
+from ..errors import InputError
+from ..images import geometry_difference
+from . import nifti
+from .phase import polar_to_complex
+from .scan import Scan, check_voxel_size, stem_of
+
+# Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
+B0_KEY = "B0DirectionRAS"
+PAIRS = (("mag", "phase"), ("real", "imag"))
+NIFTI_ENDINGS = (".nii", ".nii.gz")
+_WORDS = {
+    "mag": ("magnitude", "mag"),
+    "phase": ("phase", "pha", "ph"),
+    "real": ("real",),
+    "imag": ("imaginary", "imag"),
+}
+_PART_OF_WORD = {word: part for part, words in _WORDS.items() for word in words}
+_WORD = re.compile(rf"(?:^|(?<=[_\-. ]))(?:part-)?({'|'.join(_PART_OF_WORD)})(?=$|[_\-. ])", re.IGNORECASE)
+_TYPES = {
+    "mag": ("M", "MAGNITUDE", "M_FFE"),
+    "phase": ("P", "PHASE", "P_FFE", "PHASE MAP"),
+    "real": ("R", "REAL", "R_FFE"),
+    "imag": ("I", "IMAGINARY", "I_FFE"),
+}
+_PART_OF_TYPE = {word: part for part, words in _TYPES.items() for word in words}
+# Share of the signal that turns from slice to slice by half a turn before this is undone.
+_ALTERNATING, _LEAST_VOXELS = -0.5, 100
+
+
+@dataclass(frozen=True, eq=False)
+class EchoFile:
+    """An image file of one part of one echo, or of all echoes along its fourth axis.
+
+    Parameters
+    ----------
+    path : Path
+    part : str
+        "mag", "phase", "real" or "imag"; others are left aside.
+    order : tuple
+        Which echo it is: files with the same are parts of one echo, and echoes are sorted by it.
+    metadata : dict
+        Contents of the sidecars, named as in BIDS and by dcm2niix.
+    sidecars : tuple of Path
+    """
+
+    path: Path
+    part: str
+    order: tuple
+    metadata: dict
+    sidecars: tuple[Path, ...]
+
+
+def bare_name(path) -> str:
+    """Name of an image file without its ending, or nothing if it is no NIfTI file."""
+    name = Path(path).name
+    ending = next((ending for ending in (".nii.gz", ".nii") if name.lower().endswith(ending)), None)
+    return name[: -len(ending)] if ending and not name.startswith(".") else ""
+
+
+def split_part(name: str) -> tuple[str, str | None]:
+    """Take the last word for a part (such as ``_ph``) out of a bare name: what is left, and the part or None."""
+    found = None
+    for found in _WORD.finditer(name):  # noqa: B007 - the last one
+        pass
+    if found is None:
+        return name, None
+    start = found.start() - (1 if found.start() else 0)
+    return name[:start] + name[found.end() :], _PART_OF_WORD[found[1].lower()]
+
+
+def part_of_type(metadata: dict) -> str | None:
+    """Part that the DICOM image type in a sidecar tells, or None."""
+    component = metadata.get("ComplexImageComponent")
+    types = metadata.get("ImageType")
+    words = [component, *(types if isinstance(types, list) else [])]
+    words = [str(word).strip().upper() for word in words if word is not None]
+    # Philips names magnitude after the other component in some of its types (PHASE MAP\\P\\FFE), never the reverse.
+    parts = [_PART_OF_TYPE[word] for word in words if word in _PART_OF_TYPE]
+    return next((part for part in ("phase", "imag", "real", "mag") if part in parts), None)
+
+
+def read_json(file: Path) -> dict:
+    """Read a sidecar: UTF-8, or the encoding of Western Europe that older converters used."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{file} cannot be read ({reason}); copy it again or correct the link.") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{file} is not valid JSON ({error}); correct it.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{file} is not a JSON object; expected names and values such as EchoTime.")
+    return values
+
+
+def scan_of(
+    files,
+    entities: dict,
+    place,
+    *,
+    source: str | None = None,
+    echo_times=None,
+    field_strength=None,
+    by_time: bool = False,
+    voxel_size=None,
+    b0_patient=None,
+    notes=(),
+) -> Scan:
+    """Read the files of one scan.
+
+    Parameters
+    ----------
+    files : iterable of EchoFile
+        Parts of all echoes; no two with the same part and order.
+    entities : dict of str to str
+        BIDS entities of the scan.
+    place : path
+        Where the files were found, for messages.
+    source : str, optional
+        The scan's name in messages; by default that of its results.
+    echo_times : sequence of float, optional
+        Seconds; they win over those of the sidecars.
+    field_strength : float, optional
+        Tesla; it wins over that of the sidecars.
+    by_time : bool
+        Sort echoes by echo time, for trains that are interleaved.
+    voxel_size, b0_patient
+        As in `files.read_acquisition`.
+    notes : tuple of str
+        What was noticed before.
+
+    Returns
+    -------
+    Scan
+
+    Raises
+    ------
+    InputError
+        If a part is missing or the files contradict each other.
+    """
+    source = source or stem_of(entities)
+    parts, rows = _complete(source, place, files)
+    notes = list(notes)
+    echoes, affine, counts = _load(rows)
+    notes += to_complex(echoes, parts, source)
+    first = rows[0][0]
+    if not nifti.stores_orientation(first.path):
+        notes.append(f"{first.path.name} stores no orientation; --b0-direction sets B0 if it is not along the slices.")
+    check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
+    times = _times(rows, counts, source, echo_times, notes)
+    if by_time and echo_times is None:
+        order = np.argsort(times, kind="stable")
+        echoes, times = echoes[order], [times[n] for n in order]
+    frequency = _first(rows, "ImagingFrequency")
+    return Scan(
+        acquisition=Acquisition(
+            echoes=echoes,
+            echo_times=times,
+            affine=affine,
+            field_strength=_first(rows, "MagneticFieldStrength") if field_strength is None else field_strength,
+            imaging_frequency=None if frequency is None else frequency * 1e6,  # BIDS and DICOM: MHz
+            source=source,
+            notes=tuple(notes),
+            b0_patient=tuple(first.metadata.get(B0_KEY, PATIENT_SUPERIOR) if b0_patient is None else b0_patient),
+        ),
+        entities=entities,
+        files=tuple(sorted({p for row in rows for file in row for p in (file.path, *file.sidecars)})),
+    )
+
+
+def to_complex(echoes: np.ndarray, parts: tuple[str, str], source: str) -> list[str]:
+    """Turn both parts of `parts`, held as real and imaginary part of `echoes`, into the signal in place; say what else.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex64 array
+    parts : tuple of str
+        One of `PAIRS`.
+    source : str
+        Name for messages.
+    """
+    note = polar_to_complex(echoes, source) if parts == ("mag", "phase") else None
+    notes = [note] if note else []
+    if undo_alternate_slices(echoes):
+        notes.append(f"The phase of {source} turns by half a turn from slice to slice, which was undone.")
+    return notes
+
+
+def undo_alternate_slices(echoes: np.ndarray) -> bool:
+    """Undo, in place, a sign that alternates from slice to slice, and tell whether there was one.
+
+    GE stores real and imaginary part of 3-D scans so (a transform along the slices whose origin is not in the middle).
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex64 array
+    """
+    for axis in range(3):  # converters may interchange axes
+        slices = np.moveaxis(echoes[0], axis, 0)
+        turned, whole, count = 0.0, 0.0, 0
+        for here, above in zip(slices[:-1], slices[1:], strict=True):
+            product = here * above.conj()
+            turned += float(product.real.sum(dtype=np.float64))
+            whole += float(np.abs(product).sum(dtype=np.float64))
+            count += product.size
+        if count >= _LEAST_VOXELS and whole > 0 and turned <= _ALTERNATING * whole:
+            np.moveaxis(echoes, axis + 1, 0)[1::2] *= -1
+            return True
+    return False
+
+
+def _complete(source, place, files):
+    """Return the pair of parts to read and the files of each echo, when every echo has both."""
+    found = {}
+    for file in files:
+        row = found.setdefault(file.order, {})
+        if file.part in row:
+            raise InputError(
+                f"{file.path} and {row[file.part].path.name} are the same echo and part; remove one of them."
+            )
+        row[file.part] = file
+    rows = [found[order] for order in sorted(found)]
+    for pair in PAIRS:
+        if all(part in row for row in rows for part in pair):
+            return pair, [tuple(row[part] for part in pair) for row in rows]
+    numbers = {part: sum(part in row for row in rows) for pair in PAIRS for part in pair}
+    text = ", ".join(f"part-{part} for {number}" for part, number in numbers.items() if number)
+    raise InputError(
+        f"{source} in {place} has {len(rows)} echoes with {text or 'no known part'}; expected part-mag and "
+        "part-phase (or part-real and part-imag) for every echo, so export the missing ones."
+    )
+
+
+def _load(rows):
+    """Both parts of all echoes in one complex64 array, as real and imaginary part whatever they mean.
+
+    Also the affine, and the number of volumes in each row's files.
+    """
+    grids = [[nifti.read_grid(file.path) for file in row] for row in rows]
+    for row, (first, second) in zip(rows, grids, strict=True):
+        if first[0] != second[0]:
+            raise InputError(
+                f"{row[0].path.name} holds {first[0]} volumes but {row[1].path.name} {second[0]}; expected one for "
+                "each echo in both, so export both again."
+            )
+    counts = [pair[0][0] for pair in grids]
+    _, shape, affine = grids[0][0]
+    echoes = np.empty((sum(counts), *shape), np.complex64)
+    for number, row in enumerate(rows):
+        start = sum(counts[:number])
+        for target, file in zip(("real", "imag"), row, strict=True):
+            array, its_affine = nifti.read_series(file.path)
+            difference = geometry_difference(shape, affine, array.shape[1:], its_affine)
+            if difference:
+                raise InputError(
+                    f"{file.path.name} and {rows[0][0].path.name} are on different grids: {difference}; "
+                    "export all echoes of one scan, without resampling."
+                )
+            setattr(echoes[start : start + counts[number]], target, array)
+            bad = int(np.count_nonzero(~np.isfinite(array)))
+            if bad:
+                raise InputError(
+                    f"{file.path.name} holds {bad} voxels that are not numbers (NaN or infinite); "
+                    "export it again or replace them by zero."
+                )
+    return echoes, affine, counts
+
+
+def _times(rows, counts, source, given, notes):
+    """Echo times in seconds: those given, or those of the sidecars."""
+    if given is None:
+        return [time for row, count in zip(rows, counts, strict=True) for time in _stored_times(row, count)]
+    given = [float(time) for time in given]
+    if len(given) != sum(counts):
+        raise InputError(
+            f"{source} has {sum(counts)} echoes but --echo-times gives {len(given)}; give one in ms for each echo."
+        )
+    try:
+        stored = [time for row, count in zip(rows, counts, strict=True) for time in _stored_times(row, count)]
+    except InputError:
+        return given
+    if not np.allclose(stored, given, rtol=1e-3):
+        listed = ", ".join(f"{1e3 * time:.4g}" for time in stored)
+        notes.append(f"The sidecars of {source} say echo times of {listed} ms; those of --echo-times are taken.")
+    return given
+
+
+def _stored_times(row, count):
+    """Echo times of the volumes of one row, on which the sidecars of both parts agree."""
+    times = [(file, _listed_times(file, count)) for file in row]
+    times = [(file, found) for file, found in times if found]
+    name = row[0].path.name
+    if not times:
+        if count > 1:
+            raise InputError(
+                f"{name} holds {count} volumes but no sidecar says their echo times; give them in ms with "
+                "--echo-times, or as a list EchoTime in seconds in a JSON sidecar."
+            )
+        raise InputError(f"{name} has no EchoTime in a JSON sidecar; add one beside it with EchoTime in seconds.")
+    first, last = times[0][1], times[-1][1]
+    for one, other in zip(first, last, strict=True):
+        if abs(one - other) > 1e-3 * max(one, other):
+            raise InputError(
+                f"{row[0].path.name} and {row[1].path.name} have the echo times {one:g} and {other:g} s; "
+                "expected the same, so correct the sidecars."
+            )
+    return first
+
+
+def _listed_times(file, count):
+    """EchoTime of a file's sidecar as a list, or None."""
+    value = file.metadata.get("EchoTime")
+    if count == 1 and not (isinstance(value, list) and len(value) == 1):
+        value = number_of(file.metadata, "EchoTime", file.path.name)
+        return None if value is None else [value]
+    if value is None:
+        return None
+    values = value if isinstance(value, list) else [value]
+    if len(values) != count or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in values):
+        raise InputError(
+            f"{file.path.name} holds {count} volumes but EchoTime of its sidecar is {value!r}; expected one number for "
+            "each, so correct it or give them in ms with --echo-times."
+        )
+    return values
+
+
+def _first(rows, key):
+    values = (number_of(file.metadata, key, file.path.name) for row in rows for file in row)
+    return next((value for value in values if value is not None), None)
+
+
+def number_of(metadata: dict, key: str, name: str):
+    """Return a number of a sidecar or None; `name` is the image's, for the message."""
+    value = metadata.get(key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise InputError(f"{key} of {name} is {value!r}; expected one number, so correct the JSON sidecar.")
+    return value

@@ -1,0 +1,68 @@
+"""One NIfTI file that holds all echoes along its fourth axis, and its partner: phase, or the imaginary part."""
+
+from pathlib import Path
+
+from ..errors import InputError
+from . import nifti
+from .bids import image_files
+from .converted import named
+from .echoes import PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .scan import Scan
+
+
+def read(path: Path, labels: dict, **options) -> Scan:
+    """Read a 4-D file and the file beside it that is called alike but for the part.
+
+    Parameters
+    ----------
+    path : Path
+        Either of both files, such as ``x_mag.nii.gz`` beside ``x_phase.nii.gz``, or ``x.nii.gz`` beside
+        ``x_ph.nii.gz``.
+    labels : dict
+        sub, ses, acq, run to label or None: the name of the results, by default that of the file where it has BIDS
+        labels, and else subject 01.
+    **options
+        Those of `echoes.scan_of`.
+    """
+    count = nifti.read_grid(path)[0]
+    if count == 1:
+        raise InputError(
+            f"{path} holds one volume; give the folder that holds all echoes, or one file with all of them along its "
+            "fourth axis."
+        )
+    base, part = split_part(bare_name(path))
+    beside = {}
+    for other in sorted(path.parent.iterdir()):
+        its_base, its_part = split_part(bare_name(other))
+        if bare_name(other) and its_base == base:
+            beside.setdefault(its_part or "mag", []).append(other)
+    part = part or "mag"
+    if len(beside.get(part, [])) < 2:
+        beside[part] = [path]
+    pair = next(pair for pair in PAIRS if part in pair)
+    for one in pair:
+        found = beside.get(one, [])
+        if len(found) != 1:
+            said = " and ".join(file.name for file in found) or "none"
+            raise InputError(
+                f"{path} is the {part} part; expected one file of the {one} part beside it, called alike (such as "
+                f"{base + '_' if base else ''}{one}.nii.gz), but found {said}."
+            )
+    files = [_echo_file(beside[one][0], one) for one in pair]
+    return scan_of(files, named(labels, path), path.parent, source=path.name, **options)
+
+
+def find(folder: Path) -> Path | None:
+    """Return a file of several volumes below a folder, if all such are called alike but for the part."""
+    several = [path for path in image_files(folder) if nifti.read_grid(path)[0] > 1]
+    alike = {(path.parent, split_part(bare_name(path))[0]) for path in several}
+    return several[0] if len(alike) == 1 else None
+
+
+def _echo_file(path, part):
+    side = path.with_name(bare_name(path) + ".json")
+    metadata = read_json(side) if side.exists() else {}
+    said = part_of_type(metadata)
+    if said and said != part:
+        raise InputError(f"{path} is called the {part} part but its sidecar says {said}; rename it or correct that.")
+    return EchoFile(path, part, (0,), metadata, (side,) if side.exists() else ())
