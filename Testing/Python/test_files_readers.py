@@ -566,5 +566,56 @@ class ForeignFileTest(FolderTest):
                 self.refused(path, "cut short|header|values")
 
 
+class PhaseKindTest(FolderTest):
+    """Phase that is not what it claims is refused with its cause, or taken and said so."""
+
+    def setUp(self):
+        super().setUp()
+        self.signal = scans.echoes((6, 40, 40))
+
+    def written(self, phase, name="a"):
+        return scans.write_bids(self.folder / name, self.signal, phase=phase)
+
+    def test_radians_stored_as_integers_are_refused(self):
+        for kind in (np.int16, np.float32):
+            folder = self.written(lambda x, k=kind: np.round(x).astype(k), kind.__name__)
+            self.assert_refused("only whole numbers", "store them as float", path=folder)
+
+    def test_a_scale_that_is_left_over_is_refused_for_what_it_is(self):
+        folder = self.written(lambda x: (x * 0.00125).astype(np.float32))
+        self.assert_refused("no turn", "scale was applied twice", path=folder)
+
+    def test_turns_are_rescaled_and_said_so(self):
+        self.signal[0, 0, 0, 0], self.signal[0, 0, 0, 1] = -1 + 1e-9j, -1 - 1e-9j  # both ends of the turn
+        folder = self.written(lambda x: (x / (2 * np.pi)).astype(np.float32))
+        acquisition = read_acquisition(folder).acquisition
+        self.assertLess(np.abs(np.angle(acquisition.echoes * self.signal.conj())).max(), 1e-3)
+        self.assertIn("turns", acquisition.notes[0])
+
+    def test_unwrapped_phase_is_taken_and_said_so(self):
+        ramp = np.linspace(-9, 9, 40) + np.zeros((6, 40, 40))
+        self.signal[:] = np.exp(1j * ramp)
+        folder = self.written(lambda x: ramp.astype(np.float32))
+        acquisition = read_acquisition(folder).acquisition
+        np.testing.assert_allclose(acquisition.echoes, self.signal, rtol=0, atol=1e-3)
+        self.assertIn("unwrapped", acquisition.notes[0])
+
+
+class SoftMaskTest(FolderTest):
+    def test_a_resampled_mask_is_cut_at_one_half_and_said_so(self):
+        scan = read_acquisition(scans.write_bids(self.folder / "scan")).acquisition
+        soft = np.linspace(0, 1, 120, dtype=np.float32).reshape(4, 5, 6)
+        for top in (1, 255):
+            notes = []
+            nifti.write_image(self.folder / "mask.nii", soft * np.float32(top), scans.AFFINE)
+            found = read_mask(self.folder / "mask.nii", scan, notes)
+            np.testing.assert_array_equal(found, soft >= 0.5)
+            self.assertIn("cut at one half", notes[0])
+        notes = []
+        nifti.write_image(self.folder / "mask.nii", (soft > 0.9).astype(np.float32) * 3, scans.AFFINE)
+        self.assertEqual(np.count_nonzero(read_mask(self.folder / "mask.nii", scan, notes)), np.sum(soft > 0.9))
+        self.assertEqual(notes, [])
+
+
 if __name__ == "__main__":
     unittest.main()

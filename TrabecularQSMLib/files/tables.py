@@ -19,7 +19,8 @@ _DECIMAL_POINT = re.compile(r"^[+-]?\d*\.\d+(?:[eE][+-]?\d+)?$")
 def read_table(path) -> Table:
     """Read a table of comma-, tab- or semicolon-separated values with a line of column names.
 
-    Between semicolons the decimal mark may be a comma, found for the whole file; points then mark thousands. A first line ``sep=;``, as spreadsheets write it, is understood.
+    Between semicolons the decimal mark may be a comma, found for the whole file; points then mark
+    thousands. A first line ``sep=;``, as spreadsheets write it, is understood.
 
     Raises
     ------
@@ -68,8 +69,8 @@ def _with_points(path, lines):
     thousands = [cell for cell in cells if _THOUSANDS.match(cell)]
     if points and thousands:
         raise InputError(
-            f"{path} has decimal commas, but also {points[0]!r} and {thousands[0]!r}, so that a point may mark decimals "
-            "or thousands; write all numbers in one way."
+            f"{path} has decimal commas, but also {points[0]!r} and {thousands[0]!r}, so that a point may mark "
+            "decimals or thousands; write all numbers in one way."
         )
     plain = lambda cell: (  # noqa: E731
         cell.replace(".", "") if _THOUSANDS.match(cell) or _THOUSANDS_COMMA.match(cell) else cell
