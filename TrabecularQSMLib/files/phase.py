@@ -66,8 +66,8 @@ def _refuse_rounded(echoes, low, high, source):
     """Refuse a phase that a storage type or a scale has left nothing of."""
     if 0 < high - low < _LEAST_RANGE:
         raise InputError(
-            f"The phase of {source} runs from {low:.3g} to {high:.3g} only, which is no turn: a scale was applied twice "
-            "or is left in the header; export it again."
+            f"The phase of {source} runs from {low:.3g} to {high:.3g} only, which is no turn: a scale was applied "
+            "twice or is left in the header; export it again."
         )
     if 4 <= high - low <= 6.5 and all(np.all(echo.imag == np.round(echo.imag)) for echo in echoes):
         raise InputError(
