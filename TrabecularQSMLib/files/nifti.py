@@ -208,7 +208,8 @@ def _check_axes(path, affine, sheared, notes):
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if not (np.all(np.isfinite(affine)) and sizes.min() > 0 and abs(np.linalg.det(affine[:3, :3] / sizes)) > 1e-3):
         raise InputError(
-            f"{path} has no usable geometry: voxels of {sizes.tolist()} mm at {affine[:3, 3].tolist()}; correct its header."
+            f"{path} has no usable geometry: voxels of {sizes.tolist()} mm "
+            f"at {affine[:3, 3].tolist()}; correct its header."
         )
     cosines = affine[:3, :3] / sizes
     angle = float(np.degrees(np.arcsin(min(np.abs(cosines.T @ cosines - np.eye(3)).max(), 1.0))))
