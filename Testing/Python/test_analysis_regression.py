@@ -280,5 +280,21 @@ class PaperTest(unittest.TestCase):
         self.assertEqual(pairs.subjects[int(distance.argmax())], "14")
 
 
+class FewSubjectsTest(unittest.TestCase):
+    @unittest.skipUnless(HAS_STATSMODELS, "statsmodels is not installed")
+    def test_five_subjects_find_a_slope_that_is_not_there_no_more_often_than_said(self):
+        draw, found = np.random.default_rng(5), []
+        for _ in range(60):
+            whose = np.repeat(np.arange(5), 2)
+            x = draw.uniform(0.15, 0.4, 10)
+            y = draw.normal(0, 0.1, 5)[whose] + draw.normal(0, 0.05, 10)
+            mixed = regress(x, y, subjects=[f"s{subject}" for subject in whose]).mixed
+            found.append(mixed.p < 0.05)
+            low, high = mixed.slope_ci
+            self.assertEqual(low <= 0 <= high, mixed.p >= 0.05)
+        # 3 are expected; by the normal distribution there were 8 of 60.
+        self.assertLessEqual(sum(found), 5)
+
+
 if __name__ == "__main__":
     unittest.main()

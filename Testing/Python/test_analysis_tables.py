@@ -234,5 +234,15 @@ class PairTest(unittest.TestCase):
             pair_up([long_table(), bvtv_table()], "bvtv", "chi", group="side")
 
 
+class DecimalMarkTest(unittest.TestCase):
+    def test_where_decimals_are_commas_points_are_thousands(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "t.csv"
+            path.write_text("a;b\n0,278;1.048\n0,3;950\n0,3;12.500.000\n0,3;-1.048,5\n")
+            self.assertEqual([row["b"] for row in read_table(path).rows], ["1048", "950", "12500000", "-1048.5"])
+            path.write_text("a;b\n0.278;1.048\n")
+            self.assertEqual(read_table(path).rows[0]["b"], "1.048")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -207,7 +207,7 @@ class NrrdTest(FileTest):
     def test_a_damaged_header_is_refused(self):
         for words, changes in {
             "cut short": {"cut": 1},
-            "says dimension 3 and sizes 6 5": {"sizes": "6 5"},
+            "2 dimensions in space": {"sizes": "6 5"},
             "sizes 6 0 4": {"sizes": "6 0 4"},
             "gone.raw": {"data file": "gone.raw"},
             "no text": {"content": "\0"},

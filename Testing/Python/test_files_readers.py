@@ -1,6 +1,7 @@
 import gzip
 import json
 import shutil
+import struct
 import tempfile
 import unittest
 from pathlib import Path
@@ -14,6 +15,7 @@ import SimpleITK as sitk
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti, read_acquisition, read_mask
 from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
+from TrabecularQSMLib.images import affine_from, image_from
 
 try:
     import h5py
@@ -512,6 +514,71 @@ class MaskTest(FolderTest):
                     read_mask(path, scans.acquisition())
         with self.assertRaisesRegex(InputError, "does not exist"):
             read_mask(self.folder / "none.nii", scans.acquisition())
+
+
+class ForeignFileTest(FolderTest):
+    """Every image is checked before any reader, and what it is not is told by what it is."""
+
+    def image(self, values, *, sform=None, qform=None, codes=(0, 0), name="x.nii", version=1, type_code=16, sizes=None):
+        """Write NIfTI by its definition: sform (3, 4), qform as quaternion b c d and offsets."""
+        header = bytearray(348 if version == 1 else 540)
+        sizes = sizes or values.shape[::-1]
+        put = lambda form, at, *given: struct.pack_into("<" + form, header, at, *given)  # noqa: E731
+        if version == 1:
+            put("i", 0, 348)
+            put("4h", 40, 3, *sizes)
+            put("2h", 70, type_code, 32)
+            put("4f", 76, 1, 2, 2, 2)
+            put("3f", 108, 352, 1, 0)
+            header[344:348] = b"n+1\0"
+            put("2h", 252, *codes)
+            put("6f", 256, *(qform or [0] * 6))
+            put("12f", 280, *np.ravel(sform if sform is not None else np.zeros((3, 4))))
+        else:
+            put("i8s2h", 0, 540, b"n+2\0\r\n\x1a\n", type_code, 32)
+            put("4q", 16, 3, *sizes)
+            put("4d", 104, 1, 2, 2, 2)
+            put("q2d", 168, 544, 1, 0)
+            put("2i", 344, *codes)
+            put("12d", 400, *np.ravel(sform if sform is not None else np.zeros((3, 4))))
+        path = self.folder / name
+        path.write_bytes(bytes(header) + bytes(4) + values.astype("<f4").tobytes())
+        return path
+
+    values = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    place = np.array([[2.0, 0, 0, 10], [0, 2, 0, 20], [0, 0, 2, 30]])
+
+    def refused(self, path, words):
+        self.assertRaisesRegex(InputError, words, nifti.read_image, path)
+
+    def test_both_versions_and_both_positions_are_read(self):
+        for version in (1, 2):
+            array, affine = nifti.read_image(self.image(self.values, sform=self.place, codes=(0, 1), version=version))
+            np.testing.assert_array_equal(array, self.values)
+            np.testing.assert_array_equal(affine[:3], self.place)
+        half = np.sqrt(0.5)  # a quarter turn about S: i runs along A
+        _, affine = nifti.read_image(self.image(self.values, qform=[0, 0, half, 1, 2, 3], codes=(1, 0)))
+        np.testing.assert_allclose(affine[:3], [[0, -2, 0, 1], [2, 0, 0, 2], [0, 0, 2, 3]], atol=1e-6)
+
+    def test_geometry_of_itk_is_that_of_our_own_parser(self):
+        path = self.folder / "scan.nii"
+        nifti.write_image(path, self.values, scans.AFFINE)
+        np.testing.assert_allclose(nifti.read_image(path)[1], affine_from(sitk.ReadImage(str(path))), atol=1e-5)
+
+    def test_nrrd_and_metaimage_are_those_of_itk_and_checked_before(self):
+        for ending in (".nrrd", ".mha"):
+            for packed in (False, True):
+                path = self.folder / f"x{ending}"
+                image = image_from(self.values.astype(np.int16), scans.AFFINE)
+                sitk.WriteImage(image, str(path), packed)
+                array, affine = nifti.read_image(path)
+                np.testing.assert_array_equal(array, self.values)
+                np.testing.assert_allclose(affine, scans.AFFINE, atol=1e-5)
+                content = path.read_bytes()
+                path.write_bytes(content.replace(b"5 4 3", b"5000 4000 3000"))
+                self.refused(path, "cut short")
+                path.write_bytes(content[:60])
+                self.refused(path, "cut short|header|values")
 
 
 if __name__ == "__main__":

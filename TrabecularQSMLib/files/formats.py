@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -34,6 +35,8 @@ _KINDS = (
     (b"GIF8", "a picture (GIF), which has no place in the patient", "export the volume as NIfTI"),
 )
 _ENOUGH = 1024
+# gzip packs no more than about this many bytes into one.
+BEST_PACKING = 1100
 
 
 def first_bytes(path, count: int = _ENOUGH, *, unpacked: bool = True) -> bytes:
@@ -101,7 +104,7 @@ def kind_of(path, start: bytes) -> tuple[str, str] | None:
         return "an image of FreeSurfer (MGH)", "convert it to NIfTI with mri_convert"
     if is_nifti(start):
         return "an image in NIfTI", ""
-    if b"NDims" in start and b"=" in start:
+    if is_metaimage(start):
         return "an image in MetaImage", ""
     if _is_text(start):
         return "a text", "give the image"
@@ -111,6 +114,11 @@ def kind_of(path, start: bytes) -> tuple[str, str] | None:
 def is_nifti(start: bytes) -> bool:
     """Whether a file starts as NIfTI of version 1 or 2 does, or as the older format Analyze."""
     return len(start) >= 4 and any(start[:4] == struct.pack(order + "i", size) for order in "<>" for size in (348, 540))
+
+
+def is_metaimage(start: bytes) -> bool:
+    """Whether a file starts as MetaImage does."""
+    return re.match(rb"(ObjectType|NDims|Comment)\s*=", start) is not None
 
 
 def cut_short(path) -> InputError:

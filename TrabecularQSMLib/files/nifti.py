@@ -4,6 +4,7 @@ import errno
 import gzip
 import math
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..images import LARGEST_SHEAR, affine_from, image_from, shear_degrees
-from .formats import first_bytes, is_nifti, kind_of
+from .formats import BEST_PACKING, cut_short, first_bytes, is_metaimage, is_nifti, kind_of
 from .nifti_header import read_header
-from .nrrd_header import read_nrrd_header
+from .nrrd import read_header as read_nrrd_header
+from .nrrd import read_nrrd
 
 
 def read_image(path) -> tuple[np.ndarray, np.ndarray]:
@@ -93,7 +95,7 @@ def read_metadata(path) -> dict[str, str]:
     """Read the texts that a NRRD header holds beside its fields, such as the names of segments; others have none."""
     path = Path(path)
     if first_bytes(path).startswith(b"NRRD"):
-        return read_nrrd_header(path)
+        return read_nrrd_header(path)[1]
     read_grid(path)
     return {}
 
@@ -147,6 +149,12 @@ def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
         plain.replace(path)
 
 
+_META_BYTES = {
+    "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4, "LONG_LONG": 8,
+    "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8,
+}  # fmt: skip
+
+
 class _Image:
     """An image whose header was read: sizes, affine, and where its values come from."""
 
@@ -181,9 +189,19 @@ class _Nifti(_Image):
         self.components = math.prod(header.sizes[4:])
 
 
+class _Nrrd(_Image):
+    def __init__(self, path):
+        self.path = path
+        layers, self.affine = read_nrrd(path)
+        self.dimensions, self.count, self.components, self.shape = 3, 1, len(layers), layers.shape[1:]
+        self.values = lambda: layers
+
+
 class _OfItk(_Image):
     def __init__(self, path, start):
         self.path, self.start = path, start
+        if is_metaimage(start):
+            _check_metaimage(path, start)
         self.reader = sitk.ImageFileReader()
         self.reader.SetFileName(str(path))
         try:
@@ -210,8 +228,40 @@ def _opened(path):
     if is_nifti(start):
         return _Nifti(path)
     if start.startswith(b"NRRD"):
-        read_nrrd_header(path)
+        return _Nrrd(path)
     return _OfItk(path, start)
+
+
+def _check_metaimage(path, start):
+    """Refuse a MetaImage that cannot hold what its header announces, before ITK makes room for it."""
+    text = start.split(b"\0")[0].decode("latin-1")
+    fields = dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
+    width = _META_BYTES.get(fields.get("ElementType", "").removeprefix("MET_"))
+    sizes = fields.get("DimSize", "").split()
+    if (
+        width is None
+        or "ElementDataFile" not in fields
+        or not sizes
+        or not all(size.isdecimal() and int(size) > 0 for size in sizes)
+    ):
+        raise InputError(
+            f"{path} has a damaged MetaImage header: it lacks sizes, type or values; copy or export it again."
+        )
+    data = path
+    if fields["ElementDataFile"] != "LOCAL":
+        if re.search(r"%|^LIST| ", fields["ElementDataFile"]):
+            return
+        data = path.with_name(fields["ElementDataFile"])
+        first_bytes(data, unpacked=False)
+    packed = fields.get("CompressedData", "False").lower() == "true"
+    needed = math.prod(map(int, sizes)) * width * _channels(fields)
+    if data.stat().st_size * (BEST_PACKING if packed else 1) < needed:
+        raise cut_short(data)
+
+
+def _channels(fields):
+    count = fields.get("ElementNumberOfChannels", "1")
+    return int(count) if count.isdecimal() else 1
 
 
 def _unreadable(path, start, error):

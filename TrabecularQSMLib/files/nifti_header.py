@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images import farthest_corner
-from .formats import cut_short, first_bytes, unreadable
+from .formats import BEST_PACKING, cut_short, first_bytes, unreadable
 
 _TYPES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"
@@ -36,8 +36,6 @@ _FIELDS = {
     },
 }  # fmt: skip
 _SIZES = {348: 1, 540: 2}
-# gzip packs no more than about this many bytes into one.
-_BEST_PACKING = 1100
 # Positions that differ by less than this share of a voxel are the same.
 _SAME_VOXELS = 0.1
 
@@ -170,7 +168,7 @@ def _sizes(path, dim):
 def _check_length(data, offset, needed):
     """Refuse a file that cannot hold its values before room is made for them."""
     packed = first_bytes(data, 2, unpacked=False) == b"\x1f\x8b"
-    if offset + needed > data.stat().st_size * (_BEST_PACKING if packed else 1):
+    if offset + needed > data.stat().st_size * (BEST_PACKING if packed else 1):
         raise cut_short(data)
 
 
