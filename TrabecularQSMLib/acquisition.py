@@ -5,8 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import InputError
+from .images import LARGEST_SHEAR, shear_degrees
 
 GYROMAGNETIC_RATIO_HZ_PER_T = 42.577478518e6  # proton, CODATA 2018, not shielded
+_LEAST_TESLA, _MOST_TESLA = 0.01, 30.0
+# Other units that are met, as how much of them one tesla or one hertz is.
+_UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T}, "Hz": {"MHz": 1e-6, "kHz": 1e-3}}
+# Axes that are less than this off right angles, in degrees, are so by a header of few digits.
+_ROUNDING = 1.0
 PATIENT_SUPERIOR = (0.0, 0.0, 1.0)
 
 
@@ -209,6 +215,17 @@ def _check_echo_times(echo_times, source):
             f"{source} has echo times {_listed(echo_times)} s, far too short for a gradient echo; "
             "they look divided by 1,000 twice, so give seconds."
         )
+    if np.ptp(echo_times) == 0 and echo_times.size > 1:
+        raise InputError(
+            f"{source} has one echo time, {echo_times[0]:g} s, for all {echo_times.size} echoes; "
+            "give each echo its own."
+        )
+    if len(np.unique(echo_times)) < echo_times.size:
+        times, counts = np.unique(echo_times, return_counts=True)
+        raise InputError(
+            f"{source} has {counts.max()} echoes at the echo time {times[counts.argmax()]:g} s; expected one at each, "
+            "so correct the echo times, or leave out repeated echoes."
+        )
     if np.any(np.diff(echo_times) <= 0):
         raise InputError(
             f"{source} has echo times {_listed(echo_times)} s, which do not increase; order the echoes by echo time."
@@ -229,10 +246,13 @@ def _checked_affine(affine, source):
         raise InputError(
             f"{source} has voxels of size {tuple(spacing)} mm; sizes must be positive, so correct the header."
         )
-    cosines = affine[:3, :3] / spacing
-    if np.abs(cosines.T @ cosines - np.eye(3)).max() > 1e-3:
+    shear = shear_degrees(affine)
+    if shear > LARGEST_SHEAR:
+        cause = "as by rounding in its header; write the geometry again with more digits" if shear < _ROUNDING else (
+            "as after a tilted gantry or an affine registration; resample it to a rectangular grid"
+        )  # fmt: skip
         raise InputError(
-            f"The voxel axes of {source} are not at right angles; resample it to a rectangular grid first."
+            f"The voxel axes of {source} are {shear:.2g}° off right angles ({LARGEST_SHEAR:g}° are allowed), {cause}."
         )
     return affine
 
@@ -248,18 +268,27 @@ def _field_strength(strength, frequency, source):
         raise InputError(
             f"{source} has field strength {strength} T and imaging frequency {frequency} Hz; expected positive numbers."
         )
+    for name, value, unit, least, most in (
+        ("field strength", strength, "T", _LEAST_TESLA, _MOST_TESLA),
+        ("imaging frequency", frequency, "Hz", *(t * GYROMAGNETIC_RATIO_HZ_PER_T for t in (_LEAST_TESLA, _MOST_TESLA))),
+    ):
+        if value is not None and not least <= value <= most:
+            # The usual one of the values that it would have in other units.
+            fits = [(abs(np.log(value / factor / (0.1 * most))), other, value / factor) for other, factor
+                    in _UNITS[unit].items() if value > 0 and least <= value / factor <= most]  # fmt: skip
+            guess = f" (if it is in {min(fits)[1]}, that would be {min(fits)[2]:.4g} {unit})" if fits else ""
+            raise InputError(
+                f"{source} has the {name} {value:.9g} {unit}; expected {least:.3g} to {most:.3g} {unit}, so "
+                f"check its unit{guess}."
+            )
     if strength is None:
         strength = frequency / GYROMAGNETIC_RATIO_HZ_PER_T
     if frequency is None:
         frequency = strength * GYROMAGNETIC_RATIO_HZ_PER_T
-    if not 0.01 <= strength <= 30:
-        raise InputError(
-            f"{source} has a field strength of {strength:g} T; expected a value between 0.01 and 30 T, "
-            "so check its unit (tesla, not gauss)."
-        )
     if abs(frequency / (strength * GYROMAGNETIC_RATIO_HZ_PER_T) - 1) > 0.05:
         raise InputError(
-            f"{source} has a field strength of {strength:g} T but an imaging frequency of {frequency:g} Hz, "
-            "which do not belong together for protons; correct one of them (the frequency is in Hz)."
+            f"{source} has a field strength of {strength:g} T, at which protons have "
+            f"{1e-6 * strength * GYROMAGNETIC_RATIO_HZ_PER_T:.4g} MHz, but an imaging frequency of "
+            f"{1e-6 * frequency:.4g} MHz; correct one of them."
         )
     return float(strength), float(frequency)

@@ -6,10 +6,19 @@ ITK holds patient coordinates as LPS, everything else here as RAS: the signs cha
 import numpy as np
 import SimpleITK as sitk
 
+from .errors import InputError
+
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 
 # Far below what would change a region's statistics, and well above the rounding of a float32 header.
 _GEOMETRY_TOLERANCE_VOXELS = 0.02
+
+# Axes that are farther from right angles than this, in degrees, are so by more than a usual header rounds.
+LARGEST_SHEAR = 0.06
+# More whole numbers than these are no labels of regions.
+MOST_LABELS = 64
+# Largest values that masks have beside 1: percent, and 8 bits. Splines overshoot 1 by less than half.
+_FULL, _OVERSHOOT = (100, 255), 1.5
 
 _INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "spline": sitk.sitkBSpline}
 
@@ -68,11 +77,76 @@ def geometry_difference(shape, affine, other_shape, other_affine) -> str | None:
         return f"voxels of {_mm(sizes)} mm against {_mm(other_sizes)} mm"
     if not np.allclose(affine[:3, :3] / sizes, other_affine[:3, :3] / other_sizes, atol=1e-3):
         return "the axes point in different directions"
-    corners = np.array([(i, j, k, 1) for i in (0, shape[2] - 1) for j in (0, shape[1] - 1) for k in (0, shape[0] - 1)])
-    distance = np.linalg.norm((corners @ (affine - other_affine).T)[:, :3], axis=1).max()
+    distance = farthest_corner(shape, affine, other_affine)
     if distance > _GEOMETRY_TOLERANCE_VOXELS * sizes.min():
         return f"the same voxels lie up to {distance:.3g} mm apart"
     return None
+
+
+def farthest_corner(shape, affine, other_affine) -> float:
+    """Return how far apart, in mm, two affines put the same corner voxel of a grid of `shape` (k, j, i) at most."""
+    corners = np.array([(i, j, k, 1) for i in (0, shape[2] - 1) for j in (0, shape[1] - 1) for k in (0, shape[0] - 1)])
+    return float(np.linalg.norm((corners @ (np.asarray(affine) - other_affine).T)[:, :3], axis=1).max())
+
+
+def shear_degrees(affine: np.ndarray) -> float:
+    """Return by how many degrees the angles between the axes of an affine (i, j, k → RAS) differ from 90 at most."""
+    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    off = np.abs(cosines.T @ cosines - np.eye(3)).max()
+    return float(np.degrees(np.arcsin(min(off, 1.0))))
+
+
+def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
+    """Return which voxels of an image that stands for a mask are inside, and what had to be decided.
+
+    Parameters
+    ----------
+    array : (K, J, I) array
+        0 outside and any other one value inside; several whole numbers from 0 are labels, all of which are inside.
+        What lies between 0 and a largest value, as after interpolation, is cut at one half of that.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    InputError
+        If there are values that are not numbers, negative ones that are no overshoot of interpolation, or none inside.
+    """
+    array = np.asarray(array)
+    if not np.all(np.isfinite(array)):
+        raise InputError(f"The mask {name} holds values that are not numbers; expected zero outside and one inside.")
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if high <= 0:
+        what = "zero everywhere" if low == 0 else f"nowhere above zero (down to {low:g})"
+        raise InputError(f"The mask {name} is {what}; draw it again or leave it out.")
+    values = np.unique(array)
+    if low < -0.5 * high or low < 0 and values.size == 2:
+        raise InputError(f"The mask {name} holds values down to {low:g}; expected 0 outside and 1 inside.")
+    if values.size == 1 or values.size == 2 and low == 0:
+        return array != 0, []
+    inside, mostly_high = (
+        array != 0,
+        np.count_nonzero(array >= 0.9 * high) >= 0.4 * np.count_nonzero(array > 0.1 * high),
+    )
+    if low >= 0 and np.array_equal(values, np.round(values)):
+        soft = mostly_high and (values.size > MOST_LABELS or high in _FULL)
+        if not soft and values.size > MOST_LABELS:
+            raise InputError(
+                f"The mask {name} holds {values.size} different values up to {high:g}, like an image; expected 0 "
+                "outside and 1 inside."
+            )
+        if not soft:
+            listed = ", ".join(f"{value:g}" for value in values[values != 0])
+            return inside, [f"The mask {name} holds the labels {listed}: all of them count as inside."]
+    elif high > _OVERSHOOT and not mostly_high:
+        raise InputError(
+            f"The mask {name} holds values up to {high:.4g} that are no whole numbers, like an image; expected 0 "
+            "outside and 1 inside."
+        )
+    top = 1.0 if 0.5 < high < _OVERSHOOT else high
+    return array > 0.5 * top, [
+        f"The mask {name} holds values between 0 and {high:.4g}, as after interpolation: it was cut at {0.5 * top:g}."
+    ]
 
 
 def resample(

@@ -65,7 +65,8 @@ class AcquisitionTest(unittest.TestCase):
 
     def test_echo_times_that_do_not_increase_are_refused(self):
         self.assert_refused("do not increase", echo_times=(0.001, 0.003, 0.002, 0.004))
-        self.assert_refused("do not increase", echo_times=(0.001, 0.002, 0.002, 0.004))
+        self.assert_refused("2 echoes at the echo time 0.002 s", echo_times=(0.001, 0.002, 0.002, 0.004))
+        self.assert_refused("one echo time, 0.002 s, for all 4 echoes", echo_times=[0.002] * 4)
         self.assert_refused("positive", echo_times=(0, 0.001, 0.002, 0.004))
 
     def test_echo_times_in_another_unit_are_refused(self):
@@ -74,8 +75,18 @@ class AcquisitionTest(unittest.TestCase):
 
     def test_a_missing_or_impossible_field_strength_is_refused(self):
         self.assert_refused("MagneticFieldStrength", field_strength=None)
-        self.assert_refused("tesla, not gauss", field_strength=30000.0)
-        self.assert_refused("do not belong together", imaging_frequency=127.7)
+        self.assert_refused("field strength 30000 T", "in gauss, that would be 3 T", field_strength=30000.0)
+        self.assert_refused("field strength 127.7 T", "in MHz, that would be 2.999 T", field_strength=127.7)
+        self.assert_refused("imaging frequency 127.7 Hz", "in MHz, that would be 1.277e+08 Hz", imaging_frequency=127.7)
+        self.assert_refused("3 T, at which", "127.7 MHz, but", "of 63.87 MHz", imaging_frequency=63.87e6)
+
+    def test_axes_off_right_angles_are_told_by_how_much_and_why(self):
+        for degrees, words in ((0.2, "by rounding in its header"), (10, "tilted gantry")):
+            sheared = scans.AFFINE.copy()
+            sheared[:3, 2] += np.tan(np.radians(degrees)) * 3 / 1.2 * scans.AFFINE[:3, 1]
+            self.assert_refused(f"{degrees}° off right angles", words, affine=sheared)
+        rounded = scans.AFFINE.round(3)
+        self.assertEqual(scans.acquisition(affine=rounded).shape, (4, 5, 6))
 
     def test_signal_that_is_not_a_number_or_nothing_is_refused(self):
         signal = scans.echoes()

@@ -2,7 +2,7 @@ import unittest
 
 import numpy as np
 
-from TrabecularQSMLib.analysis.ct import Calibration, attenuation, fit_calibration
+from TrabecularQSMLib.analysis.ct import Calibration, attenuation, fit_calibration, hounsfield, without_padding
 from TrabecularQSMLib.analysis.measure import COLUMNS
 from TrabecularQSMLib.errors import InputError
 
@@ -53,15 +53,15 @@ class AttenuationTest(unittest.TestCase):
     def setUp(self):
         self.labels = np.zeros((3, 4, 5), int)
         self.labels[0], self.labels[2] = 1, 4
-        self.ct = np.arange(60).reshape(3, 4, 5).astype(np.int16)
+        self.ct = np.arange(-10, 50).reshape(3, 4, 5).astype(np.int16)
         self.names = {1: "tuber", 4: "talus"}
 
     def test_regions_have_attenuation_and_with_a_calibration_density(self):
         rows = attenuation(self.ct, self.labels, self.names, case="sub-01", calibration=Calibration(0.5, 2))
         self.assertEqual([tuple(row) for row in rows], 4 * [COLUMNS])
         found = {(row["region"], row["quantity"]): (row["unit"], row["n"], row["mean"], row["max"]) for row in rows}
-        self.assertEqual(found["tuber", "ct"], ("HU", 20, 9.5, 19))
-        self.assertEqual(found["talus", "bmd"], ("mg/cm³", 20, 0.5 * 49.5 + 2, 0.5 * 59 + 2))
+        self.assertEqual(found["tuber", "ct"], ("HU", 20, -0.5, 9))
+        self.assertEqual(found["talus", "bmd"], ("mg/cm³", 20, 0.5 * 39.5 + 2, 0.5 * 49 + 2))
         rows = attenuation(self.ct, self.labels, self.names, case="sub-01")
         self.assertEqual({row["quantity"] for row in rows}, {"ct"})
 
@@ -69,11 +69,37 @@ class AttenuationTest(unittest.TestCase):
         for words, arguments in {
             "is 0 everywhere": (0 * self.ct, self.labels, self.names),
             "'cavum' .label 9. is empty": (self.ct, self.labels, {9: "cavum"}),
-            "give one grid": (self.ct[1:], self.labels, self.names),
+            "give one grid": (self.ct[:2], self.labels, self.names),
             "holds no region": (self.ct, self.labels, {}),
         }.items():
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 attenuation(*arguments, case="sub-01")
+
+    def test_values_that_are_no_hounsfield_units_are_refused(self):
+        for words, ct in {
+            "runs from 0 to 1314, but fat has": np.where(self.ct > 0, self.ct + 1265, 0),
+            "runs from 0 to 1,* but": np.clip(self.ct, 0, 1) / 1.0,
+            "runs from -1010 to -951, but muscle": self.ct - 1000,
+            "from 5 to 59": np.where(self.ct < -5, -3024, self.ct + 10),
+        }.items():
+            with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                attenuation(ct, self.labels, self.names, case="sub-01")
+
+    def test_padding_is_told_and_left_out(self):
+        ct = self.ct.copy()
+        ct[0, 0] = -2000, -2048, -3024, -32768, 7
+        values, notes = hounsfield(ct)
+        self.assertIn("4 voxels hold -2000 and below", notes[0])
+        self.assertEqual(np.count_nonzero(np.isnan(values)), 4)
+        row = attenuation(ct, self.labels, self.names, case="sub-01")[0]
+        self.assertEqual((row["n"], row["excluded"], row["min"]), (16, 4, -5))
+        air, _ = without_padding(ct)
+        self.assertEqual(air.min(), -5)
+        self.assertIs(without_padding(self.ct)[0], self.ct)
+        self.assertEqual(hounsfield(self.ct)[1], [])
+
+    def test_a_window_that_cuts_values_off_is_told(self):
+        self.assertIn("31 voxels hold the largest value, 19 HU", hounsfield(np.minimum(self.ct, 19))[1][0])
 
 
 if __name__ == "__main__":

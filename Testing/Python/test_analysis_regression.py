@@ -105,6 +105,19 @@ class StructureTest(unittest.TestCase):
         self.assertEqual((mixed.n, mixed.subjects, mixed.converged), (600, 300, True))
 
     @unittest.skipUnless(HAS_STATSMODELS, "statsmodels is not installed")
+    def test_few_subjects_of_a_mixed_model_are_counted_as_few(self):
+        rng = np.random.default_rng(2)
+        subjects = [f"s{n // 2}" for n in range(10)]
+        x, y = rng.normal(size=10), rng.normal(size=10) + np.repeat(rng.normal(size=5), 2)
+        found = regress(x, y, subjects=subjects).mixed
+        self.assertEqual(found.degrees_of_freedom, 3)
+        self.assertAlmostEqual(found.p, 2 * stats.t.sf(abs(found.slope / found.slope_se), 3))
+        self.assertAlmostEqual(found.slope_ci[1] - found.slope, stats.t.ppf(0.975, 3) * found.slope_se)
+        two = regress(x[:4], y[:4], subjects=subjects[:4])
+        self.assertIsNone(two.mixed)
+        self.assertTrue(any("needs three subjects" in note for note in two.warnings), two.warnings)
+
+    @unittest.skipUnless(HAS_STATSMODELS, "statsmodels is not installed")
     def test_the_mixed_model_does_not_depend_on_units(self):
         x, y, _, subjects = example()
         one, other = regress(x, y, subjects=subjects).mixed, regress(1e4 * x, 1e-3 * y, subjects=subjects).mixed
@@ -265,6 +278,22 @@ class PaperTest(unittest.TestCase):
         pairs = pair_up([read_table(PAPER)], BVTV, TV)
         distance = cooks_distance(pairs.x, pairs.y)
         self.assertEqual(pairs.subjects[int(distance.argmax())], "14")
+
+
+class FewSubjectsTest(unittest.TestCase):
+    @unittest.skipUnless(HAS_STATSMODELS, "statsmodels is not installed")
+    def test_five_subjects_find_a_slope_that_is_not_there_no_more_often_than_said(self):
+        draw, found = np.random.default_rng(5), []
+        for _ in range(60):
+            whose = np.repeat(np.arange(5), 2)
+            x = draw.uniform(0.15, 0.4, 10)
+            y = draw.normal(0, 0.1, 5)[whose] + draw.normal(0, 0.05, 10)
+            mixed = regress(x, y, subjects=[f"s{subject}" for subject in whose]).mixed
+            found.append(mixed.p < 0.05)
+            low, high = mixed.slope_ci
+            self.assertEqual(low <= 0 <= high, mixed.p >= 0.05)
+        # 3 are expected; by the normal distribution there were 8 of 60.
+        self.assertLessEqual(sum(found), 5)
 
 
 if __name__ == "__main__":

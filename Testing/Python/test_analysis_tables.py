@@ -48,17 +48,54 @@ class ReadTest(unittest.TestCase):
     def test_between_semicolons_a_comma_is_the_decimal_mark(self):
         self.path.write_text("a;b;c;d\n-0,5;1,5e-3;x, y;0.25\n")
         self.assertEqual(tuple(read_table(self.path).rows[0].values()), ("-0.5", "1.5e-3", "x, y", "0.25"))
-        self.path.write_text('a\tb\n"1,234"\t2\n')  # a thousands separator elsewhere: not a guess of ours
-        self.assertEqual(read_table(self.path).rows[0]["a"], "1,234")
+
+    def test_the_decimal_mark_is_found_for_the_whole_file(self):
+        for text, expected in {
+            "x;y\n0,278;1.048\n0,3;950": ("0.278", "1048"),
+            "x;y\n0.278;1,048\n0.3;950": ("0.278", "1048"),
+            'x,y\n0.278,"1,048"\n0.3,950': ("0.278", "1048"),
+            "x;y\n1.234.567;1.048,5": ("1234567", "1048.5"),
+            "x;y\n1 048,5;12\u202f500": ("1048.5", "12500"),
+            "x;y\n0.5;1'048": ("0.5", "1048"),
+            "x;y\n1.048;2.113": ("1.048", "2.113"),
+            "x;y\n1,048;2,113": ("1.048", "2.113"),
+            "x;y\n\u22120,5;1,5E-3": ("-0.5", "1.5E-3"),
+            "x;y\n0,5;01.02.2026": ("0.5", "01.02.2026"),
+            "x;y\n0,5;1.048\nn/a;2.5 or so": ("0.5", "1048"),
+            "case;x\n1.048;0,5": ("1.048", "0.5"),
+        }.items():
+            with self.subTest(text):
+                self.path.write_text(text, encoding="utf-8")
+                self.assertEqual(tuple(read_table(self.path).rows[0].values()), expected)
+
+    def test_a_number_that_may_be_thousands_or_decimals_is_refused_by_its_cell(self):
+        for text, words in {
+            "x;y\n1.048;2\n950;3": "'1.048' in row 1, column x.* nothing in the file says which",
+            'x,y\n"1,048",2': "'1,048' in row 1, column x",
+            'x\ty\n"1,234"\t2': "'1,234' in row 1, column x",
+            "x;y\n0,278;0.5\n0,3;1.048": "'0,278' in row 1.*'0.5' in row 1.*'1.048' in row 2, column y may be either",
+        }.items():
+            with self.subTest(text):
+                self.path.write_text(text)
+                self.assertRaisesRegex(InputError, words, read_table, self.path)
+
+    def test_tables_in_other_encodings_are_read(self):
+        for encoding in ("utf-8-sig", "utf-16", "cp1252"):
+            self.path.write_bytes("Größe\ty\n0,5\t–\n".encode(encoding))
+            self.assertEqual(read_table(self.path).rows, ({"Größe": "0.5", "y": "–"},))
+
+    def test_an_empty_column_is_told_as_such(self):
+        self.path.write_text("case,x,y\na,1,\nb,2,\n")
+        with self.assertRaisesRegex(InputError, "The column y of t.csv is empty for y"):
+            pair_up([read_table(self.path)], "x", "y")
 
     def test_a_spreadsheets_line_about_its_separator_is_understood(self):
         self.path.write_text("sep=;\na;b\n1,5;x,y,z\n")
         self.assertEqual(read_table(self.path).rows, ({"a": "1.5", "b": "x,y,z"},))
 
     def test_what_is_no_table_is_refused(self):
-        self.assertRaisesRegex(InputError, "cannot be read .No such file", read_table, self.path)
+        self.assertRaisesRegex(InputError, "does not exist", read_table, self.path)
         for text, sentence in (
-            ("", "no line of different column names"),
             ("a,a\n1,2\n", "no line of different column names"),
             ("a,b\n", "no row under"),
             ("a,b\n1,2\n3\n", "Row 2 of .* has 1 cells but there are 2 columns"),
@@ -67,8 +104,10 @@ class ReadTest(unittest.TestCase):
             self.assertRaisesRegex(InputError, sentence, read_table, self.path)
         self.path.write_text("a,b\n1," + 200_000 * "2" + "\n")
         self.assertRaisesRegex(InputError, "cannot be read as a table", read_table, self.path)
-        self.path.write_bytes(b"\xff\xfe\x00")
-        self.assertRaisesRegex(InputError, "not a table of UTF-8 text", read_table, self.path)
+        self.path.write_bytes(b"PK\x03\x04\0\0")
+        self.assertRaisesRegex(InputError, "Excel workbook.*save it as CSV", read_table, self.path)
+        self.path.write_bytes(b"")
+        self.assertRaisesRegex(InputError, "is empty", read_table, self.path)
 
 
 class PairTest(unittest.TestCase):
@@ -193,6 +232,16 @@ class PairTest(unittest.TestCase):
             pair_up([long_table(), other], "chi", "b")
         with self.assertRaisesRegex(InputError, "no column side; there are"):
             pair_up([long_table(), bvtv_table()], "bvtv", "chi", group="side")
+
+
+class DecimalMarkTest(unittest.TestCase):
+    def test_where_decimals_are_commas_points_are_thousands(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "t.csv"
+            path.write_text("a;b\n0,278;1.048\n0,3;950\n0,3;12.500.000\n0,3;-1.048,5\n")
+            self.assertEqual([row["b"] for row in read_table(path).rows], ["1048", "950", "12500000", "-1048.5"])
+            path.write_text("a;b\n0.278;1.048\n")
+            self.assertEqual(read_table(path).rows[0]["b"], "1.048")
 
 
 if __name__ == "__main__":

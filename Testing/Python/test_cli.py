@@ -299,7 +299,7 @@ class WrongInputTest(CommandLineTest):
         good = {"MagneticFieldStrength": 3}
         cases = {
             "has no EchoTime": lambda n: good,
-            "do not increase": lambda n: {**good, "EchoTime": 0.003},
+            "one echo time": lambda n: {**good, "EchoTime": 0.003},
             "look like milliseconds": lambda n: {**good, "EchoTime": 1.0 + n},
             "divided by 1,000 twice": lambda n: {**good, "EchoTime": 1e-6 * n},
         }

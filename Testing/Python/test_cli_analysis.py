@@ -14,7 +14,7 @@ from test_cli import files, run
 
 from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.figures.bvtv import bvtv_figure
-from TrabecularQSMLib.files import nifti
+from TrabecularQSMLib.files import nifti, transforms
 from TrabecularQSMLib.images import resample
 
 # The echo MIP's grid of 3 mm and the other scan's of 1 × 1 × 2 mm, with axes of different directions.
@@ -62,7 +62,7 @@ class AnalysisTest(unittest.TestCase):
         nifti.write_image(self.regions, balls(MIP_SHAPE, MIP, np.eye(4), RADIUS), MIP)
         rows = "".join(f"{label}\t{name}\n" for label, (_, name) in REGIONS.items())
         (self.folder / "regions.tsv").write_text("index\tname\n" + rows)
-        nifti.write_transform(self.transform, motion())
+        transforms.write_transform(self.transform, motion())
         # What is to be found lies where the motion has brought it, a little larger than the regions.
         rng = np.random.default_rng(0)
         self.where = balls(IMAGE_SHAPE, IMAGE, motion(), RADIUS + 5)
@@ -111,14 +111,14 @@ class BvtvTest(AnalysisTest):
         self.assertAlmostEqual(float(first["n"]) * 2, 4 / 3 * np.pi * RADIUS**3, delta=300)
         # Elsewhere there is 60 % of bone: without the transform, or with its inverse, all is different.
         self.assertGreater(self.by_region(transform=False)["tuber"], 0.25)
-        nifti.write_transform(self.transform, np.linalg.inv(motion()))
+        transforms.write_transform(self.transform, np.linalg.inv(motion()))
         self.assertGreater(self.by_region()["tuber"], 0.5)
 
     def test_what_hardly_belongs_together_is_noted(self):
         regions = self.folder / "sub-09_dseg.nii.gz"
         shutil.copy(self.regions, regions)
         stretched = motion() @ np.diag([1.2, 1.2, 1.2, 1])
-        nifti.write_transform(self.transform, stretched)
+        transforms.write_transform(self.transform, stretched)
         arguments = ("--bone", self.bone, "--transform", self.transform, "--output", self.output)
         code, out, err = run("bvtv", self.image, "--regions", regions, *arguments, "--no-bias-correction")
         self.assertEqual(code, 0, err)
@@ -225,9 +225,9 @@ class BvtvTest(AnalysisTest):
         self.assertEqual(files(self.folder), before)
         far = motion()
         far[0, 3] = 500
-        nifti.write_transform(self.transform, far)
+        transforms.write_transform(self.transform, far)
         self.assert_refused(self.bvtv(), "'tuber' .* has no voxel on the grid of sub-07.*transform")
-        nifti.write_transform(self.transform, motion())
+        transforms.write_transform(self.transform, motion())
         nifti.write_image(self.image, 0 * self.values + 5, IMAGE)
         self.assert_refused(self.bvtv(), "bSSFP.nii.gz: The image is 5 everywhere")
         nifti.write_image(self.bone, np.zeros(IMAGE_SHAPE, np.uint8), IMAGE)
@@ -236,7 +236,7 @@ class BvtvTest(AnalysisTest):
     def test_a_region_that_the_image_cuts_off_is_noted(self):
         matrix = motion()
         matrix[2, 3] += 30
-        nifti.write_transform(self.transform, matrix)
+        transforms.write_transform(self.transform, matrix)
         _, out, _ = self.bvtv()
         self.assertRegex(out, r"Note: \d\d % of the region tuber lie outside of .*bSSFP")
         self.assertNotIn("region talus", out)

@@ -14,7 +14,7 @@ from test_cli import run
 
 from TrabecularQSMLib.analysis.bones import PARTS, propose_bones
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import nifti
+from TrabecularQSMLib.files import nifti, transforms
 from TrabecularQSMLib.files.regions import read_regions, write_segments
 from TrabecularQSMLib.files.terminology import proposed_codes
 from TrabecularQSMLib.quantities import QUANTITIES
@@ -73,7 +73,7 @@ class RegionsTest(unittest.TestCase):
         image, affine = self.bssfp()
         files = [self.folder / name for name in ("bssfp.nii.gz", "t.tfm", "bone.seg.nrrd", "bvtv.csv")]
         nifti.write_image(files[0], image, shift @ affine)
-        nifti.write_transform(files[1], shift)
+        transforms.write_transform(files[1], shift)
         maps = write_maps(self.folder / "maps", self.maps)
         code, _, err = run(
             *("regions", maps, "--output", self.segments),

@@ -14,7 +14,7 @@ import numpy as np
 from test_cli import run
 
 from TrabecularQSMLib.analysis.agreement import largest_displacement
-from TrabecularQSMLib.files import nifti
+from TrabecularQSMLib.files import nifti, transforms
 from TrabecularQSMLib.files.maps import find_maps
 
 # Echoes of 3.7 mm, and other scans coarse enough to be quick.
@@ -90,8 +90,8 @@ class CompanionsTest(unittest.TestCase):
 
     def test_register_finds_the_true_transform_from_mip_to_bssfp(self):
         for stem in ("sub-01", "sub-02"):
-            found = nifti.read_transform(self.folder / f"{stem}.tfm")
-            truth = nifti.read_transform(self.truth / stem / "anat" / f"{stem}_from-MIP_to-bSSFP.tfm")
+            found = transforms.read_transform(self.folder / f"{stem}.tfm")
+            truth = transforms.read_transform(self.truth / stem / "anat" / f"{stem}_from-MIP_to-bSSFP.tfm")
             labels, affine = nifti.read_image(self.truth / stem / "anat" / f"{stem}_dseg.nii.gz")
             points = np.argwhere(np.isin(labels, (1, 2, 3)))[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
             # A quarter of a voxel of 3.7 mm; the other direction is several voxels away.
@@ -124,7 +124,7 @@ class CompanionsTest(unittest.TestCase):
         )
         self.assertEqual(code, 0, err)
         self.assertIn("Quality", out)
-        found, expected = nifti.read_transform(output), nifti.read_transform(start)
+        found, expected = transforms.read_transform(output), transforms.read_transform(start)
         self.assertLess(largest_displacement(found, expected, [[0, 0, 0]]), 1.0)
 
     def test_simulated_scans_become_a_regression_without_touching_a_table(self):
@@ -184,8 +184,8 @@ class CompanionsTest(unittest.TestCase):
         nifti.write_image(self.folder / "small.nii", np.ones((5, 5, 5), np.uint8), np.eye(4))
         far = np.eye(4)
         far[0, 3] = 900
-        nifti.write_transform(self.folder / "far.tfm", far)
-        nifti.write_transform(self.folder / "scaled.tfm", np.diag([2.0, 2, 2, 1]))
+        transforms.write_transform(self.folder / "far.tfm", far)
+        transforms.write_transform(self.folder / "scaled.tfm", np.diag([2.0, 2, 2, 1]))
         for words, arguments in (
             ("does not end with .tfm", (mip, mip, "--output", self.folder / "t.nii")),
             ("does not end with .png", (mip, mip, "--output", output, "--checkerboard", self.folder / "c.jpg")),

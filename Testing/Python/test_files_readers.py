@@ -1,6 +1,7 @@
 import gzip
 import json
 import shutil
+import struct
 import tempfile
 import unittest
 from pathlib import Path
@@ -13,6 +14,8 @@ import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti, read_acquisition, read_mask
+from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
+from TrabecularQSMLib.images import affine_from, image_from
 
 try:
     import h5py
@@ -85,6 +88,65 @@ class BidsTest(FolderTest):
                 )
                 self.assert_refused("The phase of sub-01", "expected radians", path=folder)
 
+    def smooth(self):
+        """Echoes of a ball in air with a smooth field, and that phase without wraps."""
+        rng = np.random.default_rng(5)
+        k, j, i = np.mgrid[-1:1:12j, -1:1:24j, -1:1:24j]
+        ball, times = (k**2 + j**2 + i**2 < 0.7) * 100.0, np.array(scans.ECHO_TIMES)[:, None, None, None]
+        phase = 2 * np.pi * 900 * (i + 0.5 * j * k) * times + 0.4
+        noise = (rng.normal(size=(2, *phase.shape)) * 3)[0] + 1j * rng.normal(size=phase.shape) * 3
+        signal = ball * np.exp(1j * phase) + noise
+        return signal.astype(np.complex64), phase + np.angle(signal * np.exp(-1j * phase))
+
+    def polar(self, magnitude, phase):
+        held = np.empty(magnitude.shape, np.complex64)
+        held.real, held.imag = magnitude, phase
+        return held, polar_to_complex(held, "x")
+
+    def test_phase_in_turns_is_rescaled_and_unwrapped_phase_taken_and_both_are_told(self):
+        signal, unwrapped = self.smooth()
+        turns = np.angle(signal) / (2 * np.pi)
+        for phase, words in ((turns, "a whole turn is 1"), (turns + 0.5, "a whole turn is 1"),
+                             (unwrapped, "in radians that was unwrapped already")):  # fmt: skip
+            for inside in (np.ones(signal.shape, bool), np.abs(signal) > 30):
+                with self.subTest(words, low=phase.min()):
+                    found, note = self.polar(np.abs(signal) * inside, phase * inside)
+                    np.testing.assert_allclose(found[inside], signal[inside], atol=0.01)
+                    self.assertIn(words, note)
+
+    def test_what_is_no_phase_of_a_scan_is_refused_by_its_cause(self):
+        signal, unwrapped = self.smooth()
+        radians = np.angle(signal)
+        for words, phase in {
+            "from -3 to 3 in whole numbers: radians were rounded": np.round(radians),
+            "from 0 to 6 in whole numbers": np.round(np.mod(radians, 2 * np.pi)),
+            "which it fills as wrapped phase of another scale does": 0.004 / np.pi * radians,
+            "from -2 to 2, which it fills": (2 / np.pi * radians).clip(-1.99, 1.99) * (2 / 1.99),
+            "which is no phase of a whole scan": 1e-3 * unwrapped,
+            "is 0 everywhere": 0 * radians,
+            "is no known scale": 40 * unwrapped,
+        }.items():
+            with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                self.polar(np.abs(signal), phase.astype(np.float32))
+
+    def test_an_offset_of_real_and_imaginary_part_is_taken_off_and_told(self):
+        signal, _ = self.smooth()
+        for offset, stored in ((2048, np.uint16), (100, np.float32)):
+            held = ((signal.real * 5 + offset).astype(stored) + 1j * (signal.imag * 5 + offset).astype(stored)).astype(
+                np.complex64
+            )
+            note = take_off_offset(held, "x")
+            self.assertIn("have an offset", note)
+            np.testing.assert_allclose(held, 5 * signal, atol=10)
+        untouched = signal.copy()
+        self.assertIsNone(take_off_offset(untouched, "x"))
+        np.testing.assert_array_equal(untouched, signal)
+        uniform = np.full((4, 6, 6, 6), 100 - 80j, np.complex64)
+        uniform[:, :3] = 0
+        self.assertIsNone(take_off_offset(uniform, "x"))
+        with self.assertRaisesRegex(InputError, "nothing below zero"):
+            take_off_offset(np.abs(scans.echoes()) * (1 + 1j), "x")
+
     def test_metadata_is_inherited_from_less_specific_and_higher_files(self):
         folder = scans.write_bids(self.folder / "sub-01" / "anat", sidecar=lambda number: None)
         (self.folder / "dataset_description.json").write_text("{}")
@@ -130,7 +192,7 @@ class BidsTest(FolderTest):
         self.assert_refused("does not exist", path=self.folder / "nothing")
         file = self.folder / "scan.nii"
         file.write_bytes(b"")
-        self.assert_refused("cut short", path=file)
+        self.assert_refused("is empty", path=file)
         self.assert_refused("neither a folder nor a NIfTI, DICOM or .mat file", path=Path(__file__))
 
     def test_two_files_for_one_echo_are_refused(self):
@@ -175,7 +237,7 @@ class BidsTest(FolderTest):
                     path = folder / f"sub-01_echo-2_part-phase_MEGRE{extension}"
                     content = path.read_bytes()
                     path.write_bytes(content[: int(keep * len(content))])
-                    self.assert_refused(path.name, "cut short", path=folder)
+                    self.assert_refused(path.name, "cut short" if keep else "is empty", path=folder)
 
     def test_a_file_packed_in_several_gzip_members_is_read(self):
         folder = scans.write_bids(self.folder, extension=".nii.gz")
@@ -210,6 +272,15 @@ class BidsTest(FolderTest):
         for number, (words, sidecar) in enumerate(cases.items()):
             with self.subTest(words):
                 self.assert_refused(words, path=scans.write_bids(self.folder / str(number), sidecar=sidecar))
+
+    def test_an_imaging_frequency_in_another_unit_is_told_by_its_own_value(self):
+        for value, unit in ((127740000, "Hz"), (127740, "kHz")):
+            for others in ({}, {"MagneticFieldStrength": 3}):
+                with self.subTest(unit, others=others):
+                    sidecars = [{"EchoTime": time, "ImagingFrequency": value, **others} for time in scans.ECHO_TIMES]
+                    place = self.folder / f"{unit}{len(others)}"
+                    folder = scans.write_bids(place, sidecar=lambda number, s=sidecars: s[number - 1])
+                    self.assert_refused(f"is {value} MHz, which looks like {unit}", "(127.74)", path=folder)
 
     def test_echo_times_of_magnitude_and_phase_must_agree(self):
         scans.write_bids(self.folder)
@@ -431,7 +502,9 @@ class MaskTest(FolderTest):
         array = np.zeros((4, 5, 6), np.uint8)
         array[1:3, 2, 3:] = 1
         nifti.write_image(path, array, scans.AFFINE)
-        np.testing.assert_array_equal(read_mask(path, scans.acquisition()), array > 0)
+        mask, notes = read_mask(path, scans.acquisition())
+        np.testing.assert_array_equal(mask, array > 0)
+        self.assertEqual(notes, [])
         moved = scans.AFFINE.copy()
         moved[2, 3] += 3
         for words, values, affine in (("zero everywhere", 0 * array, scans.AFFINE), ("not on the grid", array, moved)):
@@ -441,6 +514,71 @@ class MaskTest(FolderTest):
                     read_mask(path, scans.acquisition())
         with self.assertRaisesRegex(InputError, "does not exist"):
             read_mask(self.folder / "none.nii", scans.acquisition())
+
+
+class ForeignFileTest(FolderTest):
+    """Every image is checked before any reader, and what it is not is told by what it is."""
+
+    def image(self, values, *, sform=None, qform=None, codes=(0, 0), name="x.nii", version=1, type_code=16, sizes=None):
+        """Write NIfTI by its definition: sform (3, 4), qform as quaternion b c d and offsets."""
+        header = bytearray(348 if version == 1 else 540)
+        sizes = sizes or values.shape[::-1]
+        put = lambda form, at, *given: struct.pack_into("<" + form, header, at, *given)  # noqa: E731
+        if version == 1:
+            put("i", 0, 348)
+            put("4h", 40, 3, *sizes)
+            put("2h", 70, type_code, 32)
+            put("4f", 76, 1, 2, 2, 2)
+            put("3f", 108, 352, 1, 0)
+            header[344:348] = b"n+1\0"
+            put("2h", 252, *codes)
+            put("6f", 256, *(qform or [0] * 6))
+            put("12f", 280, *np.ravel(sform if sform is not None else np.zeros((3, 4))))
+        else:
+            put("i8s2h", 0, 540, b"n+2\0\r\n\x1a\n", type_code, 32)
+            put("4q", 16, 3, *sizes)
+            put("4d", 104, 1, 2, 2, 2)
+            put("q2d", 168, 544, 1, 0)
+            put("2i", 344, *codes)
+            put("12d", 400, *np.ravel(sform if sform is not None else np.zeros((3, 4))))
+        path = self.folder / name
+        path.write_bytes(bytes(header) + bytes(4) + values.astype("<f4").tobytes())
+        return path
+
+    values = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    place = np.array([[2.0, 0, 0, 10], [0, 2, 0, 20], [0, 0, 2, 30]])
+
+    def refused(self, path, words):
+        self.assertRaisesRegex(InputError, words, nifti.read_image, path)
+
+    def test_both_versions_and_both_positions_are_read(self):
+        for version in (1, 2):
+            array, affine = nifti.read_image(self.image(self.values, sform=self.place, codes=(0, 1), version=version))
+            np.testing.assert_array_equal(array, self.values)
+            np.testing.assert_array_equal(affine[:3], self.place)
+        half = np.sqrt(0.5)  # a quarter turn about S: i runs along A
+        _, affine = nifti.read_image(self.image(self.values, qform=[0, 0, half, 1, 2, 3], codes=(1, 0)))
+        np.testing.assert_allclose(affine[:3], [[0, -2, 0, 1], [2, 0, 0, 2], [0, 0, 2, 3]], atol=1e-6)
+
+    def test_geometry_of_itk_is_that_of_our_own_parser(self):
+        path = self.folder / "scan.nii"
+        nifti.write_image(path, self.values, scans.AFFINE)
+        np.testing.assert_allclose(nifti.read_image(path)[1], affine_from(sitk.ReadImage(str(path))), atol=1e-5)
+
+    def test_nrrd_and_metaimage_are_those_of_itk_and_checked_before(self):
+        for ending in (".nrrd", ".mha"):
+            for packed in (False, True):
+                path = self.folder / f"x{ending}"
+                image = image_from(self.values.astype(np.int16), scans.AFFINE)
+                sitk.WriteImage(image, str(path), packed)
+                array, affine = nifti.read_image(path)
+                np.testing.assert_array_equal(array, self.values)
+                np.testing.assert_allclose(affine, scans.AFFINE, atol=1e-5)
+                content = path.read_bytes()
+                path.write_bytes(content.replace(b"5 4 3", b"5000 4000 3000"))
+                self.refused(path, "cut short")
+                path.write_bytes(content[:60])
+                self.refused(path, "cut short|header|values")
 
 
 if __name__ == "__main__":

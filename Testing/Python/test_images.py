@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files.nifti import read_transform, write_transform
+from TrabecularQSMLib.files.transforms import read_transform, write_transform
 from TrabecularQSMLib.images import matrix_from, resample, transform_from
 
 COSINES = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]

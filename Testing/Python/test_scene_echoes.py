@@ -78,10 +78,11 @@ class EchoSequenceTest(SceneTest):
         self.assertIn("ankle magnitude echo does not lie where the echoes of ankle magnitude do", note)
 
     def loose(self):
-        array = np.random.default_rng(1).uniform(1, 2, size=SHAPE)
+        rng = np.random.default_rng(1)
+        arrays = {"magnitude": rng.uniform(1, 2, size=SHAPE), "phase": rng.uniform(-np.pi, np.pi, size=SHAPE)}
         return [
             [slicer.mrmlScene.AddNode(newVolume(array, np.diag([1.0, 2.0, 3.0, 1.0]), f"{part} {n}")) for n in range(3)]
-            for part in ("magnitude", "phase")
+            for part, array in arrays.items()
         ]
 
     def transform(self, axis, degrees):

@@ -9,6 +9,10 @@ from ..methods import Method
 from .measure import measure
 
 UNITS = {"ct": "HU", "bmd": "mg/cm³"}
+# No tissue, nor air (−1000 HU), is down here: scanners and programs fill so what lies outside of the field of view.
+PADDING_HU = -2000
+# A share of voxels at the largest value, where that is below what scanners reach, is a window's end.
+_CUT_SHARE, _REACHED_HU = 1e-3, 1500
 # Mindways' solid phantom: what water and the reference material add to slope and intercept of the rods' line, to get
 # from their density of K2HPO4 to attenuation.
 _K2HPO4_SLOPE, _WATER_INTERCEPT = -0.2174, 999.6
@@ -94,6 +98,64 @@ def fit_calibration(hu, density, water=None) -> Calibration:
     return Calibration(float(1 / sigma), float(-beta / sigma))
 
 
+def without_padding(ct: np.ndarray, fill: float | None = None) -> tuple[np.ndarray, list[str]]:
+    """Return a CT whose padding, `PADDING_HU` and below, is replaced, and a note if there is any.
+
+    Parameters
+    ----------
+    ct : (K, J, I) array
+        Hounsfield units; an image without such values is returned as it is.
+    fill : float, optional
+        What replaces padding; by default the smallest value of the others, which is air.
+    """
+    ct = np.asarray(ct)
+    padding = ct <= PADDING_HU
+    count = int(np.count_nonzero(padding))
+    if count in (0, ct.size):
+        return ct, []
+    rest = ct[~padding]
+    fill = rest.min() if fill is None else fill
+    kept = ct if ct.dtype.kind == "f" else ct.astype(np.float32)
+    note = f"{count} voxels hold {PADDING_HU} and below, which is the padding of a CT, no tissue; they are left out."
+    return np.where(padding, kept.dtype.type(fill), kept), [note]
+
+
+def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Return a CT with padding as NaN, and notes, once its values can be Hounsfield units.
+
+    Parameters
+    ----------
+    ct : (K, J, I) array
+
+    Raises
+    ------
+    InputError
+        If nothing lies below 0 HU, where fat and air are, or nothing above, where muscle and bone are.
+    """
+    ct, notes = without_padding(ct, np.nan)
+    low, high = (float(x) for x in (np.nanmin(ct), np.nanmax(ct))) if np.isfinite(ct).any() else (np.nan, np.nan)
+    if low == high:
+        raise InputError(f"The CT is {low:g} everywhere; give one that shows the bones.")
+    if low >= 0:
+        raise InputError(
+            f"The CT runs from {low:g} to {high:g}, but fat has −100 and air −1000 HU: these are no Hounsfield units "
+            "but stored values without their intercept (often −1024), or a windowed picture; export it in Hounsfield "
+            "units."
+        )
+    if not high > 0:
+        raise InputError(
+            f"The CT runs from {low:g} to {high:g}, but muscle and bone lie above 0 HU: these are no Hounsfield units "
+            "(was the intercept taken off twice?); export it again."
+        )
+    cut = int(np.count_nonzero(ct == high))
+    if high < _REACHED_HU and cut > max(_CUT_SHARE * ct.size, 1):
+        notes.append(
+            f"{cut} voxels hold the largest value, {high:g} HU, as where a window cuts values off; means of dense bone "
+            "are too low then."
+        )
+    return ct, notes
+
+
 def attenuation(
     ct: np.ndarray,
     labels: np.ndarray,
@@ -124,11 +186,10 @@ def attenuation(
     Raises
     ------
     InputError
-        If there is no region, one is empty or has no number, shapes differ, or the CT is constant.
+        If there is no region, one is empty or has no number, shapes differ, or the values are no Hounsfield units
+        (`hounsfield`, whose notes are the caller's to tell).
     """
-    ct = np.asarray(ct)
-    if ct.size and np.all(ct == ct.flat[0]):
-        raise InputError(f"The CT is {ct.flat[0]:g} everywhere; give one that shows the bones.")
+    ct, _ = hounsfield(ct)
     maps = {"ct": ct}
     if calibration is not None:
         maps["bmd"] = calibration.density(ct.astype(np.float32))

@@ -11,6 +11,7 @@ from ..images import image_from, matrix_from, resample, transform_from
 from ..methods import Method
 from ..progress import Progress, part, report
 from .callbacks import raised_in_callbacks
+from .ct import without_padding
 
 # Bins of the joint histogram: of the metric (the authors' number), and of what is computed on coarse images.
 METRIC_BINS, COARSE_BINS = 50, 16
@@ -280,7 +281,7 @@ def _checked(name, array, affine):
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         raise InputError(f"The {name} image holds {bad} voxels that are not numbers; replace them or export it again.")
-    array = array.astype(np.float32)
+    array = without_padding(array)[0].astype(np.float32)
     low, high = np.percentile(array[::2, ::2, ::2], (0.1, 99.9))
     if low == high:
         low, high = array.min(), array.max()

@@ -100,11 +100,13 @@ class Paired:
 class Mixed(_Estimate):
     """Line with a random intercept of each subject, by restricted maximum likelihood.
 
-    `subject_sd` and `residual_sd` are the standard deviations between and within subjects, in the unit of y.
+    `subject_sd` and `residual_sd` are the standard deviations between and within subjects, in the unit of y. `p` and
+    `slope_ci` are of Student's t with `degrees_of_freedom`, the number of subjects less two.
     """
 
     n: int
     subjects: int
+    degrees_of_freedom: int
     slope: float
     intercept: float
     slope_se: float
@@ -390,6 +392,9 @@ def _mixed(x, y, subjects, notes, groups=None):
     except ImportError:
         notes.append(f"{_MIXED_NEEDS}.")
         return None
+    if len(set(subjects.tolist())) < 3:
+        notes.append("There is no mixed model: it needs three subjects, so that anything is left to tell its error by.")
+        return None
     if _same(y):
         notes.append("There is no mixed model: y is the same in all rows.")
         return None
@@ -416,15 +421,19 @@ def _mixed(x, y, subjects, notes, groups=None):
             return None
     elif variance < 1e-6:
         notes.append("The mixed model finds no difference between subjects beyond that within them.")
-    half = stats.norm.ppf((1 + _CONFIDENCE) / 2) * error
+    # Subjects are what is independent. The normal distribution finds an effect where there is none in 13 % of trials
+    # with five subjects; t with subjects − 2 (a line through them) is on the safe side of Satterthwaite's.
+    free = len(set(subjects.tolist())) - 2
+    half = stats.t.ppf((1 + _CONFIDENCE) / 2, free) * error
     return Mixed(
         n=int(x.size),
-        subjects=len(set(subjects.tolist())),
+        subjects=free + 2,
+        degrees_of_freedom=free,
         slope=slope,
         intercept=float(y.mean() + found.fe_params[0] * y_scale - slope * x.mean()),
         slope_se=error,
         slope_ci=(float(slope - half), float(slope + half)),
-        p=float(2 * stats.norm.sf(abs(slope / error))) if error > 0 else float(slope == 0),
+        p=float(2 * stats.t.sf(abs(slope / error), free)) if error > 0 else float(slope == 0),
         subject_sd=float(np.sqrt(max(variance, 0.0)) * y_scale),
         residual_sd=float(np.sqrt(found.scale) * y_scale),
         converged=bool(found.converged),

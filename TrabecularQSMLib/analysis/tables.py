@@ -14,6 +14,8 @@ from ..errors import InputError
 # What a row is of, where a table says so; the first that is there is taken.
 SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject"), ("region", "label")
 _KEY = ("case", "subject", "region", "label")
+# Columns whose cells are names, whatever they look like.
+KEY_COLUMNS = (*_KEY, "quantity", "unit")
 # A case of BIDS, whose sessions and runs are of one subject.
 _BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_")
 
@@ -114,12 +116,21 @@ class _Entry:
         except (TypeError, ValueError):
             value = math.nan
         if not math.isfinite(value):
+            if all(row[self.column] in (None, "") for row in self.table.rows if row.get("quantity") == self.quantity):
+                raise InputError(
+                    f"The column {self.column} of {self.table.name} is empty for {self.name}; give a table that has "
+                    "numbers there."
+                )
             found = "empty" if cell in (None, "") else f"{cell!r}"
             raise InputError(
                 f"Row {self.number} of {self.table.name}{self.whose()} has no number for {self.name}: it is {found}; "
                 "measure it again or exclude the row."
             )
         return value
+
+    @property
+    def quantity(self):
+        return self.row.get("quantity")
 
     def whose(self) -> str:
         names = [_text(self.row[name]) for name in _KEY if name in self.row]

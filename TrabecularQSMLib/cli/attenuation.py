@@ -37,7 +37,7 @@ def add_commands(commands):
 
 
 def _attenuation(arguments):
-    from ..analysis.ct import attenuation
+    from ..analysis.ct import attenuation, hounsfield
     from ..analysis.measure import COLUMNS
     from ..files.nifti import read_image
     from ..files.regions import regions_on
@@ -51,7 +51,9 @@ def _attenuation(arguments):
     )
     notes = notes_on_subjects(arguments.image, arguments.regions, arguments.transform) + notes
     with errors_of(arguments.image):
+        image, told = hounsfield(image)
         rows = attenuation(image, labels, names, case=case_of_image(arguments), calibration=calibration)
+    notes += told
     if calibration is not None:
         notes.append(f"Density = {calibration.slope:.5g} × HU {calibration.intercept:+.5g} mg/cm³.")
     print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))

@@ -37,13 +37,14 @@ def add_commands(commands):
 
 def _measure(arguments):
     from ..analysis.measure import COLUMNS
+    from ..files.nifti import header_notes
     from ..files.tables import csv_text
 
     check_outputs((arguments.output, TABLE_ENDINGS))
     rows = measure_files(arguments.maps, arguments.regions, case=arguments.case, only=arguments.only)
     cases = list(dict.fromkeys(row["case"] for row in rows))
     notes = [] if len(cases) == 1 else [f"The same regions are measured in {len(cases)} scans: {', '.join(cases)}."]
-    notes += notes_on_subjects(f"{cases[0]}_maps", arguments.regions)
+    notes += [*header_notes(arguments.regions), *notes_on_subjects(f"{cases[0]}_maps", arguments.regions)]
     print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))
 
 

@@ -104,9 +104,10 @@ def _bone_reference(arguments, labels, affine):
     import numpy as np
 
     from ..analysis.bones import cortex_reference
-    from ..files.nifti import read_image, read_transform
+    from ..files.nifti import read_image
     from ..files.regions import write_segments
     from ..files.terminology import proposed_codes
+    from ..files.transforms import read_transform
     from ..images import resample
 
     image, its_affine = read_image(arguments.image)

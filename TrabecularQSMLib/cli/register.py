@@ -54,10 +54,12 @@ def add_commands(commands):
 
 
 def _register(arguments):
+    from ..analysis.ct import without_padding
     from ..analysis.registration import register_rigid
     from ..figures.registration import checkerboard_figure
     from ..figures.style import require_matplotlib
-    from ..files.nifti import read_image, read_transform, write_image, write_transform
+    from ..files.nifti import header_notes, read_image, write_image
+    from ..files.transforms import read_transform, write_transform
     from ..images import resample
 
     check_outputs(
@@ -71,7 +73,9 @@ def _register(arguments):
     start = read_transform(arguments.initial) if arguments.initial else arguments.start
     fixed, affine = read_image(arguments.fixed)
     moving, its_affine = read_image(arguments.moving)
-    mask = _read_mask(arguments.mask, arguments.fixed, fixed, affine)
+    padding = [note for image in (fixed, moving) for note in without_padding(image)[1]]
+    mask, notes = _read_mask(arguments.mask, arguments.fixed, fixed, affine)
+    notes += padding + header_notes(arguments.fixed, arguments.moving, arguments.mask)
     with ProgressLine() as progress, errors_of(f"{arguments.moving} to {arguments.fixed}"):
         found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
     writers = {arguments.output: lambda path: write_transform(path, found.matrix)}
@@ -83,7 +87,7 @@ def _register(arguments):
             kind = Path(arguments.checkerboard).suffix[1:].lower()
             writers[arguments.checkerboard] = checkerboard_figure(fixed, on_fixed, affine, kind)
     written = write_outputs(writers)
-    notes = notes_on_subjects(arguments.fixed, arguments.moving)
+    notes += notes_on_subjects(arguments.fixed, arguments.moving)
     if not found.converged:
         notes.append("The steps had not become short at the end; look at the result closely.")
     print_result(notes, written)
@@ -94,12 +98,12 @@ def _register(arguments):
 
 def _read_mask(file, fixed_file, fixed, affine):
     from ..files.nifti import read_image
-    from ..images import geometry_difference
+    from ..images import geometry_difference, mask_of
 
     if file is None:
-        return None
+        return None, []
     mask, its_affine = read_image(file)
     difference = geometry_difference(fixed.shape, affine, mask.shape, its_affine)
     if difference:
         raise InputError(f"The mask {file} is not on the grid of {fixed_file}: {difference}; draw it on that image.")
-    return mask != 0
+    return mask_of(mask, file)

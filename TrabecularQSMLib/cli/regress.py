@@ -82,7 +82,9 @@ def _regress(arguments):
         ("mixed model, an intercept for each subject and group", result.mixed_within),
     ):
         if found:
-            print(f"{title}: {_slope(found)}, p {found.p:.2g}, n {found.n}")
+            free = getattr(found, "degrees_of_freedom", None)
+            by = "" if free is None else f" (t with {free} degrees of freedom)"
+            print(f"{title}: {_slope(found)}, p {found.p:.2g}{by}, n {found.n}")
     if result.paired:
         print(_sentence("differences {} − {}".format(*result.paired.groups), result.paired.line))
     for name, line in list(result.per_subject.items())[:_MOST_SUBJECTS]:

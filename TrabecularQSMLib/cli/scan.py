@@ -212,10 +212,10 @@ def _reconstruct(arguments):
     scan = _read_scan(arguments, settings)
     refuse_existing(arguments.output, map_files(scan, QUANTITIES), arguments.overwrite)
     check_writable(arguments.output)
-    mask = _read_mask(arguments, scan)
+    mask, notes = _read_mask(arguments, scan)
     if arguments.dry_run:
         names = planned_maps(settings)
-        _print_plan(arguments, scan, settings, map_files(scan, names))
+        _print_plan(arguments, scan, settings, map_files(scan, names), notes)
         return
     from ..progress import part
 
@@ -232,7 +232,7 @@ def _reconstruct(arguments):
             run=_run_record(arguments, started),
             progress=part(progress, 0.95, 1.0),
         )
-    print_result(result.notes, written)
+    print_result([*result.notes, *notes], written)
 
 
 def _lcurve(arguments):
@@ -249,10 +249,10 @@ def _lcurve(arguments):
     files = [stem.with_name(stem.name + ending) for ending in (".csv", ".json", ".png")]
     refuse_existing(arguments.output, files, arguments.overwrite)
     check_writable(arguments.output)
-    mask = _read_mask(arguments, scan)
+    mask, notes = _read_mask(arguments, scan)
     regions = _read_regions(arguments, scan)
     if arguments.dry_run:
-        _print_plan(arguments, scan, settings, files)
+        _print_plan(arguments, scan, settings, files, notes)
         return
     with ProgressLine() as progress:
         curve = pipeline.sweep_regularization(
@@ -280,7 +280,7 @@ def _lcurve(arguments):
     )
     paths = [Path(arguments.output) / file for file in files]
     written = write_files(dict(zip(paths, contents, strict=True)))
-    print_result(scan.acquisition.notes, written)
+    print_result([*scan.acquisition.notes, *notes], written)
     print(f"Largest curvature at λ = {curve.best:g}")
 
 
@@ -346,7 +346,7 @@ def _read_scan(arguments, settings):
 def _read_mask(arguments, scan):
     from ..files import read_mask
 
-    return None if arguments.mask is None else read_mask(arguments.mask, scan.acquisition)
+    return (None, []) if arguments.mask is None else read_mask(arguments.mask, scan.acquisition)
 
 
 def _read_regions(arguments, scan):
@@ -393,8 +393,8 @@ def _run_record(arguments, started):
     }
 
 
-def _print_plan(arguments, scan, settings, files):
-    for note in scan.acquisition.notes:
+def _print_plan(arguments, scan, settings, files, notes):
+    for note in (*scan.acquisition.notes, *notes):
         print(note)
     print("Settings:", ", ".join(f"{name} {value}" for name, value in settings.as_dict().items() if value is not None))
     for path in (*scan.files, *([arguments.mask] if arguments.mask else [])):

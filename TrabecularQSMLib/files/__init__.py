@@ -6,7 +6,7 @@ import numpy as np
 
 from ..acquisition import Acquisition
 from ..errors import InputError
-from ..images import geometry_difference
+from ..images import geometry_difference, mask_of
 from . import bids, converted, dicom, dicom_series, mat, nifti, single
 from .echoes import bare_name
 from .scan import Scan
@@ -107,17 +107,13 @@ def _read_folder(folder, labels, series, options):
     raise converted.nothing_found(folder)
 
 
-def read_mask(path, acquisition: Acquisition) -> np.ndarray:
-    """Read a mask on the grid of `acquisition`: bool (K, J, I), true where the file is not zero."""
+def read_mask(path, acquisition: Acquisition) -> tuple[np.ndarray, list[str]]:
+    """Read a mask on the grid of `acquisition`: bool (K, J, I), true inside, and notes on what had to be decided."""
     array, affine = nifti.read_image(path)
     difference = geometry_difference(acquisition.shape, acquisition.affine, array.shape, affine)
     if difference:
         raise InputError(
             f"The mask {path} is not on the grid of {acquisition.source}: {difference}; resample it to the scan first."
         )
-    if not np.all(np.isfinite(array)):
-        raise InputError(f"The mask {path} holds values that are not numbers; expected zero outside and one inside.")
-    mask = array != 0
-    if not mask.any():
-        raise InputError(f"The mask {path} is zero everywhere; draw it again or leave out --mask.")
-    return mask
+    mask, notes = mask_of(array, Path(path).name)
+    return mask, [*nifti.header_notes(path), *notes]

@@ -11,12 +11,15 @@ from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
 from ..images import geometry_difference
 from . import nifti
-from .phase import polar_to_complex
+from .formats import decoded, first_bytes, read_bytes
+from .phase import polar_to_complex, take_off_offset
 from .scan import Scan, check_voxel_size, stem_of
 
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
 B0_KEY = "B0DirectionRAS"
 PAIRS = (("mag", "phase"), ("real", "imag"))
+# Of protons at 30 T; what lies beyond is in another unit.
+_MOST_MHZ = 1300.0
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 _WORDS = {
     "mag": ("magnitude", "mag"),
@@ -91,17 +94,9 @@ def part_of_type(metadata: dict) -> str | None:
 
 def read_json(file: Path) -> dict:
     """Read a sidecar: UTF-8, or the encoding of Western Europe that older converters used."""
+    first_bytes(file)
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{file} cannot be read ({reason}); copy it again or correct the link.") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    try:
-        values = json.loads(text)
+        values = json.loads(decoded(read_bytes(file)))
     except ValueError as error:
         raise InputError(f"{file} is not valid JSON ({error}); correct it.") from error
     if not isinstance(values, dict):
@@ -162,19 +157,20 @@ def scan_of(
     first = rows[0][0]
     if not nifti.stores_orientation(first.path):
         notes.append(f"{first.path.name} stores no orientation; --b0-direction sets B0 if it is not along the slices.")
+    notes += nifti.header_notes(first.path)
     check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
     times = _times(rows, counts, source, echo_times, notes)
     if by_time and echo_times is None:
         order = np.argsort(times, kind="stable")
         echoes, times = echoes[order], [times[n] for n in order]
-    frequency = _first(rows, "ImagingFrequency")
+    frequency = _frequency(rows, source)
     return Scan(
         acquisition=Acquisition(
             echoes=echoes,
             echo_times=times,
             affine=affine,
             field_strength=_first(rows, "MagneticFieldStrength") if field_strength is None else field_strength,
-            imaging_frequency=None if frequency is None else frequency * 1e6,  # BIDS and DICOM: MHz
+            imaging_frequency=frequency,
             source=source,
             notes=tuple(notes),
             b0_patient=tuple(first.metadata.get(B0_KEY, PATIENT_SUPERIOR) if b0_patient is None else b0_patient),
@@ -195,7 +191,7 @@ def to_complex(echoes: np.ndarray, parts: tuple[str, str], source: str) -> list[
     source : str
         Name for messages.
     """
-    note = polar_to_complex(echoes, source) if parts == ("mag", "phase") else None
+    note = (polar_to_complex if parts == ("mag", "phase") else take_off_offset)(echoes, source)
     notes = [note] if note else []
     if undo_alternate_slices(echoes):
         notes.append(f"The phase of {source} turns by half a turn from slice to slice, which was undone.")
@@ -338,6 +334,18 @@ def _listed_times(file, count):
             "each, so correct it or give them in ms with --echo-times."
         )
     return values
+
+
+def _frequency(rows, source):
+    """ImagingFrequency in Hz, which BIDS and DICOM give in MHz."""
+    value = _first(rows, "ImagingFrequency")
+    if value is not None and value > _MOST_MHZ:
+        unit, factor = ("Hz", 1e-6) if value * 1e-3 > _MOST_MHZ else ("kHz", 1e-3)
+        raise InputError(
+            f"ImagingFrequency of {source} is {value:.9g} MHz, which looks like {unit}; give it in MHz "
+            f"({value * factor:.6g}) in the JSON sidecars."
+        )
+    return None if value is None else 1e6 * value
 
 
 def _first(rows, key):

@@ -1,27 +1,22 @@
-"""Images and transforms in files: NIfTI and whatever else ITK reads, as arrays [k, j, i] with an affine to RAS."""
+"""Images in files: NIfTI and whatever else ITK reads, as arrays [k, j, i] with an affine to RAS."""
 
-import contextlib
 import errno
 import gzip
 import math
 import os
+import re
 import shutil
-import struct
-import tempfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..images import affine_from, image_from, matrix_from, transform_from
-
-_NIFTI_TYPES = {
-    2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"
-}  # fmt: skip
-
-_CUT_SHORT = "{path} is cut short: it holds less than its header announces; copy or export it again."
+from ..images import LARGEST_SHEAR, affine_from, image_from, shear_degrees
+from .formats import BEST_PACKING, cut_short, first_bytes, is_metaimage, is_nifti, kind_of
+from .nifti_header import read_header
+from .nrrd import read_header as read_nrrd_header
+from .nrrd import read_nrrd
 
 
 def read_image(path) -> tuple[np.ndarray, np.ndarray]:
@@ -37,27 +32,20 @@ def read_image(path) -> tuple[np.ndarray, np.ndarray]:
     array : (K, J, I) array
         Values in the file's own type, or float where the header scales them.
     affine : (4, 4) array
-        Voxel indices (i, j, k) to RAS in mm.
+        Voxel indices (i, j, k) to RAS in mm; `header_notes` says what is in doubt about it.
 
     Raises
     ------
     InputError
         If the file is absent, damaged, cut short, or not one scalar volume.
     """
-    path = Path(path)
-    reader = _open(path)
-    shape, affine = _geometry(reader, path)
-    # ITK fills with zeros what is missing at the end of a NIfTI file and what is not a number, and says nothing.
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        return _nifti_values(path, shape), affine
-    try:
-        return sitk.GetArrayFromImage(reader.Execute()).reshape(shape), affine
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
+    file = _opened(path)
+    file.check()
+    return file.values().reshape(file.shape), file.affine
 
 
 def read_series(path) -> tuple[np.ndarray, np.ndarray]:
-    """Read a volume, or several along the fourth axis of a NIfTI file.
+    """Read a volume, or several along the fourth axis.
 
     Returns
     -------
@@ -71,20 +59,16 @@ def read_series(path) -> tuple[np.ndarray, np.ndarray]:
     InputError
         As `read_image`.
     """
-    path = Path(path)
-    reader = _open(path)
-    count = _count(reader)
-    if count == 1:
-        array, affine = read_image(path)
-        return array[None], affine
-    shape, affine = _geometry(reader, path, series=True)
-    return _nifti_values(path, (count, *shape)), affine
+    file = _opened(path)
+    file.check(series=True)
+    return file.values().reshape(file.count, *file.shape), file.affine
 
 
 def read_grid(path) -> tuple[int, tuple[int, int, int], np.ndarray]:
     """Read the header: how many volumes there are, their shape (k, j, i), and the affine (i, j, k → RAS)."""
-    reader = _open(Path(path))
-    return _count(reader), *_geometry(reader, Path(path), series=True)
+    file = _opened(path)
+    file.check(series=True)
+    return file.count, file.shape, file.affine
 
 
 def read_layers(path) -> tuple[np.ndarray, np.ndarray]:
@@ -102,62 +86,38 @@ def read_layers(path) -> tuple[np.ndarray, np.ndarray]:
     InputError
         As `read_image`.
     """
-    path = Path(path)
-    reader = _open(path)
-    if reader.GetNumberOfComponents() == 1:
-        array, affine = read_image(path)
-        return array[None], affine
-    shape, affine = _geometry(reader, path, layers=True)
-    try:
-        return np.moveaxis(sitk.GetArrayFromImage(reader.Execute()), -1, 0).reshape(-1, *shape), affine
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
+    file = _opened(path)
+    file.check(layers=True)
+    return file.values().reshape(file.components, *file.shape), file.affine
 
 
 def read_metadata(path) -> dict[str, str]:
-    """Read the header's text fields, named as ITK does."""
-    reader = _open(Path(path))
-    return {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+    """Read the texts that a NRRD header holds beside its fields, such as the names of segments; others have none."""
+    path = Path(path)
+    if first_bytes(path).startswith(b"NRRD"):
+        return read_nrrd_header(path)[1]
+    read_grid(path)
+    return {}
 
 
 def stores_orientation(path) -> bool:
     """Whether an image says how it lies in the patient; a NIfTI file with both transform codes zero does not."""
-    metadata = read_metadata(path)
-    codes = [metadata[key] for key in ("qform_code", "sform_code") if key in metadata]
-    return not codes or any(code.strip() != "0" for code in codes)
+    return not is_nifti(first_bytes(path)) or any(code > 0 for code in read_header(path).codes)
 
 
-def read_transform(path) -> np.ndarray:
-    """Read a linear transform as a matrix (4, 4) from RAS points to RAS points.
-
-    Parameters
-    ----------
-    path : path
-        ``.tfm``, ``.txt``, ``.mat`` or ``.h5`` of ITK.
-
-    Raises
-    ------
-    InputError
-        If the file is absent, damaged, or holds a transform that is not linear or has no inverse.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist or is not a file; give a transform such as register writes.")
-    try:
-        transform = sitk.ReadTransform(str(path))
-    except RuntimeError as error:
-        raise InputError(f"{path} cannot be read as a transform; give a .tfm file such as register writes.") from error
-    if transform.GetDimension() != 3 or not transform.IsLinear():
-        raise InputError(f"{path} is not a linear transform in three dimensions; give a rigid or affine one.")
-    matrix = matrix_from(transform)
-    if not np.all(np.isfinite(matrix)) or abs(np.linalg.det(matrix[:3, :3])) < 1e-6:
-        raise InputError(f"{path} holds a transform without an inverse; give a rigid or affine one.")
-    return matrix
-
-
-def write_transform(path, matrix: np.ndarray) -> None:
-    """Write a matrix (4, 4) from RAS points to RAS points as an ITK transform, such as ``.tfm``."""
-    sitk.WriteTransform(transform_from(matrix), str(path))
+def header_notes(*paths) -> list[str]:
+    """Say what is in doubt about the position of images, by name; None stands for no image."""
+    notes = []
+    for path in dict.fromkeys(Path(path) for path in paths if path is not None):
+        file = _opened(path)
+        notes += file.notes
+        shear = shear_degrees(file.affine)
+        if shear > LARGEST_SHEAR:
+            notes.append(
+                f"The axes of {path.name} are up to {shear:.2g}° off right angles, as those of a CT with a tilted "
+                "gantry; each voxel is taken where they put it."
+            )
+    return list(dict.fromkeys(notes))
 
 
 def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
@@ -189,134 +149,130 @@ def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
         plain.replace(path)
 
 
-def _open(path):
-    """Return an ITK reader that knows the header."""
-    if not path.is_file():
-        raise InputError(f"{path} does not exist or is not a file; check the name.")
-    if path.stat().st_size == 0:
-        raise InputError(_CUT_SHORT.format(path=path))
-    reader = sitk.ImageFileReader()
-    with _as_itk_knows_it(path) as name:
-        reader.SetFileName(str(name))
+_META_BYTES = {
+    "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4, "LONG_LONG": 8,
+    "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8,
+}  # fmt: skip
+
+
+class _Image:
+    """An image whose header was read: sizes, affine, and where its values come from."""
+
+    notes: tuple[str, ...] = ()
+
+    def check(self, *, layers=False, series=False):
+        """Raise `InputError` unless it is one volume, with `layers` of several values, with `series` several."""
+        if self.components != 1 and not layers:
+            raise InputError(
+                f"{self.path} has {self.components} values in each voxel; expected one, "
+                "so save each component as a volume of its own."
+            )
+        if self.count != 1 and not series:
+            raise InputError(
+                f"{self.path} has four dimensions, the last of length {self.count}; expected one volume in each file, "
+                "so split it."
+            )
+        if self.dimensions not in (3, 4):
+            raise InputError(
+                f"{self.path} has {self.dimensions} dimensions; expected three, so save it as a volume (one slice "
+                "will do)."
+            )
+
+
+class _Nifti(_Image):
+    def __init__(self, path):
+        header = read_header(path)
+        self.path, self.shape, self.affine, self.notes = path, header.shape, header.affine, header.notes
+        self.values = header.values
+        self.dimensions = min(len(header.sizes), 4)
+        self.count = header.sizes[3] if len(header.sizes) > 3 else 1
+        self.components = math.prod(header.sizes[4:])
+
+
+class _Nrrd(_Image):
+    def __init__(self, path):
+        self.path = path
+        layers, self.affine = read_nrrd(path)
+        self.dimensions, self.count, self.components, self.shape = 3, 1, len(layers), layers.shape[1:]
+        self.values = lambda: layers
+
+
+class _OfItk(_Image):
+    def __init__(self, path, start):
+        self.path, self.start = path, start
+        if is_metaimage(start):
+            _check_metaimage(path, start)
+        self.reader = sitk.ImageFileReader()
+        self.reader.SetFileName(str(path))
         try:
-            reader.ReadImageInformation()
+            self.reader.ReadImageInformation()
         except RuntimeError as error:
-            raise _unreadable(path, error) from error
-    reader.SetFileName(str(path))
-    return reader
+            raise _unreadable(path, start, error) from error
+        size = self.reader.GetSize()
+        self.dimensions, self.components = len(size), self.reader.GetNumberOfComponents()
+        self.shape, self.count = size[2::-1], size[3] if len(size) == 4 else 1
+        self.affine = affine_from(self.reader) if len(size) in (3, 4) else np.eye(4)
+
+    def values(self):
+        try:
+            array = sitk.GetArrayFromImage(self.reader.Execute())
+        except RuntimeError as error:
+            raise _unreadable(self.path, self.start, error) from error
+        return np.moveaxis(array, -1, 0) if self.components > 1 else array
 
 
-@contextlib.contextmanager
-def _as_itk_knows_it(path):
-    """Give the file's own name, or for NIfTI-2, which ITK does not read, that of a header of version 1 that says it."""
-    header = _first_bytes(path) if path.name.lower().endswith((".nii", ".nii.gz")) else b""
-    order = next((order for order in "<>" if header[:4] == struct.pack(order + "i", 540)), None)
-    if order is None or len(header) < 540:
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        name = Path(folder, "header.nii")
-        name.write_bytes(_first_version(header, order))
-        yield name
+def _opened(path):
+    """Return an image with its header read, by our own code before ITK sees it."""
+    path = Path(path)
+    start = first_bytes(path)
+    if is_nifti(start):
+        return _Nifti(path)
+    if start.startswith(b"NRRD"):
+        return _Nrrd(path)
+    return _OfItk(path, start)
 
 
-def _first_bytes(path):
-    """Return the first 540 bytes, unpacked; fewer where the file ends or is damaged."""
-    try:
-        with open(path, "rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else open(path, "rb") as file:
-            return file.read(540)
-    except (OSError, EOFError, zlib.error):
-        return b""
-
-
-def _first_version(header, order):
-    """Return a header of NIfTI version 2 as one of version 1, followed by no extension."""
-    take = lambda kind, start: struct.unpack_from(order + kind, header, start)  # noqa: E731
-    values = bytearray(352)
-    put = lambda kind, start, *items: struct.pack_into(order + kind, values, start, *items)  # noqa: E731
-    put("i", 0, 348)
-    put("8h", 40, *take("8q", 16))  # dim
-    put("2h", 70, *take("2h", 12))  # datatype, bitpix
-    put("8f", 76, *take("8d", 104))  # pixdim
-    put("3f", 108, 352.0, *take("2d", 176))  # vox_offset, scl_slope, scl_inter
-    put("B", 123, take("i", 500)[0] & 255)  # xyzt_units
-    put("2h", 252, *take("2i", 344))  # qform_code, sform_code
-    put("6f", 256, *take("6d", 352))  # quaternion and its offset
-    put("12f", 280, *take("12d", 400))  # srow_x, srow_y, srow_z
-    values[344:348] = b"n+1\0"
-    return bytes(values)
-
-
-def _count(reader):
-    size = reader.GetSize()
-    return size[3] if reader.GetDimension() == 4 else 1
-
-
-def _unreadable(path, error):
-    reason = str(error).strip().rpartition("\n")[2].removeprefix("ITK ERROR: ").strip().rstrip(".")
-    return InputError(f"{path} cannot be read as an image ({reason}); it may be cut short: copy or export it again.")
-
-
-def _geometry(reader, path, layers=False, series=False):
-    """Shape (k, j, i) and affine (i, j, k → RAS) of a header."""
-    size, dimensions = reader.GetSize(), reader.GetDimension()
-    if reader.GetNumberOfComponents() != 1 and not layers:
+def _check_metaimage(path, start):
+    """Refuse a MetaImage that cannot hold what its header announces, before ITK makes room for it."""
+    text = start.split(b"\0")[0].decode("latin-1")
+    fields = dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
+    width = _META_BYTES.get(fields.get("ElementType", "").removeprefix("MET_"))
+    sizes = fields.get("DimSize", "").split()
+    if (
+        width is None
+        or "ElementDataFile" not in fields
+        or not sizes
+        or not all(size.isdecimal() and int(size) > 0 for size in sizes)
+    ):
         raise InputError(
-            f"{path} has {reader.GetNumberOfComponents()} values in each voxel; expected one, "
-            "so save each component as a volume of its own."
+            f"{path} has a damaged MetaImage header: it lacks sizes, type or values; copy or export it again."
         )
-    if dimensions == 4 and size[3] != 1 and not series:
-        raise InputError(
-            f"{path} has four dimensions, the last of length {size[3]}; expected one volume in each file, so split it."
+    data = path
+    if fields["ElementDataFile"] != "LOCAL":
+        if re.search(r"%|^LIST| ", fields["ElementDataFile"]):
+            return
+        data = path.with_name(fields["ElementDataFile"])
+        first_bytes(data, unpacked=False)
+    packed = fields.get("CompressedData", "False").lower() == "true"
+    needed = math.prod(map(int, sizes)) * width * _channels(fields)
+    if data.stat().st_size * (BEST_PACKING if packed else 1) < needed:
+        raise cut_short(data)
+
+
+def _channels(fields):
+    count = fields.get("ElementNumberOfChannels", "1")
+    return int(count) if count.isdecimal() else 1
+
+
+def _unreadable(path, start, error):
+    kind, lines = kind_of(path, start), [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = (lines or ["no reason given"])[-1].removeprefix("ITK ERROR: ").rstrip(".")
+    if kind and kind[1]:
+        return InputError(f"{path} cannot be read as an image: it is {kind[0]}; {kind[1]}.")
+    if kind:
+        return InputError(f"{path} is damaged, though it begins as {kind[0]} does ({reason}); copy or export it again.")
+    if "Unable to determine ImageIO" in reason:
+        return InputError(
+            f"{path} cannot be read as an image: it begins as no known format; expected NIfTI or NRRD, so convert it."
         )
-    if dimensions not in (3, 4):
-        raise InputError(
-            f"{path} has {dimensions} dimensions; expected three, so save it as a volume (one slice will do)."
-        )
-    return size[2::-1], affine_from(reader)
-
-
-def _nifti_values(path, shape):
-    """Values (k, j, i) of a single-file NIfTI, version 1 or 2, scaled as its header says."""
-    with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    try:
-        with gzip.open(path) if packed else open(path, "rb") as file:
-            dtype, offset, slope, intercept = _nifti_header(file.read(540), path)
-            file.seek(offset)
-            array = np.empty(math.prod(shape), dtype)
-            if _fill(file, memoryview(array).cast("B")) < array.nbytes:
-                raise InputError(_CUT_SHORT.format(path=path))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(_CUT_SHORT.format(path=path)) from error
-    array = array.reshape(shape)
-    if slope != 0 and math.isfinite(slope) and math.isfinite(intercept) and (slope, intercept) != (1.0, 0.0):
-        array = array * slope + intercept
-    return array
-
-
-def _fill(file, target):
-    """Read into `target` until it is full or the file ends (one call may return less); how many bytes came."""
-    done = 0
-    while done < len(target) and (count := file.readinto(target[done:])):
-        done += count
-    return done
-
-
-def _nifti_header(header, path):
-    """Type of the values, their offset in bytes, slope and intercept."""
-    for order in "<>":
-        size = struct.unpack(order + "i", header[:4])[0] if len(header) >= 348 else None
-        if size == 348:
-            code, (offset, slope, intercept) = header[70:72], struct.unpack(order + "3f", header[108:120])
-        elif size == 540 and len(header) == 540:
-            code, (offset, slope, intercept) = header[12:14], struct.unpack(order + "q2d", header[168:192])
-        else:
-            continue
-        code = struct.unpack(order + "h", code)[0]
-        if code not in _NIFTI_TYPES:
-            raise InputError(f"{path} holds values of NIfTI type {code}; expected real numbers, so export it as float.")
-        return np.dtype(order + _NIFTI_TYPES[code]), int(offset), slope, intercept
-    raise InputError(_CUT_SHORT.format(path=path))
+    return InputError(f"{path} cannot be read as an image ({reason}); copy it again, or convert it to NIfTI or NRRD.")

@@ -10,8 +10,9 @@ from ..phantom import Companions, Phantom
 from ..progress import Progress, report
 from ..progress import part as part_of
 from .bids import write_echoes
-from .nifti import write_image, write_transform
+from .nifti import write_image
 from .scan import checked_label
+from .transforms import write_transform
 from .writing import (
     GENERATED_BY,
     describe_dataset,

@@ -1,4 +1,4 @@
-"""Phase as scanners store it: radians, degrees or a scale of integers."""
+"""Signals as scanners and converters store them: phase in whatever unit, real and imaginary part with an offset."""
 
 import numpy as np
 
@@ -17,7 +17,23 @@ _SCALES = (
     (-32768.0, 32768.0),
     (0.0, 65536.0),
 )
+_TURN = 2 * np.pi
 _RADIANS_TOLERANCE = 0.01
+# A range of this share of a turn is a turn: noise reaches its ends, but few voxels need not.
+_WHOLE = 0.9
+# Radians in a smaller range than this (rad) are noise at most: a scale was left on.
+_LEAST_RANGE = 0.1
+# Whole numbers in a range of so few are radians that were rounded.
+_FEW_NUMBERS = 14
+# Wrapped phase fills its range to the ends: bins there hold at least this share of their due, and of the pairs of
+# neighbors at least this share jumps by more than half the range.
+_BINS, _FILLED, _JUMPS = 50, 0.15, 0.005
+# Of radians without wraps no more than this share of the signal's power differs from its neighbor by half a turn.
+_ROUGH = 0.02
+_SAMPLES = 200_000
+# An offset of real and imaginary part: its least size and largest change between echoes in parts of the signal, the
+# least share of voxels (air) that lie there, and how many more than at zero.
+_LEAST_OFFSET, _STEADY, _AIR, _RARER = 0.1, 0.05, 0.05, 5
 
 
 def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
@@ -26,27 +42,26 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     Parameters
     ----------
     echoes : (E, K, J, I) complex64 array
-        Phase in radians or in a known integer scale, which is recognized and rescaled.
+        Phase in radians, wrapped or not, in turns, degrees or a known integer scale, which is recognized and rescaled.
     source : str
         Name for messages.
 
     Returns
     -------
     str or None
-        What was rescaled, if anything.
+        What was rescaled or decided, if anything.
 
     Raises
     ------
     InputError
-        If the magnitude is negative somewhere or the scale of the phase is not known.
+        If the magnitude is negative somewhere, or the phase is none or its scale is not known.
     """
-    low, high = float(echoes.imag.min()), float(echoes.imag.max())
     if float(echoes.real.min()) < -1e-3 * float(echoes.real.max()):
         raise InputError(
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
             "check that it is not the real part."
         )
-    scale, middle, note = _phase_scale(low, high, source)
+    scale, middle, note = _phase_scale(echoes, source)
     for echo in echoes:
         for plane in echo:  # plane by plane: the copies stay small
             magnitude, phase = plane.real.copy(), (plane.imag - np.float32(middle)) * np.float32(scale)
@@ -55,23 +70,135 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     return note
 
 
-def _phase_scale(low, high, source):
+def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
+    """Take off, in place, what was added to real and imaginary part to store them without sign, and say so.
+
+    It shows as a value, the same in all echoes, at which air lies and next to which nothing lies at zero.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex64 array
+    source : str
+        Name for messages.
+
+    Raises
+    ------
+    InputError
+        If neither part has anything below zero and no such value is found.
+    """
+    low = min(float(echoes.real.min()), float(echoes.imag.min()))
+    high = max(float(echoes.real.max()), float(echoes.imag.max()))
+    if not high > low:
+        return None
+    samples = [_some(echo) for echo in echoes]
+    peaks = np.array([_densest(values, low, high) for values in samples])
+    offset, values = complex(np.median(peaks.real), np.median(peaks.imag)), np.concatenate(samples)
+    size, scale = abs(offset), float(np.quantile(np.abs(values - offset), 0.99))
+    there, at_zero = (np.count_nonzero(np.abs(values - place) < 0.3 * size) for place in (offset, 0))
+    if (
+        size > _LEAST_OFFSET * scale
+        and np.abs(peaks - offset).max() < _STEADY * scale
+        and there > max(_AIR * values.size, _RARER * at_zero)
+    ):
+        # Noise has its share in where most values lie; what programs add is a power of two.
+        nearest = 2.0 ** np.round(np.log2(max(offset.real, 1.0)))
+        if abs(offset - nearest * (1 + 1j)) < _STEADY * scale:
+            offset = nearest * (1 + 1j)
+        echoes -= np.complex64(offset)
+        return (
+            f"Real and imaginary part of {source} have an offset ({offset.real:g} and {offset.imag:g}, where air lies "
+            "in all echoes), which was taken off."
+        )
+    if low >= 0:
+        raise InputError(
+            f"Real and imaginary part of {source} have nothing below zero (they run from {low:g} to {high:g}): an "
+            "offset was added to store them; subtract it, or export magnitude and phase."
+        )
+    return None
+
+
+def _phase_scale(echoes, source):
     """Radians per stored unit, the stored value of zero, and a note if that is not plain radians."""
-    near = lambda value, end: abs(value - end) <= 1e-3  # noqa: E731
-    normalized = near(high, 1.0) and (near(low, -1.0) or near(low, 0.0))
+    low, high = float(echoes.imag.min()), float(echoes.imag.max())
+    span, said = high - low, f"The phase of {source} runs from {low:g} to {high:g}"
+    if not np.isfinite(span):
+        return 1.0, 0.0, None  # numbers are asked for where the scan is checked
+    if span == 0:
+        raise InputError(f"The phase of {source} is {low:g} everywhere; expected radians, so export it again.")
+    if span < _FEW_NUMBERS and all(
+        np.array_equal(plane.imag, np.round(plane.imag)) for echo in echoes for plane in echo
+    ):
+        raise InputError(
+            f"{said} in whole numbers: radians were rounded to integers, and their fraction is lost; export the phase "
+            "as float or in the scanner's own scale."
+        )
     within = lambda first, last: first - _RADIANS_TOLERANCE <= low and high <= last + _RADIANS_TOLERANCE  # noqa: E731
-    if not normalized and (within(-np.pi, np.pi) or within(0.0, 2 * np.pi)):
+    radians = within(-np.pi, np.pi) or within(0.0, _TURN)
+    if radians and span >= _WHOLE * _TURN:
         return 1.0, 0.0, None
-    for first, last in _SCALES:
-        turn = last - first
-        slack = 0.01 * turn  # 2 % of half a turn
-        if -1.5 <= low - first <= slack and -slack <= high - last <= 1.5:
-            note = (
-                f"The phase of {source} is stored as {low:g} to {high:g} and was rescaled to radians "
-                f"(a whole turn is {turn:g})."
-            )
-            return 2 * np.pi / turn, 0.5 * (first + last), note
-    raise InputError(
-        f"The phase of {source} runs from {low:g} to {high:g}; expected radians (−π to π) or a known integer scale "
-        "such as 0 to 4095, so convert it to radians."
-    )
+    if not radians:
+        for first, last in _SCALES:
+            turn = last - first
+            slack = 0.01 * turn  # 2 % of half a turn
+            if -1.5 <= low - first <= slack and -slack <= high - last <= 1.5:
+                return _TURN / turn, 0.5 * (first + last), _rescaled(source, low, high, turn)
+    wrapped, rough = _texture(echoes, low, high)
+    if wrapped and abs(span - 1) < 0.02 and (abs(low + 0.5) < 0.02 or abs(low) < 0.02):
+        return _TURN, round(0.5 * (low + high), 1), _rescaled(source, low, high, 1)
+    if wrapped or radians and span < _LEAST_RANGE:
+        what = (
+            "which it fills as wrapped phase of another scale does" if wrapped else "which is no phase of a whole scan"
+        )
+        raise InputError(
+            f"{said}, {what}; expected radians (−π to π), degrees or a known integer scale such as 0 to 4095, so undo "
+            "the scale or export it again."
+        )
+    if radians:
+        return 1.0, 0.0, None
+    if rough > _ROUGH:
+        raise InputError(
+            f"{said}, which is no known scale; expected radians (−π to π, or unwrapped), degrees or a known integer "
+            "scale such as 0 to 4095, so undo the scale or export it again."
+        )
+    note = f"{said} without jumps: it is taken as phase in radians that was unwrapped already."
+    return 1.0, 0.0, note
+
+
+def _rescaled(source, low, high, turn):
+    stored = f"The phase of {source} is stored as {low:g} to {high:g}"
+    return f"{stored} and was rescaled to radians (a whole turn is {turn:g})."
+
+
+def _texture(echoes, low, high):
+    """Whether values fill their range and jump across it, as wrapped phase does, and how rough they are as radians.
+
+    The latter is the share of the signal's power that differs by more than half a turn, in radians, from its neighbor.
+    """
+    counts, pairs, jumps, rough, signal = np.zeros(_BINS), 0, 0, 0.0, 0.0
+    for echo in (echoes[n] for n in sorted({0, len(echoes) // 2, len(echoes) - 1})):
+        counts += np.histogram(echo.imag[echo.real > 0], _BINS, (low, high))[0]
+        for axis in range(3):
+            here, there = (np.moveaxis(echo, axis, 0)[part] for part in (slice(1, None), slice(None, -1)))
+            weight = np.minimum(here.real, there.real)
+            inside, step = weight > 0, np.abs(here.imag - there.imag)
+            pairs += int(np.count_nonzero(inside))
+            jumps += int(np.count_nonzero(inside & (step > 0.5 * (high - low))))
+            power = weight.astype(np.float64) ** 2  # in which air does not count
+            rough += float(power[step > np.pi].sum())
+            signal += float(power.sum())
+    filled = counts[[0, -1]].min() >= _FILLED * counts.sum() / _BINS
+    return bool(filled and jumps >= max(_JUMPS * pairs, 1)), rough / max(signal, 1e-30)
+
+
+def _some(echo):
+    flat = echo.ravel()
+    return flat[:: max(flat.size // _SAMPLES, 1)]
+
+
+def _densest(values, low, high):
+    """The point of the complex plane around which most values lie."""
+    counts, _, _ = np.histogram2d(values.real, values.imag, _BINS, ((low, high), (low, high)))
+    width = (high - low) / _BINS
+    middle = low + width * (np.array(np.unravel_index(counts.argmax(), counts.shape)) + 0.5)
+    near = np.maximum(np.abs(values.real - middle[0]), np.abs(values.imag - middle[1])) < 1.5 * width
+    return complex(np.median(values.real[near]), np.median(values.imag[near]))

@@ -11,8 +11,10 @@ from scipy import ndimage
 
 from ..errors import InputError
 from ..images import geometry_difference, image_from, resample
-from .nifti import read_layers, read_metadata, read_transform
+from .formats import decoded, first_bytes, read_bytes
+from .nifti import header_notes, read_layers, read_metadata
 from .terminology import segment_color, terminology_entry
+from .transforms import read_transform
 
 _LARGEST_LABEL = np.iinfo(np.int32).max
 
@@ -193,10 +195,10 @@ def regions_on(
     labels : (k, j, i) int array
     names : dict of int to str
     notes : list of str
-        Regions that the image cuts off, and a transform that is not rigid.
+        Positions in doubt, regions that the image cuts off, and a transform that is not rigid.
     """
     # Resampling asks for the way from the grid that is filled to the one that is read: the inverse.
-    notes, matrix = [], None
+    notes, matrix = header_notes(image, path), None
     if transform:
         matrix = np.linalg.inv(read_transform(transform))
         volume = abs(np.linalg.det(matrix[:3, :3]))
@@ -254,12 +256,13 @@ def names_file(path) -> Path:
 
 def _names_beside(path):
     table = names_file(path)
-    if not table.is_file():
+    if not table.is_file() and not table.is_symlink():
         return {}
+    first_bytes(table)
+    lines = decoded(read_bytes(table)).splitlines()
     try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            rows = [(int(row["index"]), row["name"]) for row in csv.DictReader(file, delimiter="\t")]
-    except (KeyError, TypeError, ValueError) as error:
+        rows = [(int(row["index"]), row["name"].strip()) for row in csv.DictReader(lines, delimiter="\t")]
+    except (AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(f"{table} is not a table of labels; expected tab-separated columns index and name.") from error
     return {label: name for label, name in rows if label}
 

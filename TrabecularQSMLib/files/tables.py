@@ -5,32 +5,43 @@ import io
 import re
 from pathlib import Path
 
-from ..analysis.tables import Table
+from ..analysis.tables import KEY_COLUMNS, Table
 from ..errors import InputError
+from .formats import decoded, first_bytes, kind_of, read_bytes
 
-# A number as spreadsheets write it where the decimal mark is a comma; there they separate cells by semicolons.
-_DECIMAL_COMMA = re.compile(r"^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$")
+# Cells that spreadsheets write for numbers: with one mark alone, with both, or with spaces between thousands.
+_NUMBER = re.compile(r"[+-]?(\d+[\d.,'’ ]*|[.,]\d+)([eE][+-]?\d+)?")
+_NOTHING = ("", "n/a", "na", "nan", "none", "null", "-")
+_SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-"})
+# One to three digits (not zero alone), then groups of three: a number of thousands or one of three decimals.
+_GROUPS = r"[+-]?[1-9]\d{0,2}(?:%s\d{3})+"
 
 
 def read_table(path) -> Table:
     """Read a table of comma-, tab- or semicolon-separated values with a line of column names.
 
-    Between semicolons the decimal mark may be a comma. A first line ``sep=;``, as spreadsheets write it, is understood.
+    The decimal mark, point or comma, is found once for all numbers of the file; the other mark, spaces and apostrophes
+    may stand between thousands, and are taken away. A first line ``sep=;``, as spreadsheets write it, is understood.
 
     Raises
     ------
     InputError
-        If the file is absent, no table, has no row, or a line with too few or too many cells.
+        If the file is absent, no table, has no row, or a line with too few or too many cells, or if it cannot be told
+        which mark stands for decimals.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); give a CSV file such as measure writes."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a table of UTF-8 text; save it as CSV (UTF-8).") from error
+    columns, lines, separator = _cells(path)
+    rows = [dict(zip(columns, line, strict=True)) for line in lines]
+    return Table(path.name, columns, tuple(_numbers(path, columns, rows, separator)))
+
+
+def _cells(path):
+    """Column names, the cells of all rows, and what separates them."""
+    start = first_bytes(path)
+    text = decoded(read_bytes(path))
+    if "\0" in text:
+        kind = kind_of(path, start)
+        raise InputError(f"{path} is {kind[0] if kind else 'no text'}; expected a table, so save it as CSV (UTF-8).")
     told = re.match(r"sep=([,;\t])\s*\n", text)
     text = text[told.end() :] if told else text
     separator = told[1] if told else max(",\t;", key=text.partition("\n")[0].count)
@@ -47,11 +58,86 @@ def read_table(path) -> Table:
     for number, line in enumerate(lines[1:], start=1):
         if len(line) != len(columns):
             raise InputError(f"Row {number} of {path} has {len(line)} cells but there are {len(columns)} columns.")
-    cells = ([cell.strip() for cell in line] for line in lines[1:])
-    if separator == ";":
-        cells = ([_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in line] for line in cells)
-    rows = [dict(zip(columns, line, strict=True)) for line in cells]
-    return Table(path.name, columns, tuple(rows))
+    return columns, [[cell.strip().translate(_SPACES) for cell in line] for line in lines[1:]], separator
+
+
+def _numbers(path, columns, rows, separator):
+    """Rows whose numbers have a point as decimal mark and nothing between thousands."""
+    cells = [
+        (number, column, row[column])
+        for column in columns
+        if column not in KEY_COLUMNS
+        for number, row in enumerate(rows, start=1)
+        if _NUMBER.fullmatch(row[column])
+    ]
+    # A column that holds words too, such as versions or notes, says nothing about marks.
+    counts = {column: sum(row[column].lower() not in _NOTHING for row in rows) for column in columns}
+    found = {column: sum(its == column for _, its, _ in cells) for column in columns}
+    said = {
+        mark: next((one for one in cells if found[one[1]] == counts[one[1]] and _is_decimal(one[2], mark)), None)
+        for mark in ",."
+    }
+    doubtful = next((one for one in cells if any(_is_grouped(one[2], mark) for mark in ",.")), None)
+    where = lambda one: f"{one[2]!r} in row {one[0]}, column {one[1]}"  # noqa: E731
+    if said[","] and said["."] and doubtful:
+        raise InputError(
+            f"{path} has numbers with a decimal comma ({where(said[','])}) and with a decimal point "
+            f"({where(said['.'])}), so that {where(doubtful)} may be either; write all with one mark."
+        )
+    decimal = next((mark for mark in ",." if said[mark]), None)
+    if decimal is None:
+        decimal = "," if separator == ";" and any("," in cell for _, _, cell in cells) else "."
+        if doubtful := _doubtful(cells, separator):
+            raise InputError(
+                f"{path} has {where(doubtful)}, which may be thousands or decimals: nothing in the file says which; "
+                "write it without a mark between thousands, or with another number of decimals."
+            )
+    for number, column, cell in cells:
+        own = next((mark for mark in ",." if _is_decimal(cell, mark)), decimal)
+        rows[number - 1][column] = _plain(cell, own)
+    return rows
+
+
+def _is_decimal(cell, mark):
+    """Whether `mark` can only be the decimal mark of a cell."""
+    if cell.count(mark) != 1:
+        return False
+    other = "." if mark == "," else ","
+    if other in cell:
+        return cell.rindex(mark) > cell.rindex(other)
+    return not _is_grouped(cell, mark)
+
+
+def _is_grouped(cell, mark):
+    """Whether a cell has one `mark` that may stand before thousands or before three decimals."""
+    return cell.count(mark) == 1 and re.fullmatch(_GROUPS % re.escape(mark), cell) is not None
+
+
+def _doubtful(cells, separator):
+    """Return a cell with one mark and three digits behind it of which nothing else says what they are, or None.
+
+    Three decimals are what many programs write, so that only a column with whole numbers beside them is in doubt; and
+    where commas separate cells, one inside a cell was put in quotes on purpose, perhaps for thousands.
+    """
+    with_whole = {column for _, column, cell in cells if cell.lstrip("+-").isdigit()}
+    for one in cells:
+        quoted = separator != ";" and _is_grouped(one[2], ",")
+        if quoted or separator == ";" and one[1] in with_whole and any(_is_grouped(one[2], mark) for mark in ",."):
+            return one
+    return None
+
+
+def _plain(cell, decimal):
+    """Return a number with a point and without thousands' marks; what is none, such as a date, as it is."""
+    whole, found, rest = cell.partition(decimal)
+    if found and not re.fullmatch(r"\d*([eE][+-]?\d+)?", rest):
+        return cell
+    other = "." if decimal == "," else ","
+    if re.search(r"[^\d+\-eE]", whole):
+        if not any(re.fullmatch(_GROUPS % re.escape(mark), whole) for mark in (other, " ", "'", "’")):
+            return cell
+        whole = re.sub(r"[^\d+\-]", "", whole)
+    return f"{whole}.{rest}" if found else whole
 
 
 def read_rods(path) -> dict[str, list[float] | None]:

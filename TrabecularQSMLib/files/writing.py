@@ -146,7 +146,8 @@ def write_json(path, values):
 def write_text(path, text):
     """Write text in UTF-8 with plain newlines; the folder is made if absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
+    # File names that are no UTF-8 are held as surrogates, which no text may hold.
+    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.write(text)
 
 

@@ -1,5 +1,6 @@
 """Apparent BV/TV of a high-resolution image and attenuation of a CT, in segments."""
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 import slicer
 
 from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias
-from ..analysis.ct import attenuation
+from ..analysis.ct import attenuation, hounsfield
 from ..errors import InputError
 from ..progress import Progress, part, report
 from .alive import keepAlive
@@ -115,11 +116,14 @@ def attenuationNodes(ct, segmentation, *, case: str, calibration=None, table=Non
     :param calibration: `analysis.ct.Calibration`; with it there is a row of bone mineral density for each region.
     :param table: table of an earlier run to which rows are added; it may be that of `measureNodes`.
     :param name: name of a new table.
-    :raises InputError: if a region has no voxel in the CT.
+    :raises InputError: if a region has no voxel in the CT, or its values are no Hounsfield units.
     """
     labels, names = regionsFromSegmentation(segmentation, ct)
     try:
-        rows = attenuation(slicer.util.arrayFromVolume(ct), labels, names, case=case, calibration=calibration)
+        values, notes = hounsfield(slicer.util.arrayFromVolume(ct))
+        for note in notes:
+            logging.info(f"{ct.GetName()}: {note}")
+        rows = attenuation(values, labels, names, case=case, calibration=calibration)
     except InputError as error:
         raise InputError(f"{ct.GetName()} with {segmentation.GetName()}: {error}") from error
     return addRows(rows, table, name or "CT table")
