@@ -58,20 +58,23 @@ def addCompanions(
         phantom = make_phantom(settings, progress=part(told, 0.0, 0.4))
         return phantom, make_companions(phantom, companionSettings, progress=part(told, 0.4, 1.0))
 
-    phantom, companions = keepAlive(simulate, part(progress, 0.0, 0.95))
-    report(progress, 1.0, "Adding the digital ankle with bSSFP and CT")
-    return addCompanionNodes(phantom, companions, name)
+    phantom, companions = keepAlive(simulate, part(progress, 0.0, 0.9))
+    return addCompanionNodes(phantom, companions, name, part(progress, 0.9, 1.0))
 
 
-def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> CompanionNodes:
+def addCompanionNodes(
+    phantom: Phantom, companions: Companions, name: str, progress: Progress | None = None
+) -> CompanionNodes:
     """Add a simulated scan and the two others of the same patient to the scene; nothing is left if it fails.
 
     :param phantom: the scan.
     :param companions: its bSSFP and CT.
     :param name: start of the nodes' names.
+    :param progress: ``progress(fraction, message)``, called before each part; if it raises, nothing is left.
     """
     added, name = [], freeName(name, "", *_ENDINGS)
     try:
+        report(progress, 0.0, "Adding the digital ankle")
         nodes = addPhantomNodes(phantom, name)
         added += (nodes.magnitudeSequence, nodes.phaseSequence, nodes.regions)
         added += (nodes.browser.GetProxyNode(one) for one in nodes[:2])
@@ -81,6 +84,7 @@ def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> Co
             (companions.bssfp, companions.bssfp_affine, "bSSFP"),
             (companions.ct, companions.ct_affine, "CT"),
         ):
+            report(progress, 0.2 + 0.2 * len(volumes), f"Adding the {kind}")
             volumes.append(slicer.mrmlScene.AddNode(newVolume(array, affine, f"{name} {kind}")))
             added.append(volumes[-1])
             volumes[-1].CreateDefaultDisplayNodes()
@@ -89,12 +93,14 @@ def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> Co
         ct.SetVoxelValueUnits(codedEntry("UCUM", *UNIT_CODES["HU"]))
         ct.GetScalarVolumeDisplayNode().SetAutoWindowLevel(False)
         ct.GetScalarVolumeDisplayNode().SetWindowLevelMinMax(*_CT_WINDOW)
+        report(progress, 0.6, "Adding the bone reference")
         reference = addSegmentation(
             companions.bone, {1: BONE_REFERENCE}, companions.bssfp_affine, f"{name} bone reference"
         )
         added.append(reference)
         # Drawn on the bSSFP, it goes with it when that is registered.
         reference.SetReferenceImageGeometryParameterFromVolumeNode(bssfp)
+        report(progress, 0.8, "Adding the bone regions")
         bones = {label: region for label, region in phantom.region_names.items() if region in companions.bvtv}
         labels = np.where(np.isin(phantom.regions, [*bones]), phantom.regions, 0)
         affine = phantom.acquisition.affine
@@ -113,6 +119,7 @@ def addCompanionNodes(phantom: Phantom, companions: Companions, name: str) -> Co
         ]
         truth = addTable(f"{name} true BV/TV", columns)
         added.append(truth)
+        report(progress, 1.0, "Added the digital ankle with bSSFP and CT")
     except BaseException:
         for node in reversed(added):
             removeWithHelpers(node)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import __version__
 from ..pipeline import Reconstruction, reconstruct
-from ..progress import Progress
+from ..progress import Progress, part, report
 from ..settings import Settings
 from .alive import keepAlive
 from .echoes import NOTES_ATTRIBUTE, acquisitionFromSequences, baseName, transformOfScan
@@ -60,13 +60,16 @@ def reconstructNodes(
         fieldStrength=fieldStrength,
         b0Direction=b0Direction,
     )
-    result = keepAlive(lambda told: reconstruct(acquisition, settings, mask=mask, progress=told), progress)
+    result = keepAlive(
+        lambda told: reconstruct(acquisition, settings, mask=mask, progress=told), part(progress, 0.0, 0.98)
+    )
     return addMapVolumes(
         result,
         acquisition.affine,
         name or baseName(magnitudeSequence),
         beside=magnitudeSequence,
         transform=transformOfScan(magnitudeSequence),
+        progress=part(progress, 0.98, 1.0),
     )
 
 
@@ -100,7 +103,15 @@ def labelResult(node, settings: Settings, notes=()) -> None:
         node.SetAttribute(NOTES_ATTRIBUTE, "\n".join(notes))
 
 
-def addMapVolumes(result: Reconstruction, affine: np.ndarray, name: str, *, beside=None, transform=None) -> dict:
+def addMapVolumes(
+    result: Reconstruction,
+    affine: np.ndarray,
+    name: str,
+    *,
+    beside=None,
+    transform=None,
+    progress: Progress | None = None,
+) -> dict:
     """Add all maps of a reconstruction to the scene, in a folder of the subject hierarchy.
 
     :param result: what `pipeline.reconstruct` returned.
@@ -108,12 +119,15 @@ def addMapVolumes(result: Reconstruction, affine: np.ndarray, name: str, *, besi
     :param name: start of the names of folder and volumes.
     :param beside: node beside which the folder is placed; at the top by default.
     :param transform: transform node above the scan, under which the maps come.
+    :param progress: ``progress(fraction, message)``, called before each map; if it raises, nothing is added.
     :return: volume nodes by the name of their quantity.
     """
     nodes, name = {}, freeName(name, " maps")
     with resultFolder(f"{name} maps", beside) as put:
-        for quantityName, array in result.maps.items():
+        for number, (quantityName, array) in enumerate(result.maps.items()):
+            report(progress, number / len(result.maps), f"Adding the map {quantityName}")
             node = nodes[quantityName] = put(addMapVolume(array, affine, quantityName, name))
             node.SetAndObserveTransformNodeID(transform and transform.GetID())
             labelResult(node, result.settings, result.notes)
+        report(progress, 1.0, "Added the maps")
     return nodes
