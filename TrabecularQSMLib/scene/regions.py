@@ -84,10 +84,18 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     except BaseException:
         removeWithHelpers(node)
         raise
-    for other in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
-        if other is not node and other.GetDisplayNode() is not None:
-            other.GetDisplayNode().SetVisibility(False)
+    hideOtherSegmentations(node)
     return node
+
+
+def hideOtherSegmentations(segmentationNode) -> None:
+    """Hide all segmentations but one.
+
+    :param segmentationNode: the one that stays as it is.
+    """
+    for other in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        if other is not segmentationNode and other.GetDisplayNode() is not None:
+            other.GetDisplayNode().SetVisibility(False)
 
 
 def showOutlines(segmentationNode) -> None:
