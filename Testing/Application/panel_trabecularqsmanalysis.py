@@ -223,6 +223,25 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(followSegmentation(selector, nodes[0], ""), "a")
         self.assertEqual(followSegmentation(selector, nodes[1], "a"), "b")
 
+    def test_what_a_button_added_is_undone_in_one_step(self):
+        model = slicer.mrmlScene.CreateNodeByClass("vtkMRMLTableNode")
+        model.UnRegister(None)
+        model.SetUndoEnabled(True)
+        slicer.mrmlScene.AddDefaultNode(model)
+        self.addCleanup(slicer.mrmlScene.GetDefaultNodeByClass("vtkMRMLTableNode").SetUndoEnabled, False)
+        self.addCleanup(slicer.mrmlScene.SetUndoFlag, slicer.mrmlScene.GetUndoFlag())
+        self.addCleanup(slicer.mrmlScene.ClearUndoStack)
+        slicer.mrmlScene.SetUndoFlag(True)
+        self.regions()
+        self.ui.caseLineEdit.text = "sub-01"
+        tick(self.ui.mapsSelector, self.volume(image()))
+        levels = slicer.mrmlScene.GetNumberOfUndoLevels()
+        self.ui.measureButton.click()
+        self.assertIsNotNone(self.p.measure.table)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfUndoLevels(), levels + 1)
+        slicer.mrmlScene.Undo()
+        self.assertEqual(slicer.util.getNodesByClass("vtkMRMLTableNode"), [])
+
     def test_regions_come_from_a_file(self):
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "labels.nii.gz")

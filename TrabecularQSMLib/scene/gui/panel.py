@@ -6,7 +6,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .run import RunMixin
+from .run import RunMixin, saveForUndo
 
 _LATE = -100.0  # priority of an observer
 # Characters of a button that is as wide as the panel.
@@ -185,6 +185,7 @@ class PanelMixin(RunMixin):
         :param work: function of parameters.
         :param failure: what the message box says if it fails.
         """
+        saveForUndo()
         with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), self.inWidgetsWords():
             return work(self._parameterNode)
 
