@@ -15,8 +15,8 @@ import qt
 import SimpleITK
 import slicer
 
-from TrabecularQSMLib.scene.volumes import quantityOf
 from TrabecularQSMLib.scene.gui import samples
+from TrabecularQSMLib.scene.volumes import quantityOf
 
 MODULE = os.environ.get("SCREENSHOT_MODULE", "TrabecularQSM")
 
