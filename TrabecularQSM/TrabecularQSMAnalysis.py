@@ -26,6 +26,8 @@ from TrabecularQSMLib.analysis.ct import Calibration, fit_calibration  # noqa: E
 from TrabecularQSMLib.errors import Cancelled  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors, packages, show  # noqa: E402
 from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
+    BUTTONS,
+    SECTIONS,
     BvtvParameters,
     CtParameters,
     MeasureParameters,
@@ -34,6 +36,8 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     RegistrationParameters,
     RegressionParameters,
     missing,
+    proposalMaps,
+    proposalSummary,
     registrationSummary,
     regressionOptions,
     regressionSummary,
@@ -102,22 +106,8 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
     def setup(self) -> None:
         """Build the panel."""
         self.build(TrabecularQSMAnalysisLogic())
-        self.ui.templateButton.connect("clicked(bool)", self.onTemplateButton)
-        self.ui.loadRegionsButton.connect("clicked(bool)", self.onLoadRegionsButton)
-        self.ui.editorButton.connect("clicked(bool)", self.onEditorButton)
-        self.ui.splitButton.connect("clicked(bool)", self.onSplitButton)
-        self.ui.registerButton.connect("clicked(bool)", self.onRegisterButton)
-        self.ui.checkerboardButton.connect("clicked(bool)", self.onCheckerboardButton)
-        self.ui.measureButton.connect("clicked(bool)", self.onMeasureButton)
-        self.ui.bvtvButton.connect("clicked(bool)", self.onBvtvButton)
-        self.ui.cyclesButton.connect("clicked(bool)", self.onCyclesButton)
-        self.ui.ctButton.connect("clicked(bool)", self.onCtButton)
-        self.ui.rodsButton.connect("clicked(bool)", self.onRodsButton)
-        self.ui.profileButton.connect("clicked(bool)", self.onProfileButton)
-        self.ui.regressButton.connect("clicked(bool)", self.onRegressButton)
-        self.ui.figureButton.connect("clicked(bool)", self.onFigureButton)
-        self.ui.statsmodelsButton.connect("clicked(bool)", self.onStatsmodelsButton)
-        self.ui.cancelButton.connect("clicked(bool)", self.onCancelButton)
+        self.connectButtons(BUTTONS)
+        self.openOneAtATime([getattr(self.ui, f"{section}CollapsibleButton") for section in SECTIONS])
         self.start()
 
     def refreshPanel(self) -> None:
@@ -126,7 +116,7 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
         # Wide buttons have room for the reason why they are disabled; the others say it in their tooltip.
         for step in ("editor", "register", "measure", "bvtv", "ct", "profile", "regress"):
             self.offer(getattr(self.ui, f"{step}Button"), self.logic.missing(step, self._parameterNode), wide=True)
-        for step in ("template", "split", "checkerboard", "cycles", "rods", "figure"):
+        for step in ("propose", "template", "split", "checkerboard", "proposeBone", "cycles", "rods", "figure"):
             self.offer(getattr(self.ui, f"{step}Button"), self.logic.missing(step, self._parameterNode), wide=False)
 
     def _refreshInputs(self) -> None:
@@ -139,10 +129,13 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
         )
         landmarks = p.registration.start == "landmarks"
         ui.fixedLandmarksSelector.enabled = ui.movingLandmarksSelector.enabled = landmarks
-        for step in ("regions", "registration", "measure", "bvtv", "ct", "profile", "regression"):
-            getattr(ui, f"{step}CollapsibleButton").enabled = not self.running
+        for section in SECTIONS:
+            getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
         ui.cancelButton.enabled = self.running and not self.cancelRequested
         ui.statsmodelsButton.visible = not packages.isInstalled("statsmodels")
+
+    def onProposeButton(self) -> None:
+        self.step(self.logic.propose, _("No bones could be proposed."), proposalSummary)
 
     def onTemplateButton(self) -> None:
         self.atOnce(self.logic.addTemplate, _("The regions could not be made."))
@@ -170,8 +163,7 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
         self.atOnce(self.logic.split, _("The region could not be split."))
 
     def onRegisterButton(self) -> None:
-        p = self._parameterNode
-        volumes = p.registration.fixed, p.registration.moving
+        volumes = self._parameterNode.registration.fixed, self._parameterNode.registration.moving
         if self.step(self.logic.register, _("The registration failed."), registrationSummary):
             show.showOver(*volumes)
 
@@ -190,6 +182,9 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
             show.showTable(nodes.table)
             show.showChart(nodes.chart)
 
+    def onProposeBoneButton(self) -> None:
+        self.atOnce(self.logic.proposeBone, _("No bone reference could be proposed."))
+
     def onCyclesButton(self) -> None:
         self.atOnce(self.logic.combineCycles, _("The phase cycles could not be combined."))
 
@@ -202,8 +197,7 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
         self.atOnce(self.logic.fitRods, _("The calibration failed."))
 
     def onProfileButton(self) -> None:
-        nodes = self.atOnce(self.logic.profile, _("The profile could not be made."))
-        show.showChart(nodes.charts[0])
+        show.showCharts(self.atOnce(self.logic.profile, _("The profile could not be made.")).charts)
 
     def onRegressButton(self) -> None:
         nodes = self.step(self.logic.regress, _("The regression failed."), regressionSummary)
@@ -239,6 +233,15 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
     def getParameterNode(self) -> TrabecularQSMAnalysisParameterNode:
         """Return the parameters of this scene."""
         return TrabecularQSMAnalysisParameterNode(super().getParameterNode())
+
+    def propose(self, p, progress=None):
+        """Propose bones, select them, and show their outlines."""
+        maps = proposalMaps(p)
+        p.segmentation = scene.proposeRegionsNodes(maps, p.regions.side, progress)
+        p.regions.reference = p.regions.reference or maps[1]
+        scene.regions.showOutlines(p.segmentation)
+        scene.regions.hideOtherSegmentations(p.segmentation)
+        return p.segmentation
 
     def addTemplate(self, p):
         """Add empty segments for the paper's regions, and select them."""
@@ -296,6 +299,12 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
         )
         p.bvtv.table = nodes.table
         return nodes
+
+    def proposeBone(self, p):
+        """Propose the bone reference of BV/TV, and select it."""
+        node = scene.proposeBoneReferenceNode(p.bvtv.image, p.segmentation)
+        p.bvtv.bone_segmentation, p.bvtv.bone_segment = node, node.GetSegmentation().GetNthSegmentID(0)
+        return node
 
     def combineCycles(self, p):
         """Combine phase cycles, and select the result as the image."""

@@ -161,9 +161,7 @@ class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VT
             self.logic.showConfiguration, _("The geometry could not be simulated."), self.logic.configurationSummary
         )
         if nodes:
-            nodes.bone.CreateClosedSurfaceRepresentation()  # for the 3D view
-            slicer.util.setSliceViewerLayers(background=nodes.field, foreground=None, fit=True)
-            slicer.util.resetThreeDViews()
+            show.showGeometry(nodes.bone, nodes.field)
 
 
 #

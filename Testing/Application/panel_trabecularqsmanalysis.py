@@ -18,6 +18,7 @@ from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings
 from TrabecularQSMLib.scene.gui import packages
+from TrabecularQSMLib.scene.gui.connectors import followSegmentation
 from TrabecularQSMLib.scene.regions import TEMPLATE
 from TrabecularQSMLib.scene.registration import qualityOf
 from TrabecularQSMLib.scene.tables import Column, addTable, rowsFromTable
@@ -49,12 +50,34 @@ def tick(selector, *nodes):
         selector.setCheckState(node, qt.Qt.Checked)
 
 
+class SameNameSelector:
+    """As qMRMLSegmentSelectorWidget does: a node of the same name is taken without a signal, the segments stay."""
+
+    def __init__(self, segments):
+        self.segments, self.node, self.segment = segments, None, ""
+
+    def currentNode(self):
+        return self.node
+
+    def currentSegmentID(self):
+        return self.segment
+
+    def setCurrentNode(self, node):
+        signals = node is None or self.node is None or node.GetName() != self.node.GetName()
+        self.node = node
+        if signals and node:
+            self.segment = self.segments[id(node)]
+
+    def setCurrentSegmentID(self, segment):
+        self.segment = segment
+
+
 class PanelTest(driving.PanelCase):
     module = "TrabecularQSMAnalysis"
 
     def setUp(self):
         super().setUp()
-        self.record("showChart", "showTable", "showOver")
+        self.record("showChart", "showCharts", "showTable", "showOver")
 
     def volume(self, array, name="mip", quantity="mip"):
         return scene.addMapVolume(array, AFFINE, quantity, name)
@@ -118,7 +141,9 @@ class PanelTest(driving.PanelCase):
         }
         for name, reason in reasons.items():
             button = getattr(self.ui, name)
-            self.assertEqual((button.text, button.toolTip, button.enabled), (reason, reason, False))
+            # The application wraps long tooltips in a paragraph.
+            toolTip = button.toolTip.removeprefix("<p>").removesuffix("</p>")
+            self.assertEqual((button.text, toolTip, button.enabled), (reason, reason, False))
         self.assertEqual(self.ui.templateButton.text, "Create empty")
         self.assertEqual(self.ui.templateButton.toolTip, "Select the volume to draw on")
         self.ui.caseLineEdit.text = "sub-01"
@@ -147,6 +172,75 @@ class PanelTest(driving.PanelCase):
         select.assert_called_once_with("SegmentEditor")
         editor.setSegmentationNode.assert_called_once_with(node)
         editor.setSourceVolumeNode.assert_called_once_with(mip)
+
+    def ankle(self):
+        """Fat fraction, echo MIP and bSSFP of a ball of marrow behind cortex within muscle."""
+        found = []
+        # The bSSFP is finer, and bone is wider in it.
+        for quantity, size, spacing, edge in (("pdff", 40, 2, 20), ("mip", 40, 2, 20), ("mip", 79, 1, 24)):
+            radius = spacing * np.linalg.norm(np.indices((size,) * 3) - (size - 1) / 2, axis=0)
+            tissues = [radius < 16, radius < edge, radius < 36]
+            array = np.select(tissues, [90.0, 3.0, 3.0] if quantity == "pdff" else [900.0, 60.0, 900.0])
+            if quantity == "mip":
+                array += np.random.default_rng(0).normal(0, 5, radius.shape)
+            found.append(scene.addMapVolume(array, np.diag([spacing, spacing, spacing, 1.0]), quantity, "ball"))
+        return found
+
+    def test_bones_are_proposed_as_outlines_with_a_note(self):
+        self.assertFalse(self.ui.proposeButton.enabled)
+        self.assertIn("no fat fraction", self.ui.proposeButton.toolTip)
+        _fraction, mip, bssfp = self.ankle()
+        self.ui.referenceSelector.setCurrentNode(mip)
+        self.assertTrue(self.ui.proposeButton.enabled)
+        before = driving.names()
+        self.during(self.ui.cancelButton.click)
+        self.ui.proposeButton.click()
+        self.assertEqual((self.ui.statusLabel.text, driving.names()), ("Cancelled.", before))
+        self.ui.proposeButton.click()
+        node = self.ui.segmentationSelector.currentNode()
+        self.assertGreater(node.GetSegmentation().GetNumberOfSegments(), 0)
+        self.assertFalse(node.GetDisplayNode().GetVisibility2DFill())
+        self.assertIn("Proposed in ball", self.ui.statusLabel.text)
+        self.assertTrue(self.ui.statusLabel.text.endswith("Look at each region before you measure."))
+        self.assertEqual(self.ui.proposeBoneButton.toolTip, "Select the bSSFP image")
+        self.ui.bvtvImageSelector.setCurrentNode(bssfp)
+        self.ui.proposeBoneButton.click()
+        bone = self.ui.boneSelector.currentNode()
+        self.assertEqual(self.p.bvtv.bone_segment, bone.GetSegmentation().GetNthSegmentID(0))
+
+    def test_maps_on_two_grids_are_not_taken_for_a_pair(self):
+        fraction = self.ankle()[0]
+        fraction.SetOrigin(1, 2, 3)
+        self.widget.refresh()
+        self.assertFalse(self.ui.proposeButton.enabled)
+
+    def test_another_segmentation_of_the_same_name_has_its_own_segment_selected(self):
+        nodes = [mock.Mock(), mock.Mock()]
+        for node, segment in zip(nodes, "ab", strict=True):
+            node.GetName.return_value = "bone"
+            node.GetSegmentation().GetSegment.side_effect = lambda name, own=segment: name == own or None
+        selector = SameNameSelector(dict(zip(map(id, nodes), "ab", strict=True)))
+        self.assertEqual(followSegmentation(selector, nodes[0], ""), "a")
+        self.assertEqual(followSegmentation(selector, nodes[1], "a"), "b")
+
+    def test_what_a_button_added_is_undone_in_one_step(self):
+        model = slicer.mrmlScene.CreateNodeByClass("vtkMRMLTableNode")
+        model.UnRegister(None)
+        model.SetUndoEnabled(True)
+        slicer.mrmlScene.AddDefaultNode(model)
+        self.addCleanup(slicer.mrmlScene.GetDefaultNodeByClass("vtkMRMLTableNode").SetUndoEnabled, False)
+        self.addCleanup(slicer.mrmlScene.SetUndoFlag, slicer.mrmlScene.GetUndoFlag())
+        self.addCleanup(slicer.mrmlScene.ClearUndoStack)
+        slicer.mrmlScene.SetUndoFlag(True)
+        self.regions()
+        self.ui.caseLineEdit.text = "sub-01"
+        tick(self.ui.mapsSelector, self.volume(image()))
+        levels = slicer.mrmlScene.GetNumberOfUndoLevels()
+        self.ui.measureButton.click()
+        self.assertIsNotNone(self.p.measure.table)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfUndoLevels(), levels + 1)
+        slicer.mrmlScene.Undo()
+        self.assertEqual(slicer.util.getNodesByClass("vtkMRMLTableNode"), [])
 
     def test_regions_come_from_a_file(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -284,7 +378,18 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(self.ui.profileButton.text, "Select a line")
         self.ui.lineSelector.setCurrentNode(line)
         self.ui.profileButton.click()
-        self.assertEqual(self.shown[0][1].GetName(), "across profile chart [a.u.]")
+        self.assertEqual([chart.GetName() for chart in self.shown[0][1]], ["across profile chart [a.u.]"])
+        tick(self.ui.profileVolumesSelector, self.volume(image()), self.volume(image(), "scan", "r2star"))
+        self.ui.profileButton.click()
+        self.assertEqual(len(self.shown[1][1]), 2)  # one for each unit
+
+    def test_one_section_is_open_at_a_time(self):
+        self.ui.bvtvCollapsibleButton.collapsed = False
+        self.assertTrue(self.ui.regionsCollapsibleButton.collapsed)
+        self.ui.regionsCollapsibleButton.collapsed = False
+        self.assertTrue(self.ui.bvtvCollapsibleButton.collapsed)
+        self.ui.splitCollapsibleButton.collapsed = False  # a part of the first
+        self.assertFalse(self.ui.regionsCollapsibleButton.collapsed)
 
     def test_wrong_input_is_said_and_leaves_the_scene_as_it_was(self):
         self.regions()

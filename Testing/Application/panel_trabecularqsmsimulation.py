@@ -58,6 +58,14 @@ class PanelTest(driving.PanelCase):
         self.ui.configurationButton.click()
         self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("simulation 6 × 3 bone"))
         self.assertIn("BV/TV 0.", self.ui.statusLabel.text)
+        layout = slicer.app.layoutManager()
+        layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+        (first,) = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        self.ui.configurationButton.click()
+        self.assertEqual(layout.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)  # with a 3-D view
+        _first, second = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        shown = [node.GetDisplayNode().GetVisibility() for node in (first, second)]
+        self.assertEqual(shown, [0, 1])
 
     def test_cancel_stops_a_run_and_leaves_the_scene_as_it_was(self):
         self.small()

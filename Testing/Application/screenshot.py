@@ -16,6 +16,7 @@ import SimpleITK
 import slicer
 
 from TrabecularQSMLib.scene.gui import samples
+from TrabecularQSMLib.scene.volumes import quantityOf
 
 MODULE = os.environ.get("SCREENSHOT_MODULE", "TrabecularQSM")
 
@@ -33,7 +34,7 @@ def analysis(widget):
     samples.loadCompanions(widget.logic)
     p = widget.logic.getParameterNode()
     volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-    p.measure.maps = [node for node in volumes if " chi " in node.GetName() or " r2star " in node.GetName()]
+    p.measure.maps = [node for node in volumes if quantityOf(node)[0] in ("chi", "r2star")]
     for name in ("registerButton", "measureButton", "bvtvButton"):
         getattr(widget.ui, name).click()
     p.regression.tables, p.regression.x, p.regression.y = [p.measure.table, p.bvtv.table], "bvtv", "r2star"

@@ -15,7 +15,7 @@ from ..files.nifti import read_metadata
 from ..files.regions import read_regions
 from ..files.terminology import REGION_CODES, SIDES, segment_color, terminology_entry
 from .echoes import transformOfScan
-from .volumes import affineFromVolume, freeName, nameOf, removeWithHelpers
+from .volumes import affineFromVolume, followUndo, freeName, nameOf, removeWithHelpers
 
 TERMINOLOGY_FILE = Path("Terminologies", "SegmentationCategoryTypeModifier-TrabecularQSM.term.json")
 # The regions that the paper measures, as they are drawn in the Segment Editor.
@@ -42,6 +42,7 @@ def addSegmentation(
     if unnamed:
         raise InputError(f"The regions of {name} have the label {unnamed[0]} but no name for it; give it one.")
     node = vtkMRMLSegmentationNode()
+    followUndo(node)
     node.SetName(freeName(name))
     slicer.mrmlScene.AddNode(node)
     try:
@@ -84,10 +85,18 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     except BaseException:
         removeWithHelpers(node)
         raise
-    for other in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
-        if other is not node and other.GetDisplayNode() is not None:
-            other.GetDisplayNode().SetVisibility(False)
+    hideOtherSegmentations(node)
     return node
+
+
+def hideOtherSegmentations(segmentationNode) -> None:
+    """Hide all segmentations but one.
+
+    :param segmentationNode: the one that stays as it is.
+    """
+    for other in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        if other is not segmentationNode and other.GetDisplayNode() is not None:
+            other.GetDisplayNode().SetVisibility(False)
 
 
 def showOutlines(segmentationNode) -> None:

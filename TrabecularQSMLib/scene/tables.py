@@ -11,7 +11,7 @@ from slicer import vtkMRMLPlotSeriesNode, vtkMRMLTableNode
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ..errors import InputError
-from .volumes import freeName
+from .volumes import followUndo, freeName
 
 # How Slicer's module Segment Statistics calls what a column is of, and in which way it was derived.
 QUANTITY_PROPERTY, DERIVATION_PROPERTY = "DICOM.QuantityCode", "DICOM.DerivationCode"
@@ -63,6 +63,7 @@ def addTable(name: str, columns: Sequence[Column], *, hidden: bool = False) -> v
     :param hidden: whether it only serves a chart, and is not among the tables that users choose from.
     """
     node = vtkMRMLTableNode()
+    followUndo(node)
     node.SetName(freeName(name))
     node.SetHideFromEditors(hidden)
     node.SetUseColumnTitleAsColumnHeader(True)

@@ -87,6 +87,16 @@ def freeName(name: str, *endings: str) -> str:
             return candidate
 
 
+def followUndo(node) -> None:
+    """Let a node that is not in the scene yet take part in Undo if new nodes of its class do.
+
+    :param node: made by its constructor, which does not look at the scene's default node.
+    """
+    default = slicer.mrmlScene.GetDefaultNodeByClass(node.GetClassName())
+    if default is not None:
+        node.SetUndoEnabled(default.GetUndoEnabled())
+
+
 def newVolume(array: np.ndarray, affine: np.ndarray, name: str) -> vtkMRMLScalarVolumeNode:
     """Make a scalar volume node of float32 voxels that is in no scene yet.
 
@@ -95,6 +105,7 @@ def newVolume(array: np.ndarray, affine: np.ndarray, name: str) -> vtkMRMLScalar
     :param name: name of the node.
     """
     node = vtkMRMLScalarVolumeNode()
+    followUndo(node)
     node.SetName(name)
     node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(np.asarray(affine, dtype=np.float64)))
     # float32 always: bool and int64 are refused by nodes, and a complex array would lose its imaginary part silently.

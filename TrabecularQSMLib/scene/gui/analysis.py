@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import slicer
 from slicer import (
     vtkMRMLMarkupsCurveNode,
     vtkMRMLMarkupsFiducialNode,
@@ -16,9 +17,18 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterPack
 from ...analysis.bvtv import COMBINATIONS, RULES
 from ...analysis.tables import parse_exclusion
 from ...errors import InputError
+from ..bones import NOTES_ATTRIBUTE
 from ..regions import SIDES
 from ..registration import STARTS, qualityOf
+from ..volumes import gridDifference, quantityOf
 from .numbers import numbers, words
+
+# Buttons of the panel; each has a slot of its name, such as onTemplateButton.
+BUTTONS = (
+    "propose template loadRegions editor split register checkerboard measure bvtv "
+    "proposeBone cycles ct rods profile regress figure statsmodels cancel"
+).split()
+SECTIONS = ("regions", "registration", "measure", "bvtv", "ct", "profile", "regression")
 
 # What registers: this library, or Slicer's General Registration (BRAINS).
 PROGRAMS = ("SimpleITK", "BRAINS")
@@ -180,6 +190,26 @@ def regressionOptions(p) -> dict:
     }
 
 
+def proposalMaps(p) -> tuple:
+    """Return the volumes of fat fraction and echo MIP in which bones are looked for; nothing if there are none.
+
+    They lie on one grid, that of the volume to draw on if one is selected; of several, the newest.
+
+    :param p: parameters of the module.
+    """
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")[::-1]
+    chosen = p.regions.reference
+    if chosen:
+        # The volume that is drawn on goes before another of its kind.
+        volumes = [chosen, *(node for node in volumes if node is not chosen and not gridDifference(chosen, node))]
+    fractions, mips = ([node for node in volumes if quantityOf(node)[0] == kind] for kind in ("pdff", "mip"))
+    return next(((pdff, mip) for pdff in fractions for mip in mips if not gridDifference(pdff, mip)), ())
+
+
+def _missingPropose(p):
+    return "" if proposalMaps(p) else _("There is no fat fraction with an echo MIP on one grid")
+
+
 def _missingTemplate(p):
     return "" if p.regions.reference else _("Select the volume to draw on")
 
@@ -224,6 +254,10 @@ def _missingBvtv(p):
     return _missingCase(p) or ("" if p.bvtv.bone_segment else _("Select the bone segment"))
 
 
+def _missingProposeBone(p):
+    return _missingEditor(p) if p.bvtv.image else _("Select the bSSFP image")
+
+
 def _missingCycles(p):
     return "" if sum(map(bool, p.bvtv.cycles)) > 1 else _("Tick at least two phase cycles")
 
@@ -259,6 +293,7 @@ def _missingRegress(p):
 
 
 _STEPS = {
+    "propose": _missingPropose,
     "template": _missingTemplate,
     "editor": _missingEditor,
     "split": _missingSplit,
@@ -266,6 +301,7 @@ _STEPS = {
     "checkerboard": _missingCheckerboard,
     "measure": _missingMeasure,
     "bvtv": _missingBvtv,
+    "proposeBone": _missingProposeBone,
     "cycles": _missingCycles,
     "ct": _missingCt,
     "rods": _missingRods,
@@ -273,6 +309,21 @@ _STEPS = {
     "regress": _missingRegress,
     "figure": _missingRegress,
 }
+
+
+def proposalSummary(segmentation) -> str:
+    """Return what was proposed, what a user should know of it, and what to do.
+
+    :param segmentation: what `scene.proposeRegionsNodes` returned.
+    """
+    segments = segmentation.GetSegmentation()
+    names = ", ".join(segments.GetNthSegment(number).GetName() for number in range(segments.GetNumberOfSegments()))
+    notes = (segmentation.GetAttribute(NOTES_ATTRIBUTE) or "").splitlines()
+    found = _("Proposed in {volume}: {names}.").format(
+        volume=segmentation.GetNodeReference(segmentation.GetReferenceImageGeometryReferenceRole()).GetName(),
+        names=names,
+    )
+    return " ".join([found, *notes, _("Look at each region before you measure.")])
 
 
 def registrationSummary(transform) -> str:

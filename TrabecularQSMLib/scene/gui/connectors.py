@@ -155,7 +155,9 @@ def followSegmentation(selector, segmentationNode, segmentID: str) -> str:
     """
     selector.enabled = bool(segmentationNode)
     if selector.currentNode() is not segmentationNode:
-        # It selects the first segment by itself.
+        # By way of none: the selector inside does not signal a change to a node of the same name, and the widget would
+        # go on to show the segments of the node before. It selects the first segment by itself.
+        selector.setCurrentNode(None)
         selector.setCurrentNode(segmentationNode)
         if segmentationNode and segmentationNode.GetSegmentation().GetSegment(segmentID):
             selector.setCurrentSegmentID(segmentID)

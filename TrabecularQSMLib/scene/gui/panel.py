@@ -6,7 +6,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .run import RunMixin
+from .run import RunMixin, saveForUndo
 
 _LATE = -100.0  # priority of an observer
 # Characters of a button that is as wide as the panel.
@@ -39,6 +39,24 @@ class PanelMixin(RunMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = logic
+
+    def connectButtons(self, names) -> None:
+        """Connect buttons to the slots of their names.
+
+        :param names: such as "template", for templateButton and onTemplateButton.
+        """
+        for name in names:
+            slot = getattr(self, f"on{name[0].upper()}{name[1:]}Button")
+            getattr(self.ui, f"{name}Button").connect("clicked(bool)", slot)
+
+    def openOneAtATime(self, sections) -> None:
+        """Close the other sections when one is opened, so that a step is seen whole on a small screen.
+
+        :param sections: ctkCollapsibleButtons.
+        """
+        for section in sections:
+            others = [other for other in sections if other is not section]
+            section.connect("contentsCollapsed(bool)", lambda collapsed, others=others: collapsed or _close(others))
 
     def start(self) -> None:
         """Observe scene and application, and connect the panel to the parameters."""
@@ -192,5 +210,11 @@ class PanelMixin(RunMixin):
         :param failure: what the message box says if it fails.
         """
         self.takeOverSelections()
+        saveForUndo()
         with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), self.inWidgetsWords():
             return work(self._parameterNode)
+
+
+def _close(sections):
+    for section in sections:
+        section.collapsed = True

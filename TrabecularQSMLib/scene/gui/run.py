@@ -9,6 +9,12 @@ from ...errors import Cancelled, InputError
 from .labels import inLabels, labelsOf
 
 
+def saveForUndo() -> None:
+    """Make what follows one step of Undo, where it is on; it reaches the nodes for which Slicer has it enabled."""
+    if slicer.mrmlScene.GetUndoFlag():
+        slicer.mrmlScene.SaveStateForUndo()
+
+
 class RunMixin:
     """For widget classes whose ``ui`` has a progressBar and a statusLabel, and which have a method refresh()."""
 
@@ -33,6 +39,7 @@ class RunMixin:
             return None
         self.running, self.cancelRequested, result = True, False, None
         self.refresh()
+        saveForUndo()
         try:
             with slicer.util.tryWithErrorDisplay(failure):
                 try:
