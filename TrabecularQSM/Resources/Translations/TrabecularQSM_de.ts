@@ -546,6 +546,10 @@
         <translation>Von Karten der Suszeptibilität, von R2* und des Fettanteils zu Zahlen über Knochen: Regionen, Registrierung von bSSFP und CT, Statistik, scheinbarer Knochenvolumenanteil, Regression. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
+        <source>No bones could be proposed.</source>
+        <translation>Es konnten keine Knochen vorgeschlagen werden.</translation>
+    </message>
+    <message>
         <source>The regions could not be made.</source>
         <translation>Die Regionen konnten nicht erstellt werden.</translation>
     </message>
@@ -580,6 +584,10 @@
     <message>
         <source>BV/TV could not be computed.</source>
         <translation>BV/TV konnte nicht berechnet werden.</translation>
+    </message>
+    <message>
+        <source>No bone reference could be proposed.</source>
+        <translation>Es konnte keine Knochenreferenz vorgeschlagen werden.</translation>
     </message>
     <message>
         <source>The phase cycles could not be combined.</source>
@@ -622,6 +630,14 @@
         <translation>statsmodels konnte nicht installiert werden.</translation>
     </message>
     <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Stop; nothing is added to the scene.</source>
+        <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
+    </message>
+    <message>
         <source>1. Case and regions</source>
         <translation>1. Fall und Regionen</translation>
     </message>
@@ -660,6 +676,14 @@
     <message>
         <source>New regions:</source>
         <translation>Neue Regionen:</translation>
+    </message>
+    <message>
+        <source>Propose bones</source>
+        <translation>Knochen vorschlagen</translation>
+    </message>
+    <message>
+        <source>Look for marrow behind cortex in fat fraction and echo MIP, on the grid of &apos;Draw on&apos; where that is chosen. Each bone becomes a segment, to be looked at and edited.</source>
+        <translation>In Fettanteil und Echo-MIP nach Mark hinter Kortikalis suchen, auf dem Gitter von &apos;Zeichnen auf&apos;, wo das gewählt ist. Jeder Knochen wird ein Segment, zum Ansehen und Bearbeiten.</translation>
     </message>
     <message>
         <source>Create empty</source>
@@ -872,6 +896,14 @@
     <message>
         <source>Segment that holds nothing but bone; it gives the level of bone.</source>
         <translation>Segment, das nichts als Knochen enthält; es ergibt den Pegel des Knochens.</translation>
+    </message>
+    <message>
+        <source>Propose bone reference</source>
+        <translation>Knochenreferenz vorschlagen</translation>
+    </message>
+    <message>
+        <source>Take the dark cortex at the regions in the bSSFP image as bone reference, as a segment to be looked at and edited. Register the image first.</source>
+        <translation>Die dunkle Kortikalis an den Regionen im bSSFP-Bild als Knochenreferenz nehmen, als Segment zum Ansehen und Bearbeiten. Das Bild zuerst registrieren.</translation>
     </message>
     <message>
         <source>Bias correction:</source>
@@ -1148,14 +1180,6 @@
     <message>
         <source>Install the Python package statsmodels, which the mixed model needs.</source>
         <translation>Das Python-Paket statsmodels installieren, das das gemischte Modell braucht.</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>Abbrechen</translation>
-    </message>
-    <message>
-        <source>Stop; nothing is added to the scene.</source>
-        <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
     </message>
 </context>
 <context>
@@ -1444,6 +1468,10 @@
         <translation>Stäbe</translation>
     </message>
     <message>
+        <source>There is no fat fraction with an echo MIP on one grid</source>
+        <translation>Es gibt keinen Fettanteil mit einem Echo-MIP auf einem Gitter</translation>
+    </message>
+    <message>
         <source>Select the volume to draw on</source>
         <translation>Das Volumen wählen, auf dem gezeichnet wird</translation>
     </message>
@@ -1522,6 +1550,14 @@
     <message>
         <source>Enter two groups as the pair</source>
         <translation>Zwei Gruppen als Paar eingeben</translation>
+    </message>
+    <message>
+        <source>Proposed in {volume}: {names}.</source>
+        <translation>Vorgeschlagen in {volume}: {names}.</translation>
+    </message>
+    <message>
+        <source>Look at each region before you measure.</source>
+        <translation>Jede Region ansehen, bevor gemessen wird.</translation>
     </message>
     <message>
         <source>Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.</source>

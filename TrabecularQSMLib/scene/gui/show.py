@@ -3,16 +3,11 @@
 import slicer
 from slicer import vtkMRMLLayoutNode
 
-from ..regions import hideOtherSegmentations
-
-# Number of a layout of Slicer's scene, and one more for each chart; Slicer's own are below 100, others take 500 and on.
-_CHARTS_LAYOUT = 7300
-
 from ..echoes import proxyOf
-from ..regions import showOutlines
+from ..regions import hideOtherSegmentations, showOutlines
 
-# Numbers of layouts are shared by all extensions; this one is unlikely to be taken.
-SLICES_LAYOUT = 47101
+# Numbers of layouts are shared by all extensions; these are unlikely to be taken. That of charts counts them on top.
+SLICES_LAYOUT, _CHARTS_LAYOUT = 47101, 47110
 _SLICE = """<item splitSize="{size}"><view class="vtkMRMLSliceNode" singletontag="{name}">
 <property name="orientation" action="default">{orientation}</property>
 <property name="viewlabel" action="default">{name[0]}</property>
@@ -48,14 +43,14 @@ def showCharts(chartNodes) -> None:
         showChart(chartNodes[0])
         return
     tags = [f"PlotView{number}" for number in range(1, len(chartNodes) + 1)]
-    number = _CHARTS_LAYOUT + len(tags)
-    layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
-    if not layoutNode.IsLayoutDescription(number):
-        layoutNode.AddLayoutDescription(number, chartsLayout(tags))
-    slicer.app.layoutManager().setLayout(number)
-    for tag, chartNode in zip(tags, chartNodes, strict=True):
-        # The layout has made the views.
-        slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode").SetPlotChartNodeID(chartNode.GetID())
+    _setLayout(_CHARTS_LAYOUT + len(tags), chartsLayout(tags))
+    # The layout has made the views.
+    views = [slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode") for tag in tags]
+    if None in views:
+        showChart(chartNodes[0])
+        return
+    for view, chartNode in zip(views, chartNodes, strict=True):
+        view.SetPlotChartNodeID(chartNode.GetID())
 
 
 def chartsLayout(tags) -> str:
@@ -68,14 +63,9 @@ def chartsLayout(tags) -> str:
         f'<property name="viewlabel" action="default">P{number}</property></view></item>'
         for number, tag in enumerate(tags, 1)
     )
-    red = (
-        '<view class="vtkMRMLSliceNode" singletontag="Red"><property name="orientation" action="default">Axial'
-        '</property><property name="viewlabel" action="default">R</property>'
-        '<property name="viewcolor" action="default">#F34A33</property></view>'
-    )
     return (
-        f'<layout type="horizontal" split="true"><item>{red}</item>'
-        f'<item><layout type="vertical" split="true">{plots}</layout></item></layout>'
+        f'<layout type="horizontal" split="true">{_RED}'
+        f'<item splitSize="500"><layout type="vertical" split="true">{plots}</layout></item></layout>'
     )
 
 
@@ -135,14 +125,21 @@ def showMap(volumeNode, *, fit: bool = False) -> None:
 
 def showSlices() -> int | None:
     """Show a layout of three large slice views, and return the one before; None if it is that already."""
-    manager, node = slicer.app.layoutManager(), slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
-    before = manager.layout
-    if node is None or before == SLICES_LAYOUT:
+    before = slicer.app.layoutManager().layout
+    if before == SLICES_LAYOUT or not _setLayout(SLICES_LAYOUT, _SLICES):
         return None
-    if not node.IsLayoutDescription(SLICES_LAYOUT):
-        node.AddLayoutDescription(SLICES_LAYOUT, _SLICES)
-    manager.setLayout(SLICES_LAYOUT)
     return before
+
+
+def _setLayout(number: int, description: str) -> bool:
+    """Show a layout of our own, made known to the scene if it is not yet; False where the scene has no layouts."""
+    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if node is None:
+        return False
+    if not node.IsLayoutDescription(number):
+        node.AddLayoutDescription(number, description)
+    slicer.app.layoutManager().setLayout(number)
+    return True
 
 
 def showLayout(layout: int) -> None:
