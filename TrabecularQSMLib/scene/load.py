@@ -1,16 +1,26 @@
 """Scans from files, by the reader of the command line."""
 
 import logging
+import re
 
-from ..errors import InputError
+from ..errors import InputError, worded
 from ..files import read_acquisition
 from .echoes import addEchoSequences
 
 # How BIDS labels are called in the reader.
 LABELS = {"sub": "subject", "ses": "session", "run": "run", "acq": "acq", "series": "series"}
+# Arguments of the library that its sentences name: labels are what the panel asks for under Which scan.
+_WORDS = {name: f"the label {key}-…" for key, name in LABELS.items()} | {
+    "voxel_size": "voxelSize= of scene.loadScan",
+    "echo_times": "echoTimes= of scene.loadScan (seconds)",
+    "b0_direction": "the direction of B0",
+    "overwrite": "overwrite=True",
+}
 
 
-def loadScan(path, *, labels: str = "", name: str | None = None, echoTimes=None, fieldStrength=None) -> tuple:
+def loadScan(
+    path, *, labels: str = "", name: str | None = None, echoTimes=None, fieldStrength=None, voxelSize=None
+) -> tuple:
     """Load a scan and return its magnitude sequence and phase sequence.
 
     :param path: BIDS dataset, folder of echoes (also dcm2niix's), 4-D NIfTI or .mat file.
@@ -18,13 +28,26 @@ def loadScan(path, *, labels: str = "", name: str | None = None, echoTimes=None,
     :param name: start of the names of the sequences; by default the scan's own.
     :param echoTimes: seconds, for files that do not say them.
     :param fieldStrength: tesla, for files that do not say it.
+    :param voxelSize: mm along i, j and k, for files that do not say it.
     :raises InputError: if there is no such scan, or more than one.
     """
     chosen = {LABELS[key]: label for key, label in labelsFrom(labels).items()}
-    scan = read_acquisition(path, echo_times=echoTimes, field_strength=fieldStrength, **chosen)
+    values = {"echo_times": echoTimes, "field_strength": fieldStrength, "voxel_size": voxelSize}
+    try:
+        scan = read_acquisition(path, **values, **chosen)
+    except InputError as error:
+        raise InputError(inWordsOfScene(str(error))) from error
     for note in scan.acquisition.notes:
-        logging.info(note)
+        logging.info(inWordsOfScene(note))
     return addEchoSequences(scan.acquisition, name or scan.stem)
+
+
+def inWordsOfScene(text: str) -> str:
+    """Return a sentence of the library with what is given here in place of its arguments.
+
+    :param text: such as "choose one with `series`".
+    """
+    return re.sub(r"'pip install ([\w -]+)'", r"slicer.util.pip_install('\1')", worded(text, _WORDS))
 
 
 def labelsFrom(text: str) -> dict:
