@@ -213,7 +213,7 @@ class SettingsTest(CommandLineTest):
             with self.subTest(words):
                 file.write_text(content)
                 self.assert_refused(words, arguments=(self.scan, self.output, "--settings", file))
-        self.assert_refused("cannot be read", arguments=(self.scan, self.output, "--settings", self.folder / "none"))
+        self.assert_refused("does not exist", arguments=(self.scan, self.output, "--settings", self.folder / "none"))
         self.assert_refused("edge_fraction is 2.0", arguments=(self.scan, self.output, "--edge-fraction", 2))
 
 

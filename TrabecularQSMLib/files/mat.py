@@ -10,6 +10,7 @@ import scipy.io
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
+from .formats import first_bytes
 from .scan import Scan, check_voxel_size, checked_label
 
 # Directions of the array axes i, j, k in RAS (columns) for each `orientation` of the authors' struct.
@@ -145,8 +146,7 @@ def _echo_times(name, struct, field, given, notes):
 
 def _struct(path):
     """Return the name of the known variable in a .mat file and its struct."""
-    with open(path, "rb") as file:
-        hdf5 = file.read(520)
+    hdf5 = first_bytes(path, 520, unpacked=False)
     if hdf5[:8] == b"\x89HDF\r\n\x1a\n" or hdf5[512:] == b"\x89HDF\r\n\x1a\n":
         return _struct_of_hdf5(path)
     variables = _load(path, variable_names=_VARIABLES)
