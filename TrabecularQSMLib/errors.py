@@ -1,5 +1,7 @@
 """The two exceptions that a caller is meant to catch, and what a solver has to say about its end."""
 
+import re
+
 
 class InputError(ValueError):
     """Wrong input, told in one sentence: what was found, what was expected and what to do."""
@@ -11,3 +13,18 @@ class Cancelled(Exception):
 
 class SolverWarning(RuntimeWarning):
     """A solver stopped before it was done; told in one sentence, which becomes a note of the result."""
+
+
+def worded(text: str, words: dict[str, str]) -> str:
+    """Return a sentence of the library in the words of the door that shows it.
+
+    The library names what a caller may give by the argument, such as ``voxel_size`` in backticks; the command line has
+    an option for it, a panel a field.
+
+    Parameters
+    ----------
+    text : str
+    words : dict of str to str
+        Argument to what the door calls it; others stay as they are.
+    """
+    return re.sub(r"`(\w+)`", lambda found: words.get(found[1], found[0]), text)

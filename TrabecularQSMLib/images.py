@@ -149,6 +149,15 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     ]
 
 
+def check_right_angles(affine: np.ndarray, name) -> None:
+    """Raise `InputError` if the axes of an image are off right angles, for what goes by the sizes of its voxels."""
+    if (shear := shear_degrees(affine)) > LARGEST_SHEAR:
+        raise InputError(
+            f"The voxel axes of {name} are {shear:.2g}° off right angles, so that its voxels do not tell sizes in "
+            "mm; resample it to a rectangular grid."
+        )
+
+
 def resample(
     image: np.ndarray,
     affine: np.ndarray,

@@ -85,6 +85,12 @@ class AttenuationTest(unittest.TestCase):
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 attenuation(ct, self.labels, self.names, case="sub-01")
 
+    def test_a_piece_of_bone_alone_is_told_to_be_in_doubt(self):
+        (note,) = hounsfield(self.ct + 210)[1]
+        self.assertIn("runs from 200 to 259", note)
+        self.assertIn("unless this is a piece of bone alone", note)
+        self.assertEqual(len(attenuation(self.ct + 210, self.labels, self.names, case="sub-01")), 2)
+
     def test_padding_is_told_and_left_out(self):
         ct = self.ct.copy()
         ct[0, 0] = -2000, -2048, -3024, -32768, 7

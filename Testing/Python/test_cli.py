@@ -213,7 +213,7 @@ class SettingsTest(CommandLineTest):
             with self.subTest(words):
                 file.write_text(content)
                 self.assert_refused(words, arguments=(self.scan, self.output, "--settings", file))
-        self.assert_refused("cannot be read", arguments=(self.scan, self.output, "--settings", self.folder / "none"))
+        self.assert_refused("does not exist", arguments=(self.scan, self.output, "--settings", self.folder / "none"))
         self.assert_refused("edge_fraction is 2.0", arguments=(self.scan, self.output, "--edge-fraction", 2))
 
 
@@ -358,7 +358,7 @@ class WrongInputTest(CommandLineTest):
         code, out, err = run("reconstruct", self.scan, self.output, "--dry-run", *given)
         self.assertEqual((code, err), (0, ""))
         arguments = (self.scan, self.output, *given[:4], *given[5:])
-        self.assert_refused("4 echoes but --echo-times gives 3", arguments=arguments)
+        self.assert_refused("4 echoes but --echo-times (ms) gives 3", arguments=arguments)
         arguments = (self.scan, self.output, "--echo-times", "0.0012", "0.0019", "0.0026", "0.0033", *given[5:])
         self.assert_refused("0.0012 0.0019 0.0026 0.0033 ms", "give them in ms", arguments=arguments)
 

@@ -110,7 +110,7 @@ class FolderTest(DicomTest):
         study = self.write("siemens")
         study.write(self.signal, {"mag": 8, "phase": 9}, protocol="other")
         study.write(self.signal[:1], {"mag": 1}, protocol="localizer")
-        self.assert_refused("2 scans", "series 5+6 ankle: 4 echoes with mag, phase", "series 8+9 other", "--series")
+        self.assert_refused("2 scans", "series 5+6 ankle: 4 echoes with mag, phase", "series 8+9 other", "`series`")
         self.assert_same_scan(read_acquisition(self.folder, series=9).acquisition)
 
     def test_interleaved_trains_in_series_of_their_own_are_one_scan(self):

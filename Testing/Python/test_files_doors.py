@@ -96,7 +96,7 @@ class ConvertedTest(DoorTest):
         self.write(7, ("mag",))
         self.write(8, ("phase",))
         self.write(11, RepetitionTime=0.02, ProtocolName="other")
-        self.assert_refused("3 scans", "series 5+6 ankle: 4 echoes with mag, phase", "series 7+8", "--series")
+        self.assert_refused("3 scans", "series 5+6 ankle: 4 echoes with mag, phase", "series 7+8", "`series`")
         self.assertEqual(len(self.read(series=6).files), 16)
         self.assertIn("megre_8_e1_ph", str(self.read(series="7").files))
         self.assert_refused("no series 99", "series 11 other", series=99)
@@ -196,8 +196,8 @@ class OneFileTest(DoorTest):
 
     def test_echo_times_are_asked_for_and_those_given_win(self):
         path = self.write(("x_mag.nii", "x_phase.nii"), sidecar=self.SIDECAR)
-        self.assert_refused("4 volumes", "--echo-times", path=path)
-        self.assert_refused("4 echoes but --echo-times gives 2", path=path, echo_times=(0.001, 0.002))
+        self.assert_refused("4 volumes", "`echo_times`", path=path)
+        self.assert_refused("4 echoes but `echo_times` gives 2", path=path, echo_times=(0.001, 0.002))
         given = (0.002, 0.003, 0.004, 0.005)
         self.assert_same_scan(self.read(path, echo_times=given).acquisition, times=given)
         self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
@@ -274,12 +274,12 @@ class RunsTest(DoorTest):
 
     def test_runs_that_repeat_echoes_or_differ_otherwise_stay_scans_of_their_own(self):
         self.write_runs(times=(*self.TIMES[:4], self.TIMES[3], *self.TIMES[5:]))
-        self.assert_refused("3 scans", "--run")
+        self.assert_refused("3 scans", "`run`")
         self.write_runs(FlipAngle=(5, 5, 20))
-        self.assert_refused("3 scans", "--run")
+        self.assert_refused("3 scans", "`run`")
         self.write_runs()
         scans.write_bids(self.folder / "sub-02", name="sub-02")
-        self.assert_refused("4 scans", "--subject and --run")
+        self.assert_refused("4 scans", "`subject` and `run`")
 
     def test_runs_of_one_file_each_are_joined_in_the_order_of_time(self):
         for run in range(3):

@@ -112,7 +112,7 @@ class ReconstructionTest(OutputsTest):
     def test_existing_results_are_refused_and_with_overwrite_replaced_as_a_whole(self):
         write_reconstruction(self.output, self.scan, reconstruction())
         before = tree(self.output)
-        with self.assertRaisesRegex(InputError, "already holds .*Chimap.nii.gz.*--overwrite"):
+        with self.assertRaisesRegex(InputError, "already holds .*Chimap.nii.gz.*`overwrite`"):
             write_reconstruction(self.output, self.scan, reconstruction(("r2star", "chi")))
         self.assertEqual(tree(self.output), before)
         write_reconstruction(self.output, self.scan, reconstruction(("r2star",)), overwrite=True)

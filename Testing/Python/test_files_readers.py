@@ -164,8 +164,8 @@ class BidsTest(FolderTest):
     def test_several_scans_are_listed_with_the_options_that_choose(self):
         for name, anat in (("sub-01_run-1", "sub-01"), ("sub-01_run-2", "sub-01"), ("sub-02_ses-a", "sub-02/ses-a")):
             scans.write_bids(self.folder / anat / "anat", name=name)
-        self.assert_refused("3 scans", "sub-01_run-1", "sub-02_ses-a", "--subject", "--session", "--run")
-        self.assert_refused("2 scans", "--run.", subject="01")
+        self.assert_refused("3 scans", "sub-01_run-1", "sub-02_ses-a", "`subject`", "`session`", "`run`")
+        self.assert_refused("2 scans", "`run`.", subject="01")
         self.assert_refused("no scan with sub-03", "sub-02_ses-a", subject="sub-03")
         self.assertEqual(read_acquisition(self.folder, subject="01", run="02").stem, "sub-01_run-2")
         scan = read_acquisition(self.folder, session="ses-a")
@@ -174,7 +174,7 @@ class BidsTest(FolderTest):
     def test_scans_that_differ_in_acq_are_chosen_by_it(self):
         for name in ("sub-01_acq-fine", "sub-01_acq-coarse"):
             scans.write_bids(self.folder, name=name)
-        self.assert_refused("choose one with --acq.")
+        self.assert_refused("choose one with `acq`.")
         self.assertEqual(read_acquisition(self.folder, acq="fine").stem, "sub-01_acq-fine")
 
     def test_results_beside_the_scan_are_not_taken_for_scans(self):
@@ -366,7 +366,7 @@ class MatTest(FolderTest):
         self.assert_refused("'oblique'", "sag, cor or tra", path=self.write(orientation="oblique"))
 
     def test_the_toolbox_struct_needs_a_voxel_size_and_says_how_its_axes_are_taken(self):
-        self.assert_refused("toolbox.mat", "--voxel-size I J K", path=self.write_toolbox())
+        self.assert_refused("toolbox.mat", "`voxel_size`", path=self.write_toolbox())
         acquisition = read_acquisition(self.write_toolbox(), voxel_size=(1, 2, 3), b0_direction=(0, 1, 0)).acquisition
         np.testing.assert_array_equal(acquisition.echoes, scans.echoes())
         self.assertEqual(acquisition.voxel_size, (3, 2, 1))
@@ -428,7 +428,7 @@ class MatTest(FolderTest):
             "last one of a 4-D file": {"signal": self.signal.transpose(3, 2, 1, 0)},
             "neither field strength nor imaging frequency": {"centerFreq_Hz": None, "fieldStrength_T": None},
             "three positive sizes": {"voxelSize_mm": np.array([1.0, 2.0])},
-            "--voxel-size": {"voxelSize_mm": None},
+            "`voxel_size`": {"voxelSize_mm": None},
             "does not hold numbers": {"TE_s": "1.2 ms"},
         }
         for words, changes in cases.items():
@@ -446,7 +446,7 @@ class MatTest(FolderTest):
         for keep in (0, 60, 200, len(content) // 2, len(content) - 10):
             with self.subTest(keep=keep):
                 path.write_bytes(content[:keep])
-                self.assert_refused("scan.mat", "cut short", path=path)
+                self.assert_refused("scan.mat", "cut short" if keep else "is empty", path=path)
 
     def write_hdf5(self, variable="ImDataParams"):
         """The struct of `write` as MATLAB 7.3 lays it out: axes reversed, complex as pairs, text as character codes."""

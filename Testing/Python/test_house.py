@@ -13,6 +13,8 @@ from pathlib import Path
 
 import TrabecularQSMLib
 from TrabecularQSMLib import inversion, settings
+from TrabecularQSMLib.cli.common import OPTIONS
+from TrabecularQSMLib.errors import worded
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -225,6 +227,21 @@ class LengthTest(unittest.TestCase):
         self.assertEqual(self.long_functions(f'def f():\n    """Do."""\n{body}'), ["f (61 lines)"])
         self.assertEqual(self.long_functions(f"def f():\n{body[:-10]}"), [])
         self.assertEqual(self.long_functions(f'def f():\n    """Do.\n\n    Long because of it.\n    """\n{body}'), [])
+
+
+class WordsTest(unittest.TestCase):
+    def test_sentences_of_the_library_name_arguments_which_each_door_words_and_no_options(self):
+        flags = []
+        for file in library_files("*.py"):
+            if file.startswith("cli/"):
+                continue
+            tree = ast.parse((LIBRARY / file).read_text(encoding="utf-8"))
+            texts = [
+                node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            ]
+            flags += [(file, text) for text in texts if re.search(r"(^|[\s'(])--[a-z]", text)]
+        self.assertEqual(flags, [])
+        self.assertEqual(worded("give `voxel_size` for `labels`", OPTIONS), "give --voxel-size I J K for `labels`")
 
 
 class DataTest(unittest.TestCase):

@@ -6,7 +6,7 @@ import numpy as np
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.transforms import read_transform, write_transform
-from TrabecularQSMLib.images import matrix_from, resample, transform_from
+from TrabecularQSMLib.images import check_right_angles, matrix_from, resample, shear_degrees, transform_from
 
 COSINES = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
 AFFINE = np.eye(4)
@@ -38,6 +38,34 @@ class ResampleTest(unittest.TestCase):
         found = resample(inside, AFFINE, labels.shape, AFFINE, interpolation="nearest")
         self.assertEqual(found.dtype, bool)
         np.testing.assert_array_equal(found, inside)
+
+
+class ShearTest(unittest.TestCase):
+    def test_axes_off_right_angles_are_measured_and_refused_where_voxels_tell_sizes(self):
+        for degrees in (0.0, 0.05, 0.1, 10.0):
+            affine = AFFINE.copy()
+            affine[:3, 2] += np.tan(np.radians(degrees)) * 2.5 / 0.8 * AFFINE[:3, 1]
+            self.assertAlmostEqual(shear_degrees(affine), degrees, places=6)
+            if degrees < 0.06:
+                check_right_angles(affine, "x")
+            else:
+                with self.assertRaisesRegex(InputError, f"axes of x are {degrees:.2g}° off"):
+                    check_right_angles(affine, "x")
+
+    def test_a_sheared_image_is_resampled_where_its_axes_put_it(self):
+        affine = AFFINE.copy()
+        affine[:3, 2] += np.tan(np.radians(10)) * 2.5 / 0.8 * AFFINE[:3, 1]
+        k, j, i = np.mgrid[:20, :60, :30]
+        ramp = (np.stack([i, j, k], -1) @ affine[:3, :3].T + affine[:3, 3]) @ (1.0, -2.0, 0.5)
+        found = resample(ramp.astype(np.float32), affine, (20, 20, 20), AFFINE, outside=np.nan)
+        k, j, i = np.mgrid[:20, :20, :20]
+        points = np.stack([i, j, k], -1) @ AFFINE[:3, :3].T + AFFINE[:3, 3]
+        expected = points @ (1.0, -2.0, 0.5)
+        indices = np.linalg.solve(affine[:3, :3], (points - affine[:3, 3])[..., None])[..., 0]
+        # At the borders ITK repeats the last voxel.
+        inside = np.all((indices > 1e-6) & (indices < np.array([29, 59, 19]) - 1e-6), axis=-1)
+        self.assertGreater(inside.mean(), 0.4)
+        np.testing.assert_allclose(found[inside], expected[inside], atol=1e-3)
 
 
 class TransformFileTest(unittest.TestCase):

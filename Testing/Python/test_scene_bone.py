@@ -171,8 +171,7 @@ class BvtvTest(BoneTest):
 class CtTest(BoneTest):
     def setUp(self):
         super().setUp()
-        self.array = (300 * (regions() == 1) + 150 * (regions() == 2) + image() / 20).astype(np.float32)
-        self.array[0, 0] = -1000  # air, without which it would be no CT
+        self.array = np.select([regions() == 1, regions() == 2], [300, 150], -120).astype(np.float32) + image() / 20
         self.ct = self.add(self.array, "CT")
 
     def test_attenuation_and_density_are_rows_of_the_table_of_maps(self):

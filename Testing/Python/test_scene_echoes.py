@@ -282,8 +282,10 @@ class ExportTest(SceneTest):
         sequences = scene.addEchoSequences(random_acquisition(), "ankle")
         for label in ("sub-01 run-1", "sub-01 run-2"):
             scene.exportScan(*sequences, self.folder, labels=label)
-            with self.assertRaisesRegex(InputError, "already holds"):
+            with self.assertRaisesRegex(InputError, "already holds .* or overwrite=True"):
                 scene.exportScan(*sequences, self.folder, labels=label)
+        with self.assertRaisesRegex(InputError, "2 scans .* choose one with the label run-…"):
+            scene.loadScan(self.folder)
         scene.exportScan(*sequences, self.folder, labels=label, overwrite=True)
         magnitude, _ = scene.loadScan(self.folder, labels="sub-01 run-2")
         self.assertEqual(magnitude.GetName(), "sub-01_run-2 magnitude")

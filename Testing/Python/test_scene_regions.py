@@ -36,6 +36,55 @@ class SegmentationTest(SceneTest):
             np.testing.assert_array_equal(again == number, labels == label)
         self.assertEqual(self.node_ids(), ids)
 
+    def label_map(self, labels, affine=AFFINE):
+        node = self.scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine))
+        slicer.util.updateVolumeFromArray(node, labels.astype(np.int16))
+        return node
+
+    def test_a_label_map_is_taken_as_its_segments_would_be(self):
+        labels, _ = self.regions()
+        node, volume = self.label_map(labels), scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
+        found, names = scene.regionsFromSegmentation(node, volume)
+        np.testing.assert_array_equal(found, np.select([labels == 1, labels == 7], [1, 2]))
+        self.assertEqual(names, {1: "label 1", 2: "label 7"})
+        node.CreateDefaultDisplayNodes()
+        colors = self.scene.AddNewNodeByClass("vtkMRMLColorTableNode")
+        colors.SetTypeToUser()
+        colors.SetNumberOfColors(8)
+        colors.SetColor(7, "tuber", 1, 0, 0, 1)
+        node.GetDisplayNode().SetAndObserveColorNodeID(colors.GetID())
+        self.assertEqual(scene.regionsFromSegmentation(node, volume)[1][2], "tuber")
+        np.testing.assert_array_equal(scene.maskFromSegment(node, "7", volume), labels == 7)
+        with self.assertRaisesRegex(InputError, "labels has 2 segments; .* label 1, tuber"):
+            scene.maskFromSegment(node, None, volume)
+        matrix = np.eye(4)
+        matrix[:3, 3] = AFFINE[:3, 2]  # one voxel along k
+        transform = self.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+        transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
+        node.SetAndObserveTransformNodeID(transform.GetID())
+        moved, _ = scene.regionsFromSegmentation(node, volume)
+        np.testing.assert_array_equal(moved[1:] == 2, labels[:-1] == 7)
+
+    def test_nodes_of_another_class_are_told_by_what_they_are(self):
+        volume, labels = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle"), self.label_map(self.regions()[0])
+        segmentation = scene.addSegmentation(*self.regions(), AFFINE, "regions")
+        model = self.scene.AddNewNodeByClass("vtkMRMLModelNode", "bone")
+        calls = {
+            "a Volume node where regions": lambda: scene.measureNodes([volume], volume, case="a"),
+            "bone, a Model node where regions": lambda: scene.regionsFromSegmentation(model, volume),
+            "There is nothing where regions": lambda: scene.maskFromSegment(None, None, volume),
+            "bone is a Model node, no volume": lambda: scene.attenuationNodes(model, labels, case="a"),
+            "regions is a Segmentation node, no volume": lambda: scene.registerNodes(volume, segmentation),
+            "no volume; choose a volume as map": lambda: scene.measureNodes([segmentation], labels, case="a"),
+            "no volume; choose a volume as image": lambda: scene.bvtvNodes(model, segmentation, case="a"),
+            "where the sequence of the magnitude": lambda: scene.reconstructNodes(volume, volume),
+            "nothing where the sequence": lambda: scene.acquisitionFromSequences(None, None),
+        }
+        for words, call in calls.items():
+            with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                call()
+
     def test_regions_are_taken_to_the_grid_of_another_volume(self):
         labels, names = self.regions()
         segmentation = scene.addSegmentation(labels, names, AFFINE, "regions")

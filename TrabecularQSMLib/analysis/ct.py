@@ -13,6 +13,8 @@ UNITS = {"ct": "HU", "bmd": "mg/cm³"}
 PADDING_HU = -2000
 # A share of voxels at the largest value, where that is below what scanners reach, is a window's end.
 _CUT_SHARE, _REACHED_HU = 1e-3, 1500
+# Air of stored values that lack their intercept, and the share of it that tells them from a piece of bone.
+_AIR_RAW, _AIR_SHARE = 100, 0.01
 # Mindways' solid phantom: what water and the reference material add to slope and intercept of the rods' line, to get
 # from their density of K2HPO4 to attenuation.
 _K2HPO4_SLOPE, _WATER_INTERCEPT = -0.2174, 999.6
@@ -130,18 +132,21 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
     Raises
     ------
     InputError
-        If nothing lies below 0 HU, where fat and air are, or nothing above, where muscle and bone are.
+        If nothing lies below 0 HU, where fat and air are, but much where air lies without the intercept; or nothing
+        above 0, where muscle and bone are.
     """
     ct, notes = without_padding(ct, np.nan)
     low, high = (float(x) for x in (np.nanmin(ct), np.nanmax(ct))) if np.isfinite(ct).any() else (np.nan, np.nan)
     if low == high:
         raise InputError(f"The CT is {low:g} everywhere; give one that shows the bones.")
     if low >= 0:
-        raise InputError(
-            f"The CT runs from {low:g} to {high:g}, but fat has −100 and air −1000 HU: these are no Hounsfield units "
-            "but stored values without their intercept (often −1024), or a windowed picture; export it in Hounsfield "
-            "units."
-        )
+        said = f"The CT runs from {low:g} to {high:g}, but fat has −100 and air −1000 HU: these are"
+        if np.count_nonzero(ct <= _AIR_RAW) > _AIR_SHARE * ct.size:
+            raise InputError(
+                f"{said} no Hounsfield units but stored values without their intercept (often −1024), or a windowed "
+                "picture; export it in Hounsfield units."
+            )
+        notes.append(f"{said} no Hounsfield units, unless this is a piece of bone alone.")
     if not high > 0:
         raise InputError(
             f"The CT runs from {low:g} to {high:g}, but muscle and bone lie above 0 HU: these are no Hounsfield units "

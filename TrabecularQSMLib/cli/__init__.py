@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled, InputError, worded
 from . import attenuation, bvtv, measure, morphometry, regions, register, regress, scan, simulate, split
+from .common import OPTIONS
 
 # Libraries read these when numpy is loaded, so that nothing above imports it.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.run(arguments)
         sys.stdout.flush()
     except InputError as error:
-        print(f"trabecular-qsm: {error}", file=sys.stderr)
+        print(f"trabecular-qsm: {worded(str(error), OPTIONS)}", file=sys.stderr)
         return 2
     except MemoryError:
         print(

@@ -7,9 +7,19 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, worded
 
 FIGURE_ENDINGS = (".png", ".svg")
+# Arguments of the library that its sentences name, as options.
+OPTIONS = {
+    name: f"--{name.replace('_', '-')}" for name in ("subject", "session", "acq", "run", "series", "overwrite")
+} | {
+    "voxel_size": "--voxel-size I J K",
+    "echo_times": "--echo-times (ms)",
+    "b0_direction": "--b0-direction R A S",
+    "numbers": "--number",
+    "radii": "--radius",
+}
 TABLE_ENDINGS = (".csv",)
 REGIONS_HELP = "label map (NIfTI, NRRD), named by a BIDS .tsv beside it, or a segmentation of Slicer (.seg.nrrd)"
 
@@ -139,7 +149,7 @@ def write_outputs(contents) -> list:
 def print_result(notes, written):
     """Say what was noticed, and which files there are now."""
     for note in notes:
-        print(f"Note: {note}")
+        print(f"Note: {worded(note, OPTIONS)}")
     for path in written:
         print(path)
 

@@ -38,6 +38,7 @@ def _morphometry(arguments):
     from ..files.nifti import read_image
     from ..files.regions import place_regions, read_regions
     from ..files.tables import csv_text
+    from ..images import check_right_angles
 
     check_outputs((arguments.output, TABLE_ENDINGS))
     bone, affine = read_image(arguments.image)
@@ -54,6 +55,7 @@ def _morphometry(arguments):
         labels = place_regions(arguments.regions, labels, its_affine, names, arguments.image, bone.shape, affine)
     elif arguments.only:
         raise InputError("There is --only but no --regions; give the file that holds them.")
+    check_right_angles(affine, arguments.image)
     voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
     with ProgressLine() as progress, errors_of(arguments.image):
         found = morphometry(bone != 0, labels, names, voxel_size, progress=progress)

@@ -60,7 +60,7 @@ def _register(arguments):
     from ..figures.style import require_matplotlib
     from ..files.nifti import header_notes, read_image, write_image
     from ..files.transforms import read_transform, write_transform
-    from ..images import resample
+    from ..images import check_right_angles, resample
 
     check_outputs(
         (arguments.output, _TRANSFORM_ENDINGS),
@@ -72,6 +72,8 @@ def _register(arguments):
         require_matplotlib()
     start = read_transform(arguments.initial) if arguments.initial else arguments.start
     fixed, affine = read_image(arguments.fixed)
+    if arguments.resampled:
+        check_right_angles(affine, arguments.fixed)  # no writer of images keeps others
     moving, its_affine = read_image(arguments.moving)
     padding = [note for image in (fixed, moving) for note in without_padding(image)[1]]
     mask, notes = _read_mask(arguments.mask, arguments.fixed, fixed, affine)

@@ -8,8 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from .. import __version__
-from ..errors import InputError
-from .common import ProgressLine, add_command, check_writable, positive, print_result, with_default
+from ..errors import InputError, worded
+from .common import OPTIONS, ProgressLine, add_command, check_writable, positive, print_result, with_default
 
 # Settings that most users meet; the others are listed under "advanced settings".
 _MAIN_SETTINGS = ("background", "inversion", "stop_after", "regularization", "fat_model", "phase_sign")
@@ -395,7 +395,7 @@ def _run_record(arguments, started):
 
 def _print_plan(arguments, scan, settings, files, notes):
     for note in (*scan.acquisition.notes, *notes):
-        print(note)
+        print(worded(note, OPTIONS))
     print("Settings:", ", ".join(f"{name} {value}" for name, value in settings.as_dict().items() if value is not None))
     for path in (*scan.files, *([arguments.mask] if arguments.mask else [])):
         print(f"Would read {path}")

@@ -28,6 +28,7 @@ def _split(arguments):
     from ..analysis.subregions import split_region
     from ..files.nifti import write_image
     from ..files.regions import names_file, read_regions
+    from ..images import check_right_angles
 
     table = re.sub(r"\.nii(\.gz)?$", ".tsv", arguments.output, flags=re.IGNORECASE)
     check_outputs(
@@ -36,6 +37,7 @@ def _split(arguments):
         inputs=(arguments.regions, names_file(arguments.regions)),
     )
     labels, affine, names = read_regions(arguments.regions, only=[arguments.region])
+    check_right_angles(affine, arguments.regions)
     voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
     with errors_of(f"{arguments.region} of {arguments.regions}"):
         parts = split_region(labels == next(iter(names)), arguments.count, voxel_size)

@@ -22,7 +22,7 @@ _QUANTITIES = ("bvtv", "mean_chi", "r2prime_hwhm_ppm")
 def check_drawable(*parameters: Collection) -> None:
     """Raise `InputError` if none of the parameters has two values or more."""
     if all(len(values) < 2 for values in parameters):
-        raise InputError("The figure needs a parameter with two values or more; give some to --number or --radius.")
+        raise InputError("The figure needs a parameter with two values or more; give some to `numbers` or `radii`.")
 
 
 def simulation_figure(summary: list[dict], picture_format: str, shape: str = "spheres") -> bytes:

@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..images import geometry_difference, mask_of
 from . import bids, converted, dicom, dicom_series, mat, nifti, single
 from .echoes import bare_name
+from .formats import first_bytes
 from .scan import Scan
 
 # Echo times of gradient echoes.
@@ -81,6 +82,8 @@ def read_acquisition(
     }
     if path.is_dir():
         return _read_folder(path, labels, series, options)
+    if path.is_symlink():
+        first_bytes(path)  # says if it leads nowhere
     if not path.exists():
         raise InputError(f"{path} does not exist; give a BIDS dataset, a folder of echoes, a 4-D NIfTI or a .mat file.")
     if path.suffix.lower() == ".mat":

@@ -20,7 +20,7 @@ from .writing import files_below as written_below
 
 SUFFIX = "MEGRE"
 EXPECTED_NAME = f"files named sub-<label>_echo-<n>_part-<mag|phase|real|imag>_{SUFFIX}.nii[.gz]"
-_OPTIONS = {"sub": "--subject", "ses": "--session", "acq": "--acq", "run": "--run"}
+_OPTIONS = {"sub": "`subject`", "ses": "`session`", "acq": "`acq`", "run": "`run`"}
 _NOT_SEARCHED = ("derivatives", "sourcedata", "code", "stimuli")
 # Echo times of two runs that lie closer, in seconds, are the same echo time.
 _SAME_TIME = 2e-5

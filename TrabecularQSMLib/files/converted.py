@@ -119,11 +119,11 @@ def chosen(folder, candidates: list[Candidate], series=None) -> Candidate:
         return left[0]
     complete = [one for one in candidates if one.complete]
     if len(complete) > 1:
-        raise InputError(f"{folder} holds {len(complete)} scans ({_listed(complete)}); choose one with --series.")
+        raise InputError(f"{folder} holds {len(complete)} scans ({_listed(complete)}); choose one with `series`.")
     if not complete:
         raise InputError(
             f"{folder} holds no scan of at least three echoes with magnitude and phase or real and imaginary part, but "
-            f"{_listed(candidates)}; export what is missing, or choose one with --series to see what it lacks."
+            f"{_listed(candidates)}; export what is missing, or choose one with `series` to see what it lacks."
         )
     return complete[0]
 
@@ -248,7 +248,7 @@ def nothing_found(folder: Path) -> InputError:
     if several:
         return InputError(
             f"{folder} holds no echoes with EchoTime in a JSON sidecar, but {several.name} has several volumes; if "
-            "these are the echoes, give that file instead of the folder, with --echo-times."
+            "these are the echoes, give that file instead of the folder, with `echo_times`."
         )
     found = f" but {len(images)} NIfTI files that no JSON sidecar gives an EchoTime" if images else ""
     return InputError(

@@ -156,7 +156,7 @@ def scan_of(
     notes += to_complex(echoes, parts, source)
     first = rows[0][0]
     if not nifti.stores_orientation(first.path):
-        notes.append(f"{first.path.name} stores no orientation; --b0-direction sets B0 if it is not along the slices.")
+        notes.append(f"{first.path.name} stores no orientation; `b0_direction` sets B0 if it is not along the slices.")
     notes += nifti.header_notes(first.path)
     check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
     times = _times(rows, counts, source, echo_times, notes)
@@ -285,7 +285,7 @@ def _times(rows, counts, source, given, notes):
     given = [float(time) for time in given]
     if len(given) != sum(counts):
         raise InputError(
-            f"{source} has {sum(counts)} echoes but --echo-times gives {len(given)}; give one in ms for each echo."
+            f"{source} has {sum(counts)} echoes but `echo_times` gives {len(given)}; give one for each echo."
         )
     try:
         stored = [time for row, count in zip(rows, counts, strict=True) for time in _stored_times(row, count)]
@@ -293,7 +293,7 @@ def _times(rows, counts, source, given, notes):
         return given
     if not np.allclose(stored, given, rtol=1e-3):
         listed = ", ".join(f"{1e3 * time:.4g}" for time in stored)
-        notes.append(f"The sidecars of {source} say echo times of {listed} ms; those of --echo-times are taken.")
+        notes.append(f"The sidecars of {source} say echo times of {listed} ms; those of `echo_times` are taken.")
     return given
 
 
@@ -305,8 +305,8 @@ def _stored_times(row, count):
     if not times:
         if count > 1:
             raise InputError(
-                f"{name} holds {count} volumes but no sidecar says their echo times; give them in ms with "
-                "--echo-times, or as a list EchoTime in seconds in a JSON sidecar."
+                f"{name} holds {count} volumes but no sidecar says their echo times; give them with "
+                "`echo_times`, or as a list EchoTime in seconds in a JSON sidecar."
             )
         raise InputError(f"{name} has no EchoTime in a JSON sidecar; add one beside it with EchoTime in seconds.")
     first, last = times[0][1], times[-1][1]
@@ -331,7 +331,7 @@ def _listed_times(file, count):
     if len(values) != count or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in values):
         raise InputError(
             f"{file.path.name} holds {count} volumes but EchoTime of its sidecar is {value!r}; expected one number for "
-            "each, so correct it or give them in ms with --echo-times."
+            "each, so correct it or give them with `echo_times`."
         )
     return values
 

@@ -8,6 +8,7 @@ from ..pipeline import Reconstruction
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, QUANTITIES
 from ..settings import Settings
+from .formats import decoded, read_bytes
 from .scan import Scan, parse_name, stem_of
 from .writing import (
     GENERATED_BY,
@@ -69,10 +70,9 @@ def read_settings(path) -> dict:
         If it cannot be read, is no JSON, or has a setting that does not exist or a value that it cannot have.
     """
     path = Path(path)
+    content = read_bytes(path)
     try:
-        stored = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); give the JSON sidecar of a map.") from error
+        stored = json.loads(decoded(content))
     except ValueError as error:
         raise InputError(f"{path} is not valid JSON ({error}); give the JSON sidecar of a map.") from error
     if isinstance(stored, dict):

@@ -10,6 +10,7 @@ import scipy.io
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError
+from .formats import first_bytes
 from .scan import Scan, check_voxel_size, checked_label
 
 # Directions of the array axes i, j, k in RAS (columns) for each `orientation` of the authors' struct.
@@ -20,7 +21,7 @@ _ORIENTATIONS = {
 }
 _VARIABLES = ("ImDataParams", "imDataParams")
 _NOT_A_STRUCT = "{kind} of {path} is not one struct; save the scan as a single struct of that name."
-_AXES_NOTE = "{} stores no orientation: its axes are taken as right, anterior, superior; --b0-direction sets B0."
+_AXES_NOTE = "{} stores no orientation: its axes are taken as right, anterior, superior; `b0_direction` sets B0."
 
 
 def read(
@@ -54,11 +55,9 @@ def read(
         check_voxel_size(voxel_size, stored_size, path.name)
     elif voxel_size is None and not grid_needed:
         stored_size = np.ones(3)
-        notes.append(f"{path.name} stores no voxel size: cubes of 1 mm are taken; --voxel-size I J K gives others.")
+        notes.append(f"{path.name} stores no voxel size: cubes of 1 mm are taken; `voxel_size` gives others.")
     elif voxel_size is None:
-        raise InputError(
-            f"{path.name} stores no voxel size; give it in mm along the array axes with --voxel-size I J K."
-        )
+        raise InputError(f"{path.name} stores no voxel size; give it in mm along the array axes with `voxel_size`.")
     else:
         stored_size = np.asarray(voxel_size, dtype=float)
     shape = values["echoes"].shape[1:]
@@ -141,14 +140,13 @@ def _echo_times(name, struct, field, given, notes):
         return stored
     if stored is not None and (len(stored) != len(given) or not np.allclose(stored, given, rtol=1e-3)):
         listed = ", ".join(f"{1e3 * time:.4g}" for time in stored)
-        notes.append(f"{name} says echo times of {listed} ms; those of --echo-times are taken.")
+        notes.append(f"{name} says echo times of {listed} ms; those of `echo_times` are taken.")
     return np.asarray(given, dtype=float)
 
 
 def _struct(path):
     """Return the name of the known variable in a .mat file and its struct."""
-    with open(path, "rb") as file:
-        hdf5 = file.read(520)
+    hdf5 = first_bytes(path, 520, unpacked=False)
     if hdf5[:8] == b"\x89HDF\r\n\x1a\n" or hdf5[512:] == b"\x89HDF\r\n\x1a\n":
         return _struct_of_hdf5(path)
     variables = _load(path, variable_names=_VARIABLES)

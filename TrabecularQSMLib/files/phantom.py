@@ -106,5 +106,5 @@ def refuse_filled(output, subject: str = "01") -> None:
         raise InputError(f"{output} exists already and holds no phantom; give a new folder.")
     if any(part.exists() for part in (output / name, truth / name)):
         raise InputError(
-            f"{output} exists already; give a new folder or another --subject, or remove what is there first."
+            f"{output} exists already; give a new folder or another `subject`, or remove what is there first."
         )

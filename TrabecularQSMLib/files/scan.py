@@ -68,8 +68,8 @@ def check_voxel_size(given, stored, source) -> None:
     """Refuse a voxel size (i, j, k) given on top of a different stored one: it would move every mask and region."""
     if given is not None and not np.allclose(np.asarray(given, dtype=float), stored, rtol=1e-3):
         raise InputError(
-            f"{source} has voxels of {' × '.join(f'{x:.4g}' for x in stored)} mm in its header but --voxel-size says "
-            f"{' × '.join(f'{x:g}' for x in given)}; that option is for files that store none, so leave it out "
+            f"{source} has voxels of {' × '.join(f'{x:.4g}' for x in stored)} mm in its header but `voxel_size` says "
+            f"{' × '.join(f'{x:g}' for x in given)}; that is for files that store none, so leave it out "
             "or correct the header."
         )
 

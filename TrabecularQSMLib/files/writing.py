@@ -38,7 +38,7 @@ def refuse_existing(output, files, overwrite: bool) -> None:
     if there and not overwrite:
         raise InputError(
             f"{output} already holds {there[0]}{f' and {len(there) - 1} more' if len(there) > 1 else ''}; "
-            "give another folder or add --overwrite."
+            "give another folder or `overwrite`."
         )
 
 

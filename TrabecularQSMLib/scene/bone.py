@@ -16,7 +16,16 @@ from .folders import resultFolder
 from .measure import addRows
 from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
 from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, appendRows, columnsOf
-from .volumes import PRIVATE_SCHEME, affineFromVolume, codedEntry, freeName, gridDifference, nameOf, newVolume
+from .volumes import (
+    PRIVATE_SCHEME,
+    affineFromVolume,
+    checkVolume,
+    codedEntry,
+    freeName,
+    gridDifference,
+    nameOf,
+    newVolume,
+)
 
 _KEY = ("case", "region")
 _BVTV_CODE = {QUANTITY_PROPERTY: codedEntry(PRIVATE_SCHEME, "apparent_bvtv", "Apparent BV/TV").GetAsString()}
@@ -71,6 +80,7 @@ def bvtvNodes(
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :raises InputError: if a region or the bone reference has no voxel in the image, or the image is constant.
     """
+    checkVolume(image, "image")
     name, affine = name or image.GetName(), affineFromVolume(image)
     boneSegmentation = boneSegmentation or segmentation
     bone = maskFromSegment(boneSegmentation, boneSegmentID, image, purpose="bone reference")
@@ -118,6 +128,7 @@ def attenuationNodes(ct, segmentation, *, case: str, calibration=None, table=Non
     :param name: name of a new table.
     :raises InputError: if a region has no voxel in the CT, or its values are no Hounsfield units.
     """
+    checkVolume(ct, "CT")
     labels, names = regionsFromSegmentation(segmentation, ct)
     try:
         values, notes = hounsfield(slicer.util.arrayFromVolume(ct))

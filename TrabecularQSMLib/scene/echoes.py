@@ -200,6 +200,8 @@ def acquisitionFromSequences(
         magnitude sequence says, or superior, with a note where the scan lies turned.
     :raises InputError: if the sequences are not such a scan, by the nodes' names.
     """
+    for sequence, what in ((magnitudeSequence, "magnitude"), (phaseSequence, "phase")):
+        checkSequence(sequence, what)
     name = magnitudeSequence.GetName()
     count, phaseCount = (node.GetNumberOfDataNodes() for node in (magnitudeSequence, phaseSequence))
     if count != phaseCount:
@@ -245,6 +247,20 @@ def acquisitionFromSequences(
         notes=tuple(filter(None, notes)),
         b0_patient=tuple(float(x) for x in direction),
     )
+
+
+def checkSequence(node, what: str) -> None:
+    """Raise `InputError` unless a node is a sequence.
+
+    :param node: whatever was chosen.
+    :param what: what it was chosen for, such as magnitude.
+    """
+    if node is None or not node.IsA("vtkMRMLSequenceNode"):
+        found = "nothing" if node is None else f"{node.GetName()}, a {node.GetNodeTagName()} node,"
+        raise InputError(
+            f"There is {found} where the sequence of the {what} is asked for; choose a sequence of one volume for each "
+            "echo, or make one from loose volumes."
+        )
 
 
 def _cosines(affine):

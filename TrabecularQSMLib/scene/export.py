@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from ..errors import InputError
 from ..files.bids import write_scan
 from ..progress import Progress
 from .echoes import acquisitionFromSequences
-from .load import labelsFrom
+from .load import inWordsOfScene, labelsFrom
 
 
 def exportScan(
@@ -37,4 +38,7 @@ def exportScan(
     acquisition = acquisitionFromSequences(
         magnitudeSequence, phaseSequence, echoTimes=echoTimes, fieldStrength=fieldStrength, b0Direction=b0Direction
     )
-    return write_scan(folder, acquisition, labelsFrom(labels), overwrite=overwrite, progress=progress)
+    try:
+        return write_scan(folder, acquisition, labelsFrom(labels), overwrite=overwrite, progress=progress)
+    except InputError as error:
+        raise InputError(inWordsOfScene(str(error))) from error

@@ -2,9 +2,10 @@
 
 import logging
 import os
+import re
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, worded
 from ..files import read_acquisition
 from ..progress import Progress, part, report
 from .alive import keepAlive
@@ -12,6 +13,13 @@ from .echoes import NOTES_ATTRIBUTE, addEchoSequences
 
 # How BIDS labels are called in the reader.
 LABELS = {"sub": "subject", "ses": "session", "run": "run", "acq": "acq", "series": "series"}
+# Arguments of the library that its sentences name: labels are what the panel asks for under Which scan.
+_WORDS = {name: f"the label {key}-…" for key, name in LABELS.items()} | {
+    "voxel_size": "the voxel size (in a script voxelSize=)",
+    "echo_times": "the echo times (in a script echoTimes=, in seconds)",
+    "b0_direction": "the direction of B0",
+    "overwrite": "overwrite=True",
+}
 
 _NOT_SEARCHED = ("derivatives", "sourcedata", "code", "stimuli")
 
@@ -53,16 +61,17 @@ def loadScan(
     except InputError as error:
         several = datasetsIn(path)
         if len(several) < 2:
-            raise
+            raise InputError(inWordsOfScene(str(error))) from error
         listed = ", ".join(several[:8]) + (f" and {len(several) - 8} more" if len(several) > 8 else "")
         advice = f"{path.name} holds {len(several)} datasets ({listed}); choose the folder of one of them."
         # With labels, the reason may be another one.
-        raise InputError(f"{error} {advice}" if chosen else advice) from error
+        raise InputError(f"{inWordsOfScene(str(error))} {advice}" if chosen else advice) from error
     sequences = addEchoSequences(scan.acquisition, name or scan.stem, part(progress, 0.6, 1.0))
-    for note in scan.acquisition.notes:
+    notes = [inWordsOfScene(note) for note in scan.acquisition.notes]
+    for note in notes:
         logging.info(note)
-    if scan.acquisition.notes:
-        sequences[0].SetAttribute(NOTES_ATTRIBUTE, "\n".join(scan.acquisition.notes))
+    if notes:
+        sequences[0].SetAttribute(NOTES_ATTRIBUTE, "\n".join(notes))
     return sequences
 
 
@@ -79,6 +88,14 @@ def datasetsIn(folder) -> list[str]:
             found.append(str(Path(parent).relative_to(folder)))
             folders.clear()
     return found
+
+
+def inWordsOfScene(text: str) -> str:
+    """Return a sentence of the library with what is given here in place of its arguments.
+
+    :param text: such as "choose one with `series`".
+    """
+    return re.sub(r"'pip install ([\w -]+)'", r"slicer.util.pip_install('\1')", worded(text, _WORDS))
 
 
 def labelsFrom(text: str) -> dict:

@@ -9,7 +9,7 @@ from ..quantities import QUANTITIES
 from .folders import resultFolder, sameFolder
 from .regions import regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
-from .volumes import codedEntry, gridDifference, quantityOf
+from .volumes import checkVolume, codedEntry, gridDifference, quantityOf
 
 # What tells one row from another.
 KEY = ("case", "region", "quantity")
@@ -62,6 +62,8 @@ def measureNodes(
     :raises InputError: if a region has no voxel on a map's grid, or the maps hold no reliable value there.
     """
     volumes = list(volumes.values() if isinstance(volumes, dict) else volumes)
+    for volume in volumes:
+        checkVolume(volume, "map")
     measured = [volume for volume in volumes if quantityOf(volume)[0] not in _SUPPORTING]
     if not measured:
         raise InputError(

@@ -15,7 +15,7 @@ from ..files.nifti import read_metadata
 from ..files.regions import read_regions
 from ..files.terminology import REGION_CODES, SIDES, segment_color, terminology_entry
 from .echoes import transformOfScan
-from .volumes import affineFromVolume, followUndo, freeName, nameOf, removeWithHelpers
+from .volumes import affineFromVolume, checkVolume, followUndo, freeName, nameOf, removeWithHelpers
 
 TERMINOLOGY_FILE = Path("Terminologies", "SegmentationCategoryTypeModifier-TrabecularQSM.term.json")
 # The regions that the paper measures, as they are drawn in the Segment Editor.
@@ -138,8 +138,8 @@ def splitRegionNodes(
     inside = maskFromSegment(segmentationNode, segmentID, referenceVolumeNode, purpose="region to split")
     affine = affineFromVolume(referenceVolumeNode)
     parts = split_region(inside, count, tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1]))
-    segmentation = segmentationNode.GetSegmentation()
-    region = segmentation.GetSegment(segmentID or segmentation.GetNthSegmentID(0)).GetName()
+    segments = segmentNames(segmentationNode)
+    region = segments[segmentID or next(iter(segments))]
     names = {number: f"{region} {number}" for number in range(1, count + 1)}
     node = addSegmentation(parts, names, affine, name or f"{region} parts")
     node.SetAndObserveTransformNodeID(referenceVolumeNode.GetTransformNodeID())
@@ -168,18 +168,18 @@ def maskFromSegment(
     :param purpose: what the segment is, for the error.
     :raises InputError: if there is no such segment, or none of it on the grid.
     """
-    segmentation, name = segmentationNode.GetSegmentation(), segmentationNode.GetName()
-    ids = list(segmentation.GetSegmentIDs())
+    names, name = segmentNames(segmentationNode), segmentationNode.GetName()
+    ids = list(names)
     segmentID = segmentID or (ids[0] if len(ids) == 1 else None)
     if segmentID not in ids:
-        listed = ", ".join(segmentation.GetSegment(one).GetName() for one in ids) or "none"
+        listed = ", ".join(names.values()) or "none"
         found = f"no segment with the ID {segmentID}" if segmentID else f"{len(ids)} segments"
         raise InputError(f"{name} has {found}; choose the one that is the {purpose} (there are: {listed}).")
     inside = _segmentOnGrid(segmentationNode, segmentID, *_gridOf(segmentationNode, referenceVolumeNode))
     if not inside.any():
         otherwise = ", or choose none for the automatic mask" if purpose == "mask" else ""
         raise InputError(
-            f"The segment {segmentation.GetSegment(segmentID).GetName()} of {name} has no voxel inside the scan; "
+            f"The segment {names[segmentID]} of {name} has no voxel inside the scan; "
             f"draw it where the scan is{otherwise}."
         )
     return inside
@@ -188,7 +188,7 @@ def maskFromSegment(
 def masksFromSegmentation(segmentationNode, referenceVolumeNode) -> dict[str, np.ndarray]:
     """Return every segment as a mask [k, j, i] bool by its name, on the grid of a volume.
 
-    :param segmentationNode: segments that do not overlap.
+    :param segmentationNode: segments that do not overlap, or a label map.
     :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :raises InputError: if there is no segment, one is empty, or they overlap or share a name.
     """
@@ -212,23 +212,22 @@ def regionsFromSegmentation(
 
     Segments are resampled to the nearest neighbor and moved by parent transforms.
 
-    :param segmentationNode: segments that do not overlap.
+    :param segmentationNode: segments that do not overlap, or a label map.
     :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :param leaveOut: ID of a segment that is no region.
     :raises InputError: if segments overlap or share a name.
     """
+    segments = segmentNames(segmentationNode)
     grid, toVolume = _gridOf(segmentationNode, referenceVolumeNode)
     labels, names = np.zeros(grid.GetDimensions()[::-1], dtype=np.uint16), {}
-    segmentation = segmentationNode.GetSegmentation()
-    for number in range(_segmentCount(segmentationNode)):
-        if segmentation.GetNthSegmentID(number) == leaveOut:
+    for number, (segmentID, segmentName) in enumerate(segments.items()):
+        if segmentID == leaveOut:
             continue
-        segmentName = segmentation.GetNthSegment(number).GetName()
         if segmentName in names.values():
             raise InputError(
                 f"Two segments of {segmentationNode.GetName()} have the name {segmentName}; give each one of its own."
             )
-        inside = _segmentOnGrid(segmentationNode, segmentation.GetNthSegmentID(number), grid, toVolume)
+        inside = _segmentOnGrid(segmentationNode, segmentID, grid, toVolume)
         taken = np.unique(labels[inside])
         if taken.size and taken[-1] > 0:
             raise InputError(
@@ -265,8 +264,35 @@ def segmentColors(segmentationNode) -> dict[str, tuple[float, float, float]]:
 
     :param segmentationNode: any segmentation.
     """
+    if _isLabelMap(segmentationNode):
+        names = segmentNames(segmentationNode).values()
+        return {name: segment_color(number) for number, name in enumerate(names)}
     segments = map(segmentationNode.GetSegmentation().GetNthSegment, range(_segmentCount(segmentationNode)))
     return {segment.GetName(): segment.GetColor() for segment in segments}
+
+
+def segmentNames(node) -> dict[str, str]:
+    """Return the names of segments by their IDs, in their order; of a label map its labels, named by its colors.
+
+    :param node: segmentation or label map.
+    :raises InputError: if it is neither.
+    """
+    if node is not None and node.IsA("vtkMRMLSegmentationNode"):
+        segmentation = node.GetSegmentation()
+        return {name: segmentation.GetSegment(name).GetName() for name in segmentation.GetSegmentIDs()}
+    if not _isLabelMap(node):
+        found = "nothing" if node is None else f"{node.GetName()}, a {node.GetNodeTagName()} node"
+        raise InputError(f"There is {found} where regions are asked for; choose a segmentation or a label map.")
+    checkVolume(node, "label map")
+    display = node.GetDisplayNode()
+    colors = display.GetColorNode() if display is not None else None
+    labels = [label for label in np.unique(slicer.util.arrayFromVolume(node)).tolist() if label]
+    known = {label: colors.GetColorName(int(label)) if colors is not None else "" for label in labels}
+    return {str(label): known[label] or f"label {label}" for label in labels}
+
+
+def _isLabelMap(node):
+    return node is not None and node.IsA("vtkMRMLLabelMapVolumeNode")
 
 
 def _segmentCount(segmentationNode):
@@ -286,10 +312,13 @@ def _gridOf(segmentationNode, reference):
 
 def _segmentOnGrid(segmentationNode, segmentId, grid, toVolume):
     image, resampled = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
-    resample = slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage
-    if not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image):
+    if _isLabelMap(segmentationNode):
+        inside = slicer.util.arrayFromVolume(segmentationNode) == float(segmentId)
+        image = _orientedImage(inside, affineFromVolume(segmentationNode))
+    elif not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image):
         segmentationNode.CreateBinaryLabelmapRepresentation()
         segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image)
+    resample = slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage
     if not image.GetNumberOfPoints():
         return np.zeros(grid.GetDimensions()[::-1], dtype=bool)
     if not resample(image, grid, resampled, False, False, toVolume):

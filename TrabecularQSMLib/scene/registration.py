@@ -19,6 +19,7 @@ from .reconstruct import SETTINGS_ATTRIBUTE
 from .regions import regionsFromSegmentation
 from .volumes import (
     affineFromVolume,
+    checkVolume,
     controlPoints,
     freeName,
     gridDifference,
@@ -71,8 +72,7 @@ def registerNodes(
     :raises InputError: if the volumes, points or mask are none that can be registered.
     """
     for volume in (fixed, moving):
-        if volume.GetImageData() is None:
-            raise InputError(f"The volume {volume.GetName()} has no voxels; choose another.")
+        checkVolume(volume, "image to register")
     if fixed is moving:
         raise InputError(f"{fixed.GetName()} is chosen as fixed and moving volume; choose two volumes.")
     initial = _initial(start, fixed, moving, landmarks)

@@ -7,6 +7,7 @@ import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode
 
+from ..errors import InputError
 from ..files.terminology import PRIVATE_SCHEME
 from ..images import geometry_difference
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity, display_window
@@ -161,6 +162,22 @@ def affineFromVolume(volumeNode) -> np.ndarray:
     matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
     volumeNode.GetIJKToRASMatrix(matrix)
     return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def checkVolume(node, name: str = "image") -> None:
+    """Raise `InputError` unless a node is a scalar volume with voxels; label maps are.
+
+    :param node: whatever was chosen.
+    :param name: what it was chosen for.
+    """
+    if node is None:
+        raise InputError(f"There is no {name}; choose a volume.")
+    if not node.IsA("vtkMRMLScalarVolumeNode"):
+        raise InputError(f"{node.GetName()} is a {node.GetNodeTagName()} node, no volume; choose a volume as {name}.")
+    if node.GetImageData() is None or not node.GetImageData().GetNumberOfPoints():
+        raise InputError(f"The volume {node.GetName()} has no voxels; choose another as {name}.")
+    if node.GetImageData().GetNumberOfScalarComponents() != 1:
+        raise InputError(f"The volume {node.GetName()} has several values in each voxel; choose another as {name}.")
 
 
 def gridDifference(volumeNode, otherVolumeNode) -> str | None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, b0_direction
 from ..errors import InputError
+from ..images import check_right_angles
 from .field import FieldModel
 from .lineshape import Line, fit_line_shape, fit_within_voxels
 from .settings import SimulationSettings, rate_per_s
@@ -119,6 +120,7 @@ def measure_image(
         If voxels are not cubes, the image is not binary, or a setting or Δχ cannot be simulated.
     """
     check_delta_chis(delta_chis)
+    check_right_angles(affine, source)
     edges = np.linalg.norm(affine[:3, :3], axis=0)
     if edges.max() > 1.001 * edges.min():
         sizes = " × ".join(f"{edge:.4g}" for edge in edges)
