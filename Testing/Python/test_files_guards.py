@@ -271,6 +271,10 @@ class TransformTest(FileTest):
                 self.refused(read_transform, self.write(parameters, text), "t.tfm", words)
         self.refused(read_transform, self.write("", "MATLAB"), "cannot be read as a transform")
         self.refused(read_transform, self.write("", "MATLAB", "t.mat"), "cannot be read as a transform")
+        path = self.folder / "large.mat"
+        # MATLAB 4: type, rows, columns, no imaginary part, length of the name; 2⁶⁰ bytes of numbers that are not there.
+        path.write_bytes(struct.pack("<5i", 0, 2**30 - 1, 2**27, 0, 6) + b"fixed\0")
+        self.refused(read_transform, path, "cannot be read as a transform")
         image = self.folder / "x.nii"
         nifti.write_image(image, ARRAY, AFFINE)
         self.refused(read_transform, image, "it is an image in NIfTI")

@@ -79,9 +79,7 @@ def _of_matlab(path):
     """Class, parameters and fixed parameters of a MATLAB file as ITK and ANTs write it."""
     try:
         found = scipy.io.loadmat(path)
-    except MemoryError:
-        raise
-    except Exception as error:  # scipy's parser ends in almost any exception where bytes are missing
+    except Exception as error:  # scipy's parser ends in almost any exception, for want of memory too, on damaged sizes
         raise _damaged(path, str(error)) from error
     names = [name for name in found if name != "fixed" and not name.startswith("__")]
     if len(names) != 1:
