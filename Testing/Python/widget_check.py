@@ -48,8 +48,20 @@ class Panel:
             if prop.get("name") == PARAMETER
         ]
 
+    def listed_buttons(self) -> list[str]:
+        """Names of the list that the module passes to ``connectButtons``: of buttons, each with a slot of its name."""
+        for call in (n for n in ast.walk(self.tree) if isinstance(n, ast.Call)):
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "connectButtons":
+                for node in (n for tree in self.trees.values() for n in tree.body if isinstance(n, ast.Assign)):
+                    if ast.unparse(node.targets[0]) == ast.unparse(call.args[0]):
+                        return eval(compile(ast.Expression(node.value), "names", "eval"), {})
+        return []
+
     def missing_widgets(self):
         """Widgets that Python or a connection of the .ui file uses and that are not there."""
+        for name in self.listed_buttons():
+            if f"{name}Button" not in self.widgets:
+                yield f"The list of buttons has {name}, but {name}Button is no widget of the .ui file."
         for file, tree in self.trees.items():
             for used in sorted(used_widgets(tree) - self.widgets):
                 yield f"{file} uses ui.{used}, which is no widget of the .ui file."
@@ -108,6 +120,11 @@ class Panel:
                 slot = call.args[-1] if call.args else None
                 if is_of_self(slot) and slot.attr not in methods:
                     yield f"{node.name} connects self.{slot.attr}, which is no method of it."
+        widget = next(node for node in ast.walk(self.tree) if getattr(node, "name", "").endswith("Widget"))
+        for name in self.listed_buttons():
+            slot = slot_of(name)
+            if slot not in self._methods(widget):
+                yield f"{widget.name} connects self.{slot}, which is no method of it."
 
     def _methods(self, node):
         methods = {statement.name for statement in node.body if isinstance(statement, ast.FunctionDef)}
@@ -129,6 +146,11 @@ class Panel:
 def parse(path: Path) -> ast.Module:
     """Syntax tree of a file."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def slot_of(button: str) -> str:
+    """Name of the slot of a button of `Panel.listed_buttons`."""
+    return f"on{button[0].upper()}{button[1:]}Button"
 
 
 def decorated(node, name):
@@ -165,7 +187,11 @@ def _widgets_by_name(loop, aliases):
     used = set()
     for call in (node for node in ast.walk(loop) if isinstance(node, ast.Call)):
         if ast.unparse(call.func) == "getattr" and ast.unparse(call.args[0]) in aliases:
-            for value in ast.literal_eval(loop.iter):
+            try:
+                values = ast.literal_eval(loop.iter)
+            except ValueError:  # names that the function is given, or that the library lists
+                continue
+            for value in values:
                 used.add(eval(compile(ast.Expression(call.args[1]), "name", "eval"), {loop.target.id: value}))
     return used
 
