@@ -27,6 +27,9 @@ from .settings import Settings, preset
 KIND_SETTINGS = ("phase_sign", "readout", "trains")
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# In a slab with a field of fewer slices, or thinner in mm, χ says little: on the ankle, its contrast is less than three
+# quarters of what it is in all slices.
+_FEW_SLICES, _THIN_MM = 6, 20.0
 # Values of λ of an L-curve whose values are not given.
 LCURVE_COUNT = 16
 # The axes of arrays in the closest RAS order.
@@ -126,7 +129,7 @@ def reconstruct_each(
                         progress=part(progress, before + step * index, before + step * (index + 1)),
                         **fields.inversion_options(one, grid),
                     )
-                fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
+                fields.maps["chi"] = np.where(fields.drawn, grid.take(chi), 0)
             # The kind of scan was found on the way.
             found = {name: getattr(fields.settings, name) for name in KIND_SETTINGS}
             results.append(fields.reconstruction(replace(one, **found), ending))
@@ -199,6 +202,7 @@ class _Fields:
         affine = self.reorientation.apply_affine(acquisition.affine)
         self.voxel_size = voxel_size(affine)
         self.b0_direction = b0_direction(affine, acquisition.b0_patient)
+        self.mask_given = mask is not None
         if mask is not None:
             mask = self.reorientation.apply(masks.checked_mask(mask, acquisition.shape))
 
@@ -333,6 +337,9 @@ class _Fields:
             total_ppm, self.mask, self.voxel_size, progress=progress, **method.arguments(self.settings)
         )
         self.maps["reliability"] = np.where(interior, trust, 0)
+        self.drawn = self.mask & _planes_with(interior)
+        self.maps["mask"] = self.drawn.astype(np.float32)
+        self._tell_slab(interior)
         # Where nothing was measured (cortex, air) the field is noise of whole periods. Weighted inversions do not see
         # it; for the others it is replaced by the field around it.
         self.local_field = masks.fill_unreliable(local, self.maps["reliability"], interior, self.voxel_size)
@@ -348,6 +355,25 @@ class _Fields:
             weight=self.settings.edge_weight,
         )
 
+    def _tell_slab(self, interior):
+        """Say where slices of a user's mask have no field, and where the field is known in a few slices only."""
+        left_out = int(np.count_nonzero(self.mask & ~self.drawn))
+        if left_out and self.mask_given:
+            self.notes.append(
+                f"{left_out} voxels of the mask lie in slices in which background removal leaves no field (its "
+                "outermost ones), so they are left out of it and χ is not drawn there; draw the mask a slice larger if "
+                "they are wanted, or set background to none if the field has none."
+            )
+        slices = [int(np.count_nonzero(_occupied(interior, axis))) for axis in range(3)]
+        thickness = [count * size for count, size in zip(slices, self.voxel_size, strict=True)]
+        axis = int(np.argmin(thickness))
+        if min(slices) < _FEW_SLICES or thickness[axis] < _THIN_MM:
+            self.notes.append(
+                f"The local field is known in {slices[axis]} slices {DIRECTIONS[axis]} only ({thickness[axis]:.3g} "
+                "mm); χ needs the field around its sources, so do not trust it in so thin a slab: acquire a thicker "
+                "one, or set stop_after to background."
+            )
+
     def inversion_options(self, settings: Settings, grid: Grid) -> dict:
         return {
             "b0_direction": self.b0_direction,
@@ -360,6 +386,16 @@ class _Fields:
         undo = self.reorientation.undo
         maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in self.maps.items()}
         return Reconstruction(maps, settings, (*self.notes, *notes))
+
+
+def _occupied(mask, axis):
+    """Which planes across an axis hold a voxel of the mask."""
+    return mask.any(axis=tuple(other for other in range(3) if other != axis), keepdims=True)
+
+
+def _planes_with(mask):
+    """Voxels in whose planes, across each axis, lies a voxel of the mask."""
+    return _occupied(mask, 0) & _occupied(mask, 1) & _occupied(mask, 2)
 
 
 def _complete(settings: Settings | None) -> Settings:

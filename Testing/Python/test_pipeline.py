@@ -79,8 +79,8 @@ class MapsTest(unittest.TestCase):
             for name, array in result.maps.items():
                 self.assertEqual((array.shape, array.dtype), (acquisition.shape, np.float32), name)
                 self.assertTrue(array.flags.c_contiguous and np.all(np.isfinite(array)), name)
-                # The reliability loses the mask's outer layer with the background.
-                if name != "reliability":
+                # With the background, the reliability loses the mask's outer layer, the mask what has no field.
+                if name not in ("reliability", "mask"):
                     np.testing.assert_array_equal(array, fast().maps[name])
 
     def test_maps_keep_to_their_meaning(self):
@@ -166,11 +166,30 @@ class MaskTest(unittest.TestCase):
         self.mask = np.zeros(phantom().acquisition.shape, np.int16)
         self.mask[5:18, 10:36, 12:40] = 3
 
-    def test_the_users_mask_comes_out_as_it_went_in(self):
-        result = reconstruct(phantom().acquisition, FAST, mask=self.mask)
-        np.testing.assert_array_equal(result.maps["mask"], self.mask != 0)
+    def test_the_users_mask_comes_out_as_it_went_in_where_there_is_a_field(self):
+        bump = self.mask.copy()
+        bump[4, 20:24, 20:24] = bump[3, 20:24, 20:24] = 3
+        result = reconstruct(phantom().acquisition, FAST, mask=bump)
+        # LBV leaves its outermost layer without field: four slices of the box's sides, and the bump's top and bottom.
+        expected = np.zeros(bump.shape, bool)
+        expected[4:17, 11:35, 13:39] = bump[4:17, 11:35, 13:39]
+        np.testing.assert_array_equal(result.maps["mask"], expected)
         # χ is solved in all of it, from the local field of its interior.
-        self.assertTrue(np.all((result.maps["chi"] != 0) == (self.mask != 0)))
+        self.assertTrue(np.all((result.maps["chi"] != 0) == expected))
+        self.assertEqual(sum("no field" in note and "background" in note for note in result.notes), 1)
+        whole = reconstruct(phantom().acquisition, replace(FAST, background="none"), mask=bump)
+        np.testing.assert_array_equal(whole.maps["mask"], bump != 0)
+        self.assertFalse(any("no field" in note for note in whole.notes))
+
+    def test_a_thin_slab_has_no_chi_in_its_end_slices_and_a_note(self):
+        for slices, told in ((5, True), (17, False)):
+            slab = crop(phantom().acquisition, (slice(3, 3 + slices), slice(None), slice(None)))
+            result = reconstruct(slab, FAST)
+            for name in ("mask", "chi"):
+                self.assertFalse(result.maps[name][[0, -1]].any())
+                self.assertTrue(result.maps[name][1:-1].any(axis=(1, 2)).all())
+            self.assertTrue(np.all((result.maps["chi"] != 0) == (result.maps["mask"] > 0)))
+            self.assertEqual(sum(f"in {slices - 2} slices left–right only" in n for n in result.notes), int(told))
 
     def test_a_wrong_mask_is_refused(self):
         for mask, words in ((self.mask[1:], "shape"), (self.mask * 0, "empty"), (self.mask > 5, "empty")):
