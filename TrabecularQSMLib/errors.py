@@ -1,6 +1,7 @@
 """The two exceptions that a caller is meant to catch, and what a solver has to say about its end."""
 
 import re
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -28,3 +29,12 @@ def worded(text: str, words: dict[str, str]) -> str:
         Argument to what the door calls it; others stay as they are.
     """
     return re.sub(r"`(\w+)`", lambda found: words.get(found[1], found[0]), text)
+
+
+@contextmanager
+def errors_of(what):
+    """Say of what is wrong input within."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}: {error}") from error

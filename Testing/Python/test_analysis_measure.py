@@ -10,13 +10,13 @@ import scans
 import SimpleITK as sitk
 
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure
-from TrabecularQSMLib.cli.measure import measure_files
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.files.regions import read_regions
 from TrabecularQSMLib.files.tables import csv_text
 from TrabecularQSMLib.images import image_from
 from TrabecularQSMLib.quantities import QUANTITIES
+from TrabecularQSMLib.study.measure import measure_files
 
 
 def maps_and_labels():

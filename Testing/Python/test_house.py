@@ -153,10 +153,11 @@ class ImportTest(unittest.TestCase):
 
 # Rooms from the ground up; imports run downward. On one floor a room may use another, never in a circle.
 FLOORS = (
-    ("images", "acquisition", "quantities", "kernels", "solvers", "methods", "chunks", "progress", "errors"),
+    ("images", "acquisition", "quantities", "kernels", "solvers", "methods", "chunks", "workers", "progress", "errors"),
     ("fieldmap", "background", "inversion", "simulation", "analysis"),
     ("pipeline", "settings", "phantom", "figures"),
     ("files",),
+    ("study",),
     ("cli", "scene"),
 )
 # Tests of no room alone.

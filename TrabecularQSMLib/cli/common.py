@@ -4,7 +4,6 @@ import argparse
 import re
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError, worded
@@ -67,15 +66,6 @@ def case_of_image(arguments):
 
     name = Path(arguments.image).name
     return case_of(name) or name.partition(".")[0]
-
-
-@contextmanager
-def errors_of(what):
-    """Say of what is wrong input within."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{what}: {error}") from error
 
 
 def with_default(text, value):

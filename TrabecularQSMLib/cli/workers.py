@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r".*[^:/]:\d+(/.*)?|inproc://.+")
 def executors_of(workers: int, scheduler: str | None):
     """Give what makes executors, or None to work in this process; what goes wrong with workers becomes a sentence."""
     if scheduler is None:
-        from ..simulation.monte_carlo import process_pool
+        from ..workers import process_pool
 
         yield (lambda: process_pool(workers)) if workers > 1 else None
         return
