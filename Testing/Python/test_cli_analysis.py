@@ -12,6 +12,7 @@ from unittest import mock
 import numpy as np
 from test_cli import files, run
 
+from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.figures.bvtv import bvtv_figure
 from TrabecularQSMLib.files import nifti, transforms
 from TrabecularQSMLib.images import resample
