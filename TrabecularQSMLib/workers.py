@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -56,9 +56,13 @@ def _end_with_parent():
 
 
 def completed(
-    work: Callable, tasks: Mapping, executor: Executor, look: Callable[[], None] = lambda: None
+    work: Callable,
+    tasks: Mapping,
+    executor: Executor,
+    look: Callable[[], None] = lambda: None,
+    stop: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple]:
-    """Hand out tasks to an executor, and give what `work` returns of each as soon as it is done.
+    """Hand out tasks to an executor, and give the future of each as soon as it is done.
 
     Parameters
     ----------
@@ -70,15 +74,17 @@ def completed(
         It is shut down in the end; what was not begun is called back then.
     look : callable
         Called five times a second while workers are busy; what it raises stops the work.
+    stop : callable
+        Called when the work is stopped, before what was begun is waited for.
 
     Returns
     -------
-    iterator of (key, result)
+    iterator of (key, Future)
 
     Raises
     ------
     BrokenExecutor
-        If a worker was killed; the tasks that were not given have no result then. What `work` raises is raised too.
+        If a worker was killed; what was not given before has no result then.
     """
     futures = {}
     try:
@@ -88,7 +94,14 @@ def completed(
         while futures:
             look()
             for future in wait(futures, _LOOK_EVERY_S, FIRST_COMPLETED).done:
-                yield futures.pop(future), future.result()
+                if isinstance(error := future.exception(), BrokenExecutor):
+                    raise error
+                yield futures.pop(future), future
+    except BrokenExecutor:
+        raise
+    except BaseException:
+        stop()
+        raise
     finally:
         for future in futures:
             future.cancel()

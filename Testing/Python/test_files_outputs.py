@@ -1,6 +1,9 @@
 import errno
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -166,6 +169,26 @@ class NothingHalfWrittenTest(OutputsTest):
                 progress = mock.Mock(side_effect=[None, None, error(), None, None, error()])
                 shutil.rmtree(self.folder / "some", ignore_errors=True)
                 self.assert_nothing_changes(error, progress=progress)
+
+    def test_hidden_folders_of_killed_runs_are_swept_and_those_at_work_are_not(self):
+        output = self.folder / "maps"
+        script = (
+            "import sys, os; from pathlib import Path; from TrabecularQSMLib.files.writing import staged\n"
+            "with staged(Path(sys.argv[1])) as staging:\n"
+            "    (staging / 'half.nii').write_text('half')\n"
+            "    print('ready', flush=True); sys.stdin.read(); os._exit(9)"
+        )
+        command = [sys.executable, "-c", script, str(output)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+        with subprocess.Popen(command, stdin=-1, stdout=-1, env=environment, text=True) as other:
+            self.assertEqual(other.stdout.readline(), "ready\n")
+            (hidden,) = output.glob(".writing-*")
+            os.utime(hidden, (0, 0))
+            write_files({output / "a.txt": "a"})
+            self.assertTrue(hidden.exists())
+            other.communicate("")
+        write_files({output / "b.txt": "b"})
+        self.assertEqual(sorted(path.name for path in output.iterdir()), ["a.txt", "b.txt"])
 
     def test_a_place_that_cannot_be_written_is_one_sentence(self):
         file = self.folder / "file"

@@ -36,7 +36,7 @@ def _add_reconstruct(commands):
         "reconstruct ankle maps --inversion medi-tv --regularization 0.03",
     )
     _add_scan(parser)
-    _add_settings(parser)
+    add_settings(parser)
 
 
 def _add_lcurve(commands):
@@ -57,7 +57,7 @@ def _add_lcurve(commands):
         help="values of λ, at least three (default: sixteen around the λ of the settings)",
     )
     parser.add_argument("--regions", metavar="SEG", help="label map on the scan's grid; follows the regions' mean χ")
-    _add_settings(parser, left_out=("stop_after",))
+    add_settings(parser, left_out=("stop_after",))
 
 
 def _add_phantom(commands):
@@ -135,27 +135,47 @@ def _add_scan(parser):
     scan.add_argument("--run", metavar="ID", dest="run_label", help="which run")
     scan.add_argument("--acq", metavar="ID", help="which acquisition, where scans differ in acq-")
     scan.add_argument("--series", metavar="N", help="number of one of the scan's series, where there are several scans")
-    scan.add_argument(
+    scan.add_argument("--mask", metavar="FILE", help="where to solve, on the scan's grid, instead of the mask found")
+    add_reading(scan)
+    parser.add_argument("--threads", type=positive, metavar="N", help="worker threads (default: one per processor)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
+    parser.add_argument("--dry-run", action="store_true", help="read and check, say what would be written, and stop")
+
+
+def add_reading(group):
+    """Add what a reader is told beside which scan it is; `reading_options` takes it."""
+    group.add_argument(
         "--echo-times",
         nargs="+",
         type=float,
         metavar="MS",
         help="ms, one for each echo, where the files do not say them",
     )
-    scan.add_argument("--field-strength", type=float, metavar="T", help="tesla, where the files do not say it")
-    scan.add_argument("--mask", metavar="FILE", help="where to solve, on the scan's grid, instead of the mask found")
-    scan.add_argument(
+    group.add_argument("--field-strength", type=float, metavar="T", help="tesla, where the files do not say it")
+    group.add_argument(
         "--voxel-size", nargs=3, type=float, metavar=("I", "J", "K"), help="mm, for files that store no voxel size"
     )
-    scan.add_argument(
+    group.add_argument(
         "--b0-direction", nargs=3, type=float, metavar=("R", "A", "S"), help="B0 in the patient (default: 0 0 1)"
     )
-    parser.add_argument("--threads", type=positive, metavar="N", help="worker threads (default: one per processor)")
-    parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
-    parser.add_argument("--dry-run", action="store_true", help="read and check, say what would be written, and stop")
 
 
-def _add_settings(parser, left_out=()):
+def reading_options(arguments) -> dict:
+    """Return the options of `read_acquisition` that are given, beside subject and session."""
+    times = arguments.echo_times
+    options = {
+        "run": arguments.run_label,
+        "acq": arguments.acq,
+        "echo_times": None if times is None else [1e-3 * time for time in times],
+        "field_strength": arguments.field_strength,
+        "voxel_size": arguments.voxel_size,
+        "b0_direction": arguments.b0_direction,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def add_settings(parser, left_out=()):
+    """Add preset, file and flags of all settings; `chosen_settings` takes them."""
     from ..settings import Settings, load_presets, setting_texts
 
     group = parser.add_argument_group("settings", "A flag wins over --settings, which wins over --preset.")
@@ -327,19 +347,13 @@ def chosen_settings(arguments, **fixed):
 def _read_scan(arguments, settings):
     from ..files import read_acquisition
 
-    times = arguments.echo_times
     return read_acquisition(
         arguments.input,
         subject=arguments.subject,
         session=arguments.session,
-        run=arguments.run_label,
-        acq=arguments.acq,
         series=arguments.series,
-        echo_times=None if times is None else [1e-3 * time for time in times],
-        field_strength=arguments.field_strength,
-        voxel_size=arguments.voxel_size,
-        b0_direction=arguments.b0_direction,
         grid_needed=settings.stop_after != "fieldmap",
+        **reading_options(arguments),
     )
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,12 +21,15 @@ from .. import __version__
 from ..errors import InputError
 from ..progress import report
 from ..quantities import ALL_QUANTITIES, Quantity
+from .locks import lock
 from .nifti import write_image
 
 GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
 
 _BIDS_VERSION = "1.10.0"
 
+_STAGING, _LOCK = ".writing-", "lock"
+_SETTLED_S = 60
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -80,26 +84,52 @@ def json_text(values: dict) -> str:
 @contextlib.contextmanager
 def staged(output: Path):
     """Give a folder whose files move into `output` when the block ends well; otherwise leave nothing behind."""
-    made = [folder for folder in (output, *output.parents) if not folder.exists()]
-    staging = None
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=output))
+    with staging_in(output) as staging:
         yield staging
         for file in files_below(staging):
             (output / file).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staging / file, output / file)
-    except OSError as error:
-        if error.errno in _NO_SPACE:
-            raise InputError(f"There is no space left to write {output}; free some and run again.") from error
-        reason = error.strerror or str(error)
-        raise InputError(f"{output} cannot be written ({reason}); give a folder that can.") from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-        for folder in made:
-            with contextlib.suppress(OSError):  # stays where it holds the results
-                folder.rmdir()
+
+
+@contextlib.contextmanager
+def staging_in(output: Path):
+    """Give a new hidden folder inside `output` that is removed in the end; what cannot be written is told.
+
+    Folders that were made for it, and hidden ones that killed runs left, are removed too.
+    """
+    made = [folder for folder in (output, *output.parents) if not folder.exists()]
+    with contextlib.ExitStack() as stack:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            _sweep(output)
+            hidden = Path(tempfile.mkdtemp(prefix=_STAGING, dir=output))
+            stack.callback(shutil.rmtree, hidden, ignore_errors=True)
+            lock(stack.enter_context(open(hidden / _LOCK, "wb")))  # closed before the folder is removed
+            staging = hidden / "files"
+            staging.mkdir()
+            yield staging
+        except OSError as error:
+            if error.errno in _NO_SPACE:
+                raise InputError(f"There is no space left to write {output}; free some and run again.") from error
+            reason = error.strerror or str(error)
+            raise InputError(f"{output} cannot be written ({reason}); give a folder that can.") from error
+        finally:
+            stack.close()
+            for folder in made:
+                with contextlib.suppress(OSError):  # stays where it holds the results
+                    folder.rmdir()
+
+
+def _sweep(output):
+    """Remove hidden folders of runs that were killed: nobody holds their lock."""
+    for hidden in output.glob(f"{_STAGING}*"):
+        with contextlib.suppress(OSError):
+            # Another run may have made it and not locked it yet.
+            if time.time() - hidden.stat().st_mtime > _SETTLED_S:
+                with open(hidden / _LOCK, "rb+") as file:
+                    dead = lock(file)
+                if dead:
+                    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def files_below(folder) -> list[Path]:

@@ -133,7 +133,8 @@ def _simulate(settings, delta_chis, missing, total, executors, progress):
         tasks = {geometry: (__version__, settings, delta_chis, geometry) for geometry in sorted(missing)}
         try:
             with closing(completed(_work, tasks, executors(), tell)) as finished:
-                for geometry, rows in finished:
+                for geometry, future in finished:
+                    rows = future.result()
                     missing.discard(geometry)
                     yield rows
             tell()
