@@ -106,7 +106,7 @@ def _with_companions(dataset, subject, patterns):
             place = pattern.format(name=subject.name, folder=subject.folder.as_posix())
         except (KeyError, ValueError, IndexError) as error:
             raise InputError(
-                f"The pattern {pattern!r} cannot be filled; use {{name}}, {{folder}} and * only."
+                f"The pattern {pattern!r} cannot be filled in; use {{name}}, {{folder}} and * only."
             ) from error
         root = Path(place).anchor
         files = sorted(Path(root or dataset).glob(place.removeprefix(root)))
