@@ -76,7 +76,9 @@ class FileListTest(unittest.TestCase):
         )
 
     def test_cmake_installs_every_data_file_of_the_library(self):
-        self.assertEqual(sorted(cmake_list(LIBRARY / "CMakeLists.txt", "LIBRARY_RESOURCES")), library_files("*.json"))
+        self.assertEqual(
+            sorted(cmake_list(LIBRARY / "CMakeLists.txt", "LIBRARY_RESOURCES")), sorted(library_files("data/*"))
+        )
 
     def test_cmake_builds_every_scripted_module(self):
         folder = ROOT / "TrabecularQSM"
@@ -157,7 +159,7 @@ FLOORS = (
     ("fieldmap", "background", "inversion", "simulation", "analysis"),
     ("pipeline", "settings", "phantom", "figures"),
     ("files",),
-    ("study",),
+    ("study", "report"),
     ("cli", "scene"),
 )
 # Tests of no room alone.

@@ -13,7 +13,7 @@ from ..images import geometry_difference
 from . import nifti
 from .formats import decoded, first_bytes, read_bytes
 from .phase import polar_to_complex, take_off_offset
-from .scan import Scan, check_voxel_size, stem_of
+from .scan import PROTOCOL, Scan, check_voxel_size, stem_of
 
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
 B0_KEY = "B0DirectionRAS"
@@ -177,6 +177,9 @@ def scan_of(
         ),
         entities=entities,
         files=tuple(sorted({p for row in rows for file in row for p in (file.path, *file.sidecars)})),
+        protocol={
+            key: first.metadata[key] for key in PROTOCOL if isinstance(first.metadata.get(key), str | int | float)
+        },
     )
 
 

@@ -128,6 +128,8 @@ def write_reconstruction(
         "MagneticFieldStrength": acquisition.field_strength,
         "ImagingFrequency": acquisition.imaging_frequency / 1e6,
         "B0Direction": list(acquisition.b0_patient),
+        "EchoTimes": [float(time) for time in acquisition.echo_times],
+        "Protocol": scan.protocol,
         "Notes": list(reconstruction.notes),
         "InputFiles": input_hashes(scan.files, mask_file),
     }

@@ -20,9 +20,20 @@ from ..errors import Cancelled, InputError
 from ..files import bids, read_acquisition
 from ..files.locks import lock
 from ..files.maps import write_reconstruction
+from ..files.nifti import read_grid, write_image
+from ..files.regions import regions_on
 from ..files.tables import csv_text
 from ..files.transforms import write_transform
-from ..files.writing import describe_dataset, input_hashes, json_text, staged, staging_in, write_json, write_text
+from ..files.writing import (
+    describe_dataset,
+    input_hashes,
+    json_text,
+    staged,
+    staging_in,
+    write_json,
+    write_labels,
+    write_text,
+)
 from ..pipeline import reconstruct
 from ..progress import Progress, part, report
 from ..settings import Settings
@@ -296,10 +307,15 @@ def _measured(subject, work, anat, stem, progress):
             both = register_files(mip, files[kind], progress=part(progress, 0.4 * number, 0.4 * (number + 1)))
             ways[kind] = anat / f"{subject.name}_from-MIP_to-{_IMAGES[kind]}_xfm.tfm"
             write_transform(ways[kind], both.registration.matrix)
-            notes += both.notes
+            write_image(anat / f"{subject.name}_space-MIP_{_IMAGES[kind]}.nii.gz", both.on_fixed, both.affine)
+            notes += [*both.notes, _how_good(_IMAGES[kind], both.registration)]
     if "regions" not in files:
         return rows, notes
     where = {"regions": files["regions"], "only": work.only}
+    _, shape, affine = read_grid(mip)
+    labels, names, told = regions_on(image=mip, shape=shape, affine=affine, path=files["regions"], only=work.only)
+    write_labels(anat / f"{subject.name}_dseg", labels, affine, names)
+    notes += told
     rows += measure_files(anat, files["regions"], case=subject.name, only=work.only)
     if "bssfp" in files and "bone" in files:
         found, told = bvtv_of_files(
@@ -312,6 +328,10 @@ def _measured(subject, work, anat, stem, progress):
         rows += found
         notes += told
     return rows, notes
+
+
+def _how_good(name, found):
+    return f"{name} registered to the echo MIP: quality {found.quality:.3f}, overlap {100 * found.overlap:.0f} %."
 
 
 def _as_row(found, case):
