@@ -1,5 +1,6 @@
 """The page of one case: its maps, how far they can be trusted, its numbers, and how all of it was made."""
 
+import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +16,14 @@ from ..figures.maps import View, map_figure
 from ..figures.registration import checkerboard_figure
 from ..files.nifti import read_image
 from ..files.regions import read_regions
-from ..files.tables import read_table
 from ..progress import Progress, report
 from .consensus import acquisition_items, methods_paragraph, reconstruction_items
 from .pages import page, picture
 
 PLANES = ("sagittal", "coronal", "axial")
 # What is drawn, in rows of pictures, as far as it is there.
-_SHOWN = (("chi", "mip"), ("r2star", "pdff"), ("field_hz", "local_field"))
-_QUALITY = (("reliability", "sigma_field"), ("sigma_r2star", "sigma_pdff"))
+_SHOWN = (("mip", "chi", "r2star", "pdff"), ("water", "fat", "field_hz", "local_field"))
+_QUALITY = (("reliability", "sigma_field", "sigma_r2star", "sigma_pdff"),)
 _HISTOGRAMS = ("chi", "r2star", "pdff")
 _SECTIONS = {
     "maps": "Maps",
@@ -93,7 +93,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
         maps=shown,
         quality=quality,
         quality_items=_quality_items(maps, mask),
-        rows=_rows(folder / f"{case}_regions.csv"),
+        rows=measured_rows(folder / f"{case}_regions.csv"),
         histograms=histograms,
         others=_others(folder, case, stem, maps["mip"], affine),
         paragraph=text,
@@ -140,7 +140,7 @@ def _figures(maps, rows, view, more):
     for row in rows:
         some = {name: maps[name] for name in row if name in maps}
         if some:
-            caption = f"{' and '.join(_title(name) for name in some)} in three planes. {more}".strip()
+            caption = f"{', '.join(_title(name) for name in some)} in three planes. {more}".strip()
             figures.append(Figure(picture(map_figure(some, view, body=body)), caption))
     return figures
 
@@ -175,12 +175,23 @@ def _reference(maps, mask):
     return f"none; over the mask χ is {values.mean():.3f} ± {values.std():.3f} ppm (mean ± SD)"
 
 
-def _rows(path):
-    return read_table(path).rows if path.exists() and _has_rows(path) else []
+def measured_rows(path: Path) -> list[dict]:
+    """Return the rows of a table that `measure` or `cohort` wrote, with numbers as such and None where there is none.
 
-
-def _has_rows(path):
-    return path.read_text(encoding="utf-8").count("\n") > 1
+    There are none where there is no such table.
+    """
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    texts = ("case", "region", "quantity", "unit")
+    try:
+        return [
+            {key: value if key in texts else float(value) if value else None for key, value in row.items()}
+            for row in rows
+        ]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is not a table that measure or cohort wrote; make it again.") from error
 
 
 def _cohort_notes(path, sidecar):

@@ -7,19 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..analysis.measure import COLUMNS
 from ..analysis.regression import regress
 from ..analysis.tables import Table, pair_up
 from ..errors import InputError
 from ..figures.regression import Panel, regression_figure
 from ..figures.strips import strip_figure
 from ..files.tables import read_table
-from .case import Figure
+from .case import Figure, measured_rows
 from .pages import page, picture
 
 # Pairs that are regressed where both are there: x, y.
 PAIRS = (("bvtv", "chi"), ("bvtv", "r2star"), ("attenuation", "chi"), ("r2star", "chi"))
 _SHOWN = ("chi", "r2star", "pdff", "bvtv", "attenuation")
-_COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "se", "sd", "median")
+_SHOWN_COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "se", "sd", "median")
 _NUMERIC = ("n", "mean", "se", "sd", "median")
 # An interquartile range needs so many cases to mean something.
 _LEAST_CASES = 5
@@ -41,15 +42,15 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         If the tables cannot be read, or Jinja2 or matplotlib is missing.
     """
     output = Path(output)
-    table = read_table(output / "cohort.csv") if _has_rows(output / "cohort.csv") else Table("cohort.csv", (), ())
+    rows = measured_rows(output / "cohort.csv")
+    table = Table("cohort.csv", COLUMNS, tuple(row for row in rows if row["mean"] is not None))
     status = output / "subjects.csv"
     ended = read_table(status).rows if status.exists() else []
-    rows = list(table.rows)
     addresses = {case: Path(os.path.relpath(path, output)).as_posix() for case, path in pages.items()}
     by_quantity = {
         name: chosen
         for name in _SHOWN
-        if (chosen := [row for row in rows if row["quantity"] == name and isinstance(row["mean"], float)])
+        if (chosen := [row for row in rows if row["quantity"] == name and row["mean"] is not None])
     }
     distributions = [
         Figure(picture(strip_figure(name, chosen)), f"Region means of {name}, one point a case.")
@@ -67,19 +68,10 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         distributions=distributions,
         outliers=[one for name, chosen in by_quantity.items() for one in _outliers(name, chosen, addresses)],
         regressions=[found for x, y in PAIRS if (found := _regression(table, x, y))],
-        columns=_COLUMNS,
+        columns=_SHOWN_COLUMNS,
         numeric=_NUMERIC,
         rows=rows,
     )
-
-
-def _has_rows(path):
-    try:
-        return path.read_text(encoding="utf-8").count("\n") > 1
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror or error}); give the folder that cohort wrote."
-        ) from error
 
 
 def _outliers(name, rows, addresses):
