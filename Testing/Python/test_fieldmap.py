@@ -457,6 +457,49 @@ class KindTest(unittest.TestCase):
         self.assertEqual(self.find(self.scan(EQUAL, 0.02), EQUAL, bipolar=False, trains=3).trains, 3)
 
 
+class GainsTest(unittest.TestCase):
+    """Errors of single echoes, the same all over the image, in two organs that lie apart."""
+
+    times = 1.2e-3 * np.arange(1, 7)
+
+    def separated(self, left, right, gains):
+        _, y, x = np.indices((1, 24, 52))
+        inside = (np.abs(x - 13) < 10) | (np.abs(x - 39) < 10)
+        pdff, field = np.where(x < 26, left, right), 2.0 * (x - 26) - 1.5 * (y - 12)
+        echoes = synthesize(1 - pdff.ravel(), pdff.ravel(), field.ravel(), 40.0, model_at(self.times))
+        echoes = echoes.reshape(-1, *inside.shape) * gains[:, None, None, None] * inside
+        echoes = echoes + noise(np.random.default_rng(42), echoes.shape, 0.025)
+        maps = separate(
+            echoes, inside, (1.5,) * 3, echo_times=self.times, imaging_frequency=FREQUENCY, fat_model=FAT
+        )  # fmt: skip
+        error = within_period(maps.field_hz - field, maps.period_hz)[inside]
+        return maps, error, (fat_fraction(maps.water, maps.fat) - pdff)[inside]
+
+    def test_organs_that_lie_apart_are_not_swapped(self):
+        # Draws after which water and fat of the plain fit are exchanged in one organ, or in both.
+        for seed, left, right in ((1, 0.9, 0.9), (7, 0.9, 0.9), (1, 0.02, 0.92), (2, 0.0, 0.0)):
+            scale, phase = 0.1 * np.random.default_rng(100 + seed).standard_normal((2, self.times.size))
+            maps, error, _ = self.separated(left, right, 1 + scale + 1j * phase)
+            self.assertIsNotNone(maps.gains)
+            # Water and fat lie 434 Hz apart; a slope of the phase over echoes is a field.
+            self.assertLess(np.abs(error).max(), 60.0)
+
+    def test_two_tissues_tell_the_gains_but_for_a_slope_over_echoes(self):
+        gains = np.exp(
+            np.array([0.1, -0.15, 0.0, 0.12, -0.05, -0.02]) + 1j * np.array([0.0, 0.1, -0.1, 0.0, -0.08, 0.1])
+        )
+        maps, _, pdff = self.separated(0.02, 0.92, gains)
+        left = np.log(gains / maps.gains.gains)
+        slope = np.polynomial.polynomial.polyfit(self.times, left, 1)
+        np.testing.assert_allclose(left - slope[0] - slope[1] * self.times, 0, atol=0.01)
+        self.assertLess(np.abs(np.mean(pdff)), 0.01)
+        self.assertFalse(maps.gains.alike)
+
+    def test_a_scan_without_errors_of_echoes_has_none(self):
+        for left, right in ((0.02, 0.92), (0.0, 0.0)):
+            self.assertIsNone(self.separated(left, right, np.ones(6))[0].gains)
+
+
 class UncertaintyTest(unittest.TestCase):
     def test_errors_are_as_large_as_the_standard_deviations_say(self):
         model, count, deviation = model_at(EQUAL), 4000, 0.03

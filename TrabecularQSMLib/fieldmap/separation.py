@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from ..chunks import run_chunks
 from ..methods import Method
 from ..progress import Progress, part
 from .fat_models import FatModel
+from .gains import FEWEST_VOXELS, EchoGains, echo_gains
 from .kind import EchoGroups, positions_of
 from .neighborhood import choose_candidates
 from .refine import refine
@@ -18,6 +20,9 @@ from .uncertainty import noise_of_fit, standard_deviations
 # Voxels worked on at once: small enough for the cache, large enough for NumPy.
 SEARCH_CHUNK = 4096
 REFINE_CHUNK = 8192
+# Gains of single echoes are sought in so many voxels, above this part of the energy of bright tissue.
+GAIN_VOXELS = 1000
+BRIGHT = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +33,7 @@ class Separation:
     root sum of squares of the residual over that of the signal. The field is known up to whole `period_hz`.
     `margin`: by how many units of log-likelihood the chosen minimum is better than the voxel's next.
     `sigma_field`, `sigma_r2star`, `sigma_pdff`: standard deviations by noise in Hz, 1/s and as a fraction.
+    `gains`: those of single echoes that were taken off, if any.
     """
 
     water: np.ndarray
@@ -40,6 +46,7 @@ class Separation:
     sigma_r2star: np.ndarray
     sigma_pdff: np.ndarray
     period_hz: float
+    gains: EchoGains | None = None
 
 
 def separate(
@@ -52,6 +59,7 @@ def separate(
     fat_model: FatModel,
     sign: int = 1,
     groups: EchoGroups | None = None,
+    find_gains: bool = True,
     noise: float = 0.0,
     progress: Progress | None = None,
 ) -> Separation:
@@ -73,6 +81,8 @@ def separate(
         1 if phase grows with frequency, −1 if it falls.
     groups : EchoGroups, optional
         Gains to take off the echoes (`kind.find_kind`).
+    find_gains : bool
+        Whether gains of single echoes, the same all over the image, are looked for and taken off (`gains`).
     noise : float
         Standard deviation of the noise in the real channel as seen in the background, for the standard deviations of
         the maps; that of the fit's residuals counts if it is larger, as where the background was set to zero.
@@ -92,11 +102,17 @@ def separate(
         signal[number] = echo[mask] if groups is None else groups.take_off(number, echo[mask], positions)
     if sign < 0:
         np.conj(signal, out=signal)
-    power = np.einsum("ev,ev->v", signal.real, signal.real) + np.einsum("ev,ev->v", signal.imag, signal.imag)
+    power = _power(signal)
 
-    start_field, start_rate, margin = _starts(
-        signal, power, model, mask, voxel_size, imaging_frequency, fat_model, progress
-    )
+    fat_hz = fat_model.main_shift_ppm * 1e-6 * imaging_frequency
+    where = {"mask": mask, "voxel_size": voxel_size, "imaging_frequency": imaging_frequency, "fat_hz": fat_hz}
+    starts = _starts(signal, power, model, **where, progress=part(progress, 0.0, 0.5))
+    gains = _gains(signal, power, model, *starts[:2], mask, imaging_frequency, fat_hz) if find_gains else None
+    if gains is not None:
+        signal /= gains.gains.astype(np.complex64)[:, None]
+        power = _power(signal)
+        starts = _starts(signal, power, model, **where, progress=part(progress, 0.3, 0.5))
+    start_field, start_rate, margin = starts
     water, fat = (np.empty(count, np.complex64) for _ in range(2))
     field, r2star, residual = (np.empty(count, np.float32) for _ in range(3))
 
@@ -117,7 +133,9 @@ def separate(
         return result
 
     return Separation(
-        *(volume(v) for v in (water, fat, field, r2star, residual, margin, *sigmas)), period_hz=model.period_hz
+        *(volume(v) for v in (water, fat, field, r2star, residual, margin, *sigmas)),
+        period_hz=model.period_hz,
+        gains=gains,
     )
 
 
@@ -128,7 +146,25 @@ def confusion_distance(model: Model, shift_hz: float) -> float:
     return float(min(max(swap, abs(shift_hz) / 4), 2.4 / model.train))
 
 
-def _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model, progress):
+def _power(signal):
+    return np.einsum("ev,ev->v", signal.real, signal.real) + np.einsum("ev,ev->v", signal.imag, signal.imag)
+
+
+def _gains(signal, power, model, field, rate, mask, imaging_frequency, fat_hz):
+    """Gains of single echoes, from some of the voxels with a good part of the signal."""
+    bright = np.flatnonzero(power > BRIGHT * np.percentile(power, 90)) if power.size else np.arange(0)
+    some = np.random.default_rng(0).permutation(bright)[:GAIN_VOXELS]
+    organ = ndimage.label(mask)[0][mask][some]
+    names, counts = np.unique(organ, return_counts=True)
+    # Specks have no say.
+    kept = np.isin(organ, names[counts >= FEWEST_VOXELS])
+    some, organ = some[kept], organ[kept]
+    return echo_gains(
+        signal[:, some], model, field[some], rate[some], organ, fat_hz=fat_hz, ppm_hz=1e-6 * imaging_frequency
+    )
+
+
+def _starts(signal, power, model, *, mask, voxel_size, imaging_frequency, fat_hz, progress):
     """Field and R2* of each voxel from the search and its neighbors, to start the fit from, and how sure they are."""
     table = search_table(model, imaging_frequency)
     echoes, count = signal.shape
@@ -138,7 +174,7 @@ def _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model
         fields[:, chunk], rates[:, chunk], costs[:, chunk] = search(signal[:, chunk], table)
 
     message = "Searching water, fat and field"
-    run_chunks(search_chunk, count, SEARCH_CHUNK, message=message, progress=part(progress, 0.0, 0.4))
+    run_chunks(search_chunk, count, SEARCH_CHUNK, message=message, progress=part(progress, 0.0, 0.8))
     chosen, margin = choose_candidates(
         fields,
         costs,
@@ -146,11 +182,11 @@ def _starts(signal, power, model, mask, voxel_size, imaging_frequency, fat_model
         mask,
         voxel_size,
         period_hz=model.period_hz,
-        distance_hz=confusion_distance(model, fat_model.main_shift_ppm * 1e-6 * imaging_frequency),
+        distance_hz=confusion_distance(model, fat_hz),
         train=model.train,
         # Complex W and F, the field and R2*; with three echoes the search holds R2*.
         degrees_of_freedom=max(2 * echoes - 6, 1),
-        progress=part(progress, 0.4, 0.5),
+        progress=part(progress, 0.8, 1.0),
     )
     voxels = np.arange(count)
     return fields[chosen, voxels], rates[chosen, voxels], margin.astype(np.float32)
