@@ -15,7 +15,7 @@ from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
-from TrabecularQSMLib.fieldmap.unwrap import unwrap
+from TrabecularQSMLib.fieldmap.unwrap import _outvoted, unwrap
 
 FREQUENCY = 127.73e6
 FAT = FAT_MODELS["ren-marrow"]
@@ -601,6 +601,25 @@ class UnwrapTest(unittest.TestCase):
         found = unwrap(wrapped, np.ones(self.shape, bool), np.where(bad, 0.01, 1.0), self.period)
         shift = (found - field)[~bad] / self.period
         np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
+    def test_what_lies_behind_a_wrong_voxel_stays_with_its_neighbors(self):
+        # The field rises by 0.4 periods from column to column: a voxel 0.3 periods off is closer to the next period of
+        # the one behind it than any two right ones are.
+        field = np.broadcast_to(0.4 * self.period * np.arange(44.0), self.shape).copy()
+        right = np.ones(self.shape, bool)
+        for wrong in ((5, 20, 21), (2, 7, 5), (8, 30, 40)):
+            right[wrong] = False
+            field[wrong] -= 0.3 * self.period
+        found = unwrap(self.wrap(field), np.ones(self.shape, bool), self.weight, self.period)
+        shift = (found - field)[right] / self.period
+        np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
+    def test_a_voxel_follows_its_neighbors_where_the_tree_does_not(self):
+        # On a plane of two columns there is no bend to see, and the least trusted voxel hangs on its neighbor's.
+        values = np.array([0.0, 0.1, 0.0, 1.0, 0.1, 0.0]) * self.period
+        lower, upper = np.array([0, 1, 3, 4, 0, 1, 2]), np.array([1, 2, 4, 5, 3, 4, 5])
+        _outvoted(values, np.ones(6), lower, upper, self.period)
+        np.testing.assert_allclose(values / self.period, [0, 0.1, 0, 0, 0.1, 0], atol=1e-9)
 
     def test_the_one_global_period_puts_the_trusted_median_within_half_a_period_of_zero(self):
         mask = np.ones(self.shape, bool)
