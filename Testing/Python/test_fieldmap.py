@@ -381,6 +381,22 @@ class SeparationTest(unittest.TestCase):
             self.assertLess(np.abs(found[-1] - pdff).max(), 0.2)
         np.testing.assert_allclose(*found, atol=1e-3)
 
+    def test_a_tie_moves_a_field_as_much_as_it_is_unknown(self):
+        model, deviation = model_at(EQUAL), 0.02
+        signal = synthesize(np.full(50, 0.3), np.full(50, 0.7), 20.0, 60.0, model)
+        signal = signal + noise(np.random.default_rng(44), signal.shape, deviation)
+        start = np.full(50, 20.0), np.full(50, 60.0)
+        field, r2star, water, fat, _ = refine(signal, model, *start)
+        sigma, *_ = standard_deviations(water, fat, field, r2star, model, deviation)
+        for share, spread in ((0.5, 1.0), (0.1, 3.0)):
+            # Drawn by 4 Hz to where it would be with this standard deviation: as two measurements are weighted.
+            tied, rate, *_ = refine(
+                signal, model, *start, tied_to=field + 4.0, tie=(deviation / (spread * sigma.mean())) ** 2
+            )
+            np.testing.assert_allclose(tied - field, 4.0 * share, rtol=0.3)
+            self.assertAlmostEqual((tied - field).mean(), 4.0 * share, delta=0.06)
+            np.testing.assert_allclose(rate, r2star, atol=1.0)
+
     def test_the_residual_is_a_share_of_the_signal(self):
         echoes, _ = self.scan(EQUAL, 0.0)
         rng = np.random.default_rng(17)
