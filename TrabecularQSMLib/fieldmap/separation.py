@@ -188,8 +188,7 @@ def _gains(signal, power, model, field, rate, mask, imaging_frequency, fat_hz):
 
 
 def _starts(signal, power, model, *, mask, voxel_size, imaging_frequency, fat_hz, progress):
-    """Field and R2* of each voxel from the search and its neighbors, to start the fit from, how sure they are, and the
-    median sum of squares that they leave over."""
+    """Field and R2* of each voxel to start the fit from, how sure they are, and the median misfit in units of power."""
     table = search_table(model, imaging_frequency)
     echoes, count = signal.shape
     fields, rates, costs = (np.empty((CANDIDATES, count), np.float32) for _ in range(3))
