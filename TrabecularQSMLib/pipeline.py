@@ -14,6 +14,7 @@ from .acquisition import Acquisition, b0_direction, voxel_size
 from .errors import InputError, SolverWarning
 from .fieldmap import masks
 from .fieldmap.fat_models import FAT_MODELS
+from .fieldmap.gains import EchoGains
 from .fieldmap.kind import Kind, find_kind
 from .fieldmap.separation import Separation, fat_fraction, separate
 from .fieldmap.unwrap import unwrap
@@ -233,8 +234,10 @@ class _Fields:
         self._tell_kind(kind)
         separation = separate(
             echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
-            progress=part(progress, 0.05, 0.95),
+            # Who says of what kind the scan is wants the echoes as they are.
+            find_gains="auto" in (settings.readout, settings.trains), progress=part(progress, 0.05, 0.95),
         )  # fmt: skip
+        self._tell_gains(separation.gains)
         trust = masks.reliability(
             mip, separation.residual, separation.margin, fitted, noise=noise, threshold=settings.mask_threshold
         )
@@ -324,6 +327,23 @@ class _Fields:
                 "would be taken for fat."
             )
         self.settings = replace(settings, phase_sign=f"{kind.sign:+d}", readout=readout, trains=trains)
+
+    def _tell_gains(self, gains: EchoGains | None):
+        """Say by how much single echoes were off, and whether water and fat could be the other way round."""
+        if gains is None:
+            return
+        percent = ", ".join(f"{100 * (abs(gain) - 1):+.0f}" for gain in gains.gains)
+        phase = ", ".join(f"{np.angle(gain):+.2f}" for gain in gains.gains)
+        self.notes.append(
+            f"Single echoes are off the model in the same way everywhere, by {percent} % in magnitude and {phase} rad "
+            f"in phase ({gains.errors:.0f} standard errors); this was taken off, but for a slope over echoes, which is "
+            "R2* and field. Set readout and trains to keep the echoes as they are."
+        )
+        if gains.alike:
+            self.notes.append(
+                "With such errors of echoes, water taken for fat or fat for water fits this scan nearly as well; check "
+                "the fat fraction in a tissue that is known."
+            )
 
     def _remove_background(self, separation, trust, progress):
         total_ppm = self.maps["field_hz"] * np.float32(1e6 / self.acquisition.imaging_frequency)

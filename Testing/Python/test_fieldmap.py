@@ -15,7 +15,7 @@ from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
-from TrabecularQSMLib.fieldmap.unwrap import unwrap
+from TrabecularQSMLib.fieldmap.unwrap import _outvoted, unwrap
 
 FREQUENCY = 127.73e6
 FAT = FAT_MODELS["ren-marrow"]
@@ -381,6 +381,22 @@ class SeparationTest(unittest.TestCase):
             self.assertLess(np.abs(found[-1] - pdff).max(), 0.2)
         np.testing.assert_allclose(*found, atol=1e-3)
 
+    def test_a_tie_moves_a_field_as_much_as_it_is_unknown(self):
+        model, deviation = model_at(EQUAL), 0.02
+        signal = synthesize(np.full(50, 0.3), np.full(50, 0.7), 20.0, 60.0, model)
+        signal = signal + noise(np.random.default_rng(44), signal.shape, deviation)
+        start = np.full(50, 20.0), np.full(50, 60.0)
+        field, r2star, water, fat, _ = refine(signal, model, *start)
+        sigma, *_ = standard_deviations(water, fat, field, r2star, model, deviation)
+        for share, spread in ((0.5, 1.0), (0.1, 3.0)):
+            # Drawn by 4 Hz to where it would be with this standard deviation: as two measurements are weighted.
+            tied, rate, *_ = refine(
+                signal, model, *start, tied_to=field + 4.0, tie=(deviation / (spread * sigma.mean())) ** 2
+            )
+            np.testing.assert_allclose(tied - field, 4.0 * share, rtol=0.3)
+            self.assertAlmostEqual((tied - field).mean(), 4.0 * share, delta=0.06)
+            np.testing.assert_allclose(rate, r2star, atol=1.0)
+
     def test_the_residual_is_a_share_of_the_signal(self):
         echoes, _ = self.scan(EQUAL, 0.0)
         rng = np.random.default_rng(17)
@@ -455,6 +471,49 @@ class KindTest(unittest.TestCase):
         self.assertIsNone(self.find(echoes, EQUAL, bipolar=False, trains=1).groups)
         self.assertEqual(self.find(echoes, EQUAL, sign=-1).sign, -1)
         self.assertEqual(self.find(self.scan(EQUAL, 0.02), EQUAL, bipolar=False, trains=3).trains, 3)
+
+
+class GainsTest(unittest.TestCase):
+    """Errors of single echoes, the same all over the image, in two organs that lie apart."""
+
+    times = 1.2e-3 * np.arange(1, 7)
+
+    def separated(self, left, right, gains):
+        _, y, x = np.indices((1, 24, 52))
+        inside = (np.abs(x - 13) < 10) | (np.abs(x - 39) < 10)
+        pdff, field = np.where(x < 26, left, right), 2.0 * (x - 26) - 1.5 * (y - 12)
+        echoes = synthesize(1 - pdff.ravel(), pdff.ravel(), field.ravel(), 40.0, model_at(self.times))
+        echoes = echoes.reshape(-1, *inside.shape) * gains[:, None, None, None] * inside
+        echoes = echoes + noise(np.random.default_rng(42), echoes.shape, 0.025)
+        maps = separate(
+            echoes, inside, (1.5,) * 3, echo_times=self.times, imaging_frequency=FREQUENCY, fat_model=FAT
+        )  # fmt: skip
+        error = within_period(maps.field_hz - field, maps.period_hz)[inside]
+        return maps, error, (fat_fraction(maps.water, maps.fat) - pdff)[inside]
+
+    def test_organs_that_lie_apart_are_not_swapped(self):
+        # Draws after which water and fat of the plain fit are exchanged in one organ, or in both.
+        for seed, left, right in ((1, 0.9, 0.9), (7, 0.9, 0.9), (1, 0.02, 0.92), (2, 0.0, 0.0)):
+            scale, phase = 0.1 * np.random.default_rng(100 + seed).standard_normal((2, self.times.size))
+            maps, error, _ = self.separated(left, right, 1 + scale + 1j * phase)
+            self.assertIsNotNone(maps.gains)
+            # Water and fat lie 434 Hz apart; a slope of the phase over echoes is a field.
+            self.assertLess(np.abs(error).max(), 60.0)
+
+    def test_two_tissues_tell_the_gains_but_for_a_slope_over_echoes(self):
+        gains = np.exp(
+            np.array([0.1, -0.15, 0.0, 0.12, -0.05, -0.02]) + 1j * np.array([0.0, 0.1, -0.1, 0.0, -0.08, 0.1])
+        )
+        maps, _, pdff = self.separated(0.02, 0.92, gains)
+        left = np.log(gains / maps.gains.gains)
+        slope = np.polynomial.polynomial.polyfit(self.times, left, 1)
+        np.testing.assert_allclose(left - slope[0] - slope[1] * self.times, 0, atol=0.01)
+        self.assertLess(np.abs(np.mean(pdff)), 0.01)
+        self.assertFalse(maps.gains.alike)
+
+    def test_a_scan_without_errors_of_echoes_has_none(self):
+        for left, right in ((0.02, 0.92), (0.0, 0.0)):
+            self.assertIsNone(self.separated(left, right, np.ones(6))[0].gains)
 
 
 class UncertaintyTest(unittest.TestCase):
@@ -558,6 +617,25 @@ class UnwrapTest(unittest.TestCase):
         found = unwrap(wrapped, np.ones(self.shape, bool), np.where(bad, 0.01, 1.0), self.period)
         shift = (found - field)[~bad] / self.period
         np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
+    def test_what_lies_behind_a_wrong_voxel_stays_with_its_neighbors(self):
+        # The field rises by 0.4 periods from column to column: a voxel 0.3 periods off is closer to the next period of
+        # the one behind it than any two right ones are.
+        field = np.broadcast_to(0.4 * self.period * np.arange(44.0), self.shape).copy()
+        right = np.ones(self.shape, bool)
+        for wrong in ((5, 20, 21), (2, 7, 5), (8, 30, 40)):
+            right[wrong] = False
+            field[wrong] -= 0.3 * self.period
+        found = unwrap(self.wrap(field), np.ones(self.shape, bool), self.weight, self.period)
+        shift = (found - field)[right] / self.period
+        np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
+    def test_a_voxel_follows_its_neighbors_where_the_tree_does_not(self):
+        # On a plane of two columns there is no bend to see, and the least trusted voxel hangs on its neighbor's.
+        values = np.array([0.0, 0.1, 0.0, 1.0, 0.1, 0.0]) * self.period
+        lower, upper = np.array([0, 1, 3, 4, 0, 1, 2]), np.array([1, 2, 4, 5, 3, 4, 5])
+        _outvoted(values, np.ones(6), lower, upper, self.period)
+        np.testing.assert_allclose(values / self.period, [0, 0.1, 0, 0, 0.1, 0], atol=1e-9)
 
     def test_the_one_global_period_puts_the_trusted_median_within_half_a_period_of_zero(self):
         mask = np.ones(self.shape, bool)

@@ -14,8 +14,9 @@ import numpy as np
 from ..methods import Method
 from ..progress import Progress, report
 from .fat_models import FatModel
+from .gains import mean_in_errors, normal_equations
 from .refine import refine
-from .search import search, search_table
+from .search import FINEST_MISFIT, search, search_table
 from .signal import Model, project
 
 VOXELS = 8000
@@ -31,8 +32,6 @@ SMALLEST_GAIN = 0.02
 # Points over the phase between two groups of echoes, and over its slope from the center to the edge of the image.
 PHASES = 16
 SLOPES = np.linspace(-1.6, 1.6, 17)
-# A voxel's misfit below this part of its energy is no better for it: the grid of the search has such errors.
-FINEST_MISFIT = 2e-4
 POLISHING_STEPS = 6
 
 
@@ -202,16 +201,8 @@ def _sign_errors(misfits):
     plus, minus = misfits
     difference, fatty = minus[0] - plus[0], (minus[3] > FATTY) | (plus[3] > FATTY)
     # Only fat can tell, and where it is rare, the others add noise alone.
-    both = [_errors(difference), _errors(difference[fatty])]
+    both = [mean_in_errors(difference), mean_in_errors(difference[fatty])]
     return max(both, key=abs)
-
-
-def _errors(difference):
-    """Mean of paired differences in standard errors; zero where nothing differs."""
-    if difference.size < 10:
-        return 0.0
-    spread = difference.std() / np.sqrt(max(difference.size - 1, 1))
-    return float(difference.mean() / spread) if spread > 0 else 0.0
 
 
 def _best_groups(signal, positions, shape, model, table, plain, ways, given):
@@ -221,11 +212,13 @@ def _best_groups(signal, positions, shape, model, table, plain, ways, given):
     for group in ways:
         found = _gains(signal[:, some], positions[:, some], shape, model, table, group)
         misfit = _misfit(found.corrected(signal, positions), model, table)
-        errors = _errors(plain[0] - misfit[0])
+        errors = mean_in_errors(plain[0] - misfit[0])
         # A wrong spectrum of fat is no gain: what belongs to the echoes helps water and fat alike.
         fatty = misfit[3] > 0.5
         alike = min(
-            _errors((plain[0] - misfit[0])[part]) for part in (fatty, ~fatty) if part.sum() >= min(50, part.size // 2)
+            mean_in_errors((plain[0] - misfit[0])[part])
+            for part in (fatty, ~fatty)
+            if part.sum() >= min(50, part.size // 2)
         )
         better = errors > SURE and alike > 2 and found.size > SMALLEST_GAIN and misfit[0].mean() < best[0][0].mean()
         if better or given:
@@ -318,31 +311,13 @@ def _polished(signal, positions, model, table, groups):
     number = groups.offset.size
     data = groups.corrected(signal, positions)
     _, field, rate, _ = _misfit(data, model, table)
-    at = project(data.astype(np.complex128), model, field, rate)
-    time = (model.echo_times - model.echo_times[0])[:, None]
-    decay = np.exp((2j * np.pi * field - rate) * time)
-    fat = model.fat[:, None]
-    modelled = decay * (at.water + fat * at.fat)
-    residual = data - modelled
-    columns = [decay, 1j * decay, fat * decay, 1j * fat * decay, 1j * time * modelled, time * modelled]
-
-    def real(vectors):
-        stacked = np.stack([np.concatenate([v.real, v.imag]) for v in vectors])
-        return stacked.transpose(2, 1, 0)
-
-    q, _ = np.linalg.qr(real(columns))
     # An axis of one slice, or of nearly the same position everywhere, has no slope.
     axes = [axis for axis in range(3) if positions[axis].std() > 0.1]
-    changes = []
+    directions = []
     for g in range(1, number):
-        of_group = modelled * (groups.group == g)[:, None]
-        changes += [of_group, 1j * of_group, *(1j * of_group * positions[axis] for axis in axes)]
-    changes, rest = real(changes), real([residual])
-    changes = changes - q @ (q.transpose(0, 2, 1) @ changes)
-    energy = (rest**2).sum(axis=(1, 2))
-    weight = 1 / (energy + np.median(energy) + np.finfo(float).tiny)
-    normal = np.einsum("v,vnp,vnq->pq", weight, changes, changes)
-    right = np.einsum("v,vnp,vn->p", weight, changes, rest[..., 0])
+        of_group = (groups.group == g)[:, None].astype(float)
+        directions += [of_group, 1j * of_group, *(1j * of_group * positions[axis] for axis in axes)]
+    normal, right = normal_equations(data, model, field, rate, directions)
     step = np.linalg.pinv(normal, rcond=1e-6, hermitian=True) @ right
     step = np.clip(step, -0.5, 0.5).reshape(number - 1, 2 + len(axes))
     magnitude, offset, slope = groups.magnitude.copy(), groups.offset.copy(), groups.slope.copy()

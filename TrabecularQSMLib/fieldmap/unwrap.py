@@ -7,6 +7,9 @@ from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from ..methods import Method
 
+# Rounds in which voxels follow their neighbors by whole periods.
+VOTES = 10
+
 
 def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz: float) -> np.ndarray:
     """Return the field with whole periods added so that it is continuous inside the mask.
@@ -28,9 +31,10 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
     Notes
     -----
     Neighbors are joined along a spanning tree of the most trusted connections, each by the whole period that brings
-    it closest. Parts of the mask without connection are joined in the same way across the shortest gaps between them.
-    The one period that no scan can tell is fixed so that the weighted median of the field
-    over the mask lies within half a period of zero: a scanner tunes its center frequency to the tissue.
+    it closest; a voxel whose neighbors agree on another one follows them. Parts of the mask without connection are
+    joined in the same way across the shortest gaps between them. The one period that no scan can tell is fixed so that
+    the weighted median of the field over the mask lies within half a period of zero: a scanner tunes its center
+    frequency to the tissue.
     """
     result = np.where(mask, field_hz, 0).astype(field_hz.dtype)
     if not mask.any():
@@ -38,7 +42,9 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
     values, trust = result[mask].astype(np.float64), weight[mask]
     lower, upper, gaps = _connections(mask)
     if np.any(np.abs(values[upper] - values[lower]) > period_hz / 2):
-        values += period_hz * _periods(values, trust, lower, upper, gaps, period_hz)
+        bends = _bends(result / period_hz, mask)[mask]
+        values += period_hz * _periods(values, trust, bends, lower, upper, gaps, period_hz)
+        _outvoted(values, trust, lower, upper, period_hz)
     values -= period_hz * np.round(_weighted_median(values, trust) / period_hz)
     result[mask] = values
     return result
@@ -80,12 +86,28 @@ def _beside(array):
         yield moved[:-1].ravel(), moved[1:].ravel()
 
 
-def _periods(values, trust, lower, upper, gaps, period_hz):
+def _bends(turns, mask):
+    """How far each voxel is from the line through its neighbors, in periods up to one half, along the worst axis.
+
+    A single wrong voxel may lie closer to the next period of what is behind it than a steep field does.
+    """
+    result = np.zeros(turns.shape, np.float32)
+    for axis in range(3):
+        moved, inside, bends = (np.moveaxis(array, axis, 0) for array in (turns, mask, result))
+        bend = moved[2:] - 2 * moved[1:-1] + moved[:-2]
+        bend = np.abs(bend - np.round(bend)) * (inside[2:] & inside[1:-1] & inside[:-2])
+        np.maximum(bends[1:-1], bend, out=bends[1:-1])
+    return result
+
+
+def _periods(values, trust, bends, lower, upper, gaps, period_hz):
     """Whole periods of each voxel, along the tree of the most trusted connections and the shortest bridges."""
     change = (values[upper] - values[lower]) / period_hz
-    # Trusted voxels with little change between them first; all lengths are positive, since 0 would be no connection.
+    # Trusted voxels with little change between them and on a line with their neighbors first; all lengths are positive,
+    # since 0 would be no connection.
     trusted = np.minimum(trust[lower], trust[upper]) / max(trust.max(), 1e-30)
     length = 1.001 + np.abs(change - np.round(change)) - trusted + 2 * gaps
+    length += np.maximum(bends[lower], bends[upper])
     count = values.size
     tree = minimum_spanning_tree(coo_array((length, (lower, upper)), shape=(count, count)).tocsr())
     order, before = breadth_first_order(tree, int(np.argmax(trust)), directed=False)
@@ -95,6 +117,29 @@ def _periods(values, trust, lower, upper, gaps, period_hz):
     for voxel, predecessor, step in zip(later.tolist(), before[later].tolist(), steps.tolist(), strict=True):
         periods[voxel] = periods[predecessor] + step
     return np.asarray(periods)
+
+
+def _outvoted(values, trust, lower, upper, period_hz):
+    """Move voxels, in place, by the whole periods that most of the trust around them asks for.
+
+    The tree joins a voxel by one neighbor only, whose own field may be wrong.
+    """
+    count = values.size
+    weight = np.minimum(trust[lower], trust[upper]) + 1e-6
+    total = np.bincount(lower, weight, count) + np.bincount(upper, weight, count)
+    for _ in range(VOTES):
+        periods = np.round((values[upper] - values[lower]) / period_hz)
+        votes = np.bincount(lower, weight * periods, count) - np.bincount(upper, weight * periods, count)
+        wanted = np.round(votes / np.maximum(total, np.finfo(float).tiny))
+        # Of two neighbors that lie a period apart, the one less at odds with all stays.
+        odds = np.abs(votes)
+        rival = np.zeros(count)
+        np.maximum.at(rival, lower, odds[upper] * (periods != 0))
+        np.maximum.at(rival, upper, odds[lower] * (periods != 0))
+        wanted[odds <= rival] = 0
+        if not wanted.any():
+            return
+        values += period_hz * wanted
 
 
 def _weighted_median(values, weight):
