@@ -32,6 +32,10 @@ from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettin
 
 # Geometries of the default size that an ordinary computer simulates in a second.
 PER_SECOND = 2
+# Buttons of the panel; each has a slot of its name, such as onRunButton.
+BUTTONS = ("run", "configuration", "cancel", "layout")
+# Parts of the panel; each has a button and a section of its name.
+STEPS = ("table", "configuration", "model")
 
 
 #
@@ -130,16 +134,13 @@ class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VT
     def setup(self) -> None:
         """Build the panel."""
         self.build(TrabecularQSMSimulationLogic())
-        self.ui.runButton.connect("clicked(bool)", self.onRunButton)
-        self.ui.configurationButton.connect("clicked(bool)", self.onConfigurationButton)
-        self.ui.cancelButton.connect("clicked(bool)", self.onCancelButton)
+        self.connectButtons(BUTTONS)
+        self.showOneAtATime(STEPS)
         self.start()
 
     def refreshPanel(self) -> None:
         """Say on the buttons what can be done, or why it cannot."""
         p, ui = self._parameterNode, self.ui
-        for section in ("model", "advanced", "table", "configuration"):
-            getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
         ui.orientationLineEdit.enabled = p.model.shape != SimulationSettings.shape
         missing, run = self.logic.missing(p), ""
         if not missing:
@@ -147,21 +148,21 @@ class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VT
             run = _("Run ({count} geometries, about {time})").format(count=count, time=time)
         self.offer(ui.runButton, missing, wide=True, text=run)
         self.offer(ui.configurationButton, self.logic.missingOfConfiguration(p), wide=True)
-        ui.cancelButton.enabled = self.running and not self.cancelRequested
+        self.refreshSteps()
 
     def onRunButton(self) -> None:
         nodes = self.step(self.logic.run, _("The simulation failed."), self.logic.summary)
         if nodes:
-            show.showTable(nodes.summary)
-            if nodes.charts:
-                show.showChart(next(iter(nodes.charts.values())))
+            # Those over BV/TV as in the paper's figure 8; the others are in the folder.
+            charts = [chart for (_quantity, over), chart in nodes.charts.items() if over == "bvtv"]
+            self.bringUp(show.showNumbers, nodes.summary, charts or [*nodes.charts.values()][:2], False)
 
     def onConfigurationButton(self) -> None:
         nodes = self.step(
             self.logic.showConfiguration, _("The geometry could not be simulated."), self.logic.configurationSummary
         )
         if nodes:
-            show.showGeometry(nodes.bone, nodes.field)
+            self.bringUp(show.showGeometry, nodes.bone, nodes.field)
 
 
 #

@@ -6,7 +6,8 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .run import RunMixin, saveForUndo
+from . import show
+from .run import RunMixin, oneUndoStep
 
 _LATE = -100.0  # priority of an observer
 # Characters of a button that is as wide as the panel.
@@ -20,12 +21,15 @@ class PanelMixin(RunMixin):
     """
 
     ui = logic = None
-    _parameterNode = _parameterNodeGuiTag = None
+    # Which step is shown, where the panel has several.
+    shownStep, _steps = "", ()
+    _parameterNode = _parameterNodeGuiTag = _layoutBefore = None
     _refreshing = False
 
     def __init__(self, parent=None) -> None:
         # Text and tooltip of buttons as the .ui file has them. Before the base class, which may call setup() itself.
         self._ownTexts = {}
+        self._said = {}  # the status of each step
         super().__init__(parent)
 
     def build(self, logic) -> None:
@@ -49,14 +53,61 @@ class PanelMixin(RunMixin):
             slot = getattr(self, f"on{name[0].upper()}{name[1:]}Button")
             getattr(self.ui, f"{name}Button").connect("clicked(bool)", slot)
 
-    def openOneAtATime(self, sections) -> None:
-        """Close the other sections when one is opened, so that a step is seen whole on a small screen.
+    def showOneAtATime(self, steps) -> None:
+        """Show one step at a time, so that it is seen whole on a small screen, by the buttons of the steps.
 
-        :param sections: ctkCollapsibleButtons.
+        :param steps: such as "regions", for regionsStepButton and regionsSection; the first is shown.
         """
-        for section in sections:
-            others = [other for other in sections if other is not section]
-            section.connect("contentsCollapsed(bool)", lambda collapsed, others=others: collapsed or _close(others))
+        self._steps = steps
+        for step in steps:
+            button = getattr(self.ui, f"{step}StepButton")
+            button.connect("clicked(bool)", lambda checked, step=step: self.showStep(step))
+        self.showStep(steps[0])
+
+    def showStep(self, step: str) -> None:
+        """Show a step, and what was said of it.
+
+        :param step: one of those that `showOneAtATime` was given.
+        """
+        self.shownStep = step
+        for other in self._steps:
+            getattr(self.ui, f"{other}StepButton").checked = other == step
+            getattr(self.ui, f"{other}Section").visible = other == step
+        self.ui.statusLabel.text = self._said.get(step, "")
+        self.refresh()
+
+    def refreshSteps(self) -> None:
+        """Let steps be chosen and changed while nothing runs, and a run be cancelled while one does."""
+        for step in self._steps:
+            getattr(self.ui, f"{step}StepButton").enabled = getattr(self.ui, f"{step}Section").enabled = not self.running
+        self.ui.cancelButton.enabled = self.running and not self.cancelRequested
+        self.ui.layoutButton.enabled = self._layoutBefore is not None
+
+    def say(self, message: str) -> None:
+        """Show a message, which stays with the step that is shown now.
+
+        :param message: one or several sentences.
+        """
+        self._said[self.shownStep] = message
+        super().say(message)
+
+    def bringUp(self, shown, *arguments) -> None:
+        """Show results, and remember the layout of views before for the button that goes back to it.
+
+        :param shown: function of `show`.
+        :param arguments: what it is called with.
+        """
+        before = show.layout()
+        shown(*arguments)
+        if before != show.layout() and not show.isForResults(before):
+            self._layoutBefore = before
+        self.refresh()
+
+    def onLayoutButton(self) -> None:
+        """Go back to the layout before."""
+        layout, self._layoutBefore = self._layoutBefore, None
+        show.showLayout(layout)
+        self.refresh()
 
     def start(self) -> None:
         """Observe scene and application, and connect the panel to the parameters."""
@@ -94,9 +145,11 @@ class PanelMixin(RunMixin):
         super().onReload()
 
     def onSceneStartClose(self, caller=None, event=None) -> None:
-        """Let go of the scene."""
+        """Let go of the scene, and of what was said of it."""
         self.cancel()
         self.setParameterNode(None)
+        self._said.clear()
+        self.ui.statusLabel.text = ""
 
     def onSceneStartImport(self, caller=None, event=None) -> None:
         """Let go of the parameters: selectors that list all nodes anew would set them to nothing."""
@@ -203,18 +256,18 @@ class PanelMixin(RunMixin):
         parameterNode = self._parameterNode
         return self.run(lambda progress: work(parameterNode, progress), failure, summary)
 
-    def atOnce(self, work, failure: str):
+    def atOnce(self, work, failure: str, summary=None):
         """Do something that takes a second or two with the parameters as they are now.
 
         :param work: function of parameters.
         :param failure: what the message box says if it fails.
+        :param summary: function of the result, for the status line, which is emptied without it.
+        :return: what `work` returned; None if it failed.
         """
         self.takeOverSelections()
-        saveForUndo()
-        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), self.inWidgetsWords():
-            return work(self._parameterNode)
-
-
-def _close(sections):
-    for section in sections:
-        section.collapsed = True
+        self.say("")  # what it says was of something else
+        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), oneUndoStep(), self.inWidgetsWords():
+            result = work(self._parameterNode)
+            if summary:
+                self.say(summary(result))
+            return result

@@ -9,10 +9,25 @@ from ...errors import Cancelled, InputError
 from .labels import inLabels, labelsOf
 
 
-def saveForUndo() -> None:
-    """Make what follows one step of Undo, where it is on; it reaches the nodes for which Slicer has it enabled."""
-    if slicer.mrmlScene.GetUndoFlag():
-        slicer.mrmlScene.SaveStateForUndo()
+@contextlib.contextmanager
+def oneUndoStep():
+    """Make what is done one step of Undo, where it is on; it reaches the nodes for which Slicer has it enabled.
+
+    What raises, such as a run that is cancelled, leaves no step: Undo would seem to do nothing.
+    """
+    mrmlScene, saved = slicer.mrmlScene, 0
+    if mrmlScene.GetUndoFlag():
+        mrmlScene.SaveStateForUndo()
+        saved = mrmlScene.GetNumberOfUndoLevels()
+    try:
+        yield
+    except BaseException:
+        # Closing the scene, where that was the reason, has cleared all steps.
+        if saved and mrmlScene.GetNumberOfUndoLevels() == saved:
+            # There is no other way to forget the newest step. Nodes are as they were: nothing changes.
+            mrmlScene.Undo()
+            mrmlScene.ClearRedoStack()
+        raise
 
 
 class RunMixin:
@@ -39,11 +54,10 @@ class RunMixin:
             return None
         self.running, self.cancelRequested, result = True, False, None
         self.refresh()
-        saveForUndo()
         try:
             with slicer.util.tryWithErrorDisplay(failure):
                 try:
-                    with self.inWidgetsWords():
+                    with oneUndoStep(), self.inWidgetsWords():
                         result = work(self._onProgress)
                     self.say(summary(result))
                 except Cancelled:
