@@ -46,9 +46,9 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     tableSummary,
 )
 from TrabecularQSMLib.scene.gui.drawing import RegionEditor  # noqa: E402
-from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import registerCompanions, selectCompanions  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
+from TrabecularQSMLib.scene.gui.steps import StepsMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 
 #
@@ -102,7 +102,7 @@ class TrabecularQSMAnalysisParameterNode:
 #
 
 
-class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
+class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
     def setup(self) -> None:
@@ -143,6 +143,7 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
         drawing = self.shownStep == "regions" and not ui.drawCollapsibleButton.collapsed and not self.running
         self.editor.edit(p.segmentation if drawing else None, p.regions.reference)
         self.refreshSteps()
+        ui.cancelButton.enabled = self.running and not self.cancelRequested
         ui.statsmodelsButton.visible = not packages.isInstalled("statsmodels")
 
     def onProposeButton(self) -> None:

@@ -24,8 +24,8 @@ from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
 from TrabecularQSMLib.scene.gui.numbers import numbers, wholeNumbers  # noqa: E402
-from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
+from TrabecularQSMLib.scene.gui.steps import StepsMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, check_grid  # noqa: E402
 from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings  # noqa: E402
@@ -128,7 +128,7 @@ class TrabecularQSMSimulationParameterNode:
 #
 
 
-class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
+class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
     def setup(self) -> None:
@@ -149,6 +149,7 @@ class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VT
         self.offer(ui.runButton, missing, wide=True, text=run)
         self.offer(ui.configurationButton, self.logic.missingOfConfiguration(p), wide=True)
         self.refreshSteps()
+        ui.cancelButton.enabled = self.running and not self.cancelRequested
 
     def onRunButton(self) -> None:
         nodes = self.step(self.logic.run, _("The simulation failed."), self.logic.summary)

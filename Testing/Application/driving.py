@@ -94,8 +94,11 @@ class PanelCase(unittest.TestCase):
         for step, name in buttons.items():
             self.widget.showStep(step)
             self.ui.statusLabel.text = long
+            # At once: later the window around the panel gives it its own size again.
             panel.resize(PANEL_WIDTH, panel.layout().heightForWidth(PANEL_WIDTH))
-            slicer.app.processEvents()
+            panel.layout().activate()
+            self.assertEqual(panel.width, PANEL_WIDTH)
+            self.assertLessEqual(panel.minimumSizeHint.width(), PANEL_WIDTH, step)
             for widget in (self.ui.progressBar, self.ui.statusLabel, getattr(self.ui, f"{name}Button")):
                 bottom = widget.mapTo(panel, qt.QPoint(0, widget.height)).y()
                 self.assertLessEqual(bottom, PANEL_HEIGHT, f"{step}: {widget.name}")

@@ -21,15 +21,12 @@ class PanelMixin(RunMixin):
     """
 
     ui = logic = None
-    # Which step is shown, where the panel has several.
-    shownStep, _steps = "", ()
     _parameterNode = _parameterNodeGuiTag = _layoutBefore = None
     _refreshing = False
 
     def __init__(self, parent=None) -> None:
         # Text and tooltip of buttons as the .ui file has them. Before the base class, which may call setup() itself.
         self._ownTexts = {}
-        self._said = {}  # the status of each step
         super().__init__(parent)
 
     def build(self, logic) -> None:
@@ -52,44 +49,6 @@ class PanelMixin(RunMixin):
         for name in names:
             slot = getattr(self, f"on{name[0].upper()}{name[1:]}Button")
             getattr(self.ui, f"{name}Button").connect("clicked(bool)", slot)
-
-    def showOneAtATime(self, steps) -> None:
-        """Show one step at a time, so that it is seen whole on a small screen, by the buttons of the steps.
-
-        :param steps: such as "regions", for regionsStepButton and regionsSection; the first is shown.
-        """
-        self._steps = steps
-        for step in steps:
-            button = getattr(self.ui, f"{step}StepButton")
-            button.connect("clicked(bool)", lambda checked, step=step: self.showStep(step))
-        self.showStep(steps[0])
-
-    def showStep(self, step: str) -> None:
-        """Show a step, and what was said of it.
-
-        :param step: one of those that `showOneAtATime` was given.
-        """
-        self.shownStep = step
-        for other in self._steps:
-            getattr(self.ui, f"{other}StepButton").checked = other == step
-            getattr(self.ui, f"{other}Section").visible = other == step
-        self.ui.statusLabel.text = self._said.get(step, "")
-        self.refresh()
-
-    def refreshSteps(self) -> None:
-        """Let steps be chosen and changed while nothing runs, and a run be cancelled while one does."""
-        for step in self._steps:
-            getattr(self.ui, f"{step}StepButton").enabled = getattr(self.ui, f"{step}Section").enabled = not self.running
-        self.ui.cancelButton.enabled = self.running and not self.cancelRequested
-        self.ui.layoutButton.enabled = self._layoutBefore is not None
-
-    def say(self, message: str) -> None:
-        """Show a message, which stays with the step that is shown now.
-
-        :param message: one or several sentences.
-        """
-        self._said[self.shownStep] = message
-        super().say(message)
 
     def bringUp(self, shown, *arguments) -> None:
         """Show results, and remember the layout of views before for the button that goes back to it.
@@ -148,7 +107,10 @@ class PanelMixin(RunMixin):
         """Let go of the scene, and of what was said of it."""
         self.cancel()
         self.setParameterNode(None)
-        self._said.clear()
+        self.forgetStatus()
+
+    def forgetStatus(self) -> None:
+        """Take back what was said."""
         self.ui.statusLabel.text = ""
 
     def onSceneStartImport(self, caller=None, event=None) -> None:

@@ -124,12 +124,9 @@ def showMap(volumeNode, *, fit: bool = False) -> None:
     slicer.util.setSliceViewerLayers(background=volumeNode, foreground=None, label=None, fit=fit)
 
 
-def showSlices() -> int | None:
-    """Show a layout of three large slice views, and return the one before; None if it is that already."""
-    before = layout()
-    if before == SLICES_LAYOUT or not _setLayout(SLICES_LAYOUT, _SLICES):
-        return None
-    return before
+def showSlices() -> None:
+    """Show a layout of three large slice views."""
+    _setLayout(SLICES_LAYOUT, _SLICES)
 
 
 def _setLayout(number: int, description: str) -> bool:
