@@ -145,7 +145,8 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
         missing, run = self.logic.missing(p), ""
         if not missing:
             count, time = self.logic.count(p), self.logic.duration(p)
-            run = _("Run ({count} geometries, about {time})").format(count=count, time=time)
+            one, several = _("Run (one geometry, about {time})"), _("Run ({count} geometries, about {time})")
+            run = (one if count == 1 else several).format(count=count, time=time)
         self.offer(ui.runButton, missing, wide=True, text=run)
         self.offer(ui.configurationButton, self.logic.missingOfConfiguration(p), wide=True)
         self.refreshSteps()
@@ -268,7 +269,8 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         lines = {(line.quantity, line.delta_chi): line for line in nodes.linearity}
         steepest = max((delta for quantity, delta in lines if quantity == "mean_chi"), key=abs, default=None)
         if steepest is None:
-            return _("Simulated {count} rows.").format(count=nodes.table.GetNumberOfRows())
+            count = nodes.table.GetNumberOfRows()
+            return (_("Simulated one row.") if count == 1 else _("Simulated {count} rows.")).format(count=count)
         chi, r2prime = (lines.get((quantity, steepest)) for quantity in ("mean_chi", "r2prime_hwhm_ppm"))
         low, high = chi.line.slope_ci
         text = _(

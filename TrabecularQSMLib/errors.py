@@ -28,3 +28,17 @@ def worded(text: str, words: dict[str, str]) -> str:
         Argument to what the door calls it; others stay as they are.
     """
     return re.sub(r"`(\w+)`", lambda found: words.get(found[1], found[0]), text)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun, such as "1 echo" and "2 echoes".
+
+    Parameters
+    ----------
+    number : int
+    one : str
+        The noun of one.
+    many : str, optional
+        That of several, where it does not end with s, or es after o.
+    """
+    return f"{number} {one if number == 1 else many or one + ('es' if one.endswith('o') else 's')}"

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.fft
 import SimpleITK as sitk
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..images import image_from, matrix_from, resample, transform_from
 from ..methods import Method
 from ..progress import Progress, part, report
@@ -280,7 +280,8 @@ def _checked(name, array, affine):
         )
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
-        raise InputError(f"The {name} image holds {bad} voxels that are not numbers; replace them or export it again.")
+        found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
+        raise InputError(f"The {name} image holds {found}; replace them or export it again.")
     array = without_padding(array)[0].astype(np.float32)
     low, high = np.percentile(array[::2, ::2, ::2], (0.1, 99.9))
     if low == high:

@@ -11,7 +11,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled, InputError, counted
 from ..simulation.model import COLUMNS
 
 
@@ -107,7 +107,8 @@ def partial_table(path: Path, head: dict, kept: dict):
         yield keep
     except (KeyboardInterrupt, Cancelled) as error:
         if count:
-            raise Cancelled(f"{count} geometries are kept; give the same command again to go on") from error
+            kept = counted(count, "geometry is", "geometries are")
+            raise Cancelled(f"{kept} kept; give the same command again to go on") from error
         raise
     finally:
         for one in filter(None, (file, claimed)):

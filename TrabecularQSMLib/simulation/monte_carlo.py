@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Thread
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..progress import Progress, report
 from .field import FieldModel, check_box
 from .geometry import check_inclusions, draw_geometry
@@ -164,7 +164,8 @@ def _end_with_parent():
 
 def _simulate(settings, delta_chis, missing, total, executors, progress):
     def tell():
-        report(progress, 1 - len(missing) / total, f"{total - len(missing)} of {total} geometries")
+        done = f"{total - len(missing)} of {counted(total, 'geometry', 'geometries')}"
+        report(progress, 1 - len(missing) / total, done)
 
     if executors is None:
         model = FieldModel(settings)

@@ -351,9 +351,9 @@ def tableSummary(table) -> str:
 
     :param table: the table node.
     """
-    return _("The table {name} has {count} rows.").format(
-        name=table.GetName(), count=table.GetTable().GetNumberOfRows()
-    )
+    count = table.GetTable().GetNumberOfRows()
+    text = _("The table {name} has one row.") if count == 1 else _("The table {name} has {count} rows.")
+    return text.format(name=table.GetName(), count=count)
 
 
 def regressionSummary(nodes) -> str:

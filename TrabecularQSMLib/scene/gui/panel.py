@@ -7,7 +7,8 @@ import vtk
 from slicer.i18n import tr as _
 
 from . import show
-from .run import RunMixin, oneUndoStep
+from .run import RunMixin
+from .undo import oneUndoStep
 
 _LATE = -100.0  # priority of an observer
 # Characters of a button that is as wide as the panel.
