@@ -118,7 +118,7 @@ class TrabecularQSMParameterNode:
 class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
-    _scan = _layoutBefore = None
+    _scan = None
 
     def setup(self) -> None:
         """Build the panel."""
@@ -181,16 +181,11 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             lambda nodes: self.inWords(self.logic.summary(nodes)),
         )
         if nodes:
-            self._layoutBefore = show.showSlices() or self._layoutBefore
+            self.bringUp(show.showSlices)
             show.showMap(next(nodes[name] for name in ("chi", "local_field", "field_hz") if name in nodes), fit=True)
             self.ui.resultsCollapsibleButton.collapsed = False
             self.results.refresh(latest=True)
             self.refresh()
-
-    def onLayoutButton(self) -> None:
-        layout, self._layoutBefore = self._layoutBefore, None
-        show.showLayout(layout)
-        self.refresh()
 
     def onLCurveButton(self) -> None:
         nodes = self.run(
@@ -199,7 +194,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             lambda found: _("L-curve: largest curvature at λ = {value:g}.").format(value=found.bestRegularization),
         )
         if nodes:
-            show.showChart(nodes.lcurveChart)
+            self.bringUp(show.showChart, nodes.lcurveChart)
 
     def onFolderButton(self) -> None:
         path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of a multi-echo scan"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, counted
 from .images import LARGEST_SHEAR, shear_degrees
 
 GYROMAGNETIC_RATIO_HZ_PER_T = 42.577478518e6  # proton, CODATA 2018, not shielded
@@ -164,19 +164,19 @@ class Reorientation:
 def _check_echoes(echoes, echo_times, source):
     if echoes.ndim != 4:
         raise InputError(
-            f"The signal of {source} has {echoes.ndim} dimensions; expected four (echo, k, j, i), "
+            f"The signal of {source} has {counted(echoes.ndim, 'dimension')}; expected four (echo, k, j, i), "
             "so give one volume per echo."
         )
     if echo_times.size == 0:
         raise InputError(f"{source} has no echo times; give one echo time in seconds for each echo.")
     if echoes.shape[0] != echo_times.size:
         raise InputError(
-            f"{source} has {echoes.shape[0]} echoes but {echo_times.size} echo times; "
+            f"{source} has {counted(echoes.shape[0], 'echo')} but {counted(echo_times.size, 'echo time')}; "
             "give one echo time for each echo, and check that the echo axis is the last one of a 4-D file."
         )
     if echoes.shape[0] < 3:
         raise InputError(
-            f"{source} has {echoes.shape[0]} echo{'es' if echoes.shape[0] != 1 else ''}; "
+            f"{source} has {counted(echoes.shape[0], 'echo')}; "
             "water–fat separation needs at least three, so acquire or select more echoes."
         )
     if 0 in echoes.shape:
@@ -190,8 +190,9 @@ def _check_echoes(echoes, echo_times, source):
     for number, echo in enumerate(echoes, start=1):
         wrong = echo.size - int(np.count_nonzero(np.isfinite(echo)))
         if wrong:
+            found = counted(wrong, "voxel that is not a number", "voxels that are not numbers")
             raise InputError(
-                f"Echo {number} of {source} holds {wrong} voxels that are not numbers (NaN or infinite); "
+                f"Echo {number} of {source} holds {found} (NaN or infinite); "
                 "export the scan again or replace them by zero."
             )
         peak = max(peak, float(np.abs(echo).max()))

@@ -38,3 +38,17 @@ def errors_of(what):
         yield
     except InputError as error:
         raise InputError(f"{what}: {error}") from error
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun, such as "1 echo" and "2 echoes".
+
+    Parameters
+    ----------
+    number : int
+    one : str
+        The noun of one.
+    many : str, optional
+        That of several, where it does not end with s, or es after o.
+    """
+    return f"{number} {one if number == 1 else many or one + ('es' if one.endswith('o') else 's')}"

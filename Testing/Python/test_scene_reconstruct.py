@@ -170,7 +170,7 @@ class ReconstructNodesTest(PhantomTest):
             ((magnitude, other), {}, "ankle magnitude has 9 echoes but other phase has|other magnitude has 4"),
             ((zero, other), {}, "zero everywhere"),
             ((few, few_phase), {}, "few magnitude has 2 echoes; water–fat separation needs at least three"),
-            ((broken, broken_phase), {}, "Echo 3 of broken magnitude holds 1 voxels that are not numbers"),
+            ((broken, broken_phase), {}, "Echo 3 of broken magnitude holds 1 voxel that is not a number"),
             ((magnitude, phase), {"maskSegmentation": empty}, "drawn has 0 segments; choose the one that is the mask"),
             ((magnitude, phase), {"echoTimes": np.arange(1, 10)}, "look like milliseconds; give seconds"),
             ((magnitude, phase), {"echoTimes": (0.001, 0.002)}, "9 echoes but 2 echo times"),

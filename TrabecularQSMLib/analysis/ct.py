@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..methods import Method
 from .measure import measure
 
@@ -79,7 +79,8 @@ def fit_calibration(hu, density, water=None) -> Calibration:
     hu, density = np.asarray(hu, np.float64).ravel(), np.asarray(density, np.float64).ravel()
     given = [hu, density] if water is None else [hu, density, np.asarray(water, np.float64).ravel()]
     if len({values.size for values in given}) > 1:
-        raise InputError(f"There are {hu.size} attenuations but {density.size} densities; give one pair for each rod.")
+        found = counted(hu.size, "attenuation"), counted(density.size, "density", "densities")
+        raise InputError(f"The rods have {found[0]} but {found[1]}; give one pair for each.")
     if hu.size < 2:
         raise InputError(f"The calibration has {hu.size} rod, but a line needs at least two; measure more rods.")
     if not all(np.all(np.isfinite(values)) for values in given):
@@ -118,7 +119,8 @@ def without_padding(ct: np.ndarray, fill: float | None = None) -> tuple[np.ndarr
     rest = ct[~padding]
     fill = rest.min() if fill is None else fill
     kept = ct if ct.dtype.kind == "f" else ct.astype(np.float32)
-    note = f"{count} voxels hold {PADDING_HU} and below, which is the padding of a CT, no tissue; they are left out."
+    found = counted(count, "voxel holds", "voxels hold")
+    note = f"{found} {PADDING_HU} and below, which is the padding of a CT, no tissue; what is padded is left out."
     return np.where(padding, kept.dtype.type(fill), kept), [note]
 
 

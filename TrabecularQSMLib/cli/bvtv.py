@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..errors import counted
 from .common import (
     FIGURE_ENDINGS,
     TABLE_ENDINGS,
@@ -89,4 +90,4 @@ def _bvtv(arguments):
         contents[arguments.figure] = bvtv_figure(found, case, Path(arguments.figure).suffix[1:].lower())
     print_result(notes + told, write_outputs(contents))
     for one in found:
-        print(f"{one.region}: apparent BV/TV {one.bvtv:.3f}, {one.n} voxels")
+        print(f"{one.region}: apparent BV/TV {one.bvtv:.3f}, {counted(one.n, 'voxel')}")

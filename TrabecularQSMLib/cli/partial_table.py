@@ -6,7 +6,7 @@ import math
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled, InputError, counted
 from ..files.locks import lock
 from ..simulation.model import COLUMNS
 
@@ -97,7 +97,8 @@ def partial_table(path: Path, head: dict, kept: dict):
         yield keep
     except (KeyboardInterrupt, Cancelled) as error:
         if count:
-            raise Cancelled(f"{count} geometries are kept; give the same command again to go on") from error
+            kept = counted(count, "geometry is", "geometries are")
+            raise Cancelled(f"{kept} kept; give the same command again to go on") from error
         raise
     finally:
         for one in filter(None, (file, claimed)):

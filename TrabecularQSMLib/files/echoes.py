@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
 from .formats import decoded, first_bytes, read_bytes
@@ -241,7 +241,7 @@ def _complete(source, place, files):
     numbers = {part: sum(part in row for row in rows) for pair in PAIRS for part in pair}
     text = ", ".join(f"part-{part} for {number}" for part, number in numbers.items() if number)
     raise InputError(
-        f"{source} in {place} has {len(rows)} echoes with {text or 'no known part'}; expected part-mag and "
+        f"{source} in {place} has {counted(len(rows), 'echo')} with {text or 'no known part'}; expected part-mag and "
         "part-phase (or part-real and part-imag) for every echo, so export the missing ones."
     )
 
@@ -255,8 +255,8 @@ def _load(rows):
     for row, (first, second) in zip(rows, grids, strict=True):
         if first[0] != second[0]:
             raise InputError(
-                f"{row[0].path.name} holds {first[0]} volumes but {row[1].path.name} {second[0]}; expected one for "
-                "each echo in both, so export both again."
+                f"{row[0].path.name} holds {counted(first[0], 'volume')} but {row[1].path.name} {second[0]}; "
+                "expected one for each echo in both, so export both again."
             )
     counts = [pair[0][0] for pair in grids]
     _, shape, affine = grids[0][0]
@@ -274,9 +274,9 @@ def _load(rows):
             setattr(echoes[start : start + counts[number]], target, array)
             bad = int(np.count_nonzero(~np.isfinite(array)))
             if bad:
+                found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
                 raise InputError(
-                    f"{file.path.name} holds {bad} voxels that are not numbers (NaN or infinite); "
-                    "export it again or replace them by zero."
+                    f"{file.path.name} holds {found} (NaN or infinite); export it again or replace them by zero."
                 )
     return echoes, affine, counts
 
@@ -288,7 +288,7 @@ def _times(rows, counts, source, given, notes):
     given = [float(time) for time in given]
     if len(given) != sum(counts):
         raise InputError(
-            f"{source} has {sum(counts)} echoes but `echo_times` gives {len(given)}; give one for each echo."
+            f"{source} has {counted(sum(counts), 'echo')} but `echo_times` gives {len(given)}; give one for each echo."
         )
     try:
         stored = [time for row, count in zip(rows, counts, strict=True) for time in _stored_times(row, count)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..images import LARGEST_SHEAR, affine_from, image_from, shear_degrees
 from .formats import BEST_PACKING, cut_short, first_bytes, is_metaimage, is_nifti, kind_of
 from .nifti_header import read_header
@@ -174,8 +174,8 @@ class _Image:
             )
         if self.dimensions not in (3, 4):
             raise InputError(
-                f"{self.path} has {self.dimensions} dimensions; expected three, so save it as a volume (one slice "
-                "will do)."
+                f"{self.path} has {counted(self.dimensions, 'dimension')}; expected three, so save it as a volume "
+                "(one slice will do)."
             )
 
 

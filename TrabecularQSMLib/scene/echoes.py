@@ -7,7 +7,7 @@ import slicer
 from slicer import vtkMRMLSequenceNode
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..files.phase import polar_to_complex
 from ..images import geometry_difference
 from ..progress import Progress, report
@@ -75,8 +75,9 @@ def sequencesFromVolumes(
     times = _checkedTimes(echoTimesMs, name)
     if not len(magnitudeVolumes) == len(phaseVolumes) == len(times) or not times:
         raise InputError(
-            f"{name} has {len(magnitudeVolumes)} magnitude volumes, {len(phaseVolumes)} phase volumes and "
-            f"{len(times)} echo times; choose one of each for every echo."
+            f"{name} has {counted(len(magnitudeVolumes), 'magnitude volume')}, "
+            f"{counted(len(phaseVolumes), 'phase volume')} and {counted(len(times), 'echo time')}; "
+            "choose one of each for every echo."
         )
     seen, voxels = set(), {}
     for volume in (*magnitudeVolumes, *phaseVolumes):
@@ -206,7 +207,7 @@ def acquisitionFromSequences(
     count, phaseCount = (node.GetNumberOfDataNodes() for node in (magnitudeSequence, phaseSequence))
     if count != phaseCount:
         raise InputError(
-            f"{name} has {count} echoes but {phaseSequence.GetName()} has {phaseCount}; "
+            f"{name} has {counted(count, 'echo')} but {phaseSequence.GetName()} has {phaseCount}; "
             "choose the magnitude and the phase of one scan."
         )
     if echoTimes is None:

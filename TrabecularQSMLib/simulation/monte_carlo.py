@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import product
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..progress import Progress, report
 from ..workers import completed
 from .field import FieldModel, check_box
@@ -118,7 +118,8 @@ def sorted_rows(rows: Iterable[dict]) -> list[dict]:
 
 def _simulate(settings, delta_chis, missing, total, executors, progress):
     def tell():
-        report(progress, 1 - len(missing) / total, f"{total - len(missing)} of {total} geometries")
+        done = f"{total - len(missing)} of {counted(total, 'geometry', 'geometries')}"
+        report(progress, 1 - len(missing) / total, done)
 
     if executors is None:
         model = FieldModel(settings)

@@ -7,12 +7,7 @@ from slicer.i18n import tr as _
 
 from ...errors import Cancelled, InputError
 from .labels import inLabels, labelsOf
-
-
-def saveForUndo() -> None:
-    """Make what follows one step of Undo, where it is on; it reaches the nodes for which Slicer has it enabled."""
-    if slicer.mrmlScene.GetUndoFlag():
-        slicer.mrmlScene.SaveStateForUndo()
+from .undo import oneUndoStep
 
 
 class RunMixin:
@@ -39,11 +34,10 @@ class RunMixin:
             return None
         self.running, self.cancelRequested, result = True, False, None
         self.refresh()
-        saveForUndo()
         try:
             with slicer.util.tryWithErrorDisplay(failure):
                 try:
-                    with self.inWidgetsWords():
+                    with oneUndoStep(), self.inWidgetsWords():
                         result = work(self._onProgress)
                     self.say(summary(result))
                 except Cancelled:
