@@ -214,7 +214,7 @@ def _reconstruct(arguments):
     check_writable(arguments.output)
     mask, notes = _read_mask(arguments, scan)
     if arguments.dry_run:
-        names = planned_maps(settings)
+        names = planned_maps(settings, scan.acquisition)
         _print_plan(arguments, scan, settings, map_files(scan, names), notes)
         return
     from ..progress import part
@@ -340,6 +340,7 @@ def _read_scan(arguments, settings):
         voxel_size=arguments.voxel_size,
         b0_direction=arguments.b0_direction,
         grid_needed=settings.stop_after != "fieldmap",
+        magnitude_alone=settings.magnitude_maps == "yes",
     )
 
 
