@@ -365,8 +365,8 @@ class _Fields:
         }
         self.notes.append(
             f"{self.acquisition.source} has no phase: R2* and fat fraction are from the magnitude alone, which tells "
-            f"water from fat by the smaller peaks of fat only (about {magnitude.doubt(fit.margin[self.mask]):.1%} of the "
-            "voxels in the mask may be the wrong way round); field and susceptibility need the phase."
+            f"water from fat by the smaller peaks of fat only (in about {magnitude.doubt(fit.margin[self.mask]):.1%} "
+            "of the voxels in the mask they may be the wrong way round); field and susceptibility need the phase."
         )
         if settings.fat_spectrum != "given":
             self.notes.append("The spectrum of fat is looked for in the phase, which this scan lacks; it was kept.")

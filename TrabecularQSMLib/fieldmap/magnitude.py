@@ -180,7 +180,7 @@ def fit_magnitude(
 
 
 def doubt(margin: np.ndarray) -> float:
-    """Return the share of voxels that a magnitude fit takes for the other of water and fat, as their margins foretell."""
+    """Return the share of voxels in which the other end is the right one, as foretold from their margins."""
     return float(np.mean(1 / (1 + np.exp(np.asarray(margin, np.float64))))) if margin.size else 0.0
 
 
