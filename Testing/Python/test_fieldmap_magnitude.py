@@ -54,16 +54,16 @@ class ArloTest(unittest.TestCase):
         self.assertLess(abs(scores.mean()), 0.1)
 
     def test_the_floor_of_noise_is_taken_off(self):
-        # At the last echo the signal is 2.2 times the noise, which then adds a ninth to the magnitude.
-        echoes = scan(0.0, 250.0, snr=12.0)
+        # At the last echo the signal is as large as the noise, which then adds a half to the magnitude.
+        echoes = scan(0.0, 300.0, snr=8.0)
         plain, _ = arlo(echoes, ones(), echo_times=ECHO_TIMES)
-        corrected, _ = arlo(echoes, ones(), echo_times=ECHO_TIMES, noise=1 / 12)
-        self.assertLess(np.median(plain), 243)
-        self.assertLess(abs(np.median(corrected) - 250), abs(np.median(plain) - 250) / 2)
+        corrected, _ = arlo(echoes, ones(), echo_times=ECHO_TIMES, noise=1 / 8)
+        self.assertLess(np.median(plain), 275)
+        self.assertLess(abs(np.median(corrected) - 300), 8)
 
     def test_fat_is_taken_for_decay(self):
-        found, _ = arlo(scan(0.4, 50.0), ones(), echo_times=ECHO_TIMES)
-        self.assertGreater(abs(float(found.mean()) - 50), 50)
+        found, _ = arlo(scan(0.6, 50.0), ones(), echo_times=ECHO_TIMES)
+        self.assertGreater(float(found.mean()), 75)
 
     def test_only_equidistant_echoes_are(self):
         self.assertTrue(is_equidistant(ECHO_TIMES))

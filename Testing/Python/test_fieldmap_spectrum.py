@@ -71,11 +71,11 @@ class ShiftTest(unittest.TestCase):
             self.assertLess(found.error, 0.005)
 
     def test_the_standard_error_is_that_of_repeated_noise(self):
-        found = [estimate_shift(echoes(MARROW, count=300, seed=seed), MARROW, **SCAN) for seed in range(24)]
+        found = [estimate_shift(echoes(MARROW, count=300, seed=seed), MARROW, **SCAN) for seed in range(16)]
         scores = np.array([one.ppm / one.error for one in found])
-        # 24 values: their SD is within 0.6 to 1.5 of the truth but once in a thousand times.
-        self.assertTrue(0.6 < scores.std(ddof=1) < 1.5, scores.std(ddof=1))
-        self.assertLess(abs(scores.mean()), 0.8)
+        # 16 values: their SD is within 0.5 to 1.6 of the truth but once in a thousand times.
+        self.assertTrue(0.5 < scores.std(ddof=1) < 1.6, scores.std(ddof=1))
+        self.assertLess(abs(scores.mean()), 0.9)
 
     def test_no_shift_is_taken_where_there_is_none(self):
         found = estimate_shift(echoes(MARROW), MARROW, **SCAN)

@@ -24,7 +24,8 @@ STARTS = (0.1, 0.9)
 SPACING_TOLERANCE = 0.02
 # Least of a model's magnitude in terms of water and fat, where its derivative is taken: it has a kink at zero.
 KINK = 1e-6
-TINY = np.finfo(float).tiny
+# Below any signal; its square is a number still.
+TINY = 1e-30
 # The median of the absolute difference of two samples of noise, magnitude against real part (Rayleigh, Gauss).
 RAYLEIGH_OVER_GAUSS = 0.6424
 # Units of log-likelihood below which a voxel asks the 26 around it whether water or fat prevails; each has this vote at

@@ -149,8 +149,9 @@ def choose_spectrum(
 
     Notes
     -----
-    Each voxel is fitted with every spectrum. Over the voxels in which the first or the best of them finds fat, the
-    differences of the logarithms of both misfits are compared in pairs with their standard error.
+    Each voxel is fitted with every spectrum. Over the voxels in which the first and another of them both find fat
+    (water alone passes for fat of a single peak), the differences of the logarithms of both misfits are compared in
+    pairs with their standard error.
     """
     first, *others = spectra
     misfits, fractions = {}, {}
@@ -163,7 +164,7 @@ def choose_spectrum(
         report(progress, done / len(spectra), "Comparing spectra of fat")
     best, errors, count = first, -np.inf, 0
     for name in others:
-        fatty = np.maximum(fractions[first], fractions[name]) > FATTY
+        fatty = np.minimum(fractions[first], fractions[name]) > FATTY
         difference = (misfits[first] - misfits[name])[fatty]
         if difference.size < LEAST_VOXELS:
             continue
