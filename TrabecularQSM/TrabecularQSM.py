@@ -50,6 +50,9 @@ from TrabecularQSMLib.scene.gui.startup import describe, registerResources  # no
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.settings import Settings, load_presets, preset  # noqa: E402
 
+# Which map of a run is shown: the first that it has.
+_SHOWN = ("chi", "local_field", "field_hz", "pdff_magnitude")
+
 #
 # TrabecularQSM
 #
@@ -182,7 +185,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         )
         if nodes:
             self.bringUp(show.showSlices)
-            show.showMap(next(nodes[name] for name in ("chi", "local_field", "field_hz") if name in nodes), fit=True)
+            show.showMap(next(nodes[name] for name in _SHOWN if name in nodes), fit=True)
             self.ui.resultsCollapsibleButton.collapsed = False
             self.results.refresh(latest=True)
             self.refresh()
@@ -214,7 +217,11 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         try:
             nodes = self.run(
                 lambda progress: self.logic.loadScan(
-                    path, labels=labels, voxelSize=numbers(size, _("voxel sizes")) or None, progress=progress
+                    path,
+                    labels=labels,
+                    voxelSize=numbers(size, _("voxel sizes")) or None,
+                    magnitudeAlone=self._parameterNode.settings.magnitude_maps == "yes",
+                    progress=progress,
                 ),
                 _("The scan could not be loaded."),
                 lambda nodes: self.inWords(scanSummary(*nodes)),
@@ -308,7 +315,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         return missing(p)
 
     def loadScan(self, path, **options) -> list:
-        """Load a scan with `scene.loadScan`, and select it; return its magnitude and phase sequence."""
+        """Load a scan with `scene.loadScan`, and select it; return its magnitude and phase sequence (or None)."""
         sequences = scene.loadScan(path, **options)
         scene.addEchoBrowser(*sequences)
         return self._select(*sequences)

@@ -38,6 +38,8 @@ class Acquisition:
         What a reader changed and a user should know, such as rescaled phase.
     b0_patient : (3,) array
         Direction of B0 in patient coordinates RAS; superior for a scan along the bore.
+    has_phase : bool
+        Whether the phase was stored; without it `echoes` hold the magnitude as real part, and give no field.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class Acquisition:
     source: str = "the acquisition"
     notes: tuple[str, ...] = ()
     b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
+    has_phase: bool = True
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen

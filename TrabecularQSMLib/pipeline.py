@@ -12,20 +12,24 @@ import scipy.fft
 from . import background
 from .acquisition import Acquisition, b0_direction, voxel_size
 from .errors import InputError, SolverWarning
-from .fieldmap import masks
-from .fieldmap.fat_models import FAT_MODELS
+from .fieldmap import magnitude, masks, two_rates
+from .fieldmap.fat_models import FAT_MODELS, FatModel
 from .fieldmap.gains import EchoGains
 from .fieldmap.kind import Kind, find_kind
 from .fieldmap.separation import Separation, fat_fraction, separate
+from .fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from .fieldmap.unwrap import unwrap
 from .inversion import METHODS, invert, lcurve
 from .inversion.grid import Grid
 from .inversion.weights import data_weight, edge_weight
 from .progress import Progress, part, report
+from .quantities import ADDED_MAPS
 from .settings import Settings, preset
 
 # Settings that "auto" leaves to the data.
 KIND_SETTINGS = ("phase_sign", "readout", "trains")
+# ... and those that say which spectrum of fat was found.
+SPECTRUM_SETTINGS = ("fat_spectrum", "fat_model", "fat_shift")
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
 # Values of λ of an L-curve whose values are not given.
@@ -77,7 +81,8 @@ def reconstruct(
     Raises
     ------
     InputError
-        If the mask does not fit or leaves nothing to solve.
+        If the mask does not fit or leaves nothing to solve, or the scan lacks the phase or echoes that the settings
+        need.
     """
     return reconstruct_each(acquisition, [settings], mask=mask, threads=threads, progress=progress)[0]
 
@@ -116,7 +121,7 @@ def reconstruct_each(
         fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, before))
         for index, one in enumerate(settings):
             ending = []
-            if one.stop_after is None:
+            if one.stop_after is None and acquisition.has_phase:
                 grid = Grid.around(fields.mask, one.padding)
                 with _solver_warnings() as ending:
                     chi = invert(
@@ -129,7 +134,7 @@ def reconstruct_each(
                     )
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
             # The kind of scan was found on the way.
-            found = {name: getattr(fields.settings, name) for name in KIND_SETTINGS}
+            found = {name: getattr(fields.settings, name) for name in (*KIND_SETTINGS, *SPECTRUM_SETTINGS)}
             results.append(fields.reconstruction(replace(one, **found), ending))
     report(progress, 1.0, "Done")
     return results
@@ -169,6 +174,8 @@ def sweep_regularization(
     settings = _complete(settings)
     if settings.stop_after is not None:
         raise InputError("An L-curve needs the inversion; leave out the setting stop_after.")
+    if not acquisition.has_phase:
+        raise InputError(f"{acquisition.source} has no phase, which an L-curve needs; export the phase as well.")
     if not len(regularizations):
         regularizations = settings.regularization * np.logspace(-2, 2, LCURVE_COUNT)
     regularizations = lcurve.checked_regularizations(regularizations)  # before the minutes that the fields take
@@ -196,6 +203,7 @@ class _Fields:
         self.settings = settings
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
+        _check_echoes_suffice(acquisition, settings)
         self.reorientation = acquisition.reorientation
         affine = self.reorientation.apply_affine(acquisition.affine)
         self.voxel_size = voxel_size(affine)
@@ -204,6 +212,9 @@ class _Fields:
             mask = self.reorientation.apply(masks.checked_mask(mask, acquisition.shape))
 
         echoes = self.reorientation.apply(acquisition.echoes)
+        if not acquisition.has_phase:
+            self._fit_magnitude_alone(echoes, mask, progress)
+            return
         separation, trust = self._separate(echoes, mask, part(progress, 0.0, 0.8))
         if settings.stop_after != "fieldmap":
             self._remove_background(separation, trust, part(progress, 0.8, 1.0))
@@ -220,22 +231,19 @@ class _Fields:
         model = {
             "echo_times": self.acquisition.echo_times,
             "imaging_frequency": self.acquisition.imaging_frequency,
-            "fat_model": FAT_MODELS[settings.fat_model],
+            "fat_model": self._fat_model(),
         }
-        kind = find_kind(
-            echoes,
-            signal & fitted,
-            **model,
-            sign=None if settings.phase_sign == "auto" else int(settings.phase_sign),
-            bipolar=None if settings.readout == "auto" else settings.readout == "bipolar",
-            trains=None if settings.trains == "auto" else int(settings.trains),
-            progress=part(progress, 0.0, 0.05),
-        )
+        kind = self._find_kind(echoes, signal & fitted, model, part(progress, 0.0, 0.05))
         self._tell_kind(kind)
+        if settings.fat_spectrum != "given":
+            self._find_spectrum(echoes, signal & fitted, kind, model)
+            if kind.groups is not None:  # with the spectrum found, as when the settings are repeated
+                kind = self._find_kind(echoes, signal & fitted, model, None)
+        end = 0.95 - 0.25 * sum(getattr(settings, name) == "yes" for name in ADDED_MAPS)
         separation = separate(
             echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
             # Who says of what kind the scan is wants the echoes as they are.
-            find_gains="auto" in (settings.readout, settings.trains), progress=part(progress, 0.05, 0.95),
+            find_gains="auto" in (settings.readout, settings.trains), progress=part(progress, 0.05, end),
         )  # fmt: skip
         self._tell_gains(separation.gains)
         trust = masks.reliability(
@@ -259,7 +267,114 @@ class _Fields:
             "sigma_pdff": separation.sigma_pdff,
         }
         self._tell_trust(trust)
+        self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         return separation, trust
+
+    def _fat_model(self, name: str | None = None) -> FatModel:
+        settings = self.settings
+        return FAT_MODELS[name or settings.fat_model].at_temperature(settings.temperature).shifted(settings.fat_shift)
+
+    def _find_kind(self, echoes, where, model, progress) -> Kind:
+        settings = self.settings
+        return find_kind(
+            echoes,
+            where,
+            **model,
+            sign=None if settings.phase_sign == "auto" else int(settings.phase_sign),
+            bipolar=None if settings.readout == "auto" else settings.readout == "bipolar",
+            trains=None if settings.trains == "auto" else int(settings.trains),
+            progress=progress,
+        )
+
+    def _find_spectrum(self, echoes, where, kind, model):
+        """Put the spectrum of fat that the scan shows into settings and model, and the evidence into the notes."""
+        settings, first = self.settings, model["fat_model"]
+        times = {name: model[name] for name in ("echo_times", "imaging_frequency")}
+        self.settings = replace(settings, fat_spectrum="given")
+        if len(model["echo_times"]) == 3:
+            self.notes.append("Three echoes fit any spectrum of fat, so nothing tells which is right; it was kept.")
+            return
+        signal = sample(echoes, where, sign=kind.sign, groups=kind.groups)
+        if settings.fat_spectrum == "best":
+            names = (settings.fat_model, *(name for name in FAT_MODELS if name != settings.fat_model))
+            spectra = {name: self._fat_model(name) for name in names}
+            choice = choose_spectrum(signal, spectra, **times)
+            self.notes.append(choice.sentence(settings.fat_model))
+            self.settings = replace(self.settings, fat_model=choice.best)
+        else:
+            shift = estimate_shift(signal, first, **times)
+            self.notes.append(shift.sentence(self.acquisition.imaging_frequency, first))
+            if shift.seen:
+                self.settings = replace(self.settings, fat_shift=settings.fat_shift + shift.ppm)
+        model["fat_model"] = self._fat_model()
+
+    def _add_maps(self, echoes, fitted, trust, model, kind, noise, progress):
+        """Add the maps that settings ask for beside the usual ones, and say what they tell."""
+        if self.settings.separate_rates == "yes":
+            rates = two_rates.two_rates(
+                echoes, fitted & (trust > 0), self.maps["field_hz"], self.maps["r2star"],
+                **model, sign=kind.sign, groups=kind.groups, noise=noise, progress=part(progress, 0.0, 0.5),
+            )  # fmt: skip
+            self.maps |= {
+                "r2star_water": rates.r2star_water,
+                "r2star_fat": rates.r2star_fat,
+                "sigma_r2star_water": rates.sigma_water,
+                "sigma_r2star_fat": rates.sigma_fat,
+            }
+        if self.settings.magnitude_maps == "yes":
+            fit = self._fit_magnitude(echoes, fitted, model, noise, part(progress, 0.5, 1.0))
+            self.notes += magnitude.cross_check(self.maps, trust, fit.margin)
+
+    def _fit_magnitude(self, echoes, fitted, model, noise, progress) -> magnitude.MagnitudeFit:
+        fit = magnitude.fit_magnitude(echoes, fitted, **model, noise=noise, progress=part(progress, 0.0, 0.9))
+        self.maps |= {
+            "r2star_magnitude": fit.r2star,
+            "pdff_magnitude": fit.pdff,
+            "sigma_r2star_magnitude": fit.sigma_r2star,
+            "sigma_pdff_magnitude": fit.sigma_pdff,
+        }
+        times = model["echo_times"]
+        if magnitude.is_equidistant(times):
+            self.maps["r2star_arlo"], self.maps["sigma_r2star_arlo"] = magnitude.arlo(
+                echoes, fitted, echo_times=times, noise=fit.noise, progress=part(progress, 0.9, 1.0)
+            )
+        else:
+            self.notes.append(
+                "The echoes are not equally far apart, as R2* by ARLO needs them; R2* of the magnitude comes from the "
+                "fit of water and fat alone."
+            )
+        return fit
+
+    def _fit_magnitude_alone(self, echoes, mask, progress):
+        """Maps of a scan without phase."""
+        settings, mip = self.settings, masks.combine_echoes(echoes)
+        noise = magnitude.noise_from_magnitude(masks.noise_level(echoes, mip))
+        body = masks.body_mask(masks.signal_mask(mip, noise, settings.mask_threshold))
+        self.mask = self._eroded(body) if mask is None else mask
+        fitted = body | self.mask
+        model = {
+            "echo_times": self.acquisition.echo_times,
+            "imaging_frequency": self.acquisition.imaging_frequency,
+            "fat_model": self._fat_model(),
+        }
+        fit = self._fit_magnitude(echoes, fitted, model, noise, progress)
+        trust = masks.reliability(mip, fit.residual, fit.margin, fitted, noise=noise, threshold=settings.mask_threshold)
+        self.maps |= {
+            "water": np.abs(fit.water),
+            "fat": np.abs(fit.fat),
+            "mip": mip,
+            "mask": self.mask.astype(np.float32),
+            "reliability": trust,
+        }
+        self.notes.append(
+            f"{self.acquisition.source} has no phase: R2* and fat fraction are from the magnitude alone, which tells "
+            f"water from fat by the smaller peaks of fat only (in about {magnitude.doubt(fit.margin[self.mask]):.1%} "
+            "of the voxels in the mask they may be the wrong way round); field and susceptibility need the phase."
+        )
+        if settings.fat_spectrum != "given":
+            self.notes.append("The spectrum of fat is looked for in the phase, which this scan lacks; it was kept.")
+            self.settings = replace(settings, fat_spectrum="given")
+        self.notes += magnitude.cross_check(self.maps, trust, fit.margin)
 
     def _eroded(self, body) -> np.ndarray:
         """Mask of the body without its surface."""
@@ -389,6 +504,26 @@ def _complete(settings: Settings | None) -> Settings:
     if settings.regularization is None:
         return replace(settings, regularization=preset(inversion=settings.inversion).regularization)
     return settings
+
+
+def _check_echoes_suffice(acquisition: Acquisition, settings: Settings):
+    """Refuse what the scan has too few echoes or no phase for, before the work."""
+    count, source = len(acquisition.echo_times), acquisition.source
+    if not acquisition.has_phase and settings.magnitude_maps == "no":
+        raise InputError(
+            f"{source} has no phase, which field and susceptibility need; export the phase as well, or set "
+            "magnitude_maps to yes for R2* and fat fraction from the magnitude alone."
+        )
+    if not acquisition.has_phase and settings.separate_rates == "yes":
+        raise InputError(f"{source} has no phase, which R2* of water and of fat needs; set separate_rates to no.")
+    for name, least, what in (
+        ("separate_rates", two_rates.LEAST_ECHOES, "R2* of water and of fat"),
+        ("magnitude_maps", magnitude.LEAST_ECHOES, "water, fat and R2* from the magnitude"),
+    ):
+        if getattr(settings, name) == "yes" and count < least:
+            raise InputError(
+                f"{source} has {count} echoes, but {what} need {least} at least; set {name} to no, or acquire more."
+            )
 
 
 def _share_of_fields(inversions: Sequence[str]) -> float:

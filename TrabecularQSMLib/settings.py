@@ -37,6 +37,9 @@ class _Choices(Mapping):
 # Choices of the settings that are names. The methods are whatever the registries hold.
 CHOICES = _Choices(
     fat_model=FAT_MODELS,
+    fat_spectrum=("given", "best", "shifted"),
+    separate_rates=("no", "yes"),
+    magnitude_maps=("no", "yes"),
     phase_sign=("auto", "+1", "-1"),
     readout=("auto", "monopolar", "bipolar"),
     trains=("auto", "1", "2", "3", "4"),
@@ -48,6 +51,8 @@ CHOICES = _Choices(
 )
 # Closed ranges of the settings that are numbers.
 RANGES = {
+    "fat_shift": (-1.0, 1.0),
+    "temperature": (0.0, 60.0),
     "mask_threshold": (0.0, 1.0),
     "mask_erosion": (0.0, 50.0),
     "background_tolerance": (1e-12, 0.1),
@@ -73,6 +78,19 @@ class Settings:
     ----------
     fat_model : str
         Name of a spectrum in ``data/fat_models.json``. Paper: seven peaks; authors' scripts: Ren marrow.
+    fat_spectrum : {"given", "best", "shifted"}
+        "best" takes the spectrum that fits the scan best, if one surely fits better than fat_model; "shifted" estimates
+        by how much all its peaks are shifted against water, and puts that into fat_shift. Paper: given.
+    fat_shift : float
+        Shift in ppm of all peaks of fat against water, on top of the spectrum's.
+    temperature : float
+        Temperature of what was scanned in °C: water moves by -0.01 ppm/K against fat (doi 10.1002/jmri.21265). Spectra
+        are given for the body, 37; a sample on the table may have 20.
+    separate_rates : {"no", "yes"}
+        "yes" adds maps of R2* of water and of fat each, of a fit that does not change the other maps.
+    magnitude_maps : {"no", "yes"}
+        "yes" adds maps of R2* and fat fraction from the magnitude alone, to compare; of a scan without phase these are
+        all that there is.
     phase_sign : {"auto", "+1", "-1"}
         "+1" when phase grows with frequency, "-1" when it falls; "auto" finds out from the fit.
     readout : {"auto", "monopolar", "bipolar"}
@@ -121,6 +139,11 @@ class Settings:
     """
 
     fat_model: str = "ren-marrow"
+    fat_spectrum: str = "given"
+    fat_shift: float = 0.0
+    temperature: float = 37.0
+    separate_rates: str = "no"
+    magnitude_maps: str = "no"
     phase_sign: str = "auto"
     readout: str = "auto"
     trains: str = "auto"

@@ -234,7 +234,7 @@ def _reconstruct(arguments):
     check_writable(arguments.output)
     mask, notes = _read_mask(arguments, scan)
     if arguments.dry_run:
-        names = planned_maps(settings)
+        names = planned_maps(settings, scan.acquisition)
         _print_plan(arguments, scan, settings, map_files(scan, names), notes)
         return
     from ..progress import part
@@ -354,6 +354,7 @@ def _read_scan(arguments, settings):
         series=arguments.series,
         grid_needed=settings.stop_after != "fieldmap",
         **reading_options(arguments),
+        magnitude_alone=settings.magnitude_maps == "yes",
     )
 
 

@@ -31,6 +31,7 @@ def read_acquisition(
     voxel_size=None,
     b0_direction=None,
     grid_needed=True,
+    magnitude_alone=False,
 ) -> Scan:
     """Read one multi-echo gradient-echo scan.
 
@@ -56,6 +57,8 @@ def read_acquisition(
         Direction of B0 in patient coordinates R A S; superior if not given.
     grid_needed : bool
         Whether a file without voxel size is refused; otherwise 1 mm is taken, and noted.
+    magnitude_alone : bool
+        Whether a scan of NIfTI or DICOM files whose phase is missing is read, as magnitude; its acquisition says so.
 
     Returns
     -------
@@ -79,6 +82,7 @@ def read_acquisition(
         "b0_patient": b0_direction,
         "echo_times": echo_times,
         "field_strength": field_strength,
+        "magnitude_alone": magnitude_alone,
     }
     if path.is_dir():
         return _read_folder(path, labels, series, options)
@@ -87,6 +91,7 @@ def read_acquisition(
     if not path.exists():
         raise InputError(f"{path} does not exist; give a BIDS dataset, a folder of echoes, a 4-D NIfTI or a .mat file.")
     if path.suffix.lower() == ".mat":
+        del options["magnitude_alone"]  # signals of these are complex
         return mat.read(path, labels, grid_needed=grid_needed, **options)
     if bare_name(path):
         return single.read(path, labels, **options)

@@ -80,7 +80,7 @@ def write_scan(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write a scan as a BIDS dataset, or add it to one: magnitude and phase of each echo with sidecars.
+    """Write a scan as a BIDS dataset, or add it to one: magnitude and phase (if any) of each echo with sidecars.
 
     Parameters
     ----------
@@ -107,7 +107,8 @@ def write_scan(
     entities = {key: checked_label(labels[key], key) for key in _OPTIONS if labels.get(key) is not None}
     folder, stem = folder_of(entities), stem_of(entities)
     numbers = range(1, len(acquisition.echoes) + 1)
-    names = [f"{stem}_echo-{n}_part-{part}_{SUFFIX}.nii" for n in numbers for part in ("mag", "phase")]
+    parts = ("mag", "phase") if acquisition.has_phase else ("mag",)
+    names = [f"{stem}_echo-{n}_part-{part}_{SUFFIX}.nii" for n in numbers for part in parts]
     refuse_existing(output, [folder / name for name in names], overwrite)
     with staged(output) as staging:
         describe_dataset(staging, output, "Multi-echo gradient-echo scans", kind="raw")
@@ -129,7 +130,8 @@ def write_echoes(folder: Path, stem: str, acquisition: Acquisition, progress: Pr
         }
         if acquisition.b0_patient != PATIENT_SUPERIOR:
             metadata[B0_KEY] = list(acquisition.b0_patient)
-        for part, array, units in (("mag", np.abs(echo), "arbitrary"), ("phase", np.angle(echo), "rad")):
+        parts = [("mag", np.abs(echo), "arbitrary"), ("phase", np.angle(echo), "rad")]
+        for part, array, units in parts if acquisition.has_phase else parts[:1]:
             name = f"{stem}_echo-{number}_part-{part}_{SUFFIX}"
             nifti.write_image(folder / f"{name}.nii", array, acquisition.affine)
             write_json(folder / f"{name}.json", {**metadata, "Units": units})

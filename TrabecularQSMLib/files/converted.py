@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..images import geometry_difference
 from . import nifti
 from .bids import EXPECTED_NAME, image_files
-from .echoes import PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .echoes import MAGNITUDE_ADVICE, PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
@@ -59,6 +59,11 @@ class Candidate:
         return len(self.echo_times) >= _LEAST_ECHOES and any(set(pair) <= set(self.parts) for pair in PAIRS)
 
     @property
+    def magnitude(self) -> bool:
+        """Whether it is a scan of enough echoes with magnitude alone."""
+        return len(self.echo_times) >= _LEAST_ECHOES and {part for _, part in self.files} == {"mag"}
+
+    @property
     def source(self) -> str:
         """Name for messages."""
         return f"series {'+'.join(self.names)} {self.title}".strip()
@@ -79,7 +84,9 @@ class Candidate:
         )
 
 
-def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, **options) -> Scan:
+def read(
+    folder: Path, candidates: list[Candidate], labels: dict, series=None, *, magnitude_alone=False, **options
+) -> Scan:
     """Read the one multi-echo scan of a converter's folder, or the one of `series`.
 
     Parameters
@@ -92,11 +99,18 @@ def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, *
         BIDS labels, and else subject 01.
     series : str or int, optional
         Number of one of the scan's series, or what its files' names begin with.
+    magnitude_alone : bool
+        Whether a scan of magnitude alone will do, where there is none with phase.
     **options
         Those of `echoes.scan_of`.
     """
-    candidate = chosen(folder, candidates, series)
-    options |= {"source": candidate.source, "notes": candidate.notes, "by_time": True}
+    candidate = chosen(folder, candidates, series, magnitude_alone)
+    options |= {
+        "source": candidate.source,
+        "notes": candidate.notes,
+        "by_time": True,
+        "magnitude_alone": magnitude_alone,
+    }
     files = list(candidate.files.values())
     return scan_of(files, named(labels, files[0].path), folder, **options)
 
@@ -109,8 +123,8 @@ def named(labels: dict, path: Path | None = None) -> dict[str, str]:
     return {key: checked_label(label, key) for key, label in found.items() if label is not None}
 
 
-def chosen(folder, candidates: list[Candidate], series=None) -> Candidate:
-    """Return the one candidate that is a complete scan, or the one of the series asked for."""
+def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=False) -> Candidate:
+    """Return the one candidate that is a complete scan (or magnitude alone), or the one of the series asked for."""
     if series is not None:
         left = [one for one in candidates if str(series) in one.names]
         if len(left) != 1:
@@ -118,12 +132,16 @@ def chosen(folder, candidates: list[Candidate], series=None) -> Candidate:
             raise InputError(f"{folder} holds {found} series {series}; choose from: {_listed(candidates)}.")
         return left[0]
     complete = [one for one in candidates if one.complete]
+    magnitudes = [one for one in candidates if one.magnitude]
+    if magnitude_alone and not complete:
+        complete = magnitudes
     if len(complete) > 1:
         raise InputError(f"{folder} holds {len(complete)} scans ({_listed(complete)}); choose one with `series`.")
     if not complete:
+        advice = MAGNITUDE_ADVICE if magnitudes else "choose one with `series` to see what it lacks"
         raise InputError(
             f"{folder} holds no scan of at least three echoes with magnitude and phase or real and imaginary part, but "
-            f"{_listed(candidates)}; export what is missing, or choose one with `series` to see what it lacks."
+            f"{_listed(candidates)}; export what is missing, or {advice}."
         )
     return complete[0]
 

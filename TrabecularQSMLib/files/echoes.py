@@ -36,6 +36,7 @@ _TYPES = {
     "imag": ("I", "IMAGINARY", "I_FFE"),
 }
 _PART_OF_TYPE = {word: part for part, words in _TYPES.items() for word in words}
+MAGNITUDE_ADVICE = "set magnitude_maps to yes for R2* and fat fraction from the magnitude alone"
 # Share of the signal that turns from slice to slice by half a turn before this is undone.
 _ALTERNATING, _LEAST_VOXELS = -0.5, 100
 
@@ -116,6 +117,7 @@ def scan_of(
     voxel_size=None,
     b0_patient=None,
     notes=(),
+    magnitude_alone: bool = False,
 ) -> Scan:
     """Read the files of one scan.
 
@@ -139,6 +141,8 @@ def scan_of(
         As in `files.read_acquisition`.
     notes : tuple of str
         What was noticed before.
+    magnitude_alone : bool
+        Take the magnitude where neither its phase nor a real and imaginary part are there.
 
     Returns
     -------
@@ -150,10 +154,10 @@ def scan_of(
         If a part is missing or the files contradict each other.
     """
     source = source or stem_of(entities)
-    parts, rows = _complete(source, place, files)
+    parts, rows = _complete(source, place, files, magnitude_alone)
     notes = list(notes)
     echoes, affine, counts = _load(rows)
-    notes += to_complex(echoes, parts, source)
+    notes += to_complex(echoes, parts, source) if len(parts) == 2 else check_magnitude(echoes, source)
     first = rows[0][0]
     if not nifti.stores_orientation(first.path):
         notes.append(f"{first.path.name} stores no orientation; `b0_direction` sets B0 if it is not along the slices.")
@@ -174,6 +178,7 @@ def scan_of(
             source=source,
             notes=tuple(notes),
             b0_patient=tuple(first.metadata.get(B0_KEY, PATIENT_SUPERIOR) if b0_patient is None else b0_patient),
+            has_phase=len(parts) == 2,
         ),
         entities=entities,
         files=tuple(sorted({p for row in rows for file in row for p in (file.path, *file.sidecars)})),
@@ -201,6 +206,22 @@ def to_complex(echoes: np.ndarray, parts: tuple[str, str], source: str) -> list[
     return notes
 
 
+def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
+    """Return no notes on echoes of magnitude alone, after a look at whether they are that.
+
+    Raises
+    ------
+    InputError
+        If values are negative.
+    """
+    if float(echoes.real.min()) < 0:
+        raise InputError(
+            f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
+            "check that it is not the real part."
+        )
+    return []
+
+
 def undo_alternate_slices(echoes: np.ndarray) -> bool:
     """Undo, in place, a sign that alternates from slice to slice, and tell whether there was one.
 
@@ -224,8 +245,8 @@ def undo_alternate_slices(echoes: np.ndarray) -> bool:
     return False
 
 
-def _complete(source, place, files):
-    """Return the pair of parts to read and the files of each echo, when every echo has both."""
+def _complete(source, place, files, magnitude_alone):
+    """Return the pair of parts to read and the files of each echo, when every echo has both; or the magnitude alone."""
     found = {}
     for file in files:
         row = found.setdefault(file.order, {})
@@ -240,6 +261,13 @@ def _complete(source, place, files):
             return pair, [tuple(row[part] for part in pair) for row in rows]
     numbers = {part: sum(part in row for row in rows) for pair in PAIRS for part in pair}
     text = ", ".join(f"part-{part} for {number}" for part, number in numbers.items() if number)
+    if numbers["mag"] == len(rows) == sum(numbers.values()):
+        if magnitude_alone:
+            return ("mag",), [(row["mag"],) for row in rows]
+        raise InputError(
+            f"{source} in {place} has {len(rows)} echoes with {text} and no phase, which field and "
+            f"susceptibility need; export part-phase (or part-real and part-imag) as well, or {MAGNITUDE_ADVICE}."
+        )
     raise InputError(
         f"{source} in {place} has {counted(len(rows), 'echo')} with {text or 'no known part'}; expected part-mag and "
         "part-phase (or part-real and part-imag) for every echo, so export the missing ones."
@@ -252,18 +280,18 @@ def _load(rows):
     Also the affine, and the number of volumes in each row's files.
     """
     grids = [[nifti.read_grid(file.path) for file in row] for row in rows]
-    for row, (first, second) in zip(rows, grids, strict=True):
-        if first[0] != second[0]:
+    for row, pair in zip(rows, grids, strict=True):
+        if pair[0][0] != pair[-1][0]:
             raise InputError(
-                f"{row[0].path.name} holds {counted(first[0], 'volume')} but {row[1].path.name} {second[0]}; "
+                f"{row[0].path.name} holds {counted(pair[0][0], 'volume')} but {row[1].path.name} {pair[1][0]}; "
                 "expected one for each echo in both, so export both again."
             )
     counts = [pair[0][0] for pair in grids]
     _, shape, affine = grids[0][0]
-    echoes = np.empty((sum(counts), *shape), np.complex64)
+    echoes = np.zeros((sum(counts), *shape), np.complex64)
     for number, row in enumerate(rows):
         start = sum(counts[:number])
-        for target, file in zip(("real", "imag"), row, strict=True):
+        for target, file in zip(("real", "imag")[: len(row)], row, strict=True):
             array, its_affine = nifti.read_series(file.path)
             difference = geometry_difference(shape, affine, array.shape[1:], its_affine)
             if difference:

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+from ..acquisition import Acquisition
 from ..errors import InputError
+from ..fieldmap.magnitude import is_equidistant
 from ..pipeline import Reconstruction
 from ..progress import Progress, report
-from ..quantities import ALL_QUANTITIES, QUANTITIES
+from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
 from ..settings import Settings
 from .formats import decoded, read_bytes
 from .scan import Scan, parse_name, stem_of
@@ -24,10 +26,16 @@ from .writing import (
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
 
 
-def planned_maps(settings: Settings) -> list[str]:
-    """Names of the maps that a reconstruction with `settings` gives."""
+def planned_maps(settings: Settings, acquisition: Acquisition | None = None) -> list[str]:
+    """Names of the maps that a reconstruction with `settings` gives; of `acquisition`, if not of any scan."""
+    arlo = acquisition is None or is_equidistant(acquisition.echo_times)
+    added = [name for setting, names in ADDED_MAPS.items() if getattr(settings, setting) == "yes" for name in names]
+    added = [name for name in added if arlo or not name.endswith("_arlo")]
+    if acquisition is not None and not acquisition.has_phase:
+        return [name for name in QUANTITIES if name in (*WITHOUT_PHASE, *added)]
     after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background"}
     left_out = [name for name, stage in after.items() if settings.stop_after in ("fieldmap", stage)]
+    left_out += [name for names in ADDED_MAPS.values() for name in names if name not in added]
     return [name for name in QUANTITIES if name not in left_out]
 
 

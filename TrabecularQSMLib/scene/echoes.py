@@ -8,6 +8,7 @@ from slicer import vtkMRMLSequenceNode
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
+from ..files.echoes import check_magnitude
 from ..files.phase import polar_to_complex
 from ..images import geometry_difference
 from ..progress import Progress, report
@@ -38,15 +39,15 @@ def addEchoSequences(
     :param acquisition: the scan.
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``, called before each image; if it raises, nothing is added.
-    :return: magnitude sequence and phase sequence (radians).
+    :return: magnitude sequence and phase sequence (radians), or None for a scan without phase.
     """
     affine, times, name = acquisition.affine, 1e3 * acquisition.echo_times, _scanName(name)
-    parts = {"magnitude": np.abs, "phase": np.angle}
+    parts = {"magnitude": np.abs, "phase": np.angle} if acquisition.has_phase else {"magnitude": np.abs}
     count, done = len(acquisition.echoes), itertools.count()
 
     def images(part, function):
         for number, echo in enumerate(acquisition.echoes, start=1):
-            report(progress, next(done) / (2 * count), f"Adding the {part} of echo {number} of {count}")
+            report(progress, next(done) / (len(parts) * count), f"Adding the {part} of echo {number} of {count}")
             yield function(echo), affine
 
     sequences = [_newSequence(f"{name} {part}", times, images(part, function)) for part, function in parts.items()]
@@ -55,7 +56,7 @@ def addEchoSequences(
     for sequence in sequences:
         sequence.SetAttribute(FREQUENCY_ATTRIBUTE, repr(acquisition.imaging_frequency))
         sequence.SetAttribute(B0_ATTRIBUTE, " ".join(repr(float(x)) for x in along))
-    return _addAll(sequences)
+    return (*_addAll(sequences), *[None] * (2 - len(sequences)))
 
 
 def sequencesFromVolumes(
@@ -64,14 +65,15 @@ def sequencesFromVolumes(
     """Add a scan to the scene whose echoes were loaded as single volumes.
 
     :param magnitudeVolumes: scalar volumes, one for each echo.
-    :param phaseVolumes: the same of the phase, in the same order.
+    :param phaseVolumes: the same of the phase, in the same order; None for a scan without phase.
     :param echoTimesMs: echo times in ms, in the same order, which need not be that of time.
     :param name: start of the sequences' names.
-    :return: magnitude sequence and phase sequence, ordered by echo time; they are copies, and the volumes stay. A
-        transform above the volumes is not applied, but is above the scan, see `transformOfScan`.
+    :return: magnitude sequence and phase sequence (or None), ordered by echo time; they are copies, and the volumes
+        stay. A transform above the volumes is not applied, but is above the scan, see `transformOfScan`.
     :raises InputError: if the volumes are not such a scan, by their names.
     """
-    magnitudeVolumes, phaseVolumes = list(magnitudeVolumes), list(phaseVolumes)
+    magnitudeVolumes, alone = list(magnitudeVolumes), phaseVolumes is None
+    phaseVolumes = magnitudeVolumes if alone else list(phaseVolumes)
     times = _checkedTimes(echoTimesMs, name)
     if not len(magnitudeVolumes) == len(phaseVolumes) == len(times) or not times:
         raise InputError(
@@ -80,7 +82,7 @@ def sequencesFromVolumes(
             "choose one of each for every echo."
         )
     seen, voxels = set(), {}
-    for volume in (*magnitudeVolumes, *phaseVolumes):
+    for volume in magnitudeVolumes if alone else (*magnitudeVolumes, *phaseVolumes):
         if volume is None or not _isScalarVolume(volume):
             found = "nothing" if volume is None else volume.GetName()
             raise InputError(f"Among the echoes of {name} is {found}, not a scalar volume with voxels; choose another.")
@@ -94,7 +96,7 @@ def sequencesFromVolumes(
                 f"The volumes {magnitudeVolumes[0].GetName()} and {volume.GetName()} are on different grids: "
                 f"{difference}; choose echoes of one scan that were not resampled."
             )
-    parts, name = {"magnitude": magnitudeVolumes, "phase": phaseVolumes}, _scanName(name)
+    parts, name = {"magnitude": magnitudeVolumes} | ({} if alone else {"phase": phaseVolumes}), _scanName(name)
     sequences = _addAll(
         [
             _newSequence(f"{name} {part}", times, (voxels[volume.GetID()] for volume in volumes))
@@ -103,20 +105,20 @@ def sequencesFromVolumes(
     )
     for sequence in sequences:
         sequence.SetNodeReferenceID(TRANSFORM_ROLE, magnitudeVolumes[0].GetTransformNodeID())
-    return sequences
+    return (*sequences, *[None] * (2 - len(sequences)))
 
 
 def addEchoBrowser(magnitudeSequence, phaseSequence):
     """Add a sequence browser with which both sequences are looked at, echo by echo.
 
     :param magnitudeSequence: sequence of magnitude volumes.
-    :param phaseSequence: sequence of phase volumes.
+    :param phaseSequence: sequence of phase volumes, or None.
     :return: browser node; its proxy nodes are the volumes to show.
     """
     name = freeName(baseName(magnitudeSequence))
     browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", name)
     logic = slicer.modules.sequences.logic()
-    for sequence in (magnitudeSequence, phaseSequence):
+    for sequence in filter(None, (magnitudeSequence, phaseSequence)):
         logic.AddSynchronizedNode(sequence, None, browser)
         # Otherwise the volume has the sequence's name, and which of both a name finds is anyone's guess.
         proxy = browser.GetProxyNode(sequence)
@@ -194,17 +196,20 @@ def acquisitionFromSequences(
     """Return the scan that two sequence nodes hold.
 
     :param magnitudeSequence: sequence of scalar volumes, one for each echo.
-    :param phaseSequence: the same of the phase; stored integers are rescaled to radians, and noted.
+    :param phaseSequence: the same of the phase; stored integers are rescaled to radians, and noted. None for a scan
+        without phase.
     :param echoTimes: seconds; by default what the magnitude sequence says.
     :param fieldStrength: tesla; needed if the sequence was not made by `addEchoSequences`.
     :param b0Direction: direction of B0 in the scan's own RAS, without the transform above it; by default what the
         magnitude sequence says, or superior, with a note where the scan lies turned.
     :raises InputError: if the sequences are not such a scan, by the nodes' names.
     """
-    for sequence, what in ((magnitudeSequence, "magnitude"), (phaseSequence, "phase")):
+    parts = {"magnitude": magnitudeSequence} | ({} if phaseSequence is None else {"phase": phaseSequence})
+    for what, sequence in parts.items():
         checkSequence(sequence, what)
+    sequences = list(parts.values())
     name = magnitudeSequence.GetName()
-    count, phaseCount = (node.GetNumberOfDataNodes() for node in (magnitudeSequence, phaseSequence))
+    count, phaseCount = (node.GetNumberOfDataNodes() for node in (sequences[0], sequences[-1]))
     if count != phaseCount:
         raise InputError(
             f"{name} has {counted(count, 'echo')} but {phaseSequence.GetName()} has {phaseCount}; "
@@ -212,17 +217,17 @@ def acquisitionFromSequences(
         )
     if echoTimes is None:
         echoTimes = echoTimesFromSequence(magnitudeSequence)
-        if not np.allclose(echoTimes, _orElse(phaseSequence, echoTimes), rtol=1e-3):
+        if not np.allclose(echoTimes, _orElse(sequences[-1], echoTimes), rtol=1e-3):
             raise InputError(
                 f"{name} and {phaseSequence.GetName()} have different echo times; "
                 "choose the magnitude and the phase of one scan."
             )
     echoes = affine = None
     for number in range(count):
-        for sequence, target in ((magnitudeSequence, "real"), (phaseSequence, "imag")):
+        for sequence, target in zip(sequences, ("real", "imag")[: len(sequences)], strict=True):
             array, itsAffine = _volume(sequence, number)
             if echoes is None:
-                echoes, affine = np.empty((count, *array.shape), dtype=np.complex64), itsAffine
+                echoes, affine = np.zeros((count, *array.shape), dtype=np.complex64), itsAffine
             difference = geometry_difference(echoes.shape[1:], affine, array.shape, itsAffine)
             if difference:
                 raise InputError(
@@ -230,7 +235,11 @@ def acquisitionFromSequences(
                     f"{difference}; choose echoes of one scan that were not resampled."
                 )
             setattr(echoes[number], target, array)
-    notes = [polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}")] if echoes is not None else []
+    notes = []
+    if echoes is not None and phaseSequence is None:
+        notes += check_magnitude(echoes, name)
+    elif echoes is not None:
+        notes.append(polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}"))
     frequency = magnitudeSequence.GetAttribute(FREQUENCY_ATTRIBUTE)
     known = _b0Direction(magnitudeSequence)
     direction = b0Direction if b0Direction is not None else known or PATIENT_SUPERIOR
@@ -247,6 +256,7 @@ def acquisitionFromSequences(
         source=name,
         notes=tuple(filter(None, notes)),
         b0_patient=tuple(float(x) for x in direction),
+        has_phase=phaseSequence is not None,
     )
 
 

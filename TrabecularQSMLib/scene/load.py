@@ -32,9 +32,10 @@ def loadScan(
     voxelSize=None,
     echoTimes=None,
     fieldStrength=None,
+    magnitudeAlone: bool = False,
     progress: Progress | None = None,
 ) -> tuple:
-    """Load a scan and return its magnitude sequence and phase sequence.
+    """Load a scan and return its magnitude sequence and phase sequence, or None if it has no phase.
 
     Nothing is added to the scene if it fails or is cancelled. What a user should know is in the magnitude sequence's
     attribute `NOTES_ATTRIBUTE`, one sentence a line.
@@ -45,12 +46,14 @@ def loadScan(
     :param voxelSize: mm along the array axes i, j, k, for a file that stores none.
     :param echoTimes: seconds, for files that do not say them.
     :param fieldStrength: tesla, for files that do not say it.
+    :param magnitudeAlone: whether a scan without phase is loaded, of which there are maps of the magnitude only.
     :param progress: ``progress(fraction, message)``; what it raises stops the loading.
     :raises InputError: if there is no such scan, or more than one.
     """
     path = Path(path)
     chosen = {LABELS[key]: label for key, label in labelsFrom(labels).items()}
     given = {"voxel_size": voxelSize, "echo_times": echoTimes, "field_strength": fieldStrength}
+    given["magnitude_alone"] = magnitudeAlone
 
     def read(told):
         report(told, 0.0, f"Reading {path.name}")

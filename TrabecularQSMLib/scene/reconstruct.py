@@ -37,7 +37,7 @@ def reconstructNodes(
     Nothing is left in the scene if it fails or is cancelled.
 
     :param magnitudeSequence: sequence of magnitude volumes over the echo time.
-    :param phaseSequence: the same of the phase.
+    :param phaseSequence: the same of the phase; None for maps of the magnitude alone (setting `magnitude_maps`).
     :param settings: `settings.Settings`; the preset ``default`` by default.
     :param maskSegmentation: segmentation with the segment in which susceptibility is solved, instead of the body
         found in the scan.

@@ -95,12 +95,12 @@ def missing(p) -> str:
     magnitude, phase, given = p.magnitudeSequence, p.phaseSequence, p.acquisition
     if not magnitude:
         return _("Select the magnitude sequence")
-    if not phase:
+    if not phase and p.settings.magnitude_maps == "no":
         return _("Select the phase sequence")
     if magnitude is phase:
         return _("Magnitude and phase must be two sequences")
     count = magnitude.GetNumberOfDataNodes()
-    if phase.GetNumberOfDataNodes() != count:
+    if phase and phase.GetNumberOfDataNodes() != count:
         return _("Magnitude and phase have different numbers of echoes")
     if not given.field_strength:
         return _("Enter the field strength")
@@ -287,6 +287,8 @@ def sequencesOfLoose(p) -> tuple:
     """
     magnitudes, phases = ([node for node in nodes if node] for nodes in (p.looseMagnitudes, p.loosePhases))
     name = magnitudes[0].GetName() if magnitudes else "scan"
+    if not phases and p.settings.magnitude_maps == "yes":
+        phases = None
     return sequencesFromVolumes(magnitudes, phases, numbers(p.looseEchoTimes, _("echo times")), name)
 
 
