@@ -115,7 +115,7 @@ class FormsTest(unittest.TestCase):
         self.assertEqual((arguments.phase_sign, arguments.b0_direction), ("-1", [0, 0, -1]))
         parse("measure MAPS --regions SEG --output T.csv".split())
         self.assertEqual(parse("lcurve IN OUT --lambdas 0.1 1 10".split()).lambdas, [0.1, 1, 10])
-        self.assertEqual(parse("phantom OUT --shape 5 6 7 --snr 20 --seed 3 --tilt -10".split()).tilt, -10)
+        self.assertEqual(parse("phantom OUT --shape 5 6 7 --snr 20 --seed 3 --tilt -10".split()).tilt_degrees, -10)
 
     def test_help_has_an_example_and_the_methods_that_exist(self):
         for command in COMMANDS:

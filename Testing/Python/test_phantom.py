@@ -14,7 +14,8 @@ from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.kernels import dipole_kernel
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.phantom.anatomy import draw_patient, marrow_r2star
+from TrabecularQSMLib.phantom.anatomy import ANATOMIES, draw_patient
+from TrabecularQSMLib.phantom.body import marrow_r2star, relaxation
 from TrabecularQSMLib.phantom.simulate import _field, _Grid, _pure_labels, solid_harmonics
 
 COARSE = PhantomSettings(shape=(48, 48, 24), snr=None)
@@ -109,6 +110,75 @@ class Anatomy(unittest.TestCase):
         label = np.full((2, 2, 4), 3, np.uint8)
         label[1, 0, 3] = 5
         np.testing.assert_array_equal(_pure_labels(label, 2), [[[3, 0]]])
+
+
+class Knee(unittest.TestCase):
+    KNEE = replace(COARSE, shape=(74, 74, 34), anatomy="knee")
+
+    def test_the_knee_has_regions_of_the_same_meaning(self):
+        phantom = made(self.KNEE)
+        self.assertEqual(phantom.region_names, ANATOMIES["knee"].region_names)
+        self.assertEqual(set(np.unique(phantom.regions)) - {0}, set(range(1, 9)))
+        self.assertEqual(sorted(ANATOMIES["ankle"].region_names), sorted(phantom.region_names))
+        for anatomy in ANATOMIES:
+            both = made(replace(self.KNEE, anatomy=anatomy))
+            # One bone has a dense, a less dense and a sparse compartment.
+            dense, less, sparse = (region_mean(both, "bvtv", label) for label in (1, 2, 3))
+            self.assertTrue(dense > less + 0.03 and less > sparse + 0.05, anatomy)
+            self.assertLess(region_mean(both, "pdff", 7), 0.05)
+
+    def test_the_knee_leaves_the_field_of_view_above_and_below_only(self):
+        for seed in range(3):
+            signal = made(replace(self.KNEE, seed=seed)).truth["signal"]
+            for face in (signal[:, 0], signal[:, -1]):
+                self.assertGreater((face > 0).mean(), 0.1)
+            for face in (signal[:, :, 0], signal[:, :, -1], signal[0], signal[-1]):
+                self.assertEqual(face.max(), 0)
+
+    def test_bone_fraction_of_the_proximal_tibia_rises_towards_the_joint(self):
+        phantom = made(self.KNEE)
+        tibia = phantom.regions == 4
+        self.assertGreater(np.corrcoef(positions_ras(phantom)[2][tibia], phantom.truth["bvtv"][tibia])[0, 1], 0.8)
+
+
+class Choices(unittest.TestCase):
+    def test_a_constant_that_is_given_changes_nothing_else(self):
+        drawn = draw_patient(np.random.default_rng(3))
+        given = {"chi_fat": 0.5, "chi_bone": -3.0, "marrow_pdff": 0.7, "porosity": 0.3}
+        patient = draw_patient(np.random.default_rng(3), replace(COARSE, **given))
+        self.assertEqual((patient.chi_fat, patient.chi_bone), (0.5, -3.0))
+        np.testing.assert_array_equal(patient.pose, drawn.pose)
+        np.testing.assert_array_equal(patient.shift, drawn.shift)
+        for one, other in zip(patient.parts, drawn.parts, strict=True):
+            self.assertEqual(one.tissue.r2star, other.tissue.r2star)
+            if one.tissue.bvtv is not None:
+                self.assertEqual(one.tissue.pdff, 0.7)
+                self.assertNotEqual(other.tissue.pdff, 0.7)
+            if one.tissue.is_cortex:
+                self.assertAlmostEqual(one.tissue.chi, 0.7 * -3.0)
+
+    def test_only_dephasing_grows_with_the_field(self):
+        self.assertEqual(relaxation(30.0, 25.0, 3.0), 30.0)
+        self.assertAlmostEqual(relaxation(30.0, 25.0, 0.3), 25.5)
+        self.assertEqual(relaxation(120.0, None, 7.0), 120.0)
+        low, high = (made(replace(COARSE, shape=(72, 72, 34), field_strength=b0)) for b0 in (0.35, 7.0))
+        for label, at_3_tesla, r2 in ((1, marrow_r2star(region_mean(low, "bvtv", 1)), 15.0), (7, 30.0, 25.0)):
+            # Draws of 26 to 34 for muscle; dephasing within the voxel adds some 1/s at 7 T.
+            for phantom, share, spread in ((low, 0.35 / 3, 1.5), (high, 7 / 3, 20.0)):
+                expected = r2 + (at_3_tesla - r2) * share
+                self.assertLess(abs(np.median(phantom.truth["r2star"][phantom.regions == label]) - expected), spread)
+
+    def test_the_other_side_is_a_mirror_image_behind_a_gap_of_air(self):
+        both = made(replace(COARSE, field_of_view_mm=(220.5, 220.5, 232.0), shape=(48, 48, 58), gap_mm=12.0))
+        # Sagittal: k runs from left to right, and the patient's right side is the last.
+        signal, half = both.truth["signal"] > 0, 29
+        self.assertEqual(ndimage.label(ndimage.binary_closing(signal))[1], 2)
+        air = ~signal.any(axis=(1, 2))
+        # 4 mm a slice.
+        self.assertGreaterEqual(np.count_nonzero(air[half - 4 : half + 4]), 3)
+        np.testing.assert_array_equal(both.regions[:half], both.regions[half:][::-1])
+        np.testing.assert_allclose(both.truth["bvtv"][:half], both.truth["bvtv"][half:][::-1], atol=1e-5)
+        self.assertEqual(np.unique(both.regions[half:]).size, 9)
 
 
 class Tissue(unittest.TestCase):
@@ -396,6 +466,10 @@ class WrongInput(unittest.TestCase):
             "fat_model": ["butter"],
             "field_gradient_hz_per_mm": [(0, 0)],
             "supersampling": [0, 2.5],
+            "anatomy": ["elbow"],
+            "gap_mm": [0, "wide"],
+            "chi_bone": [-200, float("nan")],
+            "marrow_pdff": [1.2],
         }
         for name, values in wrong.items():
             for value in values:

@@ -13,7 +13,21 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import Cancelled, InputError, worded
-from . import attenuation, bvtv, cohort, measure, morphometry, regions, register, regress, report, scan, simulate, split
+from . import (
+    attenuation,
+    bvtv,
+    cohort,
+    measure,
+    morphometry,
+    phantom,
+    regions,
+    register,
+    regress,
+    report,
+    scan,
+    simulate,
+    split,
+)
 from .common import OPTIONS
 
 # Libraries read these when numpy is loaded, so that nothing above imports it.
@@ -65,20 +79,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (
-        scan,
-        cohort,
-        regions,
-        measure,
-        bvtv,
-        attenuation,
-        split,
-        morphometry,
-        register,
-        regress,
-        report,
-        simulate,
-    ):
+    scans, images = (scan, cohort, report, phantom, regions), (measure, bvtv, attenuation, split, morphometry, register)
+    for group in (*scans, *images, regress, simulate):
         group.add_commands(commands)
     return parser
 

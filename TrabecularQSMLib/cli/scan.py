@@ -1,4 +1,4 @@
-"""The commands from a scan to maps: reconstruct, lcurve, phantom."""
+"""The commands from a scan to maps: reconstruct, lcurve."""
 
 import argparse
 import os
@@ -24,7 +24,6 @@ def add_commands(commands):
     """Add the commands of this file to the parser."""
     _add_reconstruct(commands)
     _add_lcurve(commands)
-    _add_phantom(commands)
 
 
 def _add_reconstruct(commands):
@@ -58,67 +57,6 @@ def _add_lcurve(commands):
     )
     parser.add_argument("--regions", metavar="SEG", help="label map on the scan's grid; follows the regions' mean χ")
     add_settings(parser, left_out=("stop_after",))
-
-
-def _add_phantom(commands):
-    from ..phantom import CompanionSettings, PhantomSettings
-
-    default = PhantomSettings()
-    parser = add_command(
-        commands,
-        "phantom",
-        _phantom,
-        "A simulated ankle as a BIDS dataset, with truth maps under derivatives/truth.",
-        "phantom ankle --shape 98 98 45 --snr 40 --seed 1 --tilt 20 --companions",
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="new folder, or a phantom's dataset")
-    parser.add_argument(
-        "--shape",
-        nargs=3,
-        type=int,
-        metavar=("I", "J", "K"),
-        default=default.shape,
-        help=with_default("voxels", default.shape),
-    )
-    parser.add_argument(
-        "--snr",
-        type=float,
-        metavar="S",
-        default=default.snr,
-        help=with_default("peak signal over noise", default.snr),
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        metavar="N",
-        default=default.seed,
-        help=with_default("patient", default.seed),
-    )
-    parser.add_argument(
-        "--tilt",
-        type=float,
-        metavar="DEG",
-        default=default.tilt_degrees,
-        help=with_default("turn of the scan about the left–right axis", default.tilt_degrees),
-    )
-    parser.add_argument(
-        "--subject", metavar="ID", default="01", help=with_default("label; OUTPUT may hold other subjects", "01")
-    )
-    group = parser.add_argument_group("other scans of the same patient")
-    group.add_argument(
-        "--companions",
-        action="store_true",
-        help="also a bSSFP with trabeculae and a CT, each after a known motion, and their truth",
-    )
-    companions = CompanionSettings()
-    for name, value in (("bssfp", companions.bssfp_voxel_mm), ("ct", companions.ct_voxel_mm)):
-        group.add_argument(
-            f"--{name}-voxel-size",
-            nargs=3,
-            type=float,
-            metavar=("I", "J", "K"),
-            help=with_default("mm", value),
-        )
 
 
 def _add_scan(parser):
@@ -302,36 +240,6 @@ def _lcurve(arguments):
     written = write_files(dict(zip(paths, contents, strict=True)))
     print_result([*scan.acquisition.notes, *notes], written)
     print(f"Largest curvature at λ = {curve.best:g}")
-
-
-def _phantom(arguments):
-    from ..files.phantom import refuse_filled, write_phantom
-    from ..phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
-    from ..progress import part
-
-    settings = PhantomSettings(
-        shape=tuple(arguments.shape), snr=arguments.snr, seed=arguments.seed, tilt_degrees=arguments.tilt
-    )
-    sizes = {"bssfp_voxel_mm": arguments.bssfp_voxel_size, "ct_voxel_mm": arguments.ct_voxel_size}
-    sizes = {name: tuple(size) for name, size in sizes.items() if size}
-    if sizes and not arguments.companions:
-        raise InputError("A voxel size of bSSFP or CT is given, but --companions is not; add it to simulate them.")
-    others = CompanionSettings(**sizes)
-    refuse_filled(arguments.output, arguments.subject)
-    check_writable(arguments.output)
-    with ProgressLine() as progress:
-        phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
-        companions = None
-        if arguments.companions:
-            companions = make_companions(phantom, others, progress=part(progress, 0.4, 0.8))
-        written = write_phantom(
-            arguments.output,
-            phantom,
-            companions=companions,
-            subject=arguments.subject,
-            progress=part(progress, 0.8, 1.0),
-        )
-    print_result((), written)
 
 
 def chosen_settings(arguments, **fixed):

@@ -1,4 +1,4 @@
-"""The digital ankle as a BIDS dataset, its truth beside it."""
+"""The phantom as a BIDS dataset, its truth beside it."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -62,11 +62,12 @@ def write_phantom(
     acquisition, stem = phantom.acquisition, f"sub-{checked_label(subject, 'sub')}"
     folder = Path(stem, "anat")
     with staged(output) as staging:
-        describe_dataset(staging, output, "Digital ankle phantom", kind="raw")
+        title = f"digital {phantom.settings.anatomy} phantom"
+        describe_dataset(staging, output, title.capitalize(), kind="raw")
         anat = staging / folder
         write_echoes(anat, stem, acquisition, part_of(progress, 0.0, 0.6))
         truth = staging / "derivatives" / "truth"
-        describe_dataset(truth, output / "derivatives" / "truth", "Truth of the digital ankle phantom")
+        describe_dataset(truth, output / "derivatives" / "truth", f"Truth of the {title}")
         provenance = {"GeneratedBy": GENERATED_BY, "PhantomSettings": asdict(phantom.settings)}
         share = part_of(progress, 0.6, 0.9)
         write_maps(truth / folder, stem, phantom.truth, acquisition.affine, provenance, "Writing true", share)
@@ -75,20 +76,20 @@ def write_phantom(
         write_labels(truth / folder / f"{stem}_dseg", phantom.regions, acquisition.affine, names)
         if companions is not None:
             report(progress, 0.9, "Writing bSSFP and CT")
-            _write_companions(anat, truth / folder, stem, companions, provenance)
+            _write_companions(anat, truth / folder, stem, companions, phantom.settings.anatomy, provenance)
         written = files_below(staging)
     report(progress, 1.0, "Written")
     return [output / file for file in written]
 
 
-def _write_companions(anat, truth, stem, companions, provenance):
+def _write_companions(anat, truth, stem, companions, anatomy, provenance):
     provenance = {**provenance, "CompanionSettings": asdict(companions.settings)}
     for name, array, affine, matrix, units in (
         ("bSSFP", companions.bssfp, companions.bssfp_affine, companions.bssfp_matrix, "arbitrary"),
         ("CT", companions.ct, companions.ct_affine, companions.ct_matrix, "HU"),
     ):
         write_image(anat / f"{stem}_{name}.nii.gz", array, affine)
-        description = f"Simulated {name} of the digital ankle's patient, who lay differently"
+        description = f"Simulated {name} of the digital {anatomy}'s patient, who lay differently"
         write_json(anat / f"{stem}_{name}.json", {"Description": description, "Units": units, **provenance})
         write_transform(truth / f"{stem}_from-MIP_to-{name}.tfm", matrix)
     write_labels(truth / f"{stem}_desc-bone_dseg", companions.bone, companions.bssfp_affine, {1: "bone"})

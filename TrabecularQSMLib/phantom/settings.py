@@ -1,4 +1,4 @@
-"""What can be chosen about the digital ankle, and the geometry that follows."""
+"""What can be chosen about the phantom, and the geometry that follows."""
 
 import math
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..fieldmap.fat_models import FAT_MODELS
+from .anatomy import ANATOMIES
+from .body import CONSTANTS
 
 # Directions in RAS of the axes i, j, k before any tilt; all right-handed.
 ORIENTATIONS = {
@@ -38,7 +40,8 @@ class PhantomSettings:
     orientation : {"sagittal", "coronal", "axial"}
         Directions of i, j, k before the tilt. Sagittal: i to posterior, j to inferior, k from left to right.
     field_strength : float
-        Tesla.
+        Tesla. Tissues have the R2* of 3 T there; elsewhere R2 is taken to be the same, what R2* has beyond it to
+        grow in proportion, and the density of the signal (T1) not to change.
     echo_times : tuple of floats
         Seconds, increasing.
     fat_model : str
@@ -50,6 +53,16 @@ class PhantomSettings:
         the field past whole periods (1,428.6 Hz for the default echoes).
     supersampling : int
         Simulated points per voxel along every axis.
+    anatomy : {"ankle", "knee"}
+        What is in the field of view.
+    gap_mm : float or None
+        Air in mm, or more, to the patient's other side, a mirror image with the same labels; the field of view has its
+        center between the two and should be twice as wide. None: one side.
+    chi_fat, chi_bone : float or None
+        Susceptibility of fat and of bone in ppm against water; None draws 0.45 to 0.70 and −2.3 to −1.4 by the seed.
+    marrow_pdff, porosity : float or None
+        Fat fraction of the marrow in all bones and share of the cortex that is not bone; None draws them for each bone
+        by the seed.
 
     Raises
     ------
@@ -69,6 +82,12 @@ class PhantomSettings:
     field_offset_hz: float = 0.0
     field_gradient_hz_per_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     supersampling: int = 2
+    anatomy: str = "ankle"
+    gap_mm: float | None = None
+    chi_fat: float | None = None
+    chi_bone: float | None = None
+    marrow_pdff: float | None = None
+    porosity: float | None = None
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
@@ -91,7 +110,11 @@ class PhantomSettings:
                 raise InputError(f"{name} is {value!r}; give a finite number.")
         if not 0.01 <= self.field_strength <= 30:
             raise InputError(f"field_strength is {self.field_strength:g} T; give a value between 0.01 and 30 T.")
-        for name, choices in (("orientation", ORIENTATIONS), ("fat_model", FAT_MODELS)):
+        for name, (low, high) in {**CONSTANTS, "gap_mm": (1.0, 1000.0)}.items():
+            if getattr(self, name) is not None:
+                put(name, numbers(name, getattr(self, name), 1, low=low, high=high)[0])
+        choices_of = {"orientation": ORIENTATIONS, "fat_model": FAT_MODELS, "anatomy": ANATOMIES}
+        for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
 

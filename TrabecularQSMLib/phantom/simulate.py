@@ -13,7 +13,8 @@ from ..fieldmap.signal import Model
 from ..kernels import dipole_kernel
 from ..methods import Method
 from ..progress import Progress, part, report
-from .anatomy import BODY_BOX, REGION_NAMES, Patient, draw_patient, marrow_chi, marrow_r2star
+from .anatomy import ANATOMIES, draw_patient
+from .body import MARROW_R2, REFERENCE_TESLA, Patient, marrow_chi, marrow_r2star, relaxation
 from .settings import PhantomSettings
 
 # Tissue is simulated this far beyond the field of view, as a share of it, where the body goes on.
@@ -87,11 +88,11 @@ class _Grid:
         self.to_anatomy = patient.pose @ self.affine[:3, :3]
         self.origin = patient.pose @ self.affine[:3, 3] + patient.shift
         size = np.array(self.shape)
-        # The leg counts up to where the grid can reach: further up, it would lean out of a grid slightly turned.
+        # The leg counts as far as the grid can reach: further away, it would lean out of a grid slightly turned.
         corners = np.array(list(np.ndindex(2, 2, 2))) * (1 + 2 * margin) - margin
         heights = self.origin[2] + corners * (size[::-1] - 1) @ self.to_anatomy[2]
-        body_low, body_high = BODY_BOX
-        low, high = self._corners((body_low, (*body_high[:2], min(body_high[2], heights.max()))))
+        (*body_low, bottom), (*body_high, top) = patient.box
+        low, high = self._corners(((*body_low, max(bottom, heights.min())), (*body_high, min(top, heights.max()))))
         room = np.round(margin * size)
         before = np.clip(np.ceil(-0.5 - low), 0, room).astype(int)
         after = np.clip(np.ceil(high - (size - 0.5)), 0, room).astype(int)
@@ -132,7 +133,7 @@ class _Grid:
         return result
 
 
-def _paint(grid: _Grid, patient: Patient, first: int, last: int) -> dict[str, np.ndarray]:
+def _paint(grid: _Grid, patient: Patient, first: int, last: int, tesla=REFERENCE_TESLA) -> dict[str, np.ndarray]:
     """Tissue properties of the extended fine grid between two planes; `chi` has air at zero."""
     shape = (last - first, *grid.extended_shape[1:])
     names = ("water", "fat", "decay", "chi", "bvtv", "cortex", "body")
@@ -149,10 +150,11 @@ def _paint(grid: _Grid, patient: Patient, first: int, last: int) -> dict[str, np
             continue
         target = (slice(slices[0].start - first, slices[0].stop - first), *slices[1:])
         tissue = painted.tissue
-        density, chi, r2star, bvtv = tissue.density, tissue.chi, tissue.r2star, 0.0
+        density, chi, bvtv = tissue.density, tissue.chi, 0.0
+        r2star = relaxation(tissue.r2star, tissue.r2, tesla)
         if tissue.bvtv is not None:
             bvtv = tissue.bvtv(x, y, z)
-            density, r2star = 1 - bvtv, marrow_r2star(bvtv)
+            density, r2star = 1 - bvtv, relaxation(marrow_r2star(bvtv), MARROW_R2, tesla)
             chi = marrow_chi(bvtv, tissue.pdff, patient.chi_fat, patient.chi_bone)
         values = {
             "water": density * (1 - tissue.pdff), "fat": density * tissue.pdff, "decay": density * r2star,
@@ -258,7 +260,7 @@ def _coil(rng, grid):
 
 
 def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress | None = None) -> Phantom:
-    """Simulate a multi-echo gradient-echo scan of an ankle, with the truth beside it.
+    """Simulate a multi-echo gradient-echo scan of an ankle or a knee, with the truth beside it.
 
     Parameters
     ----------
@@ -282,11 +284,11 @@ def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress 
     """
     settings = PhantomSettings() if settings is None else settings
     patient_rng, coil_rng, noise_rng = (np.random.default_rng((settings.seed, n)) for n in range(3))
-    patient = draw_patient(patient_rng)
+    patient = draw_patient(patient_rng, settings)
     grid = _Grid(settings, patient)
     factor, count = grid.factor, grid.factor**3
 
-    fine, truth, regions, source = _paint_all(grid, patient, part(progress, 0.0, 0.35))
+    fine, truth, regions, source = _paint_all(grid, patient, settings.field_strength, part(progress, 0.0, 0.35))
     body = truth.pop("body")
     report(progress, 0.35, "Field of the tissue inside the field of view")
     inside = tuple(slice(0, n) for n in (np.array(grid.shape) * factor))
@@ -335,14 +337,14 @@ def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress 
         echo_times=np.array(settings.echo_times),
         affine=settings.affine,
         field_strength=settings.field_strength,
-        source=f"the digital ankle (seed {settings.seed})",
+        source=f"the digital {settings.anatomy} (seed {settings.seed})",
     )
-    report(progress, 1.0, "Digital ankle")
+    report(progress, 1.0, f"Digital {settings.anatomy}")
     truth = {name: np.ascontiguousarray(values, np.float32) for name, values in truth.items()}
-    return Phantom(acquisition, truth, regions, dict(REGION_NAMES), settings)
+    return Phantom(acquisition, truth, regions, dict(ANATOMIES[settings.anatomy].region_names), settings)
 
 
-def _paint_all(grid, patient, progress):
+def _paint_all(grid, patient, tesla, progress):
     """Paint in slabs. Returns fine arrays, voxel means, regions, and the sources of the extended grid against air."""
     factor, count = grid.factor, grid.factor**3
     planes, first_inside, last_inside = grid.extended_shape[0], grid.inside[0].start, grid.inside[0].stop
@@ -356,7 +358,7 @@ def _paint_all(grid, patient, progress):
 
     def work(slabs):
         first, last = slabs.start * step, min(slabs.stop * step, planes)
-        canvas = _paint(grid, patient, first, last)
+        canvas = _paint(grid, patient, first, last, tesla)
         source[first:last] = canvas["chi"] - np.float32(patient.chi_air) * canvas["body"]
         low, high = max(first, first_inside), min(last, last_inside)
         if low >= high:
@@ -371,7 +373,7 @@ def _paint_all(grid, patient, progress):
             values[voxels] = _block_sum(inside[name], factor) / count
         regions[voxels] = _pure_labels(inside["label"], factor)
 
-    run_chunks(work, -(-planes // step), 1, message="Painting the ankle", progress=progress)
+    run_chunks(work, -(-planes // step), 1, message="Painting the tissue", progress=progress)
     return fine, truth, regions, source
 
 
@@ -420,7 +422,7 @@ def _effective_r2star(echoes, signal, model, field_hz, r2star, progress):
 
 METHOD = Method(
     make_phantom,
-    title="Digital ankle",
+    title="Digital ankle or knee",
     solves="signal averaged over fine points: field of all sources, W, F, R2*, shim, coil, noise",
     test="test_phantom.Field",
     reference="Salomir et al. 2003, doi 10.1002/cmr.b.10083",
