@@ -92,3 +92,11 @@ def laplacian_symbol(shape, voxel_size) -> np.ndarray:
         view[axis] = cycles.size
         total = total + ((2 - 2 * np.cos(2 * np.pi * cycles)) / h**2).reshape(view)
     return total.astype(np.float32)
+
+
+def solid_harmonics(x, y, z) -> list:
+    """Return the nine real solid harmonics up to second order, which a second-order shim can make.
+
+    All coordinates must be in one unit: scaled differently, x² − y² and 2z² − x² − y² would not be harmonic.
+    """
+    return [1, x, y, z, x * y, y * z, z * x, x * x - y * y, 2 * z * z - x * x - y * y]

@@ -39,6 +39,19 @@ class Method:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Background(Method):
+    """A background field removal.
+
+    Parameters
+    ----------
+    needs : tuple of str
+        Which of ``b0_direction``, ``data_weight`` and ``body`` its function takes.
+    """
+
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inversion(Method):
     """A dipole inversion.
 

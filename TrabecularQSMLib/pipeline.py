@@ -227,7 +227,7 @@ class _Fields:
         signal = masks.signal_mask(mip, noise, settings.mask_threshold)
         body = masks.body_mask(signal)
         self.mask = self._eroded(body) if mask is None else mask
-        fitted = body | self.mask
+        fitted = self.body = body | self.mask
         model = {
             "echo_times": self.acquisition.echo_times,
             "imaging_frequency": self.acquisition.imaging_frequency,
@@ -463,9 +463,18 @@ class _Fields:
     def _remove_background(self, separation, trust, progress):
         total_ppm = self.maps["field_hz"] * np.float32(1e6 / self.acquisition.imaging_frequency)
         self.maps["total_field"] = total_ppm
-        method = background.METHODS[self.settings.background]
-        local, interior = method.function(
-            total_ppm, self.mask, self.voxel_size, progress=progress, **method.arguments(self.settings)
+        local, interior = background.remove(
+            # Where nothing was measured the field is noise of whole periods, which spheres and surfaces would spread.
+            masks.fill_unreliable(total_ppm, trust, self.mask, self.voxel_size),
+            self.mask,
+            self.voxel_size,
+            method=self.settings.background,
+            air_first=self.settings.air_first,
+            b0_direction=self.b0_direction,
+            data_weight=data_weight(self.magnitude, self.mask, trust),
+            body=self.body,
+            progress=progress,
+            **background.METHODS[self.settings.background].arguments(self.settings),
         )
         self.maps["reliability"] = np.where(interior, trust, 0)
         # Where nothing was measured (cortex, air) the field is noise of whole periods. Weighted inversions do not see

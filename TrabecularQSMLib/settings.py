@@ -45,6 +45,7 @@ CHOICES = _Choices(
     trains=("auto", "1", "2", "3", "4"),
     echo_combination=("mip", "rss"),
     background=background.METHODS,
+    air_first=background.AIR_FIRST,
     inversion=inversion.METHODS,
     edge_image=("opposed-phase", "magnitude"),
     stop_after=(None, "fieldmap", "background"),
@@ -55,7 +56,8 @@ RANGES = {
     "temperature": (0.0, 60.0),
     "mask_threshold": (0.0, 1.0),
     "mask_erosion": (0.0, 50.0),
-    "background_tolerance": (1e-12, 0.1),
+    "background_radius": (0.1, 100.0),
+    "background_tolerance": (1e-12, 0.5),
     "regularization": (1e-12, 1e6),
     "edge_fraction": (0.0, 1.0),
     "edge_threshold": (0.0, 1.0),
@@ -67,7 +69,14 @@ RANGES = {
 # Those that are whole.
 WHOLE = ("padding", "inversion_iterations")
 # Those that may be left out.
-OPTIONAL = ("regularization", "edge_threshold", "inversion_tolerance", "inversion_iterations")
+OPTIONAL = (
+    "background_radius",
+    "background_tolerance",
+    "regularization",
+    "edge_threshold",
+    "inversion_tolerance",
+    "inversion_iterations",
+)
 
 
 @dataclass(frozen=True)
@@ -109,8 +118,14 @@ class Settings:
         paper prints none.
     background : str
         Background field removal. Paper: LBV.
-    background_tolerance : float
-        Relative residual at which the background solver stops. Ours, for a solver that has converged.
+    air_first : {"off", "on"}
+        Whether the field of the air around the body, and harmonics of second order, are taken off before the
+        background removal ("air-model" does only that). Ours; paper: off.
+    background_radius : float or None
+        Radius of spheres in mm: the largest of V-SHARP, that of RESHARP; left out, each method's own (12 and 5).
+    background_tolerance : float or None
+        Relative residual at which the background solver stops; left out, each method's own (1e-6 for LBV, 1e-3 for
+        RESHARP, 1e-2 for PDF).
     inversion : str
         Dipole inversion. Paper: closed form, MEDI-ℓ2 and TV-MEDI, the last being best.
     regularization : float or None
@@ -151,7 +166,9 @@ class Settings:
     mask_threshold: float = 0.05
     mask_erosion: float = 5.0
     background: str = "lbv"
-    background_tolerance: float = 1e-6
+    air_first: str = "off"
+    background_radius: float | None = None
+    background_tolerance: float | None = None
     inversion: str = "medi-tv"
     regularization: float | None = None
     edge_image: str = "opposed-phase"
