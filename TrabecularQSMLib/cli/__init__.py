@@ -17,6 +17,7 @@ from . import (
     attenuation,
     bvtv,
     cohort,
+    export,
     measure,
     morphometry,
     phantom,
@@ -79,8 +80,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    scans, images = (scan, cohort, report, phantom, regions), (measure, bvtv, attenuation, split, morphometry, register)
-    for group in (*scans, *images, regress, simulate):
+    scans = (scan, cohort, report, export, phantom, regions)
+    for group in (*scans, measure, bvtv, attenuation, split, morphometry, register, regress, simulate):
         group.add_commands(commands)
     return parser
 
