@@ -239,8 +239,9 @@ class _Fields:
         )  # fmt: skip
         self._tell_gains(separation.gains)
         trust = masks.reliability(
-            mip, separation.residual, separation.margin, fitted, noise=noise, threshold=settings.mask_threshold
-        )
+            mip, separation.residual, separation.excess, separation.margin, fitted,
+            noise=noise, threshold=settings.mask_threshold,
+        )  # fmt: skip
         field_hz = unwrap(separation.field_hz, fitted, trust, separation.period_hz)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
