@@ -17,7 +17,7 @@ from .fieldmap.fat_models import FAT_MODELS
 from .fieldmap.gains import EchoGains
 from .fieldmap.kind import Kind, find_kind
 from .fieldmap.separation import Separation, fat_fraction, separate
-from .fieldmap.unwrap import unwrap
+from .fieldmap.unwrap import parts_apart, unwrap
 from .inversion import METHODS, invert, lcurve
 from .inversion.grid import Grid
 from .inversion.weights import data_weight, edge_weight
@@ -28,6 +28,9 @@ from .settings import Settings, preset
 KIND_SETTINGS = ("phase_sign", "readout", "trains")
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# A part cut off by air is told of where the field changes by more than this part of a period on the way to it, or where
+# another minimum costs its voxels less than this on average, which errors of echoes may do.
+_STEEP, _TORN = 0.25, 1.0
 # Values of λ of an L-curve whose values are not given.
 LCURVE_COUNT = 16
 # The axes of arrays in the closest RAS order.
@@ -243,6 +246,7 @@ class _Fields:
             noise=noise, threshold=settings.mask_threshold,
         )  # fmt: skip
         field_hz = unwrap(separation.field_hz, fitted, trust, separation.period_hz)
+        self._tell_parts(separation, field_hz, fitted)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
@@ -329,6 +333,25 @@ class _Fields:
             )
         self.settings = replace(settings, phase_sign=f"{kind.sign:+d}", readout=readout, trains=trains)
 
+    def _tell_parts(self, separation, field_hz, fitted):
+        """Say which parts of the body, cut off by air, are tied to the others by a guess alone."""
+        parts = parts_apart(field_hz, fitted, self.voxel_size)
+        period = separation.period_hz
+        guessed = [part for part in parts if abs(part.change_hz) > _STEEP * period]
+        if guessed:
+            gap, change = (max(values) for values in zip(*((p.gap_mm, abs(p.change_hz)) for p in guessed), strict=True))
+            self.notes.append(
+                f"{_count_of(guessed)} cut off by {gap:.0f} mm without signal, over which the field changes by "
+                f"{change:.0f} Hz, is tied to the rest by a guess: the field there may be off by whole periods of "
+                f"{period:.0f} Hz."
+            )
+        torn = [part for part in parts if separation.own_margin[part.inside].mean() < _TORN]
+        if torn:
+            self.notes.append(
+                f"{_count_of(torn)} cut off by air can hardly tell water from fat by its own echoes; check the fat "
+                "fraction there in a tissue that is known."
+            )
+
     def _tell_gains(self, gains: EchoGains | None):
         """Say by how much single echoes were off, and whether water and fat could be the other way round."""
         if gains is None:
@@ -381,6 +404,13 @@ class _Fields:
         undo = self.reorientation.undo
         maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in self.maps.items()}
         return Reconstruction(maps, settings, (*self.notes, *notes))
+
+
+def _count_of(parts) -> str:
+    voxels = ", ".join(str(np.count_nonzero(part.inside)) for part in parts)
+    return (
+        f"A part of the body ({voxels} voxels)" if len(parts) == 1 else f"Each of {len(parts)} parts ({voxels} voxels)"
+    )
 
 
 def _complete(settings: Settings | None) -> Settings:

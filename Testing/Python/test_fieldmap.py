@@ -15,7 +15,7 @@ from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
-from TrabecularQSMLib.fieldmap.unwrap import _outvoted, unwrap
+from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
 
 FREQUENCY = 127.73e6
 FAT = FAT_MODELS["ren-marrow"]
@@ -242,7 +242,7 @@ class NeighborhoodTest(unittest.TestCase):
         cost[2] = 0.3
         swapped = island[mask]
         field[:2, swapped] = field[1::-1, swapped]
-        chosen, _ = choose_candidates(
+        chosen, *_ = choose_candidates(
             field,
             cost,
             np.ones(swapped.size),
@@ -263,7 +263,7 @@ class NeighborhoodTest(unittest.TestCase):
         jump = (np.indices(shape)[1] > 7) ^ (np.random.default_rng(20).random(shape) < 0.02)
         field = np.stack([np.where(jump, 300.0, -100.0), np.where(jump, -100.0, 300.0)]).reshape(2, -1)
         cost = np.stack([np.full(mask.size, 0.001), np.full(mask.size, 0.9)])
-        chosen, _ = choose_candidates(
+        chosen, *_ = choose_candidates(
             field,
             cost,
             np.ones(mask.size),
@@ -321,11 +321,12 @@ class GlobalStepTest(unittest.TestCase):
         field = np.zeros((2, 81)) + [[0.0], [self.swap]]
         misfit = np.zeros((2, 81))
         misfit[1], misfit[1, 40] = 5.0, -23.5
-        chosen, margin = self.choose(mask, field, misfit, np.zeros(81, int))
+        chosen, margin, own = self.choose(mask, field, misfit, np.zeros(81, int))
         self.assertFalse(chosen.any())
         # Four neighbors at 6 units each hold the one that is better off elsewhere by 23.5.
         self.assertAlmostEqual(margin[40], 0.5, places=4)
         self.assertAlmostEqual(margin[20], 29.0, places=4)
+        self.assertEqual((own[40], own[20]), (-23.5, 5.0))
 
 
 class SeparationTest(unittest.TestCase):
@@ -597,6 +598,17 @@ class UnwrapTest(unittest.TestCase):
         found = unwrap(self.wrap(field), mask, np.ones(field.shape), self.period)
         shift = (found - field)[mask] / self.period
         np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
+    def test_parts_apart_are_told_with_their_gap_and_what_the_field_does_over_it(self):
+        y, x = np.indices(self.shape)[1:]
+        mask = ((x < 20) & (y > 1)) | ((x > 25) & (y < 30)) | ((x == 30) & (y == 36))
+        rng = np.random.default_rng(46)
+        field = np.where(x > 25, 300.0, 50.0) + rng.normal(0, 20, self.shape)
+        (part,) = parts_apart(np.where(mask, field, 0), mask & (np.indices(self.shape)[0] < 6), (3.0, 1.0, 2.0))
+        np.testing.assert_array_equal(part.inside, mask & (x > 25) & (y < 30) & (np.indices(self.shape)[0] < 6))
+        self.assertEqual(part.gap_mm, 14.0)
+        self.assertAlmostEqual(part.change_hz, 250.0, delta=10.0)
+        self.assertEqual(parts_apart(field, mask & (x < 20), (1.0,) * 3), [])
 
     def test_voxels_of_noise_do_not_mislead_the_trusted_ones(self):
         rng = np.random.default_rng(19)

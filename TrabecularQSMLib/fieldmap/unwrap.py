@@ -1,5 +1,7 @@
 """Spatial unwrapping of whole field periods."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 from scipy.sparse import coo_array
@@ -9,6 +11,8 @@ from ..methods import Method
 
 # Rounds in which voxels follow their neighbors by whole periods.
 VOTES = 10
+# Parts of fewer voxels are told nothing of.
+SPECK = 30
 
 
 def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz: float) -> np.ndarray:
@@ -48,6 +52,36 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
     values -= period_hz * np.round(_weighted_median(values, trust) / period_hz)
     result[mask] = values
     return result
+
+
+@dataclass(frozen=True)
+class PartApart:
+    """A part of a mask apart from the largest: its gap to the others in mm, and the change of field over it in Hz."""
+
+    inside: np.ndarray
+    gap_mm: float
+    change_hz: float
+
+
+def parts_apart(field_hz: np.ndarray, mask: np.ndarray, voxel_size) -> list[PartApart]:
+    """Return the parts of a mask (K, J, I) but the largest, without specks."""
+    labels, _ = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    told = sizes >= SPECK
+    parts = []
+    for label in np.flatnonzero(told):
+        if label == sizes.argmax():
+            continue
+        inside = labels == label
+        others = told[labels] & ~inside
+        distance, nearest = ndimage.distance_transform_edt(~others, sampling=voxel_size, return_indices=True)
+        gap = float(distance[inside].min())
+        # Single voxels at a border are noisy: all that lie about as close have a say.
+        facing = inside & (distance <= gap + max(voxel_size))
+        change = field_hz[facing] - field_hz[tuple(axis[facing] for axis in nearest)]
+        parts.append(PartApart(inside, gap, float(np.median(change))))
+    return parts
 
 
 def _connections(mask):
