@@ -245,7 +245,10 @@ class _Fields:
             mip, separation.residual, separation.excess, separation.margin, fitted,
             noise=noise, threshold=settings.mask_threshold,
         )  # fmt: skip
-        field_hz = unwrap(separation.field_hz, fitted, trust, separation.period_hz)
+        field_hz = unwrap(
+            separation.field_hz, fitted, trust, separation.period_hz,
+            offset_period_hz=None if kind.groups is None else kind.groups.period_hz(self.acquisition.echo_times),
+        )  # fmt: skip
         self._tell_parts(separation, field_hz, fitted)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
@@ -312,6 +315,7 @@ class _Fields:
         readout = settings.readout if settings.readout != "auto" else "bipolar" if kind.bipolar else "monopolar"
         trains = settings.trains if settings.trains != "auto" else str(kind.trains)
         if groups is not None:
+            period = groups.period_hz(self.acquisition.echo_times)
             what = [] if readout == "monopolar" else ["even and odd echoes (bipolar read-out or two trains)"]
             what += [] if trains == "1" else [f"echoes of {trains} interleaved trains"]
             axis = int(np.abs(groups.slope).sum(axis=0).argmax())
@@ -324,7 +328,8 @@ class _Fields:
             self.notes.append(
                 f"Phase and magnitude differ between {' and '.join(what)}: by {gains} (at the center, from there "
                 f"to the edge {DIRECTIONS[axis]}, in magnitude; {kind.groups_errors:.0f} standard errors); this was "
-                "taken off. Set readout and trains if the scan is of another kind."
+                f"taken off, and the field as a whole is known up to {period:.0f} Hz, as of "
+                "one of them. Set readout and trains if the scan is of another kind."
             )
         elif len(self.acquisition.echo_times) == 3:
             self.notes.append(

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap.cuts import choose_globally
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.kind import find_kind
+from TrabecularQSMLib.fieldmap.kind import EchoGroups, find_kind
 from TrabecularQSMLib.fieldmap.neighborhood import choose_candidates
 from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
@@ -431,6 +431,14 @@ class KindTest(unittest.TestCase):
                 kind = self.find(signal, times)
                 self.assertEqual((kind.sign, kind.sure_of_sign, kind.groups), (sign, True, None))
 
+    def test_errors_of_single_echoes_make_no_sign_sure_that_is_wrong(self):
+        # Draws in which the opposite sign fits better in nearly every voxel.
+        times = 1.2e-3 * np.arange(1, 7)
+        for seed, pdff, sure in ((4, 0.0, False), (4, None, True)):
+            scale, phase = 0.1 * np.random.default_rng(100 + seed).standard_normal((2, times.size))
+            kind = self.find(self.scan(times, 0.025, pdff, (1 + scale + 1j * phase)[:, None, None, None]), times)
+            self.assertEqual((kind.sign, kind.sure_of_sign), (1, sure))
+
     def test_without_fat_the_sign_is_taken_as_it_is_and_not_sure(self):
         echoes = self.scan(EQUAL, 0.05, 0.0)
         for signal in (echoes, echoes.conj()):
@@ -658,6 +666,15 @@ class UnwrapTest(unittest.TestCase):
             found = unwrap(self.wrap(self.field + offset), mask, weight, self.period)
             shift = (found - self.field - offset) / self.period
             np.testing.assert_allclose(shift, -np.round((median + offset) / self.period), atol=1e-6)
+
+    def test_with_trains_of_their_own_phases_the_offset_is_known_up_to_the_period_of_one(self):
+        mask, third = np.ones(self.shape, bool), self.period / 3
+        groups = EchoGroups(np.arange(9) % 3, np.zeros(3), np.zeros((3, 3)), np.zeros(3))
+        self.assertAlmostEqual(groups.period_hz(EQUAL), 1 / (3 * (EQUAL[1] - EQUAL[0])), places=6)
+        median = np.median(self.field)
+        for offset in (0.0, third, -2 * third):
+            found = unwrap(self.wrap(self.field + offset), mask, self.weight, self.period, offset_period_hz=third)
+            np.testing.assert_allclose(found - self.field, -third * np.round(median / third), atol=1e-6)
 
     def test_an_empty_mask_and_a_field_without_trust_are_no_failure(self):
         nothing = np.zeros(self.shape, bool)

@@ -15,7 +15,14 @@ VOTES = 10
 SPECK = 30
 
 
-def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz: float) -> np.ndarray:
+def unwrap(
+    field_hz: np.ndarray,
+    mask: np.ndarray,
+    weight: np.ndarray,
+    period_hz: float,
+    *,
+    offset_period_hz: float | None = None,
+) -> np.ndarray:
     """Return the field with whole periods added so that it is continuous inside the mask.
 
     Parameters
@@ -26,6 +33,9 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
     weight : (K, J, I) array
         How far each voxel can be trusted; least trusted neighbors are joined last.
     period_hz : float
+    offset_period_hz : float, optional
+        What the field as a whole is known up to, where groups of echoes have phases of their own: the period of one
+        group. Default: `period_hz`.
 
     Returns
     -------
@@ -49,7 +59,8 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
         bends = _bends(result / period_hz, mask)[mask]
         values += period_hz * _periods(values, trust, bends, lower, upper, gaps, period_hz)
         _outvoted(values, trust, lower, upper, period_hz)
-    values -= period_hz * np.round(_weighted_median(values, trust) / period_hz)
+    offset_period_hz = offset_period_hz or period_hz
+    values -= offset_period_hz * np.round(_weighted_median(values, trust) / offset_period_hz)
     result[mask] = values
     return result
 
