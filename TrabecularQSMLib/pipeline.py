@@ -18,7 +18,7 @@ from .fieldmap.gains import EchoGains
 from .fieldmap.kind import Kind, find_kind
 from .fieldmap.separation import Separation, fat_fraction, separate
 from .fieldmap.spectrum import choose_spectrum, estimate_shift, sample
-from .fieldmap.unwrap import unwrap
+from .fieldmap.unwrap import parts_apart, unwrap
 from .inversion import METHODS, invert, lcurve
 from .inversion.grid import Grid
 from .inversion.weights import data_weight, edge_weight
@@ -32,6 +32,9 @@ KIND_SETTINGS = ("phase_sign", "readout", "trains")
 SPECTRUM_SETTINGS = ("fat_spectrum", "fat_model", "fat_shift")
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# A part cut off by air is told of where the field changes by more than this part of a period on the way to it, or where
+# another minimum costs its voxels less than this on average, which errors of echoes may do.
+_STEEP, _TORN = 0.25, 1.0
 # Values of λ of an L-curve whose values are not given.
 LCURVE_COUNT = 16
 # The axes of arrays in the closest RAS order.
@@ -247,9 +250,14 @@ class _Fields:
         )  # fmt: skip
         self._tell_gains(separation.gains)
         trust = masks.reliability(
-            mip, separation.residual, separation.margin, fitted, noise=noise, threshold=settings.mask_threshold
-        )
-        field_hz = unwrap(separation.field_hz, fitted, trust, separation.period_hz)
+            mip, separation.residual, separation.excess, separation.margin, fitted,
+            noise=noise, threshold=settings.mask_threshold,
+        )  # fmt: skip
+        field_hz = unwrap(
+            separation.field_hz, fitted, trust, separation.period_hz,
+            offset_period_hz=None if kind.groups is None else kind.groups.period_hz(self.acquisition.echo_times),
+        )  # fmt: skip
+        self._tell_parts(separation, field_hz, fitted)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
@@ -422,6 +430,7 @@ class _Fields:
         readout = settings.readout if settings.readout != "auto" else "bipolar" if kind.bipolar else "monopolar"
         trains = settings.trains if settings.trains != "auto" else str(kind.trains)
         if groups is not None:
+            period = groups.period_hz(self.acquisition.echo_times)
             what = [] if readout == "monopolar" else ["even and odd echoes (bipolar read-out or two trains)"]
             what += [] if trains == "1" else [f"echoes of {trains} interleaved trains"]
             axis = int(np.abs(groups.slope).sum(axis=0).argmax())
@@ -434,7 +443,8 @@ class _Fields:
             self.notes.append(
                 f"Phase and magnitude differ between {' and '.join(what)}: by {gains} (at the center, from there "
                 f"to the edge {DIRECTIONS[axis]}, in magnitude; {kind.groups_errors:.0f} standard errors); this was "
-                "taken off. Set readout and trains if the scan is of another kind."
+                f"taken off, and the field as a whole is known up to {period:.0f} Hz, as of "
+                "one of them. Set readout and trains if the scan is of another kind."
             )
         elif len(self.acquisition.echo_times) == 3:
             self.notes.append(
@@ -442,6 +452,25 @@ class _Fields:
                 "would be taken for fat."
             )
         self.settings = replace(settings, phase_sign=f"{kind.sign:+d}", readout=readout, trains=trains)
+
+    def _tell_parts(self, separation, field_hz, fitted):
+        """Say which parts of the body, cut off by air, are tied to the others by a guess alone."""
+        parts = parts_apart(field_hz, fitted, self.voxel_size)
+        period = separation.period_hz
+        guessed = [part for part in parts if abs(part.change_hz) > _STEEP * period]
+        if guessed:
+            gap, change = (max(values) for values in zip(*((p.gap_mm, abs(p.change_hz)) for p in guessed), strict=True))
+            self.notes.append(
+                f"{_count_of(guessed)} cut off by {gap:.0f} mm without signal, over which the field changes by "
+                f"{change:.0f} Hz, is tied to the rest by a guess: the field there may be off by whole periods of "
+                f"{period:.0f} Hz."
+            )
+        torn = [part for part in parts if separation.own_margin[part.inside].mean() < _TORN]
+        if torn:
+            self.notes.append(
+                f"{_count_of(torn)} cut off by air can hardly tell water from fat by its own echoes; check the fat "
+                "fraction there in a tissue that is known."
+            )
 
     def _tell_gains(self, gains: EchoGains | None):
         """Say by how much single echoes were off, and whether water and fat could be the other way round."""
@@ -504,6 +533,13 @@ class _Fields:
         undo = self.reorientation.undo
         maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in self.maps.items()}
         return Reconstruction(maps, settings, (*self.notes, *notes))
+
+
+def _count_of(parts) -> str:
+    voxels = ", ".join(str(np.count_nonzero(part.inside)) for part in parts)
+    return (
+        f"A part of the body ({voxels} voxels)" if len(parts) == 1 else f"Each of {len(parts)} parts ({voxels} voxels)"
+    )
 
 
 def _complete(settings: Settings | None) -> Settings:

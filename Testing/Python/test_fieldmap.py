@@ -8,14 +8,14 @@ from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap.cuts import choose_globally
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.kind import find_kind
+from TrabecularQSMLib.fieldmap.kind import EchoGroups, find_kind
 from TrabecularQSMLib.fieldmap.neighborhood import choose_candidates
 from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
-from TrabecularQSMLib.fieldmap.unwrap import _outvoted, unwrap
+from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
 
 FREQUENCY = 127.73e6
 FAT = FAT_MODELS["ren-marrow"]
@@ -242,7 +242,7 @@ class NeighborhoodTest(unittest.TestCase):
         cost[2] = 0.3
         swapped = island[mask]
         field[:2, swapped] = field[1::-1, swapped]
-        chosen, _ = choose_candidates(
+        chosen, *_ = choose_candidates(
             field,
             cost,
             np.ones(swapped.size),
@@ -263,7 +263,7 @@ class NeighborhoodTest(unittest.TestCase):
         jump = (np.indices(shape)[1] > 7) ^ (np.random.default_rng(20).random(shape) < 0.02)
         field = np.stack([np.where(jump, 300.0, -100.0), np.where(jump, -100.0, 300.0)]).reshape(2, -1)
         cost = np.stack([np.full(mask.size, 0.001), np.full(mask.size, 0.9)])
-        chosen, _ = choose_candidates(
+        chosen, *_ = choose_candidates(
             field,
             cost,
             np.ones(mask.size),
@@ -321,11 +321,12 @@ class GlobalStepTest(unittest.TestCase):
         field = np.zeros((2, 81)) + [[0.0], [self.swap]]
         misfit = np.zeros((2, 81))
         misfit[1], misfit[1, 40] = 5.0, -23.5
-        chosen, margin = self.choose(mask, field, misfit, np.zeros(81, int))
+        chosen, margin, own = self.choose(mask, field, misfit, np.zeros(81, int))
         self.assertFalse(chosen.any())
         # Four neighbors at 6 units each hold the one that is better off elsewhere by 23.5.
         self.assertAlmostEqual(margin[40], 0.5, places=4)
         self.assertAlmostEqual(margin[20], 29.0, places=4)
+        self.assertEqual((own[40], own[20]), (-23.5, 5.0))
 
 
 class SeparationTest(unittest.TestCase):
@@ -429,6 +430,14 @@ class KindTest(unittest.TestCase):
             for sign, signal in ((1, echoes), (-1, echoes.conj())):
                 kind = self.find(signal, times)
                 self.assertEqual((kind.sign, kind.sure_of_sign, kind.groups), (sign, True, None))
+
+    def test_errors_of_single_echoes_make_no_sign_sure_that_is_wrong(self):
+        # Draws in which the opposite sign fits better in nearly every voxel.
+        times = 1.2e-3 * np.arange(1, 7)
+        for seed, pdff, sure in ((4, 0.0, False), (4, None, True)):
+            scale, phase = 0.1 * np.random.default_rng(100 + seed).standard_normal((2, times.size))
+            kind = self.find(self.scan(times, 0.025, pdff, (1 + scale + 1j * phase)[:, None, None, None]), times)
+            self.assertEqual((kind.sign, kind.sure_of_sign), (1, sure))
 
     def test_without_fat_the_sign_is_taken_as_it_is_and_not_sure(self):
         echoes = self.scan(EQUAL, 0.05, 0.0)
@@ -598,6 +607,17 @@ class UnwrapTest(unittest.TestCase):
         shift = (found - field)[mask] / self.period
         np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
 
+    def test_parts_apart_are_told_with_their_gap_and_what_the_field_does_over_it(self):
+        y, x = np.indices(self.shape)[1:]
+        mask = ((x < 20) & (y > 1)) | ((x > 25) & (y < 30)) | ((x == 30) & (y == 36))
+        rng = np.random.default_rng(46)
+        field = np.where(x > 25, 300.0, 50.0) + rng.normal(0, 20, self.shape)
+        (part,) = parts_apart(np.where(mask, field, 0), mask & (np.indices(self.shape)[0] < 6), (3.0, 1.0, 2.0))
+        np.testing.assert_array_equal(part.inside, mask & (x > 25) & (y < 30) & (np.indices(self.shape)[0] < 6))
+        self.assertEqual(part.gap_mm, 14.0)
+        self.assertAlmostEqual(part.change_hz, 250.0, delta=10.0)
+        self.assertEqual(parts_apart(field, mask & (x < 20), (1.0,) * 3), [])
+
     def test_voxels_of_noise_do_not_mislead_the_trusted_ones(self):
         rng = np.random.default_rng(19)
         y, x = np.indices(self.shape)[1:]
@@ -646,6 +666,15 @@ class UnwrapTest(unittest.TestCase):
             found = unwrap(self.wrap(self.field + offset), mask, weight, self.period)
             shift = (found - self.field - offset) / self.period
             np.testing.assert_allclose(shift, -np.round((median + offset) / self.period), atol=1e-6)
+
+    def test_with_trains_of_their_own_phases_the_offset_is_known_up_to_the_period_of_one(self):
+        mask, third = np.ones(self.shape, bool), self.period / 3
+        groups = EchoGroups(np.arange(9) % 3, np.zeros(3), np.zeros((3, 3)), np.zeros(3))
+        self.assertAlmostEqual(groups.period_hz(EQUAL), 1 / (3 * (EQUAL[1] - EQUAL[0])), places=6)
+        median = np.median(self.field)
+        for offset in (0.0, third, -2 * third):
+            found = unwrap(self.wrap(self.field + offset), mask, self.weight, self.period, offset_period_hz=third)
+            np.testing.assert_allclose(found - self.field, -third * np.round(median / third), atol=1e-6)
 
     def test_an_empty_mask_and_a_field_without_trust_are_no_failure(self):
         nothing = np.zeros(self.shape, bool)

@@ -10,8 +10,10 @@ from unittest import mock
 import numpy as np
 
 from TrabecularQSMLib import pipeline
-from TrabecularQSMLib.acquisition import Acquisition
+from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
+from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each, sweep_regularization
 from TrabecularQSMLib.quantities import QUANTITIES
@@ -255,6 +257,30 @@ class PhaseTest(unittest.TestCase):
             with self.subTest(name):
                 result = reconstruct(changed(scan, echoes=echoes), replace(FAST, stop_after="fieldmap"))
                 self.assertEqual(sum("do not trust the maps" in note for note in result.notes), 1, result.notes)
+
+    def test_parts_cut_off_by_air_are_told_where_their_field_or_tissue_is_a_guess(self):
+        times, model = 1.2e-3 * np.arange(1, 7), FAT_MODELS["ren-marrow"]
+        _, y, x = np.indices((1, 30, 64))
+        inside = (np.abs(x - 16) < 12) & (np.abs(y - 15) < 12) | (np.abs(x - 48) < 10) & (np.abs(y - 15) < 12)
+        rng = np.random.default_rng(47)
+
+        def notes(pdff, step, snr):
+            field = np.where(x > 32, step, 0.0) + 1.0 * y
+            signal = synthesize(
+                (inside * (1 - pdff)).ravel(), (inside * pdff).ravel(), field.ravel(), 40.0,
+                Model(times, model.signal(times, 3 * GYROMAGNETIC_RATIO_HZ_PER_T)),
+            )  # fmt: skip
+            echoes = signal.reshape(6, *x.shape) + rng.standard_normal((6, *x.shape, 2)) @ [1, 1j] / snr
+            scan = Acquisition(echoes.astype(np.complex64), times, np.diag([1.5, 1.5, 1.5, 1.0]), field_strength=3.0)
+            settings = preset(stop_after="fieldmap", phase_sign="+1", readout="monopolar", trains="1")
+            return [note for note in reconstruct(scan, settings).notes if "cut off" in note]
+
+        self.assertEqual(notes(0.5, 20.0, 40), [])
+        (guess,) = notes(0.5, 260.0, 40)
+        self.assertIn("whole periods of 833 Hz", guess)
+        # Of fat alone, six echoes 1.2 ms apart tell little where noise is loud.
+        (torn,) = notes(0.9, 20.0, 8)
+        self.assertIn("water from fat", torn)
 
     def test_only_what_solvers_say_becomes_a_note(self):
         def noisy(*arguments, progress=None, **options):

@@ -83,26 +83,60 @@ def echo_gains(
     ppm_hz : float
         One millionth of the imaging frequency.
     """
-    if model.echo_times.size < FEWEST_ECHOES or field_hz.size < FEWEST_VOXELS:
+    if not asked_for(signal, model, field_hz, r2star):
         return None
     before = _fit(signal, model, field_hz, r2star, steps=0)
-    if _size(_fit(signal, model, field_hz, r2star, steps=1).gains) < SMALLEST:
+    best = explained(signal, model, field_hz, r2star, organ, fat_hz=fat_hz, ppm_hz=ppm_hz)
+    gained = np.log(before.misfit) - np.log(best.fit.misfit)
+    # A wrong spectrum of fat is no gain: what belongs to the echoes helps water and fat alike.
+    fatty = best.fit.fatty
+    parts = [gained[part] for part in (fatty, ~fatty) if part.sum() >= min(50, part.size // 2)]
+    if _size(best.fit.gains) < SMALLEST or min(map(mean_in_errors, parts)) < SURE or gained.mean() < LEAST_GAINED:
         return None
+    return EchoGains(best.fit.gains, mean_in_errors(gained), best.alike)
+
+
+def asked_for(signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np.ndarray) -> bool:
+    """Return whether a first step of the gains leads away from none."""
+    if model.echo_times.size < FEWEST_ECHOES or field_hz.size < FEWEST_VOXELS:
+        return False
+    return _size(_fit(signal, model, field_hz, r2star, steps=1).gains) >= SMALLEST
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The best way to see a scan with gains.
+
+    Its fit, what that leaves over in the worst organ, minus the log-likelihood of its fields as seen without gains, and
+    whether other fields do nearly as well.
+    """
+
+    fit: "_Fit"
+    left: float
+    score: float
+    alike: bool
+
+    def beats(self, other: "Explained") -> bool:
+        """Return whether the other one can be ruled out beside this one."""
+        if max(self.left, other.left) > UNEXPLAINED * min(self.left, other.left):
+            return self.left < other.left
+        return self.score + ALIKE < other.score
+
+
+def explained(signal, model, field_hz, r2star, organ, *, fat_hz, ppm_hz, gains=None) -> Explained:
+    """Return how gains explain echoes best, over shifts of the field.
+
+    Arguments are those of `echo_gains`, and gains to begin with that belong to these fields.
+    """
     shifts, scores = _hypotheses(signal, model, field_hz, organ, fat_hz, ppm_hz)
-    fits = [_fit(signal, model, field_hz + shift, r2star) for shift in shifts]
+    fits = [_fit(signal, model, field_hz + shift, r2star, gains=gains) for shift in shifts]
     # What gains common to all cannot explain decides first: an image of water and fat shows it.
     left = np.array([max(np.median(fit.misfit[organ == one]) for one in np.unique(organ)) for fit in fits])
     scores = np.where(left <= UNEXPLAINED * left.min(), scores, np.inf)
     order = scores.argsort()
-    best = fits[order[0]]
-    gained = np.log(before.misfit) - np.log(best.misfit)
-    errors = mean_in_errors(gained)
-    # A wrong spectrum of fat is no gain: what belongs to the echoes helps water and fat alike.
-    parts = [gained[part] for part in (best.fatty, ~best.fatty) if part.sum() >= min(50, part.size // 2)]
-    if _size(best.gains) < SMALLEST or min(map(mean_in_errors, parts)) < SURE or gained.mean() < LEAST_GAINED:
-        return None
-    alike = order.size > 1 and bool(scores[order[1]] - scores[order[0]] < ALIKE)
-    return EchoGains(best.gains, errors, alike)
+    best = order[0]
+    alike = order.size > 1 and bool(scores[order[1]] - scores[best] < ALIKE)
+    return Explained(fits[best], float(left[best]), float(scores[best]), alike)
 
 
 def mean_in_errors(difference: np.ndarray) -> float:
@@ -149,11 +183,11 @@ def _size(gains):
     return float(np.sqrt(np.mean(np.abs(np.log(gains)) ** 2)))
 
 
-def _fit(signal, model, field, rate, steps=STEPS):
+def _fit(signal, model, field, rate, steps=STEPS, gains=None):
     """Gains from fields nearby, and what they leave over as a part of the energy."""
     echoes = model.echo_times.size
     alone = np.eye(echoes)[:, :, None]
-    logarithm, data = np.zeros(2 * echoes), signal
+    logarithm = np.zeros(2 * echoes) if gains is None else np.concatenate([np.log(np.abs(gains)), np.angle(gains)])
     for step in range(steps + 1):
         gains = np.exp(logarithm[:echoes] + 1j * logarithm[echoes:])
         data = signal / gains[:, None]

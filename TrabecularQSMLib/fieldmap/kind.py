@@ -10,19 +10,22 @@ logarithms is several standard errors from zero.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from ..methods import Method
 from ..progress import Progress, report
 from .fat_models import FatModel
-from .gains import mean_in_errors, normal_equations
+from .gains import FEWEST_VOXELS, asked_for, explained, mean_in_errors, normal_equations
 from .refine import refine
 from .search import FINEST_MISFIT, search, search_table
-from .signal import Model, project
+from .signal import Model, common_spacing, project
 
 VOXELS = 8000
 # Voxels that gains are estimated from, and those in the search over the phases of three trains, with its many points.
 GAIN_VOXELS = 2000
 FEW_VOXELS = 500
+# Voxels that the sign is asked of where single echoes have gains.
+FEWER_VOXELS = 600
 # A voxel in which the fit finds this fraction of fat, with either sign, has a say of its own on the sign.
 FATTY = 0.4
 # Standard errors at which gains and the sign count, and the smallest phase (rad) or change of magnitude that does.
@@ -59,6 +62,11 @@ class EchoGroups:
     def corrected(self, signal: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """Return echoes (E, V) at positions (3, V) without their gains."""
         return np.stack([self.take_off(n, echo, positions) for n, echo in enumerate(signal)])
+
+    def period_hz(self, echo_times: np.ndarray) -> float:
+        """Period in Hz of the field as a whole: that of one group, whose phase takes up what is between groups."""
+        own = [echo_times[self.group == g] for g in range(int(self.group.max()) + 1)]
+        return max(1 / common_spacing(times) for times in own if times.size > 1)
 
     @property
     def size(self) -> float:
@@ -167,6 +175,12 @@ def find_kind(
         best = int(errors < -SURE_OF_SIGN)
         _, groups, groups_errors = answers[best]
     sure = abs(errors) > SURE_OF_SIGN
+    if len(signs) > 1:
+        grouped = [one if groups is None else groups.corrected(one, positions) for one in turned]
+        organ = ndimage.label(mask)[0][at]
+        fat_hz = fat_model.main_shift_ppm * 1e-6 * imaging_frequency
+        told = _sign_by_gains(grouped, model, table, organ, best, fat_hz, 1e-6 * imaging_frequency)
+        best, sure = (best, sure) if told is None else told
     best = best if sure else 0
     if signs[best] < 0 and groups is not None:
         # The gains belong to the echoes as they came.
@@ -203,6 +217,37 @@ def _sign_errors(misfits):
     # Only fat can tell, and where it is rare, the others add noise alone.
     both = [mean_in_errors(difference), mean_in_errors(difference[fatty])]
     return max(both, key=abs)
+
+
+def _sign_by_gains(turned, model, table, organ, best, fat_hz, ppm_hz):
+    """Index of the sign and whether it is sure where single echoes have gains of their own, else None.
+
+    Thousands of voxels then say no more than one, and standard errors over them mean nothing.
+    """
+    some = _of_organs(organ)
+    signals, organ = [one[:, some] for one in turned], organ[some]
+    _, field, rate, _ = _misfit(signals[best], model, table)
+    if not asked_for(signals[best], model, field, rate):
+        return None
+    answers = []
+    for signal in signals:
+        gains = np.ones(model.echo_times.size)
+        # Gains bring the voxels in line, each of which began with its own best field.
+        for _ in range(2):
+            _, field, rate, _ = _misfit((signal / gains[:, None]).astype(np.complex64), model, table)
+            answer = explained(signal, model, field, rate, organ, fat_hz=fat_hz, ppm_hz=ppm_hz, gains=gains)
+            gains = answer.fit.gains
+        answers.append(answer)
+    if answers[0].beats(answers[1]):
+        return 0, True
+    return (1, True) if answers[1].beats(answers[0]) else (0, False)
+
+
+def _of_organs(organ):
+    """Some voxels, of parts of the image that are no specks."""
+    some = np.arange(min(organ.size, FEWER_VOXELS))
+    names, counts = np.unique(organ[some], return_counts=True)
+    return some[np.isin(organ[some], names[counts >= FEWEST_VOXELS])]
 
 
 def _best_groups(signal, positions, shape, model, table, plain, ways, given):

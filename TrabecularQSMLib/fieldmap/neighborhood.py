@@ -33,7 +33,7 @@ def choose_candidates(
     train: float,
     degrees_of_freedom: int,
     progress: Progress | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the index of the chosen candidate for each voxel of the mask, and how sure the choice is.
 
     Parameters
@@ -60,6 +60,8 @@ def choose_candidates(
     chosen : (V,) int array
     margin : (V,) array
         How much more the next best candidate would cost, in units of log-likelihood.
+    own : (V,) array
+        How much more one at a distance would cost by the voxel's own echoes alone.
     """
     noise = np.median(cost[0] * power) / max(degrees_of_freedom, 1)
     misfit = cost * (power / (2 * (noise + MODEL_ERROR * power) + np.finfo(np.float32).tiny))

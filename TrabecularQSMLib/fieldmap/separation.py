@@ -23,6 +23,8 @@ REFINE_CHUNK = 8192
 # Gains of single echoes are sought in so many voxels, above this part of the energy of bright tissue.
 GAIN_VOXELS = 1000
 BRIGHT = 0.1
+# More units of log-likelihood than this make no difference.
+DECIDED = 10.0
 # How far fields stray from the mean around them, as a part of the distance between fields that are taken for each
 # other: so weak a tie moves only voxels whose field is hardly known.
 TIE = 0.25
@@ -34,7 +36,9 @@ class Separation:
 
     `water` and `fat` complex64 at echo time zero, `field_hz` and `r2star` float32 in Hz and 1/s, `residual` float32:
     root sum of squares of the residual over that of the signal. The field is known up to whole `period_hz`.
-    `margin`: by how many units of log-likelihood the chosen minimum is better than the voxel's next.
+    `excess`: the same of what noise does not explain.
+    `margin`: by how many units of log-likelihood the chosen minimum is better than the voxel's next;
+    `own_margin`: than one at a distance, by the voxel's own echoes alone and at most `DECIDED`.
     `sigma_field`, `sigma_r2star`, `sigma_pdff`: standard deviations by noise in Hz, 1/s and as a fraction.
     `gains`: those of single echoes that were taken off, if any.
     """
@@ -44,7 +48,9 @@ class Separation:
     field_hz: np.ndarray
     r2star: np.ndarray
     residual: np.ndarray
+    excess: np.ndarray
     margin: np.ndarray
+    own_margin: np.ndarray
     sigma_field: np.ndarray
     sigma_r2star: np.ndarray
     sigma_pdff: np.ndarray
@@ -118,7 +124,7 @@ def separate(
         signal /= gains.gains.astype(np.complex64)[:, None]
         power = _power(signal)
         starts = _starts(signal, power, model, **where, progress=part(progress, 0.3, 0.5))
-    start_field, start_rate, margin, misfit = starts
+    start_field, start_rate, margin, own, misfit = starts
     tied_to, tie = None, 0.0
     if len(echo_times) > 3:
         tied_to = _around(start_field, power * -np.expm1(-np.maximum(margin, 0)), mask, voxel_size, model.period_hz)
@@ -141,7 +147,10 @@ def separate(
     run_chunks(refine_chunk, count, REFINE_CHUNK, message=message, progress=part(progress, 0.5, 0.95))
     noise = max(noise, noise_of_fit(residual, len(echo_times)))
     sigmas = standard_deviations(water, fat, field, r2star, model, noise, progress=part(progress, 0.95, 1.0))
-    residual /= np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
+    # Twice what noise leaves over on average is found in one voxel of forty, by noise alone.
+    excess = np.maximum(residual**2 - 2 * (2 * len(echo_times) - 6) * noise**2, 0)
+    power = np.maximum(power, np.finfo(np.float32).tiny)
+    excess, residual = np.sqrt(excess / power), residual / np.sqrt(power)
 
     def volume(values):
         result = np.zeros(mask.shape, values.dtype)
@@ -149,7 +158,7 @@ def separate(
         return result
 
     return Separation(
-        *(volume(v) for v in (water, fat, field, r2star, residual, margin, *sigmas)),
+        *(volume(v) for v in (water, fat, field, r2star, residual, excess, margin, own, *sigmas)),
         period_hz=model.period_hz,
         gains=gains,
     )
@@ -188,7 +197,7 @@ def _gains(signal, power, model, field, rate, mask, imaging_frequency, fat_hz):
 
 
 def _starts(signal, power, model, *, mask, voxel_size, imaging_frequency, fat_hz, progress):
-    """Field and R2* of each voxel to start the fit from, how sure they are, and the median misfit in units of power."""
+    """Field and R2* of each voxel to start the fit from, how sure with and without neighbors, and the median misfit."""
     table = search_table(model, imaging_frequency)
     echoes, count = signal.shape
     fields, rates, costs = (np.empty((CANDIDATES, count), np.float32) for _ in range(3))
@@ -198,7 +207,7 @@ def _starts(signal, power, model, *, mask, voxel_size, imaging_frequency, fat_hz
 
     message = "Searching water, fat and field"
     run_chunks(search_chunk, count, SEARCH_CHUNK, message=message, progress=part(progress, 0.0, 0.8))
-    chosen, margin = choose_candidates(
+    chosen, margin, own = choose_candidates(
         fields,
         costs,
         power,
@@ -213,7 +222,8 @@ def _starts(signal, power, model, *, mask, voxel_size, imaging_frequency, fat_hz
     )
     voxels = np.arange(count)
     misfit = float(np.median(costs[0] * power)) if count else 0.0
-    return fields[chosen, voxels], rates[chosen, voxels], margin.astype(np.float32), misfit
+    own = np.minimum(own, DECIDED).astype(np.float32)
+    return fields[chosen, voxels], rates[chosen, voxels], margin.astype(np.float32), own, misfit
 
 
 def fat_fraction(water: np.ndarray, fat: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Spatial unwrapping of whole field periods."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 from scipy.sparse import coo_array
@@ -9,9 +11,18 @@ from ..methods import Method
 
 # Rounds in which voxels follow their neighbors by whole periods.
 VOTES = 10
+# Parts of fewer voxels are told nothing of.
+SPECK = 30
 
 
-def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz: float) -> np.ndarray:
+def unwrap(
+    field_hz: np.ndarray,
+    mask: np.ndarray,
+    weight: np.ndarray,
+    period_hz: float,
+    *,
+    offset_period_hz: float | None = None,
+) -> np.ndarray:
     """Return the field with whole periods added so that it is continuous inside the mask.
 
     Parameters
@@ -22,6 +33,9 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
     weight : (K, J, I) array
         How far each voxel can be trusted; least trusted neighbors are joined last.
     period_hz : float
+    offset_period_hz : float, optional
+        What the field as a whole is known up to, where groups of echoes have phases of their own: the period of one
+        group. Default: `period_hz`.
 
     Returns
     -------
@@ -45,9 +59,40 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
         bends = _bends(result / period_hz, mask)[mask]
         values += period_hz * _periods(values, trust, bends, lower, upper, gaps, period_hz)
         _outvoted(values, trust, lower, upper, period_hz)
-    values -= period_hz * np.round(_weighted_median(values, trust) / period_hz)
+    offset_period_hz = offset_period_hz or period_hz
+    values -= offset_period_hz * np.round(_weighted_median(values, trust) / offset_period_hz)
     result[mask] = values
     return result
+
+
+@dataclass(frozen=True)
+class PartApart:
+    """A part of a mask apart from the largest: its gap to the others in mm, and the change of field over it in Hz."""
+
+    inside: np.ndarray
+    gap_mm: float
+    change_hz: float
+
+
+def parts_apart(field_hz: np.ndarray, mask: np.ndarray, voxel_size) -> list[PartApart]:
+    """Return the parts of a mask (K, J, I) but the largest, without specks."""
+    labels, _ = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    told = sizes >= SPECK
+    parts = []
+    for label in np.flatnonzero(told):
+        if label == sizes.argmax():
+            continue
+        inside = labels == label
+        others = told[labels] & ~inside
+        distance, nearest = ndimage.distance_transform_edt(~others, sampling=voxel_size, return_indices=True)
+        gap = float(distance[inside].min())
+        # Single voxels at a border are noisy: all that lie about as close have a say.
+        facing = inside & (distance <= gap + max(voxel_size))
+        change = field_hz[facing] - field_hz[tuple(axis[facing] for axis in nearest)]
+        parts.append(PartApart(inside, gap, float(np.median(change))))
+    return parts
 
 
 def _connections(mask):
