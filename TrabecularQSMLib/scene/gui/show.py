@@ -82,7 +82,7 @@ def numbersLayout(tags, table: bool, slices: bool) -> str:
 
 
 def showGeometry(bone, field) -> None:
-    """Show a simulated geometry: its field in the slice views within outlines of the bone, its bone alone in a 3-D view.
+    """Show a simulated geometry: its field in the slice views with outlines of the bone, and that alone in 3-D.
 
     :param bone: segmentation.
     :param field: volume.
