@@ -120,6 +120,11 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
             self.editor.stop()
         super().setParameterNode(parameterNode)
 
+    def onLastWindowClosed(self) -> None:
+        """Also end editing, whose keys are those of the window."""
+        self.editor.stop()
+        super().onLastWindowClosed()
+
     def refreshPanel(self) -> None:
         """Show the segments to choose from, and say on the buttons what can be done, or why it cannot."""
         self._refreshInputs()
