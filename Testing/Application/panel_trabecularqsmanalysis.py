@@ -313,6 +313,10 @@ class PanelTest(driving.PanelCase):
         self.assertGreater(qualityOf(transform)["quality"], 0)
         self.assertIn("look at the checkerboard", self.ui.statusLabel.text)
         self.assertEqual(self.shown, [("showOver", fixed, moving)])
+        before = driving.names()
+        self.during(self.ui.cancelButton.click)
+        self.ui.checkerboardButton.click()
+        self.assertEqual((self.ui.statusLabel.text, driving.names()), ("Cancelled.", before))
         self.ui.checkerboardButton.click()
         self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName(f"{nameOf(moving)} on {nameOf(fixed)}"))
 
