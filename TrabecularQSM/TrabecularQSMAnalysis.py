@@ -120,6 +120,11 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
             self.editor.stop()
         super().setParameterNode(parameterNode)
 
+    def onLastWindowClosed(self) -> None:
+        """Also end editing, whose keys are those of the window."""
+        self.editor.stop()
+        super().onLastWindowClosed()
+
     def refreshPanel(self) -> None:
         """Show the segments to choose from, and say on the buttons what can be done, or why it cannot."""
         self._refreshInputs()
@@ -171,7 +176,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
             show.showOver(*volumes)
 
     def onCheckerboardButton(self) -> None:
-        board = self.atOnce(self.logic.checkerboard, _("The checkerboard could not be made."))
+        board = self.step(self.logic.checkerboard, _("The checkerboard could not be made."), added)
         if board:
             slicer.util.setSliceViewerLayers(background=board, foreground=None, fit=True)
 
@@ -186,7 +191,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
             self.bringUp(show.showNumbers, nodes.table, [nodes.chart])
 
     def onProposeBoneButton(self) -> None:
-        self.atOnce(self.logic.proposeBone, _("No bone reference could be proposed."), added)
+        self.step(self.logic.proposeBone, _("No bone reference could be proposed."), added)
 
     def onCyclesButton(self) -> None:
         self.atOnce(self.logic.combineCycles, _("The phase cycles could not be combined."), added)
@@ -276,9 +281,10 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
             progress=progress,
         )
 
-    def checkerboard(self, p):
+    def checkerboard(self, p, progress=None):
         """Return a volume that shows both volumes in turn."""
-        return scene.checkerboardNodes(p.registration.fixed, p.registration.moving, p.registration.tiles)
+        r = p.registration
+        return scene.checkerboardNodes(r.fixed, r.moving, r.tiles, progress=progress)
 
     def measure(self, p, progress=None):
         """Measure maps, and select the table for the next case."""
@@ -304,9 +310,9 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
         p.bvtv.table = nodes.table
         return nodes
 
-    def proposeBone(self, p):
+    def proposeBone(self, p, progress=None):
         """Propose the bone reference of BV/TV, and select it."""
-        node = scene.proposeBoneReferenceNode(p.bvtv.image, p.segmentation)
+        node = scene.proposeBoneReferenceNode(p.bvtv.image, p.segmentation, progress=progress)
         p.bvtv.bone_segmentation, p.bvtv.bone_segment = node, node.GetSegmentation().GetNthSegmentID(0)
         return node
 

@@ -185,6 +185,10 @@ class PanelTest(driving.PanelCase):
             self.assertEqual(self.edited(), (node, mip))
         other = self.regions()
         self.assertIs(self.edited()[0], other)
+        self.widget.onLastWindowClosed()
+        self.assertIsNone(self.edited()[0])
+        self.widget.refresh()
+        self.assertIs(self.edited()[0], other)
         slicer.mrmlScene.Clear(0)
         self.assertIsNone(self.edited()[0])
         self.assertFalse(self.ui.drawCollapsibleButton.enabled)
@@ -309,6 +313,10 @@ class PanelTest(driving.PanelCase):
         self.assertGreater(qualityOf(transform)["quality"], 0)
         self.assertIn("look at the checkerboard", self.ui.statusLabel.text)
         self.assertEqual(self.shown, [("showOver", fixed, moving)])
+        before = driving.names()
+        self.during(self.ui.cancelButton.click)
+        self.ui.checkerboardButton.click()
+        self.assertEqual((self.ui.statusLabel.text, driving.names()), ("Cancelled.", before))
         self.ui.checkerboardButton.click()
         self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName(f"{nameOf(moving)} on {nameOf(fixed)}"))
 
@@ -527,6 +535,11 @@ class PanelTest(driving.PanelCase):
         slicer.mrmlScene.EndState(slicer.mrmlScene.ImportState)
         self.assertIs(self.p.registration.fixed, mip)
         self.assertIs(self.ui.fixedSelector.currentNode(), mip)
+
+    def test_the_image_that_is_shown_is_taken_of_two_of_one_name(self):
+        first, second = (self.volume(image()) for _ in range(2))
+        second.SetName(first.GetName())
+        self.check_a_namesake_is_taken("bvtv.image", first, second)
 
     def test_what_is_removed_is_not_replaced_by_its_neighbor(self):
         masks = [self.bone() for _ in range(3)]

@@ -71,6 +71,7 @@ class PanelTest(driving.PanelCase):
         _first, second = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
         shown = [node.GetDisplayNode().GetVisibility() for node in (first, second)]
         self.assertEqual(shown, [0, 1])
+        self.assertFalse(second.GetDisplayNode().GetVisibility2DFill())  # the field is seen within
 
     def test_cancel_stops_a_run_and_leaves_the_scene_as_it_was(self):
         self.small()

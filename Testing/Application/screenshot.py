@@ -35,12 +35,13 @@ def analysis(widget):
     p = widget.logic.getParameterNode()
     volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     p.measure.maps = [node for node in volumes if quantityOf(node)[0] in ("chi", "r2star")]
-    for name in ("registerButton", "measureButton", "bvtvButton"):
-        getattr(widget.ui, name).click()
+    for step, name in (("registration", "register"), ("measure", "measure"), ("bvtv", "bvtv")):
+        getattr(widget.ui, f"{step}StepButton").click()
+        getattr(widget.ui, f"{name}Button").click()
     p.regression.tables, p.regression.x, p.regression.y = [p.measure.table, p.bvtv.table], "bvtv", "r2star"
+    widget.ui.regressionStepButton.click()
     widget.ui.regressButton.click()
-    for name in ("registration", "bvtv"):
-        getattr(widget.ui, f"{name}CollapsibleButton").collapsed = False
+    widget.ui.bvtvStepButton.click()
     slicer.util.setSliceViewerLayers(
         background=p.registration.fixed, foreground=p.registration.moving, foregroundOpacity=0.5, fit=True
     )
@@ -51,9 +52,9 @@ def simulation(widget):
     """A small grid after Run, and one geometry."""
     widget.ui.repeatsSpinBox.value = 1
     widget.ui.runButton.click()
-    said = widget.ui.statusLabel.text
+    widget.ui.configurationStepButton.click()
     widget.ui.configurationButton.click()
-    widget.ui.statusLabel.text = said
+    widget.ui.tableStepButton.click()
     field = next(node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "field" in node.GetName())
     return field, "Module Trabecular QSM Simulation after Run and Show geometry: the field around spheres of bone"
 

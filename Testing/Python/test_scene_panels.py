@@ -161,7 +161,8 @@ class LayoutTest(SceneTest):
         with mock.patch.object(slicer, "app", mock.Mock(layoutManager=lambda: manager), create=True):
             for some in (charts, charts[:1], [*charts[:1], None], []):
                 show.showNumbers(table, some, False)
-        self.assertEqual(len(set(numbers)), 3)
+            show.showNumbers(None, charts, False)
+        self.assertEqual(len(set(numbers)), 4)
         for number in numbers:
             self.assertTrue(layouts.IsLayoutDescription(number) and show.isForResults(number), number)
         self.assertFalse(show.isForResults(show.SLICES_LAYOUT))

@@ -78,16 +78,20 @@ class PanelMixin(RunMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd, priority=_LATE)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         # The window may be closed while a run lets events pass.
-        slicer.app.connect("lastWindowClosed()", self.cancel)
+        slicer.app.connect("lastWindowClosed()", self.onLastWindowClosed)
         self.initializeParameterNode()
 
     def cleanup(self) -> None:
         """Stop a run and let go of the scene, before the module is reloaded or the application quits."""
         self.gone = True
         self.cancel()
-        slicer.app.disconnect("lastWindowClosed()", self.cancel)
+        slicer.app.disconnect("lastWindowClosed()", self.onLastWindowClosed)
         self.setParameterNode(None)
         self.removeObservers()
+
+    def onLastWindowClosed(self) -> None:
+        """Stop a run, before widgets are destroyed."""
+        self.cancel()
 
     def enter(self) -> None:
         """Connect the panel to the parameters, each time the module is opened."""

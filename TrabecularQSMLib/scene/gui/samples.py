@@ -14,6 +14,7 @@ from ..companions import addCompanions
 from ..reconstruct import reconstructNodes
 from .packages import canBeRead
 from .show import showEchoes
+from .undo import oneUndoStep
 
 EXAMPLE_FILE = "20180406_144018_0302_ImDataParams.mat"
 EXAMPLE_URL = f"https://media.githubusercontent.com/media/maxdiefenbach/trabecular_bone_QSM/master/data/{EXAMPLE_FILE}"
@@ -89,7 +90,8 @@ def withDialog(work, failure: str):
                 raise Cancelled
 
         try:
-            return work(progress)
+            with oneUndoStep():
+                return work(progress)
         except Cancelled:
             return []
         finally:

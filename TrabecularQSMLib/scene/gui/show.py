@@ -82,12 +82,13 @@ def numbersLayout(tags, table: bool, slices: bool) -> str:
 
 
 def showGeometry(bone, field) -> None:
-    """Show a simulated geometry: its field in the slice views, its bone alone in a 3-D view.
+    """Show a simulated geometry: its field in the slice views with outlines of the bone, and that alone in 3-D.
 
     :param bone: segmentation.
     :param field: volume.
     """
     hideOtherSegmentations(bone)
+    showOutlines(bone)
     bone.CreateClosedSurfaceRepresentation()  # for the 3-D view
     _setLayout(GEOMETRY_LAYOUT, _GEOMETRY)
     slicer.util.setSliceViewerLayers(background=field, foreground=None, fit=True)
