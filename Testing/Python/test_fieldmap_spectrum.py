@@ -43,7 +43,9 @@ class ChoiceTest(unittest.TestCase):
         for name in ("seven-peak", "single-peak"):
             choice = self.choose(echoes(FAT_MODELS[name]))
             self.assertEqual((choice.best, choice.sure), (name, True))
-            self.assertIn(f"The fat spectrum {name} fits this scan better than ren-marrow", choice.sentence("ren-marrow"))
+            self.assertIn(
+                f"The fat spectrum {name} fits this scan better than ren-marrow", choice.sentence("ren-marrow")
+            )
 
     def test_the_first_is_kept_where_it_is_right(self):
         choice = self.choose(echoes(MARROW))

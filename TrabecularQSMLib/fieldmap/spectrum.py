@@ -273,6 +273,6 @@ METHODS = (
         solves="one shift of all peaks against water, by Gauss–Newton with all else projected out",
         test="test_fieldmap_spectrum.ShiftTest",
         reference="doi 10.2307/1912526",
-        options={"spectrum": "fat_spectrum"},
+        options={"spectrum": "fat_shift"},
     ),
 )
