@@ -147,6 +147,9 @@ class FolderTest(DicomTest):
             file.unlink()
         self.assert_refused("no scan of at least three echoes", "series 5 ankle: 4 echoes with mag")
         self.assert_refused("series 5 ankle has 4 echoes with mag", series=5)
+        for options in ({}, {"series": 5}):
+            alone = read_acquisition(self.folder / "in", magnitude_alone=True, **options).acquisition
+            self.assertFalse(alone.has_phase or alone.echoes.imag.any())
 
     def test_slices_that_lie_unevenly_are_told(self):
         self.write("philips")
