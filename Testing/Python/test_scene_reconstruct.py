@@ -152,7 +152,7 @@ class ReconstructNodesTest(PhantomTest):
         alone = replace(scan, echoes=np.abs(scan.echoes).astype(np.complex64), has_phase=False)
         magnitude, phase = scene.addEchoSequences(alone, "ankle")
         self.assertIsNone(phase)
-        self.assertEqual(scene.addEchoBrowser(magnitude, None).GetNumberOfSynchronizedSequenceNodes(), 1)
+        self.assertEqual(scene.addEchoBrowser(magnitude, None).GetNumberOfSynchronizedSequenceNodes(True), 1)
         with self.assertRaisesRegex(InputError, "ankle magnitude has no phase"):
             scene.reconstructNodes(magnitude, None, settings=self.settings)
         settings = replace(self.settings, magnitude_maps="yes")
