@@ -12,9 +12,9 @@ import numpy as np
 from ..methods import Method
 from ..progress import Progress, report
 from .fat_models import WATER_PPM_PER_KELVIN, FatModel
-from .kind import EchoGroups, positions_of
+from .kind import positions_of
 from .refine import refine
-from .search import search, search_table
+from .separation import Separation
 from .signal import Model, project
 
 VOXELS = 4000
@@ -107,27 +107,44 @@ class SpectrumShift:
         return f"Fat is shifted against water by {found} beyond its spectrum{warmth}; this was taken into the model."
 
 
-def sample(echoes: np.ndarray, mask: np.ndarray, *, sign: int = 1, groups: EchoGroups | None = None) -> np.ndarray:
-    """Return the echoes (E, V) of some thousand voxels of a mask, with what is the echoes' own taken off.
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Echoes (E, V) of some thousand voxels with fat, and field in Hz and R2* in 1/s (V,) to start fits from."""
+
+    signal: np.ndarray
+    field_hz: np.ndarray
+    r2star: np.ndarray
+
+
+def sample(
+    echoes: np.ndarray, mask: np.ndarray, separation: Separation, *, mixed: bool, sign: int = 1, groups=None
+) -> Sample:
+    """Return voxels of a mask that hold fat, with what is the echoes' own taken off.
 
     Parameters
     ----------
     echoes : (E, K, J, I) complex array
     mask : (K, J, I) bool array
+        Voxels with signal.
+    separation : Separation
+        With any spectrum: its field, and where fat is, hardly depend on that.
+    mixed : bool
+        Whether voxels must hold water as well.
     sign, groups
         Those of `kind.Kind`.
     """
-    voxels = np.flatnonzero(mask)
+    share = _share(separation.fat, separation.water)
+    voxels = np.flatnonzero(mask & (share > FATTY) & ((share < 1 - FATTY) | (not mixed)))
     voxels = voxels[np.linspace(0, voxels.size - 1, min(VOXELS, voxels.size)).astype(int)]
     at = np.unravel_index(voxels, mask.shape)
     signal = np.stack([echo[at] for echo in echoes]).astype(np.complex64)
     if groups is not None:
         signal = groups.corrected(signal, positions_of(mask.shape, voxels)).astype(np.complex64)
-    return signal.conj() if sign < 0 else signal
+    return Sample(signal.conj() if sign < 0 else signal, separation.field_hz[at], separation.r2star[at])
 
 
 def choose_spectrum(
-    signal: np.ndarray,
+    voxels: Sample,
     spectra: Mapping[str, FatModel],
     *,
     echo_times: np.ndarray,
@@ -138,8 +155,8 @@ def choose_spectrum(
 
     Parameters
     ----------
-    signal : (E, V) complex array
-        More than three echoes; three fit any spectrum.
+    voxels : Sample
+        Of more than three echoes; three fit any spectrum.
     spectra : mapping of name to FatModel
         The first is kept unless another one is surely better.
     echo_times : (E,) array
@@ -149,15 +166,14 @@ def choose_spectrum(
 
     Notes
     -----
-    Each voxel is fitted with every spectrum. Over the voxels in which the first and another of them both find fat
-    (water alone passes for fat of a single peak), the differences of the logarithms of both misfits are compared in
-    pairs with their standard error.
+    Each voxel is fitted with every spectrum. Over the voxels in which both find fat, the differences of the logarithms
+    of the misfits of two spectra are compared in pairs with their standard error.
     """
     first, *others = spectra
-    misfits, fractions = {}, {}
+    signal, misfits, fractions = voxels.signal, {}, {}
     for done, (name, spectrum) in enumerate(spectra.items(), start=1):
         model = Model(np.asarray(echo_times, np.float64), spectrum.signal(echo_times, imaging_frequency))
-        _, _, water, fat, residual = _fit(signal, model, imaging_frequency)
+        _, _, water, fat, residual = refine(signal, model, voxels.field_hz, voxels.r2star)
         power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
         misfits[name] = np.log(residual**2 / power + FINEST_MISFIT)
         fractions[name] = _share(fat, water)
@@ -180,7 +196,7 @@ def choose_spectrum(
 
 
 def estimate_shift(
-    signal: np.ndarray,
+    voxels: Sample,
     spectrum: FatModel,
     *,
     echo_times: np.ndarray,
@@ -191,8 +207,8 @@ def estimate_shift(
 
     Parameters
     ----------
-    signal : (E, V) complex array
-        More than three echoes.
+    voxels : Sample
+        Those that hold water and fat, of more than three echoes.
     spectrum : FatModel
     echo_times : (E,) array
         Seconds.
@@ -205,11 +221,11 @@ def estimate_shift(
     and R2* projected out. The standard error is that of the sum of the voxels' gradients as they scatter (sandwich
     estimator; White 1982, doi 10.2307/1912526), so that it holds where noise is not what is left over.
     """
-    shift, error, count = 0.0, np.nan, 0
+    shift, error, count, signal = 0.0, np.nan, 0, voxels.signal
     for step_number in range(SHIFT_STEPS):
         fat = spectrum.shifted(shift)
         model = Model(np.asarray(echo_times, np.float64), fat.signal(echo_times, imaging_frequency))
-        field, rate, water_part, fat_part, residual = _fit(signal, model, imaging_frequency)
+        field, rate, water_part, fat_part, residual = refine(signal, model, voxels.field_hz, voxels.r2star)
         share = _share(fat_part, water_part)
         both = (share > FATTY) & (share < 1 - FATTY)
         count = int(np.count_nonzero(both))
@@ -228,15 +244,6 @@ def estimate_shift(
         if abs(step) < SHIFT_TOLERANCE_PPM or abs(shift) > 2 * LARGEST_SHIFT_PPM:
             break
     return SpectrumShift(shift, error, count)
-
-
-def _fit(signal, model, imaging_frequency):
-    """Field, R2*, water, fat and residual of voxels by themselves, each the better of its two best minima."""
-    table = search_table(model, imaging_frequency)
-    fields, rates, _ = search(signal, table)
-    fits = [refine(signal, model, fields[n], rates[n]) for n in range(2)]
-    second = fits[1][4] < fits[0][4]
-    return tuple(np.where(second, *pair) for pair in zip(fits[1], fits[0], strict=True))
 
 
 def _share(fat, water):
