@@ -26,8 +26,9 @@ SURE = 5.0
 # A voxel's misfit below this part of its energy is no better for it.
 FINEST_MISFIT = 1e-6
 # A shift is given when it is that well known, and taken when it is that many standard errors from none and no farther
-# off than water at 0 °C or 100 °C would be.
-LARGEST_ERROR_PPM, SHIFTED, LARGEST_SHIFT_PPM = 0.05, 5.0, 0.6
+# off than water at 0 °C or 100 °C would be; what is smaller comes from voxels at surfaces, whose fat and water lie in
+# different fields.
+LARGEST_ERROR_PPM, SHIFTED, LARGEST_SHIFT_PPM, SMALLEST_SHIFT_PPM = 0.05, 5.0, 0.6, 0.02
 SHIFT_TOLERANCE_PPM, SHIFT_STEPS = 1e-5, 20
 
 
@@ -35,12 +36,14 @@ SHIFT_TOLERANCE_PPM, SHIFT_STEPS = 1e-5, 20
 class SpectrumChoice:
     """The spectrum that fits best, by how many standard errors better than the first, and over how many voxels.
 
-    `sure` says whether that counts; `best` is the first where none fits better.
+    `sure` says whether that counts; `best` is the first where none fits better. `gain`: by what part the misfits (sums
+    of squares) are smaller in the geometric mean.
     """
 
     best: str
     errors: float
     voxels: int
+    gain: float
 
     @property
     def sure(self) -> bool:
@@ -57,7 +60,7 @@ class SpectrumChoice:
         if self.sure:
             return (
                 f"The fat spectrum {self.best} fits this scan better than {first}, by {self.errors:.0f} standard "
-                f"errors over {self.voxels} voxels with fat; it was taken."
+                f"errors over {self.voxels} voxels with fat (misfits smaller by {self.gain:.2g} of them); it was taken."
             )
         return (
             f"No fat spectrum fits this scan surely better than {first} (the best of the others by "
@@ -83,8 +86,8 @@ class SpectrumShift:
 
     @property
     def seen(self) -> bool:
-        """Whether it differs from none."""
-        return self.known and abs(self.ppm) > SHIFTED * self.error
+        """Whether it differs from none, and by more than the surface of fat looks alike."""
+        return self.known and abs(self.ppm) > max(SHIFTED * self.error, SMALLEST_SHIFT_PPM)
 
     def sentence(self, imaging_frequency: float, spectrum: FatModel) -> str:
         """Say what was found, at a frequency in Hz and beyond the spectrum given."""
@@ -101,7 +104,10 @@ class SpectrumShift:
         if not self.known:
             return f"The shift of fat against water found in this scan, {found}, is not to be believed; none was taken."
         if not self.seen:
-            return f"No shift of fat against water is seen in this scan ({found}); none was taken."
+            return (
+                f"No shift of fat against water is seen in this scan ({found}; less than {SMALLEST_SHIFT_PPM:g} ppm may "
+                "come from surfaces of fat alone); none was taken."
+            )
         celsius = spectrum.temperature_celsius - self.ppm / WATER_PPM_PER_KELVIN
         warmth = f", as if water had {celsius:.0f} °C" if 0 <= celsius <= 60 else ""
         return f"Fat is shifted against water by {found} beyond its spectrum{warmth}; this was taken into the model."
@@ -178,7 +184,7 @@ def choose_spectrum(
         misfits[name] = np.log(residual**2 / power + FINEST_MISFIT)
         fractions[name] = _share(fat, water)
         report(progress, done / len(spectra), "Comparing spectra of fat")
-    best, errors, count = first, -np.inf, 0
+    best, errors, count, gain = first, -np.inf, 0, 0.0
     for name in others:
         fatty = np.minimum(fractions[first], fractions[name]) > FATTY
         difference = (misfits[first] - misfits[name])[fatty]
@@ -189,10 +195,10 @@ def choose_spectrum(
         count = max(count, difference.size)
         # The larger gain in misfit, not in standard errors, fits better.
         if better > SURE and (best == first or misfits[name][fatty].mean() < misfits[best][fatty].mean()):
-            best, errors = name, better
+            best, errors, gain = name, better, float(-np.expm1(-difference.mean()))
         elif best == first:
             errors = max(errors, better)
-    return SpectrumChoice(best, errors, count)
+    return SpectrumChoice(best, errors, count, gain)
 
 
 def estimate_shift(
