@@ -105,8 +105,8 @@ class SpectrumShift:
             return f"The shift of fat against water found in this scan, {found}, is not to be believed; none was taken."
         if not self.seen:
             return (
-                f"No shift of fat against water is seen in this scan ({found}; less than {SMALLEST_SHIFT_PPM:g} ppm may "
-                "come from surfaces of fat alone); none was taken."
+                f"No shift of fat against water is seen in this scan ({found}; less than {SMALLEST_SHIFT_PPM:g} ppm "
+                "may come from surfaces of fat alone); none was taken."
             )
         celsius = spectrum.temperature_celsius - self.ppm / WATER_PPM_PER_KELVIN
         warmth = f", as if water had {celsius:.0f} °C" if 0 <= celsius <= 60 else ""
