@@ -238,16 +238,13 @@ class _Fields:
         }
         kind = self._find_kind(echoes, signal & fitted, model, part(progress, 0.0, 0.05))
         self._tell_kind(kind)
-        if settings.fat_spectrum != "given":
-            self._find_spectrum(echoes, signal & fitted, kind, model)
+        end = 0.95 - 0.25 * sum(getattr(settings, name) == "yes" for name in ADDED_MAPS)
+        half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
+        separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))
+        if settings.fat_spectrum != "given" and self._find_spectrum(echoes, signal & fitted, separation, kind, model):
             if kind.groups is not None:  # with the spectrum found, as when the settings are repeated
                 kind = self._find_kind(echoes, signal & fitted, model, None)
-        end = 0.95 - 0.25 * sum(getattr(settings, name) == "yes" for name in ADDED_MAPS)
-        separation = separate(
-            echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
-            # Who says of what kind the scan is wants the echoes as they are.
-            find_gains="auto" in (settings.readout, settings.trains), progress=part(progress, 0.05, end),
-        )  # fmt: skip
+            separation = self._fit(echoes, fitted, model, kind, noise, part(progress, half, end))
         self._tell_gains(separation.gains)
         trust = masks.reliability(
             mip, separation.residual, separation.excess, separation.margin, fitted,
@@ -282,6 +279,12 @@ class _Fields:
         settings = self.settings
         return FAT_MODELS[name or settings.fat_model].at_temperature(settings.temperature).shifted(settings.fat_shift)
 
+    def _fit(self, echoes, fitted, model, kind, noise, progress) -> Separation:
+        return separate(
+            echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
+            find_gains=self.settings.echo_gains == "auto", progress=progress,
+        )  # fmt: skip
+
     def _find_kind(self, echoes, where, model, progress) -> Kind:
         settings = self.settings
         return find_kind(
@@ -294,27 +297,28 @@ class _Fields:
             progress=progress,
         )
 
-    def _find_spectrum(self, echoes, where, kind, model):
-        """Put the spectrum of fat that the scan shows into settings and model, and the evidence into the notes."""
+    def _find_spectrum(self, echoes, where, separation, kind, model) -> bool:
+        """Put the spectrum of fat that the scan shows into settings and model, and say whether it is another one."""
         settings, first = self.settings, model["fat_model"]
         times = {name: model[name] for name in ("echo_times", "imaging_frequency")}
         self.settings = replace(settings, fat_spectrum="given")
         if len(model["echo_times"]) == 3:
             self.notes.append("Three echoes fit any spectrum of fat, so nothing tells which is right; it was kept.")
-            return
-        signal = sample(echoes, where, sign=kind.sign, groups=kind.groups)
-        if settings.fat_spectrum == "best":
+            return False
+        best = settings.fat_spectrum == "best"
+        voxels = sample(echoes, where, separation, mixed=not best, sign=kind.sign, groups=kind.groups)
+        if best:
             names = (settings.fat_model, *(name for name in FAT_MODELS if name != settings.fat_model))
-            spectra = {name: self._fat_model(name) for name in names}
-            choice = choose_spectrum(signal, spectra, **times)
+            choice = choose_spectrum(voxels, {name: self._fat_model(name) for name in names}, **times)
             self.notes.append(choice.sentence(settings.fat_model))
             self.settings = replace(self.settings, fat_model=choice.best)
         else:
-            shift = estimate_shift(signal, first, **times)
+            shift = estimate_shift(voxels, first, **times)
             self.notes.append(shift.sentence(self.acquisition.imaging_frequency, first))
             if shift.seen:
                 self.settings = replace(self.settings, fat_shift=settings.fat_shift + shift.ppm)
         model["fat_model"] = self._fat_model()
+        return model["fat_model"] != first
 
     def _add_maps(self, echoes, fitted, trust, model, kind, noise, progress):
         """Add the maps that settings ask for beside the usual ones, and say what they tell."""
@@ -366,7 +370,9 @@ class _Fields:
             "fat_model": self._fat_model(),
         }
         fit = self._fit_magnitude(echoes, fitted, model, noise, progress)
-        trust = masks.reliability(mip, fit.residual, fit.margin, fitted, noise=noise, threshold=settings.mask_threshold)
+        trust = masks.reliability(
+            mip, fit.residual, np.zeros_like(mip), fit.margin, fitted, noise=noise, threshold=settings.mask_threshold
+        )
         self.maps |= {
             "water": np.abs(fit.water),
             "fat": np.abs(fit.fat),
@@ -481,7 +487,7 @@ class _Fields:
         self.notes.append(
             f"Single echoes are off the model in the same way everywhere, by {percent} % in magnitude and {phase} rad "
             f"in phase ({gains.errors:.0f} standard errors); this was taken off, but for a slope over echoes, which is "
-            "R2* and field. Set readout and trains to keep the echoes as they are."
+            "R2* and field. Set echo gains to none to keep the echoes as they are."
         )
         if gains.alike:
             self.notes.append(

@@ -43,6 +43,7 @@ CHOICES = _Choices(
     phase_sign=("auto", "+1", "-1"),
     readout=("auto", "monopolar", "bipolar"),
     trains=("auto", "1", "2", "3", "4"),
+    echo_gains=("auto", "none"),
     echo_combination=("mip", "rss"),
     background=background.METHODS,
     air_first=background.AIR_FIRST,
@@ -108,6 +109,9 @@ class Settings:
     trains : {"auto", "1", "2", "3", "4"}
         Interleaved echo trains that take turns, each with phase and magnitude of its own; "auto" tells one from three.
         Paper: three trains of three echoes.
+    echo_gains : {"auto", "none"}
+        "auto" finds errors of single echoes, in magnitude and phase the same all over the image, and takes them off;
+        "none" leaves the echoes as they are. Paper: none.
     echo_combination : {"mip", "rss"}
         Magnitude image for the weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
     mask_threshold : float
@@ -162,6 +166,7 @@ class Settings:
     phase_sign: str = "auto"
     readout: str = "auto"
     trains: str = "auto"
+    echo_gains: str = "auto"
     echo_combination: str = "mip"
     mask_threshold: float = 0.05
     mask_erosion: float = 5.0

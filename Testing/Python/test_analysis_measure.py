@@ -51,6 +51,14 @@ class ArraysTest(unittest.TestCase):
         self.assertAlmostEqual(self.row("talus")["mean"], 45)
         self.assertEqual(self.row("talus", "pdff")["unit"], "1")
 
+    def test_voxels_in_which_a_rate_is_not_determined_are_left_out(self):
+        self.maps["r2star_water"] = self.maps["chi"].copy()
+        self.maps["r2star_water"][0, 0, :2] = 0
+        row = self.row(quantity="r2star_water")
+        self.assertEqual([row[key] for key in ("n", "min", "excluded")], [6, 3, 2])
+        self.maps["pdff"][0, 0, 0] = 0  # a fraction may be zero
+        self.assertEqual(self.row(quantity="pdff")["n"], 8)
+
     def test_unreliable_and_not_finite_voxels_are_counted_as_excluded(self):
         self.maps["reliability"] = np.ones(self.labels.shape, np.float32)
         self.maps["reliability"][0, 0, 0] = 0

@@ -141,6 +141,15 @@ class ConvertedTest(DoorTest):
         self.write(5, ("mag",))
         self.assert_refused("series 5 ankle: 4 echoes with mag", "export what is missing")
         self.assert_refused("part-mag for 4", series=5)
+        self.assert_refused("set magnitude_maps to yes")
+
+    def test_magnitude_alone_is_read_where_it_will_do_and_no_scan_has_phase(self):
+        self.write(5, ("mag",))
+        acquisition = self.read(magnitude_alone=True).acquisition
+        self.assertFalse(acquisition.has_phase)
+        np.testing.assert_allclose(acquisition.echoes, np.abs(scans.echoes()), atol=1e-3)
+        self.write(7)
+        self.assertTrue(self.read(magnitude_alone=True).acquisition.has_phase)
 
     def test_sidecars_without_series_number_are_grouped_by_name(self):
         self.write(5, SeriesNumber=None)
@@ -235,6 +244,14 @@ class OneFileTest(DoorTest):
         self.assert_refused("x_mag.nii is the mag part", "x_phase.nii.gz", "found none", path=path)
         self.write(("x_phase.nii", "x_ph.nii"), ("phase", "phase"))
         self.assert_refused("found x_ph.nii and x_phase.nii", path=path)
+
+    def test_a_magnitude_without_partner_is_read_where_it_will_do(self):
+        path = self.write(("x.nii",), ("mag",), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
+        self.assert_refused("found none; export it, or set magnitude_maps to yes", path=path)
+        for place in (path, self.folder):
+            acquisition = self.read(place, magnitude_alone=True).acquisition
+            self.assertFalse(acquisition.has_phase)
+            np.testing.assert_allclose(acquisition.echoes, np.abs(scans.echoes()), atol=1e-3)
 
     def test_one_volume_is_no_scan(self):
         nifti.write_image(self.folder / "x_mag.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)

@@ -20,7 +20,7 @@ from TrabecularQSMLib.files.phantom import refuse_filled, write_phantom
 from TrabecularQSMLib.files.writing import input_hashes, write_files
 from TrabecularQSMLib.phantom import Phantom, PhantomSettings
 from TrabecularQSMLib.pipeline import Reconstruction
-from TrabecularQSMLib.quantities import QUANTITIES
+from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import preset
 
 ANAT = Path("sub-01", "ses-b", "anat")
@@ -123,10 +123,23 @@ class ReconstructionTest(OutputsTest):
         self.assertEqual(len(tree(self.output)), 3)
 
     def test_planned_maps_leave_out_what_later_stages_give(self):
-        self.assertEqual(set(planned_maps(preset())), set(QUANTITIES))
-        self.assertEqual(set(QUANTITIES) - set(planned_maps(preset(stop_after="background"))), {"chi"})
+        usual = set(QUANTITIES).difference(*ADDED_MAPS.values())
+        self.assertEqual(set(planned_maps(preset())), usual)
+        self.assertEqual(usual - set(planned_maps(preset(stop_after="background"))), {"chi"})
         fieldmap = planned_maps(preset(stop_after="fieldmap"))
-        self.assertEqual(set(QUANTITIES) - set(fieldmap), {"chi", "total_field", "local_field"})
+        self.assertEqual(usual - set(fieldmap), {"chi", "total_field", "local_field"})
+
+    def test_planned_maps_are_those_that_settings_add_and_the_scan_allows(self):
+        usual = set(QUANTITIES).difference(*ADDED_MAPS.values())
+        for name, added in ADDED_MAPS.items():
+            self.assertEqual(set(planned_maps(preset(**{name: "yes"}))), usual | set(added))
+        both = preset(magnitude_maps="yes", separate_rates="yes")
+        self.assertEqual(set(planned_maps(both)), set(QUANTITIES))
+        uneven = scans.acquisition(echo_times=(0.001, 0.002, 0.003, 0.0045))
+        self.assertEqual(set(QUANTITIES) - set(planned_maps(both, uneven)), {"r2star_arlo", "sigma_r2star_arlo"})
+        alone = scans.acquisition(has_phase=False)
+        names = planned_maps(preset(magnitude_maps="yes"), alone)
+        self.assertEqual(set(names), {*WITHOUT_PHASE, *ADDED_MAPS["magnitude_maps"]})
 
 
 class NothingHalfWrittenTest(OutputsTest):

@@ -13,7 +13,7 @@ import scipy.io
 import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import nifti, read_acquisition, read_mask
+from TrabecularQSMLib.files import bids, nifti, read_acquisition, read_mask
 from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
 from TrabecularQSMLib.images import affine_from, image_from
 
@@ -186,6 +186,22 @@ class BidsTest(FolderTest):
         scans.write_bids(self.folder)
         (self.folder / "sub-01_echo-3_part-phase_MEGRE.nii").unlink()
         self.assert_refused("4 echoes", "part-mag for 4, part-phase for 3", "export the missing ones")
+
+    def test_magnitude_without_phase_is_read_where_it_will_do(self):
+        scans.write_bids(self.folder, parts=("mag",))
+        self.assert_refused("4 echoes with part-mag for 4 and no phase", "set magnitude_maps to yes")
+        acquisition = read_acquisition(self.folder, magnitude_alone=True).acquisition
+        self.assertFalse(acquisition.has_phase)
+        np.testing.assert_allclose(acquisition.echoes, np.abs(scans.echoes()), atol=1e-3)
+        again = bids.write_scan(self.folder / "derivatives" / "again", acquisition)
+        self.assertFalse([path for path in again if "phase" in path.name])
+        scans.write_bids(self.folder)
+        self.assertTrue(read_acquisition(self.folder, magnitude_alone=True).acquisition.has_phase)
+
+    def test_a_real_part_is_not_taken_for_magnitude(self):
+        for path in scans.write_bids(self.folder, parts=("real",)).iterdir():
+            path.rename(path.with_name(path.name.replace("real", "mag")))
+        self.assert_refused("negative values", magnitude_alone=True)
 
     def test_a_folder_without_a_scan_is_refused(self):
         self.assert_refused("_MEGRE.nii[.gz]", "dcm2niix")

@@ -199,8 +199,8 @@ class SettingTest(unittest.TestCase):
             for one in script.records(room).values()
             for setting in one.options.values()
         }
-        # They choose methods and stages, and λ goes to every inversion.
-        taken |= {"background", "inversion", "regularization", "stop_after"}
+        # They choose methods, stages and maps, and λ goes to every inversion.
+        taken |= {"background", "inversion", "regularization", "stop_after", "separate_rates", "magnitude_maps"}
         names = {field.name for field in fields(Settings)}
         self.assertEqual(texts.keys(), names)
         self.assertEqual(CHOICES.keys() | RANGES.keys(), names)

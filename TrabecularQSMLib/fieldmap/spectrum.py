@@ -12,9 +12,9 @@ import numpy as np
 from ..methods import Method
 from ..progress import Progress, report
 from .fat_models import WATER_PPM_PER_KELVIN, FatModel
-from .kind import EchoGroups, positions_of
+from .kind import positions_of
 from .refine import refine
-from .search import search, search_table
+from .separation import Separation
 from .signal import Model, project
 
 VOXELS = 4000
@@ -26,8 +26,9 @@ SURE = 5.0
 # A voxel's misfit below this part of its energy is no better for it.
 FINEST_MISFIT = 1e-6
 # A shift is given when it is that well known, and taken when it is that many standard errors from none and no farther
-# off than water at 0 °C or 100 °C would be.
-LARGEST_ERROR_PPM, SHIFTED, LARGEST_SHIFT_PPM = 0.05, 5.0, 0.6
+# off than water at 0 °C or 100 °C would be; what is smaller comes from voxels at surfaces, whose fat and water lie in
+# different fields.
+LARGEST_ERROR_PPM, SHIFTED, LARGEST_SHIFT_PPM, SMALLEST_SHIFT_PPM = 0.05, 5.0, 0.6, 0.02
 SHIFT_TOLERANCE_PPM, SHIFT_STEPS = 1e-5, 20
 
 
@@ -35,12 +36,14 @@ SHIFT_TOLERANCE_PPM, SHIFT_STEPS = 1e-5, 20
 class SpectrumChoice:
     """The spectrum that fits best, by how many standard errors better than the first, and over how many voxels.
 
-    `sure` says whether that counts; `best` is the first where none fits better.
+    `sure` says whether that counts; `best` is the first where none fits better. `gain`: by what part the misfits (sums
+    of squares) are smaller in the geometric mean.
     """
 
     best: str
     errors: float
     voxels: int
+    gain: float
 
     @property
     def sure(self) -> bool:
@@ -57,7 +60,7 @@ class SpectrumChoice:
         if self.sure:
             return (
                 f"The fat spectrum {self.best} fits this scan better than {first}, by {self.errors:.0f} standard "
-                f"errors over {self.voxels} voxels with fat; it was taken."
+                f"errors over {self.voxels} voxels with fat (misfits smaller by {self.gain:.2g} of them); it was taken."
             )
         return (
             f"No fat spectrum fits this scan surely better than {first} (the best of the others by "
@@ -83,8 +86,8 @@ class SpectrumShift:
 
     @property
     def seen(self) -> bool:
-        """Whether it differs from none."""
-        return self.known and abs(self.ppm) > SHIFTED * self.error
+        """Whether it differs from none, and by more than the surface of fat looks alike."""
+        return self.known and abs(self.ppm) > max(SHIFTED * self.error, SMALLEST_SHIFT_PPM)
 
     def sentence(self, imaging_frequency: float, spectrum: FatModel) -> str:
         """Say what was found, at a frequency in Hz and beyond the spectrum given."""
@@ -101,33 +104,53 @@ class SpectrumShift:
         if not self.known:
             return f"The shift of fat against water found in this scan, {found}, is not to be believed; none was taken."
         if not self.seen:
-            return f"No shift of fat against water is seen in this scan ({found}); none was taken."
+            return (
+                f"No shift of fat against water is seen in this scan ({found}; less than {SMALLEST_SHIFT_PPM:g} ppm "
+                "may come from surfaces of fat alone); none was taken."
+            )
         celsius = spectrum.temperature_celsius - self.ppm / WATER_PPM_PER_KELVIN
         warmth = f", as if water had {celsius:.0f} °C" if 0 <= celsius <= 60 else ""
         return f"Fat is shifted against water by {found} beyond its spectrum{warmth}; this was taken into the model."
 
 
-def sample(echoes: np.ndarray, mask: np.ndarray, *, sign: int = 1, groups: EchoGroups | None = None) -> np.ndarray:
-    """Return the echoes (E, V) of some thousand voxels of a mask, with what is the echoes' own taken off.
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Echoes (E, V) of some thousand voxels with fat, and field in Hz and R2* in 1/s (V,) to start fits from."""
+
+    signal: np.ndarray
+    field_hz: np.ndarray
+    r2star: np.ndarray
+
+
+def sample(
+    echoes: np.ndarray, mask: np.ndarray, separation: Separation, *, mixed: bool, sign: int = 1, groups=None
+) -> Sample:
+    """Return voxels of a mask that hold fat, with what is the echoes' own taken off.
 
     Parameters
     ----------
     echoes : (E, K, J, I) complex array
     mask : (K, J, I) bool array
+        Voxels with signal.
+    separation : Separation
+        With any spectrum: its field, and where fat is, hardly depend on that.
+    mixed : bool
+        Whether voxels must hold water as well.
     sign, groups
         Those of `kind.Kind`.
     """
-    voxels = np.flatnonzero(mask)
+    share = _share(separation.fat, separation.water)
+    voxels = np.flatnonzero(mask & (share > FATTY) & ((share < 1 - FATTY) | (not mixed)))
     voxels = voxels[np.linspace(0, voxels.size - 1, min(VOXELS, voxels.size)).astype(int)]
     at = np.unravel_index(voxels, mask.shape)
     signal = np.stack([echo[at] for echo in echoes]).astype(np.complex64)
     if groups is not None:
         signal = groups.corrected(signal, positions_of(mask.shape, voxels)).astype(np.complex64)
-    return signal.conj() if sign < 0 else signal
+    return Sample(signal.conj() if sign < 0 else signal, separation.field_hz[at], separation.r2star[at])
 
 
 def choose_spectrum(
-    signal: np.ndarray,
+    voxels: Sample,
     spectra: Mapping[str, FatModel],
     *,
     echo_times: np.ndarray,
@@ -138,8 +161,8 @@ def choose_spectrum(
 
     Parameters
     ----------
-    signal : (E, V) complex array
-        More than three echoes; three fit any spectrum.
+    voxels : Sample
+        Of more than three echoes; three fit any spectrum.
     spectra : mapping of name to FatModel
         The first is kept unless another one is surely better.
     echo_times : (E,) array
@@ -149,20 +172,19 @@ def choose_spectrum(
 
     Notes
     -----
-    Each voxel is fitted with every spectrum. Over the voxels in which the first and another of them both find fat
-    (water alone passes for fat of a single peak), the differences of the logarithms of both misfits are compared in
-    pairs with their standard error.
+    Each voxel is fitted with every spectrum. Over the voxels in which both find fat, the differences of the logarithms
+    of the misfits of two spectra are compared in pairs with their standard error.
     """
     first, *others = spectra
-    misfits, fractions = {}, {}
+    signal, misfits, fractions = voxels.signal, {}, {}
     for done, (name, spectrum) in enumerate(spectra.items(), start=1):
         model = Model(np.asarray(echo_times, np.float64), spectrum.signal(echo_times, imaging_frequency))
-        _, _, water, fat, residual = _fit(signal, model, imaging_frequency)
+        _, _, water, fat, residual = refine(signal, model, voxels.field_hz, voxels.r2star)
         power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
         misfits[name] = np.log(residual**2 / power + FINEST_MISFIT)
         fractions[name] = _share(fat, water)
         report(progress, done / len(spectra), "Comparing spectra of fat")
-    best, errors, count = first, -np.inf, 0
+    best, errors, count, gain = first, -np.inf, 0, 0.0
     for name in others:
         fatty = np.minimum(fractions[first], fractions[name]) > FATTY
         difference = (misfits[first] - misfits[name])[fatty]
@@ -173,14 +195,14 @@ def choose_spectrum(
         count = max(count, difference.size)
         # The larger gain in misfit, not in standard errors, fits better.
         if better > SURE and (best == first or misfits[name][fatty].mean() < misfits[best][fatty].mean()):
-            best, errors = name, better
+            best, errors, gain = name, better, float(-np.expm1(-difference.mean()))
         elif best == first:
             errors = max(errors, better)
-    return SpectrumChoice(best, errors, count)
+    return SpectrumChoice(best, errors, count, gain)
 
 
 def estimate_shift(
-    signal: np.ndarray,
+    voxels: Sample,
     spectrum: FatModel,
     *,
     echo_times: np.ndarray,
@@ -191,8 +213,8 @@ def estimate_shift(
 
     Parameters
     ----------
-    signal : (E, V) complex array
-        More than three echoes.
+    voxels : Sample
+        Those that hold water and fat, of more than three echoes.
     spectrum : FatModel
     echo_times : (E,) array
         Seconds.
@@ -205,11 +227,11 @@ def estimate_shift(
     and R2* projected out. The standard error is that of the sum of the voxels' gradients as they scatter (sandwich
     estimator; White 1982, doi 10.2307/1912526), so that it holds where noise is not what is left over.
     """
-    shift, error, count = 0.0, np.nan, 0
+    shift, error, count, signal = 0.0, np.nan, 0, voxels.signal
     for step_number in range(SHIFT_STEPS):
         fat = spectrum.shifted(shift)
         model = Model(np.asarray(echo_times, np.float64), fat.signal(echo_times, imaging_frequency))
-        field, rate, water_part, fat_part, residual = _fit(signal, model, imaging_frequency)
+        field, rate, water_part, fat_part, residual = refine(signal, model, voxels.field_hz, voxels.r2star)
         share = _share(fat_part, water_part)
         both = (share > FATTY) & (share < 1 - FATTY)
         count = int(np.count_nonzero(both))
@@ -228,15 +250,6 @@ def estimate_shift(
         if abs(step) < SHIFT_TOLERANCE_PPM or abs(shift) > 2 * LARGEST_SHIFT_PPM:
             break
     return SpectrumShift(shift, error, count)
-
-
-def _fit(signal, model, imaging_frequency):
-    """Field, R2*, water, fat and residual of voxels by themselves, each the better of its two best minima."""
-    table = search_table(model, imaging_frequency)
-    fields, rates, _ = search(signal, table)
-    fits = [refine(signal, model, fields[n], rates[n]) for n in range(2)]
-    second = fits[1][4] < fits[0][4]
-    return tuple(np.where(second, *pair) for pair in zip(fits[1], fits[0], strict=True))
 
 
 def _share(fat, water):
@@ -273,6 +286,6 @@ METHODS = (
         solves="one shift of all peaks against water, by Gauss–Newton with all else projected out",
         test="test_fieldmap_spectrum.ShiftTest",
         reference="doi 10.2307/1912526",
-        options={"spectrum": "fat_spectrum"},
+        options={"spectrum": "fat_shift"},
     ),
 )
