@@ -20,9 +20,10 @@ import scans
 from TrabecularQSMLib import __version__, cli, pipeline, settings
 from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.analysis.registration import register_rigid
-from TrabecularQSMLib.errors import Cancelled
+from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.files import nifti, writing
 from TrabecularQSMLib.files.maps import find_maps, planned_maps
+from TrabecularQSMLib.phantom import PhantomSettings
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.settings import CHOICES, Settings, preset
 
@@ -141,6 +142,25 @@ class FormsTest(unittest.TestCase):
 
     def test_the_version_is_printed(self):
         self.assertEqual(run("--version"), (0, f"TrabecularQSM {__version__}\n", ""))
+
+    def test_every_setting_of_the_phantom_but_its_points_per_voxel_is_a_flag(self):
+        from TrabecularQSMLib.cli.phantom import _FLAGS
+
+        self.assertEqual(
+            {name for _, name, *_ in _FLAGS} | {"supersampling"}, set(PhantomSettings.__dataclass_fields__)
+        )
+        text = (
+            "--anatomy knee --gap 9 --echo-times 1 2 3.5 5 6 7 --readout bipolar --readout-slope -0.5 --bandwidth 700 "
+            "--train-offsets 0 0.4 -1 --field-gradient 0 -3 1 --chi-bone -3 --tilt -10"
+        )
+        with mock.patch("TrabecularQSMLib.phantom.make_phantom", side_effect=InputError("enough")) as made:
+            run("phantom", Path(tempfile.gettempdir()) / "never-made", *text.split())
+        expected = PhantomSettings(
+            anatomy="knee", gap_mm=9, echo_times=(0.001, 0.002, 0.0035, 0.005, 0.006, 0.007), readout="bipolar",
+            readout_slope_rad=-0.5, bandwidth_hz=700, train_offsets_rad=(0, 0.4, -1),
+            field_gradient_hz_per_mm=(0, -3, 1), chi_bone=-3, tilt_degrees=-10,
+        )  # fmt: skip
+        self.assertEqual(made.call_args[0][0], expected)
 
     def test_a_folder_that_cannot_be_written_is_told_before_the_work(self):
         with tempfile.TemporaryDirectory() as folder:

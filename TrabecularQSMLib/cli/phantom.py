@@ -22,6 +22,14 @@ _FLAGS = (
     ("chi-bone", "chi_bone", "PPM", 1),
     ("marrow-pdff", "marrow_pdff", "X", 1),
     ("porosity", "porosity", "X", 1),
+    ("readout", "readout", None, 1),
+    ("readout-axis", "readout_axis", None, 1),
+    ("readout-offset", "readout_offset_rad", "RAD", 1),
+    ("readout-slope", "readout_slope_rad", "RAD", 1),
+    ("readout-magnitude", "readout_magnitude", "X", 1),
+    ("train-offsets", "train_offsets_rad", "RAD", 1),
+    ("train-slopes", "train_slopes_rad", "RAD", 1),
+    ("bandwidth", "bandwidth_hz", "HZ", 1),
 )
 # Those that most users meet.
 _MAIN = ("shape", "snr", "seed", "tilt", "anatomy")
@@ -31,7 +39,7 @@ def add_commands(commands):
     """Add the command of this file to the parser."""
     from ..phantom import CompanionSettings, PhantomSettings
     from ..phantom.anatomy import ANATOMIES
-    from ..phantom.settings import ORIENTATIONS
+    from ..phantom.settings import ORIENTATIONS, READOUTS
     from ..settings import setting_texts
 
     parser = add_command(
@@ -43,16 +51,19 @@ def add_commands(commands):
     )
     parser.add_argument("output", metavar="OUTPUT", help="new folder, or a phantom's dataset")
     group = parser.add_argument_group("scan and patient")
-    texts, choices = setting_texts(PhantomSettings.__doc__), {"anatomy": ANATOMIES, "orientation": ORIENTATIONS}
+    texts = setting_texts(PhantomSettings.__doc__)
+    choices = {
+        "anatomy": ANATOMIES, "orientation": ORIENTATIONS, "readout": READOUTS, "readout_axis": ("i", "j", "k"),
+    }  # fmt: skip
     for flag, name, metavar, factor in _FLAGS:
         default = PhantomSettings.__dataclass_fields__[name].default
         options = {"dest": name, "metavar": metavar, "help": texts[name].replace("%", "%%")}
         if factor == 1e3:
             options["help"] = options["help"].replace("Seconds", "In ms")
-        if default is not None:
+        if default not in (None, ()):
             shown = tuple(f"{factor * value:g}" for value in default) if isinstance(default, tuple) else default
             options["help"] += f" {with_default('', shown).strip()}"
-        one = default[0] if isinstance(default, tuple) else 0.0 if default is None else default
+        one = (*default, 0.0)[0] if isinstance(default, tuple) else 0.0 if default is None else default
         if name in choices:
             options["choices"] = tuple(choices[name])
         else:
