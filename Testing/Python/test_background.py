@@ -242,7 +242,7 @@ class SphereTest(unittest.TestCase):
             for term in solid_harmonics(x, y, z):
                 term = np.broadcast_to(term, SHAPE)
                 self.assertLess(np.abs(convolve(kernel, term) - term)[where].max(), 4e-3 * np.ptp(term) + 1e-6)
-        # A field that is not harmonic is changed: x² + y² + z² by the second moment, 3/5 r², of a sphere of many voxels.
+        # A field that is not harmonic is changed: x² + y² + z² by the second moment, 3/5 r² for many voxels.
         square = x**2 + y**2 + z**2
         change = (convolve(kernel, square) - square)[where]
         np.testing.assert_allclose(change, 0.6 * (radius / 10) ** 2, rtol=0.1)
