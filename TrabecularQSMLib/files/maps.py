@@ -21,14 +21,17 @@ from .writing import (
     write_maps,
 )
 
+# What is made of a field that was measured elsewhere, the total field aside.
+_OF_FIELDS = ("mask", "reliability", "local_field", "chi")
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
 
 
-def planned_maps(settings: Settings) -> list[str]:
-    """Names of the maps that a reconstruction with `settings` gives."""
+def planned_maps(settings: Settings, stage: str | None = None) -> list[str]:
+    """Names of the maps that a reconstruction with `settings` gives, from echoes or from a field of a stage."""
     after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background"}
     left_out = [name for name, stage in after.items() if settings.stop_after in ("fieldmap", stage)]
-    return [name for name in QUANTITIES if name not in left_out]
+    first = {None: list(QUANTITIES), "total": ["total_field", *_OF_FIELDS], "local": list(_OF_FIELDS)}[stage]
+    return [name for name in QUANTITIES if name in first and name not in left_out]
 
 
 def map_files(scan: Scan, names) -> list[Path]:
@@ -125,8 +128,7 @@ def write_reconstruction(
     provenance = {
         "GeneratedBy": GENERATED_BY,
         "Settings": reconstruction.settings.as_dict(),
-        "MagneticFieldStrength": acquisition.field_strength,
-        "ImagingFrequency": acquisition.imaging_frequency / 1e6,
+        **_strength(acquisition),
         "B0Direction": list(acquisition.b0_patient),
         "Notes": list(reconstruction.notes),
         "InputFiles": input_hashes(scan.files, mask_file),
@@ -142,6 +144,16 @@ def write_reconstruction(
             (output / file).unlink(missing_ok=True)
     report(progress, 1.0, "Written")
     return [output / file for file in written]
+
+
+def _strength(acquisition):
+    """Field strength and frequency for a sidecar; a field in ppm may come without."""
+    if acquisition.imaging_frequency is None:
+        return {}
+    return {
+        "MagneticFieldStrength": acquisition.field_strength,
+        "ImagingFrequency": acquisition.imaging_frequency / 1e6,
+    }
 
 
 def _earlier_runs(output):
