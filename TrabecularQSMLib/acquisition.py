@@ -69,13 +69,7 @@ class Acquisition:
         strength, frequency = _field_strength(self.field_strength, self.imaging_frequency, self.source)
         put("field_strength", strength)
         put("imaging_frequency", frequency)
-        direction = np.asarray(self.b0_patient, dtype=np.float64).ravel()
-        if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not np.linalg.norm(direction) > 0:
-            raise InputError(
-                f"The B0 direction of {self.source} is {self.b0_patient}; "
-                "give three numbers R A S that are not all zero."
-            )
-        put("b0_patient", tuple(float(x) for x in direction / np.linalg.norm(direction)))
+        put("b0_patient", _direction(self.b0_patient, self.source))
         for array in (self.echoes, self.echo_times, self.affine):
             array.flags.writeable = False
 
@@ -98,6 +92,99 @@ class Acquisition:
     def reorientation(self) -> "Reorientation":
         """Permutation and flips to the closest RAS order, in which all numerics run."""
         return Reorientation.to_ras(self.affine, self.shape)
+
+
+# Where a measured field stands among the stages, and what no tissue or air makes, in ppm.
+FIELD_STAGES = ("total", "local")
+_MOST_PPM = 50.0
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredField:
+    """The field of a scan, measured by other software: what is left to do is background removal and inversion.
+
+    Parameters
+    ----------
+    field : (K, J, I) array
+        ppm of B0, positive where the frequency is higher. What is not finite was not measured.
+    affine : (4, 4) array
+        As that of `Acquisition`.
+    stage : {"total", "local"}
+        Whether the field still holds its background.
+    magnitude : (K, J, I) array, optional
+        For weights, edges and the body.
+    field_strength, imaging_frequency : float, optional
+        Tesla and Hz, where they are known.
+    source, notes, b0_patient
+        As those of `Acquisition`.
+
+    Raises
+    ------
+    InputError
+        For anything that would give wrong numbers, in one sentence.
+    """
+
+    field: np.ndarray
+    affine: np.ndarray
+    stage: str
+    magnitude: np.ndarray | None = None
+    field_strength: float | None = None
+    imaging_frequency: float | None = None
+    source: str = "the field"
+    notes: tuple[str, ...] = ()
+    b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
+
+    def __post_init__(self):
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        if self.stage not in FIELD_STAGES:
+            raise InputError(f"A field is {self.stage!r}; choose one of {', '.join(FIELD_STAGES)}.")
+        field = np.asarray(self.field)
+        if field.ndim != 3 or np.iscomplexobj(field):
+            raise InputError(f"{self.source} has the shape {field.shape[::-1]}; give one real volume.")
+        finite = np.isfinite(field)
+        known = finite & (field != 0)
+        if not known.any():
+            raise InputError(f"{self.source} is zero everywhere; give the field in ppm, Hz or rad/s.")
+        most = float(np.percentile(np.abs(field[known]), 99))
+        if most > _MOST_PPM:
+            raise InputError(
+                f"{self.source} reaches {most:.4g} ppm; tissue and air make less than {_MOST_PPM:g}, so check its unit."
+            )
+        put("field", np.where(finite, field, 0).astype(np.float32))
+        put("known", known)
+        put("affine", _checked_affine(self.affine, self.source))
+        if self.magnitude is not None:
+            magnitude = np.asarray(self.magnitude)
+            if magnitude.shape != field.shape or not np.all(np.isfinite(magnitude)) or not np.any(magnitude > 0):
+                raise InputError(
+                    f"The magnitude of {self.source} has {magnitude.shape[::-1]} voxels (the field "
+                    f"{field.shape[::-1]}), or is not finite, or zero; give one on the field's grid."
+                )
+            put("magnitude", np.abs(magnitude).astype(np.float32))
+        if self.field_strength is not None or self.imaging_frequency is not None:
+            strength, frequency = _field_strength(self.field_strength, self.imaging_frequency, self.source)
+            put("field_strength", strength)
+            put("imaging_frequency", frequency)
+        put("b0_patient", _direction(self.b0_patient, self.source))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along k, j and i."""
+        return self.field.shape
+
+    @property
+    def reorientation(self) -> "Reorientation":
+        """Permutation and flips to the closest RAS order, in which all numerics run."""
+        return Reorientation.to_ras(self.affine, self.shape)
+
+
+def _direction(b0_patient, source) -> tuple[float, float, float]:
+    direction = np.asarray(b0_patient, dtype=np.float64).ravel()
+    if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not np.linalg.norm(direction) > 0:
+        raise InputError(
+            f"The B0 direction of {source} is {b0_patient}; give three numbers R A S that are not all zero."
+        )
+    return tuple(float(x) for x in direction / np.linalg.norm(direction))
 
 
 def voxel_size(affine: np.ndarray) -> tuple[float, float, float]:

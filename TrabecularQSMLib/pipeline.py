@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft
 
 from . import background
-from .acquisition import Acquisition, b0_direction, voxel_size
+from .acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
 from .errors import InputError, SolverWarning
 from .fieldmap import magnitude, masks, two_rates
 from .fieldmap.fat_models import FAT_MODELS, FatModel
@@ -28,8 +28,12 @@ from .settings import Settings, preset
 
 # Settings that "auto" leaves to the data.
 KIND_SETTINGS = ("phase_sign", "readout", "trains")
-# ... and those that say which spectrum of fat was found.
+# ... those that say which spectrum of fat was found ...
 SPECTRUM_SETTINGS = ("fat_spectrum", "fat_model", "fat_shift")
+# ... and all that may turn out on the way, with what a field measured elsewhere leaves no choice of.
+_FOUND_SETTINGS = (*KIND_SETTINGS, *SPECTRUM_SETTINGS, "background", "air_first", "edge_image")
+# A field that is not zero in more than this share of an image tells nothing of the body.
+_EVERYWHERE = 0.95
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
 # A part cut off by air is told of where the field changes by more than this part of a period on the way to it, or where
@@ -56,7 +60,7 @@ class Reconstruction:
 
 
 def reconstruct(
-    acquisition: Acquisition,
+    acquisition: Acquisition | MeasuredField,
     settings: Settings | None = None,
     *,
     mask: np.ndarray | None = None,
@@ -67,7 +71,8 @@ def reconstruct(
 
     Parameters
     ----------
-    acquisition : Acquisition
+    acquisition : Acquisition or MeasuredField
+        The echoes, or a field that other software has made of them: what follows it is then all that is done.
     settings : Settings, optional
         Default: the preset ``default``.
     mask : (K, J, I) array, optional
@@ -91,7 +96,7 @@ def reconstruct(
 
 
 def reconstruct_each(
-    acquisition: Acquisition,
+    acquisition: Acquisition | MeasuredField,
     settings: Sequence[Settings | None],
     *,
     mask: np.ndarray | None = None,
@@ -136,8 +141,7 @@ def reconstruct_each(
                         **fields.inversion_options(one, grid),
                     )
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
-            # The kind of scan was found on the way.
-            found = {name: getattr(fields.settings, name) for name in (*KIND_SETTINGS, *SPECTRUM_SETTINGS)}
+            found = {name: getattr(fields.settings, name) for name in _FOUND_SETTINGS}
             results.append(fields.reconstruction(replace(one, **found), ending))
     report(progress, 1.0, "Done")
     return results
@@ -149,7 +153,7 @@ def inversion_settings() -> set[str]:
 
 
 def sweep_regularization(
-    acquisition: Acquisition,
+    acquisition: Acquisition | MeasuredField,
     settings: Settings | None = None,
     regularizations: Sequence[float] = (),
     *,
@@ -201,7 +205,7 @@ def sweep_regularization(
 class _Fields:
     """The stages before inversion, run on construction; everything in the closest RAS order."""
 
-    def __init__(self, acquisition: Acquisition, settings: Settings, mask, progress: Progress | None):
+    def __init__(self, acquisition: Acquisition | MeasuredField, settings: Settings, mask, progress: Progress | None):
         self.acquisition = acquisition
         self.settings = settings
         self.notes = list(acquisition.notes)
@@ -214,13 +218,64 @@ class _Fields:
         if mask is not None:
             mask = self.reorientation.apply(masks.checked_mask(mask, acquisition.shape))
 
-        echoes = self.reorientation.apply(acquisition.echoes)
-        if not acquisition.has_phase:
-            self._fit_magnitude_alone(echoes, mask, progress)
+        if isinstance(acquisition, MeasuredField):
+            total_ppm, edges, trust, start = *self._given_field(mask), 0.0
+        elif not acquisition.has_phase:
+            self._fit_magnitude_alone(self.reorientation.apply(acquisition.echoes), mask, progress)
             return
-        separation, trust = self._separate(echoes, mask, part(progress, 0.0, 0.8))
+        else:
+            echoes = self.reorientation.apply(acquisition.echoes)
+            separation, trust = self._separate(echoes, mask, part(progress, 0.0, 0.8))
+            total_ppm = self.maps["field_hz"] * np.float32(1e6 / acquisition.imaging_frequency)
+            opposed, start = settings.edge_image == "opposed-phase", 0.8
+            edges = np.abs(separation.water - separation.fat) if opposed else self.magnitude
         if settings.stop_after != "fieldmap":
-            self._remove_background(separation, trust, part(progress, 0.8, 1.0))
+            self._remove_background(total_ppm, edges, trust, part(progress, start, 1.0))
+
+    def _given_field(self, mask) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Begin with a field that was measured already: return it, the image of its edges, and its reliability."""
+        given, settings, apply = self.acquisition, self.settings, self.reorientation.apply
+        if settings.stop_after == "fieldmap":
+            raise InputError(f"{given.source} is a field map already; leave out the setting stop_after.")
+        field, known, trust = apply(given.field), apply(given.known), apply(given.known).astype(np.float32)
+        if settings.phase_sign == "auto":
+            self.notes.append(
+                "The sign of a field cannot be told from it alone, so it was taken to be positive where the frequency "
+                "is higher; set the phase sign to -1 if it is the other way round."
+            )
+        elif settings.phase_sign == "-1":
+            field = -field
+        changes = {"phase_sign": "-1" if settings.phase_sign == "-1" else "+1"}
+        if given.stage == "local":
+            changes |= {"background": "none", "air_first": "off"}
+        body = known
+        if mask is None and given.magnitude is None and known.mean() > _EVERYWHERE:
+            raise InputError(
+                f"{given.source} is not zero in {known.mean():.0%} of the image, which does not tell where the body "
+                "is; give a mask, or a magnitude."
+            )
+        if given.magnitude is None:
+            self.magnitude = np.ones(field.shape, np.float32)
+            self.notes.append("There is no magnitude: all voxels of the field count alike, and no edge of χ is free.")
+        else:
+            self.magnitude = apply(given.magnitude)
+            noise = masks.noise_of_magnitude(self.magnitude)
+            signal = masks.signal_mask(self.magnitude, noise, settings.mask_threshold)
+            body, trust = masks.body_mask(signal), trust * signal
+            if settings.edge_image == "opposed-phase":
+                changes["edge_image"] = "magnitude"
+                self.notes.append("A field has no opposed-phase image, so edges are those of the magnitude.")
+        if mask is not None:
+            self.mask = mask
+        elif given.stage == "local":
+            self.mask = known
+            self.notes.append("No mask was given, so χ was solved wherever the local field is not zero.")
+        else:
+            self.mask = self._eroded(body)
+        self.body = body | self.mask
+        self.settings = replace(settings, **changes)
+        self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
+        return field, self.magnitude, trust
 
     def _separate(self, echoes, mask, progress) -> tuple[Separation, np.ndarray]:
         settings = self.settings
@@ -495,9 +550,9 @@ class _Fields:
                 "the fat fraction in a tissue that is known."
             )
 
-    def _remove_background(self, separation, trust, progress):
-        total_ppm = self.maps["field_hz"] * np.float32(1e6 / self.acquisition.imaging_frequency)
-        self.maps["total_field"] = total_ppm
+    def _remove_background(self, total_ppm, edges, trust, progress):
+        if not (isinstance(self.acquisition, MeasuredField) and self.acquisition.stage == "local"):
+            self.maps["total_field"] = total_ppm
         local, interior = background.remove(
             # Where nothing was measured the field is noise of whole periods, which spheres and surfaces would spread.
             masks.fill_unreliable(total_ppm, trust, self.mask, self.voxel_size),
@@ -517,9 +572,8 @@ class _Fields:
         self.local_field = masks.fill_unreliable(local, self.maps["reliability"], interior, self.voxel_size)
         self.maps["local_field"] = self.local_field
         self.data_weight = data_weight(self.magnitude, interior, trust)
-        opposed = np.abs(separation.water - separation.fat)
         self.edge_weight = edge_weight(
-            opposed if self.settings.edge_image == "opposed-phase" else self.magnitude,
+            edges,
             self.mask,
             self.voxel_size,
             fraction=self.settings.edge_fraction,

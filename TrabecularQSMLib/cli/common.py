@@ -15,6 +15,8 @@ OPTIONS = {
 } | {
     "voxel_size": "--voxel-size I J K",
     "echo_times": "--echo-times (ms)",
+    "field_strength": "--field-strength",
+    "field_unit": "--field-unit",
     "b0_direction": "--b0-direction R A S",
     "numbers": "--number",
     "radii": "--radius",

@@ -15,6 +15,11 @@ from .common import OPTIONS, ProgressLine, add_command, check_writable, positive
 _MAIN_SETTINGS = ("background", "inversion", "stop_after", "regularization", "fat_model", "phase_sign")
 
 
+# What a reconstruction can start from, and the units of a field (those of `files.field`, which imports late).
+_STARTS = ("echoes", "total-field", "local-field")
+_FIELD_UNITS = ("ppm", "Hz", "rad/s")
+
+
 def setting_flag(name: str) -> str:
     """Flag of a setting: ``edge_fraction`` is ``--edge-fraction``."""
     return "--" + name.replace("_", "-")
@@ -64,7 +69,8 @@ def _add_scan(parser):
         "input",
         metavar="INPUT",
         help="BIDS dataset or subject folder with *_MEGRE.nii[.gz]; dcm2niix's folder; a DICOM folder; a 4-D NIfTI "
-        "of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams)",
+        "of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams); with --from, the image "
+        "of a field",
     )
     parser.add_argument("output", metavar="OUTPUT", help="folder for the results")
     scan = parser.add_argument_group("scan")
@@ -73,6 +79,15 @@ def _add_scan(parser):
     scan.add_argument("--run", metavar="ID", dest="run_label", help="which run")
     scan.add_argument("--acq", metavar="ID", help="which acquisition, where scans differ in acq-")
     scan.add_argument("--series", metavar="N", help="number of one of the scan's series, where there are several scans")
+    scan.add_argument(
+        "--from",
+        dest="start",
+        choices=_STARTS,
+        default="echoes",
+        help=with_default("what INPUT is; a field was measured by other software", "echoes"),
+    )
+    scan.add_argument("--field-unit", choices=_FIELD_UNITS, help="of a field whose sidecar does not say it (Units)")
+    scan.add_argument("--magnitude", metavar="FILE", help="on the grid of a field, for weights, edges and the body")
     scan.add_argument("--mask", metavar="FILE", help="where to solve, on the scan's grid, instead of the mask found")
     add_reading(scan)
     parser.add_argument("--threads", type=positive, metavar="N", help="worker threads (default: one per processor)")
@@ -255,6 +270,11 @@ def chosen_settings(arguments, **fixed):
 def _read_scan(arguments, settings):
     from ..files import read_acquisition
 
+    if arguments.start != "echoes":
+        return _read_field(arguments)
+    for name in ("field_unit", "magnitude"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"{setting_flag(name)} belongs to a field; add --from total-field or local-field.")
     return read_acquisition(
         arguments.input,
         subject=arguments.subject,
@@ -263,6 +283,25 @@ def _read_scan(arguments, settings):
         grid_needed=settings.stop_after != "fieldmap",
         **reading_options(arguments),
         magnitude_alone=settings.magnitude_maps == "yes",
+    )
+
+
+def _read_field(arguments):
+    from ..files.field import read_field
+
+    for name in ("echo_times", "voxel_size", "acq", "series"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"{setting_flag(name)} belongs to echoes, but --from is {arguments.start}; leave it out.")
+    return read_field(
+        arguments.input,
+        arguments.start.removesuffix("-field"),
+        subject=arguments.subject,
+        session=arguments.session,
+        run=arguments.run_label,
+        unit=arguments.field_unit,
+        magnitude=arguments.magnitude,
+        field_strength=arguments.field_strength,
+        b0_direction=arguments.b0_direction,
     )
 
 

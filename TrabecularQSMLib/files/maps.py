@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ..acquisition import Acquisition
+from ..acquisition import Acquisition, MeasuredField
 from ..errors import InputError
 from ..fieldmap.magnitude import is_equidistant
 from ..pipeline import Reconstruction
@@ -23,18 +23,23 @@ from .writing import (
     write_maps,
 )
 
+# What is made of a field that was measured elsewhere, the total field aside.
+_OF_FIELDS = ("mask", "reliability", "local_field", "chi")
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
 
 
-def planned_maps(settings: Settings, acquisition: Acquisition | None = None) -> list[str]:
+def planned_maps(settings: Settings, acquisition: Acquisition | MeasuredField | None = None) -> list[str]:
     """Names of the maps that a reconstruction with `settings` gives; of `acquisition`, if not of any scan."""
+    after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background"}
+    left_out = [name for name, stage in after.items() if settings.stop_after in ("fieldmap", stage)]
+    if isinstance(acquisition, MeasuredField):
+        names = [*(["total_field"] if acquisition.stage == "total" else []), *_OF_FIELDS]
+        return [name for name in QUANTITIES if name in names and name not in left_out]
     arlo = acquisition is None or is_equidistant(acquisition.echo_times)
     added = [name for setting, names in ADDED_MAPS.items() if getattr(settings, setting) == "yes" for name in names]
     added = [name for name in added if arlo or not name.endswith("_arlo")]
     if acquisition is not None and not acquisition.has_phase:
         return [name for name in QUANTITIES if name in (*WITHOUT_PHASE, *added)]
-    after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background"}
-    left_out = [name for name, stage in after.items() if settings.stop_after in ("fieldmap", stage)]
     left_out += [name for names in ADDED_MAPS.values() for name in names if name not in added]
     return [name for name in QUANTITIES if name not in left_out]
 
@@ -133,10 +138,9 @@ def write_reconstruction(
     provenance = {
         "GeneratedBy": GENERATED_BY,
         "Settings": reconstruction.settings.as_dict(),
-        "MagneticFieldStrength": acquisition.field_strength,
-        "ImagingFrequency": acquisition.imaging_frequency / 1e6,
+        **_strength(acquisition),
         "B0Direction": list(acquisition.b0_patient),
-        "EchoTimes": [float(time) for time in acquisition.echo_times],
+        "EchoTimes": [float(time) for time in getattr(acquisition, "echo_times", ())],
         "Protocol": scan.protocol,
         "Notes": list(reconstruction.notes),
         "InputFiles": input_hashes(scan.files, mask_file),
@@ -152,6 +156,16 @@ def write_reconstruction(
             (output / file).unlink(missing_ok=True)
     report(progress, 1.0, "Written")
     return [output / file for file in written]
+
+
+def _strength(acquisition):
+    """Field strength and frequency for a sidecar; a field in ppm may come without."""
+    if acquisition.imaging_frequency is None:
+        return {}
+    return {
+        "MagneticFieldStrength": acquisition.field_strength,
+        "ImagingFrequency": acquisition.imaging_frequency / 1e6,
+    }
 
 
 def _earlier_runs(output):

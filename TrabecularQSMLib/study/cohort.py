@@ -284,7 +284,13 @@ def _make(subject, work, staging, progress):
     """Everything of one subject below `staging`; returns notes."""
     made_of = _made_of(subject, work)
     labels = {"subject": subject.labels["sub"], "session": subject.labels.get("ses")}
-    scan = read_acquisition(work.dataset, **labels, **work.reading, grid_needed=work.settings.stop_after != "fieldmap")
+    scan = read_acquisition(
+        work.dataset,
+        **labels,
+        **work.reading,
+        grid_needed=work.settings.stop_after != "fieldmap",
+        magnitude_alone=work.settings.magnitude_maps == "yes",
+    )
     result = reconstruct(scan.acquisition, work.settings, threads=work.threads, progress=part(progress, 0.0, 0.7))
     write_reconstruction(staging, scan, result, progress=part(progress, 0.7, 0.75))
     (staging / "dataset_description.json").unlink()  # one for all
