@@ -18,11 +18,11 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..progress import report
+from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, Quantity
 from .nifti import write_image
 
-GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
+_GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
 
 _BIDS_VERSION = "1.10.0"
 
@@ -72,6 +72,11 @@ def input_hashes(files, mask_file=None) -> dict[str, str]:
     return hashes
 
 
+def provenance(**values) -> dict:
+    """Return what each sidecar says of where a file comes from: this program, its version, and `values`."""
+    return {"GeneratedBy": _GENERATED_BY, **values}
+
+
 def json_text(values: dict) -> str:
     """Return JSON as it is written everywhere: indented, UTF-8, no NaN."""
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -100,6 +105,28 @@ def staged(output: Path):
         for folder in made:
             with contextlib.suppress(OSError):  # stays where it holds the results
                 folder.rmdir()
+
+
+@contextlib.contextmanager
+def staged_dataset(output: Path, name: str, kind: str = "derivative", progress: Progress | None = None):
+    """Give a folder as `staged` does, and a list that holds the paths of all that was written when the block ended.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the dataset, which gets a description if it has none.
+    name : str
+        What the dataset is called there.
+    kind : {"derivative", "raw"}
+    progress : callable, optional
+        Called at the end.
+    """
+    written = []
+    with staged(output) as staging:
+        describe_dataset(staging, output, name, kind)
+        yield staging, written
+        written += [output / file for file in files_below(staging)]
+    report(progress, 1.0, "Written")
 
 
 def files_below(folder) -> list[Path]:
@@ -134,7 +161,7 @@ def write_labels(stem, labels, affine, names):
 def describe_dataset(staging, output, name, kind="derivative"):
     """Write dataset_description.json unless the output has one."""
     if not (output / "dataset_description.json").exists():
-        values = {"Name": name, "BIDSVersion": _BIDS_VERSION, "DatasetType": kind, "GeneratedBy": GENERATED_BY}
+        values = {"Name": name, "BIDSVersion": _BIDS_VERSION, "DatasetType": kind, "GeneratedBy": _GENERATED_BY}
         write_json(staging / "dataset_description.json", values)
 
 
