@@ -16,6 +16,7 @@ OPTIONS = {
 } | {
     "voxel_size": "--voxel-size I J K",
     "echo_times": "--echo-times (ms)",
+    "field_strength": "--field-strength",
     "b0_direction": "--b0-direction R A S",
     "numbers": "--number",
     "radii": "--radius",

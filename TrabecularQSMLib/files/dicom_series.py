@@ -12,11 +12,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
+from ..errors import InputError, PackageNeeded
 from .converted import Candidate, joined, natural
 from .echoes import PAIRS, part_of_type, to_complex
 
-PIP_LINE = "pip install dcm2niix pydicom"
 _GE_PART = (0x0043, 0x102F)
 _PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
 _GE_PARTS = {0: "mag", 1: "phase", 2: "real", 3: "imag"}
@@ -67,11 +66,12 @@ class Frame:
 
 
 def require_pydicom():
-    """Return pydicom, or raise `InputError` with the way to get it."""
+    """Return pydicom, or raise `PackageNeeded`."""
     try:
         import pydicom
     except ImportError as error:
-        raise InputError(f"For DICOM files pydicom is needed; install it with '{PIP_LINE}'.") from error
+        reason = "For DICOM files pydicom is needed; install it with 'pip install pydicom'."
+        raise PackageNeeded(reason, "pydicom") from error
     return pydicom
 
 

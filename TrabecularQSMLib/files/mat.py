@@ -9,8 +9,8 @@ import numpy as np
 import scipy.io
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
-from .formats import first_bytes
+from ..errors import InputError, PackageNeeded
+from .formats import first_bytes, kind_of
 from .scan import Scan, check_voxel_size, checked_label
 
 # Directions of the array axes i, j, k in RAS (columns) for each `orientation` of the authors' struct.
@@ -149,6 +149,9 @@ def _struct(path):
     hdf5 = first_bytes(path, 520, unpacked=False)
     if hdf5[:8] == b"\x89HDF\r\n\x1a\n" or hdf5[512:] == b"\x89HDF\r\n\x1a\n":
         return _struct_of_hdf5(path)
+    kind = kind_of(path, hdf5)
+    if kind and not hdf5.startswith(b"MATLAB"):
+        raise InputError(f"{path} is {kind[0]}, not a MATLAB file as its name says; give the one of the scan.")
     variables = _load(path, variable_names=_VARIABLES)
     if not variables.keys() & set(_VARIABLES):
         # It may lie in a struct with other things.
@@ -167,9 +170,9 @@ def _load(path, **options):
     except MemoryError:
         raise
     except Exception as error:  # scipy's parser ends in almost any exception where bytes are missing
-        raise InputError(
-            f"{path} cannot be read as a .mat file ({error}); it may be cut short: copy it again."
-        ) from error
+        if "Unknown mat file type" in str(error):
+            raise InputError(f"{path} is not a MATLAB file; give a .mat file that MATLAB saved.") from error
+        raise InputError(f"{path} is damaged or cut short ({error}); copy it again.") from error
 
 
 def _nested(value):
@@ -195,9 +198,10 @@ def _struct_of_hdf5(path):
     try:
         import h5py
     except ImportError as error:
-        raise InputError(
+        raise PackageNeeded(
             f"{path} is a MATLAB 7.3 file, for which h5py is needed; install it with 'pip install h5py', or save the "
-            "file in MATLAB again with save(…, '-v7')."
+            "file in MATLAB again with save(…, '-v7').",
+            "h5py",
         ) from error
     try:
         with h5py.File(path, "r") as file:
@@ -212,9 +216,7 @@ def _struct_of_hdf5(path):
             fields = {name: item for name, item in group.items() if isinstance(item, h5py.Dataset)}
             return kind, {name: _hdf5_array(item) for name, item in fields.items()}
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read as a .mat file ({error}); it may be cut short: copy it again."
-        ) from error
+        raise InputError(f"{path} is damaged or cut short ({error}); copy it again.") from error
 
 
 def _groups(group, kind, above=""):
