@@ -253,6 +253,14 @@ class OneFileTest(DoorTest):
         acquisition = self.read(path, echo_times=scans.ECHO_TIMES, field_strength=3.0).acquisition
         self.assert_same_scan(acquisition)
 
+    def test_a_field_strength_that_is_given_wins_and_that_is_said(self):
+        path = self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
+        for given, noted in ((3.0, 0), (1.5, 1)):
+            acquisition = self.read(path, field_strength=given).acquisition
+            self.assertEqual(acquisition.field_strength, given)
+            said = [note for note in acquisition.notes if "says a field strength of 3 T; that of `field_str" in note]
+            self.assertEqual(len(said), noted)
+
     def test_a_missing_partner_is_named_as_the_file_is(self):
         path = self.write(("mag_x.nii", "phase_x.nii"), sidecar=self.SIDECAR)
         (self.folder / "phase_x.nii").unlink()

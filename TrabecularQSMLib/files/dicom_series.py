@@ -15,6 +15,7 @@ from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, PackageNeeded
 from .converted import Candidate, joined, natural
 from .echoes import PAIRS, part_of_type, to_complex
+from .scan import field_strength_of
 
 _GE_PART = (0x0043, 0x102F)
 _PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
@@ -184,8 +185,7 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
                 setattr(echoes[n, k], target, values)
     notes = [*candidate.notes, *notes, *to_complex(echoes, pair, source)]
     values = scan_values(candidate)
-    if field_strength is not None:
-        values["field_strength"] = field_strength
+    values["field_strength"] = field_strength_of(values["field_strength"], field_strength, source, notes)
     if b0_patient is not None:
         values["b0_patient"] = tuple(b0_patient)
     return Acquisition(

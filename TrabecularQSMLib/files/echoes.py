@@ -13,7 +13,7 @@ from ..images import geometry_difference
 from . import nifti
 from .formats import decoded, first_bytes, read_bytes
 from .phase import polar_to_complex, take_off_offset
-from .scan import Scan, check_voxel_size, stem_of
+from .scan import Scan, check_voxel_size, field_strength_of, stem_of
 
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
 B0_KEY = "B0DirectionRAS"
@@ -176,12 +176,13 @@ def scan_of(
         order = np.argsort(times, kind="stable")
         echoes, times = echoes[order], [times[n] for n in order]
     frequency = _frequency(rows, source)
+    strength = field_strength_of(_first(rows, "MagneticFieldStrength"), field_strength, source, notes)
     return Scan(
         acquisition=Acquisition(
             echoes=echoes,
             echo_times=times,
             affine=affine,
-            field_strength=_first(rows, "MagneticFieldStrength") if field_strength is None else field_strength,
+            field_strength=strength,
             imaging_frequency=frequency,
             source=source,
             notes=tuple(notes),

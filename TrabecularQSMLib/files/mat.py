@@ -11,7 +11,7 @@ import scipy.io
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, PackageNeeded
 from .formats import first_bytes, kind_of
-from .scan import Scan, check_voxel_size, checked_label
+from .scan import Scan, check_voxel_size, checked_label, field_strength_of
 
 # Directions of the array axes i, j, k in RAS (columns) for each `orientation` of the authors' struct.
 _ORIENTATIONS = {
@@ -41,8 +41,7 @@ def read(
     kind, struct = _struct(path)
     convert = _authors if kind == "ImDataParams" else _toolbox
     values, stored_size, notes = convert(path.name, struct, echo_times)
-    if field_strength is not None:
-        values["field_strength"] = field_strength
+    values["field_strength"] = field_strength_of(values["field_strength"], field_strength, path.name, notes)
     orientation = _text(struct, "orientation")
     if orientation is None:
         cosines = np.eye(3)
