@@ -25,15 +25,17 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
 from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled  # noqa: E402
 from TrabecularQSMLib.inversion import METHODS  # noqa: E402
+from TrabecularQSMLib.progress import part  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors, show  # noqa: E402 - connectors registers them
 from TrabecularQSMLib.scene.gui.numbers import numbers  # noqa: E402
-from TrabecularQSMLib.scene.gui.packages import canBeRead  # noqa: E402
+from TrabecularQSMLib.scene.gui.packages import withPackages  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     AcquisitionParameters,
     Forecast,
     SettingsParameters,
     fillAcquisition,
+    loadOptions,
     mapsSummary,
     missing,
     packSettings,
@@ -87,6 +89,7 @@ class TrabecularQSMParameterNode:
     acquisition - Field strength, echo times and direction of B0, taken from the magnitude sequence.
     scanLabels - Which scan of a folder is loaded, such as sub-01 run-1.
     voxelSize - Voxel size of a file that stores none, in mm along its array axes.
+    fileEchoTimes, fileFieldStrength - Echo times in ms and field strength in tesla of files that do not say them.
     looseMagnitudes, loosePhases, looseEchoTimes - Volumes and echo times in ms of which sequences are made.
     maskSegmentation, maskSegment - Where susceptibility is solved; the body without its surface if there is none.
     preset - Name of the preset that gives λ where the settings do not.
@@ -101,6 +104,8 @@ class TrabecularQSMParameterNode:
     acquisition: AcquisitionParameters
     scanLabels: str = ""
     voxelSize: str = ""
+    fileEchoTimes: str = ""
+    fileFieldStrength: str = ""
     looseMagnitudes: list[vtkMRMLScalarVolumeNode]
     loosePhases: list[vtkMRMLScalarVolumeNode]
     looseEchoTimes: str = ""
@@ -206,36 +211,35 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
 
     def onFileButton(self) -> None:
         path = qt.QFileDialog.getOpenFileName(
-            slicer.util.mainWindow(), _("File of a multi-echo scan"), "", _("Scans (*.mat *.nii *.nii.gz)")
+            slicer.util.mainWindow(), _("File of a multi-echo scan"), "", _("Scans (*.mat *.nii *.nii.gz *.dcm)")
         )
-        if path and canBeRead(path):
+        if path:
             self.loadScan(path)
 
     def loadScan(self, path) -> None:
         """Load a scan from a folder or file, select it and show it."""
-        nodes, labels, size = None, self._parameterNode.scanLabels, self._parameterNode.voxelSize
+        nodes, p = None, self._parameterNode
         try:
             nodes = self.run(
-                lambda progress: self.logic.loadScan(
-                    path,
-                    labels=labels,
-                    voxelSize=numbers(size, _("voxel sizes")) or None,
-                    magnitudeAlone=self._parameterNode.settings.magnitude_maps == "yes",
-                    progress=progress,
+                lambda progress: withPackages(
+                    lambda: self.logic.loadScan(path, progress=progress, **loadOptions(p, self.labels()))
                 ),
                 _("The scan could not be loaded."),
                 lambda nodes: self.inWords(scanSummary(*nodes)),
             )
         finally:
-            # Where several scans or a missing voxel size were the reason, this is where to choose.
+            # Where several scans or something missing were the reason, this is where to choose.
             self.ui.loadingCollapsibleButton.collapsed = bool(nodes)
         if nodes:
             show.showEchoes(nodes[0])
 
     def onLooseButton(self) -> None:
-        nodes = self.atOnce(self.logic.loadLooseVolumes, _("The sequences could not be made."))
+        nodes = self.step(
+            self.logic.loadLooseVolumes,
+            _("The sequences could not be made."),
+            lambda nodes: self.inWords(scanSummary(*nodes)),
+        )
         if nodes:
-            self.say(scanSummary(*nodes))
             show.showEchoes(nodes[0])
 
     def onProposeMaskButton(self) -> None:
@@ -314,16 +318,16 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         """Return what keeps a run from starting, in one phrase; nothing if it can."""
         return missing(p)
 
-    def loadScan(self, path, **options) -> list:
+    def loadScan(self, path, progress=None, **options) -> list:
         """Load a scan with `scene.loadScan`, and select it; return its magnitude and phase sequence (or None)."""
-        sequences = scene.loadScan(path, **options)
-        scene.addEchoBrowser(*sequences)
+        sequences = scene.loadScan(path, progress=part(progress, 0.0, 0.9), **options)
+        scene.browsed(sequences, part(progress, 0.9, 1.0))
         return self._select(*sequences)
 
-    def loadLooseVolumes(self, p) -> list:
+    def loadLooseVolumes(self, p, progress=None) -> list:
         """Make sequences of the volumes chosen in the parameter node, and select them."""
-        sequences = sequencesOfLoose(p)
-        scene.addEchoBrowser(*sequences)
+        sequences = sequencesOfLoose(p, part(progress, 0.0, 0.8))
+        scene.browsed(sequences, part(progress, 0.8, 1.0))
         return self._select(*sequences)
 
     def loadPhantom(self, progress=None) -> list:

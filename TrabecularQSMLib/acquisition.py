@@ -8,6 +8,8 @@ from .errors import InputError, counted
 from .images import LARGEST_SHEAR, shear_degrees
 
 GYROMAGNETIC_RATIO_HZ_PER_T = 42.577478518e6  # proton, CODATA 2018, not shielded
+# Voxels of other sizes are in another unit.
+_LEAST_MM, _MOST_MM = 0.01, 100.0
 _LEAST_TESLA, _MOST_TESLA = 0.01, 30.0
 # Other units that are met, as how much of them one tesla or one hertz is.
 _UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T}, "Hz": {"MHz": 1e-6, "kHz": 1e-3}}
@@ -337,6 +339,12 @@ def _checked_affine(affine, source):
         raise InputError(
             f"{source} has voxels of size {tuple(spacing)} mm; sizes must be positive, so correct the header."
         )
+    if spacing.min() < _LEAST_MM or spacing.max() > _MOST_MM:
+        listed = " × ".join(f"{x:.4g}" for x in spacing)
+        raise InputError(
+            f"{source} has voxels of {listed} mm; expected {_LEAST_MM:g} to {_MOST_MM:g} mm, so check the unit of its "
+            "header (mm, not m or µm)."
+        )
     shear = shear_degrees(affine)
     if shear > LARGEST_SHEAR:
         cause = "as by rounding in its header; write the geometry again with more digits" if shear < _ROUNDING else (
@@ -352,8 +360,8 @@ def _field_strength(strength, frequency, source):
     given = [x for x in (strength, frequency) if x is not None]
     if not given:
         raise InputError(
-            f"{source} says neither field strength nor imaging frequency; "
-            "add MagneticFieldStrength in tesla (or ImagingFrequency) to its header."
+            f"{source} says neither field strength nor imaging frequency; give `field_strength`, or add "
+            "MagneticFieldStrength in tesla to its header."
         )
     if not all(np.isfinite(x) and x > 0 for x in given):
         raise InputError(

@@ -8,8 +8,16 @@ class InputError(ValueError):
     """Wrong input, told in one sentence: what was found, what was expected and what to do."""
 
 
+class PackageNeeded(InputError):
+    """A Python package that the input needs is not installed; `packages` are the names by which pip installs them."""
+
+    def __init__(self, message: str, *packages: str) -> None:
+        super().__init__(message)
+        self.packages = packages
+
+
 class Cancelled(Exception):
-    """Raised by a progress callback to stop a run; not an error."""
+    """Raised by a progress callback to stop a run; not an error. It may say why."""
 
 
 class SolverWarning(RuntimeWarning):

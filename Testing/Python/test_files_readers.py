@@ -114,6 +114,14 @@ class BidsTest(FolderTest):
                     np.testing.assert_allclose(found[inside], signal[inside], atol=0.01)
                     self.assertIn(words, note)
 
+    def test_phase_unwrapped_over_the_echoes_alone_is_taken(self):
+        signal, _ = self.smooth()
+        phase = np.unwrap(np.angle(signal), axis=0)  # every voxel by itself: wraps in space stay
+        self.assertGreater(np.ptp(phase), 10)
+        found, note = self.polar(np.abs(signal), phase)
+        np.testing.assert_allclose(found, signal, atol=0.01)
+        self.assertIn("was unwrapped already", note)
+
     def test_what_is_no_phase_of_a_scan_is_refused_by_its_cause(self):
         signal, unwrapped = self.smooth()
         radians = np.angle(signal)

@@ -11,6 +11,10 @@ from .measure import measure
 UNITS = {"ct": "HU", "bmd": "mg/cm³"}
 # No tissue, nor air (−1000 HU), is down here: scanners and programs fill so what lies outside of the field of view.
 PADDING_HU = -2000
+# A CT of less range, or that begins above, is in another unit or scale.
+_LEAST_RANGE_HU, _MOST_LOW_HU = 20.0, 3000.0
+# Where more voxels lie at padding, at least this share of them has one value.
+_PADDING_SHARE, _ONE_VALUE = 0.01, 0.2
 # A share of voxels at the largest value, where that is below what scanners reach, is a window's end.
 _CUT_SHARE, _REACHED_HU = 1e-3, 1500
 # Air of stored values that lack their intercept, and the share of it that tells them from a piece of bone.
@@ -124,6 +128,19 @@ def without_padding(ct: np.ndarray, fill: float | None = None) -> tuple[np.ndarr
     return np.where(padding, kept.dtype.type(fill), kept), [note]
 
 
+def _refuse_scaled(ct):
+    """Raise `InputError` where values below all tissue vary as tissue does: padding is one value, or blends of it."""
+    below = ct[ct <= PADDING_HU]
+    if below.size <= _PADDING_SHARE * ct.size:
+        return
+    _, counts = np.unique(np.round(below), return_counts=True)
+    if counts.max() < _ONE_VALUE * below.size:
+        raise InputError(
+            f"{below.size} voxels of the CT lie at {PADDING_HU} and below (down to {below.min():g}) and vary: air has "
+            "−1000 HU and padding one value, so these are no Hounsfield units (another scale?); export it again."
+        )
+
+
 def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Return a CT with padding as NaN, and notes, once its values can be Hounsfield units.
 
@@ -134,13 +151,19 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
     Raises
     ------
     InputError
-        If nothing lies below 0 HU, where fat and air are, but much where air lies without the intercept; or nothing
-        above 0, where muscle and bone are.
+        If nothing lies below 0 HU, where fat and air are, but much where air lies without the intercept; if nothing
+        lies above 0, where muscle and bone are; or if the range is that of another unit or scale.
     """
+    _refuse_scaled(np.asarray(ct))
     ct, notes = without_padding(ct, np.nan)
     low, high = (float(x) for x in (np.nanmin(ct), np.nanmax(ct))) if np.isfinite(ct).any() else (np.nan, np.nan)
     if low == high:
         raise InputError(f"The CT is {low:g} everywhere; give one that shows the bones.")
+    if high - low < _LEAST_RANGE_HU or low > _MOST_LOW_HU:
+        raise InputError(
+            f"The CT runs from {low:g} to {high:g}, but air has −1000, muscle 50 and cortical bone above 1000 HU: "
+            "these are no Hounsfield units (another unit or scale?); export it again."
+        )
     if low >= 0:
         said = f"The CT runs from {low:g} to {high:g}, but fat has −100 and air −1000 HU: these are"
         if np.count_nonzero(ct <= _AIR_RAW) > _AIR_SHARE * ct.size:

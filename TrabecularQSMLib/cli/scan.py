@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from .. import __version__
@@ -196,6 +196,7 @@ def _reconstruct(arguments):
         result = pipeline.reconstruct(
             scan.acquisition, settings, mask=mask, threads=arguments.threads, progress=part(progress, 0.0, 0.95)
         )
+        result = replace(result, notes=(*result.notes, *notes))
         written = write_reconstruction(
             arguments.output,
             scan,
@@ -205,7 +206,7 @@ def _reconstruct(arguments):
             run=_run_record(arguments, started),
             progress=part(progress, 0.95, 1.0),
         )
-    print_result([*result.notes, *notes], written)
+    print_result(result.notes, written)
 
 
 def _lcurve(arguments):
@@ -213,7 +214,7 @@ def _lcurve(arguments):
     from ..figures.lcurve import lcurve_figure
     from ..figures.style import require_matplotlib
     from ..files.tables import csv_text
-    from ..files.writing import GENERATED_BY, input_hashes, json_text, refuse_existing, write_files
+    from ..files.writing import input_hashes, json_text, provenance, refuse_existing, write_files
 
     require_matplotlib()
     settings = chosen_settings(arguments, stop_after=None)
@@ -239,13 +240,13 @@ def _lcurve(arguments):
         )
     columns = {name: values.tolist() for name, values in curve.columns().items()}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    sidecar = {
-        "Description": "L-curve: the inversion over λ (regularization)",
-        "BestRegularization": curve.best,
-        "GeneratedBy": GENERATED_BY,
-        "Settings": settings.as_dict(),
-        "InputFiles": input_hashes(scan.files, arguments.mask),
-    }
+    sidecar = provenance(
+        Description="L-curve: the inversion over λ (regularization)",
+        BestRegularization=curve.best,
+        Settings=settings.as_dict(),
+        Notes=[*scan.acquisition.notes, *notes],
+        InputFiles=input_hashes(scan.files, arguments.mask),
+    )
     contents = (
         csv_text(columns, rows),
         json_text(sidecar),

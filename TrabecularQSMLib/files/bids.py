@@ -15,8 +15,7 @@ from ..progress import Progress, report
 from . import nifti
 from .echoes import B0_KEY, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
 from .scan import Scan, checked_label, folder_of, parse_name, stem_of
-from .writing import describe_dataset, refuse_existing, staged, write_json
-from .writing import files_below as written_below
+from .writing import refuse_existing, staged_dataset, write_json
 
 SUFFIX = "MEGRE"
 EXPECTED_NAME = f"files named sub-<label>_echo-<n>_part-<mag|phase|real|imag>_{SUFFIX}.nii[.gz]"
@@ -110,12 +109,9 @@ def write_scan(
     parts = ("mag", "phase") if acquisition.has_phase else ("mag",)
     names = [f"{stem}_echo-{n}_part-{part}_{SUFFIX}.nii" for n in numbers for part in parts]
     refuse_existing(output, [folder / name for name in names], overwrite)
-    with staged(output) as staging:
-        describe_dataset(staging, output, "Multi-echo gradient-echo scans", kind="raw")
+    with staged_dataset(output, "Multi-echo gradient-echo scans", "raw", progress) as (staging, written):
         write_echoes(staging / folder, stem, acquisition, progress)
-        written = written_below(staging)
-    report(progress, 1.0, "Written")
-    return [output / file for file in written]
+    return written
 
 
 def write_echoes(folder: Path, stem: str, acquisition: Acquisition, progress: Progress | None = None) -> None:

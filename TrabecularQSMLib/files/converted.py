@@ -10,8 +10,20 @@ from pathlib import Path
 from ..errors import InputError
 from ..images import geometry_difference
 from . import nifti
-from .bids import EXPECTED_NAME, image_files
-from .echoes import MAGNITUDE_ADVICE, PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .bids import EXPECTED_NAME, files_below, image_files
+from .echoes import (
+    MAGNITUDE_ADVICE,
+    PAIRS,
+    TYPE_KEYS,
+    EchoFile,
+    bare_name,
+    number_of,
+    part_of_type,
+    read_json,
+    scan_of,
+    split_part,
+)
+from .formats import first_bytes
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
@@ -19,6 +31,9 @@ _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
 _COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength")
 _LEAST_ECHOES = 3
 _LISTED = 8
+# Files that lie beside images, and how many others are looked at for what they are.
+_BESIDE = (".json", ".tsv", ".csv", ".txt", ".md", ".bval", ".bvec")
+_LOOKED_AT = 20
 
 
 @dataclass(eq=False)
@@ -160,15 +175,32 @@ def find(folder: Path) -> list[Candidate]:
 
 def _echo_file(path):
     """Return one volume with an echo time in the sidecar beside it, or None."""
-    side = path.with_name(bare_name(path) + ".json")
-    if not side.exists():
+    side = _sidecar(path)
+    if side is None or nifti.read_grid(path)[0] > 1:
         return None
     metadata = read_json(side)
     time = metadata.get("EchoTime")
-    if isinstance(time, bool) or not isinstance(time, int | float) or not time > 0 or nifti.read_grid(path)[0] > 1:
+    if isinstance(time, list) and len(time) == 1:
+        time = metadata["EchoTime"] = time[0]
+    time = number_of(metadata, "EchoTime", path.name)
+    if time is None or not time > 0:
         return None
+    if side.stem != bare_name(path):  # of the other part: what it says of that is not of this one
+        metadata = {key: value for key, value in metadata.items() if key not in TYPE_KEYS}
     part = part_of_type(metadata) or split_part(bare_name(path))[1] or "mag"
     return EchoFile(path, part, (round(time, 5),), metadata, (side,))
+
+
+def _sidecar(path):
+    """Return the sidecar of an image, or that of the other part of the same echo, or None."""
+    side = path.with_name(bare_name(path) + ".json")
+    if side.exists() or side.is_symlink():
+        return side
+    base, part = split_part(bare_name(path))
+    if part is None:
+        return None
+    others = (other for other in sorted(path.parent.glob("*.json")) if split_part(other.stem)[0] == base)
+    return next(others, None)
 
 
 def _grouped(files, by_folder):
@@ -268,7 +300,20 @@ def nothing_found(folder: Path) -> InputError:
             f"{folder} holds no echoes with EchoTime in a JSON sidecar, but {several.name} has several volumes; if "
             "these are the echoes, give that file instead of the folder, with `echo_times`."
         )
+    others = [path for path in files_below(folder) if path not in images and path.suffix.lower() not in _BESIDE]
+    for path in others[:_LOOKED_AT]:
+        if not path.suffix and path.is_file() and not path.stat().st_size:
+            continue  # such as a mark that a program left
+        try:
+            first_bytes(path, unpacked=False)
+        except InputError as error:
+            return InputError(f"{folder} holds no multi-echo images: {error}")
+    scan = next((path for path in others if path.suffix.lower() == ".mat"), None)
+    if scan and not images:
+        return InputError(f"{folder} holds no images of echoes but {scan.name}; give that file instead of the folder.")
     found = f" but {len(images)} NIfTI files that no JSON sidecar gives an EchoTime" if images else ""
+    if not images and not others:
+        found = ", it is empty" if not files_below(folder) else ""
     return InputError(
         f"{folder} holds no multi-echo images{found}; expected {EXPECTED_NAME} in a BIDS dataset or subject folder, "
         "what dcm2niix leaves (NIfTI files, each with its JSON sidecar), or DICOM files."

@@ -1,12 +1,13 @@
 """DICOM folders: the scan is chosen by the headers, converted by dcm2niix, and compared with the headers again."""
 
+import importlib.util
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from ..acquisition import Reorientation
-from ..errors import InputError
+from ..errors import InputError, PackageNeeded
 from ..images import geometry_difference
 from . import converted, dicom_series, nifti
 from .echoes import MAGNITUDE_ADVICE, scan_of
@@ -43,7 +44,6 @@ def read(
     InputError
         If there is no such scan or more than one, or a package is missing.
     """
-    dicom_series.require_pydicom()
     program = _program()
     candidate = converted.chosen(folder, dicom_series.find(paths), series, magnitude_alone)
     if candidate.magnitude and not magnitude_alone:
@@ -68,17 +68,21 @@ def read(
 
 
 def _program():
-    """Return the path of dcm2niix, of its package or of the system."""
-    try:
-        import dcm2niix
-    except ImportError as error:
+    """Return the path of dcm2niix, of its package or of the system; `PackageNeeded` if it or pydicom is missing."""
+    missing = [] if importlib.util.find_spec("pydicom") else ["pydicom"]
+    if importlib.util.find_spec("dcm2niix"):
+        program = importlib.import_module("dcm2niix").bin
+    else:
         program = shutil.which("dcm2niix")
-        if program is None:
-            raise InputError(
-                f"For DICOM folders dcm2niix is needed; install it with '{dicom_series.PIP_LINE}'."
-            ) from error
-        return program
-    return dcm2niix.bin
+    if program is None:
+        missing.append("dcm2niix")
+    if missing:
+        raise PackageNeeded(
+            f"For DICOM folders {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} needed; install with "
+            f"'pip install {' '.join(missing)}'.",
+            *missing,
+        )
+    return program
 
 
 def _convert(program, files, place, candidate, grid):

@@ -12,11 +12,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
+from ..errors import InputError, PackageNeeded
 from .converted import Candidate, joined, natural
 from .echoes import PAIRS, check_magnitude, part_of_type, to_complex
+from .scan import field_strength_of
 
-PIP_LINE = "pip install dcm2niix pydicom"
 _GE_PART = (0x0043, 0x102F)
 _PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
 _GE_PARTS = {0: "mag", 1: "phase", 2: "real", 3: "imag"}
@@ -67,11 +67,12 @@ class Frame:
 
 
 def require_pydicom():
-    """Return pydicom, or raise `InputError` with the way to get it."""
+    """Return pydicom, or raise `PackageNeeded`."""
     try:
         import pydicom
     except ImportError as error:
-        raise InputError(f"For DICOM files pydicom is needed; install it with '{PIP_LINE}'.") from error
+        reason = "For DICOM files pydicom is needed; install it with 'pip install pydicom'."
+        raise PackageNeeded(reason, "pydicom") from error
     return pydicom
 
 
@@ -187,8 +188,7 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
     decided = to_complex(echoes, pair, source) if len(pair) == 2 else check_magnitude(echoes, source)
     notes = [*candidate.notes, *notes, *decided]
     values = scan_values(candidate)
-    if field_strength is not None:
-        values["field_strength"] = field_strength
+    values["field_strength"] = field_strength_of(values["field_strength"], field_strength, source, notes)
     if b0_patient is not None:
         values["b0_patient"] = tuple(b0_patient)
     return Acquisition(

@@ -13,17 +13,19 @@ from ..images import geometry_difference
 from . import nifti
 from .formats import decoded, first_bytes, read_bytes
 from .phase import polar_to_complex, take_off_offset
-from .scan import PROTOCOL, Scan, check_voxel_size, stem_of
+from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
 
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
 B0_KEY = "B0DirectionRAS"
 PAIRS = (("mag", "phase"), ("real", "imag"))
 # Of protons at 30 T; what lies beyond is in another unit.
 _MOST_MHZ = 1300.0
+# Keys of a sidecar that tell the part.
+TYPE_KEYS = ("ComplexImageComponent", "ImageType")
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 _WORDS = {
-    "mag": ("magnitude", "mag"),
-    "phase": ("phase", "pha", "ph"),
+    "mag": ("magnitude", "magn", "mag"),
+    "phase": ("phase", "phas", "phs", "pha", "ph"),
     "real": ("real",),
     "imag": ("imaginary", "imag"),
 }
@@ -82,10 +84,20 @@ def split_part(name: str) -> tuple[str, str | None]:
     return name[:start] + name[found.end() :], _PART_OF_WORD[found[1].lower()]
 
 
+def name_of_part(name: str, part: str) -> str:
+    """Return a bare name with the word for another part in place of its own, or behind it."""
+    base = split_part(name)[0]
+    if base == name:
+        return f"{name}_{part}"
+    found = list(_WORD.finditer(name))[-1]
+    return name[: found.start()] + part + name[found.end() :]
+
+
 def part_of_type(metadata: dict) -> str | None:
     """Part that the DICOM image type in a sidecar tells, or None."""
-    component = metadata.get("ComplexImageComponent")
-    types = metadata.get("ImageType")
+    component, types = (metadata.get(key) for key in TYPE_KEYS)
+    if isinstance(types, str):
+        types = re.split(r"[\\/,]", types)
     words = [component, *(types if isinstance(types, list) else [])]
     words = [str(word).strip().upper() for word in words if word is not None]
     # Philips names magnitude after the other component in some of its types (PHASE MAP\\P\\FFE), never the reverse.
@@ -168,12 +180,13 @@ def scan_of(
         order = np.argsort(times, kind="stable")
         echoes, times = echoes[order], [times[n] for n in order]
     frequency = _frequency(rows, source)
+    strength = field_strength_of(_first(rows, "MagneticFieldStrength"), field_strength, source, notes)
     return Scan(
         acquisition=Acquisition(
             echoes=echoes,
             echo_times=times,
             affine=affine,
-            field_strength=_first(rows, "MagneticFieldStrength") if field_strength is None else field_strength,
+            field_strength=strength,
             imaging_frequency=frequency,
             source=source,
             notes=tuple(notes),

@@ -7,21 +7,12 @@ from ..acquisition import Acquisition, MeasuredField
 from ..errors import InputError
 from ..fieldmap.magnitude import is_equidistant
 from ..pipeline import Reconstruction
-from ..progress import Progress, report
+from ..progress import Progress
 from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
 from ..settings import Settings
-from .formats import decoded, read_bytes
+from .formats import decoded, first_bytes, read_bytes
 from .scan import Scan, parse_name, stem_of
-from .writing import (
-    GENERATED_BY,
-    describe_dataset,
-    files_below,
-    input_hashes,
-    refuse_existing,
-    staged,
-    write_json,
-    write_maps,
-)
+from .writing import files_below, input_hashes, provenance, refuse_existing, staged_dataset, write_json, write_maps
 
 # What is made of a field that was measured elsewhere, the total field aside.
 _OF_FIELDS = ("mask", "reliability", "local_field", "chi")
@@ -83,9 +74,9 @@ def read_settings(path) -> dict:
         If it cannot be read, is no JSON, or has a setting that does not exist or a value that it cannot have.
     """
     path = Path(path)
-    content = read_bytes(path)
+    first_bytes(path)
     try:
-        stored = json.loads(decoded(content))
+        stored = json.loads(decoded(read_bytes(path)))
     except ValueError as error:
         raise InputError(f"{path} is not valid JSON ({error}); give the JSON sidecar of a map.") from error
     if isinstance(stored, dict):
@@ -135,27 +126,24 @@ def write_reconstruction(
     ever_written = map_files(scan, QUANTITIES)
     refuse_existing(output, ever_written, overwrite)
     acquisition = scan.acquisition
-    provenance = {
-        "GeneratedBy": GENERATED_BY,
-        "Settings": reconstruction.settings.as_dict(),
+    origin = provenance(
+        Settings=reconstruction.settings.as_dict(),
         **_strength(acquisition),
-        "B0Direction": list(acquisition.b0_patient),
-        "EchoTimes": [float(time) for time in getattr(acquisition, "echo_times", ())],
-        "Protocol": scan.protocol,
-        "Notes": list(reconstruction.notes),
-        "InputFiles": input_hashes(scan.files, mask_file),
-    }
-    with staged(output) as staging:
+        B0Direction=list(acquisition.b0_patient),
+        EchoTimes=[float(time) for time in getattr(acquisition, "echo_times", ())],
+        Protocol=scan.protocol,
+        Notes=list(reconstruction.notes),
+        InputFiles=input_hashes(scan.files, mask_file),
+    )
+    name = "Susceptibility, R2* and fat fraction maps"
+    with staged_dataset(output, name, progress=progress) as (staging, written):
         maps = reconstruction.maps
-        write_maps(staging / scan.folder, scan.stem, maps, acquisition.affine, provenance, progress=progress)
-        describe_dataset(staging, output, "Susceptibility, R2* and fat fraction maps")
+        write_maps(staging / scan.folder, scan.stem, maps, acquisition.affine, origin, progress=progress)
         if run is not None:
             write_json(staging / "logs" / "run.json", {**_earlier_runs(output), scan.stem: run})
-        written = files_below(staging)
-        for file in set(ever_written) - set(written):
+        for file in set(ever_written) - set(files_below(staging)):
             (output / file).unlink(missing_ok=True)
-    report(progress, 1.0, "Written")
-    return [output / file for file in written]
+    return written
 
 
 def _strength(acquisition):

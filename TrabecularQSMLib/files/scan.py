@@ -101,6 +101,15 @@ def check_voxel_size(given, stored, source) -> None:
         )
 
 
+def field_strength_of(stored, given, source, notes: list[str]):
+    """Return the field strength (tesla) that was given, or else the stored one; a note is added where they differ."""
+    if given is None:
+        return stored
+    if stored is not None and abs(given - stored) > 0.02 * given:
+        notes.append(f"{source} says a field strength of {stored:g} T; that of `field_strength` is taken.")
+    return given
+
+
 def case_of(name: str) -> str | None:
     """Return subject and session (``sub-01_ses-2``) at the start of a BIDS name, which join tables, or None."""
     found = re.match(r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?(?=_)", name)

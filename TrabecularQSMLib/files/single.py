@@ -6,7 +6,17 @@ from ..errors import InputError
 from . import nifti
 from .bids import image_files
 from .converted import named
-from .echoes import MAGNITUDE_ADVICE, PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .echoes import (
+    MAGNITUDE_ADVICE,
+    PAIRS,
+    EchoFile,
+    bare_name,
+    name_of_part,
+    part_of_type,
+    read_json,
+    scan_of,
+    split_part,
+)
 from .scan import Scan
 
 
@@ -51,7 +61,7 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
             advice = f"; export it, or {MAGNITUDE_ADVICE}" if set(beside) == {"mag"} else ""
             raise InputError(
                 f"{path} is the {part} part; expected one file of the {one} part beside it, called alike (such as "
-                f"{base + '_' if base else ''}{one}.nii.gz), but found {said}{advice}."
+                f"{name_of_part(bare_name(path), one)}.nii.gz), but found {said}{advice}."
             )
     files = [_echo_file(beside[one][0], one) for one in pair]
     return scan_of(files, named(labels, path), path.parent, source=path.name, **options)

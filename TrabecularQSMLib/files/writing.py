@@ -19,12 +19,12 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..progress import report
+from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, Quantity
 from .locks import lock
 from .nifti import write_image
 
-GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
+_GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
 
 _BIDS_VERSION = "1.10.0"
 
@@ -74,6 +74,11 @@ def input_hashes(files, mask_file=None) -> dict[str, str]:
     if mask_file is not None:
         hashes[Path(mask_file).name] = _sha256(mask_file)
     return hashes
+
+
+def provenance(**values) -> dict:
+    """Return what each sidecar says of where a file comes from: this program, its version, and `values`."""
+    return {"GeneratedBy": _GENERATED_BY, **values}
 
 
 def json_text(values: dict) -> str:
@@ -132,6 +137,28 @@ def _sweep(output):
                     shutil.rmtree(hidden, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def staged_dataset(output: Path, name: str, kind: str = "derivative", progress: Progress | None = None):
+    """Give a folder as `staged` does, and a list that holds the paths of all that was written when the block ended.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the dataset, which gets a description if it has none.
+    name : str
+        What the dataset is called there.
+    kind : {"derivative", "raw"}
+    progress : callable, optional
+        Called at the end.
+    """
+    written = []
+    with staged(output) as staging:
+        describe_dataset(staging, output, name, kind)
+        yield staging, written
+        written += [output / file for file in files_below(staging)]
+    report(progress, 1.0, "Written")
+
+
 def files_below(folder) -> list[Path]:
     """Return the files below a folder, as paths inside it, sorted."""
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
@@ -164,7 +191,7 @@ def write_labels(stem, labels, affine, names):
 def describe_dataset(staging, output, name, kind="derivative"):
     """Write dataset_description.json unless the output has one."""
     if not (output / "dataset_description.json").exists():
-        values = {"Name": name, "BIDSVersion": _BIDS_VERSION, "DatasetType": kind, "GeneratedBy": GENERATED_BY}
+        values = {"Name": name, "BIDSVersion": _BIDS_VERSION, "DatasetType": kind, "GeneratedBy": _GENERATED_BY}
         write_json(staging / "dataset_description.json", values)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..inversion import METHODS
 from ..inversion.lcurve import LCurve
 from ..pipeline import sweep_regularization
-from ..progress import Progress
+from ..progress import Progress, part
 from ..settings import Settings, preset
 from .alive import keepAlive
 from .echoes import baseName
@@ -55,7 +55,7 @@ def lcurveNodes(
     :param name: as for `reconstructNodes`, like `progress`.
     :param scan: all else that `reconstructNodes` takes: mask, echo times, field strength, direction of B0.
     """
-    acquisition, mask = scanFromSequences(magnitudeSequence, phaseSequence, **scan)
+    acquisition, mask = scanFromSequences(magnitudeSequence, phaseSequence, **scan, progress=part(progress, 0.0, 0.02))
     settings = preset() if settings is None else settings
     options = {
         "mask": mask,
@@ -63,7 +63,8 @@ def lcurveNodes(
     }
     values = () if regularizations is None else regularizations
     curve = keepAlive(
-        lambda told: sweep_regularization(acquisition, settings, values, **options, progress=told), progress
+        lambda told: sweep_regularization(acquisition, settings, values, **options, progress=told),
+        part(progress, 0.02, 1.0),
     )
     colors = segmentColors(regions) if regions else {}
     return _addNodes(curve, settings, name or baseName(magnitudeSequence), colors, magnitudeSequence)

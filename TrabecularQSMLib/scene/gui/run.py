@@ -40,8 +40,8 @@ class RunMixin:
                     with oneUndoStep(), self.inWidgetsWords():
                         result = work(self._onProgress)
                     self.say(summary(result))
-                except Cancelled:
-                    self.say(_("Cancelled."))
+                except Cancelled as reason:
+                    self.say(str(reason) or _("Cancelled."))
                 except Exception as error:
                     self.say(f"{failure} {error}")
                     raise
@@ -57,7 +57,11 @@ class RunMixin:
 
         :param text: one or several sentences.
         """
-        return inLabels(text, labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui")))
+        return inLabels(text, self.labels())
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels of widgets by their parameters, see `labelsOf`."""
+        return labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui"))
 
     @contextlib.contextmanager
     def inWidgetsWords(self):

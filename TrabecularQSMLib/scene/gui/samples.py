@@ -12,7 +12,7 @@ from ...progress import part
 from ...settings import preset
 from ..companions import addCompanions
 from ..reconstruct import reconstructNodes
-from .packages import canBeRead
+from .packages import withPackages
 from .show import showEchoes
 from .undo import oneUndoStep
 
@@ -92,7 +92,8 @@ def withDialog(work, failure: str):
         try:
             with oneUndoStep():
                 return work(progress)
-        except Cancelled:
+        except Cancelled as reason:
+            slicer.util.showStatusMessage(str(reason))
             return []
         finally:
             dialog.close()
@@ -171,10 +172,8 @@ def loadAnkle(logic) -> list:
                     "maxdiefenbach/trabecular_bone_QSM with git lfs and load it with 'From file…'."
                 ).format(url=EXAMPLE_URL, file=EXAMPLE_FILE)
             )
-    if not canBeRead(paths[0]):
-        return []
     nodes = withDialog(
-        lambda progress: logic.loadScan(paths[0], name="TrabecularQSM ankle", progress=progress),
+        lambda progress: withPackages(lambda: logic.loadScan(paths[0], name="TrabecularQSM ankle", progress=progress)),
         _("The example scan could not be loaded."),
     )
     if nodes:
