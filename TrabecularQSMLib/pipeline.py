@@ -210,7 +210,8 @@ class _Fields:
         self.settings = settings
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
-        _check_echoes_suffice(acquisition, settings)
+        if not isinstance(acquisition, MeasuredField):
+            _check_echoes_suffice(acquisition, settings)
         self.reorientation = acquisition.reorientation
         affine = self.reorientation.apply_affine(acquisition.affine)
         self.voxel_size = voxel_size(affine)
