@@ -85,7 +85,9 @@ class RegionEditorTest(SceneTest):
             self.editor.edit(self.nodes[0], self.volume)
             self.editor.stop()
         self.assertEqual(len(slicer.util.getNodesByClass("vtkMRMLSegmentEditorNode")), 1)
-        slicer.mrmlScene.Clear(1)
+        slicer.mrmlScene.Clear(0)
+        # As where singletons go too; a Clear(1) would take the color tables from the tests that follow.
+        slicer.mrmlScene.RemoveNode(slicer.util.getNodesByClass("vtkMRMLSegmentEditorNode")[0])
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
         self.calls()
         self.editor.edit(node, None)
