@@ -19,8 +19,12 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+import scans
+
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.files import read_acquisition
 from TrabecularQSMLib.files.phantom import write_phantom
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.settings import preset
@@ -247,6 +251,24 @@ class SubjectsTest(CohortTest):
             with mock.patch("os.cpu_count", lambda: 8):
                 self.assertEqual(usable_workers(needed, 5), 2)
                 self.assertEqual(usable_workers(needed, 1), 1)
+
+
+class ConvertTest(CohortTest):
+    def test_a_scan_becomes_one_subject_of_a_dataset_with_its_protocol(self):
+        anat = self.folder / "other" / "sub-9" / "anat"
+        scans.write_bids(
+            anat,
+            name="sub-9",
+            sidecar=lambda n: {"EchoTime": scans.ECHO_TIMES[n - 1], "MagneticFieldStrength": 3, "FlipAngle": 5},
+        )
+        arguments = ["convert", self.folder / "other", self.folder / "study", "--subject", "07"]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            self.assertEqual(cli.main([*map(str, arguments)]), 0)
+            self.assertEqual(cli.main([*map(str, arguments)]), 2)  # it is there
+        before, after = (read_acquisition(self.folder / name) for name in ("other", "study"))
+        self.assertEqual((after.stem, after.protocol), ("sub-07", {"FlipAngle": 5}))
+        np.testing.assert_allclose(after.acquisition.echoes, before.acquisition.echoes, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(after.acquisition.affine, before.acquisition.affine, atol=1e-5)
 
 
 class CommandTest(CohortTest):

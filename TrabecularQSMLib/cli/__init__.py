@@ -17,6 +17,7 @@ from . import (
     attenuation,
     bvtv,
     cohort,
+    convert,
     export,
     measure,
     morphometry,
@@ -80,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    scans = (scan, cohort, report, export, phantom, regions)
+    scans = (scan, convert, cohort, report, export, phantom, regions)
     for group in (*scans, measure, bvtv, attenuation, split, morphometry, register, regress, simulate):
         group.add_commands(commands)
     return parser

@@ -4,6 +4,7 @@ Read where all echoes lie in one file, where trains are stored as runs, and wher
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,7 @@ def write_scan(
     acquisition: Acquisition,
     labels: dict[str, str] | None = None,
     *,
+    protocol: Mapping | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
@@ -88,6 +90,8 @@ def write_scan(
     acquisition : Acquisition
     labels : dict of str to str, optional
         Labels for sub, ses, acq and run; subject 01 if not given.
+    protocol : mapping, optional
+        What else the sidecars say of the acquisition, as `Scan.protocol`.
     overwrite : bool
         Replace files that are there already.
     progress : callable, optional
@@ -110,16 +114,23 @@ def write_scan(
     names = [f"{stem}_echo-{n}_part-{part}_{SUFFIX}.nii" for n in numbers for part in parts]
     refuse_existing(output, [folder / name for name in names], overwrite)
     with staged_dataset(output, "Multi-echo gradient-echo scans", "raw", progress) as (staging, written):
-        write_echoes(staging / folder, stem, acquisition, progress)
+        write_echoes(staging / folder, stem, acquisition, progress, protocol)
     return written
 
 
-def write_echoes(folder: Path, stem: str, acquisition: Acquisition, progress: Progress | None = None) -> None:
+def write_echoes(
+    folder: Path,
+    stem: str,
+    acquisition: Acquisition,
+    progress: Progress | None = None,
+    protocol: Mapping | None = None,
+) -> None:
     """Write the magnitude and phase of a scan with their sidecars: ``<stem>_echo-<n>_part-<part>_MEGRE.nii``."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, (echo, time) in enumerate(zip(acquisition.echoes, acquisition.echo_times, strict=True), start=1):
         report(progress, (number - 1) / len(acquisition.echoes), f"Writing echo {number}")
         metadata = {
+            **(protocol or {}),
             "EchoTime": float(time),
             "MagneticFieldStrength": acquisition.field_strength,
             "ImagingFrequency": acquisition.imaging_frequency / 1e6,
