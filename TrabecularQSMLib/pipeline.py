@@ -505,8 +505,8 @@ class _Fields:
             self.notes.append(
                 f"Phase and magnitude differ between {' and '.join(what)}: by {gains} (at the center, from there "
                 f"to the edge {DIRECTIONS[axis]}, in magnitude; {kind.groups_errors:.0f} standard errors); this was "
-                f"taken off, and the field as a whole is known up to {period:.0f} Hz, as of "
-                "one of them. Set readout and trains if the scan is of another kind."
+                f"taken off, and the field as a whole is known up to {period:.0f} Hz. Set "
+                "readout and trains if the scan is of another kind."
             )
         elif len(self.acquisition.echo_times) == 3:
             self.notes.append(

@@ -17,8 +17,8 @@ from .signal import Model, project
 
 # Voxels that the fields which a whole scan could have are compared in, with their steps as parts of one over the
 # length of the train, the largest, and the values of R2* in the first units.
-FEW_VOXELS = 200
-FIELD_STEPS = 36
+FEW_VOXELS = 100
+FIELD_STEPS = 24
 SHIFTS_PPM = 8.0
 RATES = np.array([0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 2.0, 3.0, 5.0])
 # Only a minimum below all fields this close, in the same units, is another one.
@@ -29,6 +29,8 @@ TUNED_TO_FAT = 0.05
 # Ways to see a scan that are tried with gains of their own, and how much more may be left of its misfit by one of them.
 HYPOTHESES = 8
 UNEXPLAINED = 2.0
+# The sign of the phase is ruled out by so much more of the misfit left, if the fields say no other.
+RULED_OUT = 1.6
 # The difference in log-likelihood below which two ways to see a scan are told to be alike.
 ALIKE = 3.0
 # Changes of gains that the data hardly tell, as a part of those that they tell best, stay at zero.
@@ -118,9 +120,8 @@ class Explained:
 
     def beats(self, other: "Explained") -> bool:
         """Return whether the other one can be ruled out beside this one."""
-        if max(self.left, other.left) > UNEXPLAINED * min(self.left, other.left):
-            return self.left < other.left
-        return self.score + ALIKE < other.score
+        ratio, ahead = other.left / self.left, other.score - self.score
+        return ratio > RULED_OUT and ahead > 0 or ratio > 1 / RULED_OUT and ahead > ALIKE
 
 
 def explained(signal, model, field_hz, r2star, organ, *, fat_hz, ppm_hz, gains=None) -> Explained:

@@ -26,12 +26,16 @@ GAIN_VOXELS = 2000
 FEW_VOXELS = 500
 # Voxels that the sign is asked of where single echoes have gains.
 FEWER_VOXELS = 600
-# A voxel in which the fit finds this fraction of fat, with either sign, has a say of its own on the sign.
-FATTY = 0.4
-# Standard errors at which gains and the sign count, and the smallest phase (rad) or change of magnitude that does.
-SURE = 5.0
+# Voxels in which the fit finds such a fraction of fat, with either sign, have a say of their own on the sign: a little
+# fat is told best where it is pure.
+FATTY = (0.4, 0.7)
+# Standard errors at which gains (fitted, so that noise alone reaches four or five) and the sign count, and the smallest
+# phase (rad) or change of magnitude that does.
+SURE = 8.0
 SURE_OF_SIGN = 4.0
 SMALLEST_GAIN = 0.02
+# Phases between groups below this (rad) are those of hardware, and not of a field that is off by their period.
+LARGE_PHASE = 0.4
 # Points over the phase between two groups of echoes, and over its slope from the center to the edge of the image.
 PHASES = 16
 SLOPES = np.linspace(-1.6, 1.6, 17)
@@ -64,7 +68,9 @@ class EchoGroups:
         return np.stack([self.take_off(n, echo, positions) for n, echo in enumerate(signal)])
 
     def period_hz(self, echo_times: np.ndarray) -> float:
-        """Period in Hz of the field as a whole: that of one group, whose phase takes up what is between groups."""
+        """Period in Hz of the field as a whole: that of one group, if large phases take up what is between groups."""
+        if np.abs(self.offset).max() < LARGE_PHASE:
+            return 1 / common_spacing(echo_times)
         own = [echo_times[self.group == g] for g in range(int(self.group.max()) + 1)]
         return max(1 / common_spacing(times) for times in own if times.size > 1)
 
@@ -213,10 +219,9 @@ def _asks(signal, positions, model, table, group):
 def _sign_errors(misfits):
     """By how many standard errors the second sign fits worse: over all voxels, or over those with fat."""
     plus, minus = misfits
-    difference, fatty = minus[0] - plus[0], (minus[3] > FATTY) | (plus[3] > FATTY)
+    difference, fat = minus[0] - plus[0], np.maximum(minus[3], plus[3])
     # Only fat can tell, and where it is rare, the others add noise alone.
-    both = [mean_in_errors(difference), mean_in_errors(difference[fatty])]
-    return max(both, key=abs)
+    return max((mean_in_errors(difference[fat >= least]) for least in (0.0, *FATTY)), key=abs)
 
 
 def _sign_by_gains(turned, model, table, organ, best, fat_hz, ppm_hz):
