@@ -196,8 +196,8 @@ def make_scan(case, seed, cache, *, scale=1.0, draw=0, position=0) -> Scan:
 def _posed_phantom(settings, position):
     draw_patient = simulate.draw_patient
 
-    def turned(rng):
-        patient = draw_patient(rng)
+    def turned(*given, **options):
+        patient = draw_patient(*given, **options)
         angle = np.deg2rad(TURN)
         turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
         return replace(patient, pose=turn @ patient.pose, shift=patient.shift + MOVE)
