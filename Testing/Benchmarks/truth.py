@@ -59,7 +59,10 @@ CASES = {
 }
 NOT_MARROW = ("muscle", "skin fat")
 # The bone of a study: its regions begin with this name; the contrast is between two of them.
-BONES = {"calcaneus": ("calcaneus subtalar", "calcaneus tuber")}
+BONES = {
+    "calcaneus": ("calcaneus subtalar", "calcaneus tuber"),
+    "femur": ("femur medial condyle", "femur metaphysis"),
+}
 # The second position of a patient: turned about the left–right axis and moved, in degrees and mm.
 TURN, MOVE = 6.0, (2.0, -3.0, 1.0)
 BUDGET = ("true field", "plus noise", "partial volume", "measured")
