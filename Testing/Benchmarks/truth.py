@@ -59,7 +59,10 @@ CASES = {
 }
 NOT_MARROW = ("muscle", "skin fat")
 # The bone of a study: its regions begin with this name; the contrast is between two of them.
-BONES = {"calcaneus": ("calcaneus subtalar", "calcaneus tuber")}
+BONES = {
+    "calcaneus": ("calcaneus subtalar", "calcaneus tuber"),
+    "femur": ("femur medial condyle", "femur metaphysis"),
+}
 # The second position of a patient: turned about the left–right axis and moved, in degrees and mm.
 TURN, MOVE = 6.0, (2.0, -3.0, 1.0)
 BUDGET = ("true field", "plus noise", "partial volume", "measured")
@@ -196,8 +199,8 @@ def make_scan(case, seed, cache, *, scale=1.0, draw=0, position=0) -> Scan:
 def _posed_phantom(settings, position):
     draw_patient = simulate.draw_patient
 
-    def turned(rng):
-        patient = draw_patient(rng)
+    def turned(*given, **options):
+        patient = draw_patient(*given, **options)
         angle = np.deg2rad(TURN)
         turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
         return replace(patient, pose=turn @ patient.pose, shift=patient.shift + MOVE)

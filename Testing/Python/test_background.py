@@ -233,7 +233,7 @@ class EveryMethodTest(unittest.TestCase):
 
 class SphereTest(unittest.TestCase):
     def test_the_mean_of_a_harmonic_is_its_value_in_the_middle(self):
-        # Moments are right to the voxels' fifths, also for voxels that are no cubes.
+        # Second moments along axes of unlike voxels are equal to a percent or two.
         z, y, x = positions() / 10.0
         for radius in (3.0, 4.0, 6.5):
             kernel = sphere_kernel(SHAPE, VOXEL_SIZE, radius)
@@ -241,8 +241,8 @@ class SphereTest(unittest.TestCase):
             self.assertTrue(where.any())
             for term in solid_harmonics(x, y, z):
                 term = np.broadcast_to(term, SHAPE)
-                self.assertLess(np.abs(convolve(kernel, term) - term)[where].max(), 4e-3 * np.ptp(term) + 1e-6)
-        # A field that is not harmonic is changed: x² + y² + z² by the second moment, 3/5 r², of a wide sphere.
+                self.assertLess(np.abs(convolve(kernel, term) - term)[where].max(), 1.2e-3 * np.ptp(term) + 1e-6)
+        # A field that is not harmonic is changed: x² + y² + z² by the second moment, 3/5 r² for many voxels.
         square = x**2 + y**2 + z**2
         change = (convolve(kernel, square) - square)[where]
         np.testing.assert_allclose(change, 0.6 * (radius / 10) ** 2, rtol=0.1)

@@ -24,15 +24,13 @@ def sphere_kernel(shape, voxel_size, radius: float) -> np.ndarray:
 
     Notes
     -----
-    Voxels count by the share that the sphere covers. The half axes are such that second moments are equal along all
-    axes also where voxels are not cubes: the mean of a harmonic function of second order is then that in the middle.
+    Voxels count by the share that the sphere covers, which makes second moments equal along all axes to a percent or
+    two, also where voxels are not cubes: the mean of a harmonic function of second order is then that in the middle.
     """
-    # A voxel counts at its middle, which takes h²/12 off the second moment, r²/5 for a sphere.
-    axes = [np.sqrt(radius**2 + 5 / 12 * h**2) for h in voxel_size]
-    reach = [int(np.ceil(a / h)) for a, h in zip(axes, voxel_size, strict=True)]
+    reach = [int(np.ceil(radius / h)) for h in voxel_size]
     square = 0.0
-    for axis, (n, h, a) in enumerate(zip(reach, voxel_size, axes, strict=True)):
-        at = (np.arange((2 * n + 1) * _POINTS) - ((2 * n + 1) * _POINTS - 1) / 2) / _POINTS * h / a
+    for axis, (n, h) in enumerate(zip(reach, voxel_size, strict=True)):
+        at = (np.arange((2 * n + 1) * _POINTS) - ((2 * n + 1) * _POINTS - 1) / 2) / _POINTS * h / radius
         square = square + (at**2).reshape([-1 if axis == other else 1 for other in range(3)])
     inside = (square <= 1).astype(np.float64)
     for axis, n in enumerate(reach):
@@ -54,6 +52,6 @@ def fits(kernel: np.ndarray, mask: np.ndarray) -> np.ndarray:
 METHOD = Method(
     sphere_kernel,
     title="Mean over a sphere",
-    solves="share of each voxel in the sphere, second moments equal along all axes",
+    solves="share of each voxel in the sphere",
     test="test_background.SphereTest",
 )
