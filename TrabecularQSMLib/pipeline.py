@@ -19,6 +19,7 @@ from .fieldmap.separation import Separation, fat_fraction, separate
 from .fieldmap.unwrap import unwrap
 from .inversion import METHODS, invert, lcurve
 from .inversion.grid import Grid
+from .inversion.prior import fat_prior
 from .inversion.weights import data_weight, edge_weight
 from .progress import Progress, part, report
 from .settings import Settings, preset
@@ -136,7 +137,9 @@ def reconstruct_each(
 
 def inversion_settings() -> set[str]:
     """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
-    return {"inversion", "regularization", "padding"}.union(*(method.options.values() for method in METHODS.values()))
+    return {"inversion", "regularization", "padding", "fat_prior"}.union(
+        *(method.options.values() for method in METHODS.values())
+    )
 
 
 def sweep_regularization(
@@ -354,6 +357,11 @@ class _Fields:
             "data_weight": grid.put(self.data_weight),
             "edge_weight": grid.put(self.edge_weight, fill=1.0),
             **METHODS[settings.inversion].arguments(settings),
+            **(
+                {"prior": grid.put(fat_prior(self.maps["pdff"], self.mask, chi_fat=settings.fat_prior))}
+                if settings.fat_prior
+                else {}
+            ),
         }
 
     def reconstruction(self, settings: Settings, notes) -> Reconstruction:
