@@ -130,6 +130,12 @@ def reconstruct_each(
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
             # The kind of scan was found on the way.
             found = {name: getattr(fields.settings, name) for name in KIND_SETTINGS}
+            if one.stop_after is None and METHODS[one.inversion].total:
+                ending = [
+                    f"The inversion {one.inversion} takes the background away itself: it used the total field, with "
+                    "background none and mask erosion 0 mm, whatever else was chosen.",
+                    *ending,
+                ]
             results.append(fields.reconstruction(replace(one, **found), ending))
     report(progress, 1.0, "Done")
     return results
@@ -371,9 +377,11 @@ class _Fields:
 
 
 def _complete(settings: Settings | None) -> Settings:
-    """Settings with λ filled in."""
+    """Settings with λ filled in, and without the stages that a total-field inversion does without."""
     if settings is None:
         return preset()
+    if settings.stop_after is None and METHODS[settings.inversion].total:
+        settings = replace(settings, background="none", mask_erosion=0.0)
     if settings.regularization is None:
         return replace(settings, regularization=preset(inversion=settings.inversion).regularization)
     return settings

@@ -11,6 +11,7 @@ from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.inversion import METHODS, invert
 from TrabecularQSMLib.inversion.prior import fat_prior
 from TrabecularQSMLib.inversion.splitting import Problem, solve
+from TrabecularQSMLib.inversion.total_field import total_field
 from TrabecularQSMLib.kernels import (
     convolve,
     difference_symbols,
@@ -18,6 +19,8 @@ from TrabecularQSMLib.kernels import (
     periodic_difference,
     periodic_difference_adjoint,
 )
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.pipeline import reconstruct
 from TrabecularQSMLib.settings import preset
 
 SHAPE, VOXEL_SIZE, B0 = (5, 4, 6), (1.5, 0.8, 1.1), (0.48, -0.6, 0.64)
@@ -208,6 +211,43 @@ class TotalVariationTest(unittest.TestCase):
     @staticmethod
     def cancel(_, __):
         raise Cancelled
+
+
+class TotalFieldTest(unittest.TestCase):
+    def test_it_finds_a_source_in_a_body_within_air_and_a_shim(self):
+        shape, voxel_size, b0 = (28, 30, 26), (1.5, 1.2, 1.5), (0.6, 0.0, 0.8)
+        z, y, x = np.indices(shape) - np.reshape([(n - 1) / 2 for n in shape], (3, 1, 1, 1))
+        body = (z / 10) ** 2 + (y / 11) ** 2 + (x / 9) ** 2 < 1
+        source = (abs(z) < 3) & (abs(y - 2) < 3) & (abs(x) < 3)
+        chi = np.where(body, 0, 9.4) + 0.5 * source
+        field = convolve(dipole_kernel(shape, voxel_size, b0), chi) + 3.0 + 0.05 * z - 0.02 * y
+        weight = body.astype(np.float32)
+        edges = np.ones(shape, np.float32)
+        for axis in range(3):
+            edges[np.roll(source, -1, axis) != source] = 0.01
+        found = total_field(
+            np.where(body, field, 0),
+            voxel_size,
+            b0_direction=b0,
+            regularization=0.01,
+            data_weight=weight,
+            edge_weight=edges,
+            tolerance=1e-3,
+            iterations=1000,
+        )
+        around = body & ~source
+        # The mean of the rest of the body is the reference; without air and shim taken up it would be off by ppm.
+        self.assertAlmostEqual(found[source].mean() - found[around].mean(), 0.5, delta=0.05)
+        self.assertLess(found[around].std(), 0.1)
+
+    def test_the_pipeline_says_that_background_and_erosion_were_not_used(self):
+        acquisition = make_phantom(PhantomSettings(shape=(30, 31, 14))).acquisition
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SolverWarning)
+            result = reconstruct(acquisition, preset(inversion="total-field", background="lbv", inversion_iterations=5))
+        self.assertEqual((result.settings.background, result.settings.mask_erosion), ("none", 0.0))
+        self.assertTrue(any("total-field takes the background away itself" in note for note in result.notes))
+        self.assertTrue(result.maps["chi"].any())
 
 
 class PriorTest(unittest.TestCase):

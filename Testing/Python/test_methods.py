@@ -106,7 +106,8 @@ class AddedMethodTest(unittest.TestCase):
             names["reliability"] = "desc-reliability_map"
             self.check({name: read_image(anat / f"sub-01_{file}.nii.gz")[0] for name, file in names.items()})
         self.assertIn(
-            "closed-form,medi-l2,medi-tv,medi-tv-nesterov,tgv,toy", "".join(run("reconstruct", "--help")[1].split())
+            "closed-form,medi-l2,medi-tv,medi-tv-nesterov,tgv,total-field,toy",
+            "".join(run("reconstruct", "--help")[1].split()),
         )
 
     def test_it_runs_on_nodes(self):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..kernels import convolve, dipole_kernel
 from ..progress import Progress
-from . import closed_form, medi_l2, medi_tv, medi_tv_nesterov, tgv
+from . import closed_form, medi_l2, medi_tv, medi_tv_nesterov, tgv, total_field
 
 # One line a method; menus and flags have this order.
 METHODS = {
@@ -13,6 +13,7 @@ METHODS = {
     "medi-tv": medi_tv.METHOD,
     "medi-tv-nesterov": medi_tv_nesterov.METHOD,
     "tgv": tgv.METHOD,
+    "total-field": total_field.METHOD,
 }
 
 
@@ -36,7 +37,8 @@ def invert(
     Parameters
     ----------
     local_field : (K, J, I) array
-        ppm, zero where unknown. The grid is periodic; `grid.Grid` can pad it.
+        ppm, zero where unknown; for methods that are `total`, the total field. The grid is periodic; `grid.Grid` can
+        pad it.
     voxel_size : (3,) floats
         mm.
     method : str
