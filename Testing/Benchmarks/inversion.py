@@ -1,9 +1,9 @@
 """FFT pairs, processor time and distance to the converged minimizer of each inversion, on a simulated ankle.
 
-Run as ``python Testing/Benchmarks/inversion.py [--shape I J K] [--reference N] [METHOD …]``. FFTs are counted by a back end
-that hands them on to SciPy's; a pair is one real transform and one back at the grid's size. The distance is that of χ to
-the same cost after N iterations (0: none) in all of the mask and, less its mean, where a field was measured. It prints
-and judges nothing.
+Run as ``python Testing/Benchmarks/inversion.py [--shape I J K] [--reference N] [METHOD …]``. FFTs are counted
+by a back end that hands them on to SciPy's; a pair is one real transform and one back at the grid's size. The distance
+is that of χ to the same cost after N iterations (0: none) in all of the mask and, less its mean, where a field was
+measured. It prints and judges nothing.
 """
 
 import argparse
