@@ -182,7 +182,7 @@ class TableTest(unittest.TestCase):
             self.assertLessEqual(set(one.options.values()), known, name)
 
     def test_a_setting_that_is_none_is_not_passed(self):
-        method = inversion.METHODS["medi-tv"]
+        method = inversion.METHODS["medi-tv-nesterov"]
         self.assertEqual(method.arguments(preset()), {})
         self.assertEqual(method.arguments(preset(inversion_iterations=7)), {"iterations": 7})
 
