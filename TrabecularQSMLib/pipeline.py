@@ -21,6 +21,7 @@ from .fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from .fieldmap.unwrap import parts_apart, unwrap
 from .inversion import METHODS, invert, lcurve
 from .inversion.grid import Grid
+from .inversion.prior import fat_prior
 from .inversion.weights import data_weight, edge_weight
 from .progress import Progress, part, report
 from .quantities import ADDED_MAPS
@@ -142,6 +143,12 @@ def reconstruct_each(
                     )
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
             found = {name: getattr(fields.settings, name) for name in _FOUND_SETTINGS}
+            if one.stop_after is None and METHODS[one.inversion].total:
+                ending = [
+                    f"The inversion {one.inversion} takes the background away itself: it used the total field, with "
+                    "background none and mask erosion 0 mm, whatever else was chosen.",
+                    *ending,
+                ]
             results.append(fields.reconstruction(replace(one, **found), ending))
     report(progress, 1.0, "Done")
     return results
@@ -149,7 +156,9 @@ def reconstruct_each(
 
 def inversion_settings() -> set[str]:
     """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
-    return {"inversion", "regularization", "padding"}.union(*(method.options.values() for method in METHODS.values()))
+    return {"inversion", "regularization", "padding", "fat_prior"}.union(
+        *(method.options.values() for method in METHODS.values())
+    )
 
 
 def sweep_regularization(
@@ -588,6 +597,11 @@ class _Fields:
             "data_weight": grid.put(self.data_weight),
             "edge_weight": grid.put(self.edge_weight, fill=1.0),
             **METHODS[settings.inversion].arguments(settings),
+            **(
+                {"prior": grid.put(fat_prior(self.maps["pdff"], self.mask, chi_fat=settings.fat_prior))}
+                if settings.fat_prior
+                else {}
+            ),
         }
 
     def reconstruction(self, settings: Settings, notes) -> Reconstruction:
@@ -604,9 +618,11 @@ def _count_of(parts) -> str:
 
 
 def _complete(settings: Settings | None) -> Settings:
-    """Settings with λ filled in."""
+    """Settings with λ filled in, and without the stages that a total-field inversion does without."""
     if settings is None:
         return preset()
+    if settings.stop_after is None and METHODS[settings.inversion].total:
+        settings = replace(settings, background="none", air_first="off", mask_erosion=0.0)
     if settings.regularization is None:
         return replace(settings, regularization=preset(inversion=settings.inversion).regularization)
     return settings

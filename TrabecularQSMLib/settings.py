@@ -49,6 +49,7 @@ CHOICES = _Choices(
     air_first=background.AIR_FIRST,
     inversion=inversion.METHODS,
     edge_image=("opposed-phase", "magnitude"),
+    variation=("anisotropic", "isotropic"),
     stop_after=(None, "fieldmap", "background"),
 )
 # Closed ranges of the settings that are numbers.
@@ -63,6 +64,8 @@ RANGES = {
     "edge_fraction": (0.0, 1.0),
     "edge_threshold": (0.0, 1.0),
     "edge_weight": (0.0, 1.0),
+    "weak_harmonic": (0.0, 1e9),
+    "fat_prior": (-10.0, 10.0),
     "padding": (0, 512),
     "inversion_tolerance": (1e-12, 0.5),
     "inversion_iterations": (1, 100_000),
@@ -142,12 +145,22 @@ class Settings:
         If given, edges are gradients above this fraction of the largest one instead. Authors' scripts: 0.1.
     edge_weight : float
         W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
+    variation : {"anisotropic", "isotropic"}
+        Whether the total variation of TV-MEDI and TGV sums the three differences of a voxel or takes their length.
+        Paper: anisotropic.
+    weak_harmonic : float
+        β in mm⁴ of a term for what background removal left, a field that is nearly harmonic; 0 for none (paper). Not
+        for the closed form and Nesterov's method.
+    fat_prior : float
+        χ of fat in ppm of a prior χ_fat·PDFF, less which χ is regularized; 0 for none (paper).
     padding : int
         Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved. Ours.
     inversion_tolerance : float or None
-        Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2, 1e-4 for TV-MEDI).
+        Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2, 2.5e-3 for TV-MEDI and TGV,
+        1e-4 with Nesterov's method).
     inversion_iterations : int or None
-        Most iterations; left out, each method's own (1,000 for MEDI-ℓ2, 150 per continuation step for TV-MEDI).
+        Most iterations; left out, each method's own (1,000 for MEDI-ℓ2, 300 for TV-MEDI, 200 for TGV,
+        150 per continuation step with Nesterov's method).
     stop_after : {None, "fieldmap", "background"}
         Last stage to run.
 
@@ -180,6 +193,9 @@ class Settings:
     edge_fraction: float = 0.4
     edge_threshold: float | None = None
     edge_weight: float = 0.01
+    variation: str = "anisotropic"
+    weak_harmonic: float = 0.0
+    fat_prior: float = 0.0
     padding: int = 4
     inversion_tolerance: float | None = None
     inversion_iterations: int | None = None
@@ -199,6 +215,12 @@ class Settings:
                 raise InputError(f"{name} is {value!r}; give {kind} between {low:g} and {high:g}.")
             if name in WHOLE:
                 object.__setattr__(self, name, int(value))  # JSON may say 20.0
+        if self.weak_harmonic and "weak_harmonic" not in inversion.METHODS[self.inversion].options.values():
+            able = [name for name, one in inversion.METHODS.items() if "weak_harmonic" in one.options.values()]
+            raise InputError(
+                f"weak_harmonic is {self.weak_harmonic:g}, but the inversion {self.inversion} has no such term; set "
+                f"it to 0, or choose one of {', '.join(able)}."
+            )
 
     def as_dict(self) -> dict:
         """Return the settings as a dict that JSON can hold."""

@@ -107,7 +107,10 @@ class AddedMethodTest(unittest.TestCase):
             names = {"chi": "Chimap", "total_field": "desc-total_fieldmapppm", "mask": "mask"}
             names["reliability"] = "desc-reliability_map"
             self.check({name: read_image(anat / f"sub-01_{file}.nii.gz")[0] for name, file in names.items()})
-        self.assertIn("closed-form,medi-l2,medi-tv,toy", "".join(run("reconstruct", "--help")[1].split()))
+        self.assertIn(
+            "closed-form,medi-l2,medi-tv,medi-tv-nesterov,tgv,total-field,toy",
+            "".join(run("reconstruct", "--help")[1].split()),
+        )
 
     def test_it_runs_on_nodes(self):
         try:
@@ -181,7 +184,7 @@ class TableTest(unittest.TestCase):
             self.assertLessEqual(set(one.options.values()), known, name)
 
     def test_a_setting_that_is_none_is_not_passed(self):
-        method = inversion.METHODS["medi-tv"]
+        method = inversion.METHODS["medi-tv-nesterov"]
         self.assertEqual(method.arguments(preset()), {})
         self.assertEqual(method.arguments(preset(inversion_iterations=7)), {"iterations": 7})
 

@@ -86,7 +86,8 @@ def sweep(
             **options,
         )
         misfit = (convolve(kernel, chi) - local_field).astype(np.float64)
-        slopes = gradient(chi, voxel_size).astype(np.float64)
+        prior = options.get("prior")
+        slopes = gradient(chi if prior is None else chi - prior, voxel_size).astype(np.float64)
         if chosen.weighted:
             slopes *= edge_weight
         terms[0, index] = np.sum(misfit**2)
