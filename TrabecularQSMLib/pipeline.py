@@ -17,9 +17,9 @@ from .fieldmap.fat_models import FAT_MODELS
 from .fieldmap.kind import Kind, find_kind
 from .fieldmap.separation import Separation, fat_fraction, separate
 from .fieldmap.unwrap import unwrap
-from .inversion import METHODS, invert, lcurve
+from .inversion import METHODS, invert, lcurve, partial_volume
 from .inversion.grid import Grid
-from .inversion.weights import data_weight, edge_weight
+from .inversion.weights import CORTEX, data_weight, edge_weight, free_links
 from .progress import Progress, part, report
 from .settings import Settings, preset
 
@@ -123,15 +123,10 @@ def reconstruct_each(
             if one.stop_after is None:
                 grid = Grid.around(fields.mask, one.padding)
                 with _solver_warnings() as ending:
-                    chi = invert(
-                        grid.put(fields.local_field),
-                        fields.voxel_size,
-                        method=one.inversion,
-                        regularization=one.regularization,
-                        progress=part(progress, before + step * index, before + step * (index + 1)),
-                        **fields.inversion_options(one, grid),
-                    )
+                    where = part(progress, before + step * index, before + step * (index + 1))
+                    chi, said = fields.invert(one, grid, where)
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
+                ending += said
             found = {name: getattr(fields.settings, name) for name in _FOUND_SETTINGS}
             results.append(fields.reconstruction(replace(one, **found), ending))
     report(progress, 1.0, "Done")
@@ -140,7 +135,8 @@ def reconstruct_each(
 
 def inversion_settings() -> set[str]:
     """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
-    return {"inversion", "regularization", "padding"}.union(*(method.options.values() for method in METHODS.values()))
+    own = {"inversion", "regularization", "padding", "cortex_decoupled", "partial_volume_correction"}
+    return own.union(*(method.options.values() for method in METHODS.values()))
 
 
 def sweep_regularization(
@@ -154,6 +150,8 @@ def sweep_regularization(
     progress: Progress | None = None,
 ) -> lcurve.LCurve:
     """Return the L-curve of the settings' inversion over values of λ, from the same fields for each.
+
+    The field is the one measured, whatever `partial_volume_correction` says.
 
     Parameters
     ----------
@@ -258,6 +256,7 @@ class _Fields:
         else:
             self.mask = self._eroded(body)
         self.body = body | self.mask
+        self.signal = self.magnitude
         self.settings = replace(settings, **changes)
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
         return field, self.magnitude, trust
@@ -297,6 +296,7 @@ class _Fields:
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
+        self.signal = np.abs(separation.water) + np.abs(separation.fat)
         self.maps |= {
             "pdff": fat_fraction(separation.water, separation.fat),
             "water": np.abs(separation.water),
@@ -411,11 +411,48 @@ class _Fields:
             weight=self.settings.edge_weight,
         )
 
+    def invert(self, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[np.ndarray, list[str]]:
+        """Return χ on a grid, and what is to be said about it."""
+        options = self.inversion_options(settings, grid)
+
+        def once(field, progress):
+            return invert(
+                field,
+                self.voxel_size,
+                method=settings.inversion,
+                regularization=settings.regularization,
+                progress=progress,
+                **options,
+            )
+
+        field = grid.put(self.local_field)
+        if settings.partial_volume_correction == "off":
+            return once(field, progress), []
+        known = grid.put(self.maps["reliability"]) > 0
+        chi, offset, change = partial_volume.invert_corrected(
+            once,
+            field,
+            grid.put(self.signal),
+            known,
+            self.voxel_size,
+            b0_direction=self.b0_direction,
+            progress=progress,
+        )
+        said = (
+            f"Voxels cut by cortex: {np.abs(offset[known]).max(initial=0):.2f} ppm at most were taken off their field"
+        )
+        if change > partial_volume.STANDS:
+            said += f"; after {partial_volume.MOST_PASSES} passes the correction still changes by {change:.0%}"
+        return chi, [said + "."]
+
     def inversion_options(self, settings: Settings, grid: Grid) -> dict:
+        edges = self.edge_weight
+        if settings.cortex_decoupled == "on":
+            edges = free_links(edges, partial_volume.missing_share(self.signal) > CORTEX)
         return {
             "b0_direction": self.b0_direction,
             "data_weight": grid.put(self.data_weight),
-            "edge_weight": grid.put(self.edge_weight, fill=1.0),
+            "edge_weight": grid.put(edges, fill=1.0),
             **METHODS[settings.inversion].arguments(settings),
         }
 

@@ -45,6 +45,8 @@ CHOICES = _Choices(
     air_first=background.AIR_FIRST,
     inversion=inversion.METHODS,
     edge_image=("opposed-phase", "magnitude"),
+    cortex_decoupled=("off", "on"),
+    partial_volume_correction=("off", "on"),
     stop_after=(None, "fieldmap", "background"),
 )
 # Closed ranges of the settings that are numbers.
@@ -120,6 +122,12 @@ class Settings:
         If given, edges are gradients above this fraction of the largest one instead. Authors' scripts: 0.1.
     edge_weight : float
         W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
+    cortex_decoupled : {"off", "on"}
+        Whether smoothness leaves out the links of voxels that miss over half of their neighbors' signal, cortex above
+        all, so that χ there, which is not measured, does not leak into the marrow beside it. Ours; paper: off.
+    partial_volume_correction : {"off", "on"}
+        Whether the field of voxels that cortex cuts is corrected for their part that gives no signal, and inverted
+        again until that stands: two to four inversions. Ours; paper: off.
     padding : int
         Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved. Ours.
     inversion_tolerance : float or None
@@ -152,6 +160,8 @@ class Settings:
     edge_fraction: float = 0.4
     edge_threshold: float | None = None
     edge_weight: float = 0.01
+    cortex_decoupled: str = "off"
+    partial_volume_correction: str = "off"
     padding: int = 4
     inversion_tolerance: float | None = None
     inversion_iterations: int | None = None
