@@ -425,19 +425,19 @@ class _Fields:
                 **options,
             )
 
-        field = grid.put(self.local_field)
-        if settings.partial_volume_correction == "off":
-            return once(field, progress), []
         known = grid.put(self.maps["reliability"]) > 0
         chi, offset, change = partial_volume.invert_corrected(
             once,
-            field,
+            grid.put(self.local_field),
             grid.put(self.signal),
             known,
             self.voxel_size,
             b0_direction=self.b0_direction,
+            correction=settings.partial_volume_correction,
             progress=progress,
         )
+        if settings.partial_volume_correction == "off":
+            return chi, []
         said = (
             f"Voxels cut by cortex: {np.abs(offset[known]).max(initial=0):.2f} ppm at most were taken off their field"
         )
@@ -446,9 +446,8 @@ class _Fields:
         return chi, [said + "."]
 
     def inversion_options(self, settings: Settings, grid: Grid) -> dict:
-        edges = self.edge_weight
-        if settings.cortex_decoupled == "on":
-            edges = free_links(edges, partial_volume.missing_share(self.signal) > CORTEX)
+        cortex = partial_volume.missing_share(self.signal) > CORTEX
+        edges = free_links(self.edge_weight, cortex, decoupled=settings.cortex_decoupled)
         return {
             "b0_direction": self.b0_direction,
             "data_weight": grid.put(self.data_weight),

@@ -94,6 +94,11 @@ class OffsetTest(unittest.TestCase):
         self.assertFalse(offset[~mask].any() or field.any())
         self.assertEqual(fractions, sorted(fractions))
         seen.clear()
+        chi, offset, change = invert_corrected(
+            known, field, 1 - share, mask, VOXEL_SIZE, b0_direction=UP, correction="off", progress=lambda *_: None
+        )
+        self.assertEqual((len(seen), offset.any(), change), (1, False, 0.0))
+        seen.clear()
 
         def restless(field, progress):
             seen.append(field)
@@ -114,6 +119,7 @@ class FreeLinksTest(unittest.TestCase):
         wanted = {(4, 4, 4), (3, 4, 4), (4, 3, 4), (4, 4, 3)}
         self.assertEqual({tuple(at) for at in np.argwhere(freed == 0).tolist()}, wanted)
         self.assertEqual(np.count_nonzero(freed != weight), 4)
+        np.testing.assert_array_equal(free_links(weight, cortex, decoupled="off"), weight)
         self.assertTrue(weight.all(), "the input stays as it is")
 
 

@@ -121,6 +121,7 @@ def invert_corrected(
     voxel_size,
     *,
     b0_direction,
+    correction: str = "on",
     progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return χ of a field without the offset of cut voxels, which is predicted from χ until it stands.
@@ -135,6 +136,8 @@ def invert_corrected(
         Where the field was measured, and is corrected.
     voxel_size, b0_direction, progress
         As for `inversion.invert`.
+    correction : {"off", "on"}
+        "off" inverts once and takes nothing off.
 
     Returns
     -------
@@ -144,6 +147,8 @@ def invert_corrected(
     change : float
         By which fraction the last prediction differs from the one before; above `STANDS` when passes ran out.
     """
+    if correction == "off":
+        return invert_once(local_field, progress), np.zeros(local_field.shape, np.float32), 0.0
     share = missing_share(signal)
     runs = MOST_PASSES + 1
     chi = invert_once(local_field, part(progress, 0.0, 1 / runs))
@@ -203,5 +208,6 @@ METHODS = (
         solves="field averaged with the signal less its plain mean, on a grid twice as fine; taken off until it stands",
         test="test_inversion_partial_volume.OffsetTest",
         reference="Atkinson 2005, doi 10.14358/PERS.71.7.839 (sub-voxel shares); the correction is ours",
+        options={"correction": "partial_volume_correction"},
     ),
 )

@@ -61,7 +61,7 @@ def edge_weight(
     return np.where(steepness > level, np.float32(weight), np.float32(1))
 
 
-def free_links(edge_weight: np.ndarray, cortex: np.ndarray) -> np.ndarray:
+def free_links(edge_weight: np.ndarray, cortex: np.ndarray, *, decoupled: str = "on") -> np.ndarray:
     """Return W_g with 0 on every voxel whose links touch a voxel of cortex, (K, J, I) float32.
 
     χ of cortex is not measured: smoothness would let it leak into the marrow beside it. A voxel holds the links to the
@@ -72,7 +72,11 @@ def free_links(edge_weight: np.ndarray, cortex: np.ndarray) -> np.ndarray:
     edge_weight : (K, J, I) array
         Not modified.
     cortex : (K, J, I) bool array
+    decoupled : {"off", "on"}
+        "off" returns W_g as it is.
     """
+    if decoupled == "off":
+        return edge_weight
     touching = np.array(cortex, bool)
     for axis in range(3):
         target, source = np.moveaxis(touching, axis, 0), np.moveaxis(cortex, axis, 0)
@@ -105,5 +109,6 @@ METHODS = (
         title="Cortex decoupled",
         solves="W_g = 0 on links that touch a voxel with over half of its signal missing",
         test="test_inversion_partial_volume.FreeLinksTest",
+        options={"decoupled": "cortex_decoupled"},
     ),
 )
