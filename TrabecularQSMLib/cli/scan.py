@@ -284,6 +284,7 @@ def _lcurve(arguments):
     sidecar = {
         "Description": "L-curve: the inversion over λ (regularization)",
         "BestRegularization": curve.best,
+        "InflectionRegularization": curve.inflection,
         "GeneratedBy": GENERATED_BY,
         "Settings": settings.as_dict(),
         "InputFiles": input_hashes(scan.files, arguments.mask),
@@ -297,6 +298,7 @@ def _lcurve(arguments):
     written = write_files(dict(zip(paths, contents, strict=True)))
     print_result([*scan.acquisition.notes, *notes], written)
     print(f"Largest curvature at λ = {curve.best:g}")
+    print("Zero curvature " + (f"at λ = {curve.inflection:g}" if curve.inflection else "is not below it in this sweep"))
 
 
 def _phantom(arguments):
