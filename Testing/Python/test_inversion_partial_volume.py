@@ -34,7 +34,10 @@ class OffsetTest(unittest.TestCase):
         share = slab()
         # Inside a slab the field is (1/3 − cos²) χ, outside zero: signal sees none of it, the mean its share.
         for b0, factor in ((UP, 2 / 3), (ACROSS, -1 / 3)):
-            offset = field_offset(BONE * share, 1 - share, VOXEL_SIZE, b0_direction=b0, slope=BONE)
+            # Something else far away, so that the field is not zero where there is signal: it must drop out.
+            chi = BONE * share
+            chi[24:30] = 3.0
+            offset = field_offset(chi, 1 - share, VOXEL_SIZE, b0_direction=b0, slope=BONE)
             cut = offset[[13, 16]]
             # The sharpened share is 0.9 right, as the signal that is known per voxel allows.
             np.testing.assert_allclose(cut, factor * BONE * 0.5, rtol=0.1)
