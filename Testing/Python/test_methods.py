@@ -77,8 +77,8 @@ class AddedMethodTest(unittest.TestCase):
     def check(self, maps):
         inside = maps["mask"] != 0
         total = maps["total_field"]
-        # The field is filled where there is no signal: only trusted voxels hold the toy's own, and the mean that it takes
-        # off is that of the filled field, close to that of the field.
+        # Only trusted voxels hold the toy's own field. The mean that it takes off is that of the field filled where
+        # there is no signal, close to that of the field.
         trusted = maps["reliability"] > 0
         found, expected = maps["chi"][trusted], (total - total[inside].mean())[trusted] / 2.5
         np.testing.assert_allclose(found, expected, atol=0.02)
