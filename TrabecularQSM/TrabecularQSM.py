@@ -195,11 +195,18 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             self.results.refresh(latest=True)
             self.refresh()
 
+    def lcurveText(self, found) -> str:
+        corner, zero = found.bestRegularization, found.inflectionRegularization
+        if zero is None:
+            return _("L-curve: largest curvature at λ = {value:g}.").format(value=corner)
+        text = _("L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.")
+        return text.format(value=corner, zero=zero)
+
     def onLCurveButton(self) -> None:
         nodes = self.run(
             lambda progress: self.logic.lcurveParameterNode(self._parameterNode, progress),
             _("The L-curve failed."),
-            lambda found: _("L-curve: largest curvature at λ = {value:g}.").format(value=found.bestRegularization),
+            self.lcurveText,
         )
         if nodes:
             self.bringUp(show.showChart, nodes.lcurveChart)

@@ -19,10 +19,10 @@ from .fieldmap.kind import Kind, find_kind
 from .fieldmap.separation import Separation, fat_fraction, separate
 from .fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from .fieldmap.unwrap import parts_apart, unwrap
-from .inversion import METHODS, invert, lcurve
+from .inversion import METHODS, invert, lcurve, partial_volume
 from .inversion.grid import Grid
 from .inversion.prior import fat_prior
-from .inversion.weights import data_weight, edge_weight
+from .inversion.weights import CORTEX, data_weight, edge_weight, free_links
 from .progress import Progress, part, report
 from .quantities import ADDED_MAPS
 from .settings import Settings, preset
@@ -133,15 +133,10 @@ def reconstruct_each(
             if one.stop_after is None and acquisition.has_phase:
                 grid = Grid.around(fields.mask, one.padding)
                 with _solver_warnings() as ending:
-                    chi = invert(
-                        grid.put(fields.local_field),
-                        fields.voxel_size,
-                        method=one.inversion,
-                        regularization=one.regularization,
-                        progress=part(progress, before + step * index, before + step * (index + 1)),
-                        **fields.inversion_options(one, grid),
-                    )
+                    where = part(progress, before + step * index, before + step * (index + 1))
+                    chi, said = fields.invert(one, grid, where)
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
+                ending += said
             found = {name: getattr(fields.settings, name) for name in _FOUND_SETTINGS}
             if one.stop_after is None and METHODS[one.inversion].total:
                 ending = [
@@ -156,9 +151,8 @@ def reconstruct_each(
 
 def inversion_settings() -> set[str]:
     """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
-    return {"inversion", "regularization", "padding", "fat_prior"}.union(
-        *(method.options.values() for method in METHODS.values())
-    )
+    own = {"inversion", "regularization", "padding", "fat_prior", "cortex_decoupled", "partial_volume_correction"}
+    return own.union(*(method.options.values() for method in METHODS.values()))
 
 
 def sweep_regularization(
@@ -172,6 +166,8 @@ def sweep_regularization(
     progress: Progress | None = None,
 ) -> lcurve.LCurve:
     """Return the L-curve of the settings' inversion over values of λ, from the same fields for each.
+
+    The field is the one measured, whatever `partial_volume_correction` says.
 
     Parameters
     ----------
@@ -247,6 +243,8 @@ class _Fields:
         given, settings, apply = self.acquisition, self.settings, self.reorientation.apply
         if settings.stop_after == "fieldmap":
             raise InputError(f"{given.source} is a field map already; leave out the setting stop_after.")
+        if settings.fat_prior:
+            raise InputError(f"{given.source} has no fat fraction, which the fat prior needs; set fat_prior to 0.")
         field, known, trust = apply(given.field), apply(given.known), apply(given.known).astype(np.float32)
         if settings.phase_sign == "auto":
             self.notes.append(
@@ -283,6 +281,7 @@ class _Fields:
         else:
             self.mask = self._eroded(body)
         self.body = body | self.mask
+        self.signal = self.magnitude
         self.settings = replace(settings, **changes)
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
         return field, self.magnitude, trust
@@ -323,6 +322,7 @@ class _Fields:
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
+        self.signal = np.abs(separation.water) + np.abs(separation.fat)
         self.maps |= {
             "pdff": fat_fraction(separation.water, separation.fat),
             "water": np.abs(separation.water),
@@ -591,18 +591,52 @@ class _Fields:
             weight=self.settings.edge_weight,
         )
 
+    def invert(self, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[np.ndarray, list[str]]:
+        """Return χ on a grid, and what is to be said about it."""
+        options = self.inversion_options(settings, grid)
+
+        def once(field, progress):
+            return invert(
+                field,
+                self.voxel_size,
+                method=settings.inversion,
+                regularization=settings.regularization,
+                progress=progress,
+                **options,
+            )
+
+        known = grid.put(self.maps["reliability"]) > 0
+        chi, offset, change = partial_volume.invert_corrected(
+            once,
+            grid.put(self.local_field),
+            grid.put(self.signal),
+            known,
+            self.voxel_size,
+            b0_direction=self.b0_direction,
+            correction=settings.partial_volume_correction,
+            progress=progress,
+        )
+        if settings.partial_volume_correction == "off":
+            return chi, []
+        said = (
+            f"Voxels cut by cortex: {np.abs(offset[known]).max(initial=0):.2f} ppm at most were taken off their field"
+        )
+        if change > partial_volume.STANDS:
+            said += f"; after {partial_volume.MOST_PASSES} passes the correction still changes by {change:.0%}"
+        return chi, [said + "."]
+
     def inversion_options(self, settings: Settings, grid: Grid) -> dict:
-        return {
+        cortex = partial_volume.missing_share(self.signal) > CORTEX
+        edges = free_links(self.edge_weight, cortex, decoupled=settings.cortex_decoupled)
+        options = {
             "b0_direction": self.b0_direction,
             "data_weight": grid.put(self.data_weight),
-            "edge_weight": grid.put(self.edge_weight, fill=1.0),
+            "edge_weight": grid.put(edges, fill=1.0),
             **METHODS[settings.inversion].arguments(settings),
-            **(
-                {"prior": grid.put(fat_prior(self.maps["pdff"], self.mask, chi_fat=settings.fat_prior))}
-                if settings.fat_prior
-                else {}
-            ),
         }
+        if settings.fat_prior:
+            options["prior"] = grid.put(fat_prior(self.maps["pdff"], self.mask, chi_fat=settings.fat_prior))
+        return options
 
     def reconstruction(self, settings: Settings, notes) -> Reconstruction:
         undo = self.reorientation.undo

@@ -50,6 +50,8 @@ CHOICES = _Choices(
     inversion=inversion.METHODS,
     edge_image=("opposed-phase", "magnitude"),
     variation=("anisotropic", "isotropic"),
+    cortex_decoupled=("off", "on"),
+    partial_volume_correction=("off", "on"),
     stop_after=(None, "fieldmap", "background"),
 )
 # Closed ranges of the settings that are numbers.
@@ -153,6 +155,12 @@ class Settings:
         for the closed form and Nesterov's method.
     fat_prior : float
         χ of fat in ppm of a prior χ_fat·PDFF, less which χ is regularized; 0 for none (paper).
+    cortex_decoupled : {"off", "on"}
+        Whether smoothness leaves out the links of voxels that miss over half of their neighbors' signal, cortex above
+        all, so that χ there, which is not measured, does not leak into the marrow beside it. Ours; paper: off.
+    partial_volume_correction : {"off", "on"}
+        Whether the field of voxels that cortex cuts is corrected for their part that gives no signal, and inverted
+        again until that stands: two to four inversions. Ours; paper: off.
     padding : int
         Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved. Ours.
     inversion_tolerance : float or None
@@ -196,6 +204,8 @@ class Settings:
     variation: str = "anisotropic"
     weak_harmonic: float = 0.0
     fat_prior: float = 0.0
+    cortex_decoupled: str = "off"
+    partial_volume_correction: str = "off"
     padding: int = 4
     inversion_tolerance: float | None = None
     inversion_iterations: int | None = None

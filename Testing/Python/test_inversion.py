@@ -414,6 +414,16 @@ class LCurveTest(unittest.TestCase):
             bend = lcurve.curvature(angle, 2 * np.cos(angle), sign * 2 * np.sin(angle))
             np.testing.assert_allclose(bend[3:-3], sign * 0.5, atol=1e-4)
 
+    def test_the_zero_of_the_curvature_is_the_nearest_below_its_peak(self):
+        values = np.logspace(-4, 4, 41)
+        at = np.log10(values)
+        # A wave with zeros every 1.5 from −1.1, its largest peak above that one.
+        bend = np.sin(np.pi * (at + 1.1) / 1.5) * np.exp(-(at**2))
+        # A line between values 0.2 apart, where the wave bends.
+        self.assertAlmostEqual(np.log10(lcurve.zero_below_peak(values, bend)), -1.1, delta=0.03)
+        self.assertIsNone(lcurve.zero_below_peak(values, 1 / (1 + at**2)), "never zero")
+        self.assertIsNone(lcurve.zero_below_peak(values, at - 9), "never an L")
+
     def test_more_regularization_fits_worse_and_is_smoother(self):
         values = np.logspace(-3, 0, 4)
         for method in METHODS:

@@ -477,6 +477,23 @@ class ProgressTest(unittest.TestCase):
             self.assertEqual(seen[-1], 1.0)
 
 
+class CortexTest(unittest.TestCase):
+    def test_both_corrections_change_chi_alone_and_the_first_is_told(self):
+        quick = preset(inversion="medi-l2", inversion_iterations=8)
+        changes = ({}, {"cortex_decoupled": "on"}, {"partial_volume_correction": "on"})
+        plain, free, corrected = reconstruct_each(phantom().acquisition, [replace(quick, **one) for one in changes])
+        for other in (free, corrected):
+            self.assertGreater(np.abs(other.maps["chi"] - plain.maps["chi"]).max(), 0.01)
+            np.testing.assert_array_equal(other.maps["local_field"], plain.maps["local_field"])
+        told = [any("Voxels cut by cortex" in note for note in one.notes) for one in (plain, free, corrected)]
+        self.assertEqual(told, [False, False, True])
+
+    def test_neither_is_in_the_presets_of_the_paper_and_of_the_authors(self):
+        for name in ("paper", "authors-code"):
+            one = preset(name)
+            self.assertEqual((one.cortex_decoupled, one.partial_volume_correction), ("off", "off"))
+
+
 class SettingsTest(unittest.TestCase):
     def test_the_papers_numbers_are_in_its_preset(self):
         paper = preset("paper")

@@ -243,6 +243,7 @@ def _lcurve(arguments):
     sidecar = provenance(
         Description="L-curve: the inversion over λ (regularization)",
         BestRegularization=curve.best,
+        InflectionRegularization=curve.inflection,
         Settings=settings.as_dict(),
         Notes=[*scan.acquisition.notes, *notes],
         InputFiles=input_hashes(scan.files, arguments.mask),
@@ -256,6 +257,7 @@ def _lcurve(arguments):
     written = write_files(dict(zip(paths, contents, strict=True)))
     print_result([*scan.acquisition.notes, *notes], written)
     print(f"Largest curvature at λ = {curve.best:g}")
+    print("Zero curvature " + (f"at λ = {curve.inflection:g}" if curve.inflection else "is not below it in this sweep"))
 
 
 def chosen_settings(arguments, **fixed):

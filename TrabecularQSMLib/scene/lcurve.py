@@ -22,7 +22,10 @@ CURVE_COLOR, CORNER_COLOR = (0.12, 0.47, 0.71), (0.84, 0.15, 0.16)
 
 
 class LCurveNodes(NamedTuple):
-    """An L-curve in the scene; `regionChart` is None without regions, `bestRegularization` the λ at the corner."""
+    """An L-curve in the scene; `regionChart` is None without regions, `bestRegularization` the λ at the corner.
+
+    `inflectionRegularization` is the λ of zero curvature below it, None where the sweep holds none.
+    """
 
     table: object
     cornerTable: object
@@ -30,6 +33,7 @@ class LCurveNodes(NamedTuple):
     discrepancyChart: object
     regionChart: object
     bestRegularization: float
+    inflectionRegularization: float | None
 
 
 def lcurveNodes(
@@ -121,7 +125,7 @@ def _addNodes(curve, settings, name, colors, beside):
                 for region in curve.region_means
             ]
             regionChart = chart("region means", "regularization", series, "Mean χ [ppm]", False)
-    return LCurveNodes(table, corner, lcurveChart, discrepancyChart, regionChart, curve.best)
+    return LCurveNodes(table, corner, lcurveChart, discrepancyChart, regionChart, curve.best, curve.inflection)
 
 
 _AXES = {
