@@ -170,6 +170,11 @@ class MeasuredField:
         put("b0_patient", _direction(self.b0_patient, self.source))
 
     @property
+    def has_phase(self) -> bool:
+        """True: a field is made of phase."""
+        return True
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels along k, j and i."""
         return self.field.shape
