@@ -166,7 +166,8 @@ class FieldFileTest(unittest.TestCase):
         code, shown, err = run("reconstruct", path, self.folder / "out", *given)
         self.assertEqual(code, 0, err)
         maps = find_maps(self.folder / "out")["sub-07"]
-        self.assertEqual(set(maps), set(planned_maps(FAST, read_field(path, "local", unit="Hz", field_strength=3).acquisition)))
+        read = read_field(path, "local", unit="Hz", field_strength=3).acquisition
+        self.assertEqual(set(maps), set(planned_maps(FAST, read)))
         self.assertTrue(all(str(file) in out for file in maps.values()))
         self.assertIn("measured elsewhere", shown)
         sidecar = json.loads(Path(str(maps["chi"]).replace(".nii.gz", ".json")).read_text(encoding="utf-8"))
