@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from TrabecularQSMLib.analysis import registration
+from TrabecularQSMLib.analysis import information, registration
 from TrabecularQSMLib.analysis.agreement import checkerboard, largest_displacement
 from TrabecularQSMLib.analysis.landmarks import register_landmarks
 from TrabecularQSMLib.analysis.registration import register_rigid
@@ -211,12 +211,12 @@ class RigidTest(unittest.TestCase):
             self.assertRaises(KeyboardInterrupt, register_rigid, fixed_image(), AFFINE, *moving_image())
 
     def test_the_search_finds_a_small_field_of_view_far_from_the_center(self):
-        fixed = registration._checked("fixed", fixed_image(), AFFINE)
+        fixed = information._checked("fixed", fixed_image(), AFFINE)
         affine = AFFINE.copy()
         affine[:3, 3] += AFFINE[:3, :3] @ (24, 5, 20) + (150, -80, 300)
-        moving = registration._checked("moving", 200 - fixed_image()[20:, 5:35, 24:], affine)
-        starts = registration._search(fixed, moving, None)
-        step = (fixed.size_mm3 / registration.SEARCH_POINTS) ** (1 / 3)
+        moving = information._checked("moving", 200 - fixed_image()[20:, 5:35, 24:], affine)
+        starts = information.search_shifts(fixed, moving, None)
+        step = (fixed.size_mm3 / information.SEARCH_POINTS) ** (1 / 3)
         np.testing.assert_allclose(starts[0][:3, 3], (150, -80, 300), atol=step)
         np.testing.assert_array_equal(starts[0][:3, :3], np.eye(3))
 
@@ -298,7 +298,7 @@ class LandmarksTest(unittest.TestCase):
     def test_too_few_unpaired_or_collinear_points_are_refused(self):
         for words, fixed, moving in (
             ("2 pairs", self.POINTS[:2], self.POINTS[:2]),
-            ("4 landmarks on the fixed image and 3", self.POINTS, self.POINTS[:3]),
+            ("fixed image has 4 landmarks and the moving one 3", self.POINTS, self.POINTS[:3]),
             ("on a line", np.outer((0, 1, 3), (1, 2, 3)), self.POINTS[:3]),
             ("on a line", self.POINTS[:3], np.ones((3, 3))),
         ):

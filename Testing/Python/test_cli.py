@@ -363,6 +363,20 @@ class WrongInputTest(CommandLineTest):
         nifti.write_image(mask, np.ones((4, 5, 5), np.uint8), scans.AFFINE)
         self.assert_refused("not on the grid of sub-01", arguments=arguments)
 
+    def test_what_was_decided_about_a_mask_stands_in_the_sidecars(self):
+        scans.write_bids(self.scan)
+        mask, soft = self.folder / "mask.nii", np.zeros((4, 5, 6), np.float32)
+        soft[1:3, 1:4, 1:5], soft[0, 1:4, 1:5] = 1, 0.3
+        nifti.write_image(mask, soft, scans.AFFINE)
+        with mock.patch.object(pipeline, "reconstruct", stub):
+            code, out, err = run("reconstruct", self.scan, self.output, "--mask", mask)
+        self.assertEqual(code, 0, err)
+        (sidecar,) = self.output.rglob("*_Chimap.json")
+        notes = json.loads(sidecar.read_text(encoding="utf-8"))["Notes"]
+        self.assertEqual(notes[0], "a note")
+        self.assertIn("it was cut at 0.5", notes[1])
+        self.assertEqual(out.count("it was cut at 0.5"), 1)
+
     def test_a_full_disk(self):
         scans.write_bids(self.scan)
         full = OSError(28, "No space left on device")
@@ -478,8 +492,10 @@ class WholeChainTest(unittest.TestCase):
         table = np.array([[float(cell) for cell in row.split(",")] for row in rows])
         np.testing.assert_allclose(table[:, 0], [float(x) for x in lambdas])
         self.assertTrue(np.all(np.diff(table[:, 1]) > 0), "the closed form's residual grows with λ")
-        best = json.loads(stem.with_suffix(".json").read_text())["BestRegularization"]
-        self.assertIn(f"λ = {best:g}", out)
+        sidecar = json.loads(stem.with_suffix(".json").read_text())
+        self.assertIn(f"Largest curvature at λ = {sidecar['BestRegularization']:g}", out)
+        zero = sidecar["InflectionRegularization"]
+        self.assertIn("Zero curvature is not below it" if zero is None else f"Zero curvature at λ = {zero:g}", out)
         self.assertEqual(stem.with_suffix(".png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         code, _, err = run(*command)
         self.assertEqual(code, 2)

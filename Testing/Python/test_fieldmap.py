@@ -8,14 +8,14 @@ from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap.cuts import choose_globally
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.kind import find_kind
+from TrabecularQSMLib.fieldmap.kind import EchoGroups, find_kind
 from TrabecularQSMLib.fieldmap.neighborhood import choose_candidates
 from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
-from TrabecularQSMLib.fieldmap.unwrap import unwrap
+from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
 
 FREQUENCY = 127.73e6
 FAT = FAT_MODELS["ren-marrow"]
@@ -242,7 +242,7 @@ class NeighborhoodTest(unittest.TestCase):
         cost[2] = 0.3
         swapped = island[mask]
         field[:2, swapped] = field[1::-1, swapped]
-        chosen, _ = choose_candidates(
+        chosen, *_ = choose_candidates(
             field,
             cost,
             np.ones(swapped.size),
@@ -263,7 +263,7 @@ class NeighborhoodTest(unittest.TestCase):
         jump = (np.indices(shape)[1] > 7) ^ (np.random.default_rng(20).random(shape) < 0.02)
         field = np.stack([np.where(jump, 300.0, -100.0), np.where(jump, -100.0, 300.0)]).reshape(2, -1)
         cost = np.stack([np.full(mask.size, 0.001), np.full(mask.size, 0.9)])
-        chosen, _ = choose_candidates(
+        chosen, *_ = choose_candidates(
             field,
             cost,
             np.ones(mask.size),
@@ -321,11 +321,12 @@ class GlobalStepTest(unittest.TestCase):
         field = np.zeros((2, 81)) + [[0.0], [self.swap]]
         misfit = np.zeros((2, 81))
         misfit[1], misfit[1, 40] = 5.0, -23.5
-        chosen, margin = self.choose(mask, field, misfit, np.zeros(81, int))
+        chosen, margin, own = self.choose(mask, field, misfit, np.zeros(81, int))
         self.assertFalse(chosen.any())
         # Four neighbors at 6 units each hold the one that is better off elsewhere by 23.5.
         self.assertAlmostEqual(margin[40], 0.5, places=4)
         self.assertAlmostEqual(margin[20], 29.0, places=4)
+        self.assertEqual((own[40], own[20]), (-23.5, 5.0))
 
 
 class SeparationTest(unittest.TestCase):
@@ -381,6 +382,22 @@ class SeparationTest(unittest.TestCase):
             self.assertLess(np.abs(found[-1] - pdff).max(), 0.2)
         np.testing.assert_allclose(*found, atol=1e-3)
 
+    def test_a_tie_moves_a_field_as_much_as_it_is_unknown(self):
+        model, deviation = model_at(EQUAL), 0.02
+        signal = synthesize(np.full(50, 0.3), np.full(50, 0.7), 20.0, 60.0, model)
+        signal = signal + noise(np.random.default_rng(44), signal.shape, deviation)
+        start = np.full(50, 20.0), np.full(50, 60.0)
+        field, r2star, water, fat, _ = refine(signal, model, *start)
+        sigma, *_ = standard_deviations(water, fat, field, r2star, model, deviation)
+        for share, spread in ((0.5, 1.0), (0.1, 3.0)):
+            # Drawn by 4 Hz to where it would be with this standard deviation: as two measurements are weighted.
+            tied, rate, *_ = refine(
+                signal, model, *start, tied_to=field + 4.0, tie=(deviation / (spread * sigma.mean())) ** 2
+            )
+            np.testing.assert_allclose(tied - field, 4.0 * share, rtol=0.3)
+            self.assertAlmostEqual((tied - field).mean(), 4.0 * share, delta=0.06)
+            np.testing.assert_allclose(rate, r2star, atol=1.0)
+
     def test_the_residual_is_a_share_of_the_signal(self):
         echoes, _ = self.scan(EQUAL, 0.0)
         rng = np.random.default_rng(17)
@@ -413,6 +430,14 @@ class KindTest(unittest.TestCase):
             for sign, signal in ((1, echoes), (-1, echoes.conj())):
                 kind = self.find(signal, times)
                 self.assertEqual((kind.sign, kind.sure_of_sign, kind.groups), (sign, True, None))
+
+    def test_errors_of_single_echoes_make_no_sign_sure_that_is_wrong(self):
+        # Draws in which the opposite sign fits better in nearly every voxel.
+        times = 1.2e-3 * np.arange(1, 7)
+        for seed in (4, 10):
+            scale, phase = 0.1 * np.random.default_rng(100 + seed).standard_normal((2, times.size))
+            kind = self.find(self.scan(times, 0.025, 0.0, (1 + scale + 1j * phase)[:, None, None, None]), times)
+            self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
 
     def test_without_fat_the_sign_is_taken_as_it_is_and_not_sure(self):
         echoes = self.scan(EQUAL, 0.05, 0.0)
@@ -455,6 +480,49 @@ class KindTest(unittest.TestCase):
         self.assertIsNone(self.find(echoes, EQUAL, bipolar=False, trains=1).groups)
         self.assertEqual(self.find(echoes, EQUAL, sign=-1).sign, -1)
         self.assertEqual(self.find(self.scan(EQUAL, 0.02), EQUAL, bipolar=False, trains=3).trains, 3)
+
+
+class GainsTest(unittest.TestCase):
+    """Errors of single echoes, the same all over the image, in two organs that lie apart."""
+
+    times = 1.2e-3 * np.arange(1, 7)
+
+    def separated(self, left, right, gains):
+        _, y, x = np.indices((1, 24, 52))
+        inside = (np.abs(x - 13) < 10) | (np.abs(x - 39) < 10)
+        pdff, field = np.where(x < 26, left, right), 2.0 * (x - 26) - 1.5 * (y - 12)
+        echoes = synthesize(1 - pdff.ravel(), pdff.ravel(), field.ravel(), 40.0, model_at(self.times))
+        echoes = echoes.reshape(-1, *inside.shape) * gains[:, None, None, None] * inside
+        echoes = echoes + noise(np.random.default_rng(42), echoes.shape, 0.025)
+        maps = separate(
+            echoes, inside, (1.5,) * 3, echo_times=self.times, imaging_frequency=FREQUENCY, fat_model=FAT
+        )  # fmt: skip
+        error = within_period(maps.field_hz - field, maps.period_hz)[inside]
+        return maps, error, (fat_fraction(maps.water, maps.fat) - pdff)[inside]
+
+    def test_organs_that_lie_apart_are_not_swapped(self):
+        # Draws after which water and fat of the plain fit are exchanged in one organ, or in both.
+        for seed, left, right in ((1, 0.9, 0.9), (7, 0.9, 0.9), (1, 0.02, 0.92), (2, 0.0, 0.0)):
+            scale, phase = 0.1 * np.random.default_rng(100 + seed).standard_normal((2, self.times.size))
+            maps, error, _ = self.separated(left, right, 1 + scale + 1j * phase)
+            self.assertIsNotNone(maps.gains)
+            # Water and fat lie 434 Hz apart; a slope of the phase over echoes is a field.
+            self.assertLess(np.abs(error).max(), 60.0)
+
+    def test_two_tissues_tell_the_gains_but_for_a_slope_over_echoes(self):
+        gains = np.exp(
+            np.array([0.1, -0.15, 0.0, 0.12, -0.05, -0.02]) + 1j * np.array([0.0, 0.1, -0.1, 0.0, -0.08, 0.1])
+        )
+        maps, _, pdff = self.separated(0.02, 0.92, gains)
+        left = np.log(gains / maps.gains.gains)
+        slope = np.polynomial.polynomial.polyfit(self.times, left, 1)
+        np.testing.assert_allclose(left - slope[0] - slope[1] * self.times, 0, atol=0.01)
+        self.assertLess(np.abs(np.mean(pdff)), 0.01)
+        self.assertFalse(maps.gains.alike)
+
+    def test_a_scan_without_errors_of_echoes_has_none(self):
+        for left, right in ((0.02, 0.92), (0.0, 0.0)):
+            self.assertIsNone(self.separated(left, right, np.ones(6))[0].gains)
 
 
 class UncertaintyTest(unittest.TestCase):
@@ -539,6 +607,17 @@ class UnwrapTest(unittest.TestCase):
         shift = (found - field)[mask] / self.period
         np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
 
+    def test_parts_apart_are_told_with_their_gap_and_what_the_field_does_over_it(self):
+        y, x = np.indices(self.shape)[1:]
+        mask = ((x < 20) & (y > 1)) | ((x > 25) & (y < 30)) | ((x == 30) & (y == 36))
+        rng = np.random.default_rng(46)
+        field = np.where(x > 25, 300.0, 50.0) + rng.normal(0, 20, self.shape)
+        (part,) = parts_apart(np.where(mask, field, 0), mask & (np.indices(self.shape)[0] < 6), (3.0, 1.0, 2.0))
+        np.testing.assert_array_equal(part.inside, mask & (x > 25) & (y < 30) & (np.indices(self.shape)[0] < 6))
+        self.assertEqual(part.gap_mm, 14.0)
+        self.assertAlmostEqual(part.change_hz, 250.0, delta=10.0)
+        self.assertEqual(parts_apart(field, mask & (x < 20), (1.0,) * 3), [])
+
     def test_voxels_of_noise_do_not_mislead_the_trusted_ones(self):
         rng = np.random.default_rng(19)
         y, x = np.indices(self.shape)[1:]
@@ -559,6 +638,25 @@ class UnwrapTest(unittest.TestCase):
         shift = (found - field)[~bad] / self.period
         np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
 
+    def test_what_lies_behind_a_wrong_voxel_stays_with_its_neighbors(self):
+        # The field rises by 0.4 periods from column to column: a voxel 0.3 periods off is closer to the next period of
+        # the one behind it than any two right ones are.
+        field = np.broadcast_to(0.4 * self.period * np.arange(44.0), self.shape).copy()
+        right = np.ones(self.shape, bool)
+        for wrong in ((5, 20, 21), (2, 7, 5), (8, 30, 40)):
+            right[wrong] = False
+            field[wrong] -= 0.3 * self.period
+        found = unwrap(self.wrap(field), np.ones(self.shape, bool), self.weight, self.period)
+        shift = (found - field)[right] / self.period
+        np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
+    def test_a_voxel_follows_its_neighbors_where_the_tree_does_not(self):
+        # On a plane of two columns there is no bend to see, and the least trusted voxel hangs on its neighbor's.
+        values = np.array([0.0, 0.1, 0.0, 1.0, 0.1, 0.0]) * self.period
+        lower, upper = np.array([0, 1, 3, 4, 0, 1, 2]), np.array([1, 2, 4, 5, 3, 4, 5])
+        _outvoted(values, np.ones(6), lower, upper, self.period)
+        np.testing.assert_allclose(values / self.period, [0, 0.1, 0, 0, 0.1, 0], atol=1e-9)
+
     def test_the_one_global_period_puts_the_trusted_median_within_half_a_period_of_zero(self):
         mask = np.ones(self.shape, bool)
         weight = np.where(np.indices(self.shape)[1] < 12, 1.0, 0.001)
@@ -568,6 +666,17 @@ class UnwrapTest(unittest.TestCase):
             found = unwrap(self.wrap(self.field + offset), mask, weight, self.period)
             shift = (found - self.field - offset) / self.period
             np.testing.assert_allclose(shift, -np.round((median + offset) / self.period), atol=1e-6)
+
+    def test_with_trains_of_their_own_phases_the_offset_is_known_up_to_the_period_of_one(self):
+        mask, third = np.ones(self.shape, bool), self.period / 3
+        # Small phases, as of no trains at all, belong to the field that they were found with.
+        for phases, period in (([0.0, 1.5, -1.0], third), ([0.0, 0.1, -0.1], self.period)):
+            groups = EchoGroups(np.arange(9) % 3, np.array(phases), np.zeros((3, 3)), np.zeros(3))
+            self.assertAlmostEqual(groups.period_hz(EQUAL), period, places=6)
+        median = np.median(self.field)
+        for offset in (0.0, third, -2 * third):
+            found = unwrap(self.wrap(self.field + offset), mask, self.weight, self.period, offset_period_hz=third)
+            np.testing.assert_allclose(found - self.field, -third * np.round(median / third), atol=1e-6)
 
     def test_an_empty_mask_and_a_field_without_trust_are_no_failure(self):
         nothing = np.zeros(self.shape, bool)

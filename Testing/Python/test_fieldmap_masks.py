@@ -6,8 +6,12 @@ import numpy as np
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.fieldmap import masks
+from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.separation import separate
+from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 
 VOXEL_SIZE = (3.0, 1.0, 1.5)
+FREQUENCY = 3 * 42.577478518e6
 
 
 def leg(shape=(20, 40, 44)):
@@ -136,21 +140,65 @@ class SignalTest(unittest.TestCase):
 
 
 class ReliabilityTest(unittest.TestCase):
+    def of(self, magnitude, residual=0.0, excess=0.0, margin=np.inf, mask=True, noise=0.0):
+        parts = np.broadcast_arrays(magnitude, residual, excess, margin, mask)
+        return masks.reliability(*parts, noise=noise, threshold=0.05)
+
     def test_it_is_the_share_of_energy_that_the_fit_explains_and_zero_where_there_is_no_signal(self):
-        magnitude = np.full((1, 1, 6), 100.0)
-        magnitude[..., 3] = 4.0
-        residual = np.array([[[0.0, 0.125, 0.5, 0.0, 0.0, 0.25]]])
-        mask = np.array([[[True, True, True, True, False, True]]])
-        margin = np.full(mask.shape, np.inf)
-        weight = masks.reliability(magnitude, residual, margin, mask, noise=0.0, threshold=0.05)
+        magnitude = np.full((1, 1, 8), 100.0)
+        magnitude[..., -1] = 4.0
+        residual = np.array([[[0.0, 0.125, 0.5, 0.0, 0.0, 0.25, 0.0, 0.0]]])
+        mask = np.array([[[True, True, True, True, False, True, True, True]]])
+        weight = self.of(magnitude, residual, mask=mask)
         # A residual of a quarter of the signal is the end: 1 − (0.125 / 0.25)² = 0.75.
-        np.testing.assert_allclose(weight, [[[1.0, 0.75, 0.0, 0.0, 0.0, 0.0]]])
+        np.testing.assert_allclose(weight, [[[1.0, 0.75, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]]])
         self.assertEqual(weight.dtype, np.float32)
-        torn = np.full(mask.shape, np.log(2.0))
-        half = masks.reliability(magnitude, residual, torn, mask, noise=0.0, threshold=0.05)
-        np.testing.assert_allclose(half, weight / 2, atol=1e-6)
-        loud = masks.reliability(magnitude, residual, margin, mask, noise=100.0 / 3.9, threshold=0.05)
-        self.assertFalse(loud.any())
+        np.testing.assert_allclose(self.of(magnitude, residual, margin=np.log(2.0), mask=mask), weight / 2, atol=1e-6)
+        self.assertFalse(self.of(magnitude, residual, mask=mask, noise=100.0 / 3.9).any())
+
+    def test_it_falls_where_noise_does_not_explain_the_misfit(self):
+        magnitude = np.full((1, 1, 3), 100.0)
+        np.testing.assert_allclose(self.of(magnitude, excess=[[[0.0, 0.08, 0.24]]]), [[[1.0, 0.5, 0.1]]], rtol=1e-6)
+
+    def test_it_falls_where_a_voxel_holds_something_without_signal(self):
+        def along(values):
+            return self.of(np.array(values, float)[None, None] * np.ones((1, 5, 1)))[0, 2]
+
+        # Cut by cortex of one voxel or two, and by the surface.
+        np.testing.assert_allclose(along([100, 100, 25, 100, 100])[2], 0.25, rtol=1e-6)
+        np.testing.assert_allclose(along([100, 100, 25, 40, 100, 100])[2:4], [0.25, 0.64], rtol=1e-6)
+        np.testing.assert_allclose(along([0, 0, 20, 100, 100, 100]), [0, 0, 0.16, 1, 1, 1], rtol=1e-6)
+        # More than half of the neighbors' signal, and a dark tissue beside a bright one, are no such voxels.
+        np.testing.assert_allclose(along([100, 100, 60, 100, 100]), 1)
+        np.testing.assert_allclose(along([100, 100, 100, 30, 30, 30]), 1)
+
+    def test_an_echo_that_contradicts_the_others_lowers_it(self):
+        times = 1.25e-3 + 0.7e-3 * np.arange(9)
+        model = Model(times, FAT_MODELS["ren-marrow"].signal(times, FREQUENCY))
+        count = 600
+        rng = np.random.default_rng(45)
+        for wrong, low, high in ((1.0, 0.95, 1.0), (0.7, 0.0, 0.7), (np.exp(0.5j), 0.0, 0.6)):
+            echoes = synthesize(np.full(count, 40.0), np.full(count, 60.0), 30.0, 50.0, model)
+            echoes[4, : count // 3] *= wrong
+            echoes = (echoes + rng.standard_normal((9, count)) + 1j * rng.standard_normal((9, count))).reshape(
+                9, 6, 10, 10
+            )
+            mask = np.ones(echoes.shape[1:], bool)
+            found = separate(
+                echoes.astype(np.complex64), mask, (1.5,) * 3, echo_times=times, imaging_frequency=FREQUENCY,
+                fat_model=FAT_MODELS["ren-marrow"], noise=1.0,
+            )  # fmt: skip
+            trust = masks.reliability(
+                masks.combine_echoes(echoes),
+                found.residual,
+                found.excess,
+                found.margin,
+                mask,
+                noise=1.0,
+                threshold=0.05,
+            )
+            self.assertGreater(trust[2:].mean(), 0.95)
+            self.assertTrue(low <= trust[:2].mean() <= high, (wrong, trust[:2].mean()))
 
 
 class FillTest(unittest.TestCase):

@@ -3,22 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..images import image_from, matrix_from, resample, transform_from
+from ..images import image_from, matrix_from, transform_from
 from ..methods import Method
 from ..progress import Progress, part, report
 from .callbacks import raised_in_callbacks
-from .ct import without_padding
+from .information import Pair, search_shifts, shared_information, shift
 
-# Bins of the joint histogram: of the metric (the authors' number), and of what is computed on coarse images.
-METRIC_BINS, COARSE_BINS = 50, 16
-# The search over all shifts works on grids of about this many points, with at least this much overlap.
-SEARCH_POINTS, SEARCH_OVERLAP = 20_000, 0.5
-# So many of the best shifts are refined on the coarsest level before one is chosen.
-CANDIDATES = 4
+# Bins of the metric's joint histogram: the authors' number.
+METRIC_BINS = 50
 # Levels from coarse to fine: voxels of the finest level in one, and smoothing (SD) in these voxels.
 LEVELS = ((4, 2.0), (2, 1.0), (1, 0.5))
 # Within a mask the finest level is not smoothed, which would bring in what lies outside.
@@ -27,12 +22,6 @@ MASKED_LEVELS = (*LEVELS[:2], (1, 0.0))
 SAMPLES, SEED = 60_000, 20190418
 # With a small mask, coarse levels are only smoothed, so that so many voxels are left.
 LEAST_SAMPLES = 10_000
-# About two for each bin of the coarse histogram; fewer voxels of the registration's grid tell nothing.
-LEAST_MASKED = 500
-# ITK smooths along no axis that is shorter.
-LEAST_VOXELS = 4
-# The finest level has at most this many voxels.
-FINEST_VOXELS = 3_000_000
 ITERATIONS = 100
 # Less overlap than this is none that could be trusted.
 LEAST_OVERLAP = 0.1
@@ -80,90 +69,6 @@ class Registration:
         """Return how far the center of a grid of `shape` (k, j, i) and `affine` is moved, mm."""
         center = (affine @ [*(np.array(shape[::-1]) - 1) / 2, 1])[:3]
         return float(np.linalg.norm(self.matrix[:3, :3] @ center + self.matrix[:3, 3] - center))
-
-
-@dataclass(frozen=True, eq=False)
-class _Volume:
-    """An image as the registration works on it: outliers clipped, with its affine."""
-
-    array: np.ndarray
-    affine: np.ndarray
-
-    @property
-    def spacing(self):
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
-
-    @property
-    def corners(self):
-        """Corners of the field of view, voxels as a whole, (8, 3) in RAS mm."""
-        size = np.array(self.array.shape[::-1])
-        indices = np.array(list(np.ndindex(2, 2, 2))) * size - 0.5
-        return indices @ self.affine[:3, :3].T + self.affine[:3, 3]
-
-    @property
-    def center(self):
-        return self.corners.mean(axis=0)
-
-    @property
-    def size_mm3(self):
-        return float(np.prod(self.spacing * self.array.shape[::-1]))
-
-    def averaged(self, spacing, least=1):
-        """Means over blocks of whole voxels, as many as fit into `spacing` and leave `least` blocks along each axis."""
-        factors = np.maximum(np.floor(spacing / self.spacing + 1e-6), 1).astype(int)
-        factors = np.minimum(factors, np.array(self.array.shape[::-1]) // least)
-        if np.all(factors == 1):
-            return self
-        array = self.array
-        for axis, factor in enumerate(factors[::-1]):
-            count = array.shape[axis] // factor
-            array = np.moveaxis(array, axis, 0)[: count * factor]
-            array = np.moveaxis(array.reshape(count, factor, *array.shape[1:]).mean(axis=1), 0, axis)
-        affine = self.affine.copy()
-        affine[:3, :3] *= factors
-        affine[:3, 3] += self.affine[:3, :3] @ ((factors - 1) / 2)
-        return _Volume(np.ascontiguousarray(array), affine)
-
-    def cropped(self, points):
-        """The smallest block, of `LEAST_VOXELS` at least, that holds `points` (N, 3) in RAS; None if there is none."""
-        indices = np.linalg.solve(self.affine[:3, :3], (points - self.affine[:3, 3]).T)[::-1]
-        low = np.clip(np.floor(indices.min(axis=1)), 0, self.array.shape).astype(int)
-        high = np.clip(np.ceil(indices.max(axis=1)) + 1, 0, self.array.shape).astype(int)
-        if np.any(high <= low):
-            return None
-        low = np.maximum(np.minimum(low, high - LEAST_VOXELS), 0)
-        high = np.minimum(np.maximum(high, low + LEAST_VOXELS), self.array.shape)
-        affine = self.affine.copy()
-        affine[:3, 3] += affine[:3, :3] @ low[::-1]
-        block = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        return _Volume(np.ascontiguousarray(self.array[block]), affine)
-
-    def image(self):
-        return image_from(self.array, self.affine)
-
-
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """Two images as they are registered, averaged to voxels of about `finest` mm, and the mask on the fixed one."""
-
-    fixed: _Volume
-    moving: _Volume
-    mask: _Volume | None
-    finest: float
-
-    @classmethod
-    def of(cls, fixed, fixed_affine, moving, moving_affine, fixed_mask):
-        volumes = [_checked("fixed", fixed, fixed_affine), _checked("moving", moving, moving_affine)]
-        spacings = [np.prod(volume.spacing) ** (1 / 3) for volume in volumes]
-        finest = max(*spacings, (volumes[0].size_mm3 / FINEST_VOXELS) ** (1 / 3))
-        mask = None if fixed_mask is None else _checked_mask(fixed_mask, volumes[0], finest)
-        return cls(*(volume.averaged(finest, LEAST_VOXELS) for volume in volumes), mask, finest)
-
-    def quality(self, matrix):
-        return _quality(matrix, self.fixed, self.moving, self.mask, 2 * self.finest)
-
-    def overlap(self, matrix):
-        return _overlap(matrix, self.fixed, self.moving, self.mask)
 
 
 def register_rigid(
@@ -214,7 +119,7 @@ def register_rigid(
     mask the result is where the refinement within it started, unless its end has the higher quality on two grids.
     """
     report(progress, 0.0, "Preparing the images")
-    pair = _Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
+    pair = Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
     fixed_volume, moving_volume, mask_volume, finest = pair.fixed, pair.moving, pair.mask, pair.finest
     matrix, done = _best_start(start, pair, part(progress, 0.0, 0.4)), 0.4
     if mask_volume is not None and isinstance(start, str):
@@ -252,7 +157,7 @@ def find_start(
     Parameters and errors are those of `register_rigid`; from "geometry" it is the best of the shifts that were tried,
     refined on the coarsest level.
     """
-    pair = _Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
+    pair = Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
     return _best_start(start, pair, progress)
 
 
@@ -266,46 +171,8 @@ def agreement(
     fixed_mask: np.ndarray | None = None,
 ) -> tuple[float, float]:
     """Return the quality and the overlap of a registration, as `Registration` has them, whoever found the matrix."""
-    pair = _Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
+    pair = Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
     return pair.quality(matrix), pair.overlap(matrix)
-
-
-def _checked(name, array, affine):
-    """Check an image and clip its outliers, which would take most of the histogram."""
-    array = np.asarray(array)
-    if array.ndim != 3 or min(array.shape) < LEAST_VOXELS:
-        raise InputError(
-            f"The {name} image has shape {array.shape}; "
-            f"registration needs three axes of at least {LEAST_VOXELS} voxels."
-        )
-    bad = array.size - np.count_nonzero(np.isfinite(array))
-    if bad:
-        raise InputError(f"The {name} image holds {bad} voxels that are not numbers; replace them or export it again.")
-    array = without_padding(array)[0].astype(np.float32)
-    low, high = np.percentile(array[::2, ::2, ::2], (0.1, 99.9))
-    if low == high:
-        low, high = array.min(), array.max()
-    if low == high:
-        raise InputError(f"The {name} image is {low:g} everywhere; give an image that shows the bones.")
-    # ITK wants one type of both images, whichever of the limits they have.
-    return _Volume(np.clip(array, low, high, dtype=np.float64), np.asarray(affine, np.float64))
-
-
-def _checked_mask(mask, fixed, spacing):
-    """The mask on the grid of the fixed image, once that is averaged to `spacing`."""
-    mask = np.asarray(mask)
-    if mask.shape != fixed.array.shape:
-        raise InputError(f"The mask has shape {mask.shape} but the fixed image has {fixed.array.shape}; give one grid.")
-    if not np.any(mask):
-        raise InputError("The mask is empty; draw where the images are to be compared, or leave it out.")
-    found = _Volume((mask != 0).astype(np.float32), fixed.affine).averaged(spacing, LEAST_VOXELS)
-    count = np.count_nonzero(found.array)
-    if count < LEAST_MASKED:
-        raise InputError(
-            f"The mask holds {count} of the voxels of {np.prod(found.spacing):.3g} mm³ on which images are compared, "
-            f"expected at least {LEAST_MASKED}; draw it larger, with some space around the bones, or leave it out."
-        )
-    return found
 
 
 def check_rigid(matrix: np.ndarray) -> np.ndarray:
@@ -327,10 +194,10 @@ def _starts(start, fixed, moving, progress):
     if not isinstance(start, str):
         return [check_rigid(start)]
     if start == "moments":
-        return [_shift(_center_of_mass(moving) - _center_of_mass(fixed))]
+        return [shift(_center_of_mass(moving) - _center_of_mass(fixed))]
     if start != "geometry":
         raise InputError(f"The start is {start!r}; choose geometry, moments, or give a transform.")
-    return _search(fixed, moving, progress)
+    return search_shifts(fixed, moving, progress)
 
 
 def _best_start(start, pair, progress):
@@ -354,12 +221,6 @@ def _best_start(start, pair, progress):
     return max(scores, key=lambda score: score[0])[1]
 
 
-def _shift(vector):
-    matrix = np.eye(4)
-    matrix[:3, 3] = vector
-    return matrix
-
-
 def _center_of_mass(volume):
     weight = volume.array - volume.array.min()
     index = [
@@ -367,108 +228,6 @@ def _center_of_mass(volume):
         for axis in (2, 1, 0)
     ]
     return volume.affine[:3, :3] @ (np.array(index) / weight.sum(dtype=np.float64)) + volume.affine[:3, 3]
-
-
-def _search(fixed, moving, progress):
-    """Shifts by whole steps of a coarse grid at which the images share most information, best first.
-
-    The joint histogram of two images of few gray values has, for all shifts at once, one correlation for each pair
-    of gray values.
-    """
-    step = (fixed.size_mm3 / SEARCH_POINTS) ** (1 / 3)
-    origin = moving.center - fixed.center
-    codes, first = [], []
-    for volume in (fixed, moving):
-        low, high = volume.corners.min(axis=0), volume.corners.max(axis=0)
-        # The grids' points are whole steps from the centers, which the start puts on each other.
-        below, above = (np.ceil(np.abs(end - volume.center) / step - 0.5).astype(int) for end in (low, high))
-        affine = np.diag([step, step, step, 1.0])
-        affine[:3, 3] = volume.center - below * step
-        shape = tuple((below + above + 1)[::-1])
-        small = volume.averaged(step)
-        values = resample(small.array, small.affine, shape, affine, outside=np.nan)
-        codes.append(_binned(values))
-        first.append(below)
-    size = [scipy.fft.next_fast_len(a + b - 1, real=True) for a, b in zip(*(c.shape for c in codes), strict=True)]
-    # In float32: counts of so few points are told apart many times over.
-    spectra = [
-        [scipy.fft.rfftn((c == n).astype(np.float32), s=size, workers=-1) for n in range(COARSE_BINS)] for c in codes
-    ]
-    products = np.arange(max(c.size for c in codes) + 1)
-    products = (products * np.log(np.maximum(products, 1))).astype(np.float32)  # n log n
-    logarithms = np.zeros((3, *size))  # Σ n log n of the joint and of both marginal histograms
-    columns = np.zeros((COARSE_BINS, *size))
-    for done, one in enumerate(spectra[0]):
-        report(progress, done / COARSE_BINS, "Looking for a start")
-        row = np.zeros(size)
-        for number, other in enumerate(spectra[1]):
-            count = scipy.fft.irfftn(one.conj() * other, s=size, workers=-1)
-            count = np.maximum(np.rint(count, out=count), 0).astype(np.int32)
-            logarithms[0] += products[count]
-            row += count
-            columns[number] += count
-        logarithms[1] += row * np.log(np.maximum(row, 1))
-    logarithms[2] = (columns * np.log(np.maximum(columns, 1))).sum(axis=0)
-    total = columns.sum(axis=0)
-    share = _shared_information(logarithms, total)
-    smaller = min(np.count_nonzero(c >= 0) for c in codes)
-    share[total < SEARCH_OVERLAP * smaller] = -1
-    found = []
-    for _ in range(CANDIDATES):
-        best = np.unravel_index(np.argmax(share), share.shape)
-        if share[best] < 0:
-            break
-        # Shifts beyond half of the period are negative ones; the first points lie at different places.
-        steps = [n if n < c else n - s for n, c, s in zip(best, codes[1].shape, size, strict=True)]
-        found.append(_shift(origin + step * (np.array(steps[::-1]) + first[0] - first[1])))
-        share[np.ix_(*[np.arange(n - 1, n + 2) % s for n, s in zip(best, size, strict=True)])] = -1
-    return found or [_shift(origin)]
-
-
-def _binned(values):
-    """Gray values from 0 of an image, −1 where it has none."""
-    known = np.isfinite(values)
-    low, high = np.percentile(values[known], (0.5, 99.5)) if known.any() else (0.0, 1.0)
-    scaled = (np.where(known, values, low) - low) * (COARSE_BINS / max(high - low, 1e-30))
-    return np.where(known, np.clip(scaled, 0, COARSE_BINS - 1), -1).astype(np.int16)
-
-
-def _shared_information(logarithms, total):
-    """2·I / (H(F) + H(M)) from Σ n log n of the joint and both marginal histograms and Σ n."""
-    total = np.maximum(total, 1)
-    joint, one, other = (np.log(total) - values / total for values in logarithms)
-    both = one + other
-    return np.where(both > 1e-9, 2 * (both - joint) / np.maximum(both, 1e-9), 0.0)
-
-
-def _quality(matrix, fixed, moving, mask, spacing):
-    """Share of common information of the two images on the fixed image's grid, averaged to `spacing`."""
-    small, other = fixed.averaged(spacing), moving.averaged(spacing)
-    values = resample(other.array, other.affine, small.array.shape, small.affine, matrix, outside=np.nan)
-    if mask is not None:
-        values[mask.averaged(spacing).array == 0] = np.nan
-    where = np.isfinite(values)
-    if not where.any():
-        return 0.0
-    pair = _binned(small.array[where]), _binned(values[where])
-    joint = np.zeros((COARSE_BINS, COARSE_BINS))
-    np.add.at(joint, pair, 1)
-    logarithms = [float((n * np.log(np.maximum(n, 1))).sum()) for n in (joint, joint.sum(axis=1), joint.sum(axis=0))]
-    return float(_shared_information(logarithms, joint.sum()))
-
-
-def _overlap(matrix, fixed, moving, mask):
-    """Share of the smaller field of view, or of the mask, that lies inside the other image."""
-    index = np.stack(np.meshgrid(*(np.arange(0, n, 2) for n in fixed.array.shape[::-1]), indexing="ij"), axis=-1)
-    index = index.reshape(-1, 3)
-    if mask is not None:
-        index = np.argwhere(mask.array)[:, ::-1]
-    through = np.linalg.inv(moving.affine) @ matrix @ fixed.affine
-    found = index @ through[:3, :3].T + through[:3, 3]
-    inside = np.all((found >= -0.5) & (found <= np.array(moving.array.shape[::-1]) - 0.5), axis=1).mean()
-    if mask is not None:
-        return float(inside)
-    return float(min(1.0, inside * fixed.size_mm3 / min(fixed.size_mm3, moving.size_mm3)))
 
 
 def _refined(matrix, fixed, moving, mask, finest, levels, progress):
@@ -514,7 +273,8 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
     found, value = matrix_from(start), method.GetMetricValue()
     # Of so few voxels the quality on one grid alone may be higher by chance.
     if mask is not None and not all(
-        _quality(found, fixed, moving, mask, spacing) > _quality(matrix, fixed, moving, mask, spacing)
+        shared_information(found, fixed, moving, mask, spacing)
+        > shared_information(matrix, fixed, moving, mask, spacing)
         for spacing in (finest, 2 * finest)
     ):
         found = matrix

@@ -41,7 +41,7 @@ def choose_globally(
     period_hz: float,
     distance_hz: float,
     progress: Progress | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a choice of candidates whose energy no shift of a patch lowers, and how sure it is in each voxel.
 
     Parameters
@@ -64,6 +64,8 @@ def choose_globally(
     chosen : (V,) int array
     margin : (V,) array
         How much more the next best candidate of the voxel would cost, in units of log-likelihood.
+    own : (V,) array
+        How much more one at a distance would cost by the voxel's own echoes alone.
     """
     graph = _Graph(field_hz, misfit, deviation_hz, mask, voxel_size, period_hz, distance_hz)
     chosen = chosen.copy()
@@ -78,7 +80,7 @@ def choose_globally(
         # A few voxels that still change sides are noise, and a round is as long as the search.
         if moved <= ENOUGH * chosen.size:
             break
-    return chosen, graph.margin(chosen)
+    return chosen, graph.margin(chosen), graph.own_margin(chosen)
 
 
 class _Graph:
@@ -146,6 +148,13 @@ class _Graph:
             more = np.where(distinct, energy(other, misfit) - best, np.inf)
             np.minimum(margin, more, out=margin)
         return margin
+
+    def own_margin(self, chosen):
+        """What the best candidate at half the distance or more would cost a voxel without neighbors."""
+        voxels = np.arange(chosen.size)
+        strayed = np.abs(self.wrapped(self.field - self.field[chosen, voxels]))
+        other = np.where(strayed > self.distance / 2, self.misfit, np.inf).min(axis=0)
+        return other - self.misfit[chosen, voxels]
 
     def worthwhile(self, taken, field, offered, gain):
         """The connected patches among those taken that lower the energy."""

@@ -10,29 +10,35 @@ logarithms is several standard errors from zero.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from ..methods import Method
 from ..progress import Progress, report
 from .fat_models import FatModel
+from .gains import FEWEST_VOXELS, asked_for, explained, mean_in_errors, normal_equations
 from .refine import refine
-from .search import search, search_table
-from .signal import Model, project
+from .search import FINEST_MISFIT, search, search_table
+from .signal import Model, common_spacing, project
 
 VOXELS = 8000
 # Voxels that gains are estimated from, and those in the search over the phases of three trains, with its many points.
 GAIN_VOXELS = 2000
 FEW_VOXELS = 500
-# A voxel in which the fit finds this fraction of fat, with either sign, has a say of its own on the sign.
-FATTY = 0.4
-# Standard errors at which gains and the sign count, and the smallest phase (rad) or change of magnitude that does.
-SURE = 5.0
+# Voxels that the sign is asked of where single echoes have gains.
+FEWER_VOXELS = 600
+# Voxels in which the fit finds such a fraction of fat, with either sign, have a say of their own on the sign: a little
+# fat is told best where it is pure.
+FATTY = (0.4, 0.7)
+# Standard errors at which gains (fitted, so that noise alone reaches four or five) and the sign count, and the smallest
+# phase (rad) or change of magnitude that does.
+SURE = 8.0
 SURE_OF_SIGN = 4.0
 SMALLEST_GAIN = 0.02
+# Phases between groups below this (rad) are those of hardware, and not of a field that is off by their period.
+LARGE_PHASE = 0.4
 # Points over the phase between two groups of echoes, and over its slope from the center to the edge of the image.
 PHASES = 16
 SLOPES = np.linspace(-1.6, 1.6, 17)
-# A voxel's misfit below this part of its energy is no better for it: the grid of the search has such errors.
-FINEST_MISFIT = 2e-4
 POLISHING_STEPS = 6
 
 
@@ -60,6 +66,13 @@ class EchoGroups:
     def corrected(self, signal: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """Return echoes (E, V) at positions (3, V) without their gains."""
         return np.stack([self.take_off(n, echo, positions) for n, echo in enumerate(signal)])
+
+    def period_hz(self, echo_times: np.ndarray) -> float:
+        """Period in Hz of the field as a whole: that of one group, if large phases take up what is between groups."""
+        if np.abs(self.offset).max() < LARGE_PHASE:
+            return 1 / common_spacing(echo_times)
+        own = [echo_times[self.group == g] for g in range(int(self.group.max()) + 1)]
+        return max(1 / common_spacing(times) for times in own if times.size > 1)
 
     @property
     def size(self) -> float:
@@ -168,6 +181,12 @@ def find_kind(
         best = int(errors < -SURE_OF_SIGN)
         _, groups, groups_errors = answers[best]
     sure = abs(errors) > SURE_OF_SIGN
+    if len(signs) > 1:
+        grouped = [one if groups is None else groups.corrected(one, positions) for one in turned]
+        organ = ndimage.label(mask)[0][at]
+        fat_hz = fat_model.main_shift_ppm * 1e-6 * imaging_frequency
+        told = _sign_by_gains(grouped, model, table, organ, best, fat_hz, 1e-6 * imaging_frequency)
+        best, sure = (best, sure) if told is None else told
     best = best if sure else 0
     if signs[best] < 0 and groups is not None:
         # The gains belong to the echoes as they came.
@@ -200,18 +219,40 @@ def _asks(signal, positions, model, table, group):
 def _sign_errors(misfits):
     """By how many standard errors the second sign fits worse: over all voxels, or over those with fat."""
     plus, minus = misfits
-    difference, fatty = minus[0] - plus[0], (minus[3] > FATTY) | (plus[3] > FATTY)
+    difference, fat = minus[0] - plus[0], np.maximum(minus[3], plus[3])
     # Only fat can tell, and where it is rare, the others add noise alone.
-    both = [_errors(difference), _errors(difference[fatty])]
-    return max(both, key=abs)
+    return max((mean_in_errors(difference[fat >= least]) for least in (0.0, *FATTY)), key=abs)
 
 
-def _errors(difference):
-    """Mean of paired differences in standard errors; zero where nothing differs."""
-    if difference.size < 10:
-        return 0.0
-    spread = difference.std() / np.sqrt(max(difference.size - 1, 1))
-    return float(difference.mean() / spread) if spread > 0 else 0.0
+def _sign_by_gains(turned, model, table, organ, best, fat_hz, ppm_hz):
+    """Index of the sign and whether it is sure where single echoes have gains of their own, else None.
+
+    Thousands of voxels then say no more than one, and standard errors over them mean nothing.
+    """
+    some = _of_organs(organ)
+    signals, organ = [one[:, some] for one in turned], organ[some]
+    _, field, rate, _ = _misfit(signals[best], model, table)
+    if not asked_for(signals[best], model, field, rate):
+        return None
+    answers = []
+    for signal in signals:
+        gains = np.ones(model.echo_times.size)
+        # Gains bring the voxels in line, each of which began with its own best field.
+        for _ in range(2):
+            _, field, rate, _ = _misfit((signal / gains[:, None]).astype(np.complex64), model, table)
+            answer = explained(signal, model, field, rate, organ, fat_hz=fat_hz, ppm_hz=ppm_hz, gains=gains)
+            gains = answer.fit.gains
+        answers.append(answer)
+    if answers[0].beats(answers[1]):
+        return 0, True
+    return (1, True) if answers[1].beats(answers[0]) else (0, False)
+
+
+def _of_organs(organ):
+    """Some voxels, of parts of the image that are no specks."""
+    some = np.arange(min(organ.size, FEWER_VOXELS))
+    names, counts = np.unique(organ[some], return_counts=True)
+    return some[np.isin(organ[some], names[counts >= FEWEST_VOXELS])]
 
 
 def _best_groups(signal, positions, shape, model, table, plain, ways, given):
@@ -221,11 +262,13 @@ def _best_groups(signal, positions, shape, model, table, plain, ways, given):
     for group in ways:
         found = _gains(signal[:, some], positions[:, some], shape, model, table, group)
         misfit = _misfit(found.corrected(signal, positions), model, table)
-        errors = _errors(plain[0] - misfit[0])
+        errors = mean_in_errors(plain[0] - misfit[0])
         # A wrong spectrum of fat is no gain: what belongs to the echoes helps water and fat alike.
         fatty = misfit[3] > 0.5
         alike = min(
-            _errors((plain[0] - misfit[0])[part]) for part in (fatty, ~fatty) if part.sum() >= min(50, part.size // 2)
+            mean_in_errors((plain[0] - misfit[0])[part])
+            for part in (fatty, ~fatty)
+            if part.sum() >= min(50, part.size // 2)
         )
         better = errors > SURE and alike > 2 and found.size > SMALLEST_GAIN and misfit[0].mean() < best[0][0].mean()
         if better or given:
@@ -318,31 +361,13 @@ def _polished(signal, positions, model, table, groups):
     number = groups.offset.size
     data = groups.corrected(signal, positions)
     _, field, rate, _ = _misfit(data, model, table)
-    at = project(data.astype(np.complex128), model, field, rate)
-    time = (model.echo_times - model.echo_times[0])[:, None]
-    decay = np.exp((2j * np.pi * field - rate) * time)
-    fat = model.fat[:, None]
-    modelled = decay * (at.water + fat * at.fat)
-    residual = data - modelled
-    columns = [decay, 1j * decay, fat * decay, 1j * fat * decay, 1j * time * modelled, time * modelled]
-
-    def real(vectors):
-        stacked = np.stack([np.concatenate([v.real, v.imag]) for v in vectors])
-        return stacked.transpose(2, 1, 0)
-
-    q, _ = np.linalg.qr(real(columns))
     # An axis of one slice, or of nearly the same position everywhere, has no slope.
     axes = [axis for axis in range(3) if positions[axis].std() > 0.1]
-    changes = []
+    directions = []
     for g in range(1, number):
-        of_group = modelled * (groups.group == g)[:, None]
-        changes += [of_group, 1j * of_group, *(1j * of_group * positions[axis] for axis in axes)]
-    changes, rest = real(changes), real([residual])
-    changes = changes - q @ (q.transpose(0, 2, 1) @ changes)
-    energy = (rest**2).sum(axis=(1, 2))
-    weight = 1 / (energy + np.median(energy) + np.finfo(float).tiny)
-    normal = np.einsum("v,vnp,vnq->pq", weight, changes, changes)
-    right = np.einsum("v,vnp,vn->p", weight, changes, rest[..., 0])
+        of_group = (groups.group == g)[:, None].astype(float)
+        directions += [of_group, 1j * of_group, *(1j * of_group * positions[axis] for axis in axes)]
+    normal, right = normal_equations(data, model, field, rate, directions)
     step = np.linalg.pinv(normal, rcond=1e-6, hermitian=True) @ right
     step = np.clip(step, -0.5, 0.5).reshape(number - 1, 2 + len(axes))
     magnitude, offset, slope = groups.magnitude.copy(), groups.offset.copy(), groups.slope.copy()

@@ -6,6 +6,10 @@ from scipy import ndimage
 from ..errors import InputError
 from ..methods import Method
 
+# A misfit beyond noise of this part of the signal halves the reliability; the fat of another tissue leaves over less
+# than half of it.
+CONTRADICTION = 0.08
+
 
 def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:
     """Return the maximum ("mip") or root sum of squares ("rss") of the magnitude over echoes, (K, J, I) float32."""
@@ -40,6 +44,17 @@ def noise_level(echoes: np.ndarray, magnitude: np.ndarray) -> float:
     dark = np.moveaxis(magnitude <= np.percentile(magnitude, 20), axis, 0)
     differences = (real[1:] - real[:-1])[dark[1:] & dark[:-1]]
     return float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
+
+
+def noise_of_magnitude(magnitude: np.ndarray) -> float:
+    """Return a noise level of which four stand above nearly all that the darkest fifth of a magnitude image holds.
+
+    For images without phase, in which noise has no known distribution (such as a maximum over echoes). A quarter of the
+    bright end is the most that is taken for noise: an image may hold no air.
+    """
+    blurred = ndimage.uniform_filter(magnitude, 5)
+    dark = blurred <= np.percentile(blurred, 20)
+    return min(float(np.percentile(magnitude[dark], 99)), 0.25 * bright_end(magnitude)) / 4
 
 
 def signal_mask(magnitude: np.ndarray, noise: float, threshold: float) -> np.ndarray:
@@ -88,12 +103,14 @@ def erode(mask: np.ndarray, distance_mm: float, voxel_size) -> np.ndarray:
     return ndimage.distance_transform_edt(mask, sampling=voxel_size) > distance_mm
 
 
-def reliability(magnitude, residual, margin, mask, *, noise: float, threshold: float) -> np.ndarray:
+def reliability(magnitude, residual, excess, margin, mask, *, noise: float, threshold: float) -> np.ndarray:
     """Return how far a voxel's field can be trusted, 0 to 1, float32.
 
-    Zero outside the mask and where the signal is below `threshold` of the bright end or four times the noise; above
-    that ``(1 − (4 r)²) (1 − e^{−m})`` for the residual r, zero when it reaches a quarter of the signal, and the margin
-    m, zero where another minimum is as good.
+    Zero outside the mask and where the signal is below `threshold` of the bright end or four times the noise. Above
+    that the product of: ``1 − (4 r)²`` for the residual r, zero when it reaches a quarter of the signal;
+    ``1 / (1 + (x / 0.08)²)`` for what noise does not explain of it, x, as where an echo is wrong or blood flows;
+    ``1 − e^{−m}`` for the margin m, zero where another minimum is as good; and ``(2 s)²`` up to one for the share s of
+    its neighbors' signal that the voxel has, where it lies between them and what gives no signal (`signal_share`).
 
     Parameters
     ----------
@@ -101,14 +118,44 @@ def reliability(magnitude, residual, margin, mask, *, noise: float, threshold: f
         Signal over echoes.
     residual : (K, J, I) array
         Root sum of squares of the fit residual divided by that of the signal.
+    excess : (K, J, I) array
+        The part of it beyond noise.
     margin : (K, J, I) array
         By how many units of log-likelihood the chosen minimum is better than the next.
     mask : (K, J, I) bool array
     """
     weight = np.zeros(mask.shape, np.float32)
-    inside = mask & signal_mask(magnitude, noise, threshold)
+    signal = signal_mask(magnitude, noise, threshold)
+    inside = mask & signal
     weight[inside] = np.clip(1 - (residual[inside] / 0.25) ** 2, 0, 1) * -np.expm1(-np.maximum(margin[inside], 0))
+    weight[inside] /= 1 + (excess[inside] / CONTRADICTION) ** 2
+    weight[inside] *= np.minimum(2 * signal_share(magnitude, signal)[inside], 1) ** 2
     return weight
+
+
+def signal_share(magnitude: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    """Return what part of its neighbors' signal each voxel has, at most 1, where it may hold something without signal.
+
+    Along each axis a voxel is compared with the brightest of two voxels on either side: with the darker side, as
+    signal on both with less between is cut by something thin, such as cortex; with the brighter one where the other
+    side has no signal, as at the surface. A dark tissue beside a bright one is neither.
+    """
+    share = np.ones(magnitude.shape, np.float32)
+    for axis, size in enumerate(magnitude.shape):
+        if size < 3:
+            continue
+        own, inside, result = (np.moveaxis(array, axis, 0) for array in (magnitude, signal, share))
+        before, after = own[:-2].copy(), own[2:].copy()
+        before_inside, after_inside = inside[:-2].copy(), inside[2:].copy()
+        np.maximum(before[1:], own[:-3], out=before[1:])
+        np.maximum(after[:-1], own[3:], out=after[:-1])
+        before_inside[1:] |= inside[:-3]
+        after_inside[:-1] |= inside[3:]
+        both = before_inside & after_inside
+        reference = np.where(both, np.minimum(before, after), np.maximum(before, after))
+        part = own[1:-1] / np.maximum(reference, np.finfo(np.float32).tiny)
+        np.minimum(result[1:-1], part, out=result[1:-1])
+    return share
 
 
 def fill_unreliable(field: np.ndarray, trust: np.ndarray, mask: np.ndarray, voxel_size) -> np.ndarray:
@@ -181,7 +228,8 @@ METHODS = (
     Method(
         reliability,
         title="Reliability",
-        solves="1 − (4 r)², r the residual of the fit over the signal; 0 without signal",
+        solves="0 without signal; less by a residual, what noise does not explain of it, another minimum as good, "
+        "and where the signal is a part of the neighbors', between them and nothing",
         test="test_fieldmap_masks.ReliabilityTest",
     ),
     Method(

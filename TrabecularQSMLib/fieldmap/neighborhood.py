@@ -33,7 +33,7 @@ def choose_candidates(
     train: float,
     degrees_of_freedom: int,
     progress: Progress | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the index of the chosen candidate for each voxel of the mask, and how sure the choice is.
 
     Parameters
@@ -60,6 +60,8 @@ def choose_candidates(
     chosen : (V,) int array
     margin : (V,) array
         How much more the next best candidate would cost, in units of log-likelihood.
+    own : (V,) array
+        How much more one at a distance would cost by the voxel's own echoes alone.
     """
     noise = np.median(cost[0] * power) / max(degrees_of_freedom, 1)
     misfit = cost * (power / (2 * (noise + MODEL_ERROR * power) + np.finfo(np.float32).tiny))
@@ -71,17 +73,10 @@ def choose_candidates(
 
     voxels = np.arange(power.size)
     chosen = np.zeros(power.size, np.intp)
-    mean_size = np.prod(voxel_size) ** (1 / 3)
-    volume = np.zeros(mask.shape, np.float32)
     for step, (width, spread) in enumerate(NEIGHBORHOODS):
-        sigma = [width * mean_size / size if n > 1 else 0.0 for size, n in zip(voxel_size, mask.shape, strict=True)]
-
-        def smooth(values, sigma=sigma):
-            volume[mask] = values
-            return ndimage.gaussian_filter(volume, sigma, mode="constant", truncate=2.5)[mask]
-
         current = phasors[chosen, voxels] * weight
-        around = smooth(current.real) + 1j * smooth(current.imag)
+        around = smoothed(current.real, mask, voxel_size, width)
+        around = around + 1j * smoothed(current.imag, mask, voxel_size, width)
         around /= np.maximum(np.abs(around), np.finfo(np.float32).tiny)
         strayed = np.angle(phasors * around.conj()) * (period_hz / (2 * np.pi * spread * distance_hz))
         penalty = np.minimum(0.5 * strayed**2, LARGEST_PENALTY)
@@ -98,3 +93,12 @@ def choose_candidates(
         distance_hz=distance_hz,
         progress=part(progress, 0.5, 1.0),
     )
+
+
+def smoothed(values: np.ndarray, mask: np.ndarray, voxel_size, width: float) -> np.ndarray:
+    """Return the values (V,) of a mask after a Gaussian of a width in mean voxel widths; outside counts as zero."""
+    mean_size = np.prod(voxel_size) ** (1 / 3)
+    sigma = [width * mean_size / size if n > 1 else 0.0 for size, n in zip(voxel_size, mask.shape, strict=True)]
+    volume = np.zeros(mask.shape, np.float32)
+    volume[mask] = values
+    return ndimage.gaussian_filter(volume, sigma, mode="constant", truncate=2.5)[mask]

@@ -15,7 +15,13 @@ R2STAR_RANGE = (-100.0, 2000.0)
 
 
 def refine(
-    signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np.ndarray
+    signal: np.ndarray,
+    model: Model,
+    field_hz: np.ndarray,
+    r2star: np.ndarray,
+    *,
+    tied_to: np.ndarray | None = None,
+    tie: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the least-squares field, R2*, water, fat and residual of voxels, from a start nearby.
 
@@ -27,6 +33,10 @@ def refine(
         Echo times and fat signal.
     field_hz, r2star : (V,) arrays
         Start, Hz and 1/s.
+    tied_to : (V,) array, optional
+        Field in Hz that the result is drawn to; it leaves the rest of the fit as it is.
+    tie : float
+        How strongly: the square of the distance in Hz times this is added to the sum of squares.
 
     Returns
     -------
@@ -45,14 +55,16 @@ def refine(
     field_hz = np.array(field_hz, np.float64)
     r2star = np.clip(np.array(r2star, np.float64), *R2STAR_RANGE)
     active = np.arange(field_hz.size)
+    tied_to = field_hz if tied_to is None else np.asarray(tied_to, np.float64)
     at = project(signal, model, field_hz, r2star)
-    cost, slope, curvature = at.cost, at.slope, at.curvature
+    cost, slope, curvature = at.cost + tie * (field_hz - tied_to) ** 2, at.slope, at.curvature
     damping = np.zeros(field_hz.size)
     longest = LONGEST_STEP / model.train
     for _ in range(MAXIMUM_ITERATIONS):
-        step = slope[active] / np.maximum(curvature[active] * (1 + damping[active]), np.finfo(float).tiny)
-        field_step = step.imag / (2 * np.pi)
-        trial_r2star = np.clip(r2star[active] - step.real, *R2STAR_RANGE)
+        bent = np.maximum(curvature[active] * (1 + damping[active]), np.finfo(float).tiny)
+        pull = tie * (tied_to[active] - field_hz[active])
+        field_step = (2 * np.pi * slope[active].imag + pull) / ((2 * np.pi) ** 2 * bent + tie * (1 + damping[active]))
+        trial_r2star = np.clip(r2star[active] - slope[active].real / bent, *R2STAR_RANGE)
         np.clip(field_step, -longest, longest, out=field_step)
         small = (np.abs(field_step) < FIELD_TOLERANCE_HZ) & (np.abs(trial_r2star - r2star[active]) < R2STAR_TOLERANCE)
         moving = ~small
@@ -62,10 +74,11 @@ def refine(
         trial_field = field_hz[active] + field_step[moving]
         trial_r2star = trial_r2star[moving]
         at = project(signal[:, active], model, trial_field, trial_r2star)
-        better = at.cost <= cost[active]
+        trial_cost = at.cost + tie * (trial_field - tied_to[active]) ** 2
+        better = trial_cost <= cost[active]
         won = active[better]
         field_hz[won], r2star[won] = trial_field[better], trial_r2star[better]
-        cost[won], slope[won], curvature[won] = at.cost[better], at.slope[better], at.curvature[better]
+        cost[won], slope[won], curvature[won] = trial_cost[better], at.slope[better], at.curvature[better]
         damping[won] /= 10
         damping[damping < 1e-3] = 0
         lost = active[~better]

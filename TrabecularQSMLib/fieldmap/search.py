@@ -14,6 +14,8 @@ R2STAR_GRID = (0.05, 0.3, 0.7, 1.4, 2.8, 5.0)
 FIELD_RANGE_PPM = 15.0
 # Three echoes fit many pairs of field and R2* exactly: only with R2* held at a usual value do they tell the field.
 R2STAR_OF_THREE_ECHOES = 50.0
+# A misfit below this part of a voxel's energy is no better for it: the grid of the search has such errors.
+FINEST_MISFIT = 2e-4
 
 
 @dataclass(frozen=True)

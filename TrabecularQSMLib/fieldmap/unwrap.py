@@ -1,5 +1,7 @@
 """Spatial unwrapping of whole field periods."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 from scipy.sparse import coo_array
@@ -7,8 +9,20 @@ from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from ..methods import Method
 
+# Rounds in which voxels follow their neighbors by whole periods.
+VOTES = 10
+# Parts of fewer voxels are told nothing of.
+SPECK = 30
 
-def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz: float) -> np.ndarray:
+
+def unwrap(
+    field_hz: np.ndarray,
+    mask: np.ndarray,
+    weight: np.ndarray,
+    period_hz: float,
+    *,
+    offset_period_hz: float | None = None,
+) -> np.ndarray:
     """Return the field with whole periods added so that it is continuous inside the mask.
 
     Parameters
@@ -19,6 +33,9 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
     weight : (K, J, I) array
         How far each voxel can be trusted; least trusted neighbors are joined last.
     period_hz : float
+    offset_period_hz : float, optional
+        What the field as a whole is known up to, where groups of echoes have phases of their own: the period of one
+        group. Default: `period_hz`.
 
     Returns
     -------
@@ -28,9 +45,10 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
     Notes
     -----
     Neighbors are joined along a spanning tree of the most trusted connections, each by the whole period that brings
-    it closest. Parts of the mask without connection are joined in the same way across the shortest gaps between them.
-    The one period that no scan can tell is fixed so that the weighted median of the field
-    over the mask lies within half a period of zero: a scanner tunes its center frequency to the tissue.
+    it closest; a voxel whose neighbors agree on another one follows them. Parts of the mask without connection are
+    joined in the same way across the shortest gaps between them. The one period that no scan can tell is fixed so that
+    the weighted median of the field over the mask lies within half a period of zero: a scanner tunes its center
+    frequency to the tissue.
     """
     result = np.where(mask, field_hz, 0).astype(field_hz.dtype)
     if not mask.any():
@@ -38,10 +56,43 @@ def unwrap(field_hz: np.ndarray, mask: np.ndarray, weight: np.ndarray, period_hz
     values, trust = result[mask].astype(np.float64), weight[mask]
     lower, upper, gaps = _connections(mask)
     if np.any(np.abs(values[upper] - values[lower]) > period_hz / 2):
-        values += period_hz * _periods(values, trust, lower, upper, gaps, period_hz)
-    values -= period_hz * np.round(_weighted_median(values, trust) / period_hz)
+        bends = _bends(result / period_hz, mask)[mask]
+        values += period_hz * _periods(values, trust, bends, lower, upper, gaps, period_hz)
+        _outvoted(values, trust, lower, upper, period_hz)
+    offset_period_hz = offset_period_hz or period_hz
+    values -= offset_period_hz * np.round(_weighted_median(values, trust) / offset_period_hz)
     result[mask] = values
     return result
+
+
+@dataclass(frozen=True)
+class PartApart:
+    """A part of a mask apart from the largest: its gap to the others in mm, and the change of field over it in Hz."""
+
+    inside: np.ndarray
+    gap_mm: float
+    change_hz: float
+
+
+def parts_apart(field_hz: np.ndarray, mask: np.ndarray, voxel_size) -> list[PartApart]:
+    """Return the parts of a mask (K, J, I) but the largest, without specks."""
+    labels, _ = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    told = sizes >= SPECK
+    parts = []
+    for label in np.flatnonzero(told):
+        if label == sizes.argmax():
+            continue
+        inside = labels == label
+        others = told[labels] & ~inside
+        distance, nearest = ndimage.distance_transform_edt(~others, sampling=voxel_size, return_indices=True)
+        gap = float(distance[inside].min())
+        # Single voxels at a border are noisy: all that lie about as close have a say.
+        facing = inside & (distance <= gap + max(voxel_size))
+        change = field_hz[facing] - field_hz[tuple(axis[facing] for axis in nearest)]
+        parts.append(PartApart(inside, gap, float(np.median(change))))
+    return parts
 
 
 def _connections(mask):
@@ -80,12 +131,28 @@ def _beside(array):
         yield moved[:-1].ravel(), moved[1:].ravel()
 
 
-def _periods(values, trust, lower, upper, gaps, period_hz):
+def _bends(turns, mask):
+    """How far each voxel is from the line through its neighbors, in periods up to one half, along the worst axis.
+
+    A single wrong voxel may lie closer to the next period of what is behind it than a steep field does.
+    """
+    result = np.zeros(turns.shape, np.float32)
+    for axis in range(3):
+        moved, inside, bends = (np.moveaxis(array, axis, 0) for array in (turns, mask, result))
+        bend = moved[2:] - 2 * moved[1:-1] + moved[:-2]
+        bend = np.abs(bend - np.round(bend)) * (inside[2:] & inside[1:-1] & inside[:-2])
+        np.maximum(bends[1:-1], bend, out=bends[1:-1])
+    return result
+
+
+def _periods(values, trust, bends, lower, upper, gaps, period_hz):
     """Whole periods of each voxel, along the tree of the most trusted connections and the shortest bridges."""
     change = (values[upper] - values[lower]) / period_hz
-    # Trusted voxels with little change between them first; all lengths are positive, since 0 would be no connection.
+    # Trusted voxels with little change between them and on a line with their neighbors first; all lengths are positive,
+    # since 0 would be no connection.
     trusted = np.minimum(trust[lower], trust[upper]) / max(trust.max(), 1e-30)
     length = 1.001 + np.abs(change - np.round(change)) - trusted + 2 * gaps
+    length += np.maximum(bends[lower], bends[upper])
     count = values.size
     tree = minimum_spanning_tree(coo_array((length, (lower, upper)), shape=(count, count)).tocsr())
     root = int(np.argmax(trust))
@@ -99,6 +166,29 @@ def _periods(values, trust, lower, upper, gaps, period_hz):
         steps += steps[before]
         before = before[before]
     return steps
+
+
+def _outvoted(values, trust, lower, upper, period_hz):
+    """Move voxels, in place, by the whole periods that most of the trust around them asks for.
+
+    The tree joins a voxel by one neighbor only, whose own field may be wrong.
+    """
+    count = values.size
+    weight = np.minimum(trust[lower], trust[upper]) + 1e-6
+    total = np.bincount(lower, weight, count) + np.bincount(upper, weight, count)
+    for _ in range(VOTES):
+        periods = np.round((values[upper] - values[lower]) / period_hz)
+        votes = np.bincount(lower, weight * periods, count) - np.bincount(upper, weight * periods, count)
+        wanted = np.round(votes / np.maximum(total, np.finfo(float).tiny))
+        # Of two neighbors that lie a period apart, the one less at odds with all stays.
+        odds = np.abs(votes)
+        rival = np.zeros(count)
+        np.maximum.at(rival, lower, odds[upper] * (periods != 0))
+        np.maximum.at(rival, upper, odds[lower] * (periods != 0))
+        wanted[odds <= rival] = 0
+        if not wanted.any():
+            return
+        values += period_hz * wanted
 
 
 def _weighted_median(values, weight):

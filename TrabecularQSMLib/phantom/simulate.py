@@ -10,7 +10,7 @@ from ..chunks import run_chunks
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
 from ..fieldmap.signal import Model
-from ..kernels import dipole_kernel
+from ..kernels import dipole_kernel, solid_harmonics
 from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import ANATOMIES, draw_patient
@@ -207,14 +207,6 @@ def _field(source: np.ndarray, grid: _Grid, region) -> np.ndarray:
         view[axis] = -1
         transform *= np.exp(-2 * (np.pi * SOFTENING * cycles) ** 2).astype(np.float32).reshape(view)
     return np.ascontiguousarray(scipy.fft.irfftn(transform, s=shape, workers=-1, overwrite_x=True)[region])
-
-
-def solid_harmonics(x, y, z) -> list:
-    """Return the nine real solid harmonics up to second order, which a second-order shim can make.
-
-    All coordinates must be in one unit: scaled differently, x² − y² and 2z² − x² − y² would not be harmonic.
-    """
-    return [1, x, y, z, x * y, y * z, z * x, x * x - y * y, 2 * z * z - x * x - y * y]
 
 
 def _centered_mm(shape, voxel_size):
