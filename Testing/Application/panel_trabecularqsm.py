@@ -415,7 +415,7 @@ class PanelTest(driving.PanelCase):
         self.ui.maskSegmentSelector.setCurrentSegmentID(segment)
         self.ui.regularizationSpinBox.value = 0.25
         self.ui.fieldStrengthSpinBox.value = 1.5
-        self.ui.backgroundComboBox.currentIndex = 1
+        self.ui.backgroundComboBox.setCurrentText("none")
         self.ui.outputNameLineEdit.text = "mine"
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "panel.mrb")

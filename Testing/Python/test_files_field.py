@@ -45,7 +45,7 @@ class GivenFieldTest(unittest.TestCase):
         # Where nothing was measured, neighbors fill in by their reliability there, all alike here.
         inside = measured & (wanted != 0)
         self.assertLess(np.std((found.maps["local_field"] - wanted)[inside]), 0.2 * np.std(wanted[inside]))
-        self.assertEqual(set(found.maps), set(planned_maps(FAST, "total")))
+        self.assertEqual(set(found.maps), set(planned_maps(FAST, given)))
 
     def test_a_magnitude_gives_weights_edges_and_the_body(self):
         given = MeasuredField(self.maps["total_field"], self.acquisition.affine, "total", magnitude=self.maps["mip"])
@@ -166,7 +166,8 @@ class FieldFileTest(unittest.TestCase):
         code, shown, err = run("reconstruct", path, self.folder / "out", *given)
         self.assertEqual(code, 0, err)
         maps = find_maps(self.folder / "out")["sub-07"]
-        self.assertEqual(set(maps), set(planned_maps(FAST, "local")))
+        read = read_field(path, "local", unit="Hz", field_strength=3).acquisition
+        self.assertEqual(set(maps), set(planned_maps(FAST, read)))
         self.assertTrue(all(str(file) in out for file in maps.values()))
         self.assertIn("measured elsewhere", shown)
         sidecar = json.loads(Path(str(maps["chi"]).replace(".nii.gz", ".json")).read_text(encoding="utf-8"))

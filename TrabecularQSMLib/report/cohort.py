@@ -18,8 +18,8 @@ from .case import Figure, measured_rows
 from .pages import page, picture
 
 # Pairs that are regressed where both are there: x, y.
-PAIRS = (("bvtv", "chi"), ("bvtv", "r2star"), ("attenuation", "chi"), ("r2star", "chi"))
-_SHOWN = ("chi", "r2star", "pdff", "bvtv", "attenuation")
+PAIRS = (("bvtv", "chi"), ("bvtv", "r2star"), ("ct", "chi"), ("r2star", "chi"))
+_SHOWN = ("chi", "r2star", "pdff", "bvtv", "ct", "density")
 _SHOWN_COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "se", "sd", "median")
 _NUMERIC = ("n", "mean", "se", "sd", "median")
 # An interquartile range needs so many cases to mean something.

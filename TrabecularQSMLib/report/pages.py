@@ -45,7 +45,7 @@ def number(value) -> str:
     """Return a number of a table with four digits, a dash where there is none."""
     if value is None or value == "":
         return "–"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return f"{value:.0f}"
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−")

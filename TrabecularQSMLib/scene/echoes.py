@@ -247,20 +247,7 @@ def acquisitionFromSequences(
     frequency = magnitudeSequence.GetAttribute(FREQUENCY_ATTRIBUTE)
     if count and fieldStrength is None and not frequency:
         raise InputError(f"{name} does not say its field strength; give it in tesla.")
-    echoes = affine = None
-    for number in range(count):
-        report(progress, 0.6 * number / count, f"Reading echo {number + 1} of {count}")
-        for sequence, target in zip(sequences, ("real", "imag")[: len(sequences)], strict=True):
-            array, itsAffine = _volume(sequence, number)
-            if echoes is None:
-                echoes, affine = np.zeros((count, *array.shape), dtype=np.complex64), itsAffine
-            difference = geometry_difference(echoes.shape[1:], affine, array.shape, itsAffine)
-            if difference:
-                raise InputError(
-                    f"Echo {number + 1} of {sequence.GetName()} and the first echo of {name} are on different grids: "
-                    f"{difference}; choose echoes of one scan that were not resampled."
-                )
-            setattr(echoes[number], target, array)
+    echoes, affine = _stacked(sequences, part(progress, 0.0, 0.6))
     known = _b0Direction(magnitudeSequence)
     notes = _shownNotes(magnitudeSequence) if count else []
     if count and b0Direction is None:
@@ -275,7 +262,7 @@ def acquisitionFromSequences(
         elif count:
             decided = [polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}")]
         return Acquisition(
-            echoes=echoes if count else np.empty((0, 1, 1, 1), dtype=np.complex64),
+            echoes=echoes,
             echo_times=echoTimes,
             affine=affine,
             field_strength=fieldStrength,
@@ -287,6 +274,26 @@ def acquisitionFromSequences(
         )
 
     return keepAlive(convert, part(progress, 0.6, 1.0))
+
+
+def _stacked(sequences, progress):
+    """Volumes of one or two sequences as real and imaginary part, whatever they mean, with the first one's affine."""
+    count = sequences[0].GetNumberOfDataNodes()
+    echoes, affine = np.empty((0, 1, 1, 1), dtype=np.complex64), None
+    for number in range(count):
+        report(progress, number / count, f"Reading echo {number + 1} of {count}")
+        for sequence, target in zip(sequences, ("real", "imag")[: len(sequences)], strict=True):
+            array, itsAffine = _volume(sequence, number)
+            if affine is None:
+                echoes, affine = np.zeros((count, *array.shape), dtype=np.complex64), itsAffine
+            difference = geometry_difference(echoes.shape[1:], affine, array.shape, itsAffine)
+            if difference:
+                raise InputError(
+                    f"Echo {number + 1} of {sequence.GetName()} and the first echo of {sequences[0].GetName()} are on "
+                    f"different grids: {difference}; choose echoes of one scan that were not resampled."
+                )
+            setattr(echoes[number], target, array)
+    return echoes, affine
 
 
 def checkSequence(node, what: str) -> None:

@@ -38,7 +38,7 @@ from ..pipeline import reconstruct
 from ..progress import Progress, part, report
 from ..settings import Settings
 from ..workers import completed
-from .companions import attenuation_of_files, bvtv_of_files, register_files
+from .companions import attenuation_of_files, bvtv_of_files, regions_seen, register_files
 from .measure import measure_files
 from .subjects import Subject
 
@@ -323,16 +323,18 @@ def _measured(subject, work, anat, stem, progress):
     write_labels(anat / f"{subject.name}_dseg", labels, affine, names)
     notes += told
     rows += measure_files(anat, files["regions"], case=subject.name, only=work.only)
-    if "bssfp" in files and "bone" in files:
-        found, told = bvtv_of_files(
-            files["bssfp"], bone=files["bone"], transform=ways["bssfp"], progress=part(progress, 0.8, 1.0), **where
-        )
-        rows += [_as_row(one, subject.name) for one in found]
+    for kind, way in ways.items():
+        where["only"], told = regions_seen(files["regions"], files[kind], transform=way, only=work.only)
         notes += told
-    if "ct" in files:
-        found, told = attenuation_of_files(files["ct"], case=subject.name, transform=ways["ct"], **where)
-        rows += found
-        notes += told
+        if kind == "bssfp" and "bone" in files and where["only"]:
+            share = part(progress, 0.8, 1.0)
+            found, told = bvtv_of_files(files[kind], bone=files["bone"], transform=way, progress=share, **where)
+            rows += [_as_row(one, subject.name) for one in found]
+            notes += told
+        if kind == "ct" and where["only"]:
+            found, told = attenuation_of_files(files[kind], case=subject.name, transform=way, **where)
+            rows += found
+            notes += told
     return rows, notes
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -9,8 +10,9 @@ from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, c
 from ..analysis.ct import Calibration, attenuation, hounsfield, without_padding
 from ..analysis.registration import Registration, register_rigid
 from ..errors import InputError, errors_of
-from ..files.nifti import header_notes, read_image
-from ..files.regions import read_bone, regions_on
+from ..files.nifti import header_notes, read_grid, read_image
+from ..files.regions import read_bone, read_regions, regions_on
+from ..files.transforms import read_transform
 from ..images import geometry_difference, mask_of, resample
 from ..progress import Progress
 
@@ -130,6 +132,24 @@ def attenuation_of_files(
         array, told = hounsfield(array)
         rows = attenuation(array, labels, names, case=case, calibration=calibration)
     return rows, notes + told
+
+
+def regions_seen(regions, image, *, transform=None, only: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    """Return the names of the regions that an image shows at least a voxel of, and a note on the others.
+
+    Parameters
+    ----------
+    regions, image, transform, only
+        As for `files.regions.regions_on`, which refuses regions that the image does not show.
+    """
+    labels, its_affine, names = read_regions(regions, only=only)
+    _, shape, affine = read_grid(image)
+    matrix = np.linalg.inv(read_transform(transform)) if transform else None
+    there = set(np.unique(resample(labels, its_affine, shape, affine, matrix, interpolation="nearest")).tolist())
+    seen = [name for label, name in names.items() if label in there]
+    missed = [name for name in names.values() if name not in seen]
+    notes = [f"{Path(image).name} does not show {', '.join(missed)}; left out there."] if missed else []
+    return seen, notes
 
 
 def _mask_on(file, fixed_file, fixed, affine):
