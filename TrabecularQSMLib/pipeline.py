@@ -615,7 +615,7 @@ class _Fields:
             said.append(
                 "The standard deviation of χ is that by noise of the field, drawn three times and taken through "
                 "background removal and inversion; errors that are not noise (background, voxels cut by cortex, "
-                "regularization), and what noise does to mask, weights and edges, are not in it."
+                "regularization), and what noise does to mask, weights and edges, are not in it: a lower bound."
             )
         if settings.reference == "mask":
             mean = self.maps["chi"][self.mask].mean(dtype=np.float64)
