@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import scipy.fft
@@ -21,10 +22,10 @@ from .fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from .fieldmap.unwrap import parts_apart, unwrap
 from .inversion import METHODS, invert, lcurve, partial_volume
 from .inversion.grid import Grid
+from .inversion.noise import DRAWS, SEED, chi_noise
 from .inversion.prior import fat_prior
 from .inversion.weights import CORTEX, data_weight, edge_weight, free_links
 from .progress import Progress, part, report
-from .quantities import ADDED_MAPS
 from .settings import Settings, preset
 
 # Settings that "auto" leaves to the data.
@@ -55,12 +56,13 @@ class Reconstruction:
 
     `maps` has the names of `quantities.QUANTITIES` that the stages run so far give, each (K, J, I) float32 in the
     order of the input; `settings` are those used, with phase sign and λ filled in; `notes` say what a user should
-    know.
+    know, `chi_noise` how the noise of χ averages over voxels (`inversion.noise.chi_noise`), where it was asked for.
     """
 
     maps: dict[str, np.ndarray]
     settings: Settings
     notes: tuple[str, ...]
+    chi_noise: dict[str, list[float]] | None = None
 
 
 def reconstruct(
@@ -132,13 +134,12 @@ def reconstruct_each(
     with _workers(threads):
         fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, before))
         for index, one in enumerate(settings):
-            ending = []
+            ending, shared = [], None
             if one.stop_after is None and acquisition.has_phase:
                 grid = Grid.around(fields.mask, one.padding)
                 with _solver_warnings() as ending:
                     where = part(progress, before + step * index, before + step * (index + 1))
-                    chi, said = fields.invert(one, grid, where)
-                fields.maps["chi"] = np.where(fields.drawn, grid.take(chi), 0)
+                    said, shared = fields.solve(one, grid, where)
                 ending += said
             found = {name: getattr(fields.settings, name) for name in _FOUND_SETTINGS}
             if one.stop_after is None and METHODS[one.inversion].total:
@@ -147,7 +148,7 @@ def reconstruct_each(
                     "background none and mask erosion 0 mm, whatever else was chosen.",
                     *ending,
                 ]
-            results.append(fields.reconstruction(replace(one, **found), ending))
+            results.append(fields.reconstruction(replace(one, **found), ending, shared))
     report(progress, 1.0, "Done")
     return results
 
@@ -155,6 +156,7 @@ def reconstruct_each(
 def inversion_settings() -> set[str]:
     """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
     own = {"inversion", "regularization", "padding", "fat_prior", "cortex_decoupled", "partial_volume_correction"}
+    own |= {"chi_sigma", "reference"}
     return own.union(*(method.options.values() for method in METHODS.values()))
 
 
@@ -250,6 +252,10 @@ class _Fields:
         if settings.fat_prior:
             raise InputError(f"{given.source} has no fat fraction, which the fat prior needs; set fat_prior to 0.")
         field, known, trust = apply(given.field), apply(given.known), apply(given.known).astype(np.float32)
+        if settings.chi_sigma == "yes":
+            raise InputError(
+                f"{given.source} has no standard deviation of the field, which that of χ needs; set chi_sigma to no."
+            )
         if settings.phase_sign == "auto":
             self.notes.append(
                 "The sign of a field cannot be told from it alone, so it was taken to be positive where the frequency "
@@ -306,7 +312,7 @@ class _Fields:
         }
         kind = self._find_kind(echoes, signal & fitted, model, part(progress, 0.0, 0.05))
         self._tell_kind(kind)
-        end = 0.95 - 0.25 * sum(getattr(settings, name) == "yes" for name in ADDED_MAPS)
+        end = 0.95 - 0.25 * sum(value == "yes" for value in (settings.separate_rates, settings.magnitude_maps))
         half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
         separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))
         if settings.fat_spectrum != "given" and self._find_spectrum(echoes, signal & fitted, separation, kind, model):
@@ -567,26 +573,12 @@ class _Fields:
     def _remove_background(self, total_ppm, edges, trust, progress):
         if not (isinstance(self.acquisition, MeasuredField) and self.acquisition.stage == "local"):
             self.maps["total_field"] = total_ppm
-        local, interior = background.remove(
-            # Where nothing was measured the field is noise of whole periods, which spheres and surfaces would spread.
-            masks.fill_unreliable(total_ppm, trust, self.mask, self.voxel_size),
-            self.mask,
-            self.voxel_size,
-            method=self.settings.background,
-            air_first=self.settings.air_first,
-            b0_direction=self.b0_direction,
-            data_weight=data_weight(self.magnitude, self.mask, trust),
-            body=self.body,
-            progress=progress,
-            **background.METHODS[self.settings.background].arguments(self.settings),
-        )
+        self.total_ppm, self.trust = total_ppm, trust
+        self.local_field, interior = self._local(total_ppm, progress)
         self.maps["reliability"] = np.where(interior, trust, 0)
         self.drawn = self.mask & _planes_with(interior)
         self.maps["mask"] = self.drawn.astype(np.float32)
         self._tell_slab(interior)
-        # Where nothing was measured (cortex, air) the field is noise of whole periods. Weighted inversions do not see
-        # it; for the others it is replaced by the field around it.
-        self.local_field = masks.fill_unreliable(local, self.maps["reliability"], interior, self.voxel_size)
         self.maps["local_field"] = self.local_field
         self.data_weight = data_weight(self.magnitude, interior, trust)
         self.edge_weight = edge_weight(
@@ -617,23 +609,73 @@ class _Fields:
                 "one, or set stop_after to background."
             )
 
-    def invert(self, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[np.ndarray, list[str]]:
-        """Return χ on a grid, and what is to be said about it."""
-        options = self.inversion_options(settings, grid)
+    def _local(self, total_ppm, progress) -> tuple[np.ndarray, np.ndarray]:
+        """The local field of a total field, and where it holds."""
+        local, interior = background.remove(
+            # Where nothing was measured the field is noise of whole periods, which spheres and surfaces would spread.
+            masks.fill_unreliable(total_ppm, self.trust, self.mask, self.voxel_size),
+            self.mask,
+            self.voxel_size,
+            method=self.settings.background,
+            air_first=self.settings.air_first,
+            b0_direction=self.b0_direction,
+            data_weight=data_weight(self.magnitude, self.mask, self.trust),
+            body=self.body,
+            progress=progress,
+            **background.METHODS[self.settings.background].arguments(self.settings),
+        )
+        # Where nothing was measured (cortex, air) the field is noise of whole periods. Weighted inversions do not see
+        # it; for the others it is replaced by the field around it.
+        return masks.fill_unreliable(local, np.where(interior, self.trust, 0), interior, self.voxel_size), interior
 
-        def once(field, progress):
-            return invert(
-                field,
-                self.voxel_size,
-                method=settings.inversion,
-                regularization=settings.regularization,
-                progress=progress,
-                **options,
+    def solve(self, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[list[str], dict | None]:
+        """Put χ, and its standard deviation if asked for, into the maps; return what is to be said, and the noise."""
+        wanted = settings.chi_sigma == "yes"
+        share = 1 / (1 + DRAWS) if wanted else 1.0
+        chi, offset, said = self.invert(settings, grid, part(progress, 0.0, share))
+        self.maps["chi"] = np.where(self.drawn, grid.take(chi), 0)
+        self.maps.pop("sigma_chi", None)  # of the settings before
+        found = None
+        if wanted:
+            self.maps["sigma_chi"], found = self._noise(settings, grid, chi, offset, part(progress, share, 1.0))
+            said.append(
+                "The standard deviation of χ is that by noise of the field, drawn three times and taken through "
+                "background removal and inversion; errors that are not noise (background, voxels cut by cortex, "
+                "regularization), and what noise does to mask, weights and edges, are not in it: a lower bound."
             )
+        if settings.reference == "mask":
+            mean = self.maps["chi"][self.drawn].mean(dtype=np.float64)
+            self.maps["chi"] = np.where(self.drawn, self.maps["chi"] - np.float32(mean), 0)
+            said.append(f"χ is relative to its mean over the mask: {mean:+.4f} ppm was taken off.")
+        return said, found
 
+    def _noise(self, settings, grid, chi, offset, progress) -> tuple[np.ndarray, dict]:
+        """Standard deviation of χ, and how neighbors share its noise."""
+        ppm = self.maps["sigma_field"] * np.float32(1e6 / self.acquisition.imaging_frequency)
+        random, draws = np.random.default_rng(SEED), []
+        for number in range(DRAWS):
+            here = part(progress, number / DRAWS, (number + 1) / DRAWS)
+            drawn = random.standard_normal(ppm.shape, dtype=np.float32)
+            field, _ = self._local(self.total_ppm + ppm * drawn, part(here, 0.0, 0.1))
+            noisy = self._invert_once(settings, grid, grid.put(field) - offset, part(here, 0.1, 1.0))
+            draws.append(grid.take(noisy - chi))
+        return chi_noise(draws, self.drawn & (self.maps["reliability"] > 0), self.voxel_size)
+
+    def _invert_once(self, settings, grid, field, progress) -> np.ndarray:
+        return invert(
+            field,
+            self.voxel_size,
+            method=settings.inversion,
+            regularization=settings.regularization,
+            progress=progress,
+            **self.inversion_options(settings, grid),
+        )
+
+    def invert(self, settings: Settings, grid: Grid, progress: Progress | None):
+        """Return χ on a grid, what was taken off its field, and what is to be said about it."""
         known = grid.put(self.maps["reliability"]) > 0
         chi, offset, change = partial_volume.invert_corrected(
-            once,
+            partial(self._invert_once, settings, grid),
             grid.put(self.local_field),
             grid.put(self.signal),
             known,
@@ -643,13 +685,13 @@ class _Fields:
             progress=progress,
         )
         if settings.partial_volume_correction == "off":
-            return chi, []
+            return chi, offset, []
         said = (
             f"Voxels cut by cortex: {np.abs(offset[known]).max(initial=0):.2f} ppm at most were taken off their field"
         )
         if change > partial_volume.STANDS:
             said += f"; after {partial_volume.MOST_PASSES} passes the correction still changes by {change:.0%}"
-        return chi, [said + "."]
+        return chi, offset, [said + "."]
 
     def inversion_options(self, settings: Settings, grid: Grid) -> dict:
         cortex = partial_volume.missing_share(self.signal) > CORTEX
@@ -664,10 +706,10 @@ class _Fields:
             options["prior"] = grid.put(fat_prior(self.maps["pdff"], self.mask, chi_fat=settings.fat_prior))
         return options
 
-    def reconstruction(self, settings: Settings, notes) -> Reconstruction:
+    def reconstruction(self, settings: Settings, notes, shared=None) -> Reconstruction:
         undo = self.reorientation.undo
         maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in self.maps.items()}
-        return Reconstruction(maps, settings, (*self.notes, *notes))
+        return Reconstruction(maps, settings, (*self.notes, *notes), shared)
 
 
 def _occupied(mask, axis):

@@ -25,7 +25,7 @@ class Quantity:
     for images and susceptibility, as is usual, "sequential" for what is read by value, "diverging" for fields, of which
     zero is the middle. `measured` says whether regions have statistics of it, `only_in_mask` whether it is known in the
     mask alone, `zero_is_unknown` whether a zero says that it is not known there, `sigma` which map holds its standard
-    deviation by noise.
+    deviation by noise, `correlated` whether neighbors share that noise.
     """
 
     name: str
@@ -40,12 +40,14 @@ class Quantity:
     only_in_mask: bool = False
     zero_is_unknown: bool = False
     sigma: str | None = None
+    correlated: bool = False
 
 
 _QUANTITIES = (
     Quantity("chi", "Chimap", "ppm", "Susceptibility",
-             "Magnetic susceptibility, no reference: its mean over the inversion grid is zero.",
-             (-1.0, 1.0), ("126396", "Magnetic Susceptibility"), only_in_mask=True),
+             "Magnetic susceptibility; with the reference none its mean over the inversion grid is zero.",
+             (-1.0, 1.0), ("126396", "Magnetic Susceptibility"), only_in_mask=True, sigma="sigma_chi",
+             correlated=True),
     Quantity("r2star", "R2starmap", "1/s", "R2*", "Effective transverse relaxation rate.",
              (0.0, 300.0), ("126395", "R2*"), colors="sequential", sigma="sigma_r2star"),
     Quantity("pdff", "PDFFmap", "1", "Fat fraction", "Proton-density fat fraction |F|/|W+F|, 0 to 1.",
@@ -71,6 +73,9 @@ _QUANTITIES = (
              "Standard deviation of R2* by noise, from the fit.", (0.0, 100.0), measured=False),
     Quantity("sigma_pdff", "desc-sigma_PDFFmap", "1", "SD of the fat fraction",
              "Standard deviation of the fat fraction by noise, from the fit.", (0.0, 0.2), measured=False),
+    Quantity("sigma_chi", "desc-sigma_Chimap", "ppm", "SD of susceptibility",
+             "Standard deviation of susceptibility by noise of the field, which neighbors share; systematic errors are "
+             "not in it.", (0.0, 0.1), measured=False, only_in_mask=True),
     Quantity("r2star_water", "desc-water_R2starmap", "1/s", "R2* of water",
              "R2* of the water signal alone; 0 where it is not determined.",
              (0.0, 300.0), colors="sequential", zero_is_unknown=True, sigma="sigma_r2star_water"),
@@ -115,6 +120,7 @@ ALL_QUANTITIES: dict[str, Quantity] = QUANTITIES | {quantity.name: quantity for 
 ADDED_MAPS = {
     "separate_rates": tuple(name for name in QUANTITIES if name.endswith(("_water", "_fat"))),
     "magnitude_maps": tuple(name for name in QUANTITIES if name.endswith(("_arlo", "_magnitude"))),
+    "chi_sigma": ("sigma_chi",),
 }
 # What a scan without phase gives beside those of its magnitude.
 WITHOUT_PHASE = ("water", "fat", "mip", "mask", "reliability")

@@ -52,6 +52,8 @@ CHOICES = _Choices(
     variation=("anisotropic", "isotropic"),
     cortex_decoupled=("off", "on"),
     partial_volume_correction=("off", "on"),
+    chi_sigma=("no", "yes"),
+    reference=("none", "mask"),
     stop_after=(None, "fieldmap", "background"),
 )
 # Closed ranges of the settings that are numbers.
@@ -161,6 +163,12 @@ class Settings:
     partial_volume_correction : {"off", "on"}
         Whether the field of voxels that cortex cuts is corrected for their part that gives no signal, and inverted
         again until that stands: two to four inversions. Ours; paper: off.
+    chi_sigma : {"no", "yes"}
+        "yes" adds the standard deviation of χ by noise of the field, of three draws that are inverted too: four times
+        as long. Errors that are not noise are no part of it. Ours; paper: no.
+    reference : {"none", "mask"}
+        What χ is relative to: nothing, so that its mean over the inversion's grid is zero (paper), or its mean over the
+        mask, which is taken off.
     padding : int
         Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved. Ours.
     inversion_tolerance : float or None
@@ -206,6 +214,8 @@ class Settings:
     fat_prior: float = 0.0
     cortex_decoupled: str = "off"
     partial_volume_correction: str = "off"
+    chi_sigma: str = "no"
+    reference: str = "none"
     padding: int = 4
     inversion_tolerance: float | None = None
     inversion_iterations: int | None = None

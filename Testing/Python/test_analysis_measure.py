@@ -9,7 +9,7 @@ import numpy as np
 import scans
 import SimpleITK as sitk
 
-from TrabecularQSMLib.analysis.measure import COLUMNS, measure
+from TrabecularQSMLib.analysis.measure import COLUMNS, measure, reference_notes, referenced, whole_mask
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.files.regions import read_regions
@@ -85,6 +85,36 @@ class ArraysTest(unittest.TestCase):
         self.assertAlmostEqual(self.row(quantity="pdff")["se"] / np.std(means), 1, delta=0.04)
         self.maps["reliability"] = (self.labels != 1).astype(np.float32)
         self.assertIsNone(self.row(quantity="pdff")["se"])
+
+    def test_the_error_of_chi_is_larger_as_neighbors_share_noise_and_unknown_if_nothing_tells_how(self):
+        self.maps["sigma_chi"] = np.full(self.labels.shape, 0.2, np.float32)
+        self.assertIsNone(self.row()["se"])
+        shared = {"Voxels": [1.0, 4.0, 16.0], "VarianceRatio": [1.0, 2.0, 8.0]}
+        for voxels, ratio in ((8, 4), (4, 2), (1, 1)):
+            self.labels[self.labels == 1] = 0
+            self.labels.flat[:voxels] = 1
+            row = measure(self.maps, self.labels, {1: "tuber"}, case="x", chi_noise=shared)[0]
+            self.assertAlmostEqual(row["se"], 0.2 * (ratio / voxels) ** 0.5, places=6)
+        row = whole_mask({**self.maps, "mask": np.ones(self.labels.shape)}, case="x", chi_noise=shared)[0]
+        self.assertEqual((row["region"], row["n"]), ("mask", self.labels.size))
+        self.assertAlmostEqual(row["se"], 0.2 * (8 / self.labels.size) ** 0.5, places=6)
+
+    def test_a_region_as_reference_is_taken_off_chi_alone_and_its_place_is_told(self):
+        self.maps["mask"] = (self.labels > 0).astype(np.float32)
+        rows = measure(self.maps, self.labels, self.names, case="x") + whole_mask(self.maps, case="x")
+        found = {(row["region"], row["quantity"]): row for row in referenced(rows, "tuber")}
+        self.assertAlmostEqual(found["talus", "chi"]["mean"], 40.5)
+        self.assertAlmostEqual(found["talus", "chi"]["max"], 75.5)
+        self.assertAlmostEqual(found["talus", "chi"]["sd"], self.row("talus")["sd"])
+        self.assertAlmostEqual(found["tuber", "chi"]["mean"], 0)
+        self.assertAlmostEqual(found["mask", "chi"]["mean"], 20.25)
+        self.assertAlmostEqual(found["talus", "pdff"]["mean"], 0.45, places=6)
+        note = "x: χ is relative to tuber, whose χ in the map is 4.500 ± 2.449 ppm; 24.750 ± 26.837 ppm over the mask."
+        self.assertEqual(reference_notes(rows, "tuber"), [note])
+        said = ["x: χ is as the map has it, 24.750 ± 26.837 ppm over the mask (mean ± SD)."]
+        self.assertEqual(reference_notes(rows, None), said)
+        with self.assertRaisesRegex(InputError, "x has no χ in the region 'heel'"):
+            referenced(rows, "heel")
 
     def test_one_voxel_has_no_standard_deviation(self):
         self.labels[self.labels == 5] = 0

@@ -133,7 +133,7 @@ class ReconstructionTest(OutputsTest):
         usual = set(QUANTITIES).difference(*ADDED_MAPS.values())
         for name, added in ADDED_MAPS.items():
             self.assertEqual(set(planned_maps(preset(**{name: "yes"}))), usual | set(added))
-        both = preset(magnitude_maps="yes", separate_rates="yes")
+        both = preset(magnitude_maps="yes", separate_rates="yes", chi_sigma="yes")
         self.assertEqual(set(planned_maps(both)), set(QUANTITIES))
         uneven = scans.acquisition(echo_times=(0.001, 0.002, 0.003, 0.0045))
         self.assertEqual(set(QUANTITIES) - set(planned_maps(both, uneven)), {"r2star_arlo", "sigma_r2star_arlo"})

@@ -175,7 +175,7 @@ class AddedMapsTest(unittest.TestCase):
     def test_rates_of_water_and_fat_and_of_the_magnitude_come_beside_the_usual_maps(self):
         settings = replace(self.SETTINGS, separate_rates="yes", magnitude_maps="yes")
         result, truth = reconstruct(phantom().acquisition, settings), phantom().truth
-        self.assertEqual(set(result.maps), FIELD_MAPS | ADDED)
+        self.assertEqual(set(result.maps), FIELD_MAPS | ADDED - {"sigma_chi"})
         for name, array in result.maps.items():
             self.assertTrue(array.flags.c_contiguous and np.all(np.isfinite(array)), name)
             if name in FIELD_MAPS - {"reliability", "mask"}:
@@ -218,9 +218,37 @@ class AddedMapsTest(unittest.TestCase):
     def test_too_few_echoes_are_refused_before_the_work(self):
         scan = phantom().acquisition
         three = changed(scan, echoes=scan.echoes[:3], echo_times=scan.echo_times[:3])
-        for name in ADDED_MAPS:
+        for name in ("separate_rates", "magnitude_maps"):
             with self.assertRaisesRegex(InputError, f"3 echoes, but .* need 4 at least; set {name} to no"):
                 reconstruct(three, replace(self.SETTINGS, **{name: "yes"}))
+
+
+class NoiseAndReferenceTest(unittest.TestCase):
+    def test_the_deviation_of_chi_comes_beside_the_same_chi_and_again_the_same(self):
+        one, two = (reconstruct(phantom().acquisition, replace(FAST, chi_sigma="yes")) for _ in range(2))
+        np.testing.assert_array_equal(one.maps["chi"], fast().maps["chi"])
+        np.testing.assert_array_equal(one.maps["sigma_chi"], two.maps["sigma_chi"])
+        self.assertEqual(one.chi_noise, two.chi_noise)
+        self.assertIsNone(fast().chi_noise)
+        self.assertNotIn("sigma_chi", fast().maps)
+        known = (one.maps["mask"] > 0) & (one.maps["reliability"] > 0)
+        np.testing.assert_array_equal(one.maps["sigma_chi"] > 0, known)
+        self.assertIn("errors that are not noise", " ".join(one.notes))
+
+    def test_settings_after_one_with_a_deviation_have_none(self):
+        first, second = reconstruct_each(phantom().acquisition, [replace(FAST, chi_sigma="yes"), FAST])
+        self.assertIn("sigma_chi", first.maps)
+        self.assertNotIn("sigma_chi", second.maps)
+        self.assertIsNone(second.chi_noise)
+
+    def test_the_mask_as_reference_takes_its_mean_off_and_says_so(self):
+        result = reconstruct(phantom().acquisition, replace(FAST, reference="mask"))
+        inside, chi = result.maps["mask"] > 0, fast().maps["chi"]
+        mean = chi[inside].mean(dtype=np.float64)
+        self.assertGreater(abs(mean), 1e-3)
+        np.testing.assert_allclose(result.maps["chi"], np.where(inside, chi - mean, 0), atol=1e-6)
+        self.assertIn(f"relative to its mean over the mask: {mean:+.4f} ppm was taken off", " ".join(result.notes))
+        self.assertEqual(result.settings.reference, "mask")
 
 
 class OrderTest(unittest.TestCase):

@@ -23,6 +23,10 @@ COLUMNS = (
     "se",
 )
 
+# What the whole mask is called among the regions.
+MASK = "mask"
+# Statistics that move with the reference.
+_PLACES = ("mean", "median", "q25", "q75", "min", "max")
 # Of a map that is no quantity of the table, such as one that a user loaded.
 _OTHER = Quantity("", "", "", "", "")
 
@@ -34,6 +38,7 @@ def measure(
     *,
     case: str,
     units: dict[str, str] | None = None,
+    chi_noise: dict[str, list[float]] | None = None,
 ) -> list[dict]:
     """Return one row of statistics for each region and quantity.
 
@@ -50,6 +55,8 @@ def measure(
         First column.
     units : dict of str to str, optional
         Unit of each map whose name is no quantity of `ALL_QUANTITIES`.
+    chi_noise : dict of str to list, optional
+        How noise of χ averages over voxels, as `inversion.noise.chi_noise` returns it.
 
     Returns
     -------
@@ -58,8 +65,9 @@ def measure(
         reliability 0, those whose value is not finite, for χ and the fields in ppm those outside the mask, and those
         in which R2* of water or of fat is not determined.
         `sd` has n − 1 in the denominator. `se` is the standard error of the mean by noise, ``√(Σ σ²) / n`` over voxels
-        whose noise is independent; how the tissue varies is in `sd`. Statistics that too few voxels leave undefined are
-        None, as is `se` where no map holds σ.
+        whose noise is independent; of χ, whose noise neighbors share, it is this times the root of the ratio that
+        `chi_noise` has for n voxels, and None without it; how the tissue varies is in `sd`. Statistics that too few
+        voxels leave undefined are None, as is `se` where no map holds σ.
 
     Raises
     ------
@@ -91,13 +99,78 @@ def measure(
             unit = (units or {})[name] if quantity is _OTHER else quantity.unit
             row = {"case": case, "region": region, "quantity": name, "unit": unit, **statistics}
             sigma = maps[quantity.sigma][inside][counts] if quantity.sigma in maps else np.empty(0)
-            error = float(np.linalg.norm(sigma.astype(np.float64)) / sigma.size) if sigma.size else None
+            ratio = _variance_ratio(chi_noise, sigma.size) if quantity.correlated and sigma.size else 1.0
+            known = sigma.size and ratio is not None
+            error = float(np.sqrt(ratio) * np.linalg.norm(sigma.astype(np.float64)) / sigma.size) if known else None
             rows.append({**row, "excluded": size - statistics["n"], "se": error})
     if rows and not any(row["n"] for row in rows):
         raise InputError(
             f"All regions lie outside of where the maps of {case} hold reliable values; move them into the body."
         )
     return rows
+
+
+def _variance_ratio(chi_noise, count):
+    """Ratio for the mean over a number of voxels, linear in the logarithms; that of the largest ball beyond it."""
+    if chi_noise is None:
+        return None
+    return np.exp(np.interp(np.log(count), *(np.log(chi_noise[name]) for name in ("Voxels", "VarianceRatio"))))
+
+
+def whole_mask(
+    maps: dict[str, np.ndarray], *, case: str, chi_noise: dict[str, list[float]] | None = None
+) -> list[dict]:
+    """Return the row of χ over the whole mask, as the region `MASK`; none without χ or where none is reliable."""
+    used = {name: maps[name] for name in ("chi", "mask", "reliability", "sigma_chi") if name in maps}
+    if not {"chi", "mask"} <= used.keys() or not np.any((used["mask"] != 0) & (used.get("reliability", 1) > 0)):
+        return []
+    return measure(used, (used["mask"] != 0).astype(np.int8), {1: MASK}, case=case, chi_noise=chi_noise)
+
+
+def referenced(rows: list[dict], region: str) -> list[dict]:
+    """Return rows of which those of χ are relative to the mean of a region of the same case.
+
+    `se` is that of the difference of two means whose noise is taken to be independent, and 0 of the region itself.
+
+    Raises
+    ------
+    InputError
+        If a case has no χ in the region.
+    """
+    means = {row["case"]: row for row in rows if row["quantity"] == "chi" and row["region"] == region}
+    result = []
+    for row in rows:
+        if row["quantity"] == "chi":
+            own = means.get(row["case"])
+            if own is None or own["mean"] is None:
+                raise InputError(f"{row['case']} has no χ in the region {region!r}, the reference; choose another one.")
+            shifted = {key: row[key] - own["mean"] for key in _PLACES if row[key] is not None}
+            both = (row["se"], own["se"])
+            error = None if None in both else 0.0 if row is own else float(np.hypot(*both))
+            row = {**row, **shifted, "se": error}
+        result.append(row)
+    return result
+
+
+def reference_notes(rows: list[dict], region: str | None) -> list[str]:
+    """Return what a publication has to say of the reference of χ, from rows before `referenced`: one note a case."""
+    chi = {(row["case"], row["region"]): row for row in rows if row["quantity"] == "chi" and row["mean"] is not None}
+    notes = []
+    for case in dict.fromkeys(row["case"] for row in rows):
+        mask, own = chi.get((case, MASK)), chi.get((case, region))
+        over = f"{_mean_and_deviation(mask)} over the mask" if mask else "not known over the mask"
+        if own:
+            notes.append(
+                f"{case}: χ is relative to {region}, whose χ in the map is {_mean_and_deviation(own)}; {over}."
+            )
+        elif mask and region is None:
+            notes.append(f"{case}: χ is as the map has it, {over} (mean ± SD).")
+    return notes
+
+
+def _mean_and_deviation(row):
+    deviation = "" if row["sd"] is None else f" ± {row['sd']:.3f}"
+    return f"{row['mean']:.3f}{deviation} ppm"
 
 
 def _statistics(values):

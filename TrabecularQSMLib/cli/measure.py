@@ -28,18 +28,27 @@ def add_commands(commands):
         metavar="NAME",
         help="the first column (default: sub-… and ses-…, with more of the name if scans share it)",
     )
+    parser.add_argument(
+        "--reference",
+        metavar="REGION",
+        help="region, or mask for all of it, whose mean is taken off χ (default: χ as the maps have it)",
+    )
     add_only_and_output(parser)
 
 
 def _measure(arguments):
-    from ..analysis.measure import COLUMNS
+    from ..analysis.measure import COLUMNS, reference_notes, referenced
     from ..files.nifti import header_notes
     from ..files.tables import csv_text
     from ..study.measure import measure_files
 
     check_outputs((arguments.output, TABLE_ENDINGS))
-    rows = measure_files(arguments.maps, arguments.regions, case=arguments.case, only=arguments.only)
+    rows = measure_files(arguments.maps, arguments.regions, case=arguments.case, only=arguments.only, with_mask=True)
+    chi_notes = reference_notes(rows, arguments.reference)
+    if arguments.reference:
+        rows = referenced(rows, arguments.reference)
     cases = list(dict.fromkeys(row["case"] for row in rows))
     notes = [] if len(cases) == 1 else [f"The same regions are measured in {len(cases)} scans: {', '.join(cases)}."]
+    notes += chi_notes
     notes += [*header_notes(arguments.regions), *notes_on_subjects(f"{cases[0]}_maps", arguments.regions)]
     print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from ..acquisition import Acquisition, MeasuredField
 from ..errors import InputError
 from ..fieldmap.magnitude import is_equidistant
@@ -16,12 +18,14 @@ from .writing import files_below, input_hashes, provenance, refuse_existing, sta
 
 # What is made of a field that was measured elsewhere, the total field aside.
 _OF_FIELDS = ("mask", "reliability", "local_field", "chi")
+# Where a sidecar says how noise of χ averages over voxels.
+CHI_NOISE = "NoiseOfChi"
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
 
 
 def planned_maps(settings: Settings, acquisition: Acquisition | MeasuredField | None = None) -> list[str]:
     """Names of the maps that a reconstruction with `settings` gives; of `acquisition`, if not of any scan."""
-    after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background"}
+    after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background", "sigma_chi": "background"}
     left_out = [name for name, stage in after.items() if settings.stop_after in ("fieldmap", stage)]
     if isinstance(acquisition, MeasuredField):
         names = [*(["total_field"] if acquisition.stage == "total" else []), *_OF_FIELDS]
@@ -30,6 +34,7 @@ def planned_maps(settings: Settings, acquisition: Acquisition | MeasuredField | 
     added = [name for setting, names in ADDED_MAPS.items() if getattr(settings, setting) == "yes" for name in names]
     added = [name for name in added if arlo or not name.endswith("_arlo")]
     if acquisition is not None and not acquisition.has_phase:
+        added = [name for name in added if name != "sigma_chi"]
         return [name for name in QUANTITIES if name in (*WITHOUT_PHASE, *added)]
     left_out += [name for names in ADDED_MAPS.values() for name in names if name not in added]
     return [name for name in QUANTITIES if name not in left_out]
@@ -85,6 +90,34 @@ def read_settings(path) -> dict:
     return stored
 
 
+def read_chi_noise(path) -> dict | None:
+    """Return how noise of χ averages over voxels, as the sidecar of a map says (`inversion.noise.chi_noise`), or None.
+
+    Raises
+    ------
+    InputError
+        If there is such an entry, but not two lists of numbers of the same length.
+    """
+    sidecar = Path(path).with_name(Path(path).name.removesuffix(".nii.gz") + ".json")
+    try:
+        found = json.loads(sidecar.read_text(encoding="utf-8")).get(CHI_NOISE)
+    except (OSError, ValueError, AttributeError):
+        return None
+    if found is None:
+        return None
+    try:
+        voxels, ratios = (np.asarray(found[name], np.float64) for name in ("Voxels", "VarianceRatio"))
+    except (KeyError, TypeError, ValueError):
+        voxels = ratios = np.empty(0)
+    good = voxels.ndim == 1 and voxels.shape == ratios.shape and voxels.size > 0
+    if not good or not np.all(np.diff(voxels) > 0) or not (np.all(voxels > 0) and np.all(ratios > 0)):
+        raise InputError(
+            f"{sidecar} does not say how noise of χ averages: {CHI_NOISE} needs growing Voxels and VarianceRatio, "
+            "above zero; reconstruct again with chi_sigma yes."
+        )
+    return found
+
+
 def write_reconstruction(
     output,
     scan: Scan,
@@ -132,6 +165,7 @@ def write_reconstruction(
         B0Direction=list(acquisition.b0_patient),
         EchoTimes=[float(time) for time in getattr(acquisition, "echo_times", ())],
         Protocol=scan.protocol,
+        **({} if reconstruction.chi_noise is None else {CHI_NOISE: reconstruction.chi_noise}),
         Notes=list(reconstruction.notes),
         InputFiles=input_hashes(scan.files, mask_file),
     )

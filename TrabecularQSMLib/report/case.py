@@ -99,7 +99,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
         paragraph=text,
         references=references,
         acquisition=acquisition_items(sidecar, mask.shape, voxel_size(affine)),
-        reconstruction=reconstruction_items(sidecar, _reference(maps, mask)),
+        reconstruction=reconstruction_items(sidecar, _reference(maps, mask, sidecar)),
         settings=[(name, "none" if value is None else value) for name, value in sidecar["Settings"].items()],
         inputs=list(sidecar.get("InputFiles", {}).items()),
     )
@@ -168,11 +168,12 @@ def _quality_items(maps, mask):
     return items
 
 
-def _reference(maps, mask):
+def _reference(maps, mask, sidecar):
     if "chi" not in maps or not mask.any():
         return None
     values = maps["chi"][mask]
-    return f"none; over the mask χ is {values.mean():.3f} ± {values.std():.3f} ppm (mean ± SD)"
+    said = {"none": "none", "mask": "mean over the mask"}[sidecar["Settings"].get("reference", "none")]
+    return f"{said}; over the mask χ is {values.mean():.3f} ± {values.std():.3f} ppm (mean ± SD)"
 
 
 def measured_rows(path: Path) -> list[dict]:

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..analysis.measure import measure
+from ..analysis.measure import MASK, measure, whole_mask
 from ..errors import InputError
-from ..files.maps import find_maps
+from ..files.maps import find_maps, read_chi_noise
 from ..files.nifti import read_image
 from ..files.regions import place_regions, read_regions
 from ..files.scan import case_of
 from ..images import geometry_difference
 
 
-def measure_files(folder, regions, *, case: str | None = None, only: Sequence[str] = ()) -> list[dict]:
+def measure_files(
+    folder, regions, *, case: str | None = None, only: Sequence[str] = (), with_mask: bool = False
+) -> list[dict]:
     """Return the rows of `measure` for every scan of a subject whose maps lie below `folder`, with its regions.
 
     Parameters
@@ -26,6 +28,8 @@ def measure_files(folder, regions, *, case: str | None = None, only: Sequence[st
         First column; by default `case_of` the scan, or its whole name where several scans would share that.
     only : sequence of str
         Names of the regions to measure; all by default.
+    with_mask : bool
+        Whether a last row holds χ over the whole mask, as the region `MASK`.
 
     Raises
     ------
@@ -63,5 +67,8 @@ def measure_files(folder, regions, *, case: str | None = None, only: Sequence[st
                     f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {scan} again."
                 )
         placed = place_regions(regions, labels, affine, names, *first)
-        rows += measure(maps, placed, names, case=cases[scan])
+        noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
+        rows += measure(maps, placed, names, case=cases[scan], chi_noise=noise)
+        if with_mask and MASK not in names.values():
+            rows += whole_mask(maps, case=cases[scan], chi_noise=noise)
     return rows

@@ -619,6 +619,22 @@
         <translation>Das Feld von Voxeln, die Kortikalis schneidet, um ihren Teil ohne Signal berichtigen und erneut invertieren; dauert zwei- bis viermal so lange. Veröffentlichung: aus.</translation>
     </message>
     <message>
+        <source>SD of susceptibility:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Add a map of the standard deviation of susceptibility by noise of the field; four times as long. Paper: no.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Reference:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What susceptibility is relative to: nothing (paper), or its mean over the mask.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>L-curve</source>
         <translation>L-Kurve</translation>
     </message>

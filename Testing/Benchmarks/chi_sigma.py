@@ -1,0 +1,111 @@
+"""Whether the standard error of regional χ is what repeated noise shows.
+
+Run as ``python Testing/Benchmarks/chi_sigma.py``. A digital ankle is simulated once without noise; each draw adds noise
+to the echoes and runs the whole pipeline with ``chi_sigma``, in the mask of the first draw, since what noise does to
+the mask is no part of the error. Of each region, z is its mean less that over all draws, over the standard error of the
+draw; its standard deviation over regions and draws should be 1. It prints a table.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT)]
+
+from TrabecularQSMLib import pipeline  # noqa: E402
+from TrabecularQSMLib.acquisition import Acquisition  # noqa: E402
+from TrabecularQSMLib.analysis.measure import measure, whole_mask  # noqa: E402
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
+from TrabecularQSMLib.pipeline import reconstruct_each  # noqa: E402
+from TrabecularQSMLib.settings import preset  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", type=int, nargs=3, default=(74, 74, 34))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--draws", type=int, default=30)
+    parser.add_argument("--snr", type=float, default=40.0)
+    parser.add_argument("--inversions", nargs="+", default=("closed-form", "medi-l2", "medi-tv"))
+    parser.add_argument(
+        "--field-only", action="store_true", help="noise of the field, with weights and edges as they are"
+    )
+    given = parser.parse_args()
+    phantom = make_phantom(PhantomSettings(shape=tuple(given.shape), seed=given.seed, snr=None))
+    settings = [preset(inversion=name, chi_sigma="yes") for name in given.inversions]
+    found = {name: [] for name in given.inversions}
+    mask, start = None, time.perf_counter()
+    if given.field_only:
+        only_field()
+    for draw in range(given.draws):
+        scan = noisy(phantom, given.snr, 0 if given.field_only else draw)
+        for name, one in zip(given.inversions, reconstruct_each(scan, settings, mask=mask, threads=1), strict=True):
+            mask = one.maps["mask"] if mask is None else mask
+            maps = {key: one.maps[key] for key in ("chi", "sigma_chi", "mask", "reliability")}
+            about = {"case": str(draw), "chi_noise": one.chi_noise}
+            rows = measure(maps, phantom.regions, phantom.region_names, **about) + whole_mask(maps, **about)
+            found[name].append(
+                {row["region"]: row for row in rows if row["quantity"] == "chi" and row["mean"] is not None}
+            )
+        print(f"draw {draw + 1}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+        if 1 < draw:
+            print(table(found), file=sys.stderr, flush=True)
+    print(table(found))
+
+
+def noisy(phantom, snr, draw) -> Acquisition:
+    """The scan of a phantom with one draw of noise."""
+    scan, random = phantom.acquisition, np.random.default_rng((draw, 77))
+    deviation = np.float32(phantom.truth["signal"].max() / snr)
+    echoes = scan.echoes.copy()
+    for part in (echoes.real, echoes.imag):
+        part += deviation * random.standard_normal(part.shape, dtype=np.float32)
+    return replace(scan, echoes=echoes)
+
+
+def only_field():
+    """Keep the first separation, and draw its field anew each time."""
+    random, first = np.random.default_rng(99), {}
+    original, kind = pipeline.separate, pipeline.find_kind
+
+    def drawn(*given, **options):
+        if "separation" not in first:
+            first["separation"] = original(*given, **options)
+        one = first["separation"]
+        noise = one.sigma_field * random.standard_normal(one.field_hz.shape, dtype=np.float32)
+        return replace(one, field_hz=one.field_hz + noise)
+
+    def same_kind(*given, **options):
+        if "kind" not in first:
+            first["kind"] = kind(*given, **options)
+        return first["kind"]
+
+    mock.patch.object(pipeline, "separate", drawn).start()
+    mock.patch.object(pipeline, "find_kind", same_kind).start()
+
+
+def table(found) -> str:
+    """Markdown: SD of z of each region and of all but the mask, and the standard error in ppb."""
+    regions = list(next(iter(found.values()))[0])
+    lines = [f"| inversion | all | {' | '.join(regions)} |", f"| --- | --- |{' --- |' * len(regions)}"]
+    for name, draws in found.items():
+        cells, everything = [], []
+        for region in regions:
+            rows = [draw[region] for draw in draws if region in draw]
+            means, errors = (np.array([row[key] for row in rows], float) for key in ("mean", "se"))
+            count = len(rows)
+            z = (means - means.mean()) / errors * np.sqrt(count / (count - 1))
+            cells.append(f"{np.sqrt(np.mean(z**2)):.2f} ({1e3 * errors.mean():.2f} ppb)")
+            everything += [z] if region != "mask" else []
+        lines.append(f"| {name} | {np.sqrt(np.mean(np.concatenate(everything) ** 2)):.2f} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
