@@ -620,19 +620,19 @@
     </message>
     <message>
         <source>SD of susceptibility:</source>
-        <translation type="unfinished"></translation>
+        <translation>SD der Suszeptibilität:</translation>
     </message>
     <message>
         <source>Add a map of the standard deviation of susceptibility by noise of the field; four times as long. Paper: no.</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine Karte der Standardabweichung der Suszeptibilität durch Rauschen des Feldes hinzufügen; dauert viermal so lange. Veröffentlichung: nein.</translation>
     </message>
     <message>
         <source>Reference:</source>
-        <translation type="unfinished"></translation>
+        <translation>Bezug:</translation>
     </message>
     <message>
         <source>What susceptibility is relative to: nothing (paper), or its mean over the mask.</source>
-        <translation type="unfinished"></translation>
+        <translation>Worauf sich die Suszeptibilität bezieht: nichts (Veröffentlichung) oder ihr Mittel über die Maske.</translation>
     </message>
     <message>
         <source>L-curve</source>
