@@ -1876,6 +1876,10 @@
         <translation>Echozeiten</translation>
     </message>
     <message>
+        <source>Enter one echo time in ms</source>
+        <translation>Eine Echozeit in ms eingeben</translation>
+    </message>
+    <message>
         <source>Enter {count} echo times in ms</source>
         <translation>{count} Echozeiten in ms eingeben</translation>
     </message>
@@ -1890,6 +1894,10 @@
     <message>
         <source>Select a mask segment</source>
         <translation>Ein Maskensegment wählen</translation>
+    </message>
+    <message>
+        <source>{name}: one echo of {shape} voxels, {size} mm, {strength}.</source>
+        <translation>{name}: ein Echo aus {shape} Voxeln, {size} mm, {strength}.</translation>
     </message>
     <message>
         <source>{name}: {count} echoes of {shape} voxels, {size} mm, {strength}.</source>
@@ -1934,6 +1942,10 @@
     <message>
         <source>Compute the maps and put them into a folder of the scene.</source>
         <translation>Die Karten berechnen und in einen Ordner der Szene legen.</translation>
+    </message>
+    <message>
+        <source>Added one map.</source>
+        <translation>Eine Karte hinzugefügt.</translation>
     </message>
     <message>
         <source>Added {count} maps.</source>
