@@ -217,6 +217,16 @@ class LinkTest(unittest.TestCase):
                 if anchor:
                     self.assertIn(anchor, self.anchors(path), f"{source.name}: {target}")
 
+    def test_every_test_that_is_named_exists(self):
+        text = (ROOT / "Docs" / "Release.md").read_text(encoding="utf-8")
+        named = re.findall(r"`((?:test|panel)_\w+)(?:\.(?!py)(\w+))?`", text)
+        self.assertGreater(len(named), 20)
+        for file, case in named:
+            path = next((ROOT / "Testing").rglob(f"{file}.py"), None)
+            self.assertIsNotNone(path, file)
+            if case:
+                self.assertTrue(f"class {case}(" in path.read_text(encoding="utf-8"), f"{file}.{case}")
+
     def test_every_file_of_this_repository_that_is_named_exists(self):
         count = 0
         for source in DOCUMENTS:
