@@ -205,7 +205,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
         self.atOnce(self.logic.fitRods, _("The calibration failed."))
 
     def onProfileButton(self) -> None:
-        nodes = self.atOnce(self.logic.profile, _("The profile could not be made."))
+        nodes = self.step(self.logic.profile, _("The profile could not be made."), lambda nodes: added(nodes.charts[0]))
         if nodes:
             self.bringUp(show.showNumbers, None, nodes.charts)
 
@@ -335,9 +335,10 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
         line = fit_calibration(*rods(p))
         p.ct.slope, p.ct.intercept = line.slope, line.intercept
 
-    def profile(self, p):
+    def profile(self, p, progress=None):
         """Plot values along the line."""
-        return scene.profileNodes([node for node in p.profile.volumes if node], p.profile.line)
+        volumes = [node for node in p.profile.volumes if node]
+        return scene.profileNodes(volumes, p.profile.line, progress=progress)
 
     def regress(self, p, progress=None):
         """Regress y on x."""

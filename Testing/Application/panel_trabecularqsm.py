@@ -316,7 +316,8 @@ class PanelTest(driving.PanelCase):
         self.ui.applyButton.click()
         mask = slicer.util.arrayFromVolume(slicer.mrmlScene.GetFirstNodeByName("small mask"))
         inside = scene.maskFromSegment(regions, segment, self.p.magnitudeSequence.GetNthDataNode(0))
-        self.assertTrue((inside == (mask > 0)).all())
+        self.assertGreater(np.count_nonzero(mask), 0.5 * np.count_nonzero(inside))
+        self.assertFalse((mask > 0)[~inside].any())
 
     def test_cancel_leaves_the_scene_as_it_was(self):
         self.load()
@@ -382,7 +383,11 @@ class PanelTest(driving.PanelCase):
     def test_the_l_curve_is_a_plot(self):
         self.load()
         self.ui.lcurveValuesLineEdit.text = "0.01 0.1 1"
-        self.ui.lcurveRegionsSelector.setCurrentNode(self.regions())
+        regions = self.regions()
+        segmentation = regions.GetSegmentation()
+        # It touches this small phantom's outermost slices only, where χ is not solved.
+        segmentation.RemoveSegment(segmentation.GetSegmentIdBySegmentName("skin fat"))
+        self.ui.lcurveRegionsSelector.setCurrentNode(regions)
         self.ui.lcurveButton.click()
         self.assertGreaterEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 3)
         self.assertIn("λ = 0.1", self.ui.statusLabel.text)

@@ -7,7 +7,7 @@ from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.profile import line_profile
-from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.scene import tables
 
 
@@ -65,6 +65,25 @@ class ProfileTest(SceneTest):
         straight = sum(np.linalg.norm(b - a) for a, b in zip(corners, corners[1:], strict=False))
         self.assertAlmostEqual(rows[-1]["distance"], curve.GetCurveLengthWorld(), places=3)
         self.assertAlmostEqual(rows[-1]["distance"] / straight, 1, delta=0.2)
+
+    def test_progress_is_said_for_each_volume_and_cancel_adds_nothing(self):
+        volumes = [scene.addMapVolume(random_map(n), AFFINE, name, "ankle") for n, name in enumerate(("chi", "r2star"))]
+        line, said = self.line(place(0, 0, 0), place(3, 4, 5)), []
+        scene.profileNodes(volumes, line, progress=lambda *report: said.append(report))
+        fractions = [fraction for fraction, _message in said]
+        self.assertEqual((fractions[0], fractions[-1]), (0.0, 1.0))
+        self.assertEqual(fractions, sorted(fractions))
+        messages = " ".join(message for _fraction, message in said)
+        for volume in volumes:
+            self.assertIn(f"Sampling {volume.GetName()}", messages)
+        before = self.node_ids()
+
+        def cancel(fraction, message):
+            if fraction >= 0.5:
+                raise Cancelled
+
+        self.assertRaises(Cancelled, scene.profileNodes, volumes, line, progress=cancel)
+        self.assertEqual(self.node_ids(), before)
 
     def test_outside_of_the_volume_there_is_no_value(self):
         volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")

@@ -155,6 +155,10 @@ class BrokenPanelTest(unittest.TestCase):
                 found = self.problems(name, [*SETTING_NAMES, "new_setting"])
                 self.assertIn("The setting new_setting is in one only of Settings and the .ui file", found)
 
+    def test_two_widgets_in_one_place_are_noticed(self):
+        with self.broken("Resources/UI/TrabecularQSM.ui", 'row="1" column', 'row="0" column'):
+            self.assertIn("The layout fatFormLayout has two items in row 0, column 1.", self.problems("TrabecularQSM"))
+
     def test_a_utility_that_slicer_does_not_have_is_noticed(self):
         util = slicer_util(self)
         for name in self.names:

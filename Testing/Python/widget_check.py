@@ -30,7 +30,13 @@ class Panel:
 
     def problems(self) -> list[str]:
         """Everything that is wrong, one sentence each."""
-        checks = (self.missing_widgets, self.missing_parameters, self.missing_slots, self.setting_differences)
+        checks = (
+            self.missing_widgets,
+            self.missing_parameters,
+            self.missing_slots,
+            self.setting_differences,
+            self.shared_cells,
+        )
         return list(itertools.chain.from_iterable(check() for check in checks))
 
     @property
@@ -141,6 +147,13 @@ class Panel:
             for where, names in (("parameter pack", packed), (".ui file", shown)):
                 for name in sorted(names ^ set(self.setting_names)):
                     yield f"The setting {name} is in one only of Settings and the {where}."
+
+    def shared_cells(self):
+        """Cells of a layout that two items claim, of which Qt shows one only."""
+        for layout in self.ui.iter("layout"):
+            cells = [(item.get("row"), item.get("column")) for item in layout.findall("item") if item.get("row")]
+            for row, column in sorted({cell for cell in cells if cells.count(cell) > 1}):
+                yield f"The layout {layout.get('name')} has two items in row {row}, column {column}."
 
 
 def parse(path: Path) -> ast.Module:

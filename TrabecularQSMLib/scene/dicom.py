@@ -7,7 +7,7 @@ from typing import NamedTuple
 import slicer
 from vtk import vtkCollection
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..files import dicom_series
 from ..progress import Progress, part, report
 from .alive import keepAlive
@@ -55,7 +55,7 @@ def examineDicom(fileLists) -> list[DicomScan]:
         pair = " and ".join(_WORDS[part] for part in dicom_series.pair_of(candidate))
         times = ", ".join(f"{1e3 * time:.4g}" for time in candidate.echo_times)
         name = f"{'+'.join(candidate.names)}: {candidate.title}".rstrip(": ") + " multi-echo scan"
-        tooltip = f"{len(candidate.echo_times)} echoes ({times} ms), {pair}"
+        tooltip = f"{counted(len(candidate.echo_times), 'echo')} ({times} ms), {pair}"
         whole = [str(path) for path in dicom_series.files_of(candidate)]
         for files in map(set, fileLists):
             if files & set(whole):
@@ -84,7 +84,7 @@ def loadDicomScan(files, name: str, progress: Progress | None = None) -> DicomNo
         report(told, 0.0, f"Reading {name}")
         candidates = [one for one in dicom_series.find(files) if one.complete]
         if len(candidates) != 1:
-            raise InputError(f"The files of {name} hold {len(candidates)} multi-echo scans; expected one.")
+            raise InputError(f"The files of {name} hold {counted(len(candidates), 'multi-echo scan')}; expected one.")
         return dicom_series.read(candidates[0])
 
     acquisition = keepAlive(read, part(progress, 0.0, 0.8))

@@ -8,7 +8,9 @@ import slicer
 
 from ..analysis.profile import line_profile
 from ..errors import InputError, counted
+from ..progress import Progress, part, report
 from ..quantities import ALL_QUANTITIES
+from .alive import keepAlive
 from .folders import resultFolder
 from .tables import COLORS, Column, addChart, addSeries, addTable
 from .volumes import affineFromVolume, controlPoints, freeName, mapName, pointsInVolume, quantityOf
@@ -21,13 +23,21 @@ class ProfileNodes(NamedTuple):
     charts: list
 
 
-def profileNodes(volumes: Sequence, line, *, step: float | None = None, name: str | None = None) -> ProfileNodes:
+def profileNodes(
+    volumes: Sequence,
+    line,
+    *,
+    step: float | None = None,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> ProfileNodes:
     """Return values of volumes along a line, as tables and charts in a folder.
 
     :param volumes: scalar volumes on any grids; the transforms above them are followed.
     :param line: markups line or curve.
     :param step: distance of the samples in mm; by default as `analysis.profile.line_profile` chooses.
     :param name: start of the names of the nodes; by default that of the line.
+    :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :raises InputError: if the line has fewer than two points, or lies outside a volume.
     """
     volumes = list(volumes)
@@ -35,10 +45,11 @@ def profileNodes(volumes: Sequence, line, *, step: float | None = None, name: st
         raise InputError("There is no volume for the line profile; choose at least one.")
     points, name = _worldPoints(line), name or line.GetName()
     found = []
-    for volume in volumes:
+    for number, volume in enumerate(volumes):
+        one = part(progress, number / len(volumes), (number + 1) / len(volumes))
+        report(one, 0.0, f"Sampling {volume.GetName()}")
         try:
-            array, affine = slicer.util.arrayFromVolume(volume), affineFromVolume(volume)
-            found.append(line_profile(array, affine, pointsInVolume(points, volume), step=step))
+            found.append(keepAlive(_sampling(volume, points, step), one))
         except InputError as error:
             raise InputError(f"{line.GetName()} on {volume.GetName()}: {error}") from error
     tables, seriesByUnit = [], {}
@@ -63,7 +74,15 @@ def profileNodes(volumes: Sequence, line, *, step: float | None = None, name: st
             charts.append(
                 addChart(put, of, name, series, "Distance [mm]", "Value" if shown == "1" else f"Value [{shown}]")
             )
+    report(progress, 1.0, "Sampled")
     return ProfileNodes(tables, charts)
+
+
+def _sampling(volume, points, step):
+    """What `keepAlive` does for a volume: nodes are read here, by the thread that may."""
+    array, affine = slicer.util.arrayFromVolume(volume), affineFromVolume(volume)
+    inVolume = pointsInVolume(points, volume)
+    return lambda progress: line_profile(array, affine, inVolume, step=step)
 
 
 def _title(quantity):

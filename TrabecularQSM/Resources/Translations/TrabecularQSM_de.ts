@@ -339,12 +339,52 @@
         <translation>Erweitert</translation>
     </message>
     <message>
+        <source>Fat and water</source>
+        <translation>Fett und Wasser</translation>
+    </message>
+    <message>
         <source>Fat model:</source>
         <translation>Fettmodell:</translation>
     </message>
     <message>
         <source>Spectrum of fat. Paper: seven peaks; authors&apos; scripts: ren-marrow.</source>
         <translation>Spektrum des Fetts. Veröffentlichung: sieben Linien; Skripte der Autoren: ren-marrow.</translation>
+    </message>
+    <message>
+        <source>Spectrum of fat:</source>
+        <translation>Fettspektrum:</translation>
+    </message>
+    <message>
+        <source>best takes the spectrum that fits the scan best, if one surely fits better than the fat model; shifted estimates a shift of all its peaks against water. Paper: given.</source>
+        <translation>best nimmt das Spektrum, das am besten zum Scan passt, falls eines sicher besser passt als das Fettmodell; shifted schätzt eine Verschiebung aller seiner Linien gegen Wasser. Veröffentlichung: given.</translation>
+    </message>
+    <message>
+        <source>Shift of fat:</source>
+        <translation>Verschiebung des Fetts:</translation>
+    </message>
+    <message>
+        <source> ppm</source>
+        <translation> ppm</translation>
+    </message>
+    <message>
+        <source>Shift of all peaks of fat against water, on top of the spectrum&apos;s. Paper: none.</source>
+        <translation>Verschiebung aller Fettlinien gegen Wasser, zusätzlich zu der des Spektrums. Veröffentlichung: keine.</translation>
+    </message>
+    <message>
+        <source>Temperature:</source>
+        <translation>Temperatur:</translation>
+    </message>
+    <message>
+        <source> °C</source>
+        <translation> °C</translation>
+    </message>
+    <message>
+        <source>Temperature of what was scanned: water moves by -0.01 ppm/K against fat. 37 for the body; a sample on the table may have 20.</source>
+        <translation>Temperatur dessen, was gescannt wurde: Wasser verschiebt sich um -0,01 ppm/K gegen Fett. 37 für den Körper; eine Probe auf dem Tisch hat vielleicht 20.</translation>
+    </message>
+    <message>
+        <source>Echoes</source>
+        <translation>Echos</translation>
     </message>
     <message>
         <source>Sign of the phase:</source>
@@ -371,12 +411,24 @@
         <translation>Verschachtelte Echozüge, die sich abwechseln; auto unterscheidet einen von dreien. Veröffentlichung: drei.</translation>
     </message>
     <message>
+        <source>Errors of echoes:</source>
+        <translation>Fehler der Echos:</translation>
+    </message>
+    <message>
+        <source>auto finds errors of single echoes that are the same all over the image, and takes them off; none leaves the echoes as they are. Paper: none.</source>
+        <translation>auto findet Fehler einzelner Echos, die im ganzen Bild gleich sind, und zieht sie ab; none lässt die Echos, wie sie sind. Veröffentlichung: none.</translation>
+    </message>
+    <message>
         <source>Echo combination:</source>
         <translation>Kombination der Echos:</translation>
     </message>
     <message>
         <source>Magnitude image for mask and weights: maximum over echoes (mip, paper) or root sum of squares (rss, authors&apos; scripts).</source>
         <translation>Magnitudenbild für Maske und Gewichte: Maximum über die Echos (mip, Veröffentlichung) oder Wurzel der Quadratsumme (rss, Skripte der Autoren).</translation>
+    </message>
+    <message>
+        <source>Automatic mask</source>
+        <translation>Automatische Maske</translation>
     </message>
     <message>
         <source>Mask threshold:</source>
@@ -401,6 +453,10 @@
     <message>
         <source>Distance from the body&apos;s surface that the automatic mask leaves out. The paper gives none.</source>
         <translation>Abstand von der Körperoberfläche, den die automatische Maske auslässt. Die Veröffentlichung nennt keinen.</translation>
+    </message>
+    <message>
+        <source>Background</source>
+        <translation>Hintergrund</translation>
     </message>
     <message>
         <source>Background removal:</source>
@@ -437,6 +493,10 @@
     <message>
         <source>Relative residual at which background removal stops. The method&apos;s own: 1e-6 for LBV, 0.001 for RESHARP, 0.01 for PDF and the air model.</source>
         <translation>Relatives Residuum, bei dem die Entfernung des Hintergrunds endet. Eigener Wert des Verfahrens: 1e-6 für LBV, 0,001 für RESHARP, 0,01 für PDF und das Luftmodell.</translation>
+    </message>
+    <message>
+        <source>Edges</source>
+        <translation>Kanten</translation>
     </message>
     <message>
         <source>Edge image:</source>
@@ -487,100 +547,12 @@
         <translation>Gewicht der Glattheit auf Kanten gegenüber 1 anderswo. Veröffentlichung: 0.01; Skripte der Autoren: 0.</translation>
     </message>
     <message>
+        <source>Inversion</source>
+        <translation>Inversion</translation>
+    </message>
+    <message>
         <source>Variation:</source>
         <translation>Variation:</translation>
-    </message>
-    <message>
-        <source> voxels</source>
-        <translation> Voxel</translation>
-    </message>
-    <message>
-        <source>Least voxels around the mask on each side of the periodic grid of the inversion.</source>
-        <translation>Mindestzahl von Voxeln um die Maske auf jeder Seite des periodischen Gitters der Inversion.</translation>
-    </message>
-    <message>
-        <source>Inversion tolerance:</source>
-        <translation>Toleranz der Inversion:</translation>
-    </message>
-    <message>
-        <source>Relative change at which an iterative inversion stops. The method&apos;s own: 0.001 for MEDI-l2, 0.0025 for TV-MEDI and TGV.</source>
-        <translation>Relative Änderung, bei der eine iterative Inversion endet. Eigener Wert des Verfahrens: 0,001 für MEDI-l2, 0,0025 für TV-MEDI und TGV.</translation>
-    </message>
-    <message>
-        <source>Inversion iterations:</source>
-        <translation>Iterationen der Inversion:</translation>
-    </message>
-    <message>
-        <source> iterations</source>
-        <translation> Iterationen</translation>
-    </message>
-    <message>
-        <source>Most iterations of the inversion. The method&apos;s own: 1000 for MEDI-l2, 300 for TV-MEDI.</source>
-        <translation>Höchste Zahl der Iterationen der Inversion. Eigener Wert des Verfahrens: 1000 für MEDI-l2, 300 für TV-MEDI.</translation>
-    </message>
-    <message>
-        <source>Stop after:</source>
-        <translation>Aufhören nach:</translation>
-    </message>
-    <message>
-        <source>Last stage to run; nothing runs all and gives susceptibility.</source>
-        <translation>Letzte Stufe, die läuft; nothing führt alle aus und ergibt die Suszeptibilität.</translation>
-    </message>
-    <message>
-        <source>Spectrum of fat:</source>
-        <translation>Fettspektrum:</translation>
-    </message>
-    <message>
-        <source>best takes the spectrum that fits the scan best, if one surely fits better than the fat model; shifted estimates a shift of all its peaks against water. Paper: given.</source>
-        <translation>best nimmt das Spektrum, das am besten zum Scan passt, falls eines sicher besser passt als das Fettmodell; shifted schätzt eine Verschiebung aller seiner Linien gegen Wasser. Veröffentlichung: given.</translation>
-    </message>
-    <message>
-        <source>Shift of fat:</source>
-        <translation>Verschiebung des Fetts:</translation>
-    </message>
-    <message>
-        <source> ppm</source>
-        <translation> ppm</translation>
-    </message>
-    <message>
-        <source>Shift of all peaks of fat against water, on top of the spectrum&apos;s. Paper: none.</source>
-        <translation>Verschiebung aller Fettlinien gegen Wasser, zusätzlich zu der des Spektrums. Veröffentlichung: keine.</translation>
-    </message>
-    <message>
-        <source>Temperature:</source>
-        <translation>Temperatur:</translation>
-    </message>
-    <message>
-        <source> °C</source>
-        <translation> °C</translation>
-    </message>
-    <message>
-        <source>Temperature of what was scanned: water moves by -0.01 ppm/K against fat. 37 for the body; a sample on the table may have 20.</source>
-        <translation>Temperatur dessen, was gescannt wurde: Wasser verschiebt sich um -0,01 ppm/K gegen Fett. 37 für den Körper; eine Probe auf dem Tisch hat vielleicht 20.</translation>
-    </message>
-    <message>
-        <source>R2* of water and fat:</source>
-        <translation>R2* von Wasser und Fett:</translation>
-    </message>
-    <message>
-        <source>yes adds maps of R2* of water and of fat each; the other maps stay as they are. Paper: one R2* for both.</source>
-        <translation>yes fügt Karten von R2* von Wasser und von Fett hinzu; die anderen Karten bleiben, wie sie sind. Veröffentlichung: ein R2* für beide.</translation>
-    </message>
-    <message>
-        <source>Maps of the magnitude:</source>
-        <translation>Karten aus dem Betrag:</translation>
-    </message>
-    <message>
-        <source>yes adds R2* and fat fraction of the magnitude alone, to compare; for a scan without phase these are all maps.</source>
-        <translation>yes fügt R2* und Fettanteil aus dem Betrag allein hinzu, zum Vergleich; für einen Scan ohne Phase sind das alle Karten.</translation>
-    </message>
-    <message>
-        <source>Errors of echoes:</source>
-        <translation>Fehler der Echos:</translation>
-    </message>
-    <message>
-        <source>auto finds errors of single echoes that are the same all over the image, and takes them off; none leaves the echoes as they are. Paper: none.</source>
-        <translation>auto findet Fehler einzelner Echos, die im ganzen Bild gleich sind, und zieht sie ab; none lässt die Echos, wie sie sind. Veröffentlichung: none.</translation>
     </message>
     <message>
         <source>Whether the total variation of TV-MEDI and TGV sums the three differences of a voxel (anisotropic, paper) or takes their length (isotropic).</source>
@@ -619,12 +591,32 @@
         <translation>Das Feld von Voxeln, die Kortikalis schneidet, um ihren Teil ohne Signal berichtigen und erneut invertieren; dauert zwei- bis viermal so lange. Veröffentlichung: aus.</translation>
     </message>
     <message>
-        <source>SD of susceptibility:</source>
-        <translation>SD der Suszeptibilität:</translation>
+        <source> voxels</source>
+        <translation> Voxel</translation>
     </message>
     <message>
-        <source>Add a map of the standard deviation of susceptibility by noise of the field; four times as long. Paper: no.</source>
-        <translation>Eine Karte der Standardabweichung der Suszeptibilität durch Rauschen des Feldes hinzufügen; dauert viermal so lange. Veröffentlichung: nein.</translation>
+        <source>Least voxels around the mask on each side of the periodic grid of the inversion.</source>
+        <translation>Mindestzahl von Voxeln um die Maske auf jeder Seite des periodischen Gitters der Inversion.</translation>
+    </message>
+    <message>
+        <source>Inversion tolerance:</source>
+        <translation>Toleranz der Inversion:</translation>
+    </message>
+    <message>
+        <source>Relative change at which an iterative inversion stops. The method&apos;s own: 0.001 for MEDI-l2, 0.0025 for TV-MEDI and TGV.</source>
+        <translation>Relative Änderung, bei der eine iterative Inversion endet. Eigener Wert des Verfahrens: 0,001 für MEDI-l2, 0,0025 für TV-MEDI und TGV.</translation>
+    </message>
+    <message>
+        <source>Inversion iterations:</source>
+        <translation>Iterationen der Inversion:</translation>
+    </message>
+    <message>
+        <source> iterations</source>
+        <translation> Iterationen</translation>
+    </message>
+    <message>
+        <source>Most iterations of the inversion. The method&apos;s own: 1000 for MEDI-l2, 300 for TV-MEDI.</source>
+        <translation>Höchste Zahl der Iterationen der Inversion. Eigener Wert des Verfahrens: 1000 für MEDI-l2, 300 für TV-MEDI.</translation>
     </message>
     <message>
         <source>Reference:</source>
@@ -633,6 +625,42 @@
     <message>
         <source>What susceptibility is relative to: nothing (paper), or its mean over the mask.</source>
         <translation>Worauf sich die Suszeptibilität bezieht: nichts (Veröffentlichung) oder ihr Mittel über die Maske.</translation>
+    </message>
+    <message>
+        <source>Additional maps</source>
+        <translation>Zusätzliche Karten</translation>
+    </message>
+    <message>
+        <source>R2* of water and fat:</source>
+        <translation>R2* von Wasser und Fett:</translation>
+    </message>
+    <message>
+        <source>yes adds maps of R2* of water and of fat each; the other maps stay as they are. Paper: one R2* for both.</source>
+        <translation>yes fügt Karten von R2* von Wasser und von Fett hinzu; die anderen Karten bleiben, wie sie sind. Veröffentlichung: ein R2* für beide.</translation>
+    </message>
+    <message>
+        <source>Maps of the magnitude:</source>
+        <translation>Karten aus dem Betrag:</translation>
+    </message>
+    <message>
+        <source>yes adds R2* and fat fraction of the magnitude alone, to compare; for a scan without phase these are all maps.</source>
+        <translation>yes fügt R2* und Fettanteil aus dem Betrag allein hinzu, zum Vergleich; für einen Scan ohne Phase sind das alle Karten.</translation>
+    </message>
+    <message>
+        <source>SD of susceptibility:</source>
+        <translation>SD der Suszeptibilität:</translation>
+    </message>
+    <message>
+        <source>Add a map of the standard deviation of susceptibility by noise of the field; four times as long. Paper: no.</source>
+        <translation>Eine Karte der Standardabweichung der Suszeptibilität durch Rauschen des Feldes hinzufügen; dauert viermal so lange. Veröffentlichung: nein.</translation>
+    </message>
+    <message>
+        <source>Stop after:</source>
+        <translation>Aufhören nach:</translation>
+    </message>
+    <message>
+        <source>Last stage to run; nothing runs all and gives susceptibility.</source>
+        <translation>Letzte Stufe, die läuft; nothing führt alle aus und ergibt die Suszeptibilität.</translation>
     </message>
     <message>
         <source>L-curve</source>
@@ -1848,6 +1876,10 @@
         <translation>Echozeiten</translation>
     </message>
     <message>
+        <source>Enter one echo time in ms</source>
+        <translation>Eine Echozeit in ms eingeben</translation>
+    </message>
+    <message>
         <source>Enter {count} echo times in ms</source>
         <translation>{count} Echozeiten in ms eingeben</translation>
     </message>
@@ -1862,6 +1894,10 @@
     <message>
         <source>Select a mask segment</source>
         <translation>Ein Maskensegment wählen</translation>
+    </message>
+    <message>
+        <source>{name}: one echo of {shape} voxels, {size} mm, {strength}.</source>
+        <translation>{name}: ein Echo aus {shape} Voxeln, {size} mm, {strength}.</translation>
     </message>
     <message>
         <source>{name}: {count} echoes of {shape} voxels, {size} mm, {strength}.</source>
@@ -1906,6 +1942,10 @@
     <message>
         <source>Compute the maps and put them into a folder of the scene.</source>
         <translation>Die Karten berechnen und in einen Ordner der Szene legen.</translation>
+    </message>
+    <message>
+        <source>Added one map.</source>
+        <translation>Eine Karte hinzugefügt.</translation>
     </message>
     <message>
         <source>Added {count} maps.</source>

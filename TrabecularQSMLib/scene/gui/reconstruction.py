@@ -107,7 +107,8 @@ def missing(p) -> str:
         return _("Enter the field strength")
     try:
         if len(numbers(given.echo_times_ms, _("echo times"))) != count:
-            return _("Enter {count} echo times in ms").format(count=count)
+            one, several = _("Enter one echo time in ms"), _("Enter {count} echo times in ms")
+            return (one if count == 1 else several).format(count=count)
         if len(numbers(given.b0_direction, _("B0 direction"))) != 3:
             return _("Enter three numbers for the direction of B0")
     except InputError as error:
@@ -170,9 +171,12 @@ def scanSummary(magnitudeSequence, _phaseSequence) -> str:
     """
     first = magnitudeSequence.GetNthDataNode(0)
     strength = scanValues(magnitudeSequence)[1]
-    said = _("{name}: {count} echoes of {shape} voxels, {size} mm, {strength}.").format(
+    count = magnitudeSequence.GetNumberOfDataNodes()
+    one = _("{name}: one echo of {shape} voxels, {size} mm, {strength}.")
+    several = _("{name}: {count} echoes of {shape} voxels, {size} mm, {strength}.")
+    said = (one if count == 1 else several).format(
         name=magnitudeSequence.GetName().removesuffix(" magnitude"),
-        count=magnitudeSequence.GetNumberOfDataNodes(),
+        count=count,
         shape=" × ".join(str(n) for n in first.GetImageData().GetDimensions()),
         size=" × ".join(f"{x:.3g}" for x in first.GetSpacing()),
         strength=f"{strength:.4g} T" if strength else _("field strength not known"),
@@ -278,7 +282,8 @@ def mapsSummary(nodes: dict) -> str:
 
     :param nodes: volume nodes of a run.
     """
-    return " ".join([_("Added {count} maps.").format(count=len(nodes)), *notesOf(next(iter(nodes.values())))])
+    said = _("Added one map.") if len(nodes) == 1 else _("Added {count} maps.").format(count=len(nodes))
+    return " ".join([said, *notesOf(next(iter(nodes.values())))])
 
 
 def sequencesOfLoose(p, progress=None) -> tuple:

@@ -25,6 +25,8 @@ class ResultsBrowser:
         self._comboBox, self._label, self._table, self._listed = runComboBox, notesLabel, table, []
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
+        # By the header itself: sized at each filling, the last column would no longer reach the edge.
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         table.horizontalHeader().setStretchLastSection(True)
         table.connect("cellClicked(int,int)", self.onMapClicked)
         runComboBox.connect("activated(int)", self.onRunActivated)
@@ -102,7 +104,6 @@ def fillMaps(table, run) -> None:
             table.setItem(number, column, item)
         if visible:
             table.selectRow(number)
-    table.resizeColumnsToContents()
 
 
 def wordsOn(run) -> str:
