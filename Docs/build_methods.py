@@ -23,7 +23,7 @@ from TrabecularQSMLib.simulation.settings import SimulationSettings  # noqa: E40
 ROOMS = ("fieldmap", "background", "inversion", "analysis", "simulation", "phantom")
 OTHER_SETTINGS = {
     "a simulation": SimulationSettings,
-    "the digital ankle": PhantomSettings,
+    "the phantom": PhantomSettings,
     "its bSSFP and CT": CompanionSettings,
 }
 HEAD = """\

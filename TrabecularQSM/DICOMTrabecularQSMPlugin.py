@@ -49,7 +49,12 @@ class DICOMTrabecularQSMPluginClass(DICOMPlugin):
         loaded = scene.loadedDicomScan(loadable.files)
         if loaded:  # with another of its series
             return loaded.browser
-        nodes = scene.loadDicomScan(loadable.files, loadable.name)
+
+        def letEventsPass(fraction, message):
+            slicer.util.showStatusMessage(message)
+            slicer.app.processEvents()
+
+        nodes = scene.loadDicomScan(loadable.files, loadable.name, letEventsPass)
         self.addSeriesInSubjectHierarchy(loadable, nodes.browser.GetProxyNode(nodes.magnitudeSequence))
         return nodes.browser
 

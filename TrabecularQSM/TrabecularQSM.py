@@ -25,15 +25,17 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
 from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled  # noqa: E402
 from TrabecularQSMLib.inversion import METHODS  # noqa: E402
+from TrabecularQSMLib.progress import part  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors, show  # noqa: E402 - connectors registers them
 from TrabecularQSMLib.scene.gui.numbers import numbers  # noqa: E402
-from TrabecularQSMLib.scene.gui.packages import canBeRead  # noqa: E402
+from TrabecularQSMLib.scene.gui.packages import withPackages  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     AcquisitionParameters,
     Forecast,
     SettingsParameters,
     fillAcquisition,
+    loadOptions,
     mapsSummary,
     missing,
     packSettings,
@@ -49,6 +51,9 @@ from TrabecularQSMLib.scene.gui.samples import SAMPLE  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe, registerResources  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.settings import Settings, load_presets, preset  # noqa: E402
+
+# Which map of a run is shown: the first that it has.
+_SHOWN = ("chi", "local_field", "field_hz", "pdff_magnitude")
 
 #
 # TrabecularQSM
@@ -84,6 +89,7 @@ class TrabecularQSMParameterNode:
     acquisition - Field strength, echo times and direction of B0, taken from the magnitude sequence.
     scanLabels - Which scan of a folder is loaded, such as sub-01 run-1.
     voxelSize - Voxel size of a file that stores none, in mm along its array axes.
+    fileEchoTimes, fileFieldStrength - Echo times in ms and field strength in tesla of files that do not say them.
     looseMagnitudes, loosePhases, looseEchoTimes - Volumes and echo times in ms of which sequences are made.
     maskSegmentation, maskSegment - Where susceptibility is solved; the body without its surface if there is none.
     preset - Name of the preset that gives λ where the settings do not.
@@ -98,6 +104,8 @@ class TrabecularQSMParameterNode:
     acquisition: AcquisitionParameters
     scanLabels: str = ""
     voxelSize: str = ""
+    fileEchoTimes: str = ""
+    fileFieldStrength: str = ""
     looseMagnitudes: list[vtkMRMLScalarVolumeNode]
     loosePhases: list[vtkMRMLScalarVolumeNode]
     looseEchoTimes: str = ""
@@ -118,7 +126,7 @@ class TrabecularQSMParameterNode:
 class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
-    _scan = _layoutBefore = None
+    _scan = None
 
     def setup(self) -> None:
         """Build the panel."""
@@ -181,25 +189,27 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             lambda nodes: self.inWords(self.logic.summary(nodes)),
         )
         if nodes:
-            self._layoutBefore = show.showSlices() or self._layoutBefore
-            show.showMap(next(nodes[name] for name in ("chi", "local_field", "field_hz") if name in nodes), fit=True)
+            self.bringUp(show.showSlices)
+            show.showMap(next(nodes[name] for name in _SHOWN if name in nodes), fit=True)
             self.ui.resultsCollapsibleButton.collapsed = False
             self.results.refresh(latest=True)
             self.refresh()
 
-    def onLayoutButton(self) -> None:
-        layout, self._layoutBefore = self._layoutBefore, None
-        show.showLayout(layout)
-        self.refresh()
+    def lcurveText(self, found) -> str:
+        corner, zero = found.bestRegularization, found.inflectionRegularization
+        if zero is None:
+            return _("L-curve: largest curvature at λ = {value:g}.").format(value=corner)
+        text = _("L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.")
+        return text.format(value=corner, zero=zero)
 
     def onLCurveButton(self) -> None:
         nodes = self.run(
             lambda progress: self.logic.lcurveParameterNode(self._parameterNode, progress),
             _("The L-curve failed."),
-            lambda found: _("L-curve: largest curvature at λ = {value:g}.").format(value=found.bestRegularization),
+            self.lcurveText,
         )
         if nodes:
-            show.showChart(nodes.lcurveChart)
+            self.bringUp(show.showChart, nodes.lcurveChart)
 
     def onFolderButton(self) -> None:
         path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of a multi-echo scan"))
@@ -208,32 +218,35 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
 
     def onFileButton(self) -> None:
         path = qt.QFileDialog.getOpenFileName(
-            slicer.util.mainWindow(), _("File of a multi-echo scan"), "", _("Scans (*.mat *.nii *.nii.gz)")
+            slicer.util.mainWindow(), _("File of a multi-echo scan"), "", _("Scans (*.mat *.nii *.nii.gz *.dcm)")
         )
-        if path and canBeRead(path):
+        if path:
             self.loadScan(path)
 
     def loadScan(self, path) -> None:
         """Load a scan from a folder or file, select it and show it."""
-        nodes, labels, size = None, self._parameterNode.scanLabels, self._parameterNode.voxelSize
+        nodes, p = None, self._parameterNode
         try:
             nodes = self.run(
-                lambda progress: self.logic.loadScan(
-                    path, labels=labels, voxelSize=numbers(size, _("voxel sizes")) or None, progress=progress
+                lambda progress: withPackages(
+                    lambda: self.logic.loadScan(path, progress=progress, **loadOptions(p, self.labels()))
                 ),
                 _("The scan could not be loaded."),
                 lambda nodes: self.inWords(scanSummary(*nodes)),
             )
         finally:
-            # Where several scans or a missing voxel size were the reason, this is where to choose.
+            # Where several scans or something missing were the reason, this is where to choose.
             self.ui.loadingCollapsibleButton.collapsed = bool(nodes)
         if nodes:
             show.showEchoes(nodes[0])
 
     def onLooseButton(self) -> None:
-        nodes = self.atOnce(self.logic.loadLooseVolumes, _("The sequences could not be made."))
+        nodes = self.step(
+            self.logic.loadLooseVolumes,
+            _("The sequences could not be made."),
+            lambda nodes: self.inWords(scanSummary(*nodes)),
+        )
         if nodes:
-            self.say(scanSummary(*nodes))
             show.showEchoes(nodes[0])
 
     def onProposeMaskButton(self) -> None:
@@ -312,16 +325,16 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
         """Return what keeps a run from starting, in one phrase; nothing if it can."""
         return missing(p)
 
-    def loadScan(self, path, **options) -> list:
-        """Load a scan with `scene.loadScan`, and select it; return its magnitude and phase sequence."""
-        sequences = scene.loadScan(path, **options)
-        scene.addEchoBrowser(*sequences)
+    def loadScan(self, path, progress=None, **options) -> list:
+        """Load a scan with `scene.loadScan`, and select it; return its magnitude and phase sequence (or None)."""
+        sequences = scene.loadScan(path, progress=part(progress, 0.0, 0.9), **options)
+        scene.browsed(sequences, part(progress, 0.9, 1.0))
         return self._select(*sequences)
 
-    def loadLooseVolumes(self, p) -> list:
+    def loadLooseVolumes(self, p, progress=None) -> list:
         """Make sequences of the volumes chosen in the parameter node, and select them."""
-        sequences = sequencesOfLoose(p)
-        scene.addEchoBrowser(*sequences)
+        sequences = sequencesOfLoose(p, part(progress, 0.0, 0.8))
+        scene.browsed(sequences, part(progress, 0.8, 1.0))
         return self._select(*sequences)
 
     def loadPhantom(self, progress=None) -> list:

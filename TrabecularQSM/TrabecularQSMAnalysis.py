@@ -27,7 +27,7 @@ from TrabecularQSMLib.errors import Cancelled  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors, packages, show  # noqa: E402
 from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     BUTTONS,
-    SECTIONS,
+    STEPS,
     BvtvParameters,
     CtParameters,
     MeasureParameters,
@@ -35,6 +35,7 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     RegionParameters,
     RegistrationParameters,
     RegressionParameters,
+    added,
     missing,
     proposalMaps,
     proposalSummary,
@@ -44,9 +45,10 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     rods,
     tableSummary,
 )
-from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
+from TrabecularQSMLib.scene.gui.drawing import RegionEditor  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import registerCompanions, selectCompanions  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
+from TrabecularQSMLib.scene.gui.steps import StepsMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 
 #
@@ -100,24 +102,38 @@ class TrabecularQSMAnalysisParameterNode:
 #
 
 
-class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
+class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
     def setup(self) -> None:
         """Build the panel."""
         self.build(TrabecularQSMAnalysisLogic())
+        self.editor = RegionEditor(self.ui.segmentEditor)
         self.connectButtons(BUTTONS)
-        self.openOneAtATime([getattr(self.ui, f"{section}CollapsibleButton") for section in SECTIONS])
+        self.ui.drawCollapsibleButton.connect("contentsCollapsed(bool)", self.refresh)
+        self.showOneAtATime(STEPS)
         self.start()
+
+    def setParameterNode(self, parameterNode) -> None:
+        """Show other parameters; without any, before the panel is left or the scene closed, editing ends."""
+        if parameterNode is None:
+            self.editor.stop()
+        super().setParameterNode(parameterNode)
+
+    def onLastWindowClosed(self) -> None:
+        """Also end editing, whose keys are those of the window."""
+        self.editor.stop()
+        super().onLastWindowClosed()
 
     def refreshPanel(self) -> None:
         """Show the segments to choose from, and say on the buttons what can be done, or why it cannot."""
         self._refreshInputs()
         # Wide buttons have room for the reason why they are disabled; the others say it in their tooltip.
-        for step in ("editor", "register", "measure", "bvtv", "ct", "profile", "regress"):
+        for step in ("register", "measure", "bvtv", "ct", "profile", "regress"):
             self.offer(getattr(self.ui, f"{step}Button"), self.logic.missing(step, self._parameterNode), wide=True)
         for step in ("propose", "template", "split", "checkerboard", "proposeBone", "cycles", "rods", "figure"):
             self.offer(getattr(self.ui, f"{step}Button"), self.logic.missing(step, self._parameterNode), wide=False)
+        self.offer(self.ui.drawCollapsibleButton, self.logic.missing("draw", self._parameterNode), wide=False)
 
     def _refreshInputs(self) -> None:
         p, ui = self._parameterNode, self.ui
@@ -129,8 +145,9 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
         )
         landmarks = p.registration.start == "landmarks"
         ui.fixedLandmarksSelector.enabled = ui.movingLandmarksSelector.enabled = landmarks
-        for section in SECTIONS:
-            getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
+        drawing = self.shownStep == "regions" and not ui.drawCollapsibleButton.collapsed and not self.running
+        self.editor.edit(p.segmentation if drawing else None, p.regions.reference)
+        self.refreshSteps()
         ui.cancelButton.enabled = self.running and not self.cancelRequested
         ui.statsmodelsButton.visible = not packages.isInstalled("statsmodels")
 
@@ -138,7 +155,7 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
         self.step(self.logic.propose, _("No bones could be proposed."), proposalSummary)
 
     def onTemplateButton(self) -> None:
-        self.atOnce(self.logic.addTemplate, _("The regions could not be made."))
+        self.atOnce(self.logic.addTemplate, _("The regions could not be made."), added)
 
     def onLoadRegionsButton(self) -> None:
         path = qt.QFileDialog.getOpenFileName(
@@ -148,19 +165,10 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
             _("Segmentations and label maps (*.nrrd *.nii *.nii.gz)"),
         )
         if path:
-            self.atOnce(lambda p: self.logic.loadRegions(p, path), _("The regions could not be loaded."))
-
-    def onEditorButton(self) -> None:
-        """Go to the Segment Editor with the regions, and the volume they are drawn on."""
-        slicer.util.selectModule("SegmentEditor")
-        editor = slicer.modules.SegmentEditorWidget.editor
-        editor.setSegmentationNode(self.logic.getParameterNode().segmentation)
-        reference = self.logic.getParameterNode().regions.reference
-        if reference:
-            editor.setSourceVolumeNode(reference)
+            self.atOnce(lambda p: self.logic.loadRegions(p, path), _("The regions could not be loaded."), added)
 
     def onSplitButton(self) -> None:
-        self.atOnce(self.logic.split, _("The region could not be split."))
+        self.atOnce(self.logic.split, _("The region could not be split."), added)
 
     def onRegisterButton(self) -> None:
         volumes = self._parameterNode.registration.fixed, self._parameterNode.registration.moving
@@ -168,42 +176,43 @@ class TrabecularQSMAnalysisWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKO
             show.showOver(*volumes)
 
     def onCheckerboardButton(self) -> None:
-        board = self.atOnce(self.logic.checkerboard, _("The checkerboard could not be made."))
-        slicer.util.setSliceViewerLayers(background=board, foreground=None, fit=True)
+        board = self.step(self.logic.checkerboard, _("The checkerboard could not be made."), added)
+        if board:
+            slicer.util.setSliceViewerLayers(background=board, foreground=None, fit=True)
 
     def onMeasureButton(self) -> None:
         table = self.step(self.logic.measure, _("The maps could not be measured."), tableSummary)
         if table:
-            show.showTable(table)
+            self.bringUp(show.showNumbers, table)
 
     def onBvtvButton(self) -> None:
         nodes = self.step(self.logic.bvtv, _("BV/TV could not be computed."), lambda nodes: tableSummary(nodes.table))
         if nodes:
-            show.showTable(nodes.table)
-            show.showChart(nodes.chart)
+            self.bringUp(show.showNumbers, nodes.table, [nodes.chart])
 
     def onProposeBoneButton(self) -> None:
-        self.atOnce(self.logic.proposeBone, _("No bone reference could be proposed."))
+        self.step(self.logic.proposeBone, _("No bone reference could be proposed."), added)
 
     def onCyclesButton(self) -> None:
-        self.atOnce(self.logic.combineCycles, _("The phase cycles could not be combined."))
+        self.atOnce(self.logic.combineCycles, _("The phase cycles could not be combined."), added)
 
     def onCtButton(self) -> None:
         table = self.step(self.logic.ct, _("The CT could not be measured."), tableSummary)
         if table:
-            show.showTable(table)
+            self.bringUp(show.showNumbers, table)
 
     def onRodsButton(self) -> None:
         self.atOnce(self.logic.fitRods, _("The calibration failed."))
 
     def onProfileButton(self) -> None:
-        show.showCharts(self.atOnce(self.logic.profile, _("The profile could not be made.")).charts)
+        nodes = self.atOnce(self.logic.profile, _("The profile could not be made."))
+        if nodes:
+            self.bringUp(show.showNumbers, None, nodes.charts)
 
     def onRegressButton(self) -> None:
         nodes = self.step(self.logic.regress, _("The regression failed."), regressionSummary)
         if nodes:
-            show.showTable(nodes.table)
-            show.showChart(nodes.chart)
+            self.bringUp(show.showNumbers, nodes.table, [nodes.chart], False)
 
     def onFigureButton(self) -> None:
         with slicer.util.tryWithErrorDisplay(_("matplotlib could not be installed.")):
@@ -272,9 +281,10 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
             progress=progress,
         )
 
-    def checkerboard(self, p):
+    def checkerboard(self, p, progress=None):
         """Return a volume that shows both volumes in turn."""
-        return scene.checkerboardNodes(p.registration.fixed, p.registration.moving, p.registration.tiles)
+        r = p.registration
+        return scene.checkerboardNodes(r.fixed, r.moving, r.tiles, progress=progress)
 
     def measure(self, p, progress=None):
         """Measure maps, and select the table for the next case."""
@@ -300,9 +310,9 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
         p.bvtv.table = nodes.table
         return nodes
 
-    def proposeBone(self, p):
+    def proposeBone(self, p, progress=None):
         """Propose the bone reference of BV/TV, and select it."""
-        node = scene.proposeBoneReferenceNode(p.bvtv.image, p.segmentation)
+        node = scene.proposeBoneReferenceNode(p.bvtv.image, p.segmentation, progress=progress)
         p.bvtv.bone_segmentation, p.bvtv.bone_segment = node, node.GetSegmentation().GetNthSegmentID(0)
         return node
 

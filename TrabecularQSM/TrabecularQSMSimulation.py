@@ -24,14 +24,18 @@ from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
 from TrabecularQSMLib.scene.gui.numbers import numbers, wholeNumbers  # noqa: E402
-from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
+from TrabecularQSMLib.scene.gui.steps import StepsMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, check_grid  # noqa: E402
 from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings  # noqa: E402
 
 # Geometries of the default size that an ordinary computer simulates in a second.
 PER_SECOND = 2
+# Buttons of the panel; each has a slot of its name, such as onRunButton.
+BUTTONS = ("run", "configuration", "cancel", "layout")
+# Parts of the panel; each has a button and a section of its name.
+STEPS = ("table", "configuration", "model")
 
 
 #
@@ -124,44 +128,43 @@ class TrabecularQSMSimulationParameterNode:
 #
 
 
-class TrabecularQSMSimulationWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
+class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The module's panel."""
 
     def setup(self) -> None:
         """Build the panel."""
         self.build(TrabecularQSMSimulationLogic())
-        self.ui.runButton.connect("clicked(bool)", self.onRunButton)
-        self.ui.configurationButton.connect("clicked(bool)", self.onConfigurationButton)
-        self.ui.cancelButton.connect("clicked(bool)", self.onCancelButton)
+        self.connectButtons(BUTTONS)
+        self.showOneAtATime(STEPS)
         self.start()
 
     def refreshPanel(self) -> None:
         """Say on the buttons what can be done, or why it cannot."""
         p, ui = self._parameterNode, self.ui
-        for section in ("model", "advanced", "table", "configuration"):
-            getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
         ui.orientationLineEdit.enabled = p.model.shape != SimulationSettings.shape
         missing, run = self.logic.missing(p), ""
         if not missing:
             count, time = self.logic.count(p), self.logic.duration(p)
-            run = _("Run ({count} geometries, about {time})").format(count=count, time=time)
+            one, several = _("Run (one geometry, about {time})"), _("Run ({count} geometries, about {time})")
+            run = (one if count == 1 else several).format(count=count, time=time)
         self.offer(ui.runButton, missing, wide=True, text=run)
         self.offer(ui.configurationButton, self.logic.missingOfConfiguration(p), wide=True)
+        self.refreshSteps()
         ui.cancelButton.enabled = self.running and not self.cancelRequested
 
     def onRunButton(self) -> None:
         nodes = self.step(self.logic.run, _("The simulation failed."), self.logic.summary)
         if nodes:
-            show.showTable(nodes.summary)
-            if nodes.charts:
-                show.showChart(next(iter(nodes.charts.values())))
+            # Those over BV/TV as in the paper's figure 8; the others are in the folder.
+            charts = [chart for (_quantity, over), chart in nodes.charts.items() if over == "bvtv"]
+            self.bringUp(show.showNumbers, nodes.summary, charts or [*nodes.charts.values()][:2], False)
 
     def onConfigurationButton(self) -> None:
         nodes = self.step(
             self.logic.showConfiguration, _("The geometry could not be simulated."), self.logic.configurationSummary
         )
         if nodes:
-            show.showGeometry(nodes.bone, nodes.field)
+            self.bringUp(show.showGeometry, nodes.bone, nodes.field)
 
 
 #
@@ -266,7 +269,8 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         lines = {(line.quantity, line.delta_chi): line for line in nodes.linearity}
         steepest = max((delta for quantity, delta in lines if quantity == "mean_chi"), key=abs, default=None)
         if steepest is None:
-            return _("Simulated {count} rows.").format(count=nodes.table.GetNumberOfRows())
+            count = nodes.table.GetNumberOfRows()
+            return (_("Simulated one row.") if count == 1 else _("Simulated {count} rows.")).format(count=count)
         chi, r2prime = (lines.get((quantity, steepest)) for quantity in ("mean_chi", "r2prime_hwhm_ppm"))
         low, high = chi.line.slope_ci
         text = _(

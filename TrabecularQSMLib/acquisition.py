@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, counted
 from .images import LARGEST_SHEAR, shear_degrees
 
 GYROMAGNETIC_RATIO_HZ_PER_T = 42.577478518e6  # proton, CODATA 2018, not shielded
+# Voxels of other sizes are in another unit.
+_LEAST_MM, _MOST_MM = 0.01, 100.0
 _LEAST_TESLA, _MOST_TESLA = 0.01, 30.0
 # Other units that are met, as how much of them one tesla or one hertz is.
 _UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T}, "Hz": {"MHz": 1e-6, "kHz": 1e-3}}
@@ -38,6 +40,8 @@ class Acquisition:
         What a reader changed and a user should know, such as rescaled phase.
     b0_patient : (3,) array
         Direction of B0 in patient coordinates RAS; superior for a scan along the bore.
+    has_phase : bool
+        Whether the phase was stored; without it `echoes` hold the magnitude as real part, and give no field.
 
     Raises
     ------
@@ -53,6 +57,7 @@ class Acquisition:
     source: str = "the acquisition"
     notes: tuple[str, ...] = ()
     b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
+    has_phase: bool = True
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
@@ -66,13 +71,7 @@ class Acquisition:
         strength, frequency = _field_strength(self.field_strength, self.imaging_frequency, self.source)
         put("field_strength", strength)
         put("imaging_frequency", frequency)
-        direction = np.asarray(self.b0_patient, dtype=np.float64).ravel()
-        if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not np.linalg.norm(direction) > 0:
-            raise InputError(
-                f"The B0 direction of {self.source} is {self.b0_patient}; "
-                "give three numbers R A S that are not all zero."
-            )
-        put("b0_patient", tuple(float(x) for x in direction / np.linalg.norm(direction)))
+        put("b0_patient", _direction(self.b0_patient, self.source))
         for array in (self.echoes, self.echo_times, self.affine):
             array.flags.writeable = False
 
@@ -95,6 +94,104 @@ class Acquisition:
     def reorientation(self) -> "Reorientation":
         """Permutation and flips to the closest RAS order, in which all numerics run."""
         return Reorientation.to_ras(self.affine, self.shape)
+
+
+# Where a measured field stands among the stages, and what no tissue or air makes, in ppm.
+FIELD_STAGES = ("total", "local")
+_MOST_PPM = 50.0
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredField:
+    """The field of a scan, measured by other software: what is left to do is background removal and inversion.
+
+    Parameters
+    ----------
+    field : (K, J, I) array
+        ppm of B0, positive where the frequency is higher. What is not finite was not measured.
+    affine : (4, 4) array
+        As that of `Acquisition`.
+    stage : {"total", "local"}
+        Whether the field still holds its background.
+    magnitude : (K, J, I) array, optional
+        For weights, edges and the body.
+    field_strength, imaging_frequency : float, optional
+        Tesla and Hz, where they are known.
+    source, notes, b0_patient
+        As those of `Acquisition`.
+
+    Raises
+    ------
+    InputError
+        For anything that would give wrong numbers, in one sentence.
+    """
+
+    field: np.ndarray
+    affine: np.ndarray
+    stage: str
+    magnitude: np.ndarray | None = None
+    field_strength: float | None = None
+    imaging_frequency: float | None = None
+    source: str = "the field"
+    notes: tuple[str, ...] = ()
+    b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
+
+    def __post_init__(self):
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        if self.stage not in FIELD_STAGES:
+            raise InputError(f"A field is {self.stage!r}; choose one of {', '.join(FIELD_STAGES)}.")
+        field = np.asarray(self.field)
+        if field.ndim != 3 or np.iscomplexobj(field):
+            raise InputError(f"{self.source} has the shape {field.shape[::-1]}; give one real volume.")
+        finite = np.isfinite(field)
+        known = finite & (field != 0)
+        if not known.any():
+            raise InputError(f"{self.source} is zero everywhere; give the field in ppm, Hz or rad/s.")
+        most = float(np.percentile(np.abs(field[known]), 99))
+        if most > _MOST_PPM:
+            raise InputError(
+                f"{self.source} reaches {most:.4g} ppm; tissue and air make less than {_MOST_PPM:g}, so check its unit."
+            )
+        put("field", np.where(finite, field, 0).astype(np.float32))
+        put("known", known)
+        put("affine", _checked_affine(self.affine, self.source))
+        if self.magnitude is not None:
+            magnitude = np.asarray(self.magnitude)
+            if magnitude.shape != field.shape or not np.all(np.isfinite(magnitude)) or not np.any(magnitude > 0):
+                raise InputError(
+                    f"The magnitude of {self.source} has {magnitude.shape[::-1]} voxels (the field "
+                    f"{field.shape[::-1]}), or is not finite, or zero; give one on the field's grid."
+                )
+            put("magnitude", np.abs(magnitude).astype(np.float32))
+        if self.field_strength is not None or self.imaging_frequency is not None:
+            strength, frequency = _field_strength(self.field_strength, self.imaging_frequency, self.source)
+            put("field_strength", strength)
+            put("imaging_frequency", frequency)
+        put("b0_patient", _direction(self.b0_patient, self.source))
+
+    @property
+    def has_phase(self) -> bool:
+        """True: a field is made of phase."""
+        return True
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along k, j and i."""
+        return self.field.shape
+
+    @property
+    def reorientation(self) -> "Reorientation":
+        """Permutation and flips to the closest RAS order, in which all numerics run."""
+        return Reorientation.to_ras(self.affine, self.shape)
+
+
+def _direction(b0_patient, source) -> tuple[float, float, float]:
+    direction = np.asarray(b0_patient, dtype=np.float64).ravel()
+    if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not np.linalg.norm(direction) > 0:
+        raise InputError(
+            f"The B0 direction of {source} is {b0_patient}; give three numbers R A S that are not all zero."
+        )
+    return tuple(float(x) for x in direction / np.linalg.norm(direction))
 
 
 def voxel_size(affine: np.ndarray) -> tuple[float, float, float]:
@@ -164,19 +261,19 @@ class Reorientation:
 def _check_echoes(echoes, echo_times, source):
     if echoes.ndim != 4:
         raise InputError(
-            f"The signal of {source} has {echoes.ndim} dimensions; expected four (echo, k, j, i), "
+            f"The signal of {source} has {counted(echoes.ndim, 'dimension')}; expected four (echo, k, j, i), "
             "so give one volume per echo."
         )
     if echo_times.size == 0:
         raise InputError(f"{source} has no echo times; give one echo time in seconds for each echo.")
     if echoes.shape[0] != echo_times.size:
         raise InputError(
-            f"{source} has {echoes.shape[0]} echoes but {echo_times.size} echo times; "
+            f"{source} has {counted(echoes.shape[0], 'echo')} but {counted(echo_times.size, 'echo time')}; "
             "give one echo time for each echo, and check that the echo axis is the last one of a 4-D file."
         )
     if echoes.shape[0] < 3:
         raise InputError(
-            f"{source} has {echoes.shape[0]} echo{'es' if echoes.shape[0] != 1 else ''}; "
+            f"{source} has {counted(echoes.shape[0], 'echo')}; "
             "water–fat separation needs at least three, so acquire or select more echoes."
         )
     if 0 in echoes.shape:
@@ -190,8 +287,9 @@ def _check_echoes(echoes, echo_times, source):
     for number, echo in enumerate(echoes, start=1):
         wrong = echo.size - int(np.count_nonzero(np.isfinite(echo)))
         if wrong:
+            found = counted(wrong, "voxel that is not a number", "voxels that are not numbers")
             raise InputError(
-                f"Echo {number} of {source} holds {wrong} voxels that are not numbers (NaN or infinite); "
+                f"Echo {number} of {source} holds {found} (NaN or infinite); "
                 "export the scan again or replace them by zero."
             )
         peak = max(peak, float(np.abs(echo).max()))
@@ -246,6 +344,12 @@ def _checked_affine(affine, source):
         raise InputError(
             f"{source} has voxels of size {tuple(spacing)} mm; sizes must be positive, so correct the header."
         )
+    if spacing.min() < _LEAST_MM or spacing.max() > _MOST_MM:
+        listed = " × ".join(f"{x:.4g}" for x in spacing)
+        raise InputError(
+            f"{source} has voxels of {listed} mm; expected {_LEAST_MM:g} to {_MOST_MM:g} mm, so check the unit of its "
+            "header (mm, not m or µm)."
+        )
     shear = shear_degrees(affine)
     if shear > LARGEST_SHEAR:
         cause = "as by rounding in its header; write the geometry again with more digits" if shear < _ROUNDING else (
@@ -261,8 +365,8 @@ def _field_strength(strength, frequency, source):
     given = [x for x in (strength, frequency) if x is not None]
     if not given:
         raise InputError(
-            f"{source} says neither field strength nor imaging frequency; "
-            "add MagneticFieldStrength in tesla (or ImagingFrequency) to its header."
+            f"{source} says neither field strength nor imaging frequency; give `field_strength`, or add "
+            "MagneticFieldStrength in tesla to its header."
         )
     if not all(np.isfinite(x) and x > 0 for x in given):
         raise InputError(

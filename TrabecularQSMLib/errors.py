@@ -1,14 +1,23 @@
 """The two exceptions that a caller is meant to catch, and what a solver has to say about its end."""
 
 import re
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
     """Wrong input, told in one sentence: what was found, what was expected and what to do."""
 
 
+class PackageNeeded(InputError):
+    """A Python package that the input needs is not installed; `packages` are the names by which pip installs them."""
+
+    def __init__(self, message: str, *packages: str) -> None:
+        super().__init__(message)
+        self.packages = packages
+
+
 class Cancelled(Exception):
-    """Raised by a progress callback to stop a run; not an error."""
+    """Raised by a progress callback to stop a run; not an error. It may say why."""
 
 
 class SolverWarning(RuntimeWarning):
@@ -28,3 +37,26 @@ def worded(text: str, words: dict[str, str]) -> str:
         Argument to what the door calls it; others stay as they are.
     """
     return re.sub(r"`(\w+)`", lambda found: words.get(found[1], found[0]), text)
+
+
+@contextmanager
+def errors_of(what):
+    """Say of what is wrong input within."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}: {error}") from error
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun, such as "1 echo" and "2 echoes".
+
+    Parameters
+    ----------
+    number : int
+    one : str
+        The noun of one.
+    many : str, optional
+        That of several, where it does not end with s, or es after o.
+    """
+    return f"{number} {one if number == 1 else many or one + ('es' if one.endswith('o') else 's')}"

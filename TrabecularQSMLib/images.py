@@ -17,6 +17,8 @@ _GEOMETRY_TOLERANCE_VOXELS = 0.02
 LARGEST_SHEAR = 0.06
 # More whole numbers than these are no labels of regions.
 MOST_LABELS = 64
+# So few are labels, however thin the regions are.
+_FEW_LABELS = 16
 # Largest values that masks have beside 1: percent, and 8 bits. Splines overshoot 1 by less than half.
 _FULL, _OVERSHOOT = (100, 255), 1.5
 
@@ -130,7 +132,7 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     )
     if low >= 0 and np.array_equal(values, np.round(values)):
         soft = mostly_high and (values.size > MOST_LABELS or high in _FULL)
-        if not soft and values.size > MOST_LABELS:
+        if not soft and (values.size > MOST_LABELS or _graded(array, high)):
             raise InputError(
                 f"The mask {name} holds {values.size} different values up to {high:g}, like an image; expected 0 "
                 "outside and 1 inside."
@@ -147,6 +149,17 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     return array > 0.5 * top, [
         f"The mask {name} holds values between 0 and {high:.4g}, as after interpolation: it was cut at {0.5 * top:g}."
     ]
+
+
+def _graded(array, high):
+    """Whether values below the highest change from voxel to voxel, as in an image and hardly ever in labels."""
+    pairs = equal = 0
+    for axis in range(array.ndim):
+        here, there = (np.moveaxis(array, axis, 0)[part] for part in (slice(1, None), slice(None, -1)))
+        inside = (here > 0) & (there > 0) & ((here < high) | (there < high))
+        pairs += np.count_nonzero(inside)
+        equal += np.count_nonzero(inside & (here == there))
+    return np.unique(array).size > _FEW_LABELS and 2 * equal < pairs
 
 
 def check_right_angles(affine: np.ndarray, name) -> None:

@@ -92,3 +92,44 @@ def laplacian_symbol(shape, voxel_size) -> np.ndarray:
         view[axis] = cycles.size
         total = total + ((2 - 2 * np.cos(2 * np.pi * cycles)) / h**2).reshape(view)
     return total.astype(np.float32)
+
+
+def solid_harmonics(x, y, z) -> list:
+    """Return the nine real solid harmonics up to second order, which a second-order shim can make.
+
+    All coordinates must be in one unit: scaled differently, x² − y² and 2z² − x² − y² would not be harmonic.
+    """
+    return [1, x, y, z, x * y, y * z, z * x, x * x - y * y, 2 * z * z - x * x - y * y]
+
+
+def difference_symbols(shape, voxel_size) -> list[np.ndarray]:
+    """Return ``(exp(2πi n/N) − 1) / h`` along k, j, i: forward differences on the periodic half grid, complex64.
+
+    They broadcast to (K, J, I//2 + 1).
+    """
+    symbols = []
+    for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
+        cycles = scipy.fft.rfftfreq(n) if axis == 2 else scipy.fft.fftfreq(n)
+        view = [1, 1, 1]
+        view[axis] = cycles.size
+        symbols.append((np.expm1(2j * np.pi * cycles) / h).reshape(view).astype(np.complex64))
+    return symbols
+
+
+def periodic_difference(array: np.ndarray, axis: int, h: float) -> np.ndarray:
+    """Return forward differences per mm along an axis; the last one goes to the first sample."""
+    result = np.empty_like(array)
+    target, source = np.moveaxis(result, axis, 0), np.moveaxis(array, axis, 0)
+    np.subtract(source[1:], source[:-1], out=target[:-1])
+    np.subtract(source[0], source[-1], out=target[-1])
+    result *= np.asarray(1 / h, array.dtype)
+    return result
+
+
+def periodic_difference_adjoint(array: np.ndarray, axis: int, h: float, target: np.ndarray) -> None:
+    """Add the exact adjoint of `periodic_difference` to `target`."""
+    source = np.moveaxis(array * np.asarray(1 / h, array.dtype), axis, 0)
+    target = np.moveaxis(target, axis, 0)
+    target -= source
+    target[1:] += source[:-1]
+    target[0] += source[-1]

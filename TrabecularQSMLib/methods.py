@@ -39,6 +39,19 @@ class Method:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Background(Method):
+    """A background field removal.
+
+    Parameters
+    ----------
+    needs : tuple of str
+        Which of ``b0_direction``, ``data_weight`` and ``body`` its function takes.
+    """
+
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inversion(Method):
     """A dipole inversion.
 
@@ -48,6 +61,8 @@ class Inversion(Method):
         p of the regularizer ``λ ‖W_g ∇χ‖_p^p``, 1 or 2, which gives λ its unit.
     weighted : bool
         Whether the function takes `data_weight` and `edge_weight`.
+    total : bool
+        Whether it takes the total field, of a mask that is not eroded, and no background removal before.
     regularization : float
         λ where a preset names none for this inversion.
     effort : float
@@ -59,6 +74,7 @@ class Inversion(Method):
     weighted: bool
     regularization: float
     effort: float = 1.0
+    total: bool = False
 
     @property
     def unit(self) -> str:

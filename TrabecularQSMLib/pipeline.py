@@ -10,22 +10,31 @@ import numpy as np
 import scipy.fft
 
 from . import background
-from .acquisition import Acquisition, b0_direction, voxel_size
+from .acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
 from .errors import InputError, SolverWarning
-from .fieldmap import masks
-from .fieldmap.fat_models import FAT_MODELS
+from .fieldmap import magnitude, masks, two_rates
+from .fieldmap.fat_models import FAT_MODELS, FatModel
 from .fieldmap.gains import EchoGains
 from .fieldmap.kind import Kind, find_kind
 from .fieldmap.separation import Separation, fat_fraction, separate
+from .fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from .fieldmap.unwrap import parts_apart, unwrap
-from .inversion import METHODS, invert, lcurve
+from .inversion import METHODS, invert, lcurve, partial_volume
 from .inversion.grid import Grid
-from .inversion.weights import data_weight, edge_weight
+from .inversion.prior import fat_prior
+from .inversion.weights import CORTEX, data_weight, edge_weight, free_links
 from .progress import Progress, part, report
+from .quantities import ADDED_MAPS
 from .settings import Settings, preset
 
 # Settings that "auto" leaves to the data.
 KIND_SETTINGS = ("phase_sign", "readout", "trains")
+# ... those that say which spectrum of fat was found ...
+SPECTRUM_SETTINGS = ("fat_spectrum", "fat_model", "fat_shift")
+# ... and all that may turn out on the way, with what a field measured elsewhere leaves no choice of.
+_FOUND_SETTINGS = (*KIND_SETTINGS, *SPECTRUM_SETTINGS, "background", "air_first", "edge_image")
+# A field that is not zero in more than this share of an image tells nothing of the body.
+_EVERYWHERE = 0.95
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
 # A part cut off by air is told of where the field changes by more than this part of a period on the way to it, or where
@@ -52,7 +61,7 @@ class Reconstruction:
 
 
 def reconstruct(
-    acquisition: Acquisition,
+    acquisition: Acquisition | MeasuredField,
     settings: Settings | None = None,
     *,
     mask: np.ndarray | None = None,
@@ -63,7 +72,8 @@ def reconstruct(
 
     Parameters
     ----------
-    acquisition : Acquisition
+    acquisition : Acquisition or MeasuredField
+        The echoes, or a field that other software has made of them: what follows it is then all that is done.
     settings : Settings, optional
         Default: the preset ``default``.
     mask : (K, J, I) array, optional
@@ -80,13 +90,14 @@ def reconstruct(
     Raises
     ------
     InputError
-        If the mask does not fit or leaves nothing to solve.
+        If the mask does not fit or leaves nothing to solve, or the scan lacks the phase or echoes that the settings
+        need.
     """
     return reconstruct_each(acquisition, [settings], mask=mask, threads=threads, progress=progress)[0]
 
 
 def reconstruct_each(
-    acquisition: Acquisition,
+    acquisition: Acquisition | MeasuredField,
     settings: Sequence[Settings | None],
     *,
     mask: np.ndarray | None = None,
@@ -119,20 +130,20 @@ def reconstruct_each(
         fields = _Fields(acquisition, settings[0], mask, part(progress, 0.0, before))
         for index, one in enumerate(settings):
             ending = []
-            if one.stop_after is None:
+            if one.stop_after is None and acquisition.has_phase:
                 grid = Grid.around(fields.mask, one.padding)
                 with _solver_warnings() as ending:
-                    chi = invert(
-                        grid.put(fields.local_field),
-                        fields.voxel_size,
-                        method=one.inversion,
-                        regularization=one.regularization,
-                        progress=part(progress, before + step * index, before + step * (index + 1)),
-                        **fields.inversion_options(one, grid),
-                    )
+                    where = part(progress, before + step * index, before + step * (index + 1))
+                    chi, said = fields.invert(one, grid, where)
                 fields.maps["chi"] = np.where(fields.mask, grid.take(chi), 0)
-            # The kind of scan was found on the way.
-            found = {name: getattr(fields.settings, name) for name in KIND_SETTINGS}
+                ending += said
+            found = {name: getattr(fields.settings, name) for name in _FOUND_SETTINGS}
+            if one.stop_after is None and METHODS[one.inversion].total:
+                ending = [
+                    f"The inversion {one.inversion} takes the background away itself: it used the total field, with "
+                    "background none and mask erosion 0 mm, whatever else was chosen.",
+                    *ending,
+                ]
             results.append(fields.reconstruction(replace(one, **found), ending))
     report(progress, 1.0, "Done")
     return results
@@ -140,11 +151,12 @@ def reconstruct_each(
 
 def inversion_settings() -> set[str]:
     """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
-    return {"inversion", "regularization", "padding"}.union(*(method.options.values() for method in METHODS.values()))
+    own = {"inversion", "regularization", "padding", "fat_prior", "cortex_decoupled", "partial_volume_correction"}
+    return own.union(*(method.options.values() for method in METHODS.values()))
 
 
 def sweep_regularization(
-    acquisition: Acquisition,
+    acquisition: Acquisition | MeasuredField,
     settings: Settings | None = None,
     regularizations: Sequence[float] = (),
     *,
@@ -154,6 +166,8 @@ def sweep_regularization(
     progress: Progress | None = None,
 ) -> lcurve.LCurve:
     """Return the L-curve of the settings' inversion over values of λ, from the same fields for each.
+
+    The field is the one measured, whatever `partial_volume_correction` says.
 
     Parameters
     ----------
@@ -172,6 +186,8 @@ def sweep_regularization(
     settings = _complete(settings)
     if settings.stop_after is not None:
         raise InputError("An L-curve needs the inversion; leave out the setting stop_after.")
+    if not acquisition.has_phase:
+        raise InputError(f"{acquisition.source} has no phase, which an L-curve needs; export the phase as well.")
     if not len(regularizations):
         regularizations = settings.regularization * np.logspace(-2, 2, LCURVE_COUNT)
     regularizations = lcurve.checked_regularizations(regularizations)  # before the minutes that the fields take
@@ -194,11 +210,13 @@ def sweep_regularization(
 class _Fields:
     """The stages before inversion, run on construction; everything in the closest RAS order."""
 
-    def __init__(self, acquisition: Acquisition, settings: Settings, mask, progress: Progress | None):
+    def __init__(self, acquisition: Acquisition | MeasuredField, settings: Settings, mask, progress: Progress | None):
         self.acquisition = acquisition
         self.settings = settings
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
+        if not isinstance(acquisition, MeasuredField):
+            _check_echoes_suffice(acquisition, settings)
         self.reorientation = acquisition.reorientation
         affine = self.reorientation.apply_affine(acquisition.affine)
         self.voxel_size = voxel_size(affine)
@@ -206,10 +224,67 @@ class _Fields:
         if mask is not None:
             mask = self.reorientation.apply(masks.checked_mask(mask, acquisition.shape))
 
-        echoes = self.reorientation.apply(acquisition.echoes)
-        separation, trust = self._separate(echoes, mask, part(progress, 0.0, 0.8))
+        if isinstance(acquisition, MeasuredField):
+            total_ppm, edges, trust, start = *self._given_field(mask), 0.0
+        elif not acquisition.has_phase:
+            self._fit_magnitude_alone(self.reorientation.apply(acquisition.echoes), mask, progress)
+            return
+        else:
+            echoes = self.reorientation.apply(acquisition.echoes)
+            separation, trust = self._separate(echoes, mask, part(progress, 0.0, 0.8))
+            total_ppm = self.maps["field_hz"] * np.float32(1e6 / acquisition.imaging_frequency)
+            opposed, start = settings.edge_image == "opposed-phase", 0.8
+            edges = np.abs(separation.water - separation.fat) if opposed else self.magnitude
         if settings.stop_after != "fieldmap":
-            self._remove_background(separation, trust, part(progress, 0.8, 1.0))
+            self._remove_background(total_ppm, edges, trust, part(progress, start, 1.0))
+
+    def _given_field(self, mask) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Begin with a field that was measured already: return it, the image of its edges, and its reliability."""
+        given, settings, apply = self.acquisition, self.settings, self.reorientation.apply
+        if settings.stop_after == "fieldmap":
+            raise InputError(f"{given.source} is a field map already; leave out the setting stop_after.")
+        if settings.fat_prior:
+            raise InputError(f"{given.source} has no fat fraction, which the fat prior needs; set fat_prior to 0.")
+        field, known, trust = apply(given.field), apply(given.known), apply(given.known).astype(np.float32)
+        if settings.phase_sign == "auto":
+            self.notes.append(
+                "The sign of a field cannot be told from it alone, so it was taken to be positive where the frequency "
+                "is higher; set the phase sign to -1 if it is the other way round."
+            )
+        elif settings.phase_sign == "-1":
+            field = -field
+        changes = {"phase_sign": "-1" if settings.phase_sign == "-1" else "+1"}
+        if given.stage == "local":
+            changes |= {"background": "none", "air_first": "off"}
+        body = known
+        if mask is None and given.magnitude is None and known.mean() > _EVERYWHERE:
+            raise InputError(
+                f"{given.source} is not zero in {known.mean():.0%} of the image, which does not tell where the body "
+                "is; give a mask, or a magnitude."
+            )
+        if given.magnitude is None:
+            self.magnitude = np.ones(field.shape, np.float32)
+            self.notes.append("There is no magnitude: all voxels of the field count alike, and no edge of χ is free.")
+        else:
+            self.magnitude = apply(given.magnitude)
+            noise = masks.noise_of_magnitude(self.magnitude)
+            signal = masks.signal_mask(self.magnitude, noise, settings.mask_threshold)
+            body, trust = masks.body_mask(signal), trust * signal
+            if settings.edge_image == "opposed-phase":
+                changes["edge_image"] = "magnitude"
+                self.notes.append("A field has no opposed-phase image, so edges are those of the magnitude.")
+        if mask is not None:
+            self.mask = mask
+        elif given.stage == "local":
+            self.mask = known
+            self.notes.append("No mask was given, so χ was solved wherever the local field is not zero.")
+        else:
+            self.mask = self._eroded(body)
+        self.body = body | self.mask
+        self.signal = self.magnitude
+        self.settings = replace(settings, **changes)
+        self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
+        return field, self.magnitude, trust
 
     def _separate(self, echoes, mask, progress) -> tuple[Separation, np.ndarray]:
         settings = self.settings
@@ -219,27 +294,21 @@ class _Fields:
         signal = masks.signal_mask(mip, noise, settings.mask_threshold)
         body = masks.body_mask(signal)
         self.mask = self._eroded(body) if mask is None else mask
-        fitted = body | self.mask
+        fitted = self.body = body | self.mask
         model = {
             "echo_times": self.acquisition.echo_times,
             "imaging_frequency": self.acquisition.imaging_frequency,
-            "fat_model": FAT_MODELS[settings.fat_model],
+            "fat_model": self._fat_model(),
         }
-        kind = find_kind(
-            echoes,
-            signal & fitted,
-            **model,
-            sign=None if settings.phase_sign == "auto" else int(settings.phase_sign),
-            bipolar=None if settings.readout == "auto" else settings.readout == "bipolar",
-            trains=None if settings.trains == "auto" else int(settings.trains),
-            progress=part(progress, 0.0, 0.05),
-        )
+        kind = self._find_kind(echoes, signal & fitted, model, part(progress, 0.0, 0.05))
         self._tell_kind(kind)
-        separation = separate(
-            echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
-            # Who says of what kind the scan is wants the echoes as they are.
-            find_gains="auto" in (settings.readout, settings.trains), progress=part(progress, 0.05, 0.95),
-        )  # fmt: skip
+        end = 0.95 - 0.25 * sum(getattr(settings, name) == "yes" for name in ADDED_MAPS)
+        half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
+        separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))
+        if settings.fat_spectrum != "given" and self._find_spectrum(echoes, signal & fitted, separation, kind, model):
+            if kind.groups is not None:  # with the spectrum found, as when the settings are repeated
+                kind = self._find_kind(echoes, signal & fitted, model, None)
+            separation = self._fit(echoes, fitted, model, kind, noise, part(progress, half, end))
         self._tell_gains(separation.gains)
         trust = masks.reliability(
             mip, separation.residual, separation.excess, separation.margin, fitted,
@@ -253,6 +322,7 @@ class _Fields:
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
+        self.signal = np.abs(separation.water) + np.abs(separation.fat)
         self.maps |= {
             "pdff": fat_fraction(separation.water, separation.fat),
             "water": np.abs(separation.water),
@@ -267,7 +337,123 @@ class _Fields:
             "sigma_pdff": separation.sigma_pdff,
         }
         self._tell_trust(trust)
+        self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         return separation, trust
+
+    def _fat_model(self, name: str | None = None) -> FatModel:
+        settings = self.settings
+        return FAT_MODELS[name or settings.fat_model].at_temperature(settings.temperature).shifted(settings.fat_shift)
+
+    def _fit(self, echoes, fitted, model, kind, noise, progress) -> Separation:
+        return separate(
+            echoes, fitted, self.voxel_size, **model, sign=kind.sign, groups=kind.groups, noise=noise,
+            find_gains=self.settings.echo_gains == "auto", progress=progress,
+        )  # fmt: skip
+
+    def _find_kind(self, echoes, where, model, progress) -> Kind:
+        settings = self.settings
+        return find_kind(
+            echoes,
+            where,
+            **model,
+            sign=None if settings.phase_sign == "auto" else int(settings.phase_sign),
+            bipolar=None if settings.readout == "auto" else settings.readout == "bipolar",
+            trains=None if settings.trains == "auto" else int(settings.trains),
+            progress=progress,
+        )
+
+    def _find_spectrum(self, echoes, where, separation, kind, model) -> bool:
+        """Put the spectrum of fat that the scan shows into settings and model, and say whether it is another one."""
+        settings, first = self.settings, model["fat_model"]
+        times = {name: model[name] for name in ("echo_times", "imaging_frequency")}
+        self.settings = replace(settings, fat_spectrum="given")
+        if len(model["echo_times"]) == 3:
+            self.notes.append("Three echoes fit any spectrum of fat, so nothing tells which is right; it was kept.")
+            return False
+        best = settings.fat_spectrum == "best"
+        voxels = sample(echoes, where, separation, mixed=not best, sign=kind.sign, groups=kind.groups)
+        if best:
+            names = (settings.fat_model, *(name for name in FAT_MODELS if name != settings.fat_model))
+            choice = choose_spectrum(voxels, {name: self._fat_model(name) for name in names}, **times)
+            self.notes.append(choice.sentence(settings.fat_model))
+            self.settings = replace(self.settings, fat_model=choice.best)
+        else:
+            shift = estimate_shift(voxels, first, **times)
+            self.notes.append(shift.sentence(self.acquisition.imaging_frequency, first))
+            if shift.seen:
+                self.settings = replace(self.settings, fat_shift=settings.fat_shift + shift.ppm)
+        model["fat_model"] = self._fat_model()
+        return model["fat_model"] != first
+
+    def _add_maps(self, echoes, fitted, trust, model, kind, noise, progress):
+        """Add the maps that settings ask for beside the usual ones, and say what they tell."""
+        if self.settings.separate_rates == "yes":
+            rates = two_rates.two_rates(
+                echoes, fitted & (trust > 0), self.maps["field_hz"], self.maps["r2star"],
+                **model, sign=kind.sign, groups=kind.groups, noise=noise, progress=part(progress, 0.0, 0.5),
+            )  # fmt: skip
+            self.maps |= {
+                "r2star_water": rates.r2star_water,
+                "r2star_fat": rates.r2star_fat,
+                "sigma_r2star_water": rates.sigma_water,
+                "sigma_r2star_fat": rates.sigma_fat,
+            }
+        if self.settings.magnitude_maps == "yes":
+            fit = self._fit_magnitude(echoes, fitted, model, noise, part(progress, 0.5, 1.0))
+            self.notes += magnitude.cross_check(self.maps, trust, fit.margin)
+
+    def _fit_magnitude(self, echoes, fitted, model, noise, progress) -> magnitude.MagnitudeFit:
+        fit = magnitude.fit_magnitude(echoes, fitted, **model, noise=noise, progress=part(progress, 0.0, 0.9))
+        self.maps |= {
+            "r2star_magnitude": fit.r2star,
+            "pdff_magnitude": fit.pdff,
+            "sigma_r2star_magnitude": fit.sigma_r2star,
+            "sigma_pdff_magnitude": fit.sigma_pdff,
+        }
+        times = model["echo_times"]
+        if magnitude.is_equidistant(times):
+            self.maps["r2star_arlo"], self.maps["sigma_r2star_arlo"] = magnitude.arlo(
+                echoes, fitted, echo_times=times, noise=fit.noise, progress=part(progress, 0.9, 1.0)
+            )
+        else:
+            self.notes.append(
+                "The echoes are not equally far apart, as R2* by ARLO needs them; R2* of the magnitude comes from the "
+                "fit of water and fat alone."
+            )
+        return fit
+
+    def _fit_magnitude_alone(self, echoes, mask, progress):
+        """Maps of a scan without phase."""
+        settings, mip = self.settings, masks.combine_echoes(echoes)
+        noise = magnitude.noise_from_magnitude(masks.noise_level(echoes, mip))
+        body = masks.body_mask(masks.signal_mask(mip, noise, settings.mask_threshold))
+        self.mask = self._eroded(body) if mask is None else mask
+        fitted = body | self.mask
+        model = {
+            "echo_times": self.acquisition.echo_times,
+            "imaging_frequency": self.acquisition.imaging_frequency,
+            "fat_model": self._fat_model(),
+        }
+        fit = self._fit_magnitude(echoes, fitted, model, noise, progress)
+        trust = masks.reliability(
+            mip, fit.residual, np.zeros_like(mip), fit.margin, fitted, noise=noise, threshold=settings.mask_threshold
+        )
+        self.maps |= {
+            "water": np.abs(fit.water),
+            "fat": np.abs(fit.fat),
+            "mip": mip,
+            "mask": self.mask.astype(np.float32),
+            "reliability": trust,
+        }
+        self.notes.append(
+            f"{self.acquisition.source} has no phase: R2* and fat fraction are from the magnitude alone, which tells "
+            f"water from fat by the smaller peaks of fat only (in about {magnitude.doubt(fit.margin[self.mask]):.1%} "
+            "of the voxels in the mask they may be the wrong way round); field and susceptibility need the phase."
+        )
+        if settings.fat_spectrum != "given":
+            self.notes.append("The spectrum of fat is looked for in the phase, which this scan lacks; it was kept.")
+            self.settings = replace(settings, fat_spectrum="given")
+        self.notes += magnitude.cross_check(self.maps, trust, fit.margin)
 
     def _eroded(self, body) -> np.ndarray:
         """Mask of the body without its surface."""
@@ -366,7 +552,7 @@ class _Fields:
         self.notes.append(
             f"Single echoes are off the model in the same way everywhere, by {percent} % in magnitude and {phase} rad "
             f"in phase ({gains.errors:.0f} standard errors); this was taken off, but for a slope over echoes, which is "
-            "R2* and field. Set readout and trains to keep the echoes as they are."
+            "R2* and field. Set echo gains to none to keep the echoes as they are."
         )
         if gains.alike:
             self.notes.append(
@@ -374,12 +560,21 @@ class _Fields:
                 "the fat fraction in a tissue that is known."
             )
 
-    def _remove_background(self, separation, trust, progress):
-        total_ppm = self.maps["field_hz"] * np.float32(1e6 / self.acquisition.imaging_frequency)
-        self.maps["total_field"] = total_ppm
-        method = background.METHODS[self.settings.background]
-        local, interior = method.function(
-            total_ppm, self.mask, self.voxel_size, progress=progress, **method.arguments(self.settings)
+    def _remove_background(self, total_ppm, edges, trust, progress):
+        if not (isinstance(self.acquisition, MeasuredField) and self.acquisition.stage == "local"):
+            self.maps["total_field"] = total_ppm
+        local, interior = background.remove(
+            # Where nothing was measured the field is noise of whole periods, which spheres and surfaces would spread.
+            masks.fill_unreliable(total_ppm, trust, self.mask, self.voxel_size),
+            self.mask,
+            self.voxel_size,
+            method=self.settings.background,
+            air_first=self.settings.air_first,
+            b0_direction=self.b0_direction,
+            data_weight=data_weight(self.magnitude, self.mask, trust),
+            body=self.body,
+            progress=progress,
+            **background.METHODS[self.settings.background].arguments(self.settings),
         )
         self.maps["reliability"] = np.where(interior, trust, 0)
         # Where nothing was measured (cortex, air) the field is noise of whole periods. Weighted inversions do not see
@@ -387,9 +582,8 @@ class _Fields:
         self.local_field = masks.fill_unreliable(local, self.maps["reliability"], interior, self.voxel_size)
         self.maps["local_field"] = self.local_field
         self.data_weight = data_weight(self.magnitude, interior, trust)
-        opposed = np.abs(separation.water - separation.fat)
         self.edge_weight = edge_weight(
-            opposed if self.settings.edge_image == "opposed-phase" else self.magnitude,
+            edges,
             self.mask,
             self.voxel_size,
             fraction=self.settings.edge_fraction,
@@ -397,13 +591,52 @@ class _Fields:
             weight=self.settings.edge_weight,
         )
 
+    def invert(self, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[np.ndarray, list[str]]:
+        """Return χ on a grid, and what is to be said about it."""
+        options = self.inversion_options(settings, grid)
+
+        def once(field, progress):
+            return invert(
+                field,
+                self.voxel_size,
+                method=settings.inversion,
+                regularization=settings.regularization,
+                progress=progress,
+                **options,
+            )
+
+        known = grid.put(self.maps["reliability"]) > 0
+        chi, offset, change = partial_volume.invert_corrected(
+            once,
+            grid.put(self.local_field),
+            grid.put(self.signal),
+            known,
+            self.voxel_size,
+            b0_direction=self.b0_direction,
+            correction=settings.partial_volume_correction,
+            progress=progress,
+        )
+        if settings.partial_volume_correction == "off":
+            return chi, []
+        said = (
+            f"Voxels cut by cortex: {np.abs(offset[known]).max(initial=0):.2f} ppm at most were taken off their field"
+        )
+        if change > partial_volume.STANDS:
+            said += f"; after {partial_volume.MOST_PASSES} passes the correction still changes by {change:.0%}"
+        return chi, [said + "."]
+
     def inversion_options(self, settings: Settings, grid: Grid) -> dict:
-        return {
+        cortex = partial_volume.missing_share(self.signal) > CORTEX
+        edges = free_links(self.edge_weight, cortex, decoupled=settings.cortex_decoupled)
+        options = {
             "b0_direction": self.b0_direction,
             "data_weight": grid.put(self.data_weight),
-            "edge_weight": grid.put(self.edge_weight, fill=1.0),
+            "edge_weight": grid.put(edges, fill=1.0),
             **METHODS[settings.inversion].arguments(settings),
         }
+        if settings.fat_prior:
+            options["prior"] = grid.put(fat_prior(self.maps["pdff"], self.mask, chi_fat=settings.fat_prior))
+        return options
 
     def reconstruction(self, settings: Settings, notes) -> Reconstruction:
         undo = self.reorientation.undo
@@ -419,12 +652,34 @@ def _count_of(parts) -> str:
 
 
 def _complete(settings: Settings | None) -> Settings:
-    """Settings with λ filled in."""
+    """Settings with λ filled in, and without the stages that a total-field inversion does without."""
     if settings is None:
         return preset()
+    if settings.stop_after is None and METHODS[settings.inversion].total:
+        settings = replace(settings, background="none", air_first="off", mask_erosion=0.0)
     if settings.regularization is None:
         return replace(settings, regularization=preset(inversion=settings.inversion).regularization)
     return settings
+
+
+def _check_echoes_suffice(acquisition: Acquisition, settings: Settings):
+    """Refuse what the scan has too few echoes or no phase for, before the work."""
+    count, source = len(acquisition.echo_times), acquisition.source
+    if not acquisition.has_phase and settings.magnitude_maps == "no":
+        raise InputError(
+            f"{source} has no phase, which field and susceptibility need; export the phase as well, or set "
+            "magnitude_maps to yes for R2* and fat fraction from the magnitude alone."
+        )
+    if not acquisition.has_phase and settings.separate_rates == "yes":
+        raise InputError(f"{source} has no phase, which R2* of water and of fat needs; set separate_rates to no.")
+    for name, least, what in (
+        ("separate_rates", two_rates.LEAST_ECHOES, "R2* of water and of fat"),
+        ("magnitude_maps", magnitude.LEAST_ECHOES, "water, fat and R2* from the magnitude"),
+    ):
+        if getattr(settings, name) == "yes" and count < least:
+            raise InputError(
+                f"{source} has {count} echoes, but {what} need {least} at least; set {name} to no, or acquire more."
+            )
 
 
 def _share_of_fields(inversions: Sequence[str]) -> float:

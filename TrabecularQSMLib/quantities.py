@@ -20,10 +20,12 @@ class Quantity:
     """A kind of map.
 
     `name` is the key in code and tables, `suffix` the end of the BIDS file name, `unit` its UCUM text, `display` the
-    window in `unit`, `code` the DICOM coded entry (value, meaning) where the standard has one. `colors` is "gray"
+    window in `unit`, `code` the DICOM coded entry (value, meaning) where the standard has one; no two have the same, as
+    nodes are known by it. `colors` is "gray"
     for images and susceptibility, as is usual, "sequential" for what is read by value, "diverging" for fields, of which
     zero is the middle. `measured` says whether regions have statistics of it, `only_in_mask` whether it is known in the
-    mask alone, `sigma` which map holds its standard deviation by noise.
+    mask alone, `zero_is_unknown` whether a zero says that it is not known there, `sigma` which map holds its standard
+    deviation by noise.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Quantity:
     colors: str = "gray"
     measured: bool = True
     only_in_mask: bool = False
+    zero_is_unknown: bool = False
     sigma: str | None = None
 
 
@@ -68,6 +71,32 @@ _QUANTITIES = (
              "Standard deviation of R2* by noise, from the fit.", (0.0, 100.0), measured=False),
     Quantity("sigma_pdff", "desc-sigma_PDFFmap", "1", "SD of the fat fraction",
              "Standard deviation of the fat fraction by noise, from the fit.", (0.0, 0.2), measured=False),
+    Quantity("r2star_water", "desc-water_R2starmap", "1/s", "R2* of water",
+             "R2* of the water signal alone; 0 where it is not determined.",
+             (0.0, 300.0), colors="sequential", zero_is_unknown=True, sigma="sigma_r2star_water"),
+    Quantity("r2star_fat", "desc-fat_R2starmap", "1/s", "R2* of fat",
+             "R2* of the fat signal alone; 0 where it is not determined.",
+             (0.0, 300.0), colors="sequential", zero_is_unknown=True, sigma="sigma_r2star_fat"),
+    Quantity("sigma_r2star_water", "desc-sigmawater_R2starmap", "1/s", "SD of R2* of water",
+             "Standard deviation of R2* of water by noise, from the fit.", (0.0, 100.0), measured=False),
+    Quantity("sigma_r2star_fat", "desc-sigmafat_R2starmap", "1/s", "SD of R2* of fat",
+             "Standard deviation of R2* of fat by noise, from the fit.", (0.0, 100.0), measured=False),
+    Quantity("r2star_arlo", "desc-arlo_R2starmap", "1/s", "R2* by ARLO",
+             "R2* of the magnitude as of water alone (ARLO): where fat is, its beating with water is taken for decay.",
+             (0.0, 300.0), colors="sequential", sigma="sigma_r2star_arlo"),
+    Quantity("r2star_magnitude", "desc-magnitude_R2starmap", "1/s", "R2* of the magnitude",
+             "R2* of water and fat fitted to the magnitude alone.",
+             (0.0, 300.0), colors="sequential", sigma="sigma_r2star_magnitude"),
+    Quantity("pdff_magnitude", "desc-magnitude_PDFFmap", "1", "Fat fraction of the magnitude",
+             "Proton-density fat fraction fitted to the magnitude alone, 0 to 1.",
+             (0.0, 1.0), colors="sequential", sigma="sigma_pdff_magnitude"),
+    Quantity("sigma_r2star_arlo", "desc-sigmaarlo_R2starmap", "1/s", "SD of R2* by ARLO",
+             "Standard deviation of R2* by ARLO by noise.", (0.0, 100.0), measured=False),
+    Quantity("sigma_r2star_magnitude", "desc-sigmamagnitude_R2starmap", "1/s", "SD of R2* of the magnitude",
+             "Standard deviation of R2* of the magnitude by noise, from the fit.", (0.0, 100.0), measured=False),
+    Quantity("sigma_pdff_magnitude", "desc-sigmamagnitude_PDFFmap", "1", "SD of the fat fraction of the magnitude",
+             "Standard deviation of the fat fraction of the magnitude by noise, from the fit.", (0.0, 0.2),
+             measured=False),
 )  # fmt: skip
 
 _TRUTH_QUANTITIES = (
@@ -81,6 +110,14 @@ _TRUTH_QUANTITIES = (
 # Maps of a reconstruction, and all maps: a phantom's truth has three more.
 QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUANTITIES}
 ALL_QUANTITIES: dict[str, Quantity] = QUANTITIES | {quantity.name: quantity for quantity in _TRUTH_QUANTITIES}
+
+# Maps that a setting adds.
+ADDED_MAPS = {
+    "separate_rates": tuple(name for name in QUANTITIES if name.endswith(("_water", "_fat"))),
+    "magnitude_maps": tuple(name for name in QUANTITIES if name.endswith(("_arlo", "_magnitude"))),
+}
+# What a scan without phase gives beside those of its magnitude.
+WITHOUT_PHASE = ("water", "fat", "mip", "mask", "reliability")
 
 
 def display_window(name: str, array: np.ndarray) -> tuple[float, float]:

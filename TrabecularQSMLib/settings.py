@@ -37,24 +37,37 @@ class _Choices(Mapping):
 # Choices of the settings that are names. The methods are whatever the registries hold.
 CHOICES = _Choices(
     fat_model=FAT_MODELS,
+    fat_spectrum=("given", "best", "shifted"),
+    separate_rates=("no", "yes"),
+    magnitude_maps=("no", "yes"),
     phase_sign=("auto", "+1", "-1"),
     readout=("auto", "monopolar", "bipolar"),
     trains=("auto", "1", "2", "3", "4"),
+    echo_gains=("auto", "none"),
     echo_combination=("mip", "rss"),
     background=background.METHODS,
+    air_first=background.AIR_FIRST,
     inversion=inversion.METHODS,
     edge_image=("opposed-phase", "magnitude"),
+    variation=("anisotropic", "isotropic"),
+    cortex_decoupled=("off", "on"),
+    partial_volume_correction=("off", "on"),
     stop_after=(None, "fieldmap", "background"),
 )
 # Closed ranges of the settings that are numbers.
 RANGES = {
+    "fat_shift": (-1.0, 1.0),
+    "temperature": (0.0, 60.0),
     "mask_threshold": (0.0, 1.0),
     "mask_erosion": (0.0, 50.0),
-    "background_tolerance": (1e-12, 0.1),
+    "background_radius": (0.1, 100.0),
+    "background_tolerance": (1e-12, 0.5),
     "regularization": (1e-12, 1e6),
     "edge_fraction": (0.0, 1.0),
     "edge_threshold": (0.0, 1.0),
     "edge_weight": (0.0, 1.0),
+    "weak_harmonic": (0.0, 1e9),
+    "fat_prior": (-10.0, 10.0),
     "padding": (0, 512),
     "inversion_tolerance": (1e-12, 0.5),
     "inversion_iterations": (1, 100_000),
@@ -62,7 +75,14 @@ RANGES = {
 # Those that are whole.
 WHOLE = ("padding", "inversion_iterations")
 # Those that may be left out.
-OPTIONAL = ("regularization", "edge_threshold", "inversion_tolerance", "inversion_iterations")
+OPTIONAL = (
+    "background_radius",
+    "background_tolerance",
+    "regularization",
+    "edge_threshold",
+    "inversion_tolerance",
+    "inversion_iterations",
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +93,19 @@ class Settings:
     ----------
     fat_model : str
         Name of a spectrum in ``data/fat_models.json``. Paper: seven peaks; authors' scripts: Ren marrow.
+    fat_spectrum : {"given", "best", "shifted"}
+        "best" takes the spectrum that fits the scan best, if one surely fits better than fat_model; "shifted" estimates
+        by how much all its peaks are shifted against water, and puts that into fat_shift. Paper: given.
+    fat_shift : float
+        Shift in ppm of all peaks of fat against water, on top of the spectrum's.
+    temperature : float
+        Temperature of what was scanned in °C: water moves by -0.01 ppm/K against fat (doi 10.1002/jmri.21265). Spectra
+        are given for the body, 37; a sample on the table may have 20.
+    separate_rates : {"no", "yes"}
+        "yes" adds maps of R2* of water and of fat each, of a fit that does not change the other maps.
+    magnitude_maps : {"no", "yes"}
+        "yes" adds maps of R2* and fat fraction from the magnitude alone, to compare; of a scan without phase these are
+        all that there is.
     phase_sign : {"auto", "+1", "-1"}
         "+1" when phase grows with frequency, "-1" when it falls; "auto" finds out from the fit.
     readout : {"auto", "monopolar", "bipolar"}
@@ -81,6 +114,9 @@ class Settings:
     trains : {"auto", "1", "2", "3", "4"}
         Interleaved echo trains that take turns, each with phase and magnitude of its own; "auto" tells one from three.
         Paper: three trains of three echoes.
+    echo_gains : {"auto", "none"}
+        "auto" finds errors of single echoes, in magnitude and phase the same all over the image, and takes them off;
+        "none" leaves the echoes as they are. Paper: none.
     echo_combination : {"mip", "rss"}
         Magnitude image for the weights: maximum (paper) or root sum of squares (authors' scripts) over echoes.
     mask_threshold : float
@@ -91,8 +127,14 @@ class Settings:
         paper prints none.
     background : str
         Background field removal. Paper: LBV.
-    background_tolerance : float
-        Relative residual at which the background solver stops. Ours, for a solver that has converged.
+    air_first : {"off", "on"}
+        Whether the field of the air around the body, and harmonics of second order, are taken off before the
+        background removal ("air-model" does only that). Ours; paper: off.
+    background_radius : float or None
+        Radius of spheres in mm: the largest of V-SHARP, that of RESHARP; left out, each method's own (12 and 5).
+    background_tolerance : float or None
+        Relative residual at which the background solver stops; left out, each method's own (1e-6 for LBV, 1e-3 for
+        RESHARP, 1e-2 for PDF and the air model).
     inversion : str
         Dipole inversion. Paper: closed form, MEDI-ℓ2 and TV-MEDI, the last being best.
     regularization : float or None
@@ -105,12 +147,28 @@ class Settings:
         If given, edges are gradients above this fraction of the largest one instead. Authors' scripts: 0.1.
     edge_weight : float
         W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
+    variation : {"anisotropic", "isotropic"}
+        Whether the total variation of TV-MEDI and TGV sums the three differences of a voxel or takes their length.
+        Paper: anisotropic.
+    weak_harmonic : float
+        β in mm⁴ of a term for what background removal left, a field that is nearly harmonic; 0 for none (paper). Not
+        for the closed form and Nesterov's method.
+    fat_prior : float
+        χ of fat in ppm of a prior χ_fat·PDFF, less which χ is regularized; 0 for none (paper).
+    cortex_decoupled : {"off", "on"}
+        Whether smoothness leaves out the links of voxels that miss over half of their neighbors' signal, cortex above
+        all, so that χ there, which is not measured, does not leak into the marrow beside it. Ours; paper: off.
+    partial_volume_correction : {"off", "on"}
+        Whether the field of voxels that cortex cuts is corrected for their part that gives no signal, and inverted
+        again until that stands: two to four inversions. Ours; paper: off.
     padding : int
         Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved. Ours.
     inversion_tolerance : float or None
-        Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2, 1e-4 for TV-MEDI).
+        Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2, 2.5e-3 for TV-MEDI and TGV,
+        1e-4 with Nesterov's method).
     inversion_iterations : int or None
-        Most iterations; left out, each method's own (1,000 for MEDI-ℓ2, 150 per continuation step for TV-MEDI).
+        Most iterations; left out, each method's own (1,000 for MEDI-ℓ2, 300 for TV-MEDI, 200 for TGV,
+        150 per continuation step with Nesterov's method).
     stop_after : {None, "fieldmap", "background"}
         Last stage to run.
 
@@ -121,20 +179,33 @@ class Settings:
     """
 
     fat_model: str = "ren-marrow"
+    fat_spectrum: str = "given"
+    fat_shift: float = 0.0
+    temperature: float = 37.0
+    separate_rates: str = "no"
+    magnitude_maps: str = "no"
     phase_sign: str = "auto"
     readout: str = "auto"
     trains: str = "auto"
+    echo_gains: str = "auto"
     echo_combination: str = "mip"
     mask_threshold: float = 0.05
     mask_erosion: float = 5.0
     background: str = "lbv"
-    background_tolerance: float = 1e-6
+    air_first: str = "off"
+    background_radius: float | None = None
+    background_tolerance: float | None = None
     inversion: str = "medi-tv"
     regularization: float | None = None
     edge_image: str = "opposed-phase"
     edge_fraction: float = 0.4
     edge_threshold: float | None = None
     edge_weight: float = 0.01
+    variation: str = "anisotropic"
+    weak_harmonic: float = 0.0
+    fat_prior: float = 0.0
+    cortex_decoupled: str = "off"
+    partial_volume_correction: str = "off"
     padding: int = 4
     inversion_tolerance: float | None = None
     inversion_iterations: int | None = None
@@ -154,6 +225,12 @@ class Settings:
                 raise InputError(f"{name} is {value!r}; give {kind} between {low:g} and {high:g}.")
             if name in WHOLE:
                 object.__setattr__(self, name, int(value))  # JSON may say 20.0
+        if self.weak_harmonic and "weak_harmonic" not in inversion.METHODS[self.inversion].options.values():
+            able = [name for name, one in inversion.METHODS.items() if "weak_harmonic" in one.options.values()]
+            raise InputError(
+                f"weak_harmonic is {self.weak_harmonic:g}, but the inversion {self.inversion} has no such term; set "
+                f"it to 0, or choose one of {', '.join(able)}."
+            )
 
     def as_dict(self) -> dict:
         """Return the settings as a dict that JSON can hold."""

@@ -7,6 +7,9 @@ from unittest import mock
 import qt
 import slicer
 
+# What Slicer leaves for a panel in a window of 1280 × 720, with Data Probe and the closed help above it.
+PANEL_WIDTH, PANEL_HEIGHT = 400, 380
+
 
 def bound(widget):
     """Widgets of the panel by the parameter they are bound to."""
@@ -18,6 +21,11 @@ def names():
     """ID and name of all nodes of the scene."""
     nodes = [slicer.mrmlScene.GetNthNode(n) for n in range(slicer.mrmlScene.GetNumberOfNodes())]
     return sorted((node.GetID(), node.GetName() or "") for node in nodes)
+
+
+def toolTip(widget):
+    """Tooltip of a widget as it was set: the application wraps long ones in a paragraph."""
+    return widget.toolTip.removeprefix("<p>").removesuffix("</p>")
 
 
 def run(*cases):
@@ -59,6 +67,41 @@ class PanelCase(unittest.TestCase):
     def during(self, action):
         """Call `action` when the run lets events pass for the first time."""
         qt.QTimer.singleShot(0, action)
+
+    def layouts(self):
+        """The layout manager, showing the conventional layout, over a scene that has layouts."""
+        if slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode") is None:
+            slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLayoutNode")
+        manager = slicer.app.layoutManager()
+        manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView)
+        return manager
+
+    def check_steps(self, steps):
+        """The button of each step shows its section alone."""
+        for step in reversed(steps):
+            getattr(self.ui, f"{step}StepButton").click()
+            shown = [other for other in steps if not getattr(self.ui, f"{other}Section").isHidden()]
+            pressed = [other for other in steps if getattr(self.ui, f"{other}StepButton").checked]
+            self.assertEqual((shown, pressed), ([step], [step]))
+
+    def check_laptop(self, buttons):
+        """Progress, status and the button of each step are seen without scrolling in a window of 1280 × 720.
+
+        :param buttons: step to its button without "Button".
+        """
+        panel = self.ui.progressBar.parent()
+        long = "A status line of two lines, as long as the sentence of a registration that says what to look at next."
+        for step, name in buttons.items():
+            self.widget.showStep(step)
+            self.ui.statusLabel.text = long
+            # At once: later the window around the panel gives it its own size again.
+            panel.resize(PANEL_WIDTH, panel.layout().heightForWidth(PANEL_WIDTH))
+            panel.layout().activate()
+            self.assertEqual(panel.width, PANEL_WIDTH)
+            self.assertLessEqual(panel.minimumSizeHint.width(), PANEL_WIDTH, step)
+            for widget in (self.ui.progressBar, self.ui.statusLabel, getattr(self.ui, f"{name}Button")):
+                bottom = widget.mapTo(panel, qt.QPoint(0, widget.height)).y()
+                self.assertLessEqual(bottom, PANEL_HEIGHT, f"{step}: {widget.name}")
 
     def check_every_parameter_is_bound(self):
         expected = []

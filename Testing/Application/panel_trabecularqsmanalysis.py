@@ -18,6 +18,7 @@ from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings
 from TrabecularQSMLib.scene.gui import packages
+from TrabecularQSMLib.scene.gui.analysis import STEPS
 from TrabecularQSMLib.scene.gui.connectors import followSegmentation
 from TrabecularQSMLib.scene.regions import TEMPLATE
 from TrabecularQSMLib.scene.registration import qualityOf
@@ -77,7 +78,7 @@ class PanelTest(driving.PanelCase):
 
     def setUp(self):
         super().setUp()
-        self.record("showChart", "showCharts", "showTable", "showOver")
+        self.record("showNumbers", "showOver")
 
     def volume(self, array, name="mip", quantity="mip"):
         return scene.addMapVolume(array, AFFINE, quantity, name)
@@ -131,7 +132,6 @@ class PanelTest(driving.PanelCase):
 
     def test_buttons_say_what_is_missing(self):
         reasons = {
-            "editorButton": "Select the regions",
             "registerButton": "Select the fixed volume",
             "measureButton": "Enter the case",
             "bvtvButton": "Enter the case",
@@ -141,11 +141,9 @@ class PanelTest(driving.PanelCase):
         }
         for name, reason in reasons.items():
             button = getattr(self.ui, name)
-            # The application wraps long tooltips in a paragraph.
-            toolTip = button.toolTip.removeprefix("<p>").removesuffix("</p>")
-            self.assertEqual((button.text, toolTip, button.enabled), (reason, reason, False))
+            self.assertEqual((button.text, driving.toolTip(button), button.enabled), (reason, reason, False))
         self.assertEqual(self.ui.templateButton.text, "Create empty")
-        self.assertEqual(self.ui.templateButton.toolTip, "Select the volume to draw on")
+        self.assertEqual(driving.toolTip(self.ui.templateButton), "Select the volume to draw on")
         self.ui.caseLineEdit.text = "sub-01"
         self.assertEqual(self.ui.measureButton.text, "Select the regions")
         self.regions()
@@ -153,7 +151,16 @@ class PanelTest(driving.PanelCase):
         tick(self.ui.mapsSelector, self.volume(image()))
         self.assertEqual((self.ui.measureButton.text, self.ui.measureButton.enabled), ("Measure", True))
 
-    def test_empty_regions_are_made_selected_and_opened_in_the_segment_editor(self):
+    def edited(self):
+        """Segmentation and volume in the Segment Editor of the panel."""
+        editor = self.ui.segmentEditor
+        if not hasattr(editor, "_calls"):  # the application's
+            return editor.segmentationNode(), editor.sourceVolumeNode()
+        told = dict(editor._calls)
+        nodes = [told.get(f"set{name}Node", (None,))[0] for name in ("Segmentation", "SourceVolume")]
+        return tuple(nodes)
+
+    def test_empty_regions_are_made_selected_and_drawn_in_the_panel(self):
         mip = self.volume(image())
         self.ui.referenceSelector.setCurrentNode(mip)
         self.ui.sideComboBox.currentIndex = self.ui.sideComboBox.findText("left")
@@ -163,15 +170,41 @@ class PanelTest(driving.PanelCase):
         tags = {segment.GetName(): segment.GetTerminology() for segment in segments}
         self.assertEqual(tuple(tags), TEMPLATE)
         self.assertIn("Left", tags["calcaneus tuber"])
-        editor = mock.Mock()
-        with (
-            mock.patch.object(slicer.util, "selectModule") as select,
-            mock.patch.object(slicer.modules, "SegmentEditorWidget", mock.Mock(editor=editor), create=True),
+        self.assertIn(node.GetName(), self.ui.statusLabel.text)
+        self.assertIsNone(self.edited()[0])
+        self.addCleanup(setattr, self.ui.drawCollapsibleButton, "collapsed", True)
+        self.ui.drawCollapsibleButton.collapsed = False
+        self.assertEqual(self.edited(), (node, mip))
+        for leave, come_back in (
+            (lambda: self.ui.measureStepButton.click(), lambda: self.ui.regionsStepButton.click()),
+            (self.representation.exit, self.representation.enter),
         ):
-            self.ui.editorButton.click()
-        select.assert_called_once_with("SegmentEditor")
-        editor.setSegmentationNode.assert_called_once_with(node)
-        editor.setSourceVolumeNode.assert_called_once_with(mip)
+            leave()
+            self.assertIsNone(self.edited()[0])
+            come_back()
+            self.assertEqual(self.edited(), (node, mip))
+        other = self.regions()
+        self.assertIs(self.edited()[0], other)
+        self.widget.onLastWindowClosed()
+        self.assertIsNone(self.edited()[0])
+        self.widget.refresh()
+        self.assertIs(self.edited()[0], other)
+        slicer.mrmlScene.Clear(0)
+        self.assertIsNone(self.edited()[0])
+        self.assertFalse(self.ui.drawCollapsibleButton.enabled)
+
+    def test_nothing_is_drawn_during_a_run(self):
+        self.regions()
+        self.addCleanup(setattr, self.ui.drawCollapsibleButton, "collapsed", True)
+        self.ui.drawCollapsibleButton.collapsed = False
+        seen = []
+        self.during(lambda: seen.append(self.edited()[0]))
+        self.ui.registrationStepButton.click()
+        self.ui.regionsStepButton.click()
+        self.assertIsNotNone(self.edited()[0])
+        self.register()
+        self.assertEqual(seen, [None])
+        self.assertIsNotNone(self.edited()[0])
 
     def ankle(self):
         """Fat fraction, echo MIP and bSSFP of a ball of marrow behind cortex within muscle."""
@@ -202,7 +235,7 @@ class PanelTest(driving.PanelCase):
         self.assertFalse(node.GetDisplayNode().GetVisibility2DFill())
         self.assertIn("Proposed in ball", self.ui.statusLabel.text)
         self.assertTrue(self.ui.statusLabel.text.endswith("Look at each region before you measure."))
-        self.assertEqual(self.ui.proposeBoneButton.toolTip, "Select the bSSFP image")
+        self.assertEqual(driving.toolTip(self.ui.proposeBoneButton), "Select the bSSFP image")
         self.ui.bvtvImageSelector.setCurrentNode(bssfp)
         self.ui.proposeBoneButton.click()
         bone = self.ui.boneSelector.currentNode()
@@ -241,6 +274,12 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(slicer.mrmlScene.GetNumberOfUndoLevels(), levels + 1)
         slicer.mrmlScene.Undo()
         self.assertEqual(slicer.util.getNodesByClass("vtkMRMLTableNode"), [])
+        before = driving.names()
+        self.during(self.ui.cancelButton.click)
+        self.ui.measureButton.click()
+        self.assertEqual(self.ui.statusLabel.text, "Cancelled.")
+        found = slicer.mrmlScene.GetNumberOfUndoLevels(), slicer.mrmlScene.GetNumberOfRedoLevels(), driving.names()
+        self.assertEqual(found, (levels, 0, before))
 
     def test_regions_come_from_a_file(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -274,6 +313,10 @@ class PanelTest(driving.PanelCase):
         self.assertGreater(qualityOf(transform)["quality"], 0)
         self.assertIn("look at the checkerboard", self.ui.statusLabel.text)
         self.assertEqual(self.shown, [("showOver", fixed, moving)])
+        before = driving.names()
+        self.during(self.ui.cancelButton.click)
+        self.ui.checkerboardButton.click()
+        self.assertEqual((self.ui.statusLabel.text, driving.names()), ("Cancelled.", before))
         self.ui.checkerboardButton.click()
         self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName(f"{nameOf(moving)} on {nameOf(fixed)}"))
 
@@ -286,7 +329,7 @@ class PanelTest(driving.PanelCase):
         seen = []
 
         def press():
-            seen.append((self.ui.cancelButton.enabled, self.ui.regionsCollapsibleButton.enabled, driving.names()))
+            seen.append((self.ui.cancelButton.enabled, self.ui.regionsSection.enabled, driving.names()))
             self.ui.cancelButton.click()
             seen.append(self.ui.cancelButton.enabled)
 
@@ -298,7 +341,7 @@ class PanelTest(driving.PanelCase):
         self.assertIsNone(moving.GetParentTransformNode())
         self.assertEqual(driving.names(), before)
         self.assertFalse(self.ui.cancelButton.enabled)
-        self.assertTrue(self.ui.regionsCollapsibleButton.enabled)
+        self.assertTrue(self.ui.regionsSection.enabled)
 
     def test_closing_the_scene_cancels(self):
         self.during(lambda: slicer.mrmlScene.Clear(0))
@@ -323,7 +366,8 @@ class PanelTest(driving.PanelCase):
         maps, bvtv = tables[0]
         self.assertEqual([len(rowsFromTable(table)) for table in (maps, bvtv)], [4, 4])
         self.assertIn("has 4 rows", self.ui.statusLabel.text)
-        self.assertEqual({kind for kind, *_ in self.shown}, {"showTable", "showChart"})
+        self.assertEqual([node for _kind, node, *_ in self.shown], [maps, bvtv] * 2)
+        self.assertEqual(self.shown[1][2][0].GetName(), "sub-01 bSSFP echo MIP [a.u.] histograms")
         tick(self.ui.tablesSelector, maps, bvtv)
         self.ui.excludeLineEdit.text = "case"
         self.assertEqual(self.ui.regressButton.text, "Enter rows to leave out as column=value")
@@ -334,6 +378,8 @@ class PanelTest(driving.PanelCase):
         self.ui.regressButton.click()
         self.assertIn("Pooled: slope", self.ui.statusLabel.text)
         self.assertIn("2 subjects give 4 rows", self.ui.statusLabel.text)
+        kind, _table, _charts, slices = self.shown[-1]
+        self.assertEqual((kind, slices), ("showNumbers", False))
         estimates = slicer.mrmlScene.GetFirstNodeByName("χ over BV/TV estimates")
         self.assertGreater(rowsFromTable(estimates)[0]["r2"], 0.9)
         self.save_figure()
@@ -378,18 +424,48 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(self.ui.profileButton.text, "Select a line")
         self.ui.lineSelector.setCurrentNode(line)
         self.ui.profileButton.click()
-        self.assertEqual([chart.GetName() for chart in self.shown[0][1]], ["across profile chart [a.u.]"])
+        self.assertEqual([chart.GetName() for chart in self.shown[0][2]], ["across profile chart [a.u.]"])
         tick(self.ui.profileVolumesSelector, self.volume(image()), self.volume(image(), "scan", "r2star"))
         self.ui.profileButton.click()
-        self.assertEqual(len(self.shown[1][1]), 2)  # one for each unit
+        self.assertEqual(len(self.shown[1][2]), 2)  # one for each unit
 
-    def test_one_section_is_open_at_a_time(self):
-        self.ui.bvtvCollapsibleButton.collapsed = False
-        self.assertTrue(self.ui.regionsCollapsibleButton.collapsed)
-        self.ui.regionsCollapsibleButton.collapsed = False
-        self.assertTrue(self.ui.bvtvCollapsibleButton.collapsed)
-        self.ui.splitCollapsibleButton.collapsed = False  # a part of the first
-        self.assertFalse(self.ui.regionsCollapsibleButton.collapsed)
+    def test_one_step_is_shown_at_a_time_with_what_was_said_of_it(self):
+        self.check_steps(STEPS)
+        self.regions()
+        self.ui.caseLineEdit.text = "sub-01"
+        tick(self.ui.mapsSelector, self.volume(image()))
+        self.ui.measureStepButton.click()
+        self.ui.measureButton.click()
+        said = self.ui.statusLabel.text
+        self.assertIn("rows", said)
+        self.ui.bvtvStepButton.click()
+        self.assertEqual(self.ui.statusLabel.text, "")
+        self.ui.measureStepButton.click()
+        self.assertEqual(self.ui.statusLabel.text, said)
+        slicer.mrmlScene.Clear(0)
+        self.assertEqual(self.ui.statusLabel.text, "")
+
+    def test_the_step_is_seen_whole_on_a_laptop(self):
+        self.ui.startComboBox.currentIndex = self.ui.startComboBox.findText("landmarks")
+        buttons = "propose register measure bvtv ct profile regress".split()
+        self.check_laptop(dict(zip(STEPS, buttons, strict=True)))
+
+    def test_the_layout_before_results_comes_back(self):
+        self.doCleanups()  # show the real thing
+        layouts = self.layouts()
+        before = layouts.layout
+        self.assertFalse(self.ui.layoutButton.enabled)
+        self.regions()
+        self.ui.caseLineEdit.text = "sub-01"
+        tick(self.ui.mapsSelector, self.volume(image()))
+        self.ui.measureButton.click()
+        shown = layouts.layout
+        self.assertNotEqual(shown, before)
+        self.ui.measureButton.click()  # from its own layout
+        self.assertEqual(layouts.layout, shown)
+        self.ui.layoutButton.click()
+        self.assertEqual(layouts.layout, before)
+        self.assertFalse(self.ui.layoutButton.enabled)
 
     def test_wrong_input_is_said_and_leaves_the_scene_as_it_was(self):
         self.regions()
@@ -459,6 +535,11 @@ class PanelTest(driving.PanelCase):
         slicer.mrmlScene.EndState(slicer.mrmlScene.ImportState)
         self.assertIs(self.p.registration.fixed, mip)
         self.assertIs(self.ui.fixedSelector.currentNode(), mip)
+
+    def test_the_image_that_is_shown_is_taken_of_two_of_one_name(self):
+        first, second = (self.volume(image()) for _ in range(2))
+        second.SetName(first.GetName())
+        self.check_a_namesake_is_taken("bvtv.image", first, second)
 
     def test_what_is_removed_is_not_replaced_by_its_neighbor(self):
         masks = [self.bone() for _ in range(3)]

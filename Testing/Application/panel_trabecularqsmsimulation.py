@@ -6,7 +6,9 @@ Slicer --testing --additional-module-paths ../../TrabecularQSM --python-script p
 
 import driving
 import slicer
+from TrabecularQSMSimulation import STEPS
 
+from TrabecularQSMLib.scene.gui import show
 from TrabecularQSMLib.scene.tables import rowsFromTable
 
 
@@ -15,7 +17,7 @@ class PanelTest(driving.PanelCase):
 
     def setUp(self):
         super().setUp()
-        self.record("showChart", "showTable")
+        self.record("showNumbers")
         self.replace(slicer.util, "resetThreeDViews")
 
     def small(self):
@@ -48,9 +50,10 @@ class PanelTest(driving.PanelCase):
         self.ui.runButton.click()
         table = slicer.mrmlScene.GetFirstNodeByName("simulation table")
         self.assertEqual(len(rowsFromTable(table)), 48)
-        kind, node = self.shown[0]
-        self.assertEqual((kind, node.GetName()), ("showTable", "simulation summary"))
-        self.assertEqual(self.shown[1][0], "showChart")
+        ((_kind, node, charts, slices),) = self.shown
+        self.assertEqual((node.GetName(), slices), ("simulation summary", False))
+        self.assertEqual(len(charts), 2)  # χ and R2′ over BV/TV
+        self.assertTrue(all("BV/TV" in chart.GetName() for chart in charts), [chart.GetName() for chart in charts])
         self.assertIn("per BV/TV", self.ui.statusLabel.text)
 
     def test_a_geometry_is_shown(self):
@@ -58,14 +61,17 @@ class PanelTest(driving.PanelCase):
         self.ui.configurationButton.click()
         self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("simulation 6 × 3 bone"))
         self.assertIn("BV/TV 0.", self.ui.statusLabel.text)
-        layout = slicer.app.layoutManager()
-        layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+        layout = self.layouts()
+        before = layout.layout
         (first,) = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
         self.ui.configurationButton.click()
-        self.assertEqual(layout.layout, slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)  # with a 3-D view
+        self.assertEqual(layout.layout, show.GEOMETRY_LAYOUT)  # with a 3-D view
+        self.ui.layoutButton.click()
+        self.assertEqual(layout.layout, before)
         _first, second = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
         shown = [node.GetDisplayNode().GetVisibility() for node in (first, second)]
         self.assertEqual(shown, [0, 1])
+        self.assertFalse(second.GetDisplayNode().GetVisibility2DFill())  # the field is seen within
 
     def test_cancel_stops_a_run_and_leaves_the_scene_as_it_was(self):
         self.small()
@@ -107,6 +113,20 @@ class PanelTest(driving.PanelCase):
             setattr(widget, name, right)
         self.ui.configurationDeltaChiSpinBox.value = 0
         self.assertEqual(self.ui.configurationButton.text, "Enter a Δχ that is not zero")
+
+    def test_one_part_is_shown_at_a_time_with_what_was_said_of_it(self):
+        self.check_steps(STEPS)
+        self.small()
+        self.ui.runButton.click()
+        self.ui.configurationStepButton.click()
+        self.assertEqual(self.ui.statusLabel.text, "")
+        self.ui.configurationButton.click()
+        self.assertIn("BV/TV 0.", self.ui.statusLabel.text)
+        self.ui.tableStepButton.click()
+        self.assertIn("per BV/TV", self.ui.statusLabel.text)
+
+    def test_the_part_is_seen_whole_on_a_laptop(self):
+        self.check_laptop({"table": "run", "configuration": "configuration"})
 
     def test_the_axis_of_spheres_cannot_be_set(self):
         self.assertFalse(self.ui.orientationLineEdit.enabled)

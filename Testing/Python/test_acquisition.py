@@ -73,6 +73,11 @@ class AcquisitionTest(unittest.TestCase):
         self.assert_refused("milliseconds", echo_times=(1.2, 1.9, 2.6, 3.3))
         self.assert_refused("divided by 1,000 twice", echo_times=(1.2e-6, 1.9e-6, 2.6e-6, 3.3e-6))
 
+    def test_voxels_in_another_unit_are_refused(self):
+        for scale in (1e-3, 1e3):
+            affine = np.diag([scale, scale, scale, 1.0]) @ scans.AFFINE
+            self.assert_refused("voxels of", "expected 0.01 to 100 mm", "check the unit", affine=affine)
+
     def test_a_missing_or_impossible_field_strength_is_refused(self):
         self.assert_refused("MagneticFieldStrength", field_strength=None)
         self.assert_refused("field strength 30000 T", "in gauss, that would be 3 T", field_strength=30000.0)

@@ -131,7 +131,7 @@ class IndexTest(unittest.TestCase):
             "'talus' .label 7. has no voxel": (image, labels, {7: "talus"}, bone),
             "is 5 everywhere; give": (np.full(image.shape, 5), labels, names, bone),
             "is 7 everywhere in the region 'block 1'": (np.where(labels == 1, 7, image), labels, names, bone),
-            "1 voxels that are not numbers": (np.where(np.arange(image.size).reshape(image.shape), image, np.nan),
+            "1 voxel that is not a number": (np.where(np.arange(image.size).reshape(image.shape), image, np.nan),
                                               labels, names, bone),
             "as bright as the marrow of the region 'block 1'": (image, labels, names, image > 1050),
             "regions have shape": (image, labels[:3], names, bone),

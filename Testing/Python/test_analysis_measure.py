@@ -10,13 +10,13 @@ import scans
 import SimpleITK as sitk
 
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure
-from TrabecularQSMLib.cli.measure import measure_files
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.files.regions import read_regions
 from TrabecularQSMLib.files.tables import csv_text
 from TrabecularQSMLib.images import image_from
 from TrabecularQSMLib.quantities import QUANTITIES
+from TrabecularQSMLib.study.measure import measure_files
 
 
 def maps_and_labels():
@@ -50,6 +50,14 @@ class ArraysTest(unittest.TestCase):
             (self.assertAlmostEqual if isinstance(value, float) else self.assertEqual)(row[column], value)
         self.assertAlmostEqual(self.row("talus")["mean"], 45)
         self.assertEqual(self.row("talus", "pdff")["unit"], "1")
+
+    def test_voxels_in_which_a_rate_is_not_determined_are_left_out(self):
+        self.maps["r2star_water"] = self.maps["chi"].copy()
+        self.maps["r2star_water"][0, 0, :2] = 0
+        row = self.row(quantity="r2star_water")
+        self.assertEqual([row[key] for key in ("n", "min", "excluded")], [6, 3, 2])
+        self.maps["pdff"][0, 0, 0] = 0  # a fraction may be zero
+        self.assertEqual(self.row(quantity="pdff")["n"], 8)
 
     def test_unreliable_and_not_finite_voxels_are_counted_as_excluded(self):
         self.maps["reliability"] = np.ones(self.labels.shape, np.float32)

@@ -53,7 +53,7 @@ class ProfileTest(unittest.TestCase):
     def test_wrong_input_gets_its_sentence(self):
         start = place(1, 1, 1)
         for words, points, step in (
-            ("has 1 points and no length", [start], None),
+            ("has 1 point and no length", [start], None),
             ("has 2 points and no length", [start, start], None),
             ("has 0 points", np.zeros((0, 3)), None),
             ("step along the line is 0", [start, place(2, 2, 2)], 0),

@@ -298,7 +298,7 @@ class LandmarksTest(unittest.TestCase):
     def test_too_few_unpaired_or_collinear_points_are_refused(self):
         for words, fixed, moving in (
             ("2 pairs", self.POINTS[:2], self.POINTS[:2]),
-            ("4 landmarks on the fixed image and 3", self.POINTS, self.POINTS[:3]),
+            ("fixed image has 4 landmarks and the moving one 3", self.POINTS, self.POINTS[:3]),
             ("on a line", np.outer((0, 1, 3), (1, 2, 3)), self.POINTS[:3]),
             ("on a line", self.POINTS[:3], np.ones((3, 3))),
         ):

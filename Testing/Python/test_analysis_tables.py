@@ -98,7 +98,7 @@ class ReadTest(unittest.TestCase):
         for text, sentence in (
             ("a,a\n1,2\n", "no line of different column names"),
             ("a,b\n", "no row under"),
-            ("a,b\n1,2\n3\n", "Row 2 of .* has 1 cells but there are 2 columns"),
+            ("a,b\n1,2\n3\n", "Row 2 of .* has 1 cell but the row of column names 2"),
         ):
             self.path.write_text(text)
             self.assertRaisesRegex(InputError, sentence, read_table, self.path)

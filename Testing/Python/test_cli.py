@@ -20,9 +20,10 @@ import scans
 from TrabecularQSMLib import __version__, cli, pipeline, settings
 from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.analysis.registration import register_rigid
-from TrabecularQSMLib.errors import Cancelled
+from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.files import nifti, writing
 from TrabecularQSMLib.files.maps import find_maps, planned_maps
+from TrabecularQSMLib.phantom import PhantomSettings
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.settings import CHOICES, Settings, preset
 
@@ -115,7 +116,7 @@ class FormsTest(unittest.TestCase):
         self.assertEqual((arguments.phase_sign, arguments.b0_direction), ("-1", [0, 0, -1]))
         parse("measure MAPS --regions SEG --output T.csv".split())
         self.assertEqual(parse("lcurve IN OUT --lambdas 0.1 1 10".split()).lambdas, [0.1, 1, 10])
-        self.assertEqual(parse("phantom OUT --shape 5 6 7 --snr 20 --seed 3 --tilt -10".split()).tilt, -10)
+        self.assertEqual(parse("phantom OUT --shape 5 6 7 --snr 20 --seed 3 --tilt -10".split()).tilt_degrees, -10)
 
     def test_help_has_an_example_and_the_methods_that_exist(self):
         for command in COMMANDS:
@@ -141,6 +142,25 @@ class FormsTest(unittest.TestCase):
 
     def test_the_version_is_printed(self):
         self.assertEqual(run("--version"), (0, f"TrabecularQSM {__version__}\n", ""))
+
+    def test_every_setting_of_the_phantom_but_its_points_per_voxel_is_a_flag(self):
+        from TrabecularQSMLib.cli.phantom import _FLAGS
+
+        self.assertEqual(
+            {name for _, name, *_ in _FLAGS} | {"supersampling"}, set(PhantomSettings.__dataclass_fields__)
+        )
+        text = (
+            "--anatomy knee --gap 9 --echo-times 1 2 3.5 5 6 7 --readout bipolar --readout-slope -0.5 --bandwidth 700 "
+            "--train-offsets 0 0.4 -1 --field-gradient 0 -3 1 --chi-bone -3 --tilt -10"
+        )
+        with mock.patch("TrabecularQSMLib.phantom.make_phantom", side_effect=InputError("enough")) as made:
+            run("phantom", Path(tempfile.gettempdir()) / "never-made", *text.split())
+        expected = PhantomSettings(
+            anatomy="knee", gap_mm=9, echo_times=(0.001, 0.002, 0.0035, 0.005, 0.006, 0.007), readout="bipolar",
+            readout_slope_rad=-0.5, bandwidth_hz=700, train_offsets_rad=(0, 0.4, -1),
+            field_gradient_hz_per_mm=(0, -3, 1), chi_bone=-3, tilt_degrees=-10,
+        )  # fmt: skip
+        self.assertEqual(made.call_args[0][0], expected)
 
     def test_a_folder_that_cannot_be_written_is_told_before_the_work(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -343,6 +363,20 @@ class WrongInputTest(CommandLineTest):
         nifti.write_image(mask, np.ones((4, 5, 5), np.uint8), scans.AFFINE)
         self.assert_refused("not on the grid of sub-01", arguments=arguments)
 
+    def test_what_was_decided_about_a_mask_stands_in_the_sidecars(self):
+        scans.write_bids(self.scan)
+        mask, soft = self.folder / "mask.nii", np.zeros((4, 5, 6), np.float32)
+        soft[1:3, 1:4, 1:5], soft[0, 1:4, 1:5] = 1, 0.3
+        nifti.write_image(mask, soft, scans.AFFINE)
+        with mock.patch.object(pipeline, "reconstruct", stub):
+            code, out, err = run("reconstruct", self.scan, self.output, "--mask", mask)
+        self.assertEqual(code, 0, err)
+        (sidecar,) = self.output.rglob("*_Chimap.json")
+        notes = json.loads(sidecar.read_text(encoding="utf-8"))["Notes"]
+        self.assertEqual(notes[0], "a note")
+        self.assertIn("it was cut at 0.5", notes[1])
+        self.assertEqual(out.count("it was cut at 0.5"), 1)
+
     def test_a_full_disk(self):
         scans.write_bids(self.scan)
         full = OSError(28, "No space left on device")
@@ -458,8 +492,10 @@ class WholeChainTest(unittest.TestCase):
         table = np.array([[float(cell) for cell in row.split(",")] for row in rows])
         np.testing.assert_allclose(table[:, 0], [float(x) for x in lambdas])
         self.assertTrue(np.all(np.diff(table[:, 1]) > 0), "the closed form's residual grows with λ")
-        best = json.loads(stem.with_suffix(".json").read_text())["BestRegularization"]
-        self.assertIn(f"λ = {best:g}", out)
+        sidecar = json.loads(stem.with_suffix(".json").read_text())
+        self.assertIn(f"Largest curvature at λ = {sidecar['BestRegularization']:g}", out)
+        zero = sidecar["InflectionRegularization"]
+        self.assertIn("Zero curvature is not below it" if zero is None else f"Zero curvature at λ = {zero:g}", out)
         self.assertEqual(stem.with_suffix(".png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         code, _, err = run(*command)
         self.assertEqual(code, 2)

@@ -16,6 +16,7 @@ from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.figures.bvtv import bvtv_figure
 from TrabecularQSMLib.files import nifti, transforms
 from TrabecularQSMLib.images import resample
+from TrabecularQSMLib.study import companions
 
 # The echo MIP's grid of 3 mm and the other scan's of 1 × 1 × 2 mm, with axes of different directions.
 MIP = np.array([[3.0, 0, 0, -45], [0, 3, 0, -45], [0, 0, 3, -30], [0, 0, 0, 1]])
@@ -160,7 +161,7 @@ class BvtvTest(AnalysisTest):
 
     def test_bias_is_corrected_unless_it_is_told_not_to(self):
         plain = self.by_region(column="marrow")
-        with mock.patch.object(bvtv, "correct_bias", lambda image, affine, *, progress: affine[2, 2] * image):
+        with mock.patch.object(companions, "correct_bias", lambda image, affine, *, progress: affine[2, 2] * image):
             self.assertEqual(self.by_region(column="marrow"), plain)
             code, _, err = run(
                 *("bvtv", self.image, "--regions", self.regions, "--bone", self.bone, "--transform", self.transform),

@@ -141,7 +141,6 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(self.run_command(*SMALL)[0], 0)
         self.assertEqual(len(self.rows()), 2 * 2 * 2 * 3)
 
-    @unittest.skipIf(partial_table.fcntl is None, "needs locks")
     def test_two_runs_do_not_share_a_table(self):
         head = {"parameters": {}}
         self.table.parent.mkdir()

@@ -15,7 +15,7 @@ import scans
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.acquisition import Reorientation
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import bids, dicom, dicom_series, nifti, read_acquisition
+from TrabecularQSMLib.files import bids, converted, dicom, dicom_series, nifti, read_acquisition
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
 try:
@@ -148,6 +148,21 @@ class FolderTest(DicomTest):
         self.assert_refused("no scan of at least three echoes", "series 5 ankle: 4 echoes with mag")
         self.assert_refused("series 5 ankle has 4 echoes with mag", series=5)
 
+    def test_magnitude_alone_is_read_where_it_will_do(self):
+        self.write("siemens")
+        files = sorted((self.folder / "in").iterdir())
+        for file in files[len(files) // 2 :]:
+            file.unlink()
+        self.assert_refused("set magnitude_maps to yes")
+        for options in ({}, {"series": 5}):
+            alone = read_acquisition(self.folder / "in", magnitude_alone=True, **options).acquisition
+            self.assertFalse(alone.has_phase or alone.echoes.imag.any())
+        candidate = converted.chosen("", dicom_series.find(files[: len(files) // 2]), magnitude_alone=True)
+        frames = dicom_series.read(candidate)  # without conversion
+        self.assertFalse(frames.has_phase)
+        put = lambda one: one.reorientation.apply(one.echoes)  # noqa: E731
+        np.testing.assert_allclose(put(frames), put(alone), rtol=1e-5)
+
     def test_slices_that_lie_unevenly_are_told(self):
         self.write("philips")
         for path in (self.folder / "in").iterdir():
@@ -175,9 +190,9 @@ class FolderTest(DicomTest):
     def test_missing_packages_are_named_with_the_way_to_get_them(self):
         self.write("siemens")
         with mock.patch.dict("sys.modules", pydicom=None):
-            self.assert_refused("pydicom is needed", "pip install dcm2niix pydicom")
+            self.assert_refused("pydicom is needed", "pip install pydicom")
         with mock.patch.dict("sys.modules", dcm2niix=None), mock.patch.object(dicom.shutil, "which", lambda name: None):
-            self.assert_refused("dcm2niix is needed", "pip install dcm2niix pydicom")
+            self.assert_refused("dcm2niix is needed", "pip install dcm2niix")
 
 
 class FramesTest(DicomTest):

@@ -141,6 +141,15 @@ class ConvertedTest(DoorTest):
         self.write(5, ("mag",))
         self.assert_refused("series 5 ankle: 4 echoes with mag", "export what is missing")
         self.assert_refused("part-mag for 4", series=5)
+        self.assert_refused("set magnitude_maps to yes")
+
+    def test_magnitude_alone_is_read_where_it_will_do_and_no_scan_has_phase(self):
+        self.write(5, ("mag",))
+        acquisition = self.read(magnitude_alone=True).acquisition
+        self.assertFalse(acquisition.has_phase)
+        np.testing.assert_allclose(acquisition.echoes, np.abs(scans.echoes()), atol=1e-3)
+        self.write(7)
+        self.assertTrue(self.read(magnitude_alone=True).acquisition.has_phase)
 
     def test_sidecars_without_series_number_are_grouped_by_name(self):
         self.write(5, SeriesNumber=None)
@@ -157,6 +166,42 @@ class ConvertedTest(DoorTest):
     def test_images_without_sidecars_are_told(self):
         nifti.write_image(self.folder / "x.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)
         self.assert_refused("1 NIfTI files that no JSON sidecar gives an EchoTime", "dcm2niix")
+
+    def edit(self, pattern, change):
+        for path in self.folder.glob(pattern):
+            path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+    def test_an_echo_time_alone_in_a_list_is_one_and_others_are_told(self):
+        self.write(5)
+        self.edit("*.json", lambda side: {**side, "EchoTime": [side["EchoTime"]]})
+        self.assert_same_scan(self.read().acquisition)
+        self.edit("*.json", lambda side: {**side, "EchoTime": list(scans.ECHO_TIMES)})
+        self.assert_refused("EchoTime of megre_5_e1", "expected one number")
+        self.edit("*.json", lambda side: {**side, "EchoTime": "1.2 ms"})
+        self.assert_refused("EchoTime of megre_5_e1", "'1.2 ms'; expected one number")
+
+    def test_one_sidecar_of_an_echo_will_do_where_the_names_tell_the_part(self):
+        self.write(5)
+        for path in self.folder.glob("*_ph.json"):
+            path.unlink()
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_a_type_may_be_one_text_as_dicom_writes_it(self):
+        self.write(5)
+        self.edit("*.json", lambda side: {**side, "ImageType": "\\".join(side["ImageType"])})
+        for n in range(1, 5):
+            for kind in (".nii.gz", ".json"):
+                (self.folder / f"megre_5_e{n}_ph{kind}").rename(self.folder / f"megre_5_e{n}x{kind}")
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_a_folder_without_a_scan_says_what_it_holds(self):
+        self.assert_refused("it is empty")
+        (self.folder / "notes.txt").write_text("to do")
+        (self.folder / "scan.mat").write_bytes(b"MATLAB 5.0 MAT-file")
+        self.assert_refused("no images of echoes but scan.mat; give that file")
+        for n in range(3):
+            (self.folder / f"{n}.dcm").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+        self.assert_refused("0.dcm is a pointer of Git LFS", "git lfs pull")
 
     def test_the_image_type_of_every_vendor_tells_the_part(self):
         for types, part in (
@@ -182,7 +227,10 @@ class OneFileTest(DoorTest):
     SIDECAR = {"MagneticFieldStrength": 3.0}
 
     def test_echoes_along_the_fourth_axis_are_read_with_the_partner_beside(self):
-        for names in (("x_mag.nii", "x_phase.nii"), ("Magnitude.nii", "Phase.nii"), ("x.nii", "x_ph.nii")):
+        for names in (
+            ("x_mag.nii", "x_phase.nii"), ("Magnitude.nii", "Phase.nii"), ("x.nii", "x_ph.nii"),
+            ("mag_x.nii", "phs_x.nii"),
+        ):  # fmt: skip
             with self.subTest(names):
                 path = self.write(names, sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
                 for name in names:
@@ -214,6 +262,21 @@ class OneFileTest(DoorTest):
         acquisition = self.read(path, echo_times=scans.ECHO_TIMES, field_strength=3.0).acquisition
         self.assert_same_scan(acquisition)
 
+    def test_a_field_strength_that_is_given_wins_and_that_is_said(self):
+        path = self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
+        for given, noted in ((3.0, 0), (1.5, 1)):
+            acquisition = self.read(path, field_strength=given).acquisition
+            self.assertEqual(acquisition.field_strength, given)
+            said = [note for note in acquisition.notes if "says a field strength of 3 T; that of `field_str" in note]
+            self.assertEqual(len(said), noted)
+
+    def test_a_missing_partner_is_named_as_the_file_is(self):
+        path = self.write(("mag_x.nii", "phase_x.nii"), sidecar=self.SIDECAR)
+        (self.folder / "phase_x.nii").unlink()
+        self.assert_refused("such as phase_x.nii.gz", "found none", path=path)
+        path.rename(self.folder / "x.nii")
+        self.assert_refused("such as x_phase.nii.gz", path=self.folder / "x.nii")
+
     def test_a_folder_of_one_such_pair_will_do(self):
         self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
         self.assert_same_scan(self.read().acquisition)
@@ -235,6 +298,14 @@ class OneFileTest(DoorTest):
         self.assert_refused("x_mag.nii is the mag part", "x_phase.nii.gz", "found none", path=path)
         self.write(("x_phase.nii", "x_ph.nii"), ("phase", "phase"))
         self.assert_refused("found x_ph.nii and x_phase.nii", path=path)
+
+    def test_a_magnitude_without_partner_is_read_where_it_will_do(self):
+        path = self.write(("x.nii",), ("mag",), sidecar={**self.SIDECAR, "EchoTime": list(scans.ECHO_TIMES)})
+        self.assert_refused("found none; export it, or set magnitude_maps to yes", path=path)
+        for place in (path, self.folder):
+            acquisition = self.read(place, magnitude_alone=True).acquisition
+            self.assertFalse(acquisition.has_phase)
+            np.testing.assert_allclose(acquisition.echoes, np.abs(scans.echoes()), atol=1e-3)
 
     def test_one_volume_is_no_scan(self):
         nifti.write_image(self.folder / "x_mag.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)

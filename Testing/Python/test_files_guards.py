@@ -13,9 +13,12 @@ import SimpleITK as sitk
 from scans import AFFINE
 
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import nifti
+from TrabecularQSMLib.files import nifti, read_acquisition
+from TrabecularQSMLib.files.echoes import read_json
 from TrabecularQSMLib.files.formats import decoded
+from TrabecularQSMLib.files.maps import read_settings
 from TrabecularQSMLib.files.regions import read_regions
+from TrabecularQSMLib.files.tables import read_table
 from TrabecularQSMLib.files.transforms import read_transform
 from TrabecularQSMLib.files.writing import write_text
 from TrabecularQSMLib.images import mask_of, matrix_from
@@ -108,6 +111,50 @@ class FormatTest(FileTest):
     def test_a_file_name_that_is_no_text_can_be_written_into_one(self):
         write_text(self.folder / "log.json", os.fsdecode(b"Tub\xe9rosit\xe9"))
         self.assertIn("Tub", (self.folder / "log.json").read_text(encoding="utf-8"))
+
+
+class StandInTest(FileTest):
+    """Each reader says what it found in the place of the file."""
+
+    READERS = (
+        read_acquisition, read_regions, read_transform, read_table, read_settings, read_json, nifti.read_image,
+        nifti.read_series, nifti.read_layers, nifti.read_grid, nifti.read_metadata, nifti.header_notes,
+    )  # fmt: skip
+    FOUND = {
+        "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+        "a pointer of git-annex": b"/annex/objects/MD5E-s1--00\n",
+        "a web page": b"\n<!DOCTYPE html><html>Sign in</html>",
+        "is empty": b"",
+    }
+
+    def test_every_reader_names_what_stands_for_the_file(self):
+        for read in self.READERS:
+            for ending in ("nii.gz", "mat", "dcm", "json", "csv", "tfm", "seg.nrrd", "without"):
+                for words, content in self.FOUND.items():
+                    with self.subTest(read.__name__, ending=ending, words=words):
+                        path = self.folder / f"x.{ending}"
+                        path.write_bytes(content)
+                        self.refused(read, path, path.name, words)
+
+    def test_every_reader_of_files_names_a_folder_and_a_link_to_nowhere(self):
+        folder, link = self.folder / "x.nii", self.folder / "y.nii"
+        folder.mkdir()
+        os.symlink("gone.nii", link)
+        for read in self.READERS:
+            with self.subTest(read.__name__):
+                self.refused(read, folder, "it is empty" if read is read_acquisition else "is a folder")
+                self.refused(read, link, "is a link to gone.nii")
+
+    def test_a_mat_file_that_is_another_kind_of_file_is_named(self):
+        path = self.folder / "scan.mat"
+        for words, content in {
+            "a picture (PNG), which has no place in the patient, not a MATLAB file": b"\x89PNG\r\n\x1a\n" + bytes(99),
+            "a ZIP archive": b"PK\x03\x04" + bytes(200),
+            "is not a MATLAB file": bytes(range(200, 256)) * 10,
+            "damaged or cut short": b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + bytes(3),
+        }.items():
+            path.write_bytes(content)
+            self.refused(read_acquisition, path, "scan.mat", words)
 
 
 class NiftiTest(FileTest):
@@ -308,6 +355,16 @@ class MaskTest(unittest.TestCase):
         mask, notes = mask_of(labels, "m")
         np.testing.assert_array_equal(mask, labels > 0)
         self.assertIn("labels 1, 3, 7", notes[0])
+
+    def test_whole_numbers_that_change_from_voxel_to_voxel_are_no_labels(self):
+        i, j, k = np.indices((12, 12, 12))
+        blurred = np.round(np.clip(60 - 2 * np.hypot(np.hypot(i - 6, j - 6), k - 6) ** 2, 0, None))
+        self.assertLess(len(np.unique(blurred)), 64)
+        with self.assertRaisesRegex(InputError, "different values up to 60, like an image"):
+            mask_of(blurred, "m")
+        mask, notes = mask_of(1 + i // 3 + 4 * (j // 3) + 16 * (k // 6), "m")  # thirty-two regions
+        self.assertTrue(mask.all())
+        self.assertIn("the labels 1, 2,", notes[0])
 
     def test_what_is_no_mask_is_refused(self):
         rng = np.random.default_rng(1)

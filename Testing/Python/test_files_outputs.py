@@ -1,6 +1,9 @@
 import errno
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -17,7 +20,7 @@ from TrabecularQSMLib.files.phantom import refuse_filled, write_phantom
 from TrabecularQSMLib.files.writing import input_hashes, write_files
 from TrabecularQSMLib.phantom import Phantom, PhantomSettings
 from TrabecularQSMLib.pipeline import Reconstruction
-from TrabecularQSMLib.quantities import QUANTITIES
+from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import preset
 
 ANAT = Path("sub-01", "ses-b", "anat")
@@ -120,10 +123,23 @@ class ReconstructionTest(OutputsTest):
         self.assertEqual(len(tree(self.output)), 3)
 
     def test_planned_maps_leave_out_what_later_stages_give(self):
-        self.assertEqual(set(planned_maps(preset())), set(QUANTITIES))
-        self.assertEqual(set(QUANTITIES) - set(planned_maps(preset(stop_after="background"))), {"chi"})
+        usual = set(QUANTITIES).difference(*ADDED_MAPS.values())
+        self.assertEqual(set(planned_maps(preset())), usual)
+        self.assertEqual(usual - set(planned_maps(preset(stop_after="background"))), {"chi"})
         fieldmap = planned_maps(preset(stop_after="fieldmap"))
-        self.assertEqual(set(QUANTITIES) - set(fieldmap), {"chi", "total_field", "local_field"})
+        self.assertEqual(usual - set(fieldmap), {"chi", "total_field", "local_field"})
+
+    def test_planned_maps_are_those_that_settings_add_and_the_scan_allows(self):
+        usual = set(QUANTITIES).difference(*ADDED_MAPS.values())
+        for name, added in ADDED_MAPS.items():
+            self.assertEqual(set(planned_maps(preset(**{name: "yes"}))), usual | set(added))
+        both = preset(magnitude_maps="yes", separate_rates="yes")
+        self.assertEqual(set(planned_maps(both)), set(QUANTITIES))
+        uneven = scans.acquisition(echo_times=(0.001, 0.002, 0.003, 0.0045))
+        self.assertEqual(set(QUANTITIES) - set(planned_maps(both, uneven)), {"r2star_arlo", "sigma_r2star_arlo"})
+        alone = scans.acquisition(has_phase=False)
+        names = planned_maps(preset(magnitude_maps="yes"), alone)
+        self.assertEqual(set(names), {*WITHOUT_PHASE, *ADDED_MAPS["magnitude_maps"]})
 
 
 class NothingHalfWrittenTest(OutputsTest):
@@ -166,6 +182,26 @@ class NothingHalfWrittenTest(OutputsTest):
                 progress = mock.Mock(side_effect=[None, None, error(), None, None, error()])
                 shutil.rmtree(self.folder / "some", ignore_errors=True)
                 self.assert_nothing_changes(error, progress=progress)
+
+    def test_hidden_folders_of_killed_runs_are_swept_and_those_at_work_are_not(self):
+        output = self.folder / "maps"
+        script = (
+            "import sys, os; from pathlib import Path; from TrabecularQSMLib.files.writing import staged\n"
+            "with staged(Path(sys.argv[1])) as staging:\n"
+            "    (staging / 'half.nii').write_text('half')\n"
+            "    print('ready', flush=True); sys.stdin.read(); os._exit(9)"
+        )
+        command = [sys.executable, "-c", script, str(output)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+        with subprocess.Popen(command, stdin=-1, stdout=-1, env=environment, text=True) as other:
+            self.assertEqual(other.stdout.readline(), "ready\n")
+            (hidden,) = output.glob(".writing-*")
+            os.utime(hidden, (0, 0))
+            write_files({output / "a.txt": "a"})
+            self.assertTrue(hidden.exists())
+            other.communicate("")
+        write_files({output / "b.txt": "b"})
+        self.assertEqual(sorted(path.name for path in output.iterdir()), ["a.txt", "b.txt"])
 
     def test_a_place_that_cannot_be_written_is_one_sentence(self):
         file = self.folder / "file"

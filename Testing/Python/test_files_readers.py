@@ -13,7 +13,7 @@ import scipy.io
 import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import nifti, read_acquisition, read_mask
+from TrabecularQSMLib.files import bids, nifti, read_acquisition, read_mask
 from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
 from TrabecularQSMLib.images import affine_from, image_from
 
@@ -114,6 +114,14 @@ class BidsTest(FolderTest):
                     np.testing.assert_allclose(found[inside], signal[inside], atol=0.01)
                     self.assertIn(words, note)
 
+    def test_phase_unwrapped_over_the_echoes_alone_is_taken(self):
+        signal, _ = self.smooth()
+        phase = np.unwrap(np.angle(signal), axis=0)  # every voxel by itself: wraps in space stay
+        self.assertGreater(np.ptp(phase), 10)
+        found, note = self.polar(np.abs(signal), phase)
+        np.testing.assert_allclose(found, signal, atol=0.01)
+        self.assertIn("was unwrapped already", note)
+
     def test_what_is_no_phase_of_a_scan_is_refused_by_its_cause(self):
         signal, unwrapped = self.smooth()
         radians = np.angle(signal)
@@ -186,6 +194,22 @@ class BidsTest(FolderTest):
         scans.write_bids(self.folder)
         (self.folder / "sub-01_echo-3_part-phase_MEGRE.nii").unlink()
         self.assert_refused("4 echoes", "part-mag for 4, part-phase for 3", "export the missing ones")
+
+    def test_magnitude_without_phase_is_read_where_it_will_do(self):
+        scans.write_bids(self.folder, parts=("mag",))
+        self.assert_refused("4 echoes with part-mag for 4 and no phase", "set magnitude_maps to yes")
+        acquisition = read_acquisition(self.folder, magnitude_alone=True).acquisition
+        self.assertFalse(acquisition.has_phase)
+        np.testing.assert_allclose(acquisition.echoes, np.abs(scans.echoes()), atol=1e-3)
+        again = bids.write_scan(self.folder / "derivatives" / "again", acquisition)
+        self.assertFalse([path for path in again if "phase" in path.name])
+        scans.write_bids(self.folder)
+        self.assertTrue(read_acquisition(self.folder, magnitude_alone=True).acquisition.has_phase)
+
+    def test_a_real_part_is_not_taken_for_magnitude(self):
+        for path in scans.write_bids(self.folder, parts=("real",)).iterdir():
+            path.rename(path.with_name(path.name.replace("real", "mag")))
+        self.assert_refused("negative values", magnitude_alone=True)
 
     def test_a_folder_without_a_scan_is_refused(self):
         self.assert_refused("_MEGRE.nii[.gz]", "dcm2niix")

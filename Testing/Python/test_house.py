@@ -76,7 +76,9 @@ class FileListTest(unittest.TestCase):
         )
 
     def test_cmake_installs_every_data_file_of_the_library(self):
-        self.assertEqual(sorted(cmake_list(LIBRARY / "CMakeLists.txt", "LIBRARY_RESOURCES")), library_files("*.json"))
+        self.assertEqual(
+            sorted(cmake_list(LIBRARY / "CMakeLists.txt", "LIBRARY_RESOURCES")), sorted(library_files("data/*"))
+        )
 
     def test_cmake_builds_every_scripted_module(self):
         folder = ROOT / "TrabecularQSM"
@@ -153,10 +155,11 @@ class ImportTest(unittest.TestCase):
 
 # Rooms from the ground up; imports run downward. On one floor a room may use another, never in a circle.
 FLOORS = (
-    ("images", "acquisition", "quantities", "kernels", "solvers", "methods", "chunks", "progress", "errors"),
+    ("images", "acquisition", "quantities", "kernels", "solvers", "methods", "chunks", "workers", "progress", "errors"),
     ("fieldmap", "background", "inversion", "simulation", "analysis"),
     ("pipeline", "settings", "phantom", "figures"),
     ("files",),
+    ("study", "report"),
     ("cli", "scene"),
 )
 # Tests of no room alone.

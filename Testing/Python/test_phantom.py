@@ -14,8 +14,12 @@ from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.kernels import dipole_kernel
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.phantom.anatomy import draw_patient, marrow_r2star
+from TrabecularQSMLib.phantom.anatomy import ANATOMIES, draw_patient
+from TrabecularQSMLib.phantom.body import marrow_r2star, relaxation
+from TrabecularQSMLib.phantom.readout import displaced
 from TrabecularQSMLib.phantom.simulate import _field, _Grid, _pure_labels, solid_harmonics
+from TrabecularQSMLib.pipeline import reconstruct
+from TrabecularQSMLib.settings import preset
 
 COARSE = PhantomSettings(shape=(48, 48, 24), snr=None)
 TRUTHS = {
@@ -109,6 +113,75 @@ class Anatomy(unittest.TestCase):
         label = np.full((2, 2, 4), 3, np.uint8)
         label[1, 0, 3] = 5
         np.testing.assert_array_equal(_pure_labels(label, 2), [[[3, 0]]])
+
+
+class Knee(unittest.TestCase):
+    KNEE = replace(COARSE, shape=(74, 74, 34), anatomy="knee")
+
+    def test_the_knee_has_regions_of_the_same_meaning(self):
+        phantom = made(self.KNEE)
+        self.assertEqual(phantom.region_names, ANATOMIES["knee"].region_names)
+        self.assertEqual(set(np.unique(phantom.regions)) - {0}, set(range(1, 9)))
+        self.assertEqual(sorted(ANATOMIES["ankle"].region_names), sorted(phantom.region_names))
+        for anatomy in ANATOMIES:
+            both = made(replace(self.KNEE, anatomy=anatomy))
+            # One bone has a dense, a less dense and a sparse compartment.
+            dense, less, sparse = (region_mean(both, "bvtv", label) for label in (1, 2, 3))
+            self.assertTrue(dense > less + 0.03 and less > sparse + 0.05, anatomy)
+            self.assertLess(region_mean(both, "pdff", 7), 0.05)
+
+    def test_the_knee_leaves_the_field_of_view_above_and_below_only(self):
+        for seed in range(3):
+            signal = made(replace(self.KNEE, seed=seed)).truth["signal"]
+            for face in (signal[:, 0], signal[:, -1]):
+                self.assertGreater((face > 0).mean(), 0.1)
+            for face in (signal[:, :, 0], signal[:, :, -1], signal[0], signal[-1]):
+                self.assertEqual(face.max(), 0)
+
+    def test_bone_fraction_of_the_proximal_tibia_rises_towards_the_joint(self):
+        phantom = made(self.KNEE)
+        tibia = phantom.regions == 4
+        self.assertGreater(np.corrcoef(positions_ras(phantom)[2][tibia], phantom.truth["bvtv"][tibia])[0, 1], 0.8)
+
+
+class Choices(unittest.TestCase):
+    def test_a_constant_that_is_given_changes_nothing_else(self):
+        drawn = draw_patient(np.random.default_rng(3))
+        given = {"chi_fat": 0.5, "chi_bone": -3.0, "marrow_pdff": 0.7, "porosity": 0.3}
+        patient = draw_patient(np.random.default_rng(3), replace(COARSE, **given))
+        self.assertEqual((patient.chi_fat, patient.chi_bone), (0.5, -3.0))
+        np.testing.assert_array_equal(patient.pose, drawn.pose)
+        np.testing.assert_array_equal(patient.shift, drawn.shift)
+        for one, other in zip(patient.parts, drawn.parts, strict=True):
+            self.assertEqual(one.tissue.r2star, other.tissue.r2star)
+            if one.tissue.bvtv is not None:
+                self.assertEqual(one.tissue.pdff, 0.7)
+                self.assertNotEqual(other.tissue.pdff, 0.7)
+            if one.tissue.is_cortex:
+                self.assertAlmostEqual(one.tissue.chi, 0.7 * -3.0)
+
+    def test_only_dephasing_grows_with_the_field(self):
+        self.assertEqual(relaxation(30.0, 25.0, 3.0), 30.0)
+        self.assertAlmostEqual(relaxation(30.0, 25.0, 0.3), 25.5)
+        self.assertEqual(relaxation(120.0, None, 7.0), 120.0)
+        low, high = (made(replace(COARSE, shape=(72, 72, 34), field_strength=b0)) for b0 in (0.35, 7.0))
+        for label, at_3_tesla, r2 in ((1, marrow_r2star(region_mean(low, "bvtv", 1)), 15.0), (7, 30.0, 25.0)):
+            # Draws of 26 to 34 for muscle; dephasing within the voxel adds some 1/s at 7 T.
+            for phantom, share, spread in ((low, 0.35 / 3, 1.5), (high, 7 / 3, 20.0)):
+                expected = r2 + (at_3_tesla - r2) * share
+                self.assertLess(abs(np.median(phantom.truth["r2star"][phantom.regions == label]) - expected), spread)
+
+    def test_the_other_side_is_a_mirror_image_behind_a_gap_of_air(self):
+        both = made(replace(COARSE, field_of_view_mm=(220.5, 220.5, 232.0), shape=(48, 48, 58), gap_mm=12.0))
+        # Sagittal: k runs from left to right, and the patient's right side is the last.
+        signal, half = both.truth["signal"] > 0, 29
+        self.assertEqual(ndimage.label(ndimage.binary_closing(signal))[1], 2)
+        air = ~signal.any(axis=(1, 2))
+        # 4 mm a slice.
+        self.assertGreaterEqual(np.count_nonzero(air[half - 4 : half + 4]), 3)
+        np.testing.assert_array_equal(both.regions[:half], both.regions[half:][::-1])
+        np.testing.assert_allclose(both.truth["bvtv"][:half], both.truth["bvtv"][half:][::-1], atol=1e-5)
+        self.assertEqual(np.unique(both.regions[half:]).size, 9)
 
 
 class Tissue(unittest.TestCase):
@@ -314,6 +387,103 @@ class Signal(unittest.TestCase):
         self.assertGreater(np.abs(other - made(COARSE).acquisition.echoes).max(), 0.01)
 
 
+class ReadOut(unittest.TestCase):
+    SMALL = replace(COARSE, shape=(40, 42, 20))
+
+    def assert_same_truth(self, settings, but=()):
+        plain, other = made(self.SMALL), made(settings)
+        for name in TRUTHS - set(but):
+            np.testing.assert_array_equal(plain.truth[name], other.truth[name], name)
+        return plain.acquisition.echoes, other.acquisition.echoes
+
+    def test_echoes_read_backwards_have_a_gain_along_the_read_out(self):
+        gains = {"readout_offset_rad": 0.4, "readout_slope_rad": -0.6, "readout_magnitude": 0.08}
+        for axis, name in ((1, "j"), (0, "k")):
+            settings = replace(self.SMALL, readout="bipolar", readout_axis=name, **gains)
+            plain, read = self.assert_same_truth(settings)
+            x = np.linspace(-1, 1, plain.shape[1 + axis]).reshape([-1 if n == axis else 1 for n in range(3)])
+            expected = 1.08 * np.exp(1j * (0.4 - 0.6 * x))
+            for number in range(9):
+                factor = expected if number % 2 else 1
+                np.testing.assert_allclose(read[number], plain[number] * factor, atol=1e-6)
+
+    def test_trains_take_turns_and_each_reads_in_both_directions(self):
+        offsets, slopes = (0.0, 0.5, -0.4), (0.0, 0.2, 0.3)
+        settings = replace(self.SMALL, train_offsets_rad=offsets, train_slopes_rad=slopes)
+        plain, read = self.assert_same_truth(settings)
+        x = np.linspace(-1, 1, plain.shape[2])[None, :, None]
+        both = made(replace(settings, readout="bipolar", readout_offset_rad=0.3)).acquisition.echoes
+        for number in range(9):
+            gain = np.exp(1j * (offsets[number % 3] + slopes[number % 3] * x))
+            np.testing.assert_allclose(read[number], plain[number] * gain, atol=1e-6)
+            # The second echo of each train of three is read backwards.
+            backward = np.exp(0.3j) if 3 <= number < 6 else 1
+            np.testing.assert_allclose(both[number], plain[number] * gain * backward, atol=1e-6)
+
+    def test_a_peak_is_displaced_by_its_share_of_the_bandwidth(self):
+        rng = np.random.default_rng(0)
+        points = rng.normal(size=(3, 24, 4)) + 1j * rng.normal(size=(3, 24, 4))
+        points[:, :6] = points[:, -6:] = 0
+        sums = points.reshape(3, 12, 2, 4).sum(axis=2)
+        np.testing.assert_allclose(displaced(points, 2, 1, [(2j, 0.0)]), 2j * sums)
+        np.testing.assert_allclose(displaced(points, 2, 1, [(1, 2.0)]), np.roll(sums, 2, axis=1), atol=1e-12)
+        # Half a voxel is one of two points.
+        half = np.roll(points, -1, axis=1).reshape(3, 12, 2, 4).sum(axis=2)
+        np.testing.assert_allclose(displaced(points, 2, 1, [(1, -0.5)]), half, atol=1e-12)
+        # Whatever the part of a point, the signal stays the same and its center moves by as much.
+        line = np.abs(points[:1, :, :1])
+        moved = displaced(line, 2, 1, [(1, 1.37)])[0, :, 0].real
+        center = lambda values: values @ np.arange(values.size) / values.sum()  # noqa: E731
+        self.assertAlmostEqual(moved.sum(), line.sum())
+        self.assertAlmostEqual(center(moved), (center(line[0, :, 0]) - 0.5) / 2 + 1.37, delta=0.02)
+
+    def test_fat_appears_displaced_and_truth_stays_with_the_tissue(self):
+        shift = FAT_MODELS["single-peak"].main_shift_ppm * 1e-6 * made(self.SMALL).acquisition.imaging_frequency
+        base = replace(self.SMALL, fat_model="single-peak")
+        plain = made(base)
+        for readout in ("monopolar", "bipolar"):
+            # The signals of water and fat are W + F, W + SF and W + S²F when fat is displaced by one voxel and by two.
+            scans = [made(replace(base, readout=readout, bandwidth_hz=abs(shift) / n)) for n in (1, 2)]
+            for scan in scans:
+                for name in TRUTHS - {"signal"}:
+                    np.testing.assert_array_equal(scan.truth[name], plain.truth[name], name)
+            for number in range(2):
+                once, twice = (scan.acquisition.echoes[number] - plain.acquisition.echoes[number] for scan in scans)
+                # Fat has the lower frequency, and lies on the other side where an echo is read backwards.
+                step = 1 if readout == "bipolar" and number == 1 else -1
+                left = np.abs(twice - once - np.roll(once, step, axis=1))
+                # The coil differs by some percent from voxel to voxel; the other direction is wholly wrong.
+                self.assertLess(left.max(), 0.2 * np.abs(once).max())
+                self.assertGreater(np.abs(once).max(), 0.5)
+
+    def test_the_separation_takes_a_bipolar_read_out_and_trains_off(self):
+        base = replace(COARSE, snr=40.0)
+        kinds = {
+            "bipolar": {"readout": "bipolar", "readout_slope_rad": 0.65, "readout_magnitude": 0.05},
+            "trains": {"train_offsets_rad": (0.0, 0.5, -0.4), "train_slopes_rad": (0.0, 0.2, 0.3)},
+        }
+        fieldmap = preset(stop_after="fieldmap")
+        plain = reconstruct(made(base).acquisition, fieldmap).maps
+        inside = (made(base).regions > 0) & (plain["reliability"] > 0.5)
+        for name, gains in kinds.items():
+            result = reconstruct(made(replace(base, **gains)).acquisition, fieldmap)
+            self.assertEqual((result.settings.readout, result.settings.trains), {
+                "bipolar": ("bipolar", "1"), "trains": ("monopolar", "3")}[name])  # fmt: skip
+            for quantity, limit in (("pdff", 0.005), ("field_hz", 2.0)):
+                self.assertLess(abs(np.median((result.maps[quantity] - plain[quantity])[inside])), limit, name)
+
+    def test_gains_without_echoes_that_have_them_are_refused(self):
+        for wrong in (
+            {"readout_slope_rad": 0.2},
+            {"train_offsets_rad": (0, 1), "train_slopes_rad": (0, 1, 2)},
+            {"train_offsets_rad": (0, 1, 2, 3, 4)},
+            {"readout": "spiral"},
+            {"bandwidth_hz": 0},
+        ):
+            with self.subTest(wrong), self.assertRaisesRegex(InputError, "give|choose"):
+                PhantomSettings(**wrong)
+
+
 class Reproducibility(unittest.TestCase):
     def test_same_settings_give_the_same_bytes_on_any_number_of_threads(self):
         settings = replace(COARSE, shape=(31, 30, 17), snr=40.0)
@@ -396,6 +566,10 @@ class WrongInput(unittest.TestCase):
             "fat_model": ["butter"],
             "field_gradient_hz_per_mm": [(0, 0)],
             "supersampling": [0, 2.5],
+            "anatomy": ["elbow"],
+            "gap_mm": [0, "wide"],
+            "chi_bone": [-200, float("nan")],
+            "marrow_pdff": [1.2],
         }
         for name, values in wrong.items():
             for value in values:

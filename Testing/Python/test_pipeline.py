@@ -1,5 +1,6 @@
 """From a scan to maps in one call, on a small piece of the digital ankle."""
 
+import json
 import unittest
 import warnings
 from dataclasses import replace
@@ -16,7 +17,7 @@ from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each, sweep_regularization
-from TrabecularQSMLib.quantities import QUANTITIES
+from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
 SMALL = PhantomSettings(shape=(48, 48, 24), field_of_view_mm=(72.0, 72.0, 36.0), seed=3)
@@ -33,6 +34,7 @@ FIELD_MAPS = {
     "sigma_r2star",
     "sigma_pdff",
 }
+ADDED = {name for names in ADDED_MAPS.values() for name in names}
 PERIOD_HZ = 1 / 0.7e-3
 # The inversion that does not iterate, for tests of everything else.
 FAST = preset(inversion="closed-form")
@@ -72,7 +74,7 @@ class MapsTest(unittest.TestCase):
         stages = {
             "fieldmap": FIELD_MAPS,
             "background": FIELD_MAPS | {"total_field", "local_field"},
-            None: set(QUANTITIES),
+            None: set(QUANTITIES) - ADDED,
         }
         self.assertEqual(set(stages), set(CHOICES["stop_after"]))
         for stage, names in stages.items():
@@ -122,6 +124,102 @@ class MapsTest(unittest.TestCase):
                 inside = maps["reliability"] > 0.5
                 # Fat and bone are told apart in a box that cuts the ankle on all sides; more is asked at full size.
                 self.assertGreater(np.corrcoef(maps["chi"][inside], truth[inside])[0, 1], 0.4)
+
+
+class SpectrumTest(unittest.TestCase):
+    SETTINGS = replace(FAST, stop_after="fieldmap")
+
+    def test_another_spectrum_is_taken_where_it_fits_better_and_its_sidecar_repeats_it(self):
+        settings = replace(self.SETTINGS, fat_model="single-peak", fat_spectrum="best")
+        with mock.patch.object(pipeline, "FAT_MODELS", {n: FAT_MODELS[n] for n in ("single-peak", "ren-marrow")}):
+            result = reconstruct(phantom().acquisition, settings)
+        self.assertEqual((result.settings.fat_model, result.settings.fat_spectrum), ("ren-marrow", "given"))
+        self.assertTrue(any("ren-marrow fits this scan better than single-peak" in note for note in result.notes))
+        for name, array in result.maps.items():
+            np.testing.assert_array_equal(array, fast().maps[name] if name != "reliability" else array, name)
+
+    def test_a_cold_sample_shows_as_a_shift_and_the_settings_repeat_the_maps_bit_for_bit(self):
+        settings = replace(self.SETTINGS, fat_spectrum="shifted", temperature=20.0)
+        scan = phantom().acquisition
+        # A bipolar read-out, whose phases depend on the spectrum as well.
+        turned = changed(scan, echoes=scan.echoes * np.exp(0.3j * (np.arange(9) % 2))[:, None, None, None])
+        result = reconstruct(turned, settings)
+        self.assertEqual(result.settings.readout, "bipolar")
+        self.assertLess(abs(result.settings.fat_shift - 0.17), 0.02)
+        self.assertTrue(any("standard error" in note and "ppm" in note for note in result.notes))
+        again = reconstruct(turned, Settings.from_dict(json.loads(json.dumps(result.settings.as_dict()))))
+        for name, array in result.maps.items():
+            np.testing.assert_array_equal(again.maps[name], array, name)
+
+    def test_water_of_another_temperature_is_part_of_the_model(self):
+        cold = reconstruct(phantom().acquisition, replace(self.SETTINGS, temperature=20.0))
+        same = reconstruct(phantom().acquisition, replace(self.SETTINGS, temperature=20.0, fat_shift=0.17))
+        inside = fast().maps["reliability"] > 0.5
+        error = lambda maps: np.abs(maps["pdff"] - fast().maps["pdff"])[inside].mean()  # noqa: E731
+        self.assertGreater(error(cold.maps), 1e-3)
+        self.assertLess(error(same.maps), 1e-5)
+
+    def test_three_echoes_tell_no_spectrum(self):
+        scan = phantom().acquisition
+        three = changed(scan, echoes=scan.echoes[:3], echo_times=scan.echo_times[:3])
+        for way in ("best", "shifted"):
+            result = reconstruct(three, replace(self.SETTINGS, fat_spectrum=way))
+            self.assertIn("Three echoes fit any spectrum", " ".join(result.notes))
+            self.assertEqual((result.settings.fat_model, result.settings.fat_shift), ("ren-marrow", 0.0))
+
+
+class AddedMapsTest(unittest.TestCase):
+    SETTINGS = replace(FAST, stop_after="fieldmap")
+
+    def test_rates_of_water_and_fat_and_of_the_magnitude_come_beside_the_usual_maps(self):
+        settings = replace(self.SETTINGS, separate_rates="yes", magnitude_maps="yes")
+        result, truth = reconstruct(phantom().acquisition, settings), phantom().truth
+        self.assertEqual(set(result.maps), FIELD_MAPS | ADDED)
+        for name, array in result.maps.items():
+            self.assertTrue(array.flags.c_contiguous and np.all(np.isfinite(array)), name)
+            if name in FIELD_MAPS - {"reliability"}:
+                np.testing.assert_array_equal(array, fast().maps[name])
+        inside = result.maps["reliability"] > 0.5
+        for name in ("r2star_water", "r2star_fat", "r2star_magnitude"):
+            known = inside & (result.maps[name] != 0)
+            self.assertGreater(known.sum(), 1000)
+            self.assertLess(abs(np.median((result.maps[name] - truth["r2star"])[known])), 3.0, name)
+        self.assertLess(abs(np.median((result.maps["pdff_magnitude"] - truth["pdff"])[inside])), 0.01)
+        water = inside & (truth["pdff"] < 0.02)
+        self.assertLess(abs(np.median((result.maps["r2star_arlo"] - truth["r2star"])[water])), 5.0)
+        self.assertIn("ARLO knows water alone", " ".join(result.notes))
+
+    def test_a_scan_without_phase_gives_maps_of_its_magnitude_and_says_what_it_lacks(self):
+        scan, truth = phantom().acquisition, phantom().truth
+        alone = Acquisition(
+            np.abs(scan.echoes).astype(np.complex64), scan.echo_times, scan.affine,
+            imaging_frequency=scan.imaging_frequency, source="a scan", has_phase=False,
+        )  # fmt: skip
+        with self.assertRaisesRegex(InputError, "a scan has no phase.*magnitude_maps to yes"):
+            reconstruct(alone, FAST)
+        with self.assertRaisesRegex(InputError, "separate_rates"):
+            reconstruct(alone, replace(FAST, magnitude_maps="yes", separate_rates="yes"))
+        with self.assertRaisesRegex(InputError, "L-curve"):
+            sweep_regularization(alone, FAST)
+        result = reconstruct(alone, replace(FAST, magnitude_maps="yes"))
+        self.assertEqual(set(result.maps), {*WITHOUT_PHASE, *ADDED_MAPS["magnitude_maps"]})
+        inside = result.maps["reliability"] > 0.5
+        self.assertLess(abs(np.median((result.maps["pdff_magnitude"] - truth["pdff"])[inside])), 0.02)
+        self.assertIn("field and susceptibility need the phase", " ".join(result.notes))
+
+    def test_echoes_that_are_not_equidistant_leave_arlo_out(self):
+        scan, some = phantom().acquisition, [0, 1, 2, 3, 5, 8]
+        uneven = changed(scan, echoes=scan.echoes[some], echo_times=scan.echo_times[some])
+        result = reconstruct(uneven, replace(self.SETTINGS, magnitude_maps="yes"))
+        self.assertNotIn("r2star_arlo", result.maps)
+        self.assertIn("not equally far apart", " ".join(result.notes))
+
+    def test_too_few_echoes_are_refused_before_the_work(self):
+        scan = phantom().acquisition
+        three = changed(scan, echoes=scan.echoes[:3], echo_times=scan.echo_times[:3])
+        for name in ADDED_MAPS:
+            with self.assertRaisesRegex(InputError, f"3 echoes, but .* need 4 at least; set {name} to no"):
+                reconstruct(three, replace(self.SETTINGS, **{name: "yes"}))
 
 
 class OrderTest(unittest.TestCase):
@@ -377,6 +475,23 @@ class ProgressTest(unittest.TestCase):
             run(lambda fraction, message, seen=seen: seen.append(fraction))
             self.assertEqual(seen, sorted(seen))
             self.assertEqual(seen[-1], 1.0)
+
+
+class CortexTest(unittest.TestCase):
+    def test_both_corrections_change_chi_alone_and_the_first_is_told(self):
+        quick = preset(inversion="medi-l2", inversion_iterations=8)
+        changes = ({}, {"cortex_decoupled": "on"}, {"partial_volume_correction": "on"})
+        plain, free, corrected = reconstruct_each(phantom().acquisition, [replace(quick, **one) for one in changes])
+        for other in (free, corrected):
+            self.assertGreater(np.abs(other.maps["chi"] - plain.maps["chi"]).max(), 0.01)
+            np.testing.assert_array_equal(other.maps["local_field"], plain.maps["local_field"])
+        told = [any("Voxels cut by cortex" in note for note in one.notes) for one in (plain, free, corrected)]
+        self.assertEqual(told, [False, False, True])
+
+    def test_neither_is_in_the_presets_of_the_paper_and_of_the_authors(self):
+        for name in ("paper", "authors-code"):
+            one = preset(name)
+            self.assertEqual((one.cortex_decoupled, one.partial_volume_correction), ("off", "off"))
 
 
 class SettingsTest(unittest.TestCase):

@@ -11,9 +11,10 @@ from scenes import AFFINE, SHAPE, SceneTest, random_acquisition, random_map, sli
 from vtk.util.numpy_support import vtk_to_numpy
 
 from TrabecularQSMLib import scene
+from TrabecularQSMLib.figures.colors import color_table
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.quantities import QUANTITIES
-from TrabecularQSMLib.scene.colors import colors, colorTables
+from TrabecularQSMLib.scene.colors import colorTables
 from TrabecularQSMLib.scene.volumes import mapName
 from TrabecularQSMLib.settings import Settings
 
@@ -121,7 +122,7 @@ class MapVolumeTest(SceneTest):
         self.assertEqual((table.GetName(), table.GetNumberOfColors()), ("Trabecular QSM sequential", 256))
         found = [0.0] * 4
         table.GetColor(255, found)
-        np.testing.assert_allclose(found[:3], colors("sequential")[255], atol=1 / 255)
+        np.testing.assert_allclose(found[:3], color_table("sequential")[255], atol=1 / 255)
         scene.addMapVolume(random_map(), AFFINE, "pdff", "again")
         self.assertEqual(len(colorTables()), 2)
 

@@ -9,12 +9,15 @@ import types
 import unittest
 from unittest import mock
 
+import numpy as np
 from scenes import SceneTest, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
 from TrabecularQSMLib.progress import report
 from TrabecularQSMLib.scene.alive import EVERY_S, keepAlive, timeLeft
+from TrabecularQSMLib.settings import preset
 from TrabecularQSMLib.simulation.settings import SimulationSettings
 
 
@@ -133,6 +136,58 @@ class LongestSilenceTest(SceneTest):
         found = self.silence(lambda told: scene.configurationNodes(settings, number=50, radius=8, progress=told))
         self.assertLess(found, 2.5 * EVERY_S)
         self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName("geometry χ [ppm]"))
+
+
+class StepTest(SceneTest):
+    """What makes nodes lets events pass between them: each has panels and views that follow it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.phantom = make_phantom(PhantomSettings(shape=(40, 40, 28), seed=3))
+        cls.companions = make_companions(
+            cls.phantom, CompanionSettings(bssfp_voxel_mm=(4, 4, 4), ct_voxel_mm=(4, 4, 4), structure_mm=0.5)
+        )
+
+    def works(self):
+        """What makes many nodes, by name: functions of a progress callback."""
+        acquisition = self.phantom.acquisition
+        maps = {name: np.ones(acquisition.shape, np.float32) for name in ("chi", "r2star", "pdff")}
+        result = types.SimpleNamespace(maps=maps, settings=preset(), notes=())
+        return {
+            "companions": lambda told: scene.addCompanionNodes(self.phantom, self.companions, "ankle", told),
+            "scan": lambda told: scene.browsed(scene.addEchoSequences(acquisition, "ankle", told), told),
+            "maps": lambda told: scene.addMapVolumes(result, acquisition.affine, "ankle", progress=told),
+        }
+
+    def test_no_more_than_one_node_with_its_helpers_is_made_at_a_time(self):
+        for name, work in self.works().items():
+            with self.subTest(name):
+                counts = [slicer.mrmlScene.GetNumberOfNodes()]
+                work(lambda *_, counts=counts: counts.append(slicer.mrmlScene.GetNumberOfNodes()))
+                counts.append(slicer.mrmlScene.GetNumberOfNodes())
+                self.assertGreater(counts[-1] - counts[0], 5)
+                # A volume with its display and its table of colors, or a volume that shows a sequence.
+                self.assertLessEqual(np.diff(counts).max(), 3)
+
+    def test_cancel_at_any_step_leaves_the_scene_as_it_was(self):
+        for name, work in self.works().items():
+            reports = []
+            work(lambda *said, reports=reports: reports.append(said))
+            slicer.mrmlScene.Clear(0)
+            slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)  # is made when asked for
+            before = slicer.mrmlScene.GetNumberOfNodes()
+            for at in range(len(reports)):
+                with self.subTest(name, at=at, said=reports[at]):
+                    steps = iter(range(len(reports)))
+
+                    def stop(fraction, message, steps=steps, at=at):
+                        if next(steps) == at:
+                            raise Cancelled
+
+                    with self.assertRaises(Cancelled):
+                        work(stop)
+                    self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ class EchoSequenceTest(SceneTest):
             scene.acquisitionFromSequences(empty, empty)
         magnitude, phase = scene.addEchoSequences(random_acquisition(), "ankle")
         magnitude.RemoveAttribute("TrabecularQSM.ImagingFrequencyHz")
-        with self.assertRaisesRegex(InputError, "neither field strength nor imaging frequency"):
+        with self.assertRaisesRegex(InputError, "ankle magnitude does not say its field strength"):
             scene.acquisitionFromSequences(magnitude, phase)
         self.assertEqual(scene.acquisitionFromSequences(magnitude, phase, fieldStrength=1.5).field_strength, 1.5)
 

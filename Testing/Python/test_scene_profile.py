@@ -54,7 +54,7 @@ class ProfileTest(SceneTest):
         volume = scene.addMapVolume(random_map(), AFFINE, "chi", "ankle")
         line = self.line(place(0, 0, 0), place(3, 4, 5))
         line.UnsetNthControlPointPosition(1)
-        with self.assertRaisesRegex(InputError, "line has 1 placed points; place at least two"):
+        with self.assertRaisesRegex(InputError, "line has 1 placed point; place at least two"):
             scene.profileNodes([volume], line)
 
     def test_a_curve_is_followed_along_its_length(self):
@@ -78,7 +78,7 @@ class ProfileTest(SceneTest):
         point = self.line(place(1, 1, 1), place(1, 1, 1))
         before = self.node_ids(), self.hierarchy_count()
         for volumes, line, sentence in (
-            ([volume], one, "line has 1 placed points; place at least two"),
+            ([volume], one, "line has 1 placed point; place at least two"),
             ([], far, "no volume for the line profile"),
             ([volume], far, r"line on ankle χ \[ppm\]: The whole line is outside"),
             ([volume], point, "no length"),

@@ -3,6 +3,7 @@
 import json
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -14,6 +15,7 @@ from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import Reconstruction, reconstruct, sweep_regularization
+from TrabecularQSMLib.quantities import ADDED_MAPS, WITHOUT_PHASE
 from TrabecularQSMLib.scene import lcurve as lcurve_module
 from TrabecularQSMLib.scene import reconstruct as reconstruct_module
 from TrabecularQSMLib.settings import Settings, preset
@@ -145,6 +147,30 @@ class ReconstructNodesTest(PhantomTest):
         nodes = scene.reconstructNodes(*self.sequences(), settings=self.settings)
         self.assertEqual({slicer.util.arrayFromVolume(node).dtype for node in nodes.values()}, {np.dtype(np.float32)})
 
+    def test_magnitude_alone_gives_maps_of_the_magnitude(self):
+        scan = self.phantom.acquisition
+        alone = replace(scan, echoes=np.abs(scan.echoes).astype(np.complex64), has_phase=False)
+        magnitude, phase = scene.addEchoSequences(alone, "ankle")
+        self.assertIsNone(phase)
+        self.assertEqual(scene.addEchoBrowser(magnitude, None).GetNumberOfSynchronizedSequenceNodes(True), 1)
+        with self.assertRaisesRegex(InputError, "ankle magnitude has no phase"):
+            scene.reconstructNodes(magnitude, None, settings=self.settings)
+        settings = replace(self.settings, magnitude_maps="yes")
+        nodes = scene.reconstructNodes(magnitude, None, settings=settings)
+        self.assertEqual(set(nodes), {*WITHOUT_PHASE, *ADDED_MAPS["magnitude_maps"]})
+        array = slicer.util.arrayFromVolume(nodes["pdff_magnitude"])
+        np.testing.assert_array_equal(array, reconstruct(alone, settings).maps["pdff_magnitude"])
+        (run,) = scene.runsInScene()
+        self.assertIn("Fat fraction of the magnitude", [row.title for row in run.maps])
+
+    def test_loose_volumes_of_magnitude_alone_become_a_scan(self):
+        volumes = [scene.addMapVolume(random_map(n) ** 2, AFFINE, "mip", f"echo {n}") for n in range(3)]
+        magnitude, phase = scene.sequencesFromVolumes(volumes, None, (1.0, 2.0, 3.0), "loose")
+        self.assertEqual((magnitude.GetNumberOfDataNodes(), phase), (3, None))
+        acquisition = scene.acquisitionFromSequences(magnitude, None, fieldStrength=3.0)
+        self.assertFalse(acquisition.has_phase)
+        np.testing.assert_allclose(acquisition.echoes[1], random_map(1) ** 2, rtol=1e-6)
+
     def test_a_cancelled_run_leaves_the_scene_as_it_was(self):
         magnitude, phase = self.sequences()
         before = self.state()
@@ -170,7 +196,7 @@ class ReconstructNodesTest(PhantomTest):
             ((magnitude, other), {}, "ankle magnitude has 9 echoes but other phase has|other magnitude has 4"),
             ((zero, other), {}, "zero everywhere"),
             ((few, few_phase), {}, "few magnitude has 2 echoes; water–fat separation needs at least three"),
-            ((broken, broken_phase), {}, "Echo 3 of broken magnitude holds 1 voxels that are not numbers"),
+            ((broken, broken_phase), {}, "Echo 3 of broken magnitude holds 1 voxel that is not a number"),
             ((magnitude, phase), {"maskSegmentation": empty}, "drawn has 0 segments; choose the one that is the mask"),
             ((magnitude, phase), {"echoTimes": np.arange(1, 10)}, "look like milliseconds; give seconds"),
             ((magnitude, phase), {"echoTimes": (0.001, 0.002)}, "9 echoes but 2 echo times"),

@@ -12,7 +12,7 @@ from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.terminology import PRIVATE_SCHEME, REGION_CODES, TERMINOLOGY
-from TrabecularQSMLib.phantom.anatomy import REGION_NAMES
+from TrabecularQSMLib.phantom.ankle import REGION_NAMES
 from TrabecularQSMLib.scene.regions import TERMINOLOGY_FILE, loadTerminology
 
 RESOURCES = Path(__file__).resolve().parents[2] / "TrabecularQSM" / "Resources"

@@ -186,7 +186,7 @@ class RegistrationTest(TwoImagesTest):
         with self.assertRaisesRegex(InputError, "2 pairs of landmarks"):
             scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, movingPoints))
         movingPoints.RemoveAllControlPoints()
-        with self.assertRaisesRegex(InputError, "4 landmarks on the fixed image and 0"):
+        with self.assertRaisesRegex(InputError, "fixed image has 4 landmarks and the moving one 0"):
             scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, movingPoints))
         self.assertEqual(self.node_ids(), ids)
 

@@ -76,7 +76,7 @@ class LoadTest(SceneTest):
         fractions = [fraction for fraction, _ in told]
         self.assertEqual(fractions, sorted(fractions))
         self.assertTrue(told[0][1].startswith("Reading"))
-        self.assertIn("Adding the phase of echo 9 of 9", told[-2][1])
+        self.assertIn("Adding echo 9 of 9 of sub-01 phase", [message for _, message in told])
         before = self.node_ids()
         for limit in (0.0, 0.8):
             self.assertRaises(Cancelled, scene.loadScan, self.folder, progress=cancel_at(limit))

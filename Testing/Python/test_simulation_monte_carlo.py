@@ -19,7 +19,7 @@ from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.files.tables import csv_text
 from TrabecularQSMLib.simulation import monte_carlo
 from TrabecularQSMLib.simulation.model import COLUMNS
-from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, process_pool, simulate, sorted_rows
+from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
 from TrabecularQSMLib.simulation.settings import SimulationSettings
 from TrabecularQSMLib.simulation.summary import (
     SUMMARY_COLUMNS,
@@ -29,6 +29,7 @@ from TrabecularQSMLib.simulation.summary import (
     over_parameter,
     summarize,
 )
+from TrabecularQSMLib.workers import process_pool
 
 SETTINGS = SimulationSettings(size=24, seed=3)
 GRID = ParameterGrid(numbers=(5, 10), radii=(3, 4), delta_chis=(0.5, 1.0), repeats=3)

@@ -69,6 +69,10 @@ class LabelTest(unittest.TestCase):
         expected = "lower 'Mask threshold' or 'Mask erosion', or give a mask; see true_bvtv."
         self.assertEqual(labels.inLabels(text, found), expected)
         self.assertEqual(labels.labelsOf(folder / "TrabecularQSMSimulation.ui")["imaging_voxel"], "Imaging voxel")
+        # What sentences about a file that lacks something ask for, see `loadOptions`.
+        asked = {"file_echo_times": "Files' echo times", "file_field_strength": "Files' field strength"}
+        asked |= {"voxel_size": "Voxel size", "scan_labels": "Which scan", "b0_direction": "B0 direction"}
+        self.assertEqual({name: found[name] for name in asked}, asked)
         # Each door names its own means: no option of the command line in the panel.
         for text, expected in {
             "choose one with --subject and --run.": "choose one with 'Which scan'.",

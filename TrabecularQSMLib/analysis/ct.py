@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..methods import Method
 from .measure import measure
 
 UNITS = {"ct": "HU", "bmd": "mg/cm³"}
 # No tissue, nor air (−1000 HU), is down here: scanners and programs fill so what lies outside of the field of view.
 PADDING_HU = -2000
+# A CT of less range, or that begins above, is in another unit or scale.
+_LEAST_RANGE_HU, _MOST_LOW_HU = 20.0, 3000.0
+# Where more voxels lie at padding, at least this share of them has one value.
+_PADDING_SHARE, _ONE_VALUE = 0.01, 0.2
 # A share of voxels at the largest value, where that is below what scanners reach, is a window's end.
 _CUT_SHARE, _REACHED_HU = 1e-3, 1500
 # Air of stored values that lack their intercept, and the share of it that tells them from a piece of bone.
@@ -79,7 +83,8 @@ def fit_calibration(hu, density, water=None) -> Calibration:
     hu, density = np.asarray(hu, np.float64).ravel(), np.asarray(density, np.float64).ravel()
     given = [hu, density] if water is None else [hu, density, np.asarray(water, np.float64).ravel()]
     if len({values.size for values in given}) > 1:
-        raise InputError(f"There are {hu.size} attenuations but {density.size} densities; give one pair for each rod.")
+        found = counted(hu.size, "attenuation"), counted(density.size, "density", "densities")
+        raise InputError(f"The rods have {found[0]} but {found[1]}; give one pair for each.")
     if hu.size < 2:
         raise InputError(f"The calibration has {hu.size} rod, but a line needs at least two; measure more rods.")
     if not all(np.all(np.isfinite(values)) for values in given):
@@ -118,8 +123,22 @@ def without_padding(ct: np.ndarray, fill: float | None = None) -> tuple[np.ndarr
     rest = ct[~padding]
     fill = rest.min() if fill is None else fill
     kept = ct if ct.dtype.kind == "f" else ct.astype(np.float32)
-    note = f"{count} voxels hold {PADDING_HU} and below, which is the padding of a CT, no tissue; they are left out."
+    found = counted(count, "voxel holds", "voxels hold")
+    note = f"{found} {PADDING_HU} and below, which is the padding of a CT, no tissue; what is padded is left out."
     return np.where(padding, kept.dtype.type(fill), kept), [note]
+
+
+def _refuse_scaled(ct):
+    """Raise `InputError` where values below all tissue vary as tissue does: padding is one value, or blends of it."""
+    below = ct[ct <= PADDING_HU]
+    if below.size <= _PADDING_SHARE * ct.size:
+        return
+    _, counts = np.unique(np.round(below), return_counts=True)
+    if counts.max() < _ONE_VALUE * below.size:
+        raise InputError(
+            f"{below.size} voxels of the CT lie at {PADDING_HU} and below (down to {below.min():g}) and vary: air has "
+            "−1000 HU and padding one value, so these are no Hounsfield units (another scale?); export it again."
+        )
 
 
 def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -132,13 +151,19 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
     Raises
     ------
     InputError
-        If nothing lies below 0 HU, where fat and air are, but much where air lies without the intercept; or nothing
-        above 0, where muscle and bone are.
+        If nothing lies below 0 HU, where fat and air are, but much where air lies without the intercept; if nothing
+        lies above 0, where muscle and bone are; or if the range is that of another unit or scale.
     """
+    _refuse_scaled(np.asarray(ct))
     ct, notes = without_padding(ct, np.nan)
     low, high = (float(x) for x in (np.nanmin(ct), np.nanmax(ct))) if np.isfinite(ct).any() else (np.nan, np.nan)
     if low == high:
         raise InputError(f"The CT is {low:g} everywhere; give one that shows the bones.")
+    if high - low < _LEAST_RANGE_HU or low > _MOST_LOW_HU:
+        raise InputError(
+            f"The CT runs from {low:g} to {high:g}, but air has −1000, muscle 50 and cortical bone above 1000 HU: "
+            "these are no Hounsfield units (another unit or scale?); export it again."
+        )
     if low >= 0:
         said = f"The CT runs from {low:g} to {high:g}, but fat has −100 and air −1000 HU: these are"
         if np.count_nonzero(ct <= _AIR_RAW) > _AIR_SHARE * ct.size:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..images import image_from, resample
 from ..progress import report
 from .ct import without_padding
@@ -125,7 +125,8 @@ def _checked(name, array, affine):
         )
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
-        raise InputError(f"The {name} image holds {bad} voxels that are not numbers; replace them or export it again.")
+        found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
+        raise InputError(f"The {name} image holds {found}; replace them or export it again.")
     array = without_padding(array)[0].astype(np.float32)
     low, high = np.percentile(array[::2, ::2, ::2], (0.1, 99.9))
     if low == high:

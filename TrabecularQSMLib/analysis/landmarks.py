@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..methods import Method
 
 
@@ -33,11 +33,12 @@ def register_landmarks(fixed_points: np.ndarray, moving_points: np.ndarray) -> t
     fixed, moving = (np.asarray(points, np.float64).reshape(-1, 3) for points in (fixed_points, moving_points))
     if len(fixed) != len(moving):
         raise InputError(
-            f"There are {len(fixed)} landmarks on the fixed image and {len(moving)} on the moving one; set pairs."
+            f"The fixed image has {counted(len(fixed), 'landmark')} and the moving one {len(moving)}; set pairs."
         )
     if len(fixed) < 3:
-        found = "is 1 pair" if len(fixed) == 1 else f"are {len(fixed)} pairs"
-        raise InputError(f"There {found} of landmarks; set at least three that are not on a line.")
+        raise InputError(
+            f"{counted(len(fixed), 'pair')} of landmarks cannot do; set at least three that are not on a line."
+        )
     centers = fixed.mean(axis=0), moving.mean(axis=0)
     for points, center in zip((fixed, moving), centers, strict=True):
         spread = np.linalg.svd(points - center, compute_uv=False)

@@ -55,7 +55,8 @@ def measure(
     -------
     list of dict
         With the keys of `COLUMNS`. `excluded` counts the region's voxels that are left out and not in `n`: those of
-        reliability 0, those whose value is not finite and, for χ and the fields in ppm, those outside the mask.
+        reliability 0, those whose value is not finite, for χ and the fields in ppm those outside the mask, and those
+        in which R2* of water or of fat is not determined.
         `sd` has n − 1 in the denominator. `se` is the standard error of the mean by noise, ``√(Σ σ²) / n`` over voxels
         whose noise is independent; how the tissue varies is in `sd`. Statistics that too few voxels leave undefined are
         None, as is `se` where no map holds σ.
@@ -82,6 +83,8 @@ def measure(
         for name, quantity in measured.items():
             values = maps[name][inside]
             counts = reliable[inside] & np.isfinite(values)
+            if quantity.zero_is_unknown:
+                counts &= values != 0
             if quantity.only_in_mask:
                 counts &= mask[inside]
             statistics = _statistics(values[counts].astype(np.float64))

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..methods import Method
 
 
@@ -44,7 +44,8 @@ def line_profile(
     lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
     corners = np.append(0.0, np.cumsum(lengths))
     if not corners[-1] > 0:
-        raise InputError(f"The line has {len(points)} points and no length; place two points apart from each other.")
+        found = counted(len(points), "point")
+        raise InputError(f"The line has {found} and no length; place two points apart from each other.")
     step = np.linalg.norm(affine[:3, :3], axis=0).min() / 2 if step is None else step
     if not step > 0:
         raise InputError(f"The step along the line is {step} mm; give a positive one.")

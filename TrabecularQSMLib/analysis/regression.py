@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..methods import Method
 
 _CONFIDENCE = 0.95
@@ -177,12 +177,12 @@ def fit_line(x: np.ndarray, y: np.ndarray, what: str = "A regression") -> Line:
     """
     x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (x, y))
     if x.shape != y.shape:
-        raise InputError(f"`x` has {x.size} values but `y` has {y.size}; give pairs.")
+        raise InputError(f"`x` has {counted(x.size, 'value')} but `y` has {y.size}; give pairs.")
     if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
         row = int(np.flatnonzero(~(np.isfinite(x) & np.isfinite(y)))[0])
         raise InputError(f"Row {row + 1} holds a value that is not a number; remove the row or measure it again.")
     if x.size < 3:
-        raise InputError(f"{what} has {x.size} point{'s' * (x.size != 1)}; at least three are needed, so add cases.")
+        raise InputError(f"{what} has {counted(x.size, 'point')}; at least three are needed, so add cases.")
     if max(np.abs(x).max(), np.abs(y).max()) > _LARGEST:
         raise InputError(f"{what} has values beyond {_LARGEST:g}; check their units.")
     if _same(x):

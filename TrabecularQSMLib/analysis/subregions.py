@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..methods import Method
 
 # An exchange is worth its time if it brings the two centers apart by at least this share of their distance. The sweeps
@@ -46,7 +46,8 @@ def split_region(inside: np.ndarray, count: int, voxel_size: tuple[float, float,
     if count < 1:
         raise InputError(f"The region is to be split into {count} parts; give at least one.")
     if len(points) < count:
-        raise InputError(f"The region has {len(points)} voxels, fewer than the {count} parts; ask for fewer parts.")
+        found = counted(len(points), "voxel")
+        raise InputError(f"The region has {found}, fewer than the {count} parts; ask for fewer parts.")
     sizes = np.full(count, len(points) // count)
     sizes[: len(points) % count] += 1
     parts = []

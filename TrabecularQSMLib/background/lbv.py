@@ -5,7 +5,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import cg
 
 from ..errors import InputError
-from ..methods import Method
+from ..methods import Background
 from ..progress import Progress, report
 
 
@@ -107,7 +107,7 @@ def _laplace_system(field, interior, index, voxel_size):
     return matrix, right
 
 
-METHOD = Method(
+METHOD = Background(
     lbv,
     title="Laplacian boundary value (LBV)",
     solves="Δu = Δf inside the mask, u = 0 on its outermost layer; u is the local field",

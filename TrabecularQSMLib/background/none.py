@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..methods import Method
+from ..methods import Background
 from ..progress import Progress
 
 
@@ -13,7 +13,7 @@ def none(
     return np.where(mask, total_field, 0).astype(np.float32), np.array(mask, bool)
 
 
-METHOD = Method(
+METHOD = Background(
     none,
     title="None",
     solves="nothing: the local field is the total field in the mask",

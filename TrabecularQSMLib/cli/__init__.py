@@ -1,6 +1,7 @@
 """The command line ``trabecular-qsm``: reads, calls the library, writes. No defaults or checks of its own.
 
-Exit codes: 0 done, 2 wrong input, 130 cancelled; anything else that escapes is a bug: its traceback and 1.
+Exit codes: 0 done, 2 wrong input, 3 some subjects failed, 130 cancelled; anything else that escapes is a bug: its
+traceback and 1.
 """
 
 import argparse
@@ -12,7 +13,23 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import Cancelled, InputError, worded
-from . import attenuation, bvtv, measure, morphometry, regions, register, regress, scan, simulate, split
+from . import (
+    attenuation,
+    bvtv,
+    cohort,
+    convert,
+    export,
+    measure,
+    morphometry,
+    phantom,
+    regions,
+    register,
+    regress,
+    report,
+    scan,
+    simulate,
+    split,
+)
 from .common import OPTIONS
 
 # Libraries read these when numpy is loaded, so that nothing above imports it.
@@ -32,8 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = build_parser().parse_args(argv)
         arguments.argv = argv
-        arguments.run(arguments)
+        code = arguments.run(arguments) or 0
         sys.stdout.flush()
+        return code
     except InputError as error:
         print(f"trabecular-qsm: {worded(str(error), OPTIONS)}", file=sys.stderr)
         return 2
@@ -63,7 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (scan, regions, measure, bvtv, attenuation, split, morphometry, register, regress, simulate):
+    scans = (scan, convert, cohort, report, export, phantom, regions)
+    for group in (*scans, measure, bvtv, attenuation, split, morphometry, register, regress, simulate):
         group.add_commands(commands)
     return parser
 
@@ -80,5 +99,7 @@ def _limit_threads(argv):
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--threads")
     threads = early.parse_known_args(argv)[0].threads
+    if threads is None and argv[:1] == ["cohort"]:
+        threads = cohort.THREADS
     if threads and threads.isdecimal() and int(threads) > 0 and "numpy" not in sys.modules:
         os.environ.update(dict.fromkeys(_THREAD_VARIABLES, threads))

@@ -8,7 +8,6 @@ from .common import (
     add_regions_of_mip,
     case_of_image,
     check_outputs,
-    errors_of,
     notes_on_subjects,
     print_result,
     write_outputs,
@@ -37,23 +36,21 @@ def add_commands(commands):
 
 
 def _attenuation(arguments):
-    from ..analysis.ct import attenuation, hounsfield
     from ..analysis.measure import COLUMNS
-    from ..files.nifti import read_image
-    from ..files.regions import regions_on
     from ..files.tables import csv_text
+    from ..study.companions import attenuation_of_files
 
     check_outputs((arguments.output, TABLE_ENDINGS), inputs=(arguments.rods,))
     calibration = _calibration(arguments)
-    image, affine = read_image(arguments.image)
-    labels, names, notes = regions_on(
-        arguments.regions, arguments.image, image.shape, affine, transform=arguments.transform, only=arguments.only
+    rows, told = attenuation_of_files(
+        arguments.image,
+        arguments.regions,
+        case=case_of_image(arguments),
+        transform=arguments.transform,
+        only=arguments.only,
+        calibration=calibration,
     )
-    notes = notes_on_subjects(arguments.image, arguments.regions, arguments.transform) + notes
-    with errors_of(arguments.image):
-        image, told = hounsfield(image)
-        rows = attenuation(image, labels, names, case=case_of_image(arguments), calibration=calibration)
-    notes += told
+    notes = notes_on_subjects(arguments.image, arguments.regions, arguments.transform) + told
     if calibration is not None:
         notes.append(f"Density = {calibration.slope:.5g} × HU {calibration.intercept:+.5g} mg/cm³.")
     print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import counted
 from .common import (
     FIGURE_ENDINGS,
     TABLE_ENDINGS,
@@ -12,7 +12,6 @@ from .common import (
     add_regions_of_mip,
     case_of_image,
     check_outputs,
-    errors_of,
     notes_on_subjects,
     print_result,
     write_outputs,
@@ -58,13 +57,11 @@ def add_commands(commands):
 
 
 def _bvtv(arguments):
-    from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias
+    from ..analysis.bvtv import COLUMNS
     from ..figures.bvtv import bvtv_figure
     from ..figures.style import require_matplotlib
-    from ..files.nifti import read_image
-    from ..files.regions import read_bone, regions_on
     from ..files.tables import csv_text
-    from ..images import geometry_difference
+    from ..study.companions import bvtv_of_files
 
     check_outputs(
         (arguments.output, TABLE_ENDINGS),
@@ -73,33 +70,24 @@ def _bvtv(arguments):
     )
     if arguments.figure:
         require_matplotlib()
-    image, affine = read_image(arguments.image)
-    if arguments.combine:
-        other, its_affine = read_image(arguments.combine)
-        if difference := geometry_difference(image.shape, affine, other.shape, its_affine):
-            raise InputError(
-                f"{arguments.combine} is not on the grid of {arguments.image}: {difference}; give images of one scan."
-            )
-        image = combine_phase_cycles([image, other], arguments.combination)
-    labels, names, notes = regions_on(
-        arguments.regions, arguments.image, image.shape, affine, transform=arguments.transform, only=arguments.only
-    )
-    notes = notes_on_subjects(arguments.image, arguments.regions, arguments.transform) + notes
-    bone = read_bone(arguments.bone, arguments.image, image.shape, affine)
-    with ProgressLine() as progress, errors_of(arguments.image):
-        if arguments.bias_correction:
-            image = correct_bias(image, affine, progress=progress)
-        found = apparent_bvtv(image, labels, names, bone, rule=arguments.rule)
-    notes += [
-        f"The apparent BV/TV of {one.region} is {one.bvtv:.3g}, beyond 0 to 1: "
-        "look at its histogram (--figure) and at the bone reference."
-        for one in found
-        if not 0 <= one.bvtv <= 1
-    ]
+    notes = notes_on_subjects(arguments.image, arguments.regions, arguments.transform)
+    with ProgressLine() as progress:
+        found, told = bvtv_of_files(
+            arguments.image,
+            arguments.regions,
+            arguments.bone,
+            transform=arguments.transform,
+            only=arguments.only,
+            other=arguments.combine,
+            combination=arguments.combination,
+            bias_correction=arguments.bias_correction,
+            rule=arguments.rule,
+            progress=progress,
+        )
     case = case_of_image(arguments)
     contents = {arguments.output: csv_text(COLUMNS, [one.row(case) for one in found])}
     if arguments.figure:
         contents[arguments.figure] = bvtv_figure(found, case, Path(arguments.figure).suffix[1:].lower())
-    print_result(notes, write_outputs(contents))
+    print_result(notes + told, write_outputs(contents))
     for one in found:
-        print(f"{one.region}: apparent BV/TV {one.bvtv:.3f}, {one.n} voxels")
+        print(f"{one.region}: apparent BV/TV {one.bvtv:.3f}, {counted(one.n, 'voxel')}")

@@ -4,7 +4,6 @@ import argparse
 import re
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError, worded
@@ -16,6 +15,8 @@ OPTIONS = {
 } | {
     "voxel_size": "--voxel-size I J K",
     "echo_times": "--echo-times (ms)",
+    "field_strength": "--field-strength",
+    "field_unit": "--field-unit",
     "b0_direction": "--b0-direction R A S",
     "numbers": "--number",
     "radii": "--radius",
@@ -67,15 +68,6 @@ def case_of_image(arguments):
 
     name = Path(arguments.image).name
     return case_of(name) or name.partition(".")[0]
-
-
-@contextmanager
-def errors_of(what):
-    """Say of what is wrong input within."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{what}: {error}") from error
 
 
 def with_default(text, value):

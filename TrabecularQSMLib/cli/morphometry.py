@@ -1,6 +1,6 @@
 """The command morphometry."""
 
-from ..errors import InputError
+from ..errors import InputError, errors_of
 from .common import (
     REGIONS_HELP,
     TABLE_ENDINGS,
@@ -10,7 +10,6 @@ from .common import (
     add_only_and_output,
     case_of_image,
     check_outputs,
-    errors_of,
     print_result,
     write_outputs,
 )

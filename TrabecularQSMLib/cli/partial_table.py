@@ -6,12 +6,8 @@ import math
 from contextlib import contextmanager
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled, InputError, counted
+from ..files.locks import lock
 from ..simulation.model import COLUMNS
 
 
@@ -55,7 +51,7 @@ def _geometry(rows):
 
 def _claim(path):
     """Keep other runs off a file that is there: it is open and locked as long as what is returned (or None)."""
-    if fcntl is None or not path.is_file():
+    if not path.is_file():
         return None
     file = open(path, "rb")  # noqa: SIM115 - closed by the caller
     try:
@@ -67,14 +63,8 @@ def _claim(path):
 
 
 def _lock(file, path):
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, however that ends
-    except BlockingIOError:
-        raise InputError(f"Another run is writing to {path}; wait for it, stop it, or give another --output.") from None
-    except OSError:  # a file system without locks
-        pass
+    if not lock(file):
+        raise InputError(f"Another run is writing to {path}; wait for it, stop it, or give another --output.")
 
 
 @contextmanager
@@ -107,7 +97,8 @@ def partial_table(path: Path, head: dict, kept: dict):
         yield keep
     except (KeyboardInterrupt, Cancelled) as error:
         if count:
-            raise Cancelled(f"{count} geometries are kept; give the same command again to go on") from error
+            kept = counted(count, "geometry is", "geometries are")
+            raise Cancelled(f"{kept} kept; give the same command again to go on") from error
         raise
     finally:
         for one in filter(None, (file, claimed)):

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from ..errors import InputError
 from .common import (
     FIGURE_ENDINGS,
     ProgressLine,
     add_command,
     check_outputs,
-    errors_of,
     notes_on_subjects,
     print_result,
     write_outputs,
@@ -54,13 +52,12 @@ def add_commands(commands):
 
 
 def _register(arguments):
-    from ..analysis.ct import without_padding
-    from ..analysis.registration import register_rigid
     from ..figures.registration import checkerboard_figure
     from ..figures.style import require_matplotlib
-    from ..files.nifti import header_notes, read_image, write_image
+    from ..files.nifti import read_grid, write_image
     from ..files.transforms import read_transform, write_transform
-    from ..images import check_right_angles, resample
+    from ..images import check_right_angles
+    from ..study.companions import register_files
 
     check_outputs(
         (arguments.output, _TRANSFORM_ENDINGS),
@@ -71,41 +68,19 @@ def _register(arguments):
     if arguments.checkerboard:
         require_matplotlib()
     start = read_transform(arguments.initial) if arguments.initial else arguments.start
-    fixed, affine = read_image(arguments.fixed)
     if arguments.resampled:
-        check_right_angles(affine, arguments.fixed)  # no writer of images keeps others
-    moving, its_affine = read_image(arguments.moving)
-    padding = [note for image in (fixed, moving) for note in without_padding(image)[1]]
-    mask, notes = _read_mask(arguments.mask, arguments.fixed, fixed, affine)
-    notes += padding + header_notes(arguments.fixed, arguments.moving, arguments.mask)
-    with ProgressLine() as progress, errors_of(f"{arguments.moving} to {arguments.fixed}"):
-        found = register_rigid(fixed, affine, moving, its_affine, start=start, fixed_mask=mask, progress=progress)
+        check_right_angles(read_grid(arguments.fixed)[-1], arguments.fixed)  # no writer of images keeps others
+    with ProgressLine() as progress:
+        both = register_files(arguments.fixed, arguments.moving, start=start, mask=arguments.mask, progress=progress)
+    found = both.registration
     writers = {arguments.output: lambda path: write_transform(path, found.matrix)}
-    if arguments.resampled or arguments.checkerboard:
-        on_fixed = resample(moving, its_affine, fixed.shape, affine, found.matrix, outside=float(moving.min()))
-        if arguments.resampled:
-            writers[arguments.resampled] = lambda path: write_image(path, on_fixed, affine)
-        if arguments.checkerboard:
-            kind = Path(arguments.checkerboard).suffix[1:].lower()
-            writers[arguments.checkerboard] = checkerboard_figure(fixed, on_fixed, affine, kind)
+    if arguments.resampled:
+        writers[arguments.resampled] = lambda path: write_image(path, both.on_fixed, both.affine)
+    if arguments.checkerboard:
+        kind = Path(arguments.checkerboard).suffix[1:].lower()
+        writers[arguments.checkerboard] = checkerboard_figure(both.fixed, both.on_fixed, both.affine, kind)
     written = write_outputs(writers)
-    notes += notes_on_subjects(arguments.fixed, arguments.moving)
-    if not found.converged:
-        notes.append("The steps had not become short at the end; look at the result closely.")
-    print_result(notes, written)
-    shift, turn = found.displacement(fixed.shape, affine), found.rotation_degrees
+    print_result([*both.notes, *notes_on_subjects(arguments.fixed, arguments.moving)], written)
+    shift, turn = found.displacement(both.fixed.shape, both.affine), found.rotation_degrees
     print(f"Quality {found.quality:.3f} (0 to 1), overlap {100 * found.overlap:.0f} %")
     print(f"Displacement {shift:.1f} mm at the center of FIXED, rotation {turn:.1f}°")
-
-
-def _read_mask(file, fixed_file, fixed, affine):
-    from ..files.nifti import read_image
-    from ..images import geometry_difference, mask_of
-
-    if file is None:
-        return None, []
-    mask, its_affine = read_image(file)
-    difference = geometry_difference(fixed.shape, affine, mask.shape, its_affine)
-    if difference:
-        raise InputError(f"The mask {file} is not on the grid of {fixed_file}: {difference}; draw it on that image.")
-    return mask_of(mask, file)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..errors import counted
 from .common import FIGURE_ENDINGS, add_command, check_outputs, print_result, write_outputs
 
 # Whose lines are printed; a file has those of all.
@@ -90,7 +91,7 @@ def _regress(arguments):
     for name, line in list(result.per_subject.items())[:_MOST_SUBJECTS]:
         print(_sentence(f"subject {name}", line))
     if len(result.per_subject) > _MOST_SUBJECTS:
-        print(f"and {len(result.per_subject) - _MOST_SUBJECTS} more subjects, in {arguments.output}")
+        print(f"and {counted(len(result.per_subject) - _MOST_SUBJECTS, 'more subject')}, in {arguments.output}")
     print_result(result.warnings, written)
 
 

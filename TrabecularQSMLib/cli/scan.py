@@ -1,10 +1,10 @@
-"""The commands from a scan to maps: reconstruct, lcurve, phantom."""
+"""The commands from a scan to maps: reconstruct, lcurve."""
 
 import argparse
 import os
 import platform
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from .. import __version__
@@ -13,6 +13,11 @@ from .common import OPTIONS, ProgressLine, add_command, check_writable, positive
 
 # Settings that most users meet; the others are listed under "advanced settings".
 _MAIN_SETTINGS = ("background", "inversion", "stop_after", "regularization", "fat_model", "phase_sign")
+
+
+# What a reconstruction can start from, and the units of a field (those of `files.field`, which imports late).
+_STARTS = ("echoes", "total-field", "local-field")
+_FIELD_UNITS = ("ppm", "Hz", "rad/s")
 
 
 def setting_flag(name: str) -> str:
@@ -24,7 +29,6 @@ def add_commands(commands):
     """Add the commands of this file to the parser."""
     _add_reconstruct(commands)
     _add_lcurve(commands)
-    _add_phantom(commands)
 
 
 def _add_reconstruct(commands):
@@ -36,7 +40,7 @@ def _add_reconstruct(commands):
         "reconstruct ankle maps --inversion medi-tv --regularization 0.03",
     )
     _add_scan(parser)
-    _add_settings(parser)
+    add_settings(parser)
 
 
 def _add_lcurve(commands):
@@ -57,68 +61,7 @@ def _add_lcurve(commands):
         help="values of λ, at least three (default: sixteen around the λ of the settings)",
     )
     parser.add_argument("--regions", metavar="SEG", help="label map on the scan's grid; follows the regions' mean χ")
-    _add_settings(parser, left_out=("stop_after",))
-
-
-def _add_phantom(commands):
-    from ..phantom import CompanionSettings, PhantomSettings
-
-    default = PhantomSettings()
-    parser = add_command(
-        commands,
-        "phantom",
-        _phantom,
-        "A simulated ankle as a BIDS dataset, with truth maps under derivatives/truth.",
-        "phantom ankle --shape 98 98 45 --snr 40 --seed 1 --tilt 20 --companions",
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="new folder, or a phantom's dataset")
-    parser.add_argument(
-        "--shape",
-        nargs=3,
-        type=int,
-        metavar=("I", "J", "K"),
-        default=default.shape,
-        help=with_default("voxels", default.shape),
-    )
-    parser.add_argument(
-        "--snr",
-        type=float,
-        metavar="S",
-        default=default.snr,
-        help=with_default("peak signal over noise", default.snr),
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        metavar="N",
-        default=default.seed,
-        help=with_default("patient", default.seed),
-    )
-    parser.add_argument(
-        "--tilt",
-        type=float,
-        metavar="DEG",
-        default=default.tilt_degrees,
-        help=with_default("turn of the scan about the left–right axis", default.tilt_degrees),
-    )
-    parser.add_argument(
-        "--subject", metavar="ID", default="01", help=with_default("label; OUTPUT may hold other subjects", "01")
-    )
-    group = parser.add_argument_group("other scans of the same patient")
-    group.add_argument(
-        "--companions",
-        action="store_true",
-        help="also a bSSFP with trabeculae and a CT, each after a known motion, and their truth",
-    )
-    companions = CompanionSettings()
-    for name, value in (("bssfp", companions.bssfp_voxel_mm), ("ct", companions.ct_voxel_mm)):
-        group.add_argument(
-            f"--{name}-voxel-size",
-            nargs=3,
-            type=float,
-            metavar=("I", "J", "K"),
-            help=with_default("mm", value),
-        )
+    add_settings(parser, left_out=("stop_after",))
 
 
 def _add_scan(parser):
@@ -126,7 +69,8 @@ def _add_scan(parser):
         "input",
         metavar="INPUT",
         help="BIDS dataset or subject folder with *_MEGRE.nii[.gz]; dcm2niix's folder; a DICOM folder; a 4-D NIfTI "
-        "of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams)",
+        "of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams); with --from, the image "
+        "of a field",
     )
     parser.add_argument("output", metavar="OUTPUT", help="folder for the results")
     scan = parser.add_argument_group("scan")
@@ -136,26 +80,55 @@ def _add_scan(parser):
     scan.add_argument("--acq", metavar="ID", help="which acquisition, where scans differ in acq-")
     scan.add_argument("--series", metavar="N", help="number of one of the scan's series, where there are several scans")
     scan.add_argument(
+        "--from",
+        dest="start",
+        choices=_STARTS,
+        default="echoes",
+        help=with_default("what INPUT is; a field was measured by other software", "echoes"),
+    )
+    scan.add_argument("--field-unit", choices=_FIELD_UNITS, help="of a field whose sidecar does not say it (Units)")
+    scan.add_argument("--magnitude", metavar="FILE", help="on the grid of a field, for weights, edges and the body")
+    scan.add_argument("--mask", metavar="FILE", help="where to solve, on the scan's grid, instead of the mask found")
+    add_reading(scan)
+    parser.add_argument("--threads", type=positive, metavar="N", help="worker threads (default: one per processor)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
+    parser.add_argument("--dry-run", action="store_true", help="read and check, say what would be written, and stop")
+
+
+def add_reading(group):
+    """Add what a reader is told beside which scan it is; `reading_options` takes it."""
+    group.add_argument(
         "--echo-times",
         nargs="+",
         type=float,
         metavar="MS",
         help="ms, one for each echo, where the files do not say them",
     )
-    scan.add_argument("--field-strength", type=float, metavar="T", help="tesla, where the files do not say it")
-    scan.add_argument("--mask", metavar="FILE", help="where to solve, on the scan's grid, instead of the mask found")
-    scan.add_argument(
+    group.add_argument("--field-strength", type=float, metavar="T", help="tesla, where the files do not say it")
+    group.add_argument(
         "--voxel-size", nargs=3, type=float, metavar=("I", "J", "K"), help="mm, for files that store no voxel size"
     )
-    scan.add_argument(
+    group.add_argument(
         "--b0-direction", nargs=3, type=float, metavar=("R", "A", "S"), help="B0 in the patient (default: 0 0 1)"
     )
-    parser.add_argument("--threads", type=positive, metavar="N", help="worker threads (default: one per processor)")
-    parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
-    parser.add_argument("--dry-run", action="store_true", help="read and check, say what would be written, and stop")
 
 
-def _add_settings(parser, left_out=()):
+def reading_options(arguments) -> dict:
+    """Return the options of `read_acquisition` that are given, beside subject and session."""
+    times = arguments.echo_times
+    options = {
+        "run": arguments.run_label,
+        "acq": arguments.acq,
+        "echo_times": None if times is None else [1e-3 * time for time in times],
+        "field_strength": arguments.field_strength,
+        "voxel_size": arguments.voxel_size,
+        "b0_direction": arguments.b0_direction,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def add_settings(parser, left_out=()):
+    """Add preset, file and flags of all settings; `chosen_settings` takes them."""
     from ..settings import Settings, load_presets, setting_texts
 
     group = parser.add_argument_group("settings", "A flag wins over --settings, which wins over --preset.")
@@ -214,7 +187,7 @@ def _reconstruct(arguments):
     check_writable(arguments.output)
     mask, notes = _read_mask(arguments, scan)
     if arguments.dry_run:
-        names = planned_maps(settings)
+        names = planned_maps(settings, scan.acquisition)
         _print_plan(arguments, scan, settings, map_files(scan, names), notes)
         return
     from ..progress import part
@@ -223,6 +196,7 @@ def _reconstruct(arguments):
         result = pipeline.reconstruct(
             scan.acquisition, settings, mask=mask, threads=arguments.threads, progress=part(progress, 0.0, 0.95)
         )
+        result = replace(result, notes=(*result.notes, *notes))
         written = write_reconstruction(
             arguments.output,
             scan,
@@ -232,7 +206,7 @@ def _reconstruct(arguments):
             run=_run_record(arguments, started),
             progress=part(progress, 0.95, 1.0),
         )
-    print_result([*result.notes, *notes], written)
+    print_result(result.notes, written)
 
 
 def _lcurve(arguments):
@@ -240,7 +214,7 @@ def _lcurve(arguments):
     from ..figures.lcurve import lcurve_figure
     from ..figures.style import require_matplotlib
     from ..files.tables import csv_text
-    from ..files.writing import GENERATED_BY, input_hashes, json_text, refuse_existing, write_files
+    from ..files.writing import input_hashes, json_text, provenance, refuse_existing, write_files
 
     require_matplotlib()
     settings = chosen_settings(arguments, stop_after=None)
@@ -266,13 +240,14 @@ def _lcurve(arguments):
         )
     columns = {name: values.tolist() for name, values in curve.columns().items()}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    sidecar = {
-        "Description": "L-curve: the inversion over λ (regularization)",
-        "BestRegularization": curve.best,
-        "GeneratedBy": GENERATED_BY,
-        "Settings": settings.as_dict(),
-        "InputFiles": input_hashes(scan.files, arguments.mask),
-    }
+    sidecar = provenance(
+        Description="L-curve: the inversion over λ (regularization)",
+        BestRegularization=curve.best,
+        InflectionRegularization=curve.inflection,
+        Settings=settings.as_dict(),
+        Notes=[*scan.acquisition.notes, *notes],
+        InputFiles=input_hashes(scan.files, arguments.mask),
+    )
     contents = (
         csv_text(columns, rows),
         json_text(sidecar),
@@ -282,36 +257,7 @@ def _lcurve(arguments):
     written = write_files(dict(zip(paths, contents, strict=True)))
     print_result([*scan.acquisition.notes, *notes], written)
     print(f"Largest curvature at λ = {curve.best:g}")
-
-
-def _phantom(arguments):
-    from ..files.phantom import refuse_filled, write_phantom
-    from ..phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
-    from ..progress import part
-
-    settings = PhantomSettings(
-        shape=tuple(arguments.shape), snr=arguments.snr, seed=arguments.seed, tilt_degrees=arguments.tilt
-    )
-    sizes = {"bssfp_voxel_mm": arguments.bssfp_voxel_size, "ct_voxel_mm": arguments.ct_voxel_size}
-    sizes = {name: tuple(size) for name, size in sizes.items() if size}
-    if sizes and not arguments.companions:
-        raise InputError("A voxel size of bSSFP or CT is given, but --companions is not; add it to simulate them.")
-    others = CompanionSettings(**sizes)
-    refuse_filled(arguments.output, arguments.subject)
-    check_writable(arguments.output)
-    with ProgressLine() as progress:
-        phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
-        companions = None
-        if arguments.companions:
-            companions = make_companions(phantom, others, progress=part(progress, 0.4, 0.8))
-        written = write_phantom(
-            arguments.output,
-            phantom,
-            companions=companions,
-            subject=arguments.subject,
-            progress=part(progress, 0.8, 1.0),
-        )
-    print_result((), written)
+    print("Zero curvature " + (f"at λ = {curve.inflection:g}" if curve.inflection else "is not below it in this sweep"))
 
 
 def chosen_settings(arguments, **fixed):
@@ -327,19 +273,38 @@ def chosen_settings(arguments, **fixed):
 def _read_scan(arguments, settings):
     from ..files import read_acquisition
 
-    times = arguments.echo_times
+    if arguments.start != "echoes":
+        return _read_field(arguments)
+    for name in ("field_unit", "magnitude"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"{setting_flag(name)} belongs to a field; add --from total-field or local-field.")
     return read_acquisition(
         arguments.input,
         subject=arguments.subject,
         session=arguments.session,
-        run=arguments.run_label,
-        acq=arguments.acq,
         series=arguments.series,
-        echo_times=None if times is None else [1e-3 * time for time in times],
-        field_strength=arguments.field_strength,
-        voxel_size=arguments.voxel_size,
-        b0_direction=arguments.b0_direction,
         grid_needed=settings.stop_after != "fieldmap",
+        **reading_options(arguments),
+        magnitude_alone=settings.magnitude_maps == "yes",
+    )
+
+
+def _read_field(arguments):
+    from ..files.field import read_field
+
+    for name in ("echo_times", "voxel_size", "acq", "series"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"{setting_flag(name)} belongs to echoes, but --from is {arguments.start}; leave it out.")
+    return read_field(
+        arguments.input,
+        arguments.start.removesuffix("-field"),
+        subject=arguments.subject,
+        session=arguments.session,
+        run=arguments.run_label,
+        unit=arguments.field_unit,
+        magnitude=arguments.magnitude,
+        field_strength=arguments.field_strength,
+        b0_direction=arguments.b0_direction,
     )
 
 

@@ -2,7 +2,8 @@
 
 import re
 
-from .common import REGIONS_HELP, add_command, check_outputs, errors_of, positive, print_result, write_outputs
+from ..errors import errors_of
+from .common import REGIONS_HELP, add_command, check_outputs, positive, print_result, write_outputs
 
 
 def add_commands(commands):

@@ -19,11 +19,14 @@ _ADDRESS = re.compile(r".*[^:/]:\d+(/.*)?|inproc://.+")
 
 @contextmanager
 def executors_of(workers: int, scheduler: str | None):
-    """Give what makes executors, or None to work in this process; what goes wrong with workers becomes a sentence."""
-    if scheduler is None:
-        from ..simulation.monte_carlo import process_pool
+    """Give what makes executors, or None to work in this process; what goes wrong with workers becomes a sentence.
 
-        yield (lambda: process_pool(workers)) if workers > 1 else None
+    Asked for at most so many workers, it makes an executor of no more where they are of this computer.
+    """
+    if scheduler is None:
+        from ..workers import process_pool
+
+        yield (lambda most=None: process_pool(most or workers)) if workers > 1 else None
         return
     try:
         from distributed import Client, KilledWorker
@@ -53,7 +56,7 @@ def executors_of(workers: int, scheduler: str | None):
                     f"The worker {without[0]} has no TrabecularQSM; install the same version on all workers."
                 )
             try:
-                yield client.get_executor
+                yield lambda most=None: client.get_executor()
             except (CancelledError, OSError) as error:
                 raise InputError(
                     f"The scheduler {scheduler} went away; what was done is kept, so start it and give the same "
@@ -62,7 +65,7 @@ def executors_of(workers: int, scheduler: str | None):
             except KilledWorker as error:
                 raise InputError(
                     f"Workers of {scheduler} were killed repeatedly, most likely for lack of memory; "
-                    "give them more, or a smaller --size."
+                    "give them more, or less to do at a time."
                 ) from error
             except (ImportError, RuntimeError) as error:
                 if isinstance(error, RuntimeError) and "deserialization" not in str(error):

@@ -214,8 +214,8 @@ class _State:
 
 def _neighbors(mask, voxel_size):
     """Pairs of neighbors, numbered inside the mask, and their distance in mm; across gaps between parts as well."""
-    index = np.full(mask.shape, -1, np.int64)
-    index[mask] = np.arange(np.count_nonzero(mask))
+    index = np.full(mask.shape, -1, np.int32)  # half the memory, which many pairs need
+    index[mask] = np.arange(np.count_nonzero(mask), dtype=np.int32)
     owner, gap = index, None
     if ndimage.label(mask)[1] > 1:
         # Each voxel outside belongs to the one it is closest to; where two territories meet, there is a bridge.

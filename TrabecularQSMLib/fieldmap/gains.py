@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..methods import Method
 from .refine import refine
 from .search import FINEST_MISFIT
 from .signal import Model, project
@@ -270,3 +271,11 @@ def _in_phase(signal, model, field):
         best = np.maximum(best, np.where(both, (np.abs(square) + mixed) / 2, alone))
     power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
     return np.maximum(1 - best / power, 0)
+
+
+METHOD = Method(
+    echo_gains,
+    title="Errors of single echoes",
+    solves="smallest complex gains of echoes, one for the whole image, that explain what the fit leaves everywhere",
+    test="test_fieldmap.GainsTest",
+)

@@ -46,6 +46,17 @@ def noise_level(echoes: np.ndarray, magnitude: np.ndarray) -> float:
     return float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
 
 
+def noise_of_magnitude(magnitude: np.ndarray) -> float:
+    """Return a noise level of which four stand above nearly all that the darkest fifth of a magnitude image holds.
+
+    For images without phase, in which noise has no known distribution (such as a maximum over echoes). A quarter of the
+    bright end is the most that is taken for noise: an image may hold no air.
+    """
+    blurred = ndimage.uniform_filter(magnitude, 5)
+    dark = blurred <= np.percentile(blurred, 20)
+    return min(float(np.percentile(magnitude[dark], 99)), 0.25 * bright_end(magnitude)) / 4
+
+
 def signal_mask(magnitude: np.ndarray, noise: float, threshold: float) -> np.ndarray:
     """Return where the magnitude over echoes is above `threshold` of its bright end, and above the noise.
 

@@ -247,7 +247,7 @@ METHODS = (
         reference="Golub & Pereyra, SIAM J Numer Anal 1973, doi 10.1137/0710036; "
         "Besag 1986, doi 10.1111/j.2517-6161.1986.tb01412.x; "
         "Lempitsky et al., IEEE TPAMI 2010, doi 10.1109/TPAMI.2009.143",
-        options={"fat_model": "fat_model", "sign": "phase_sign"},
+        options={"fat_model": "fat_model", "sign": "phase_sign", "find_gains": "echo_gains"},
     ),
     Method(
         fat_fraction,

@@ -97,8 +97,8 @@ def parts_apart(field_hz: np.ndarray, mask: np.ndarray, voxel_size) -> list[Part
 
 def _connections(mask):
     """Pairs of neighboring voxels, numbered inside the mask, then bridges between its parts; and the gap of each."""
-    index = np.full(mask.shape, -1, np.int64)
-    index[mask] = np.arange(np.count_nonzero(mask))
+    index = np.full(mask.shape, -1, np.int32)  # half the memory, which many pairs need
+    index[mask] = np.arange(np.count_nonzero(mask), dtype=np.int32)
     pairs = []
     for first, second in _beside(index):
         both = (first >= 0) & (second >= 0)
@@ -155,13 +155,17 @@ def _periods(values, trust, bends, lower, upper, gaps, period_hz):
     length += np.maximum(bends[lower], bends[upper])
     count = values.size
     tree = minimum_spanning_tree(coo_array((length, (lower, upper)), shape=(count, count)).tocsr())
-    order, before = breadth_first_order(tree, int(np.argmax(trust)), directed=False)
+    root = int(np.argmax(trust))
+    order, before = breadth_first_order(tree, root, directed=False)
     later = order[1:]
-    steps = np.round((values[before[later]] - values[later]) / period_hz).astype(np.int64)
-    periods = [0] * count
-    for voxel, predecessor, step in zip(later.tolist(), before[later].tolist(), steps.tolist(), strict=True):
-        periods[voxel] = periods[predecessor] + step
-    return np.asarray(periods)
+    steps = np.zeros(values.size, np.int32)
+    steps[later] = np.round((values[before[later]] - values[later]) / period_hz)
+    # Each voxel adds up what lies on its way to the root: after n rounds, the last 2ⁿ steps of it.
+    before[before < 0] = root  # of the root itself
+    while np.any(before != root):
+        steps += steps[before]
+        before = before[before]
+    return steps
 
 
 def _outvoted(values, trust, lower, upper, period_hz):

@@ -50,5 +50,9 @@ def _draw_curve(left, right, curve):
     right.plot(data_term, regularizer, "o-", markersize=4)
     found = f"largest curvature: λ = {curve.best:.3g}"
     right.plot(data_term[corner], regularizer[corner], "s", color="C1", label=found)
+    if curve.inflection is not None:
+        at = np.log(curve.inflection)
+        point = [np.interp(at, np.log(curve.regularization), term) for term in (data_term, regularizer)]
+        right.plot(*point, "D", color="C2", label=f"zero curvature: λ = {curve.inflection:.3g}")
     right.set(title="L-curve", xlabel="log₁₀ data term", ylabel="log₁₀ regularizer")
     right.legend()

@@ -4,14 +4,13 @@ import io
 from collections.abc import Callable
 
 from ..errors import InputError
+from .colors import color_table
 
 FORMATS = ("png", "svg")
 DARK, LIGHT = "#121212", "#ebebeb"
 # Okabe and Ito's colors, told apart also by the color-blind: first those that stand out most on white and on gray.
 LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442")
 _DPI = 150
-# Sequential: lightness rises evenly. Diverging: as dark at either end, lightest in the middle.
-_COLOR_MAPS = {"gray": "gray", "sequential": "viridis", "diverging": "RdBu_r"}
 _STYLE = {
     # Letters become outlines, so that an SVG looks the same where a font is missing.
     "svg.fonttype": "path",
@@ -76,8 +75,10 @@ def line_style(number: int) -> dict:
 def color_map(colors: str):
     """Return matplotlib's color map for `Quantity.colors`; what is not a number is as dark as the page."""
     import matplotlib
+    from matplotlib.colors import ListedColormap
 
-    return matplotlib.colormaps[_COLOR_MAPS[colors]].with_extremes(bad=DARK)
+    table = matplotlib.colormaps["gray"] if colors == "gray" else ListedColormap(color_table(colors), name=colors)
+    return table.with_extremes(bad=DARK)
 
 
 def _save(figure, picture_format):

@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..images import geometry_difference, mask_of
 from . import bids, converted, dicom, dicom_series, mat, nifti, single
 from .echoes import bare_name
-from .formats import first_bytes
+from .formats import first_bytes, kind_of
 from .scan import Scan
 
 # Echo times of gradient echoes.
@@ -31,6 +31,7 @@ def read_acquisition(
     voxel_size=None,
     b0_direction=None,
     grid_needed=True,
+    magnitude_alone=False,
 ) -> Scan:
     """Read one multi-echo gradient-echo scan.
 
@@ -56,6 +57,8 @@ def read_acquisition(
         Direction of B0 in patient coordinates R A S; superior if not given.
     grid_needed : bool
         Whether a file without voxel size is refused; otherwise 1 mm is taken, and noted.
+    magnitude_alone : bool
+        Whether a scan of NIfTI or DICOM files whose phase is missing is read, as magnitude; its acquisition says so.
 
     Returns
     -------
@@ -79,22 +82,24 @@ def read_acquisition(
         "b0_patient": b0_direction,
         "echo_times": echo_times,
         "field_strength": field_strength,
+        "magnitude_alone": magnitude_alone,
     }
     if path.is_dir():
         return _read_folder(path, labels, series, options)
-    if path.is_symlink():
-        first_bytes(path)  # says if it leads nowhere
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         raise InputError(f"{path} does not exist; give a BIDS dataset, a folder of echoes, a 4-D NIfTI or a .mat file.")
+    start = first_bytes(path)  # says if it leads nowhere or is not the file itself
     if path.suffix.lower() == ".mat":
+        del options["magnitude_alone"]  # signals of these are complex
         return mat.read(path, labels, grid_needed=grid_needed, **options)
     if bare_name(path):
         return single.read(path, labels, **options)
     if dicom_series.is_dicom(path):  # an enhanced file may hold the whole scan
         return dicom.read(path, [path], labels, series, **options)
+    kind = kind_of(path, start)
     raise InputError(
-        f"{path} is neither a folder nor a NIfTI, DICOM or .mat file; give the folder that holds all echoes, or "
-        "such a file."
+        f"{path} is {f'{kind[0]}, ' if kind else ''}neither a folder nor a NIfTI, DICOM or .mat file; give the folder "
+        "that holds all echoes, or such a file."
     )
 
 

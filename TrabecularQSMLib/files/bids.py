@@ -4,6 +4,7 @@ Read where all echoes lie in one file, where trains are stored as runs, and wher
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,7 @@ from ..progress import Progress, report
 from . import nifti
 from .echoes import B0_KEY, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
 from .scan import Scan, checked_label, folder_of, parse_name, stem_of
-from .writing import describe_dataset, refuse_existing, staged, write_json
-from .writing import files_below as written_below
+from .writing import refuse_existing, staged_dataset, write_json
 
 SUFFIX = "MEGRE"
 EXPECTED_NAME = f"files named sub-<label>_echo-<n>_part-<mag|phase|real|imag>_{SUFFIX}.nii[.gz]"
@@ -77,10 +77,11 @@ def write_scan(
     acquisition: Acquisition,
     labels: dict[str, str] | None = None,
     *,
+    protocol: Mapping | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write a scan as a BIDS dataset, or add it to one: magnitude and phase of each echo with sidecars.
+    """Write a scan as a BIDS dataset, or add it to one: magnitude and phase (if any) of each echo with sidecars.
 
     Parameters
     ----------
@@ -89,6 +90,8 @@ def write_scan(
     acquisition : Acquisition
     labels : dict of str to str, optional
         Labels for sub, ses, acq and run; subject 01 if not given.
+    protocol : mapping, optional
+        What else the sidecars say of the acquisition, as `Scan.protocol`.
     overwrite : bool
         Replace files that are there already.
     progress : callable, optional
@@ -107,29 +110,35 @@ def write_scan(
     entities = {key: checked_label(labels[key], key) for key in _OPTIONS if labels.get(key) is not None}
     folder, stem = folder_of(entities), stem_of(entities)
     numbers = range(1, len(acquisition.echoes) + 1)
-    names = [f"{stem}_echo-{n}_part-{part}_{SUFFIX}.nii" for n in numbers for part in ("mag", "phase")]
+    parts = ("mag", "phase") if acquisition.has_phase else ("mag",)
+    names = [f"{stem}_echo-{n}_part-{part}_{SUFFIX}.nii" for n in numbers for part in parts]
     refuse_existing(output, [folder / name for name in names], overwrite)
-    with staged(output) as staging:
-        describe_dataset(staging, output, "Multi-echo gradient-echo scans", kind="raw")
-        write_echoes(staging / folder, stem, acquisition, progress)
-        written = written_below(staging)
-    report(progress, 1.0, "Written")
-    return [output / file for file in written]
+    with staged_dataset(output, "Multi-echo gradient-echo scans", "raw", progress) as (staging, written):
+        write_echoes(staging / folder, stem, acquisition, progress, protocol)
+    return written
 
 
-def write_echoes(folder: Path, stem: str, acquisition: Acquisition, progress: Progress | None = None) -> None:
+def write_echoes(
+    folder: Path,
+    stem: str,
+    acquisition: Acquisition,
+    progress: Progress | None = None,
+    protocol: Mapping | None = None,
+) -> None:
     """Write the magnitude and phase of a scan with their sidecars: ``<stem>_echo-<n>_part-<part>_MEGRE.nii``."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, (echo, time) in enumerate(zip(acquisition.echoes, acquisition.echo_times, strict=True), start=1):
         report(progress, (number - 1) / len(acquisition.echoes), f"Writing echo {number}")
         metadata = {
+            **(protocol or {}),
             "EchoTime": float(time),
             "MagneticFieldStrength": acquisition.field_strength,
             "ImagingFrequency": acquisition.imaging_frequency / 1e6,
         }
         if acquisition.b0_patient != PATIENT_SUPERIOR:
             metadata[B0_KEY] = list(acquisition.b0_patient)
-        for part, array, units in (("mag", np.abs(echo), "arbitrary"), ("phase", np.angle(echo), "rad")):
+        parts = [("mag", np.abs(echo), "arbitrary"), ("phase", np.angle(echo), "rad")]
+        for part, array, units in parts if acquisition.has_phase else parts[:1]:
             name = f"{stem}_echo-{number}_part-{part}_{SUFFIX}"
             nifti.write_image(folder / f"{name}.nii", array, acquisition.affine)
             write_json(folder / f"{name}.json", {**metadata, "Units": units})

@@ -10,8 +10,20 @@ from pathlib import Path
 from ..errors import InputError
 from ..images import geometry_difference
 from . import nifti
-from .bids import EXPECTED_NAME, image_files
-from .echoes import PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .bids import EXPECTED_NAME, files_below, image_files
+from .echoes import (
+    MAGNITUDE_ADVICE,
+    PAIRS,
+    TYPE_KEYS,
+    EchoFile,
+    bare_name,
+    number_of,
+    part_of_type,
+    read_json,
+    scan_of,
+    split_part,
+)
+from .formats import first_bytes
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
@@ -19,6 +31,9 @@ _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
 _COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength")
 _LEAST_ECHOES = 3
 _LISTED = 8
+# Files that lie beside images, and how many others are looked at for what they are.
+_BESIDE = (".json", ".tsv", ".csv", ".txt", ".md", ".bval", ".bvec")
+_LOOKED_AT = 20
 
 
 @dataclass(eq=False)
@@ -59,6 +74,11 @@ class Candidate:
         return len(self.echo_times) >= _LEAST_ECHOES and any(set(pair) <= set(self.parts) for pair in PAIRS)
 
     @property
+    def magnitude(self) -> bool:
+        """Whether it is a scan of enough echoes with magnitude alone."""
+        return len(self.echo_times) >= _LEAST_ECHOES and {part for _, part in self.files} == {"mag"}
+
+    @property
     def source(self) -> str:
         """Name for messages."""
         return f"series {'+'.join(self.names)} {self.title}".strip()
@@ -79,7 +99,9 @@ class Candidate:
         )
 
 
-def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, **options) -> Scan:
+def read(
+    folder: Path, candidates: list[Candidate], labels: dict, series=None, *, magnitude_alone=False, **options
+) -> Scan:
     """Read the one multi-echo scan of a converter's folder, or the one of `series`.
 
     Parameters
@@ -92,11 +114,18 @@ def read(folder: Path, candidates: list[Candidate], labels: dict, series=None, *
         BIDS labels, and else subject 01.
     series : str or int, optional
         Number of one of the scan's series, or what its files' names begin with.
+    magnitude_alone : bool
+        Whether a scan of magnitude alone will do, where there is none with phase.
     **options
         Those of `echoes.scan_of`.
     """
-    candidate = chosen(folder, candidates, series)
-    options |= {"source": candidate.source, "notes": candidate.notes, "by_time": True}
+    candidate = chosen(folder, candidates, series, magnitude_alone)
+    options |= {
+        "source": candidate.source,
+        "notes": candidate.notes,
+        "by_time": True,
+        "magnitude_alone": magnitude_alone,
+    }
     files = list(candidate.files.values())
     return scan_of(files, named(labels, files[0].path), folder, **options)
 
@@ -109,8 +138,8 @@ def named(labels: dict, path: Path | None = None) -> dict[str, str]:
     return {key: checked_label(label, key) for key, label in found.items() if label is not None}
 
 
-def chosen(folder, candidates: list[Candidate], series=None) -> Candidate:
-    """Return the one candidate that is a complete scan, or the one of the series asked for."""
+def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=False) -> Candidate:
+    """Return the one candidate that is a complete scan (or magnitude alone), or the one of the series asked for."""
     if series is not None:
         left = [one for one in candidates if str(series) in one.names]
         if len(left) != 1:
@@ -118,12 +147,16 @@ def chosen(folder, candidates: list[Candidate], series=None) -> Candidate:
             raise InputError(f"{folder} holds {found} series {series}; choose from: {_listed(candidates)}.")
         return left[0]
     complete = [one for one in candidates if one.complete]
+    magnitudes = [one for one in candidates if one.magnitude]
+    if magnitude_alone and not complete:
+        complete = magnitudes
     if len(complete) > 1:
         raise InputError(f"{folder} holds {len(complete)} scans ({_listed(complete)}); choose one with `series`.")
     if not complete:
+        advice = MAGNITUDE_ADVICE if magnitudes else "choose one with `series` to see what it lacks"
         raise InputError(
             f"{folder} holds no scan of at least three echoes with magnitude and phase or real and imaginary part, but "
-            f"{_listed(candidates)}; export what is missing, or choose one with `series` to see what it lacks."
+            f"{_listed(candidates)}; export what is missing, or {advice}."
         )
     return complete[0]
 
@@ -142,15 +175,32 @@ def find(folder: Path) -> list[Candidate]:
 
 def _echo_file(path):
     """Return one volume with an echo time in the sidecar beside it, or None."""
-    side = path.with_name(bare_name(path) + ".json")
-    if not side.exists():
+    side = _sidecar(path)
+    if side is None or nifti.read_grid(path)[0] > 1:
         return None
     metadata = read_json(side)
     time = metadata.get("EchoTime")
-    if isinstance(time, bool) or not isinstance(time, int | float) or not time > 0 or nifti.read_grid(path)[0] > 1:
+    if isinstance(time, list) and len(time) == 1:
+        time = metadata["EchoTime"] = time[0]
+    time = number_of(metadata, "EchoTime", path.name)
+    if time is None or not time > 0:
         return None
+    if side.stem != bare_name(path):  # of the other part: what it says of that is not of this one
+        metadata = {key: value for key, value in metadata.items() if key not in TYPE_KEYS}
     part = part_of_type(metadata) or split_part(bare_name(path))[1] or "mag"
     return EchoFile(path, part, (round(time, 5),), metadata, (side,))
+
+
+def _sidecar(path):
+    """Return the sidecar of an image, or that of the other part of the same echo, or None."""
+    side = path.with_name(bare_name(path) + ".json")
+    if side.exists() or side.is_symlink():
+        return side
+    base, part = split_part(bare_name(path))
+    if part is None:
+        return None
+    others = (other for other in sorted(path.parent.glob("*.json")) if split_part(other.stem)[0] == base)
+    return next(others, None)
 
 
 def _grouped(files, by_folder):
@@ -250,7 +300,20 @@ def nothing_found(folder: Path) -> InputError:
             f"{folder} holds no echoes with EchoTime in a JSON sidecar, but {several.name} has several volumes; if "
             "these are the echoes, give that file instead of the folder, with `echo_times`."
         )
+    others = [path for path in files_below(folder) if path not in images and path.suffix.lower() not in _BESIDE]
+    for path in others[:_LOOKED_AT]:
+        if not path.suffix and path.is_file() and not path.stat().st_size:
+            continue  # such as a mark that a program left
+        try:
+            first_bytes(path, unpacked=False)
+        except InputError as error:
+            return InputError(f"{folder} holds no multi-echo images: {error}")
+    scan = next((path for path in others if path.suffix.lower() == ".mat"), None)
+    if scan and not images:
+        return InputError(f"{folder} holds no images of echoes but {scan.name}; give that file instead of the folder.")
     found = f" but {len(images)} NIfTI files that no JSON sidecar gives an EchoTime" if images else ""
+    if not images and not others:
+        found = ", it is empty" if not files_below(folder) else ""
     return InputError(
         f"{folder} holds no multi-echo images{found}; expected {EXPECTED_NAME} in a BIDS dataset or subject folder, "
         "what dcm2niix leaves (NIfTI files, each with its JSON sidecar), or DICOM files."

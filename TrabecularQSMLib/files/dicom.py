@@ -1,19 +1,29 @@
 """DICOM folders: the scan is chosen by the headers, converted by dcm2niix, and compared with the headers again."""
 
+import importlib.util
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from ..acquisition import Reorientation
-from ..errors import InputError
+from ..errors import InputError, PackageNeeded
 from ..images import geometry_difference
 from . import converted, dicom_series, nifti
-from .echoes import scan_of
+from .echoes import MAGNITUDE_ADVICE, scan_of
 from .scan import Scan, check_voxel_size
 
 
-def read(folder: Path, paths: list[Path], labels: dict, series=None, *, voxel_size=None, **options) -> Scan:
+def read(
+    folder: Path,
+    paths: list[Path],
+    labels: dict,
+    series=None,
+    *,
+    voxel_size=None,
+    magnitude_alone: bool = False,
+    **options,
+) -> Scan:
     """Read the one multi-echo scan of a DICOM folder, or the one of `series`.
 
     Parameters
@@ -26,7 +36,7 @@ def read(folder: Path, paths: list[Path], labels: dict, series=None, *, voxel_si
         sub, ses, acq, run to label or None: the name of the results, subject 01 if not given.
     series : str or int, optional
         Number of one of the scan's series.
-    voxel_size, **options
+    voxel_size, magnitude_alone, **options
         Those of `echoes.scan_of`.
 
     Raises
@@ -34,9 +44,13 @@ def read(folder: Path, paths: list[Path], labels: dict, series=None, *, voxel_si
     InputError
         If there is no such scan or more than one, or a package is missing.
     """
-    dicom_series.require_pydicom()
     program = _program()
-    candidate = converted.chosen(folder, dicom_series.find(paths), series)
+    candidate = converted.chosen(folder, dicom_series.find(paths), series, magnitude_alone)
+    if candidate.magnitude and not magnitude_alone:
+        raise InputError(
+            f"The {candidate.source} has {len(candidate.echo_times)} echoes with mag; expected magnitude and phase, or "
+            f"real and imaginary part, of every echo, so export the missing ones, or {MAGNITUDE_ADVICE}."
+        )
     files, grid = dicom_series.files_of(candidate), dicom_series.grid_of(candidate)
     entities = converted.named(labels)
     with tempfile.TemporaryDirectory(prefix="dicom-") as place:
@@ -45,7 +59,7 @@ def read(folder: Path, paths: list[Path], labels: dict, series=None, *, voxel_si
             if options.get("b0_patient") is None:
                 options["b0_patient"] = dicom_series.scan_values(candidate)["b0_patient"]
             options |= {"source": candidate.source, "notes": candidate.notes, "voxel_size": voxel_size, "by_time": True}
-            acquisition = scan_of(found, entities, folder, **options).acquisition
+            acquisition = scan_of(found, entities, folder, magnitude_alone=magnitude_alone, **options).acquisition
         else:
             note = f"dcm2niix {did}, other than the headers say, so that the {candidate.source} is read frame by frame."
             acquisition = dicom_series.read(candidate, notes=(note,), **options)
@@ -54,17 +68,21 @@ def read(folder: Path, paths: list[Path], labels: dict, series=None, *, voxel_si
 
 
 def _program():
-    """Return the path of dcm2niix, of its package or of the system."""
-    try:
-        import dcm2niix
-    except ImportError as error:
+    """Return the path of dcm2niix, of its package or of the system; `PackageNeeded` if it or pydicom is missing."""
+    missing = [] if importlib.util.find_spec("pydicom") else ["pydicom"]
+    if importlib.util.find_spec("dcm2niix"):
+        program = importlib.import_module("dcm2niix").bin
+    else:
         program = shutil.which("dcm2niix")
-        if program is None:
-            raise InputError(
-                f"For DICOM folders dcm2niix is needed; install it with '{dicom_series.PIP_LINE}'."
-            ) from error
-        return program
-    return dcm2niix.bin
+    if program is None:
+        missing.append("dcm2niix")
+    if missing:
+        raise PackageNeeded(
+            f"For DICOM folders {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} needed; install with "
+            f"'pip install {' '.join(missing)}'.",
+            *missing,
+        )
+    return program
 
 
 def _convert(program, files, place, candidate, grid):

@@ -12,11 +12,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
+from ..errors import InputError, PackageNeeded
 from .converted import Candidate, joined, natural
-from .echoes import PAIRS, part_of_type, to_complex
+from .echoes import PAIRS, check_magnitude, part_of_type, to_complex
+from .scan import field_strength_of
 
-PIP_LINE = "pip install dcm2niix pydicom"
 _GE_PART = (0x0043, 0x102F)
 _PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
 _GE_PARTS = {0: "mag", 1: "phase", 2: "real", 3: "imag"}
@@ -67,11 +67,12 @@ class Frame:
 
 
 def require_pydicom():
-    """Return pydicom, or raise `InputError` with the way to get it."""
+    """Return pydicom, or raise `PackageNeeded`."""
     try:
         import pydicom
     except ImportError as error:
-        raise InputError(f"For DICOM files pydicom is needed; install it with '{PIP_LINE}'.") from error
+        reason = "For DICOM files pydicom is needed; install it with 'pip install pydicom'."
+        raise PackageNeeded(reason, "pydicom") from error
     return pydicom
 
 
@@ -132,8 +133,10 @@ def scan_values(candidate: Candidate) -> dict:
     }
 
 
-def pair_of(candidate: Candidate) -> tuple[str, str]:
-    """Return the pair of parts that every echo of a scan has, or raise `InputError`."""
+def pair_of(candidate: Candidate) -> tuple[str, ...]:
+    """Return the pair of parts that every echo of a scan has, or its magnitude alone, or raise `InputError`."""
+    if candidate.magnitude:
+        return ("mag",)
     pair = next((pair for pair in PAIRS if set(pair) <= set(candidate.parts)), None)
     if pair is None:
         raise InputError(
@@ -176,16 +179,16 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
     heights, affine = _geometry(candidate, pair)
     echoes, opened = None, {}
     for n, time in enumerate(times):
-        for target, part in zip(("real", "imag"), pair, strict=True):
+        for target, part in zip(("real", "imag")[: len(pair)], pair, strict=True):
             for k, height in enumerate(heights):
                 values = _pixels(candidate.files[time, part][height], opened)
                 if echoes is None:
-                    echoes = np.empty((len(times), len(heights), *values.shape), np.complex64)
+                    echoes = np.zeros((len(times), len(heights), *values.shape), np.complex64)
                 setattr(echoes[n, k], target, values)
-    notes = [*candidate.notes, *notes, *to_complex(echoes, pair, source)]
+    decided = to_complex(echoes, pair, source) if len(pair) == 2 else check_magnitude(echoes, source)
+    notes = [*candidate.notes, *notes, *decided]
     values = scan_values(candidate)
-    if field_strength is not None:
-        values["field_strength"] = field_strength
+    values["field_strength"] = field_strength_of(values["field_strength"], field_strength, source, notes)
     if b0_patient is not None:
         values["b0_patient"] = tuple(b0_patient)
     return Acquisition(
@@ -194,6 +197,7 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
         affine=affine,
         source=source,
         notes=tuple(notes),
+        has_phase=len(pair) == 2,
         **values,
     )
 

@@ -8,22 +8,24 @@ from pathlib import Path
 import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
 from .formats import decoded, first_bytes, read_bytes
 from .phase import polar_to_complex, take_off_offset
-from .scan import Scan, check_voxel_size, stem_of
+from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
 
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
 B0_KEY = "B0DirectionRAS"
 PAIRS = (("mag", "phase"), ("real", "imag"))
 # Of protons at 30 T; what lies beyond is in another unit.
 _MOST_MHZ = 1300.0
+# Keys of a sidecar that tell the part.
+TYPE_KEYS = ("ComplexImageComponent", "ImageType")
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 _WORDS = {
-    "mag": ("magnitude", "mag"),
-    "phase": ("phase", "pha", "ph"),
+    "mag": ("magnitude", "magn", "mag"),
+    "phase": ("phase", "phas", "phs", "pha", "ph"),
     "real": ("real",),
     "imag": ("imaginary", "imag"),
 }
@@ -36,6 +38,7 @@ _TYPES = {
     "imag": ("I", "IMAGINARY", "I_FFE"),
 }
 _PART_OF_TYPE = {word: part for part, words in _TYPES.items() for word in words}
+MAGNITUDE_ADVICE = "set magnitude_maps to yes for R2* and fat fraction from the magnitude alone"
 # Share of the signal that turns from slice to slice by half a turn before this is undone.
 _ALTERNATING, _LEAST_VOXELS = -0.5, 100
 
@@ -81,10 +84,20 @@ def split_part(name: str) -> tuple[str, str | None]:
     return name[:start] + name[found.end() :], _PART_OF_WORD[found[1].lower()]
 
 
+def name_of_part(name: str, part: str) -> str:
+    """Return a bare name with the word for another part in place of its own, or behind it."""
+    base = split_part(name)[0]
+    if base == name:
+        return f"{name}_{part}"
+    found = list(_WORD.finditer(name))[-1]
+    return name[: found.start()] + part + name[found.end() :]
+
+
 def part_of_type(metadata: dict) -> str | None:
     """Part that the DICOM image type in a sidecar tells, or None."""
-    component = metadata.get("ComplexImageComponent")
-    types = metadata.get("ImageType")
+    component, types = (metadata.get(key) for key in TYPE_KEYS)
+    if isinstance(types, str):
+        types = re.split(r"[\\/,]", types)
     words = [component, *(types if isinstance(types, list) else [])]
     words = [str(word).strip().upper() for word in words if word is not None]
     # Philips names magnitude after the other component in some of its types (PHASE MAP\\P\\FFE), never the reverse.
@@ -116,6 +129,7 @@ def scan_of(
     voxel_size=None,
     b0_patient=None,
     notes=(),
+    magnitude_alone: bool = False,
 ) -> Scan:
     """Read the files of one scan.
 
@@ -139,6 +153,8 @@ def scan_of(
         As in `files.read_acquisition`.
     notes : tuple of str
         What was noticed before.
+    magnitude_alone : bool
+        Take the magnitude where neither its phase nor a real and imaginary part are there.
 
     Returns
     -------
@@ -150,10 +166,10 @@ def scan_of(
         If a part is missing or the files contradict each other.
     """
     source = source or stem_of(entities)
-    parts, rows = _complete(source, place, files)
+    parts, rows = _complete(source, place, files, magnitude_alone)
     notes = list(notes)
     echoes, affine, counts = _load(rows)
-    notes += to_complex(echoes, parts, source)
+    notes += to_complex(echoes, parts, source) if len(parts) == 2 else check_magnitude(echoes, source)
     first = rows[0][0]
     if not nifti.stores_orientation(first.path):
         notes.append(f"{first.path.name} stores no orientation; `b0_direction` sets B0 if it is not along the slices.")
@@ -164,19 +180,24 @@ def scan_of(
         order = np.argsort(times, kind="stable")
         echoes, times = echoes[order], [times[n] for n in order]
     frequency = _frequency(rows, source)
+    strength = field_strength_of(_first(rows, "MagneticFieldStrength"), field_strength, source, notes)
     return Scan(
         acquisition=Acquisition(
             echoes=echoes,
             echo_times=times,
             affine=affine,
-            field_strength=_first(rows, "MagneticFieldStrength") if field_strength is None else field_strength,
+            field_strength=strength,
             imaging_frequency=frequency,
             source=source,
             notes=tuple(notes),
             b0_patient=tuple(first.metadata.get(B0_KEY, PATIENT_SUPERIOR) if b0_patient is None else b0_patient),
+            has_phase=len(parts) == 2,
         ),
         entities=entities,
         files=tuple(sorted({p for row in rows for file in row for p in (file.path, *file.sidecars)})),
+        protocol={
+            key: first.metadata[key] for key in PROTOCOL if isinstance(first.metadata.get(key), str | int | float)
+        },
     )
 
 
@@ -196,6 +217,22 @@ def to_complex(echoes: np.ndarray, parts: tuple[str, str], source: str) -> list[
     if undo_alternate_slices(echoes):
         notes.append(f"The phase of {source} turns by half a turn from slice to slice, which was undone.")
     return notes
+
+
+def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
+    """Return no notes on echoes of magnitude alone, after a look at whether they are that.
+
+    Raises
+    ------
+    InputError
+        If values are negative.
+    """
+    if float(echoes.real.min()) < 0:
+        raise InputError(
+            f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
+            "check that it is not the real part."
+        )
+    return []
 
 
 def undo_alternate_slices(echoes: np.ndarray) -> bool:
@@ -221,8 +258,8 @@ def undo_alternate_slices(echoes: np.ndarray) -> bool:
     return False
 
 
-def _complete(source, place, files):
-    """Return the pair of parts to read and the files of each echo, when every echo has both."""
+def _complete(source, place, files, magnitude_alone):
+    """Return the pair of parts to read and the files of each echo, when every echo has both; or the magnitude alone."""
     found = {}
     for file in files:
         row = found.setdefault(file.order, {})
@@ -237,8 +274,15 @@ def _complete(source, place, files):
             return pair, [tuple(row[part] for part in pair) for row in rows]
     numbers = {part: sum(part in row for row in rows) for pair in PAIRS for part in pair}
     text = ", ".join(f"part-{part} for {number}" for part, number in numbers.items() if number)
+    if numbers["mag"] == len(rows) == sum(numbers.values()):
+        if magnitude_alone:
+            return ("mag",), [(row["mag"],) for row in rows]
+        raise InputError(
+            f"{source} in {place} has {len(rows)} echoes with {text} and no phase, which field and "
+            f"susceptibility need; export part-phase (or part-real and part-imag) as well, or {MAGNITUDE_ADVICE}."
+        )
     raise InputError(
-        f"{source} in {place} has {len(rows)} echoes with {text or 'no known part'}; expected part-mag and "
+        f"{source} in {place} has {counted(len(rows), 'echo')} with {text or 'no known part'}; expected part-mag and "
         "part-phase (or part-real and part-imag) for every echo, so export the missing ones."
     )
 
@@ -249,18 +293,18 @@ def _load(rows):
     Also the affine, and the number of volumes in each row's files.
     """
     grids = [[nifti.read_grid(file.path) for file in row] for row in rows]
-    for row, (first, second) in zip(rows, grids, strict=True):
-        if first[0] != second[0]:
+    for row, pair in zip(rows, grids, strict=True):
+        if pair[0][0] != pair[-1][0]:
             raise InputError(
-                f"{row[0].path.name} holds {first[0]} volumes but {row[1].path.name} {second[0]}; expected one for "
-                "each echo in both, so export both again."
+                f"{row[0].path.name} holds {counted(pair[0][0], 'volume')} but {row[1].path.name} {pair[1][0]}; "
+                "expected one for each echo in both, so export both again."
             )
     counts = [pair[0][0] for pair in grids]
     _, shape, affine = grids[0][0]
-    echoes = np.empty((sum(counts), *shape), np.complex64)
+    echoes = np.zeros((sum(counts), *shape), np.complex64)
     for number, row in enumerate(rows):
         start = sum(counts[:number])
-        for target, file in zip(("real", "imag"), row, strict=True):
+        for target, file in zip(("real", "imag")[: len(row)], row, strict=True):
             array, its_affine = nifti.read_series(file.path)
             difference = geometry_difference(shape, affine, array.shape[1:], its_affine)
             if difference:
@@ -271,9 +315,9 @@ def _load(rows):
             setattr(echoes[start : start + counts[number]], target, array)
             bad = int(np.count_nonzero(~np.isfinite(array)))
             if bad:
+                found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
                 raise InputError(
-                    f"{file.path.name} holds {bad} voxels that are not numbers (NaN or infinite); "
-                    "export it again or replace them by zero."
+                    f"{file.path.name} holds {found} (NaN or infinite); export it again or replace them by zero."
                 )
     return echoes, affine, counts
 
@@ -285,7 +329,7 @@ def _times(rows, counts, source, given, notes):
     given = [float(time) for time in given]
     if len(given) != sum(counts):
         raise InputError(
-            f"{source} has {sum(counts)} echoes but `echo_times` gives {len(given)}; give one for each echo."
+            f"{source} has {counted(sum(counts), 'echo')} but `echo_times` gives {len(given)}; give one for each echo."
         )
     try:
         stored = [time for row, count in zip(rows, counts, strict=True) for time in _stored_times(row, count)]

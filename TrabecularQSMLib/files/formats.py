@@ -21,6 +21,9 @@ _KINDS = (
     (b"NRRD", "an image in NRRD", ""),
     (b"mrtrix image", "an image of MRtrix", "convert it to NIfTI with mrconvert"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (such as MATLAB 7.3 or MINC)", "export the image as NIfTI"),
+)
+# Those that hold no volume, so that no reader of images need look at them.
+_NO_VOLUMES = (
     (b"MATLAB 5.0", "a MATLAB file", "export the image as NIfTI"),
     (b"\x93NUMPY", "an array of NumPy, which has no geometry", "save it as NIfTI with its affine"),
     (b"#Insight Transform File", "a transform of ITK", "give the image"),
@@ -93,7 +96,7 @@ def decoded(content: bytes) -> str:
 
 def kind_of(path, start: bytes) -> tuple[str, str] | None:
     """Say what a file is by its first bytes, and what to do to have an image of it; None if that is not known."""
-    for begin, what, remedy in _KINDS:
+    for begin, what, remedy in _KINDS + _NO_VOLUMES:
         if start.startswith(begin):
             return what, remedy
     if start[128:132] == b"DICM":
@@ -109,6 +112,11 @@ def kind_of(path, start: bytes) -> tuple[str, str] | None:
     if _is_text(start):
         return "a text", "give the image"
     return None
+
+
+def holds_no_volume(start: bytes) -> bool:
+    """Whether a file starts as those do that hold no volume, whatever their name: archives, pictures, arrays, texts."""
+    return start.startswith(tuple(begin for begin, _, _ in _NO_VOLUMES))
 
 
 def is_nifti(start: bytes) -> bool:

@@ -3,31 +3,35 @@
 import json
 from pathlib import Path
 
+from ..acquisition import Acquisition, MeasuredField
 from ..errors import InputError
+from ..fieldmap.magnitude import is_equidistant
 from ..pipeline import Reconstruction
-from ..progress import Progress, report
-from ..quantities import ALL_QUANTITIES, QUANTITIES
+from ..progress import Progress
+from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
 from ..settings import Settings
-from .formats import decoded, read_bytes
+from .formats import decoded, first_bytes, read_bytes
 from .scan import Scan, parse_name, stem_of
-from .writing import (
-    GENERATED_BY,
-    describe_dataset,
-    files_below,
-    input_hashes,
-    refuse_existing,
-    staged,
-    write_json,
-    write_maps,
-)
+from .writing import files_below, input_hashes, provenance, refuse_existing, staged_dataset, write_json, write_maps
 
+# What is made of a field that was measured elsewhere, the total field aside.
+_OF_FIELDS = ("mask", "reliability", "local_field", "chi")
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
 
 
-def planned_maps(settings: Settings) -> list[str]:
-    """Names of the maps that a reconstruction with `settings` gives."""
+def planned_maps(settings: Settings, acquisition: Acquisition | MeasuredField | None = None) -> list[str]:
+    """Names of the maps that a reconstruction with `settings` gives; of `acquisition`, if not of any scan."""
     after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background"}
     left_out = [name for name, stage in after.items() if settings.stop_after in ("fieldmap", stage)]
+    if isinstance(acquisition, MeasuredField):
+        names = [*(["total_field"] if acquisition.stage == "total" else []), *_OF_FIELDS]
+        return [name for name in QUANTITIES if name in names and name not in left_out]
+    arlo = acquisition is None or is_equidistant(acquisition.echo_times)
+    added = [name for setting, names in ADDED_MAPS.items() if getattr(settings, setting) == "yes" for name in names]
+    added = [name for name in added if arlo or not name.endswith("_arlo")]
+    if acquisition is not None and not acquisition.has_phase:
+        return [name for name in QUANTITIES if name in (*WITHOUT_PHASE, *added)]
+    left_out += [name for names in ADDED_MAPS.values() for name in names if name not in added]
     return [name for name in QUANTITIES if name not in left_out]
 
 
@@ -70,9 +74,9 @@ def read_settings(path) -> dict:
         If it cannot be read, is no JSON, or has a setting that does not exist or a value that it cannot have.
     """
     path = Path(path)
-    content = read_bytes(path)
+    first_bytes(path)
     try:
-        stored = json.loads(decoded(content))
+        stored = json.loads(decoded(read_bytes(path)))
     except ValueError as error:
         raise InputError(f"{path} is not valid JSON ({error}); give the JSON sidecar of a map.") from error
     if isinstance(stored, dict):
@@ -122,26 +126,34 @@ def write_reconstruction(
     ever_written = map_files(scan, QUANTITIES)
     refuse_existing(output, ever_written, overwrite)
     acquisition = scan.acquisition
-    provenance = {
-        "GeneratedBy": GENERATED_BY,
-        "Settings": reconstruction.settings.as_dict(),
-        "MagneticFieldStrength": acquisition.field_strength,
-        "ImagingFrequency": acquisition.imaging_frequency / 1e6,
-        "B0Direction": list(acquisition.b0_patient),
-        "Notes": list(reconstruction.notes),
-        "InputFiles": input_hashes(scan.files, mask_file),
-    }
-    with staged(output) as staging:
+    origin = provenance(
+        Settings=reconstruction.settings.as_dict(),
+        **_strength(acquisition),
+        B0Direction=list(acquisition.b0_patient),
+        EchoTimes=[float(time) for time in getattr(acquisition, "echo_times", ())],
+        Protocol=scan.protocol,
+        Notes=list(reconstruction.notes),
+        InputFiles=input_hashes(scan.files, mask_file),
+    )
+    name = "Susceptibility, R2* and fat fraction maps"
+    with staged_dataset(output, name, progress=progress) as (staging, written):
         maps = reconstruction.maps
-        write_maps(staging / scan.folder, scan.stem, maps, acquisition.affine, provenance, progress=progress)
-        describe_dataset(staging, output, "Susceptibility, R2* and fat fraction maps")
+        write_maps(staging / scan.folder, scan.stem, maps, acquisition.affine, origin, progress=progress)
         if run is not None:
             write_json(staging / "logs" / "run.json", {**_earlier_runs(output), scan.stem: run})
-        written = files_below(staging)
-        for file in set(ever_written) - set(written):
+        for file in set(ever_written) - set(files_below(staging)):
             (output / file).unlink(missing_ok=True)
-    report(progress, 1.0, "Written")
-    return [output / file for file in written]
+    return written
+
+
+def _strength(acquisition):
+    """Field strength and frequency for a sidecar; a field in ppm may come without."""
+    if acquisition.imaging_frequency is None:
+        return {}
+    return {
+        "MagneticFieldStrength": acquisition.field_strength,
+        "ImagingFrequency": acquisition.imaging_frequency / 1e6,
+    }
 
 
 def _earlier_runs(output):

@@ -9,9 +9,9 @@ import numpy as np
 import scipy.io
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
-from .formats import first_bytes
-from .scan import Scan, check_voxel_size, checked_label
+from ..errors import InputError, PackageNeeded
+from .formats import first_bytes, kind_of
+from .scan import Scan, check_voxel_size, checked_label, field_strength_of
 
 # Directions of the array axes i, j, k in RAS (columns) for each `orientation` of the authors' struct.
 _ORIENTATIONS = {
@@ -41,8 +41,7 @@ def read(
     kind, struct = _struct(path)
     convert = _authors if kind == "ImDataParams" else _toolbox
     values, stored_size, notes = convert(path.name, struct, echo_times)
-    if field_strength is not None:
-        values["field_strength"] = field_strength
+    values["field_strength"] = field_strength_of(values["field_strength"], field_strength, path.name, notes)
     orientation = _text(struct, "orientation")
     if orientation is None:
         cosines = np.eye(3)
@@ -149,6 +148,9 @@ def _struct(path):
     hdf5 = first_bytes(path, 520, unpacked=False)
     if hdf5[:8] == b"\x89HDF\r\n\x1a\n" or hdf5[512:] == b"\x89HDF\r\n\x1a\n":
         return _struct_of_hdf5(path)
+    kind = kind_of(path, hdf5)
+    if kind and not hdf5.startswith(b"MATLAB"):
+        raise InputError(f"{path} is {kind[0]}, not a MATLAB file as its name says; give the one of the scan.")
     variables = _load(path, variable_names=_VARIABLES)
     if not variables.keys() & set(_VARIABLES):
         # It may lie in a struct with other things.
@@ -167,9 +169,9 @@ def _load(path, **options):
     except MemoryError:
         raise
     except Exception as error:  # scipy's parser ends in almost any exception where bytes are missing
-        raise InputError(
-            f"{path} cannot be read as a .mat file ({error}); it may be cut short: copy it again."
-        ) from error
+        if "Unknown mat file type" in str(error):
+            raise InputError(f"{path} is not a MATLAB file; give a .mat file that MATLAB saved.") from error
+        raise InputError(f"{path} is damaged or cut short ({error}); copy it again.") from error
 
 
 def _nested(value):
@@ -195,9 +197,10 @@ def _struct_of_hdf5(path):
     try:
         import h5py
     except ImportError as error:
-        raise InputError(
+        raise PackageNeeded(
             f"{path} is a MATLAB 7.3 file, for which h5py is needed; install it with 'pip install h5py', or save the "
-            "file in MATLAB again with save(…, '-v7')."
+            "file in MATLAB again with save(…, '-v7').",
+            "h5py",
         ) from error
     try:
         with h5py.File(path, "r") as file:
@@ -212,9 +215,7 @@ def _struct_of_hdf5(path):
             fields = {name: item for name, item in group.items() if isinstance(item, h5py.Dataset)}
             return kind, {name: _hdf5_array(item) for name, item in fields.items()}
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read as a .mat file ({error}); it may be cut short: copy it again."
-        ) from error
+        raise InputError(f"{path} is damaged or cut short ({error}); copy it again.") from error
 
 
 def _groups(group, kind, above=""):

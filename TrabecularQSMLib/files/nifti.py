@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..images import LARGEST_SHEAR, affine_from, image_from, shear_degrees
-from .formats import BEST_PACKING, cut_short, first_bytes, is_metaimage, is_nifti, kind_of
+from .formats import BEST_PACKING, cut_short, first_bytes, holds_no_volume, is_metaimage, is_nifti, kind_of
 from .nifti_header import read_header
 from .nrrd import read_header as read_nrrd_header
 from .nrrd import read_nrrd
@@ -47,17 +47,23 @@ def read_image(path) -> tuple[np.ndarray, np.ndarray]:
 def read_series(path) -> tuple[np.ndarray, np.ndarray]:
     """Read a volume, or several along the fourth axis.
 
+    Parameters
+    ----------
+    path : path
+        NIfTI, NRRD or any other format of ITK.
+
     Returns
     -------
     array : (E, K, J, I) array
-        The volumes in the file's order; one if the file has three dimensions.
+        The volumes in the file's order; one if the file has three dimensions. In the file's own type, or float where
+        the header scales them.
     affine : (4, 4) array
-        Voxel indices (i, j, k) to RAS in mm.
+        Voxel indices (i, j, k) to RAS in mm; `header_notes` says what is in doubt about it.
 
     Raises
     ------
     InputError
-        As `read_image`.
+        If the file is absent, damaged, cut short, or has several values in each voxel.
     """
     file = _opened(path)
     file.check(series=True)
@@ -74,17 +80,22 @@ def read_grid(path) -> tuple[int, tuple[int, int, int], np.ndarray]:
 def read_layers(path) -> tuple[np.ndarray, np.ndarray]:
     """Read a volume of one or several values in each voxel, such as the layers of Slicer's ``.seg.nrrd``.
 
+    Parameters
+    ----------
+    path : path
+        NIfTI, NRRD or any other format of ITK.
+
     Returns
     -------
     array : (L, K, J, I) array
-        L values in each voxel.
+        L values in each voxel, in the file's own type, or float where the header scales them.
     affine : (4, 4) array
-        Voxel indices (i, j, k) to RAS in mm.
+        Voxel indices (i, j, k) to RAS in mm; `header_notes` says what is in doubt about it.
 
     Raises
     ------
     InputError
-        As `read_image`.
+        If the file is absent, damaged, cut short, or has several volumes along a fourth axis.
     """
     file = _opened(path)
     file.check(layers=True)
@@ -174,8 +185,8 @@ class _Image:
             )
         if self.dimensions not in (3, 4):
             raise InputError(
-                f"{self.path} has {self.dimensions} dimensions; expected three, so save it as a volume (one slice "
-                "will do)."
+                f"{self.path} has {counted(self.dimensions, 'dimension')}; expected three, so save it as a volume "
+                "(one slice will do)."
             )
 
 
@@ -229,6 +240,8 @@ def _opened(path):
         return _Nifti(path)
     if start.startswith(b"NRRD"):
         return _Nrrd(path)
+    if holds_no_volume(start):
+        raise _unreadable(path, start, "")
     return _OfItk(path, start)
 
 

@@ -126,7 +126,10 @@ def read_header(path) -> NiftiHeader:
     code = take["type"][0]
     if code not in _TYPES:
         what = _OTHER_TYPES.get(code, f"values of NIfTI type {code}")
-        raise InputError(f"{path} holds {what}; expected one real number in each voxel, so export it as float.")
+        remedy = "export it as float"
+        if "complex" in what:
+            remedy = "save magnitude and phase (or real and imaginary part) as files of their own"
+        raise InputError(f"{path} holds {what}; expected one real number in each voxel, so {remedy}.")
     dtype = np.dtype(order + _TYPES[code])
     offset = int(take["offset"][0]) if math.isfinite(take["offset"][0]) else 0
     _check_length(data, max(offset, 0), math.prod(sizes) * dtype.itemsize)

@@ -1,4 +1,4 @@
-"""The digital ankle as a BIDS dataset, its truth beside it."""
+"""The phantom as a BIDS dataset, its truth beside it."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -13,16 +13,7 @@ from .bids import write_echoes
 from .nifti import write_image
 from .scan import checked_label
 from .transforms import write_transform
-from .writing import (
-    GENERATED_BY,
-    describe_dataset,
-    files_below,
-    staged,
-    write_json,
-    write_labels,
-    write_maps,
-    write_text,
-)
+from .writing import describe_dataset, provenance, staged_dataset, write_json, write_labels, write_maps, write_text
 
 
 def write_phantom(
@@ -61,35 +52,33 @@ def write_phantom(
     refuse_filled(output, subject)
     acquisition, stem = phantom.acquisition, f"sub-{checked_label(subject, 'sub')}"
     folder = Path(stem, "anat")
-    with staged(output) as staging:
-        describe_dataset(staging, output, "Digital ankle phantom", kind="raw")
+    title = f"digital {phantom.settings.anatomy} phantom"
+    with staged_dataset(output, title.capitalize(), "raw", progress) as (staging, written):
         anat = staging / folder
         write_echoes(anat, stem, acquisition, part_of(progress, 0.0, 0.6))
         truth = staging / "derivatives" / "truth"
-        describe_dataset(truth, output / "derivatives" / "truth", "Truth of the digital ankle phantom")
-        provenance = {"GeneratedBy": GENERATED_BY, "PhantomSettings": asdict(phantom.settings)}
+        describe_dataset(truth, output / "derivatives" / "truth", f"Truth of the {title}")
+        origin = provenance(PhantomSettings=asdict(phantom.settings))
         share = part_of(progress, 0.6, 0.9)
-        write_maps(truth / folder, stem, phantom.truth, acquisition.affine, provenance, "Writing true", share)
+        write_maps(truth / folder, stem, phantom.truth, acquisition.affine, origin, "Writing true", share)
         drawn = np.unique(phantom.regions)  # on a coarse grid the smallest regions fill no voxel
         names = {label: name for label, name in sorted(phantom.region_names.items()) if label in drawn}
         write_labels(truth / folder / f"{stem}_dseg", phantom.regions, acquisition.affine, names)
         if companions is not None:
             report(progress, 0.9, "Writing bSSFP and CT")
-            _write_companions(anat, truth / folder, stem, companions, provenance)
-        written = files_below(staging)
-    report(progress, 1.0, "Written")
-    return [output / file for file in written]
+            _write_companions(anat, truth / folder, stem, companions, phantom.settings.anatomy, origin)
+    return written
 
 
-def _write_companions(anat, truth, stem, companions, provenance):
-    provenance = {**provenance, "CompanionSettings": asdict(companions.settings)}
+def _write_companions(anat, truth, stem, companions, anatomy, origin):
+    origin = {**origin, "CompanionSettings": asdict(companions.settings)}
     for name, array, affine, matrix, units in (
         ("bSSFP", companions.bssfp, companions.bssfp_affine, companions.bssfp_matrix, "arbitrary"),
         ("CT", companions.ct, companions.ct_affine, companions.ct_matrix, "HU"),
     ):
         write_image(anat / f"{stem}_{name}.nii.gz", array, affine)
-        description = f"Simulated {name} of the digital ankle's patient, who lay differently"
-        write_json(anat / f"{stem}_{name}.json", {"Description": description, "Units": units, **provenance})
+        description = f"Simulated {name} of the digital {anatomy}'s patient, who lay differently"
+        write_json(anat / f"{stem}_{name}.json", {"Description": description, "Units": units, **origin})
         write_transform(truth / f"{stem}_from-MIP_to-{name}.tfm", matrix)
     write_labels(truth / f"{stem}_desc-bone_dseg", companions.bone, companions.bssfp_affine, {1: "bone"})
     rows = "".join(f"{stem},{region},{value:.7g}\n" for region, value in companions.bvtv.items())

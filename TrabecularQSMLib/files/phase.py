@@ -28,8 +28,9 @@ _FEW_NUMBERS = 14
 # Wrapped phase fills its range to the ends: bins there hold at least this share of their due, and of the pairs of
 # neighbors at least this share jumps by more than half the range.
 _BINS, _FILLED, _JUMPS = 50, 0.15, 0.005
-# Of radians without wraps no more than this share of the signal's power differs from its neighbor by half a turn.
-_ROUGH = 0.02
+# Of radians, unwrapped in space or over echoes, no more than this share of the signal's power differs from its neighbor
+# by a quarter of a turn or more, apart from whole turns; of other units half of it does.
+_ROUGH = 0.2
 _SAMPLES = 200_000
 # An offset of real and imaginary part: its least size and largest change between echoes in parts of the signal, the
 # least share of voxels (air) that lie there, and how many more than at zero.
@@ -160,7 +161,7 @@ def _phase_scale(echoes, source):
             f"{said}, which is no known scale; expected radians (−π to π, or unwrapped), degrees or a known integer "
             "scale such as 0 to 4095, so undo the scale or export it again."
         )
-    note = f"{said} without jumps: it is taken as phase in radians that was unwrapped already."
+    note = f"{said} but goes on smoothly: it is taken as phase in radians that was unwrapped already."
     return 1.0, 0.0, note
 
 
@@ -172,7 +173,8 @@ def _rescaled(source, low, high, turn):
 def _texture(echoes, low, high):
     """Whether values fill their range and jump across it, as wrapped phase does, and how rough they are as radians.
 
-    The latter is the share of the signal's power that differs by more than half a turn, in radians, from its neighbor.
+    The latter is the share of the signal's power that differs from its neighbor by more than a quarter of a turn, in
+    radians and apart from whole turns.
     """
     counts, pairs, jumps, rough, signal = np.zeros(_BINS), 0, 0, 0.0, 0.0
     for echo in (echoes[n] for n in sorted({0, len(echoes) // 2, len(echoes) - 1})):
@@ -184,7 +186,7 @@ def _texture(echoes, low, high):
             pairs += int(np.count_nonzero(inside))
             jumps += int(np.count_nonzero(inside & (step > 0.5 * (high - low))))
             power = weight.astype(np.float64) ** 2  # in which air does not count
-            rough += float(power[step > np.pi].sum())
+            rough += float(power[np.abs(step - _TURN * np.round(step / _TURN)) > 0.25 * _TURN].sum())
             signal += float(power.sum())
     filled = counts[[0, -1]].min() >= _FILLED * counts.sum() / _BINS
     return bool(filled and jumps >= max(_JUMPS * pairs, 1)), rough / max(signal, 1e-30)

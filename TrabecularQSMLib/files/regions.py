@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..images import geometry_difference, image_from, resample
 from .formats import decoded, first_bytes, read_bytes
 from .nifti import header_notes, read_layers, read_metadata
@@ -74,7 +74,7 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
             other = int(labels[inside].max())
             raise InputError(
                 f"The regions {names[other]!r} and {name!r} of {path} overlap in "
-                f"{np.count_nonzero(labels[inside] == other)} voxels; let each voxel be in one region, "
+                f"{counted(np.count_nonzero(labels[inside] == other), 'voxel')}; let each voxel be in one region, "
                 "or measure one of them at a time."
             )
         labels[inside] = label

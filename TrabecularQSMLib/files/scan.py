@@ -1,13 +1,37 @@
 """What a reader returns: the acquisition, whose it is, and the files it came from."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ..acquisition import Acquisition
 from ..errors import InputError
+
+# What BIDS and dcm2niix call the parameters of an acquisition that a report names; none of them tells who was scanned.
+PROTOCOL = (
+    "Manufacturer",
+    "ManufacturersModelName",
+    "SoftwareVersions",
+    "ReceiveCoilName",
+    "MRAcquisitionType",
+    "ScanningSequence",
+    "PulseSequenceType",
+    "SequenceName",
+    "PulseSequenceName",
+    "ScanOptions",
+    "RepetitionTime",
+    "FlipAngle",
+    "PixelBandwidth",
+    "SliceThickness",
+    "AcquisitionMatrixPE",
+    "ParallelAcquisitionTechnique",
+    "ParallelReductionFactorInPlane",
+    "ParallelReductionFactorOutOfPlane",
+    "PartialFourier",
+    "AcquisitionDuration",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +45,14 @@ class Scan:
         BIDS entities that name the scan, in BIDS order, such as ``{"sub": "01", "run": "2"}``.
     files : tuple of Path
         All files that were read, images and sidecars, sorted.
+    protocol : dict
+        How it was acquired, as far as sidecars say: those of `PROTOCOL` that are there, by their BIDS names.
     """
 
     acquisition: Acquisition
     entities: dict[str, str]
     files: tuple[Path, ...]
+    protocol: dict = field(default_factory=dict)
 
     @property
     def stem(self) -> str:
@@ -72,6 +99,15 @@ def check_voxel_size(given, stored, source) -> None:
             f"{' × '.join(f'{x:g}' for x in given)}; that is for files that store none, so leave it out "
             "or correct the header."
         )
+
+
+def field_strength_of(stored, given, source, notes: list[str]):
+    """Return the field strength (tesla) that was given, or else the stored one; a note is added where they differ."""
+    if given is None:
+        return stored
+    if stored is not None and abs(given - stored) > 0.02 * given:
+        notes.append(f"{source} says a field strength of {stored:g} T; that of `field_strength` is taken.")
+    return given
 
 
 def case_of(name: str) -> str | None:

@@ -6,11 +6,21 @@ from ..errors import InputError
 from . import nifti
 from .bids import image_files
 from .converted import named
-from .echoes import PAIRS, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .echoes import (
+    MAGNITUDE_ADVICE,
+    PAIRS,
+    EchoFile,
+    bare_name,
+    name_of_part,
+    part_of_type,
+    read_json,
+    scan_of,
+    split_part,
+)
 from .scan import Scan
 
 
-def read(path: Path, labels: dict, **options) -> Scan:
+def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) -> Scan:
     """Read a 4-D file and the file beside it that is called alike but for the part.
 
     Parameters
@@ -21,6 +31,8 @@ def read(path: Path, labels: dict, **options) -> Scan:
     labels : dict
         sub, ses, acq, run to label or None: the name of the results, by default that of the file where it has BIDS
         labels, and else subject 01.
+    magnitude_alone : bool
+        Whether the magnitude will do where nothing is beside it.
     **options
         Those of `echoes.scan_of`.
     """
@@ -40,13 +52,16 @@ def read(path: Path, labels: dict, **options) -> Scan:
     if len(beside.get(part, [])) < 2:
         beside[part] = [path]
     pair = next(pair for pair in PAIRS if part in pair)
+    if magnitude_alone and set(beside) == {"mag"} and len(beside["mag"]) == 1:
+        pair, options = ("mag",), {**options, "magnitude_alone": True}
     for one in pair:
         found = beside.get(one, [])
         if len(found) != 1:
             said = " and ".join(file.name for file in found) or "none"
+            advice = f"; export it, or {MAGNITUDE_ADVICE}" if set(beside) == {"mag"} else ""
             raise InputError(
                 f"{path} is the {part} part; expected one file of the {one} part beside it, called alike (such as "
-                f"{base + '_' if base else ''}{one}.nii.gz), but found {said}."
+                f"{name_of_part(bare_name(path), one)}.nii.gz), but found {said}{advice}."
             )
     files = [_echo_file(beside[one][0], one) for one in pair]
     return scan_of(files, named(labels, path), path.parent, source=path.name, **options)

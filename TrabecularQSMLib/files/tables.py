@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ..analysis.tables import KEY_COLUMNS, Table
-from ..errors import InputError
+from ..errors import InputError, counted
 from .formats import decoded, first_bytes, kind_of, read_bytes
 
 # Cells that spreadsheets write for numbers: with one mark alone, with both, or with spaces between thousands.
@@ -57,7 +57,8 @@ def _cells(path):
         raise InputError(f"{path} holds no row under its column names; measure something first.")
     for number, line in enumerate(lines[1:], start=1):
         if len(line) != len(columns):
-            raise InputError(f"Row {number} of {path} has {len(line)} cells but there are {len(columns)} columns.")
+            found = counted(len(line), "cell")
+            raise InputError(f"Row {number} of {path} has {found} but the row of column names {len(columns)}.")
     return columns, [[cell.strip().translate(_SPACES) for cell in line] for line in lines[1:]], separator
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.io
 import SimpleITK as sitk
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..images import matrix_from, transform_from
 from .formats import decoded, first_bytes, kind_of, read_bytes
 
@@ -135,9 +135,9 @@ def _matrix(path, name, parameters, fixed):
     transform = _LINEAR[kind]()
     expected = len(transform.GetParameters())
     if len(parameters) != expected:
-        raise _damaged(path, f"{name} has {len(parameters)} parameters, not {expected}")
+        raise _damaged(path, f"{name} has {counted(len(parameters), 'parameter')}, not {expected}")
     if len(fixed) not in (0, 3, 4):
-        raise _damaged(path, f"{name} has {len(fixed)} fixed parameters, not 3")
+        raise _damaged(path, f"{name} has {counted(len(fixed), 'fixed parameter')}, not 3")
     try:
         if stored := transform.GetFixedParameters():
             # Older files have the center alone, without the order of Euler's angles.

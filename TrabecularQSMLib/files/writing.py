@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,14 +19,17 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..progress import report
+from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, Quantity
+from .locks import lock
 from .nifti import write_image
 
-GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
+_GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
 
 _BIDS_VERSION = "1.10.0"
 
+_STAGING, _LOCK = ".writing-", "lock"
+_SETTLED_S = 60
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -72,6 +76,11 @@ def input_hashes(files, mask_file=None) -> dict[str, str]:
     return hashes
 
 
+def provenance(**values) -> dict:
+    """Return what each sidecar says of where a file comes from: this program, its version, and `values`."""
+    return {"GeneratedBy": _GENERATED_BY, **values}
+
+
 def json_text(values: dict) -> str:
     """Return JSON as it is written everywhere: indented, UTF-8, no NaN."""
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -80,26 +89,74 @@ def json_text(values: dict) -> str:
 @contextlib.contextmanager
 def staged(output: Path):
     """Give a folder whose files move into `output` when the block ends well; otherwise leave nothing behind."""
-    made = [folder for folder in (output, *output.parents) if not folder.exists()]
-    staging = None
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=output))
+    with staging_in(output) as staging:
         yield staging
         for file in files_below(staging):
             (output / file).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staging / file, output / file)
-    except OSError as error:
-        if error.errno in _NO_SPACE:
-            raise InputError(f"There is no space left to write {output}; free some and run again.") from error
-        reason = error.strerror or str(error)
-        raise InputError(f"{output} cannot be written ({reason}); give a folder that can.") from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-        for folder in made:
-            with contextlib.suppress(OSError):  # stays where it holds the results
-                folder.rmdir()
+
+
+@contextlib.contextmanager
+def staging_in(output: Path):
+    """Give a new hidden folder inside `output` that is removed in the end; what cannot be written is told.
+
+    Folders that were made for it, and hidden ones that killed runs left, are removed too.
+    """
+    made = [folder for folder in (output, *output.parents) if not folder.exists()]
+    with contextlib.ExitStack() as stack:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            _sweep(output)
+            hidden = Path(tempfile.mkdtemp(prefix=_STAGING, dir=output))
+            stack.callback(shutil.rmtree, hidden, ignore_errors=True)
+            lock(stack.enter_context(open(hidden / _LOCK, "wb")))  # closed before the folder is removed
+            staging = hidden / "files"
+            staging.mkdir()
+            yield staging
+        except OSError as error:
+            if error.errno in _NO_SPACE:
+                raise InputError(f"There is no space left to write {output}; free some and run again.") from error
+            reason = error.strerror or str(error)
+            raise InputError(f"{output} cannot be written ({reason}); give a folder that can.") from error
+        finally:
+            stack.close()
+            for folder in made:
+                with contextlib.suppress(OSError):  # stays where it holds the results
+                    folder.rmdir()
+
+
+def _sweep(output):
+    """Remove hidden folders of runs that were killed: nobody holds their lock."""
+    for hidden in output.glob(f"{_STAGING}*"):
+        with contextlib.suppress(OSError):
+            # Another run may have made it and not locked it yet.
+            if time.time() - hidden.stat().st_mtime > _SETTLED_S:
+                with open(hidden / _LOCK, "rb+") as file:
+                    dead = lock(file)
+                if dead:
+                    shutil.rmtree(hidden, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def staged_dataset(output: Path, name: str, kind: str = "derivative", progress: Progress | None = None):
+    """Give a folder as `staged` does, and a list that holds the paths of all that was written when the block ended.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the dataset, which gets a description if it has none.
+    name : str
+        What the dataset is called there.
+    kind : {"derivative", "raw"}
+    progress : callable, optional
+        Called at the end.
+    """
+    written = []
+    with staged(output) as staging:
+        describe_dataset(staging, output, name, kind)
+        yield staging, written
+        written += [output / file for file in files_below(staging)]
+    report(progress, 1.0, "Written")
 
 
 def files_below(folder) -> list[Path]:
@@ -134,7 +191,7 @@ def write_labels(stem, labels, affine, names):
 def describe_dataset(staging, output, name, kind="derivative"):
     """Write dataset_description.json unless the output has one."""
     if not (output / "dataset_description.json").exists():
-        values = {"Name": name, "BIDSVersion": _BIDS_VERSION, "DatasetType": kind, "GeneratedBy": GENERATED_BY}
+        values = {"Name": name, "BIDSVersion": _BIDS_VERSION, "DatasetType": kind, "GeneratedBy": _GENERATED_BY}
         write_json(staging / "dataset_description.json", values)
 
 

@@ -2,14 +2,18 @@
 
 import numpy as np
 
+from ..kernels import convolve, dipole_kernel
 from ..progress import Progress
-from . import closed_form, medi_l2, medi_tv
+from . import closed_form, medi_l2, medi_tv, medi_tv_nesterov, tgv, total_field
 
 # One line a method; menus and flags have this order.
 METHODS = {
     "closed-form": closed_form.METHOD,
     "medi-l2": medi_l2.METHOD,
     "medi-tv": medi_tv.METHOD,
+    "medi-tv-nesterov": medi_tv_nesterov.METHOD,
+    "tgv": tgv.METHOD,
+    "total-field": total_field.METHOD,
 }
 
 
@@ -22,6 +26,7 @@ def invert(
     regularization: float,
     data_weight: np.ndarray,
     edge_weight: np.ndarray,
+    prior: np.ndarray | None = None,
     progress: Progress | None = None,
     **options,
 ) -> np.ndarray:
@@ -32,7 +37,8 @@ def invert(
     Parameters
     ----------
     local_field : (K, J, I) array
-        ppm, zero where unknown. The grid is periodic; `grid.Grid` can pad it.
+        ppm, zero where unknown; for methods that are `total`, the total field. The grid is periodic; `grid.Grid` can
+        pad it.
     voxel_size : (3,) floats
         mm.
     method : str
@@ -43,6 +49,8 @@ def invert(
         λ, in mm² where the method's power is 2, in ppm·mm where it is 1.
     data_weight, edge_weight : (K, J, I) arrays
         W_d and W_g, both 0 to 1; methods without weights ignore them.
+    prior : (K, J, I) array, optional
+        ppm; what is regularized is χ less this.
     progress : callable, optional
         ``progress(fraction, message)``; what it raises stops the inversion.
     **options
@@ -51,7 +59,10 @@ def invert(
     chosen = METHODS[method]
     if chosen.weighted:
         options |= {"data_weight": data_weight, "edge_weight": edge_weight}
-    return chosen.function(
+    if prior is not None:
+        kernel = dipole_kernel(np.shape(local_field), voxel_size, b0_direction)
+        local_field = local_field - convolve(kernel, prior)
+    chi = chosen.function(
         local_field,
         voxel_size,
         b0_direction=b0_direction,
@@ -59,3 +70,4 @@ def invert(
         progress=progress,
         **options,
     )
+    return chi if prior is None else chi + prior

@@ -21,12 +21,12 @@ class Grid:
     after: tuple[int, int, int]
 
     @classmethod
-    def around(cls, mask: np.ndarray, padding: int = 0) -> "Grid":
-        """Return the box of a mask that is not empty, at least `padding` samples wider on every side."""
+    def around(cls, mask: np.ndarray, padding: int | tuple[int, int, int] = 0) -> "Grid":
+        """Return the box of a mask that is not empty, at least `padding` samples (of each axis) wider on every side."""
         inside, before, after = [], [], []
-        for axis, n in enumerate(mask.shape):
+        for axis, (n, wider) in enumerate(zip(mask.shape, np.broadcast_to(padding, 3).tolist(), strict=True)):
             used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-            low, high = int(used[0]) - padding, int(used[-1]) + 1 + padding
+            low, high = int(used[0]) - wider, int(used[-1]) + 1 + wider
             spare = scipy.fft.next_fast_len(high - low, real=True) - (high - low)
             low, high = low - spare // 2, high + spare - spare // 2
             inside.append(slice(max(low, 0), min(high, n)))

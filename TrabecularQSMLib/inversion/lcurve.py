@@ -17,7 +17,9 @@ class LCurve:
 
     `discrepancy` is ``‖Dχ − f‖²`` over the grid (the paper's Fig. S2), `data_term` ``‖W_d (Dχ − f)‖²`` and
     `regularizer` ``‖W_g ∇χ‖_p^p`` of the method; `curvature` is that of (log data term, log regularizer) and `best`
-    the λ where it is largest; `region_means` holds the mean χ of each region in ppm.
+    the λ where it is largest; `region_means` holds the mean χ of each region in ppm. `inflection` is the λ below `best`
+    where the curvature is zero, None where it is not in the sweep; the largest curvature over-regularizes (Milovic et
+    al., MRM 2021, doi 10.1002/mrm.28957).
     """
 
     method: str
@@ -28,6 +30,7 @@ class LCurve:
     curvature: np.ndarray
     best: float
     region_means: dict[str, np.ndarray] = field(default_factory=dict)
+    inflection: float | None = None
 
     def columns(self) -> dict[str, np.ndarray]:
         """Return the sweep as columns of a table, by name, those of regions last."""
@@ -86,7 +89,8 @@ def sweep(
             **options,
         )
         misfit = (convolve(kernel, chi) - local_field).astype(np.float64)
-        slopes = gradient(chi, voxel_size).astype(np.float64)
+        prior = options.get("prior")
+        slopes = gradient(chi if prior is None else chi - prior, voxel_size).astype(np.float64)
         if chosen.weighted:
             slopes *= edge_weight
         terms[0, index] = np.sum(misfit**2)
@@ -96,7 +100,8 @@ def sweep(
             means[name][index] = chi[inside].mean(dtype=np.float64)
         report(progress, (index + 1) / values.size, f"λ {regularization:g}")
     bend = curvature(np.log(values), np.log(terms[1]), np.log(terms[2]))
-    return LCurve(method, values, *terms, bend, float(values[1 + np.argmax(bend[1:-1])]), means)
+    best = float(values[1 + np.argmax(bend[1:-1])])
+    return LCurve(method, values, *terms, bend, best, means, zero_below_peak(values, bend))
 
 
 def checked_regularizations(regularizations) -> np.ndarray:
@@ -115,10 +120,25 @@ def curvature(parameter: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray
     return (dx * ddy - dy * ddx) / (dx**2 + dy**2) ** 1.5
 
 
+def zero_below_peak(regularizations: np.ndarray, bend: np.ndarray) -> float | None:
+    """Return the largest λ below that of the largest curvature at which the curvature is zero, None if there is none.
+
+    Linear in log λ between two values; the curvature of the first and the last value is one-sided and does not count.
+    """
+    inner, parameter = bend[1:-1], np.log(regularizations[1:-1])
+    peak = int(np.argmax(inner))
+    below = np.flatnonzero(inner[:peak] <= 0)
+    if inner[peak] <= 0 or not below.size:
+        return None
+    at = below[-1]
+    share = inner[at] / (inner[at] - inner[at + 1])
+    return float(np.exp(parameter[at] + share * (parameter[at + 1] - parameter[at])))
+
+
 METHOD = Method(
     sweep,
     title="Choice of λ: L-curve",
-    solves="largest curvature of log ‖W_g ∇χ‖ₚᵖ over log ‖W_d (Dχ − f)‖²",
+    solves="largest curvature, and zero curvature below it, of log ‖W_g ∇χ‖ₚᵖ over log ‖W_d (Dχ − f)‖²",
     test="test_inversion.LCurveTest",
-    reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
+    reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531; Milovic et al., MRM 2021, doi 10.1002/mrm.28957",
 )

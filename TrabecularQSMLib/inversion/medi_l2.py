@@ -9,6 +9,7 @@ from ..errors import SolverWarning
 from ..kernels import convolve, dipole_kernel, gradient, gradient_adjoint
 from ..methods import Inversion
 from ..progress import Progress, report
+from .splitting import Problem, solve
 
 
 def normal_operator(chi, kernel, data_weight_squared, edge_weight_squared, voxel_size, regularization):
@@ -28,6 +29,7 @@ def medi_l2(
     regularization: float,
     data_weight: np.ndarray,
     edge_weight: np.ndarray,
+    weak_harmonic: float = 0.0,
     tolerance: float = 1e-3,
     iterations: int = 1000,
     progress: Progress | None = None,
@@ -38,6 +40,8 @@ def medi_l2(
 
     Parameters
     ----------
+    weak_harmonic : float
+        β in mm⁴ of the weak-harmonic term, which is solved by `splitting.solve`; 0 for none.
     tolerance : float
         Relative residual of the normal equations at which conjugate gradients stop.
     iterations : int
@@ -52,6 +56,16 @@ def medi_l2(
     Equation 1 of Diefenbach et al. 2019 with p = 2; de Rochefort et al., MRM 2010, doi 10.1002/mrm.22187.
     """
     field = np.asarray(local_field, np.float32)
+    if weak_harmonic:
+        weights = (np.asarray(data_weight, np.float32), np.asarray(edge_weight, np.float32))
+        problem = Problem(field, voxel_size, b0_direction, *weights, regularization, power=2, harmonic=weak_harmonic)
+        return solve(
+            problem,
+            tolerance=tolerance,
+            iterations=iterations,
+            message="Inverting the field (MEDI-ℓ2)",
+            progress=progress,
+        )
     kernel = dipole_kernel(field.shape, voxel_size, b0_direction)
     data_squared = np.square(data_weight, dtype=np.float32)
     edge_squared = np.square(edge_weight, dtype=np.float32)
@@ -89,7 +103,11 @@ METHOD = Inversion(
     solves="‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖²",
     test="test_inversion.L2Test",
     reference="de Rochefort et al., MRM 2010, doi 10.1002/mrm.22187",
-    options={"tolerance": "inversion_tolerance", "iterations": "inversion_iterations"},
+    options={
+        "weak_harmonic": "weak_harmonic",
+        "tolerance": "inversion_tolerance",
+        "iterations": "inversion_iterations",
+    },
     power=2,
     weighted=True,
     regularization=0.1,

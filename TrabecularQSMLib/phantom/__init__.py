@@ -1,4 +1,4 @@
-"""A digital ankle with known truth: a multi-echo scan simulated from anatomy, tissue properties and physics.
+"""A digital ankle or knee with known truth: a multi-echo scan simulated from anatomy, tissue properties and physics.
 
 >>> from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 >>> phantom = make_phantom(PhantomSettings(shape=(48, 48, 24), field_of_view_mm=(220.5, 220.5, 102.0)))

@@ -18,14 +18,11 @@ from ..chunks import run_chunks
 from ..images import resample
 from ..methods import Method
 from ..progress import Progress, part, report
-from .anatomy import Patient, draw_patient
+from .anatomy import ANATOMIES, draw_patient
+from .body import Patient
 from .settings import ORIENTATIONS, numbers
 from .simulate import Phantom, _Grid, _paint
 
-# Where the patient turns, and the fields of view in the anatomy: center, and size along i, j, k, RAS mm.
-HINDFOOT = np.array([0.0, -30.0, -25.0])
-BSSFP_VIEW = ("sagittal", np.array([0.0, -20.0, -10.0]), np.array([130.0, 150.0, 92.0]))
-CT_VIEW = ("axial", np.array([0.0, 10.0, -5.0]), np.array([110.0, 210.0, 160.0]))
 # How far the radiographer's field of view is off, mm.
 POSITIONING_MM = 5.0
 # Trabeculae and the marrow between them repeat about every millimeter (Majumdar 1997: spacing plus thickness).
@@ -136,7 +133,7 @@ class _Scan:
 def make_companions(
     phantom: Phantom, settings: CompanionSettings | None = None, *, progress: Progress | None = None
 ) -> Companions:
-    """Simulate a bSSFP and a CT of the phantom's patient, each after a rigid motion of the whole ankle.
+    """Simulate a bSSFP and a CT of the phantom's patient, each after a rigid motion of the whole patient.
 
     Parameters
     ----------
@@ -164,9 +161,9 @@ def make_companions(
     # The phantom itself uses the first three.
     patient_rng = np.random.default_rng((seed, 0))
     motion_rng, structure_rng, bssfp_rng, ct_rng = (np.random.default_rng((seed, n)) for n in range(3, 7))
-    patient = draw_patient(patient_rng)
-    bssfp_scan = _scan(BSSFP_VIEW, settings.bssfp_voxel_mm, patient, motion_rng, settings)
-    ct_scan = _scan(CT_VIEW, settings.ct_voxel_mm, patient, motion_rng, settings)
+    patient, anatomy = draw_patient(patient_rng, phantom.settings), ANATOMIES[phantom.settings.anatomy]
+    bssfp_scan = _scan(anatomy.bssfp_view, settings.bssfp_voxel_mm, patient, anatomy.pivot, motion_rng, settings)
+    ct_scan = _scan(anatomy.ct_view, settings.ct_voxel_mm, patient, anatomy.pivot, motion_rng, settings)
 
     report(progress, 0.0, "Growing trabeculae")
     tile = _structure(settings, structure_rng)
@@ -191,11 +188,11 @@ def make_companions(
     )
 
 
-def _scan(view, voxel_mm, patient: Patient, rng, settings) -> _Scan:
-    """Draw how the patient lies, and put the field of view around the hindfoot there."""
+def _scan(view, voxel_mm, patient: Patient, pivot, rng, settings) -> _Scan:
+    """Draw how the patient lies, and put the field of view around its first side there."""
     orientation, center, size = view
     to_patient = np.linalg.inv(patient.pose)
-    pivot, center = to_patient @ (HINDFOOT - patient.shift), to_patient @ (center - patient.shift)
+    pivot, center = to_patient @ (pivot - patient.shift), to_patient @ (center - patient.shift)
     axis, direction = (vector / np.linalg.norm(vector) for vector in rng.normal(size=(2, 3)))
     angle = math.radians(settings.largest_rotation_degrees * rng.uniform(1 / 3, 1))
     shift = settings.largest_shift_mm * rng.uniform(1 / 3, 1) * direction

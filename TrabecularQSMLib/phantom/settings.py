@@ -1,4 +1,4 @@
-"""What can be chosen about the digital ankle, and the geometry that follows."""
+"""What can be chosen about the phantom, and the geometry that follows."""
 
 import math
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..fieldmap.fat_models import FAT_MODELS
+from .anatomy import ANATOMIES
+from .body import CONSTANTS
 
 # Directions in RAS of the axes i, j, k before any tilt; all right-handed.
 ORIENTATIONS = {
@@ -14,6 +16,7 @@ ORIENTATIONS = {
     "coronal": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
     "axial": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
 }
+READOUTS = ("monopolar", "bipolar")
 # The paper's protocol: nine echoes, 0.7 ms apart after interleaving.
 ECHO_TIMES = tuple(round(1.25e-3 + 0.7e-3 * n, 6) for n in range(9))
 
@@ -38,7 +41,8 @@ class PhantomSettings:
     orientation : {"sagittal", "coronal", "axial"}
         Directions of i, j, k before the tilt. Sagittal: i to posterior, j to inferior, k from left to right.
     field_strength : float
-        Tesla.
+        Tesla. Tissues have the R2* of 3 T there; elsewhere R2 is taken to be the same, what R2* has beyond it to
+        grow in proportion, and the density of the signal (T1) not to change.
     echo_times : tuple of floats
         Seconds, increasing.
     fat_model : str
@@ -50,6 +54,32 @@ class PhantomSettings:
         the field past whole periods (1,428.6 Hz for the default echoes).
     supersampling : int
         Simulated points per voxel along every axis.
+    anatomy : {"ankle", "knee"}
+        What is in the field of view.
+    gap_mm : float or None
+        Air in mm, or more, to the patient's other side, a mirror image with the same labels; the field of view has its
+        center between the two and should be twice as wide. None: one side.
+    chi_fat, chi_bone : float or None
+        Susceptibility of fat and of bone in ppm against water; None draws 0.45 to 0.70 and −2.3 to −1.4 by the seed.
+    marrow_pdff, porosity : float or None
+        Fat fraction of the marrow in all bones and share of the cortex that is not bone; None draws them for each bone
+        by the seed.
+    readout : {"monopolar", "bipolar"}
+        Whether every other echo of a train is read in the opposite direction.
+    readout_axis : {"i", "j", "k"}
+        Axis along which echoes are read.
+    readout_offset_rad, readout_slope_rad : float
+        Phase of the echoes read backwards against the others at the center of the field of view, and what is added
+        from there to the last voxel along the read-out.
+    readout_magnitude : float
+        By what share the echoes read backwards are brighter.
+    train_offsets_rad, train_slopes_rad : tuple of floats
+        Phase of each of several interleaved trains, whose echoes take turns, at the center and from there to the last
+        voxel along the read-out; none for one train, and no slopes for none.
+    bandwidth_hz : float or None
+        Of one voxel along the read-out: each peak of fat appears displaced by its frequency over this, the other way
+        in echoes read backwards. The field itself displaces nothing, in which a scan is less simple. None: no
+        displacement.
 
     Raises
     ------
@@ -69,6 +99,20 @@ class PhantomSettings:
     field_offset_hz: float = 0.0
     field_gradient_hz_per_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     supersampling: int = 2
+    anatomy: str = "ankle"
+    gap_mm: float | None = None
+    chi_fat: float | None = None
+    chi_bone: float | None = None
+    marrow_pdff: float | None = None
+    porosity: float | None = None
+    readout: str = "monopolar"
+    readout_axis: str = "j"
+    readout_offset_rad: float = 0.0
+    readout_slope_rad: float = 0.0
+    readout_magnitude: float = 0.0
+    train_offsets_rad: tuple[float, ...] = ()
+    train_slopes_rad: tuple[float, ...] = ()
+    bandwidth_hz: float | None = None
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
@@ -91,9 +135,32 @@ class PhantomSettings:
                 raise InputError(f"{name} is {value!r}; give a finite number.")
         if not 0.01 <= self.field_strength <= 30:
             raise InputError(f"field_strength is {self.field_strength:g} T; give a value between 0.01 and 30 T.")
-        for name, choices in (("orientation", ORIENTATIONS), ("fat_model", FAT_MODELS)):
+        for name, (low, high) in {**CONSTANTS, "gap_mm": (1.0, 1000.0), "bandwidth_hz": (10.0, 1e6)}.items():
+            if getattr(self, name) is not None:
+                put(name, numbers(name, getattr(self, name), 1, low=low, high=high)[0])
+        for name, low in (("readout_offset_rad", -10), ("readout_slope_rad", -10), ("readout_magnitude", -0.9)):
+            put(name, numbers(name, getattr(self, name), 1, low=low, high=10)[0])
+        for name in ("train_offsets_rad", "train_slopes_rad"):
+            put(name, numbers(name, getattr(self, name), None, low=-10, high=10))
+        trains = len(self.train_offsets_rad)
+        if not self.train_slopes_rad:
+            put("train_slopes_rad", (0.0,) * trains)
+        if len(self.train_slopes_rad) != trains or 2 * trains > len(times):
+            raise InputError(
+                f"train_slopes_rad is {self.train_slopes_rad} for the offsets {self.train_offsets_rad}; give one for "
+                f"each of at most {len(times) // 2} trains of {len(times)} echoes."
+            )
+        choices_of = {
+            "orientation": ORIENTATIONS, "fat_model": FAT_MODELS, "anatomy": ANATOMIES, "readout": READOUTS,
+            "readout_axis": ("i", "j", "k"),
+        }  # fmt: skip
+        for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
+        gains = {name: getattr(self, name) for name in ("readout_offset_rad", "readout_slope_rad", "readout_magnitude")}
+        for name, value in gains.items():
+            if value and self.readout != "bipolar":
+                raise InputError(f"{name} is {value:g}, but no echo is read backwards; give a bipolar readout too.")
 
     @property
     def affine(self) -> np.ndarray:

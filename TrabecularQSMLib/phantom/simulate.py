@@ -10,10 +10,12 @@ from ..chunks import run_chunks
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
 from ..fieldmap.signal import Model
-from ..kernels import dipole_kernel
+from ..kernels import dipole_kernel, solid_harmonics
 from ..methods import Method
 from ..progress import Progress, part, report
-from .anatomy import BODY_BOX, REGION_NAMES, Patient, draw_patient, marrow_chi, marrow_r2star
+from .anatomy import ANATOMIES, draw_patient
+from .body import MARROW_R2, REFERENCE_TESLA, Patient, marrow_chi, marrow_r2star, relaxation
+from .readout import AXES, displaced, gain, peaks
 from .settings import PhantomSettings
 
 # Tissue is simulated this far beyond the field of view, as a share of it, where the body goes on.
@@ -41,7 +43,8 @@ class Phantom:
             Susceptibility against water in ppm, air included (9.2–9.5).
         ``pdff``, ``water``, ``fat``
             Fat fraction of the signal, and magnitudes at echo time zero with the coil's sensitivity; zero where
-            there is no signal.
+            there is no signal. They tell what the tissue of a voxel holds: where `bandwidth_hz` displaces its fat, the
+            echoes show it elsewhere, and a perfect fit of them differs from the truth at borders.
         ``field_hz``, ``total_field``
             Field in Hz and in ppm: all sources, what the shim leaves, offset and gradient; weighted with the signal.
         ``local_field``
@@ -49,13 +52,13 @@ class Phantom:
             open space and without shim; weighted in the same way. Air, and what lies outside, is background.
         ``r2star``
             Effective R2* in 1/s: the fit of the noiseless echoes, dephasing within the voxel included; zero where
-            there is (nearly) no signal.
+            there is (nearly) no signal. Of tissue where it is, as those before.
         ``bvtv``
             Trabecular bone volume fraction; partial at the border of marrow, zero outside it.
         ``cortex``
             Fraction of the voxel that is cortical bone, which gives no signal.
         ``signal``
-            Magnitude of the first echo without noise.
+            Magnitude of the first echo as it is scanned, without noise.
     regions : (K, J, I) uint8 array
         Labels of voxels that lie in one compartment as a whole; 0 elsewhere.
     region_names : dict
@@ -87,11 +90,11 @@ class _Grid:
         self.to_anatomy = patient.pose @ self.affine[:3, :3]
         self.origin = patient.pose @ self.affine[:3, 3] + patient.shift
         size = np.array(self.shape)
-        # The leg counts up to where the grid can reach: further up, it would lean out of a grid slightly turned.
+        # The leg counts as far as the grid can reach: further away, it would lean out of a grid slightly turned.
         corners = np.array(list(np.ndindex(2, 2, 2))) * (1 + 2 * margin) - margin
         heights = self.origin[2] + corners * (size[::-1] - 1) @ self.to_anatomy[2]
-        body_low, body_high = BODY_BOX
-        low, high = self._corners((body_low, (*body_high[:2], min(body_high[2], heights.max()))))
+        (*body_low, bottom), (*body_high, top) = patient.box
+        low, high = self._corners(((*body_low, max(bottom, heights.min())), (*body_high, min(top, heights.max()))))
         room = np.round(margin * size)
         before = np.clip(np.ceil(-0.5 - low), 0, room).astype(int)
         after = np.clip(np.ceil(high - (size - 0.5)), 0, room).astype(int)
@@ -132,7 +135,7 @@ class _Grid:
         return result
 
 
-def _paint(grid: _Grid, patient: Patient, first: int, last: int) -> dict[str, np.ndarray]:
+def _paint(grid: _Grid, patient: Patient, first: int, last: int, tesla=REFERENCE_TESLA) -> dict[str, np.ndarray]:
     """Tissue properties of the extended fine grid between two planes; `chi` has air at zero."""
     shape = (last - first, *grid.extended_shape[1:])
     names = ("water", "fat", "decay", "chi", "bvtv", "cortex", "body")
@@ -149,10 +152,11 @@ def _paint(grid: _Grid, patient: Patient, first: int, last: int) -> dict[str, np
             continue
         target = (slice(slices[0].start - first, slices[0].stop - first), *slices[1:])
         tissue = painted.tissue
-        density, chi, r2star, bvtv = tissue.density, tissue.chi, tissue.r2star, 0.0
+        density, chi, bvtv = tissue.density, tissue.chi, 0.0
+        r2star = relaxation(tissue.r2star, tissue.r2, tesla)
         if tissue.bvtv is not None:
             bvtv = tissue.bvtv(x, y, z)
-            density, r2star = 1 - bvtv, marrow_r2star(bvtv)
+            density, r2star = 1 - bvtv, relaxation(marrow_r2star(bvtv), MARROW_R2, tesla)
             chi = marrow_chi(bvtv, tissue.pdff, patient.chi_fat, patient.chi_bone)
         values = {
             "water": density * (1 - tissue.pdff), "fat": density * tissue.pdff, "decay": density * r2star,
@@ -169,9 +173,9 @@ def _paint(grid: _Grid, patient: Patient, first: int, last: int) -> dict[str, np
     return canvas
 
 
-def _block_sum(array: np.ndarray, factor: int) -> np.ndarray:
-    """Sum over blocks of `factor` along the three axes."""
-    for axis in (2, 1, 0):
+def _block_sum(array: np.ndarray, factor: int, axes=(2, 1, 0)) -> np.ndarray:
+    """Sum over blocks of `factor` along some axes."""
+    for axis in axes:
         pick = [slice(None)] * 3
         total = 0
         for n in range(factor):
@@ -203,14 +207,6 @@ def _field(source: np.ndarray, grid: _Grid, region) -> np.ndarray:
         view[axis] = -1
         transform *= np.exp(-2 * (np.pi * SOFTENING * cycles) ** 2).astype(np.float32).reshape(view)
     return np.ascontiguousarray(scipy.fft.irfftn(transform, s=shape, workers=-1, overwrite_x=True)[region])
-
-
-def solid_harmonics(x, y, z) -> list:
-    """Return the nine real solid harmonics up to second order, which a second-order shim can make.
-
-    All coordinates must be in one unit: scaled differently, x² − y² and 2z² − x² − y² would not be harmonic.
-    """
-    return [1, x, y, z, x * y, y * z, z * x, x * x - y * y, 2 * z * z - x * x - y * y]
 
 
 def _centered_mm(shape, voxel_size):
@@ -258,7 +254,7 @@ def _coil(rng, grid):
 
 
 def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress | None = None) -> Phantom:
-    """Simulate a multi-echo gradient-echo scan of an ankle, with the truth beside it.
+    """Simulate a multi-echo gradient-echo scan of an ankle or a knee, with the truth beside it.
 
     Parameters
     ----------
@@ -277,16 +273,15 @@ def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress 
     convolution of its susceptibility, softened, with the dipole kernel (Salomir et al. 2003, doi
     10.1002/cmr.b.10083); a second-order shim over the body is taken off. The signal of every fine point evolves on
     its own and is averaged over the voxel, echo by echo, so that partial volume and dephasing within the voxel come
-    about as in a scan. The coil's smooth sensitivity and independent Gaussian noise in both channels come last.
-    The same settings give the same bytes.
+    about as in a scan. The coil's smooth sensitivity, gains of echoes by train and direction of the read-out, and
+    independent Gaussian noise in both channels come last. The same settings give the same bytes.
     """
     settings = PhantomSettings() if settings is None else settings
     patient_rng, coil_rng, noise_rng = (np.random.default_rng((settings.seed, n)) for n in range(3))
-    patient = draw_patient(patient_rng)
+    patient = draw_patient(patient_rng, settings)
     grid = _Grid(settings, patient)
-    factor, count = grid.factor, grid.factor**3
-
-    fine, truth, regions, source = _paint_all(grid, patient, part(progress, 0.0, 0.35))
+    factor = grid.factor
+    fine, truth, regions, source = _paint_all(grid, patient, settings.field_strength, part(progress, 0.0, 0.35))
     body = truth.pop("body")
     report(progress, 0.35, "Field of the tissue inside the field of view")
     inside = tuple(slice(0, n) for n in (np.array(grid.shape) * factor))
@@ -298,51 +293,76 @@ def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress 
     frequency = settings.field_strength * GYROMAGNETIC_RATIO_HZ_PER_T
     total_fine *= np.float32(1e-6 * frequency)
     _shim_and_shift(total_fine, body, grid, settings)
-
-    # Where there is signal, it decides how the points of a voxel count; elsewhere all count alike.
     weight = fine["water"] + fine["fat"]
     signal_sum = _block_sum(weight, factor)
     silent = signal_sum == 0
     for name, values in (("field_hz", total_fine), ("local_field", local_fine)):
-        weighted = _block_sum(weight * values, factor) / np.where(silent, 1, signal_sum)
-        truth[name] = np.where(silent, _block_sum(values, factor) / count, weighted)
+        truth[name] = _weighted_mean(values, weight, factor)
     truth["total_field"] = truth["field_hz"] / np.float32(1e-6 * frequency)
     nominal_r2star = _block_sum(fine["decay"], factor) / np.where(silent, 1, signal_sum)
     np.divide(fine["decay"], weight, out=fine["decay"], where=weight > 0)
     del weight, local_fine
 
     model = Model(np.array(settings.echo_times), FAT_MODELS[settings.fat_model].signal(settings.echo_times, frequency))
-    echoes = _echoes(fine, total_fine, factor, model, part(progress, 0.55, 0.75))
+    echoes = scanned = _echoes(fine, total_fine, factor, model, part(progress, 0.55, 0.65))
+    if settings.bandwidth_hz is not None:
+        # Truth is told by echoes in which all signal is where its tissue is.
+        scanned = _echoes(fine, total_fine, factor, model, part(progress, 0.65, 0.75), settings)
     del total_fine, fine
     coil = _coil(coil_rng, grid)
     echoes *= coil
     for name in ("water", "fat"):
         truth[name] *= np.abs(coil)
     truth["pdff"] = np.divide(truth["fat"], truth["water"] + truth["fat"], out=np.zeros_like(body), where=~silent)
-    truth["signal"] = np.abs(echoes[0])
     truth["r2star"] = _effective_r2star(
-        echoes, truth["signal"], model, truth["field_hz"], nominal_r2star, part(progress, 0.75, 0.97)
+        echoes, np.abs(echoes[0]), model, truth["field_hz"], nominal_r2star, part(progress, 0.75, 0.97)
     )
+    if scanned is not echoes:
+        echoes = scanned
+        echoes *= coil
+    _apply_gains(echoes, settings)
+    truth["signal"] = np.abs(echoes[0])
     truth["chi"] = truth["chi"] + np.float32(patient.chi_air) * (1 - body)
 
-    if settings.snr is not None and np.isfinite(settings.snr):
-        deviation = np.float32(truth["signal"].max() / settings.snr)
-        for echo in echoes:
-            echo.real += deviation * noise_rng.standard_normal(echo.shape, dtype=np.float32)
-            echo.imag += deviation * noise_rng.standard_normal(echo.shape, dtype=np.float32)
+    _add_noise(echoes, settings.snr, truth["signal"].max(), noise_rng)
     acquisition = Acquisition(
         echoes=echoes,
         echo_times=np.array(settings.echo_times),
         affine=settings.affine,
         field_strength=settings.field_strength,
-        source=f"the digital ankle (seed {settings.seed})",
+        source=f"the digital {settings.anatomy} (seed {settings.seed})",
     )
-    report(progress, 1.0, "Digital ankle")
+    report(progress, 1.0, f"Digital {settings.anatomy}")
     truth = {name: np.ascontiguousarray(values, np.float32) for name, values in truth.items()}
-    return Phantom(acquisition, truth, regions, dict(REGION_NAMES), settings)
+    return Phantom(acquisition, truth, regions, dict(ANATOMIES[settings.anatomy].region_names), settings)
 
 
-def _paint_all(grid, patient, progress):
+def _weighted_mean(values, weight, factor):
+    """Mean over each voxel: where there is signal, it decides how the points count; elsewhere all count alike."""
+    total = _block_sum(weight, factor)
+    silent = total == 0
+    weighted = _block_sum(weight * values, factor) / np.where(silent, 1, total)
+    return np.where(silent, _block_sum(values, factor) / factor**3, weighted)
+
+
+def _apply_gains(echoes, settings):
+    """Multiply the echoes of trains and of the read-out backwards with their gains, in place."""
+    for number, echo in enumerate(echoes):
+        if (factors := gain(settings, number)) is not None:
+            echo *= factors
+
+
+def _add_noise(echoes, snr, peak, rng):
+    """Add Gaussian noise to both channels, in place."""
+    if snr is None or not np.isfinite(snr):
+        return
+    deviation = np.float32(peak / snr)
+    for echo in echoes:
+        echo.real += deviation * rng.standard_normal(echo.shape, dtype=np.float32)
+        echo.imag += deviation * rng.standard_normal(echo.shape, dtype=np.float32)
+
+
+def _paint_all(grid, patient, tesla, progress):
     """Paint in slabs. Returns fine arrays, voxel means, regions, and the sources of the extended grid against air."""
     factor, count = grid.factor, grid.factor**3
     planes, first_inside, last_inside = grid.extended_shape[0], grid.inside[0].start, grid.inside[0].stop
@@ -356,7 +376,7 @@ def _paint_all(grid, patient, progress):
 
     def work(slabs):
         first, last = slabs.start * step, min(slabs.stop * step, planes)
-        canvas = _paint(grid, patient, first, last)
+        canvas = _paint(grid, patient, first, last, tesla)
         source[first:last] = canvas["chi"] - np.float32(patient.chi_air) * canvas["body"]
         low, high = max(first, first_inside), min(last, last_inside)
         if low >= high:
@@ -371,12 +391,16 @@ def _paint_all(grid, patient, progress):
             values[voxels] = _block_sum(inside[name], factor) / count
         regions[voxels] = _pure_labels(inside["label"], factor)
 
-    run_chunks(work, -(-planes // step), 1, message="Painting the ankle", progress=progress)
+    run_chunks(work, -(-planes // step), 1, message="Painting the tissue", progress=progress)
     return fine, truth, regions, source
 
 
-def _echoes(fine, field_hz, factor, model: Model, progress):
-    """Mean over each voxel of the signal of its fine points, for all echoes, complex64."""
+def _echoes(fine, field_hz, factor, model: Model, progress, settings=None):
+    """Mean over each voxel of the signal of its fine points, for all echoes, complex64.
+
+    With `settings`, the peaks of fat are displaced by their bandwidth.
+    """
+    axis = None if settings is None else AXES[settings.readout_axis]
     planes = field_hz.shape[0] // factor
     echoes = np.zeros((model.echo_times.size, *(n // factor for n in field_hz.shape)), np.complex64)
 
@@ -395,10 +419,17 @@ def _echoes(fine, field_hz, factor, model: Model, progress):
                 step = np.exp(rate * np.float32(step_time))
             evolution = evolution * step
             elapsed = time
-            signal = (water + fat * np.complex64(phasor)) * evolution
-            echoes[e, chunk] = _block_sum(signal, factor) / np.float32(factor**3)
+            if axis is None:
+                signal = (water + fat * np.complex64(phasor)) * evolution
+                echoes[e, chunk] = _block_sum(signal, factor) / np.float32(factor**3)
+            else:
+                points = _block_sum(fat * evolution, factor, tuple(other for other in (2, 1, 0) if other != axis))
+                signal = _block_sum(water * evolution, factor) + displaced(points, factor, axis, peaks(settings, e))
+                echoes[e, chunk] = signal / np.float32(factor**3)
 
-    run_chunks(work, planes, 1, message="Simulating the echoes", progress=progress)
+    # A read-out along the planes needs all of them at once.
+    size = planes if axis == 0 else 1
+    run_chunks(work, planes, size, message="Simulating the echoes", progress=progress)
     return echoes
 
 
@@ -420,7 +451,7 @@ def _effective_r2star(echoes, signal, model, field_hz, r2star, progress):
 
 METHOD = Method(
     make_phantom,
-    title="Digital ankle",
+    title="Digital ankle or knee",
     solves="signal averaged over fine points: field of all sources, W, F, R2*, shim, coil, noise",
     test="test_phantom.Field",
     reference="Salomir et al. 2003, doi 10.1002/cmr.b.10083",

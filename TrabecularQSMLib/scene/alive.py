@@ -26,6 +26,7 @@ def keepAlive(work: Callable, progress: Progress | None):
     if progress is None:
         return work(None)
     reports, results, stopped, begun = queue.SimpleQueue(), [], threading.Event(), time.monotonic()
+    last = (0.0, "Beginning")
 
     def hear(fraction, message):
         if stopped.is_set():
@@ -40,7 +41,6 @@ def keepAlive(work: Callable, progress: Progress | None):
         reports.put(None)
 
     threading.Thread(target=compute, daemon=True).start()
-    last = (0.0, "")
     try:
         while True:
             try:
@@ -50,8 +50,7 @@ def keepAlive(work: Callable, progress: Progress | None):
             if found is None:
                 break
             last = found
-            if last[1]:
-                progress(last[0], last[1] + timeLeft(last[0], time.monotonic() - begun))
+            progress(last[0], last[1] + timeLeft(last[0], time.monotonic() - begun))
     except BaseException:
         stopped.set()
         raise

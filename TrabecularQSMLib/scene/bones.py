@@ -6,7 +6,7 @@ import slicer
 from ..analysis.bones import cortex_reference, mask_around, propose_bones
 from ..errors import InputError
 from ..files.terminology import proposed_codes
-from ..progress import Progress
+from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES
 from .alive import keepAlive
 from .echoes import NOTES_ATTRIBUTE
@@ -61,17 +61,24 @@ def proposeMaskNode(maps, segmentation, name: str | None = None):
     return _added(inside, {1: "mask"}, body, name or f"{segmentation.GetName()} mask")
 
 
-def proposeBoneReferenceNode(image, segmentation, name: str | None = None):
+def proposeBoneReferenceNode(image, segmentation, name: str | None = None, progress: Progress | None = None):
     """Propose the bone reference of apparent BV/TV, dark cortex at the bones, as the segment "bone" of a new node.
 
     :param image: bSSFP volume, registered to where the bones are.
     :param segmentation: the bones.
     :param name: name of the node; by default that of the image and "bone reference".
+    :param progress: ``progress(fraction, message)``; what it raises stops the search.
     :raises InputError: if no bone lies on the image, or it shows no cortex.
     """
     labels, _ = regionsFromSegmentation(segmentation, image)
+    array, affine = slicer.util.arrayFromVolume(image), affineFromVolume(image)
+
+    def search(told):
+        report(told, 0.0, "Looking for cortex")
+        return cortex_reference(array, labels, affine)
+
     try:
-        bone = cortex_reference(slicer.util.arrayFromVolume(image), labels, affineFromVolume(image))
+        bone = keepAlive(search, progress)
     except InputError as error:
         raise InputError(f"{image.GetName()}: {error}") from error
     return _added(bone, {1: "bone"}, image, name or f"{image.GetName()} bone reference", proposed_codes(["bone"]))

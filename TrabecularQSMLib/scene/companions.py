@@ -13,7 +13,7 @@ from .alive import keepAlive
 from .phantom import PhantomNodes, addPhantomNodes
 from .regions import addSegmentation, showOutlines
 from .tables import Column, addTable
-from .volumes import codedEntry, freeName, newVolume, removeWithHelpers
+from .volumes import allOrNone, codedEntry, freeName, newVolume
 
 BONE_REFERENCE = "cortical bone"
 # What the application gives to a CT from DICOM.
@@ -58,8 +58,8 @@ def addCompanions(
         phantom = make_phantom(settings, progress=part(told, 0.0, 0.4))
         return phantom, make_companions(phantom, companionSettings, progress=part(told, 0.4, 1.0))
 
-    phantom, companions = keepAlive(simulate, part(progress, 0.0, 0.9))
-    return addCompanionNodes(phantom, companions, name, part(progress, 0.9, 1.0))
+    phantom, companions = keepAlive(simulate, part(progress, 0.0, 0.8))
+    return addCompanionNodes(phantom, companions, name, part(progress, 0.8, 1.0))
 
 
 def addCompanionNodes(
@@ -72,41 +72,50 @@ def addCompanionNodes(
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``, called before each part; if it raises, nothing is left.
     """
-    added, name = [], freeName(name, "", *_ENDINGS)
-    try:
-        report(progress, 0.0, "Adding the digital ankle")
-        nodes = addPhantomNodes(phantom, name)
+    name = freeName(name, "", *_ENDINGS)
+    with allOrNone() as added:
+        nodes = addPhantomNodes(phantom, name, part(progress, 0.0, 0.4))
         added += (nodes.magnitudeSequence, nodes.phaseSequence, nodes.regions)
-        added += (nodes.browser.GetProxyNode(one) for one in nodes[:2])
-        added.append(nodes.browser)
+        # The browser comes last and goes first: it would make the volumes it shows again.
+        added += (*(nodes.browser.GetProxyNode(one) for one in nodes[:2]), nodes.browser)
         volumes = []
         for array, affine, kind in (
             (companions.bssfp, companions.bssfp_affine, "bSSFP"),
             (companions.ct, companions.ct_affine, "CT"),
         ):
-            report(progress, 0.2 + 0.2 * len(volumes), f"Adding the {kind}")
+            report(progress, 0.4 + 0.1 * len(volumes), f"Adding the {kind}")
             volumes.append(slicer.mrmlScene.AddNode(newVolume(array, affine, f"{name} {kind}")))
             added.append(volumes[-1])
+            report(progress, 0.45 + 0.1 * len(volumes), f"Showing the {kind}")
             volumes[-1].CreateDefaultDisplayNodes()
         bssfp, ct = volumes
         ct.SetVoxelValueQuantity(codedEntry(*_CT_QUANTITY))
         ct.SetVoxelValueUnits(codedEntry("UCUM", *UNIT_CODES["HU"]))
         ct.GetScalarVolumeDisplayNode().SetAutoWindowLevel(False)
         ct.GetScalarVolumeDisplayNode().SetWindowLevelMinMax(*_CT_WINDOW)
-        report(progress, 0.6, "Adding the bone reference")
         reference = addSegmentation(
-            companions.bone, {1: BONE_REFERENCE}, companions.bssfp_affine, f"{name} bone reference"
+            companions.bone,
+            {1: BONE_REFERENCE},
+            companions.bssfp_affine,
+            f"{name} bone reference",
+            progress=part(progress, 0.6, 0.7),
         )
         added.append(reference)
         # Drawn on the bSSFP, it goes with it when that is registered.
         reference.SetReferenceImageGeometryParameterFromVolumeNode(bssfp)
-        report(progress, 0.8, "Adding the bone regions")
         bones = {label: region for label, region in phantom.region_names.items() if region in companions.bvtv}
         labels = np.where(np.isin(phantom.regions, [*bones]), phantom.regions, 0)
-        affine = phantom.acquisition.affine
-        boneRegions = addSegmentation(labels, bones, affine, f"{name} bone regions", codes=REGION_CODES)
+        boneRegions = addSegmentation(
+            labels,
+            bones,
+            phantom.acquisition.affine,
+            f"{name} bone regions",
+            codes=REGION_CODES,
+            progress=part(progress, 0.7, 0.9),
+        )
         added.append(boneRegions)
         showOutlines(boneRegions)
+        report(progress, 0.9, "Adding the true BV/TV")
         columns = [
             Column("region", list(companions.bvtv), "", "Name of the segment"),
             Column(
@@ -120,8 +129,4 @@ def addCompanionNodes(
         truth = addTable(f"{name} true BV/TV", columns)
         added.append(truth)
         report(progress, 1.0, "Added the digital ankle with bSSFP and CT")
-    except BaseException:
-        for node in reversed(added):
-            removeWithHelpers(node)
-        raise
     return CompanionNodes(nodes, bssfp, reference, ct, boneRegions, truth)

@@ -9,8 +9,9 @@ from vtk import vtkCollection
 
 from ..errors import InputError
 from ..files import dicom_series
-from .echoes import addEchoBrowser, addEchoSequences
-from .volumes import removeWithHelpers
+from ..progress import Progress, part, report
+from .alive import keepAlive
+from .echoes import addEchoSequences, browsed
 
 FILES_ATTRIBUTE = "TrabecularQSM.DICOMFiles"
 _WORDS = {"mag": "magnitude", "phase": "phase", "real": "real", "imag": "imaginary part"}
@@ -64,7 +65,7 @@ def examineDicom(fileLists) -> list[DicomScan]:
     return scans
 
 
-def loadDicomScan(files, name: str) -> DicomNodes:
+def loadDicomScan(files, name: str, progress: Progress | None = None) -> DicomNodes:
     """Load the multi-echo scan of DICOM files as magnitude and phase sequence, with a browser to look at the echoes.
 
     Field strength and direction of B0 come with it. A scan that is in the scene already is not loaded again. Nothing is
@@ -72,27 +73,27 @@ def loadDicomScan(files, name: str) -> DicomNodes:
 
     :param files: those of one scan that `examineDicom` found.
     :param name: start of the nodes' names.
+    :param progress: ``progress(fraction, message)``; what it raises stops the loading.
     :raises InputError: if slices are missing or pixels cannot be read.
     """
     loaded = loadedDicomScan(files)
     if loaded:
         return loaded
-    candidates = [one for one in dicom_series.find(files) if one.complete]
-    if len(candidates) != 1:
-        raise InputError(f"The files of {name} hold {len(candidates)} multi-echo scans; expected one.")
-    acquisition = dicom_series.read(candidates[0])
+
+    def read(told):
+        report(told, 0.0, f"Reading {name}")
+        candidates = [one for one in dicom_series.find(files) if one.complete]
+        if len(candidates) != 1:
+            raise InputError(f"The files of {name} hold {len(candidates)} multi-echo scans; expected one.")
+        return dicom_series.read(candidates[0])
+
+    acquisition = keepAlive(read, part(progress, 0.0, 0.8))
     for note in acquisition.notes:
         logging.info(note)
-    added = []
-    try:
-        added += addEchoSequences(acquisition, name)
-        added.append(addEchoBrowser(*added))
-        added[-1].SetAttribute(FILES_ATTRIBUTE, _digest(files))
-    except BaseException:
-        for node in reversed(added):
-            removeWithHelpers(node)
-        raise
-    return DicomNodes(*added)
+    sequences = addEchoSequences(acquisition, name, part(progress, 0.8, 0.95))
+    browser = browsed(sequences, part(progress, 0.95, 1.0))
+    browser.SetAttribute(FILES_ATTRIBUTE, _digest(files))
+    return DicomNodes(*sequences, browser)
 
 
 def loadedDicomScan(files) -> DicomNodes | None:

@@ -1,17 +1,17 @@
 """Multi-echo scans as two sequence nodes, magnitude and phase, over the echo time."""
 
-import itertools
-
 import numpy as np
 import slicer
 from slicer import vtkMRMLSequenceNode
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
+from ..errors import InputError, counted
+from ..files.echoes import check_magnitude
 from ..files.phase import polar_to_complex
 from ..images import geometry_difference
-from ..progress import Progress, report
-from .volumes import affineFromVolume, freeName, gridDifference, newVolume
+from ..progress import Progress, part, report
+from .alive import keepAlive
+from .volumes import affineFromVolume, allOrNone, freeName, gridDifference, newVolume
 
 INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"
 # Index names that are taken for echo times, without regard to case, spaces and underscores. A series over plain "time"
@@ -38,48 +38,47 @@ def addEchoSequences(
     :param acquisition: the scan.
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``, called before each image; if it raises, nothing is added.
-    :return: magnitude sequence and phase sequence (radians).
+    :return: magnitude sequence and phase sequence (radians), or None for a scan without phase.
     """
     affine, times, name = acquisition.affine, 1e3 * acquisition.echo_times, _scanName(name)
-    parts = {"magnitude": np.abs, "phase": np.angle}
-    count, done = len(acquisition.echoes), itertools.count()
-
-    def images(part, function):
-        for number, echo in enumerate(acquisition.echoes, start=1):
-            report(progress, next(done) / (2 * count), f"Adding the {part} of echo {number} of {count}")
-            yield function(echo), affine
-
-    sequences = [_newSequence(f"{name} {part}", times, images(part, function)) for part, function in parts.items()]
-    report(progress, 1.0, f"Adding {name}")
+    parts = {"magnitude": np.abs, "phase": np.angle} if acquisition.has_phase else {"magnitude": np.abs}
+    shares = (part(progress, 0.0, 0.4), part(progress, 0.4, 0.8))
+    sequences = [
+        _newSequence(f"{name} {word}", times, ((function(echo), affine) for echo in acquisition.echoes), share)
+        for (word, function), share in zip(parts.items(), shares[: len(parts)], strict=True)
+    ]
     along = np.linalg.solve(_cosines(affine), acquisition.b0_patient)
     for sequence in sequences:
         sequence.SetAttribute(FREQUENCY_ATTRIBUTE, repr(acquisition.imaging_frequency))
         sequence.SetAttribute(B0_ATTRIBUTE, " ".join(repr(float(x)) for x in along))
-    return _addAll(sequences)
+    return (*_addAll(sequences, part(progress, 0.8, 1.0)), *[None] * (2 - len(sequences)))
 
 
 def sequencesFromVolumes(
-    magnitudeVolumes, phaseVolumes, echoTimesMs, name: str
+    magnitudeVolumes, phaseVolumes, echoTimesMs, name: str, progress: Progress | None = None
 ) -> tuple[vtkMRMLSequenceNode, vtkMRMLSequenceNode]:
     """Add a scan to the scene whose echoes were loaded as single volumes.
 
     :param magnitudeVolumes: scalar volumes, one for each echo.
-    :param phaseVolumes: the same of the phase, in the same order.
+    :param phaseVolumes: the same of the phase, in the same order; None for a scan without phase.
     :param echoTimesMs: echo times in ms, in the same order, which need not be that of time.
     :param name: start of the sequences' names.
-    :return: magnitude sequence and phase sequence, ordered by echo time; they are copies, and the volumes stay. A
-        transform above the volumes is not applied, but is above the scan, see `transformOfScan`.
+    :param progress: ``progress(fraction, message)``, called before each image; if it raises, nothing is added.
+    :return: magnitude sequence and phase sequence (or None), ordered by echo time; they are copies, and the volumes
+        stay. A transform above the volumes is not applied, but is above the scan, see `transformOfScan`.
     :raises InputError: if the volumes are not such a scan, by their names.
     """
-    magnitudeVolumes, phaseVolumes = list(magnitudeVolumes), list(phaseVolumes)
+    magnitudeVolumes, alone = list(magnitudeVolumes), phaseVolumes is None
+    phaseVolumes = magnitudeVolumes if alone else list(phaseVolumes)
     times = _checkedTimes(echoTimesMs, name)
     if not len(magnitudeVolumes) == len(phaseVolumes) == len(times) or not times:
         raise InputError(
-            f"{name} has {len(magnitudeVolumes)} magnitude volumes, {len(phaseVolumes)} phase volumes and "
-            f"{len(times)} echo times; choose one of each for every echo."
+            f"{name} has {counted(len(magnitudeVolumes), 'magnitude volume')}, "
+            f"{counted(len(phaseVolumes), 'phase volume')} and {counted(len(times), 'echo time')}; "
+            "choose one of each for every echo."
         )
     seen, voxels = set(), {}
-    for volume in (*magnitudeVolumes, *phaseVolumes):
+    for volume in magnitudeVolumes if alone else (*magnitudeVolumes, *phaseVolumes):
         if volume is None or not _isScalarVolume(volume):
             found = "nothing" if volume is None else volume.GetName()
             raise InputError(f"Among the echoes of {name} is {found}, not a scalar volume with voxels; choose another.")
@@ -93,36 +92,55 @@ def sequencesFromVolumes(
                 f"The volumes {magnitudeVolumes[0].GetName()} and {volume.GetName()} are on different grids: "
                 f"{difference}; choose echoes of one scan that were not resampled."
             )
-    parts, name = {"magnitude": magnitudeVolumes, "phase": phaseVolumes}, _scanName(name)
-    sequences = _addAll(
-        [
-            _newSequence(f"{name} {part}", times, (voxels[volume.GetID()] for volume in volumes))
-            for part, volumes in parts.items()
-        ]
-    )
-    for sequence in sequences:
+    parts, name = {"magnitude": magnitudeVolumes} | ({} if alone else {"phase": phaseVolumes}), _scanName(name)
+    shares = (part(progress, 0.0, 0.4), part(progress, 0.4, 0.8))
+    sequences = [
+        _newSequence(f"{name} {word}", times, (voxels[volume.GetID()] for volume in volumes), share)
+        for (word, volumes), share in zip(parts.items(), shares[: len(parts)], strict=True)
+    ]
+    for sequence in _addAll(sequences, part(progress, 0.8, 1.0)):
         sequence.SetNodeReferenceID(TRANSFORM_ROLE, magnitudeVolumes[0].GetTransformNodeID())
-    return sequences
+    return (*sequences, *[None] * (2 - len(sequences)))
 
 
-def addEchoBrowser(magnitudeSequence, phaseSequence):
+def addEchoBrowser(magnitudeSequence, phaseSequence, progress: Progress | None = None):
     """Add a sequence browser with which both sequences are looked at, echo by echo.
 
     :param magnitudeSequence: sequence of magnitude volumes.
-    :param phaseSequence: sequence of phase volumes.
+    :param phaseSequence: sequence of phase volumes, or None.
+    :param progress: ``progress(fraction, message)``, called before each node; if it raises, nothing is added.
     :return: browser node; its proxy nodes are the volumes to show.
     """
     name = freeName(baseName(magnitudeSequence))
-    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", name)
-    logic = slicer.modules.sequences.logic()
-    for sequence in (magnitudeSequence, phaseSequence):
-        logic.AddSynchronizedNode(sequence, None, browser)
-        # Otherwise the volume has the sequence's name, and which of both a name finds is anyone's guess.
-        proxy = browser.GetProxyNode(sequence)
-        proxy.SetName(freeName(f"{sequence.GetName()} echo"))
-        proxy.SetAndObserveTransformNodeID(sequence.GetNodeReferenceID(TRANSFORM_ROLE))
-    logic.UpdateProxyNodesFromSequences(browser)
+    with allOrNone() as added:
+        report(progress, 0.0, f"Adding {name}")
+        browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", name)
+        added.append(browser)
+        logic = slicer.modules.sequences.logic()
+        for number, sequence in enumerate(filter(None, (magnitudeSequence, phaseSequence))):
+            report(progress, 0.2 + 0.3 * number, f"Adding the volume that shows {sequence.GetName()}")
+            logic.AddSynchronizedNode(sequence, None, browser)
+            # Otherwise the volume has the sequence's name, and which of both a name finds is anyone's guess.
+            proxy = browser.GetProxyNode(sequence)
+            # The browser goes first: it would make the volumes it shows again.
+            added.insert(0, proxy)
+            proxy.SetName(freeName(f"{sequence.GetName()} echo"))
+            proxy.SetAndObserveTransformNodeID(sequence.GetNodeReferenceID(TRANSFORM_ROLE))
+        report(progress, 0.8, f"Showing {name}")
+        logic.UpdateProxyNodesFromSequences(browser)
+        report(progress, 1.0, f"Added {name}")
     return browser
+
+
+def browsed(sequences, progress: Progress | None = None):
+    """Add a browser to two sequences that were just added, and return it; if that fails, they are removed as well.
+
+    :param sequences: magnitude and phase sequence.
+    :param progress: as for `addEchoBrowser`.
+    """
+    with allOrNone() as added:
+        added += sequences
+        return addEchoBrowser(*sequences, progress)
 
 
 def echoTimesFromSequence(sequence) -> np.ndarray:
@@ -188,65 +206,94 @@ def scanValues(magnitudeSequence) -> tuple:
 
 
 def acquisitionFromSequences(
-    magnitudeSequence, phaseSequence, *, echoTimes=None, fieldStrength=None, b0Direction=None
+    magnitudeSequence,
+    phaseSequence,
+    *,
+    echoTimes=None,
+    fieldStrength=None,
+    b0Direction=None,
+    progress: Progress | None = None,
 ) -> Acquisition:
     """Return the scan that two sequence nodes hold.
 
     :param magnitudeSequence: sequence of scalar volumes, one for each echo.
-    :param phaseSequence: the same of the phase; stored integers are rescaled to radians, and noted.
+    :param phaseSequence: the same of the phase; stored integers are rescaled to radians, and noted. None for a scan
+        without phase.
     :param echoTimes: seconds; by default what the magnitude sequence says.
     :param fieldStrength: tesla; needed if the sequence was not made by `addEchoSequences`.
     :param b0Direction: direction of B0 in the scan's own RAS, without the transform above it; by default what the
         magnitude sequence says, or superior, with a note where the scan lies turned.
+    :param progress: ``progress(fraction, message)``; what it raises stops the reading.
     :raises InputError: if the sequences are not such a scan, by the nodes' names.
     """
-    for sequence, what in ((magnitudeSequence, "magnitude"), (phaseSequence, "phase")):
+    parts = {"magnitude": magnitudeSequence} | ({} if phaseSequence is None else {"phase": phaseSequence})
+    for what, sequence in parts.items():
         checkSequence(sequence, what)
+    sequences = list(parts.values())
     name = magnitudeSequence.GetName()
-    count, phaseCount = (node.GetNumberOfDataNodes() for node in (magnitudeSequence, phaseSequence))
+    count, phaseCount = (node.GetNumberOfDataNodes() for node in (sequences[0], sequences[-1]))
     if count != phaseCount:
         raise InputError(
-            f"{name} has {count} echoes but {phaseSequence.GetName()} has {phaseCount}; "
+            f"{name} has {counted(count, 'echo')} but {phaseSequence.GetName()} has {phaseCount}; "
             "choose the magnitude and the phase of one scan."
         )
     if echoTimes is None:
         echoTimes = echoTimesFromSequence(magnitudeSequence)
-        if not np.allclose(echoTimes, _orElse(phaseSequence, echoTimes), rtol=1e-3):
+        if not np.allclose(echoTimes, _orElse(sequences[-1], echoTimes), rtol=1e-3):
             raise InputError(
                 f"{name} and {phaseSequence.GetName()} have different echo times; "
                 "choose the magnitude and the phase of one scan."
             )
-    echoes = affine = None
+    frequency = magnitudeSequence.GetAttribute(FREQUENCY_ATTRIBUTE)
+    if count and fieldStrength is None and not frequency:
+        raise InputError(f"{name} does not say its field strength; give it in tesla.")
+    echoes, affine = _stacked(sequences, part(progress, 0.0, 0.6))
+    known = _b0Direction(magnitudeSequence)
+    notes = _shownNotes(magnitudeSequence) if count else []
+    if count and b0Direction is None:
+        notes += _b0Notes(magnitudeSequence, known, affine)
+    direction = b0Direction if b0Direction is not None else known or PATIENT_SUPERIOR
+
+    def convert(told):
+        report(told, 0.0, f"Reading the phase of {name}")
+        decided = []
+        if count and phaseSequence is None:
+            decided = check_magnitude(echoes, name)
+        elif count:
+            decided = [polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}")]
+        return Acquisition(
+            echoes=echoes,
+            echo_times=echoTimes,
+            affine=affine,
+            field_strength=fieldStrength,
+            imaging_frequency=float(frequency) if frequency and fieldStrength is None else None,
+            source=name,
+            notes=tuple(filter(None, (*decided, *notes))),
+            b0_patient=tuple(float(x) for x in direction),
+            has_phase=phaseSequence is not None,
+        )
+
+    return keepAlive(convert, part(progress, 0.6, 1.0))
+
+
+def _stacked(sequences, progress):
+    """Volumes of one or two sequences as real and imaginary part, whatever they mean, with the first one's affine."""
+    count = sequences[0].GetNumberOfDataNodes()
+    echoes, affine = np.empty((0, 1, 1, 1), dtype=np.complex64), None
     for number in range(count):
-        for sequence, target in ((magnitudeSequence, "real"), (phaseSequence, "imag")):
+        report(progress, number / count, f"Reading echo {number + 1} of {count}")
+        for sequence, target in zip(sequences, ("real", "imag")[: len(sequences)], strict=True):
             array, itsAffine = _volume(sequence, number)
-            if echoes is None:
-                echoes, affine = np.empty((count, *array.shape), dtype=np.complex64), itsAffine
+            if affine is None:
+                echoes, affine = np.zeros((count, *array.shape), dtype=np.complex64), itsAffine
             difference = geometry_difference(echoes.shape[1:], affine, array.shape, itsAffine)
             if difference:
                 raise InputError(
-                    f"Echo {number + 1} of {sequence.GetName()} and the first echo of {name} are on different grids: "
-                    f"{difference}; choose echoes of one scan that were not resampled."
+                    f"Echo {number + 1} of {sequence.GetName()} and the first echo of {sequences[0].GetName()} are on "
+                    f"different grids: {difference}; choose echoes of one scan that were not resampled."
                 )
             setattr(echoes[number], target, array)
-    notes = [polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}")] if echoes is not None else []
-    frequency = magnitudeSequence.GetAttribute(FREQUENCY_ATTRIBUTE)
-    known = _b0Direction(magnitudeSequence)
-    direction = b0Direction if b0Direction is not None else known or PATIENT_SUPERIOR
-    if affine is not None:
-        notes += _shownNotes(magnitudeSequence)
-    if affine is not None and b0Direction is None:
-        notes += _b0Notes(magnitudeSequence, known, affine)
-    return Acquisition(
-        echoes=np.empty((0, 1, 1, 1), dtype=np.complex64) if echoes is None else echoes,
-        echo_times=echoTimes,
-        affine=affine,
-        field_strength=fieldStrength,
-        imaging_frequency=float(frequency) if frequency and fieldStrength is None else None,
-        source=name,
-        notes=tuple(filter(None, notes)),
-        b0_patient=tuple(float(x) for x in direction),
-    )
+    return echoes, affine
 
 
 def checkSequence(node, what: str) -> None:
@@ -343,14 +390,16 @@ def _checkedTimes(echoTimesMs, name):
     return times
 
 
-def _newSequence(name, echoTimesMs, volumes):
+def _newSequence(name, echoTimesMs, volumes, progress):
     """Sequence node, in no scene yet, of pairs of voxels and affine; it puts them into the order of the echo times."""
     sequence = vtkMRMLSequenceNode()
     sequence.SetName(name)
     sequence.SetIndexName(INDEX_NAME)
     sequence.SetIndexUnit(INDEX_UNIT)
     sequence.SetIndexType(vtkMRMLSequenceNode.NumericIndex)
-    for (array, affine), echoTime in zip(volumes, echoTimesMs, strict=True):
+    count = len(echoTimesMs)
+    for number, ((array, affine), echoTime) in enumerate(zip(volumes, echoTimesMs, strict=True), start=1):
+        report(progress, number / count, f"Adding echo {number} of {count} of {name}")
         sequence.SetDataNodeAtValue(newVolume(array, affine, name), f"{echoTime:.9g}")
     return sequence
 
@@ -360,8 +409,13 @@ def _scanName(name):
     return freeName(name, "", " magnitude", " phase", " magnitude echo", " phase echo")
 
 
-def _addAll(sequences):
-    return tuple(slicer.mrmlScene.AddNode(sequence) for sequence in sequences)
+def _addAll(sequences, progress):
+    with allOrNone() as added:
+        for number, sequence in enumerate(sequences):
+            report(progress, number / len(sequences), f"Adding {sequence.GetName()}")
+            added.append(slicer.mrmlScene.AddNode(sequence))
+        report(progress, 1.0, "Added the echoes")
+    return tuple(added)
 
 
 def _isScalarVolume(node):

@@ -24,7 +24,7 @@ def exportScan(
     """Write a scan as a BIDS dataset, or add it to one, so that the command line takes it.
 
     :param magnitudeSequence: sequence of magnitude volumes over the echo time.
-    :param phaseSequence: the same of the phase; it is written in radians.
+    :param phaseSequence: the same of the phase; it is written in radians. None for a scan without phase.
     :param folder: folder of the dataset.
     :param labels: name of the scan, such as ``sub-01 run-1``; subject 01 by default.
     :param echoTimes: seconds; by default what the magnitude sequence says.

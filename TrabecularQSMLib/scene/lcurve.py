@@ -8,7 +8,7 @@ import numpy as np
 from ..inversion import METHODS
 from ..inversion.lcurve import LCurve
 from ..pipeline import sweep_regularization
-from ..progress import Progress
+from ..progress import Progress, part
 from ..settings import Settings, preset
 from .alive import keepAlive
 from .echoes import baseName
@@ -22,7 +22,10 @@ CURVE_COLOR, CORNER_COLOR = (0.12, 0.47, 0.71), (0.84, 0.15, 0.16)
 
 
 class LCurveNodes(NamedTuple):
-    """An L-curve in the scene; `regionChart` is None without regions, `bestRegularization` the λ at the corner."""
+    """An L-curve in the scene; `regionChart` is None without regions, `bestRegularization` the λ at the corner.
+
+    `inflectionRegularization` is the λ of zero curvature below it, None where the sweep holds none.
+    """
 
     table: object
     cornerTable: object
@@ -30,6 +33,7 @@ class LCurveNodes(NamedTuple):
     discrepancyChart: object
     regionChart: object
     bestRegularization: float
+    inflectionRegularization: float | None
 
 
 def lcurveNodes(
@@ -55,7 +59,7 @@ def lcurveNodes(
     :param name: as for `reconstructNodes`, like `progress`.
     :param scan: all else that `reconstructNodes` takes: mask, echo times, field strength, direction of B0.
     """
-    acquisition, mask = scanFromSequences(magnitudeSequence, phaseSequence, **scan)
+    acquisition, mask = scanFromSequences(magnitudeSequence, phaseSequence, **scan, progress=part(progress, 0.0, 0.02))
     settings = preset() if settings is None else settings
     options = {
         "mask": mask,
@@ -63,7 +67,8 @@ def lcurveNodes(
     }
     values = () if regularizations is None else regularizations
     curve = keepAlive(
-        lambda told: sweep_regularization(acquisition, settings, values, **options, progress=told), progress
+        lambda told: sweep_regularization(acquisition, settings, values, **options, progress=told),
+        part(progress, 0.02, 1.0),
     )
     colors = segmentColors(regions) if regions else {}
     return _addNodes(curve, settings, name or baseName(magnitudeSequence), colors, magnitudeSequence)
@@ -120,7 +125,7 @@ def _addNodes(curve, settings, name, colors, beside):
                 for region in curve.region_means
             ]
             regionChart = chart("region means", "regularization", series, "Mean χ [ppm]", False)
-    return LCurveNodes(table, corner, lcurveChart, discrepancyChart, regionChart, curve.best)
+    return LCurveNodes(table, corner, lcurveChart, discrepancyChart, regionChart, curve.best, curve.inflection)
 
 
 _AXES = {

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from ..errors import InputError, worded
+from ..errors import InputError, PackageNeeded, worded
 from ..files import read_acquisition
 from ..progress import Progress, part, report
 from .alive import keepAlive
@@ -17,6 +17,7 @@ LABELS = {"sub": "subject", "ses": "session", "run": "run", "acq": "acq", "serie
 _WORDS = {name: f"the label {key}-…" for key, name in LABELS.items()} | {
     "voxel_size": "the voxel size (in a script voxelSize=)",
     "echo_times": "the echo times (in a script echoTimes=, in seconds)",
+    "field_strength": "the field strength (in a script fieldStrength=, in tesla)",
     "b0_direction": "the direction of B0",
     "overwrite": "overwrite=True",
 }
@@ -32,9 +33,11 @@ def loadScan(
     voxelSize=None,
     echoTimes=None,
     fieldStrength=None,
+    magnitudeAlone: bool = False,
+    words: dict[str, str] | None = None,
     progress: Progress | None = None,
 ) -> tuple:
-    """Load a scan and return its magnitude sequence and phase sequence.
+    """Load a scan and return its magnitude sequence and phase sequence, or None if it has no phase.
 
     Nothing is added to the scene if it fails or is cancelled. What a user should know is in the magnitude sequence's
     attribute `NOTES_ATTRIBUTE`, one sentence a line.
@@ -45,12 +48,16 @@ def loadScan(
     :param voxelSize: mm along the array axes i, j, k, for a file that stores none.
     :param echoTimes: seconds, for files that do not say them.
     :param fieldStrength: tesla, for files that do not say it.
+    :param magnitudeAlone: whether a scan without phase is loaded, of which there are maps of the magnitude only.
+    :param words: what sentences call the arguments of the library's reader, such as ``voxel_size``; by default the
+        arguments here.
     :param progress: ``progress(fraction, message)``; what it raises stops the loading.
     :raises InputError: if there is no such scan, or more than one.
     """
-    path = Path(path)
+    path, words = Path(path), _WORDS if words is None else words
     chosen = {LABELS[key]: label for key, label in labelsFrom(labels).items()}
     given = {"voxel_size": voxelSize, "echo_times": echoTimes, "field_strength": fieldStrength}
+    given["magnitude_alone"] = magnitudeAlone
 
     def read(told):
         report(told, 0.0, f"Reading {path.name}")
@@ -58,16 +65,18 @@ def loadScan(
 
     try:
         scan = keepAlive(read, part(progress, 0.0, 0.6))
+    except PackageNeeded as error:
+        raise PackageNeeded(inWordsOfScene(str(error), words), *error.packages) from error
     except InputError as error:
         several = datasetsIn(path)
         if len(several) < 2:
-            raise InputError(inWordsOfScene(str(error))) from error
+            raise InputError(inWordsOfScene(str(error), words)) from error
         listed = ", ".join(several[:8]) + (f" and {len(several) - 8} more" if len(several) > 8 else "")
         advice = f"{path.name} holds {len(several)} datasets ({listed}); choose the folder of one of them."
         # With labels, the reason may be another one.
-        raise InputError(f"{inWordsOfScene(str(error))} {advice}" if chosen else advice) from error
+        raise InputError(f"{inWordsOfScene(str(error), words)} {advice}" if chosen else advice) from error
     sequences = addEchoSequences(scan.acquisition, name or scan.stem, part(progress, 0.6, 1.0))
-    notes = [inWordsOfScene(note) for note in scan.acquisition.notes]
+    notes = [inWordsOfScene(note, words) for note in scan.acquisition.notes]
     for note in notes:
         logging.info(note)
     if notes:
@@ -90,12 +99,13 @@ def datasetsIn(folder) -> list[str]:
     return found
 
 
-def inWordsOfScene(text: str) -> str:
+def inWordsOfScene(text: str, words: dict[str, str] = _WORDS) -> str:
     """Return a sentence of the library with what is given here in place of its arguments.
 
     :param text: such as "choose one with `series`".
+    :param words: argument of the library's reader to what it is called.
     """
-    return re.sub(r"'pip install ([\w -]+)'", r"slicer.util.pip_install('\1')", worded(text, _WORDS))
+    return re.sub(r"'pip install ([\w -]+)'", r"slicer.util.pip_install('\1')", worded(text, words))
 
 
 def labelsFrom(text: str) -> dict:

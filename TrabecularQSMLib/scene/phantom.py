@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from ..files.terminology import REGION_CODES
 from ..phantom import Phantom, PhantomSettings, make_phantom
-from ..progress import Progress, part, report
+from ..progress import Progress, part
 from .alive import keepAlive
 from .echoes import addEchoBrowser, addEchoSequences
 from .regions import addSegmentation, showOutlines
-from .volumes import freeName, removeWithHelpers
+from .volumes import allOrNone, freeName
 
 
 class PhantomNodes(NamedTuple):
@@ -31,8 +31,8 @@ def addPhantom(
     :param name: start of the nodes' names.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     """
-    phantom = keepAlive(lambda told: make_phantom(settings, progress=told), part(progress, 0.0, 0.9))
-    return addPhantomNodes(phantom, name, progress)
+    phantom = keepAlive(lambda told: make_phantom(settings, progress=told), part(progress, 0.0, 0.8))
+    return addPhantomNodes(phantom, name, part(progress, 0.8, 1.0))
 
 
 def addPhantomNodes(phantom: Phantom, name: str, progress: Progress | None = None) -> PhantomNodes:
@@ -40,22 +40,21 @@ def addPhantomNodes(phantom: Phantom, name: str, progress: Progress | None = Non
 
     :param phantom: what `phantom.make_phantom` returned.
     :param name: start of the nodes' names.
-    :param progress: ``progress(fraction, message)``, called at the end; if it raises, nothing is left in the scene.
+    :param progress: ``progress(fraction, message)``, called before each node; if it raises, nothing is left.
     """
-    affine, added, name = phantom.acquisition.affine, [], freeName(name, "", " magnitude", " phase", " regions")
-    try:
-        magnitude, phase = addEchoSequences(phantom.acquisition, name)
-        added += (magnitude, phase)
-        codes = REGION_CODES
-        regions = addSegmentation(phantom.regions, phantom.region_names, affine, f"{name} regions", codes=codes)
+    affine, name = phantom.acquisition.affine, freeName(name, "", " magnitude", " phase", " regions")
+    with allOrNone() as added:
+        added += addEchoSequences(phantom.acquisition, name, part(progress, 0.0, 0.4))
+        magnitude, phase = added
+        regions = addSegmentation(
+            phantom.regions,
+            phantom.region_names,
+            affine,
+            f"{name} regions",
+            codes=REGION_CODES,
+            progress=part(progress, 0.4, 0.7),
+        )
         added.append(regions)
         showOutlines(regions)
-        browser = addEchoBrowser(magnitude, phase)
-        # The browser comes last and goes first: it would make the volumes it shows again.
-        added += (*(browser.GetProxyNode(sequence) for sequence in (magnitude, phase)), browser)
-        report(progress, 1.0, "Added the digital ankle")
-    except BaseException:
-        for node in reversed(added):
-            removeWithHelpers(node)
-        raise
+        browser = addEchoBrowser(magnitude, phase, part(progress, 0.7, 1.0))
     return PhantomNodes(magnitude, phase, regions, browser)

@@ -7,7 +7,7 @@ import numpy as np
 import slicer
 
 from ..analysis.profile import line_profile
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..quantities import ALL_QUANTITIES
 from .folders import resultFolder
 from .tables import COLORS, Column, addChart, addSeries, addTable
@@ -73,7 +73,7 @@ def _title(quantity):
 def _worldPoints(line):
     placed = line.GetNumberOfDefinedControlPoints()
     if placed < 2:
-        raise InputError(f"{line.GetName()} has {placed} placed points; place at least two.")
+        raise InputError(f"{line.GetName()} has {counted(placed, 'placed point')}; place at least two.")
     if line.IsA("vtkMRMLMarkupsCurveNode"):
         return slicer.util.arrayFromMarkupsCurvePoints(line, world=True)
     points = controlPoints(line)

@@ -37,7 +37,7 @@ def reconstructNodes(
     Nothing is left in the scene if it fails or is cancelled.
 
     :param magnitudeSequence: sequence of magnitude volumes over the echo time.
-    :param phaseSequence: the same of the phase.
+    :param phaseSequence: the same of the phase; None for maps of the magnitude alone (setting `magnitude_maps`).
     :param settings: `settings.Settings`; the preset ``default`` by default.
     :param maskSegmentation: segmentation with the segment in which susceptibility is solved, instead of the body
         found in the scan.
@@ -59,9 +59,10 @@ def reconstructNodes(
         echoTimes=echoTimes,
         fieldStrength=fieldStrength,
         b0Direction=b0Direction,
+        progress=part(progress, 0.0, 0.02),
     )
     result = keepAlive(
-        lambda told: reconstruct(acquisition, settings, mask=mask, progress=told), part(progress, 0.0, 0.98)
+        lambda told: reconstruct(acquisition, settings, mask=mask, progress=told), part(progress, 0.02, 0.97)
     )
     return addMapVolumes(
         result,
@@ -69,7 +70,7 @@ def reconstructNodes(
         name or baseName(magnitudeSequence),
         beside=magnitudeSequence,
         transform=transformOfScan(magnitudeSequence),
-        progress=part(progress, 0.98, 1.0),
+        progress=part(progress, 0.97, 1.0),
     )
 
 
@@ -82,7 +83,7 @@ def scanFromSequences(
     :param phaseSequence: the same of the phase.
     :param maskSegmentation: segmentation node or None.
     :param maskSegmentID: which of its segments; may be left out if it has one only.
-    :param values: those of `acquisitionFromSequences`.
+    :param values: those of `acquisitionFromSequences`, also `progress`.
     """
     acquisition = acquisitionFromSequences(magnitudeSequence, phaseSequence, **values)
     if maskSegmentation is None:

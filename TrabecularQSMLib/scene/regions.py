@@ -14,8 +14,9 @@ from ..errors import InputError
 from ..files.nifti import read_metadata
 from ..files.regions import read_regions
 from ..files.terminology import REGION_CODES, SIDES, segment_color, terminology_entry
+from ..progress import Progress, report
 from .echoes import transformOfScan
-from .volumes import affineFromVolume, checkVolume, followUndo, freeName, nameOf, removeWithHelpers
+from .volumes import affineFromVolume, allOrNone, checkVolume, followUndo, freeName, nameOf, removeWithHelpers
 
 TERMINOLOGY_FILE = Path("Terminologies", "SegmentationCategoryTypeModifier-TrabecularQSM.term.json")
 # The regions that the paper measures, as they are drawn in the Segment Editor.
@@ -29,6 +30,7 @@ def addSegmentation(
     name: str,
     *,
     codes: Mapping[str, tuple[str, str, str]] | None = None,
+    progress: Progress | None = None,
 ) -> vtkMRMLSegmentationNode:
     """Add regions to the scene as segments with their names.
 
@@ -37,6 +39,7 @@ def addSegmentation(
     :param affine: voxel indices (i, j, k) to RAS in mm.
     :param name: name of the node.
     :param codes: name of a region to its terminology, such as `REGION_CODES`; none by default.
+    :param progress: ``progress(fraction, message)``, called before each segment; if it raises, nothing is added.
     """
     unnamed = sorted(set(np.unique(regions).tolist()) - {0} - set(regionNames))
     if unnamed:
@@ -44,19 +47,29 @@ def addSegmentation(
     node = vtkMRMLSegmentationNode()
     followUndo(node)
     node.SetName(freeName(name))
-    slicer.mrmlScene.AddNode(node)
-    try:
+    segmentation, binary = node.GetSegmentation(), slicer.vtkSegmentationConverter
+    # One label map that all segments share. The node comes into the scene with them: panels and views that follow it
+    # are brought up to date once.
+    kind = vtk.VTK_UNSIGNED_CHAR if len(regionNames) < 256 else vtk.VTK_UNSIGNED_SHORT
+    image = _orientedImage(np.zeros(regions.shape, bool), affine, kind)
+    voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(regions.shape)
+    for number, (label, regionName) in enumerate(regionNames.items()):
+        report(progress, 0.6 * number / len(regionNames), f"Adding the region {regionName}")
+        voxels[regions == label] = number + 1
+        segment = slicer.vtkSegment()
+        segment.SetName(regionName)
+        segment.SetColor(*segment_color(number))
+        segment.SetLabelValue(number + 1)
+        segment.AddRepresentation(binary.GetSegmentationBinaryLabelmapRepresentationName(), image)
+        if codes and regionName in codes:
+            _setCodes(segment, codes[regionName])
+        segmentation.AddSegment(segment)
+    with allOrNone() as added:
+        report(progress, 0.6, f"Adding {node.GetName()}")
+        added.append(slicer.mrmlScene.AddNode(node))
+        report(progress, 0.8, f"Showing {node.GetName()}")
         node.CreateDefaultDisplayNodes()
-        for number, (label, regionName) in enumerate(regionNames.items()):
-            image = _orientedImage(regions == label, affine)
-            if not node.AddSegmentFromBinaryLabelmapRepresentation(image, regionName, segment_color(number)):
-                raise RuntimeError(f"The segment {regionName} could not be made.")
-            if codes and regionName in codes:
-                _setCodes(node.GetSegmentation().GetNthSegment(number), codes[regionName])
-        node.GetSegmentation().CollapseBinaryLabelmaps(False)
-    except BaseException:
-        removeWithHelpers(node)
-        raise
+        report(progress, 1.0, f"Added {node.GetName()}")
     return node
 
 
@@ -326,10 +339,10 @@ def _segmentOnGrid(segmentationNode, segmentId, grid, toVolume):
     return vtk_to_numpy(resampled.GetPointData().GetScalars()).reshape(grid.GetDimensions()[::-1]) > 0
 
 
-def _orientedImage(inside, affine):
+def _orientedImage(inside, affine, kind=vtk.VTK_UNSIGNED_CHAR):
     image = slicer.vtkOrientedImageData()
     image.SetDimensions(*inside.shape[::-1])
-    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    image.AllocateScalars(kind, 1)
     vtk_to_numpy(image.GetPointData().GetScalars())[:] = inside.ravel()
     image.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(np.asarray(affine, dtype=np.float64)))
     return image

@@ -159,25 +159,28 @@ def pointsBetween(fixed, moving) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None):
+def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None, progress: Progress | None = None):
     """Return a volume on the fixed volume's grid whose tiles show the fixed and the moving volume in turn.
 
     :param fixed: volume that stays.
     :param moving: volume under its transform.
     :param tiles: how many along the longest edge.
     :param name: name of the volume.
+    :param progress: ``progress(fraction, message)``; what it raises stops it.
     """
     array, affine = slicer.util.arrayFromVolume(fixed), affineFromVolume(fixed)
-    moved = resample(
-        slicer.util.arrayFromVolume(moving).astype(np.float32),
-        affineFromVolume(moving),
-        array.shape,
-        affine,
-        pointsBetween(fixed, moving),
-        outside=np.nan,
-    )
+    movingArray, movingAffine = slicer.util.arrayFromVolume(moving), affineFromVolume(moving)
+    toMoving = pointsBetween(fixed, moving)
+
+    def compute(told):
+        report(told, 0.0, "Making the checkerboard")
+        source = movingArray.astype(np.float32)
+        moved = resample(source, movingAffine, array.shape, affine, toMoving, outside=np.nan)
+        return checkerboard(array, moved, tiles)
+
+    board = keepAlive(compute, progress)
     name = freeName(name or f"{nameOf(moving)} on {nameOf(fixed)}")
-    node = newVolume(checkerboard(array, moved, tiles), affine, name)
+    node = newVolume(board, affine, name)
     node.SetAndObserveTransformNodeID(fixed.GetTransformNodeID())
     slicer.mrmlScene.AddNode(node)
     try:

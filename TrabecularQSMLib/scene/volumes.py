@@ -1,5 +1,6 @@
 """Maps as scalar volume nodes: geometry, quantity and unit as coded entries, window and colors."""
 
+import contextlib
 import itertools
 
 import numpy as np
@@ -32,8 +33,8 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
     value, meaning = UNIT_CODES[quantity.unit]
     node.SetVoxelValueUnits(codedEntry("UCUM", value, meaning))
     node.SetDescription(f"{quantity.description} Unit: {quantity.unit}.")
-    slicer.mrmlScene.AddNode(node)
-    try:
+    with allOrNone() as added:
+        added.append(slicer.mrmlScene.AddNode(node))
         node.CreateDefaultDisplayNodes()
         display = node.GetScalarVolumeDisplayNode()
         display.SetAutoWindowLevel(False)
@@ -43,9 +44,6 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
             # Outside of the body, where these maps are zero, nothing is drawn.
             display.SetThreshold(np.finfo(np.float32).tiny, np.finfo(np.float32).max)
             display.SetApplyThreshold(True)
-    except BaseException:
-        removeWithHelpers(node)
-        raise
     return node
 
 
@@ -128,6 +126,18 @@ def removeWithHelpers(node) -> None:
         # The scene finds nodes by their ID, which another node has after the scene was closed.
         if one.GetScene() is slicer.mrmlScene:
             slicer.mrmlScene.RemoveNode(one)
+
+
+@contextlib.contextmanager
+def allOrNone():
+    """Give a list for the nodes that a block adds; they are removed again, last first, if the block raises."""
+    added = []
+    try:
+        yield added
+    except BaseException:
+        for node in reversed(added):
+            removeWithHelpers(node)
+        raise
 
 
 def quantityOf(volumeNode) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..methods import Method
 from .settings import SimulationSettings
 
@@ -21,7 +21,7 @@ def check_inclusions(settings: SimulationSettings, number: int, radius: int) -> 
         raise InputError(f"The radius is {radius} voxels; give at least 1.")
     if 2 * radius + 1 > settings.size:
         raise InputError(
-            f"The radius of {radius} voxels does not fit a region of {settings.size} voxels; "
+            f"The radius of {counted(radius, 'voxel')} does not fit a region of {settings.size} voxels; "
             f"give at most {(settings.size - 1) // 2} or a larger size."
         )
 

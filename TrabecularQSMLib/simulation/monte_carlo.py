@@ -1,30 +1,22 @@
 """Many random geometries over a grid of parameters, in this process or on the workers of an executor."""
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import shutil
-import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor, Executor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from pathlib import Path
-from threading import Thread
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..progress import Progress, report
+from ..workers import completed
 from .field import FieldModel, check_box
 from .geometry import check_inclusions, draw_geometry
 from .model import check_delta_chis, measure_geometry
 from .settings import PAPER_DELTA_CHIS, PAPER_NUMBERS, PAPER_RADII, PAPER_REPEATS, SimulationSettings
 
 _RESTARTS = 3
-_LOOK_EVERY_S = 0.2  # whether the user cancelled, while workers are busy
 
 Geometry = tuple[int, int, int]  # number, radius, repeat
 
@@ -85,7 +77,7 @@ def simulate(
     grid : ParameterGrid
         What is varied.
     executors : callable, optional
-        Gives an executor of `concurrent.futures`, such as ``lambda: process_pool(4)`` or, for Dask,
+        Gives an executor of `concurrent.futures`, such as ``lambda: workers.process_pool(4)`` or, for Dask,
         ``client.get_executor``; it is called again if the executor breaks because a worker was killed. Without it the
         work is done in this process.
     done : iterable of (number, radius, repeat)
@@ -124,47 +116,10 @@ def sorted_rows(rows: Iterable[dict]) -> list[dict]:
     return sorted(rows, key=lambda row: tuple(row[name] for name in ("number", "radius", "delta_chi", "repeat")))
 
 
-def process_pool(workers: int) -> ProcessPoolExecutor:
-    """Return an executor of so many new processes of this computer.
-
-    Raises
-    ------
-    InputError
-        If this program is not Python itself, such as an application with Python in it, and there is no Python beside.
-    """
-    python = _python()
-    # Spawned, as everywhere but on Linux by default: forked processes would share locks of threads that are not there.
-    context = multiprocessing.get_context("spawn")
-    context.set_executable(python)
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
-
-
-def _python() -> str:
-    """Path of the Python that workers run: in 3D Slicer not the application, which would open another window."""
-    for path in (sys.executable, shutil.which("PythonSlicer")):
-        if path and Path(path).stem.lower().startswith("python"):
-            return path
-    raise InputError(
-        f"Workers need Python, but this program is {Path(sys.executable or 'unknown').name} and there is no "
-        "PythonSlicer on its path; simulate without workers, or start the command line."
-    )
-
-
-def _begin_worker():
-    # Ctrl+C reaches all processes of a terminal: the first one calls the work back, the others finish what they began.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A first process that is killed calls nothing back, and its workers would wait for it for ever.
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent():
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
-
-
 def _simulate(settings, delta_chis, missing, total, executors, progress):
     def tell():
-        report(progress, 1 - len(missing) / total, f"{total - len(missing)} of {total} geometries")
+        done = f"{total - len(missing)} of {counted(total, 'geometry', 'geometries')}"
+        report(progress, 1 - len(missing) / total, done)
 
     if executors is None:
         model = FieldModel(settings)
@@ -176,14 +131,13 @@ def _simulate(settings, delta_chis, missing, total, executors, progress):
         return
     missing = set(missing)
     for _ in range(_RESTARTS + 1):
+        tasks = {geometry: (__version__, settings, delta_chis, geometry) for geometry in sorted(missing)}
         try:
-            with _started(executors, settings, delta_chis, missing) as futures:
-                while futures:
-                    tell()
-                    for future in wait(futures, _LOOK_EVERY_S, FIRST_COMPLETED).done:
-                        rows = future.result()
-                        missing.discard(futures.pop(future))
-                        yield rows
+            with closing(completed(_work, tasks, executors(), tell)) as finished:
+                for geometry, future in finished:
+                    rows = future.result()
+                    missing.discard(geometry)
+                    yield rows
             tell()
             return
         except BrokenExecutor as error:
@@ -191,35 +145,6 @@ def _simulate(settings, delta_chis, missing, total, executors, progress):
     raise InputError(
         f"Workers were killed {_RESTARTS + 1} times, most likely for lack of memory; give fewer or a smaller size."
     ) from broken
-
-
-@contextmanager
-def _started(executors, settings, delta_chis, geometries):
-    """Hand out geometries to a new executor; on the way out call back what was not begun."""
-    executor = executors()
-    futures = {}
-    try:
-        with _quiet_start():
-            for geometry in sorted(geometries):
-                futures[executor.submit(_work, __version__, settings, delta_chis, geometry)] = geometry
-        yield futures
-    finally:
-        for future in futures:
-            future.cancel()
-        executor.shutdown()
-
-
-@contextmanager
-def _quiet_start():
-    """Let processes that start here never hear Ctrl+C, not even before `_begin_worker`."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(version, settings, delta_chis, geometry):

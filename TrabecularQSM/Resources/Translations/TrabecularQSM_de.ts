@@ -31,12 +31,16 @@
         <translation>Die Berechnung der Suszeptibilität ist fehlgeschlagen.</translation>
     </message>
     <message>
-        <source>The L-curve failed.</source>
-        <translation>Die L-Kurve ist fehlgeschlagen.</translation>
-    </message>
-    <message>
         <source>L-curve: largest curvature at λ = {value:g}.</source>
         <translation>L-Kurve: größte Krümmung bei λ = {value:g}.</translation>
+    </message>
+    <message>
+        <source>L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.</source>
+        <translation>L-Kurve: größte Krümmung bei λ = {value:g}, keine Krümmung bei λ = {zero:g}.</translation>
+    </message>
+    <message>
+        <source>The L-curve failed.</source>
+        <translation>Die L-Kurve ist fehlgeschlagen.</translation>
     </message>
     <message>
         <source>Folder of a multi-echo scan</source>
@@ -47,12 +51,8 @@
         <translation>Datei einer Multi-Echo-Aufnahme</translation>
     </message>
     <message>
-        <source>Scans (*.mat *.nii *.nii.gz)</source>
-        <translation>Scans (*.mat *.nii *.nii.gz)</translation>
-    </message>
-    <message>
-        <source>voxel sizes</source>
-        <translation>Voxelgrößen</translation>
+        <source>Scans (*.mat *.nii *.nii.gz *.dcm)</source>
+        <translation>Scans (*.mat *.nii *.nii.gz *.dcm)</translation>
     </message>
     <message>
         <source>The scan could not be loaded.</source>
@@ -125,6 +125,30 @@
     <message>
         <source>Only for a .mat file that stores none: the size of its voxels in mm along its array axes I J K. Paper: 1.5 1.5 1.5.</source>
         <translation>Nur für eine .mat-Datei, die keine enthält: Größe der Voxel in mm entlang der Achsen I J K. Veröffentlichung: 1.5 1.5 1.5.</translation>
+    </message>
+    <message>
+        <source>Files&apos; echo times [ms]:</source>
+        <translation>Echozeiten der Dateien [ms]:</translation>
+    </message>
+    <message>
+        <source>1.25 1.95 2.65 …, if the files do not say them</source>
+        <translation>1.25 1.95 2.65 …, falls die Dateien sie nicht nennen</translation>
+    </message>
+    <message>
+        <source>Only for files that do not say them, such as one 4-D NIfTI without JSON: an echo time in ms for each echo. Paper: 1.25 ms and eight more 0.7 ms apart.</source>
+        <translation>Nur für Dateien, die sie nicht nennen, wie eine 4-D-NIfTI-Datei ohne JSON: eine Echozeit in ms für jedes Echo. Veröffentlichung: 1,25 ms und acht weitere im Abstand von 0,7 ms.</translation>
+    </message>
+    <message>
+        <source>Files&apos; field strength [T]:</source>
+        <translation>Feldstärke der Dateien [T]:</translation>
+    </message>
+    <message>
+        <source>3, if the files do not say it</source>
+        <translation>3, falls die Dateien sie nicht nennen</translation>
+    </message>
+    <message>
+        <source>Only for files that do not say it, such as one 4-D NIfTI without JSON: the field strength in tesla. Paper: 3 T.</source>
+        <translation>Nur für Dateien, die sie nicht nennen, wie eine 4-D-NIfTI-Datei ohne JSON: die Feldstärke in Tesla. Veröffentlichung: 3 T.</translation>
     </message>
     <message>
         <source>From loose volumes</source>
@@ -387,12 +411,32 @@
         <translation>Entfernung des Felds von Quellen außerhalb der Maske. Veröffentlichung: lbv.</translation>
     </message>
     <message>
+        <source>Air model first:</source>
+        <translation>Luftmodell zuerst:</translation>
+    </message>
+    <message>
+        <source>Take off the field of the air around the body, and of what is beyond the image, before background removal. Paper: off.</source>
+        <translation>Vor der Entfernung des Hintergrunds das Feld der Luft um den Körper und dessen, was jenseits des Bildes liegt, abziehen. Veröffentlichung: aus.</translation>
+    </message>
+    <message>
+        <source>Background radius:</source>
+        <translation>Radius für den Hintergrund:</translation>
+    </message>
+    <message>
+        <source>the method&apos;s own</source>
+        <translation>die der Methode</translation>
+    </message>
+    <message>
+        <source>Radius of spheres: the largest of V-SHARP (its own: 12 mm), that of RESHARP (5 mm).</source>
+        <translation>Radius der Kugeln: die größte von V-SHARP (eigener Wert: 12 mm), die von RESHARP (5 mm).</translation>
+    </message>
+    <message>
         <source>Background tolerance:</source>
         <translation>Toleranz des Hintergrunds:</translation>
     </message>
     <message>
-        <source>Relative residual at which background removal stops.</source>
-        <translation>Relatives Residuum, bei dem die Hintergrundentfernung aufhört.</translation>
+        <source>Relative residual at which background removal stops. The method&apos;s own: 1e-6 for LBV, 0.001 for RESHARP, 0.01 for PDF and the air model.</source>
+        <translation>Relatives Residuum, bei dem die Entfernung des Hintergrunds endet. Eigener Wert des Verfahrens: 1e-6 für LBV, 0,001 für RESHARP, 0,01 für PDF und das Luftmodell.</translation>
     </message>
     <message>
         <source>Edge image:</source>
@@ -443,8 +487,8 @@
         <translation>Gewicht der Glattheit auf Kanten gegenüber 1 anderswo. Veröffentlichung: 0.01; Skripte der Autoren: 0.</translation>
     </message>
     <message>
-        <source>Padding:</source>
-        <translation>Auffüllung:</translation>
+        <source>Variation:</source>
+        <translation>Variation:</translation>
     </message>
     <message>
         <source> voxels</source>
@@ -459,12 +503,8 @@
         <translation>Toleranz der Inversion:</translation>
     </message>
     <message>
-        <source>the method&apos;s own</source>
-        <translation>die der Methode</translation>
-    </message>
-    <message>
-        <source>Relative change at which an iterative inversion stops. The method&apos;s own: 0.001 for MEDI-l2, 0.0001 for TV-MEDI.</source>
-        <translation>Relative Änderung, bei der eine iterative Inversion aufhört. Die der Methode: 0.001 für MEDI-l2, 0.0001 für TV-MEDI.</translation>
+        <source>Relative change at which an iterative inversion stops. The method&apos;s own: 0.001 for MEDI-l2, 0.0025 for TV-MEDI and TGV.</source>
+        <translation>Relative Änderung, bei der eine iterative Inversion endet. Eigener Wert des Verfahrens: 0,001 für MEDI-l2, 0,0025 für TV-MEDI und TGV.</translation>
     </message>
     <message>
         <source>Inversion iterations:</source>
@@ -475,8 +515,8 @@
         <translation> Iterationen</translation>
     </message>
     <message>
-        <source>Most iterations of the inversion. The method&apos;s own: 1000 for MEDI-l2, 150 in each of the steps of TV-MEDI.</source>
-        <translation>Höchstzahl der Iterationen der Inversion. Die der Methode: 1000 für MEDI-l2, 150 in jedem der Schritte von TV-MEDI.</translation>
+        <source>Most iterations of the inversion. The method&apos;s own: 1000 for MEDI-l2, 300 for TV-MEDI.</source>
+        <translation>Höchste Zahl der Iterationen der Inversion. Eigener Wert des Verfahrens: 1000 für MEDI-l2, 300 für TV-MEDI.</translation>
     </message>
     <message>
         <source>Stop after:</source>
@@ -485,6 +525,98 @@
     <message>
         <source>Last stage to run; nothing runs all and gives susceptibility.</source>
         <translation>Letzte Stufe, die läuft; nothing führt alle aus und ergibt die Suszeptibilität.</translation>
+    </message>
+    <message>
+        <source>Spectrum of fat:</source>
+        <translation>Fettspektrum:</translation>
+    </message>
+    <message>
+        <source>best takes the spectrum that fits the scan best, if one surely fits better than the fat model; shifted estimates a shift of all its peaks against water. Paper: given.</source>
+        <translation>best nimmt das Spektrum, das am besten zum Scan passt, falls eines sicher besser passt als das Fettmodell; shifted schätzt eine Verschiebung aller seiner Linien gegen Wasser. Veröffentlichung: given.</translation>
+    </message>
+    <message>
+        <source>Shift of fat:</source>
+        <translation>Verschiebung des Fetts:</translation>
+    </message>
+    <message>
+        <source> ppm</source>
+        <translation> ppm</translation>
+    </message>
+    <message>
+        <source>Shift of all peaks of fat against water, on top of the spectrum&apos;s. Paper: none.</source>
+        <translation>Verschiebung aller Fettlinien gegen Wasser, zusätzlich zu der des Spektrums. Veröffentlichung: keine.</translation>
+    </message>
+    <message>
+        <source>Temperature:</source>
+        <translation>Temperatur:</translation>
+    </message>
+    <message>
+        <source> °C</source>
+        <translation> °C</translation>
+    </message>
+    <message>
+        <source>Temperature of what was scanned: water moves by -0.01 ppm/K against fat. 37 for the body; a sample on the table may have 20.</source>
+        <translation>Temperatur dessen, was gescannt wurde: Wasser verschiebt sich um -0,01 ppm/K gegen Fett. 37 für den Körper; eine Probe auf dem Tisch hat vielleicht 20.</translation>
+    </message>
+    <message>
+        <source>R2* of water and fat:</source>
+        <translation>R2* von Wasser und Fett:</translation>
+    </message>
+    <message>
+        <source>yes adds maps of R2* of water and of fat each; the other maps stay as they are. Paper: one R2* for both.</source>
+        <translation>yes fügt Karten von R2* von Wasser und von Fett hinzu; die anderen Karten bleiben, wie sie sind. Veröffentlichung: ein R2* für beide.</translation>
+    </message>
+    <message>
+        <source>Maps of the magnitude:</source>
+        <translation>Karten aus dem Betrag:</translation>
+    </message>
+    <message>
+        <source>yes adds R2* and fat fraction of the magnitude alone, to compare; for a scan without phase these are all maps.</source>
+        <translation>yes fügt R2* und Fettanteil aus dem Betrag allein hinzu, zum Vergleich; für einen Scan ohne Phase sind das alle Karten.</translation>
+    </message>
+    <message>
+        <source>Errors of echoes:</source>
+        <translation>Fehler der Echos:</translation>
+    </message>
+    <message>
+        <source>auto finds errors of single echoes that are the same all over the image, and takes them off; none leaves the echoes as they are. Paper: none.</source>
+        <translation>auto findet Fehler einzelner Echos, die im ganzen Bild gleich sind, und zieht sie ab; none lässt die Echos, wie sie sind. Veröffentlichung: none.</translation>
+    </message>
+    <message>
+        <source>Whether the total variation of TV-MEDI and TGV sums the three differences of a voxel (anisotropic, paper) or takes their length (isotropic).</source>
+        <translation>Ob die totale Variation von TV-MEDI und TGV die drei Differenzen eines Voxels summiert (anisotropic, Veröffentlichung) oder ihre Länge nimmt (isotropic).</translation>
+    </message>
+    <message>
+        <source>Weak-harmonic term:</source>
+        <translation>Schwach harmonischer Term:</translation>
+    </message>
+    <message>
+        <source>Weight, in mm to the fourth power, of a term for what background removal left; 0 for none (paper).</source>
+        <translation>Gewicht, in mm hoch vier, eines Terms für das, was die Entfernung des Hintergrunds übrig lässt; 0 für keinen (Veröffentlichung).</translation>
+    </message>
+    <message>
+        <source>Fat prior:</source>
+        <translation>Vorwissen über Fett:</translation>
+    </message>
+    <message>
+        <source>Susceptibility of fat of a prior: what is regularized is then susceptibility less this times the fat fraction; 0 for none (paper).</source>
+        <translation>Suszeptibilität von Fett als Vorwissen: Regularisiert wird dann die Suszeptibilität abzüglich dieses Werts mal Fettanteil; 0 für keines (Veröffentlichung).</translation>
+    </message>
+    <message>
+        <source>Cortex decoupled:</source>
+        <translation>Kortikalis entkoppelt:</translation>
+    </message>
+    <message>
+        <source>Leave voxels that miss over half of their neighbors&apos; signal, cortex above all, out of the smoothness of susceptibility. Paper: off.</source>
+        <translation>Voxel, denen mehr als die Hälfte des Signals ihrer Nachbarn fehlt, vor allem Kortikalis, von der Glattheit der Suszeptibilität ausnehmen. Veröffentlichung: aus.</translation>
+    </message>
+    <message>
+        <source>Partial volume:</source>
+        <translation>Teilvolumen:</translation>
+    </message>
+    <message>
+        <source>Correct the field of voxels that cortex cuts for their part without signal, and invert again; two to four times as long. Paper: off.</source>
+        <translation>Das Feld von Voxeln, die Kortikalis schneidet, um ihren Teil ohne Signal berichtigen und erneut invertieren; dauert zwei- bis viermal so lange. Veröffentlichung: aus.</translation>
     </message>
     <message>
         <source>L-curve</source>
@@ -638,8 +770,68 @@
         <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
     </message>
     <message>
-        <source>1. Case and regions</source>
-        <translation>1. Fall und Regionen</translation>
+        <source>Previous layout</source>
+        <translation>Vorherige Anordnung</translation>
+    </message>
+    <message>
+        <source>Go back to the layout of views that was there before results were shown.</source>
+        <translation>Zurück zur Anordnung der Ansichten, die es gab, bevor Ergebnisse gezeigt wurden.</translation>
+    </message>
+    <message>
+        <source>1. Regions</source>
+        <translation>1. Regionen</translation>
+    </message>
+    <message>
+        <source>Case, and the regions that all steps measure: proposed, drawn or from a file.</source>
+        <translation>Fall, und die Regionen, die alle Schritte messen: vorgeschlagen, gezeichnet oder aus einer Datei.</translation>
+    </message>
+    <message>
+        <source>2. Registration</source>
+        <translation>2. Registrierung</translation>
+    </message>
+    <message>
+        <source>Put bSSFP and CT over the echo MIP.</source>
+        <translation>bSSFP und CT über das Echo-MIP legen.</translation>
+    </message>
+    <message>
+        <source>3. Maps</source>
+        <translation>3. Karten</translation>
+    </message>
+    <message>
+        <source>Statistics of maps in the regions.</source>
+        <translation>Statistik der Karten in den Regionen.</translation>
+    </message>
+    <message>
+        <source>4. BV/TV</source>
+        <translation>4. BV/TV</translation>
+    </message>
+    <message>
+        <source>Apparent bone volume fraction from the bSSFP.</source>
+        <translation>Scheinbarer Knochenvolumenanteil aus dem bSSFP.</translation>
+    </message>
+    <message>
+        <source>5. CT</source>
+        <translation>5. CT</translation>
+    </message>
+    <message>
+        <source>Attenuation and density from the CT.</source>
+        <translation>Schwächung und Dichte aus dem CT.</translation>
+    </message>
+    <message>
+        <source>6. Profile</source>
+        <translation>6. Profil</translation>
+    </message>
+    <message>
+        <source>Values along a line.</source>
+        <translation>Werte entlang einer Linie.</translation>
+    </message>
+    <message>
+        <source>7. Regression</source>
+        <translation>7. Regression</translation>
+    </message>
+    <message>
+        <source>What the tables say about each other.</source>
+        <translation>Was die Tabellen übereinander sagen.</translation>
     </message>
     <message>
         <source>Case:</source>
@@ -674,10 +866,6 @@
         <translation>Körperseite, Teil der Terminologie der Segmente.</translation>
     </message>
     <message>
-        <source>New regions:</source>
-        <translation>Neue Regionen:</translation>
-    </message>
-    <message>
         <source>Propose bones</source>
         <translation>Knochen vorschlagen</translation>
     </message>
@@ -710,12 +898,12 @@
         <translation>Segmentierung, deren Segmente die Regionen aller folgenden Schritte sind.</translation>
     </message>
     <message>
-        <source>Draw in Segment Editor</source>
-        <translation>Im Segment Editor zeichnen</translation>
+        <source>Draw</source>
+        <translation>Zeichnen</translation>
     </message>
     <message>
-        <source>Open these regions in the Segment Editor.</source>
-        <translation>Diese Regionen im Segment Editor öffnen.</translation>
+        <source>Draw the regions here, with the effects of Slicer&apos;s Segment Editor, on the volume of &apos;Draw on&apos;.</source>
+        <translation>Die Regionen hier zeichnen, mit den Werkzeugen von Slicers Segment Editor, auf dem Volumen von &apos;Zeichnen auf&apos;.</translation>
     </message>
     <message>
         <source>Split a region</source>
@@ -744,10 +932,6 @@
     <message>
         <source>Make a new segmentation of the parts, on the grid of &apos;Draw on&apos;.</source>
         <translation>Eine neue Segmentierung der Teile erstellen, auf dem Gitter von &apos;Zeichnen auf&apos;.</translation>
-    </message>
-    <message>
-        <source>2. Registration</source>
-        <translation>2. Registrierung</translation>
     </message>
     <message>
         <source>Fixed:</source>
@@ -834,10 +1018,6 @@
         <translation>Festes und bewegliches Volumen abwechselnd zeigen, Feld für Feld.</translation>
     </message>
     <message>
-        <source>3. Maps to table</source>
-        <translation>3. Karten in die Tabelle</translation>
-    </message>
-    <message>
         <source>Maps:</source>
         <translation>Karten:</translation>
     </message>
@@ -864,10 +1044,6 @@
     <message>
         <source>Measure every map in every region.</source>
         <translation>Jede Karte in jeder Region messen.</translation>
-    </message>
-    <message>
-        <source>4. Apparent BV/TV</source>
-        <translation>4. Scheinbares BV/TV</translation>
     </message>
     <message>
         <source>Image:</source>
@@ -966,10 +1142,6 @@
         <translation>Aus den Phasenzyklen ein Volumen erstellen und als Bild auswählen.</translation>
     </message>
     <message>
-        <source>5. CT</source>
-        <translation>5. CT</translation>
-    </message>
-    <message>
         <source>CT:</source>
         <translation>CT:</translation>
     </message>
@@ -1054,10 +1226,6 @@
         <translation>Steigung und Achsenabschnitt an die Stäbe anpassen.</translation>
     </message>
     <message>
-        <source>6. Line profile</source>
-        <translation>6. Linienprofil</translation>
-    </message>
-    <message>
         <source>Volumes:</source>
         <translation>Volumen:</translation>
     </message>
@@ -1080,10 +1248,6 @@
     <message>
         <source>Plot the volumes&apos; values along the line.</source>
         <translation>Die Werte der Volumen entlang der Linie zeichnen.</translation>
-    </message>
-    <message>
-        <source>7. Regression</source>
-        <translation>7. Regression</translation>
     </message>
     <message>
         <source>Tables:</source>
@@ -1193,6 +1357,10 @@
         <translation>Simuliert, wie Suszeptibilität und R2′ von der Knochendichte abhängen: zufällige Kugeln, Zylinder oder Platten aus Knochen in einem Magnetfeld, wie in den Abbildungen 7 und 8 der Veröffentlichung. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
+        <source>Run (one geometry, about {time})</source>
+        <translation>Starten (eine Geometrie, etwa {time})</translation>
+    </message>
+    <message>
         <source>Run ({count} geometries, about {time})</source>
         <translation>Starten ({count} Geometrien, etwa {time})</translation>
     </message>
@@ -1249,6 +1417,10 @@
         <translation>Ein Δχ ungleich null eingeben</translation>
     </message>
     <message>
+        <source>Simulated one row.</source>
+        <translation>Eine Zeile simuliert.</translation>
+    </message>
+    <message>
         <source>Simulated {count} rows.</source>
         <translation>{count} Zeilen simuliert.</translation>
     </message>
@@ -1265,16 +1437,44 @@
         <translation>BV/TV {bvtv:.3f}, mittleres χ {chi}, R2′ {width}.</translation>
     </message>
     <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Stop; nothing is added to the scene.</source>
+        <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
+    </message>
+    <message>
+        <source>Previous layout</source>
+        <translation>Vorherige Anordnung</translation>
+    </message>
+    <message>
+        <source>Go back to the layout of views that was there before results were shown.</source>
+        <translation>Zurück zur Anordnung der Ansichten, die es gab, bevor Ergebnisse gezeigt wurden.</translation>
+    </message>
+    <message>
+        <source>Table and charts</source>
+        <translation>Tabelle und Diagramme</translation>
+    </message>
+    <message>
+        <source>Many geometries: what varies, and the run.</source>
+        <translation>Viele Geometrien: was sich ändert, und der Lauf.</translation>
+    </message>
+    <message>
+        <source>One geometry</source>
+        <translation>Eine Geometrie</translation>
+    </message>
+    <message>
+        <source>One geometry to look at.</source>
+        <translation>Eine Geometrie zum Ansehen.</translation>
+    </message>
+    <message>
         <source>Model</source>
         <translation>Modell</translation>
     </message>
     <message>
-        <source>Shape:</source>
-        <translation>Form:</translation>
-    </message>
-    <message>
-        <source>Shape of the pieces of bone. Paper: spheres. Cylinders and plates go through the whole region.</source>
-        <translation>Form der Knochenstücke. Veröffentlichung: Kugeln. Zylinder und Platten gehen durch die ganze Region.</translation>
+        <source>What all geometries share.</source>
+        <translation>Was alle Geometrien gemeinsam haben.</translation>
     </message>
     <message>
         <source>Number:</source>
@@ -1309,16 +1509,84 @@
         <translation>Zufällige Geometrien je Anzahl und Radius; ihre Streuung ergibt die Standardfehler. Veröffentlichung: 100.</translation>
     </message>
     <message>
-        <source>Advanced</source>
-        <translation>Erweitert</translation>
+        <source>Name:</source>
+        <translation>Name:</translation>
     </message>
     <message>
-        <source>Region size:</source>
-        <translation>Größe der Region:</translation>
+        <source>Start of the names of the folder and of what is in it.</source>
+        <translation>Anfang der Namen des Ordners und seines Inhalts.</translation>
+    </message>
+    <message>
+        <source>Run</source>
+        <translation>Starten</translation>
+    </message>
+    <message>
+        <source>Simulate every number and radius, and put table, summary and charts into a folder of the scene.</source>
+        <translation>Jede Anzahl und jeden Radius simulieren und Tabelle, Zusammenfassung und Diagramme in einen Ordner der Szene legen.</translation>
+    </message>
+    <message>
+        <source>Pieces of bone.</source>
+        <translation>Knochenstücke.</translation>
+    </message>
+    <message>
+        <source>Radius:</source>
+        <translation>Radius:</translation>
     </message>
     <message>
         <source> voxels</source>
         <translation> Voxel</translation>
+    </message>
+    <message>
+        <source>Their radius, or half their thickness.</source>
+        <translation>Ihr Radius oder ihre halbe Dicke.</translation>
+    </message>
+    <message>
+        <source>Δχ:</source>
+        <translation>Δχ:</translation>
+    </message>
+    <message>
+        <source> ppm</source>
+        <translation> ppm</translation>
+    </message>
+    <message>
+        <source>Susceptibility of bone less that of marrow.</source>
+        <translation>Suszeptibilität des Knochens abzüglich der des Marks.</translation>
+    </message>
+    <message>
+        <source>Repeat:</source>
+        <translation>Wiederholung:</translation>
+    </message>
+    <message>
+        <source>Which of the random geometries: the same as in a row of the table.</source>
+        <translation>Welche der zufälligen Geometrien: dieselbe wie in einer Zeile der Tabelle.</translation>
+    </message>
+    <message>
+        <source>Show geometry</source>
+        <translation>Geometrie zeigen</translation>
+    </message>
+    <message>
+        <source>Put bone as a segment, field and susceptibility as volumes into a folder of the scene, and show them.</source>
+        <translation>Knochen als Segment, Feld und Suszeptibilität als Volumen in einen Ordner der Szene legen und zeigen.</translation>
+    </message>
+    <message>
+        <source>Shape:</source>
+        <translation>Form:</translation>
+    </message>
+    <message>
+        <source>Shape of the pieces of bone. Paper: spheres. Cylinders and plates go through the whole region.</source>
+        <translation>Form der Knochenstücke. Veröffentlichung: Kugeln. Zylinder und Platten gehen durch die ganze Region.</translation>
+    </message>
+    <message>
+        <source>Orientation [R A S]:</source>
+        <translation>Ausrichtung [R A S]:</translation>
+    </message>
+    <message>
+        <source>Axis of cylinders, normal of plates.</source>
+        <translation>Achse der Zylinder, Normale der Platten.</translation>
+    </message>
+    <message>
+        <source>Region size:</source>
+        <translation>Größe der Region:</translation>
     </message>
     <message>
         <source>Voxels along an edge of the cubic region that holds the bone. Paper: 128.</source>
@@ -1339,14 +1607,6 @@
     <message>
         <source>Direction of B0; the region&apos;s axes are the patient&apos;s. Paper: along one axis.</source>
         <translation>Richtung von B0; die Achsen der Region sind die des Patienten. Veröffentlichung: entlang einer Achse.</translation>
-    </message>
-    <message>
-        <source>Orientation [R A S]:</source>
-        <translation>Ausrichtung [R A S]:</translation>
-    </message>
-    <message>
-        <source>Axis of cylinders, normal of plates.</source>
-        <translation>Achse der Zylinder, Normale der Platten.</translation>
     </message>
     <message>
         <source>Field strength:</source>
@@ -1387,78 +1647,6 @@
     <message>
         <source>Start of the random numbers: the same seed gives the same geometries.</source>
         <translation>Anfang der Zufallszahlen: derselbe Startwert ergibt dieselben Geometrien.</translation>
-    </message>
-    <message>
-        <source>Table and charts</source>
-        <translation>Tabelle und Diagramme</translation>
-    </message>
-    <message>
-        <source>Name:</source>
-        <translation>Name:</translation>
-    </message>
-    <message>
-        <source>Start of the names of the folder and of what is in it.</source>
-        <translation>Anfang der Namen des Ordners und seines Inhalts.</translation>
-    </message>
-    <message>
-        <source>Run</source>
-        <translation>Starten</translation>
-    </message>
-    <message>
-        <source>Simulate every number and radius, and put table, summary and charts into a folder of the scene.</source>
-        <translation>Jede Anzahl und jeden Radius simulieren und Tabelle, Zusammenfassung und Diagramme in einen Ordner der Szene legen.</translation>
-    </message>
-    <message>
-        <source>One geometry to look at</source>
-        <translation>Eine Geometrie zum Ansehen</translation>
-    </message>
-    <message>
-        <source>Pieces of bone.</source>
-        <translation>Knochenstücke.</translation>
-    </message>
-    <message>
-        <source>Radius:</source>
-        <translation>Radius:</translation>
-    </message>
-    <message>
-        <source>Their radius, or half their thickness.</source>
-        <translation>Ihr Radius oder ihre halbe Dicke.</translation>
-    </message>
-    <message>
-        <source>Δχ:</source>
-        <translation>Δχ:</translation>
-    </message>
-    <message>
-        <source> ppm</source>
-        <translation> ppm</translation>
-    </message>
-    <message>
-        <source>Susceptibility of bone less that of marrow.</source>
-        <translation>Suszeptibilität des Knochens abzüglich der des Marks.</translation>
-    </message>
-    <message>
-        <source>Repeat:</source>
-        <translation>Wiederholung:</translation>
-    </message>
-    <message>
-        <source>Which of the random geometries: the same as in a row of the table.</source>
-        <translation>Welche der zufälligen Geometrien: dieselbe wie in einer Zeile der Tabelle.</translation>
-    </message>
-    <message>
-        <source>Show geometry</source>
-        <translation>Geometrie zeigen</translation>
-    </message>
-    <message>
-        <source>Put bone as a segment, field and susceptibility as volumes into a folder of the scene, and show them.</source>
-        <translation>Knochen als Segment, Feld und Suszeptibilität als Volumen in einen Ordner der Szene legen und zeigen.</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>Abbrechen</translation>
-    </message>
-    <message>
-        <source>Stop; nothing is added to the scene.</source>
-        <translation>Anhalten; der Szene wird nichts hinzugefügt.</translation>
     </message>
 </context>
 <context>
@@ -1564,6 +1752,14 @@
         <translation>Qualität {quality:.2f} (0 bis 1), Überlappung {overlap:.0%}; bitte das Schachbrett ansehen.</translation>
     </message>
     <message>
+        <source>Added {name}.</source>
+        <translation>{name} hinzugefügt.</translation>
+    </message>
+    <message>
+        <source>The table {name} has one row.</source>
+        <translation>Die Tabelle {name} hat eine Zeile.</translation>
+    </message>
+    <message>
         <source>The table {name} has {count} rows.</source>
         <translation>Die Tabelle {name} hat {count} Zeilen.</translation>
     </message>
@@ -1594,12 +1790,12 @@
         <translation>Das Python-Paket {package} wird gebraucht. In 3D Slicer installieren?</translation>
     </message>
     <message>
-        <source>The Python package h5py could not be installed.</source>
-        <translation>Das Python-Paket h5py konnte nicht installiert werden.</translation>
+        <source>The Python packages {package} are needed. Install them into 3D Slicer?</source>
+        <translation>Die Python-Pakete {package} werden gebraucht. In 3D Slicer installieren?</translation>
     </message>
     <message>
-        <source>The file was not loaded: it is one of MATLAB 7.3, which needs h5py.</source>
-        <translation>Die Datei wurde nicht geladen: Sie ist von MATLAB 7.3 und braucht h5py.</translation>
+        <source>Cancelled: {packages} is needed and was not installed.</source>
+        <translation>Abgebrochen: {packages} wird gebraucht und wurde nicht installiert.</translation>
     </message>
 </context>
 <context>
@@ -1698,6 +1894,18 @@
     <message>
         <source>Added {count} maps.</source>
         <translation>{count} Karten hinzugefügt.</translation>
+    </message>
+    <message>
+        <source>field strength</source>
+        <translation>Feldstärke</translation>
+    </message>
+    <message>
+        <source>The field strength is {text!r}; give one number.</source>
+        <translation>Die Feldstärke ist {text!r}; eine Zahl angeben.</translation>
+    </message>
+    <message>
+        <source>voxel sizes</source>
+        <translation>Voxelgrößen</translation>
     </message>
 </context>
 <context>

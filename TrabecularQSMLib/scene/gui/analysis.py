@@ -25,10 +25,11 @@ from .numbers import numbers, words
 
 # Buttons of the panel; each has a slot of its name, such as onTemplateButton.
 BUTTONS = (
-    "propose template loadRegions editor split register checkerboard measure bvtv "
-    "proposeBone cycles ct rods profile regress figure statsmodels cancel"
+    "propose template loadRegions split register checkerboard measure bvtv "
+    "proposeBone cycles ct rods profile regress figure statsmodels cancel layout"
 ).split()
-SECTIONS = ("regions", "registration", "measure", "bvtv", "ct", "profile", "regression")
+# Steps of the panel; each has a button and a section of its name.
+STEPS = ("regions", "registration", "measure", "bvtv", "ct", "profile", "regression")
 
 # What registers: this library, or Slicer's General Registration (BRAINS).
 PROGRAMS = ("SimpleITK", "BRAINS")
@@ -159,10 +160,10 @@ class RegressionParameters:
 def missing(step: str, p) -> str:
     """Return what keeps a step from starting, in one phrase; nothing if it can.
 
-    :param step: name of the step's button without "Button".
+    :param step: name of a button without "Button", or "draw".
     :param p: parameters of the module.
     """
-    return _STEPS[step](p)
+    return _MISSING[step](p)
 
 
 def rods(p) -> tuple[list[float], list[float]]:
@@ -214,14 +215,14 @@ def _missingTemplate(p):
     return "" if p.regions.reference else _("Select the volume to draw on")
 
 
-def _missingEditor(p):
+def _missingRegions(p):
     return "" if p.segmentation else _("Select the regions")
 
 
 def _missingSplit(p):
     if not p.regions.split_segment:
-        return _missingEditor(p) or _("Select the region to split")
-    return _missingEditor(p) or _missingTemplate(p)
+        return _missingRegions(p) or _("Select the region to split")
+    return _missingRegions(p) or _missingTemplate(p)
 
 
 def _missingCheckerboard(p):
@@ -241,7 +242,7 @@ def _missingRegister(p):
 
 
 def _missingCase(p):
-    return _missingEditor(p) if p.case.strip() else _("Enter the case")
+    return _missingRegions(p) if p.case.strip() else _("Enter the case")
 
 
 def _missingMeasure(p):
@@ -255,7 +256,7 @@ def _missingBvtv(p):
 
 
 def _missingProposeBone(p):
-    return _missingEditor(p) if p.bvtv.image else _("Select the bSSFP image")
+    return _missingRegions(p) if p.bvtv.image else _("Select the bSSFP image")
 
 
 def _missingCycles(p):
@@ -292,10 +293,10 @@ def _missingRegress(p):
     return _("Enter two groups as the pair") if options["pair"] and len(options["pair"]) != 2 else ""
 
 
-_STEPS = {
+_MISSING = {
     "propose": _missingPropose,
     "template": _missingTemplate,
-    "editor": _missingEditor,
+    "draw": _missingRegions,
     "split": _missingSplit,
     "register": _missingRegister,
     "checkerboard": _missingCheckerboard,
@@ -337,14 +338,22 @@ def registrationSummary(transform) -> str:
     return _("Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.").format(**found)
 
 
+def added(node) -> str:
+    """Return that something was added, by its name.
+
+    :param node: what was added.
+    """
+    return _("Added {name}.").format(name=node.GetName())
+
+
 def tableSummary(table) -> str:
     """Return one line about a table.
 
     :param table: the table node.
     """
-    return _("The table {name} has {count} rows.").format(
-        name=table.GetName(), count=table.GetTable().GetNumberOfRows()
-    )
+    count = table.GetTable().GetNumberOfRows()
+    text = _("The table {name} has one row.") if count == 1 else _("The table {name} has {count} rows.")
+    return text.format(name=table.GetName(), count=count)
 
 
 def regressionSummary(nodes) -> str:

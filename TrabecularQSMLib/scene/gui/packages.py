@@ -6,7 +6,7 @@ import importlib.util
 import slicer
 from slicer.i18n import tr as _
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+from ...errors import Cancelled, PackageNeeded
 
 
 def isInstalled(package: str) -> bool:
@@ -17,37 +17,38 @@ def isInstalled(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def offerPackage(package: str) -> bool:
-    """Install a Python package if it is missing and the user agrees; return whether it is there then.
+def offerPackage(*packages: str) -> bool:
+    """Install Python packages if they are missing and the user agrees; return whether they are there then.
 
-    :param package: name by which it is imported and installed.
+    :param packages: names by which they are imported and installed.
     """
-    if isInstalled(package):
+    missing = [package for package in packages if not isInstalled(package)]
+    if not missing:
         return True
-    question = _("The Python package {package} is needed. Install it into 3D Slicer?").format(package=package)
-    if not slicer.util.confirmOkCancelDisplay(question):
+    question = _("The Python package {package} is needed. Install it into 3D Slicer?")
+    if len(missing) > 1:
+        question = _("The Python packages {package} are needed. Install them into 3D Slicer?")
+    if not slicer.util.confirmOkCancelDisplay(question.format(package=", ".join(missing))):
         return False
     if importlib.util.find_spec("slicer.packaging"):  # Slicer 5.12 and later
         packaging = importlib.import_module("slicer.packaging")
-        packaging.pip_ensure(package, prompt_install=False, requester="TrabecularQSM")
+        packaging.pip_ensure(missing, prompt_install=False, requester="TrabecularQSM")
     else:
-        slicer.util.pip_install(package)
+        slicer.util.pip_install(missing)
     importlib.invalidate_caches()
-    return isInstalled(package)
+    return all(map(isInstalled, missing))
 
 
-def canBeRead(path) -> bool:
-    """Return whether a .mat file can be read, after h5py was offered if it is one of MATLAB 7.3, which needs it.
+def withPackages(work):
+    """Return what some work returns; where it needs packages that are missing, they are offered and it is done again.
 
-    :param path: any file.
+    :param work: function without arguments.
+    :raises Cancelled: if the user does not want them.
     """
-    with open(path, "rb") as file:
-        head = file.read(520)
-    # Either at the start or behind MATLAB's own header.
-    if _HDF5 not in (head[:8], head[512:]):
-        return True
-    with slicer.util.tryWithErrorDisplay(_("The Python package h5py could not be installed.")):
-        if offerPackage("h5py"):
-            return True
-    slicer.util.showStatusMessage(_("The file was not loaded: it is one of MATLAB 7.3, which needs h5py."))
-    return False
+    try:
+        return work()
+    except PackageNeeded as error:
+        if not offerPackage(*error.packages):
+            reason = _("Cancelled: {packages} is needed and was not installed.")
+            raise Cancelled(reason.format(packages=", ".join(error.packages))) from error
+    return work()

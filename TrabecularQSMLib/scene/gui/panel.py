@@ -6,7 +6,9 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .run import RunMixin, saveForUndo
+from . import show
+from .run import RunMixin
+from .undo import oneUndoStep
 
 _LATE = -100.0  # priority of an observer
 # Characters of a button that is as wide as the panel.
@@ -20,7 +22,7 @@ class PanelMixin(RunMixin):
     """
 
     ui = logic = None
-    _parameterNode = _parameterNodeGuiTag = None
+    _parameterNode = _parameterNodeGuiTag = _layoutBefore = None
     _refreshing = False
 
     def __init__(self, parent=None) -> None:
@@ -49,14 +51,23 @@ class PanelMixin(RunMixin):
             slot = getattr(self, f"on{name[0].upper()}{name[1:]}Button")
             getattr(self.ui, f"{name}Button").connect("clicked(bool)", slot)
 
-    def openOneAtATime(self, sections) -> None:
-        """Close the other sections when one is opened, so that a step is seen whole on a small screen.
+    def bringUp(self, shown, *arguments) -> None:
+        """Show results, and remember the layout of views before for the button that goes back to it.
 
-        :param sections: ctkCollapsibleButtons.
+        :param shown: function of `show`.
+        :param arguments: what it is called with.
         """
-        for section in sections:
-            others = [other for other in sections if other is not section]
-            section.connect("contentsCollapsed(bool)", lambda collapsed, others=others: collapsed or _close(others))
+        before = show.layout()
+        shown(*arguments)
+        if before != show.layout() and not show.isForResults(before):
+            self._layoutBefore = before
+        self.refresh()
+
+    def onLayoutButton(self) -> None:
+        """Go back to the layout before."""
+        layout, self._layoutBefore = self._layoutBefore, None
+        show.showLayout(layout)
+        self.refresh()
 
     def start(self) -> None:
         """Observe scene and application, and connect the panel to the parameters."""
@@ -67,16 +78,20 @@ class PanelMixin(RunMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd, priority=_LATE)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         # The window may be closed while a run lets events pass.
-        slicer.app.connect("lastWindowClosed()", self.cancel)
+        slicer.app.connect("lastWindowClosed()", self.onLastWindowClosed)
         self.initializeParameterNode()
 
     def cleanup(self) -> None:
         """Stop a run and let go of the scene, before the module is reloaded or the application quits."""
         self.gone = True
         self.cancel()
-        slicer.app.disconnect("lastWindowClosed()", self.cancel)
+        slicer.app.disconnect("lastWindowClosed()", self.onLastWindowClosed)
         self.setParameterNode(None)
         self.removeObservers()
+
+    def onLastWindowClosed(self) -> None:
+        """Stop a run, before widgets are destroyed."""
+        self.cancel()
 
     def enter(self) -> None:
         """Connect the panel to the parameters, each time the module is opened."""
@@ -94,9 +109,14 @@ class PanelMixin(RunMixin):
         super().onReload()
 
     def onSceneStartClose(self, caller=None, event=None) -> None:
-        """Let go of the scene."""
+        """Let go of the scene, and of what was said of it."""
         self.cancel()
         self.setParameterNode(None)
+        self.forgetStatus()
+
+    def forgetStatus(self) -> None:
+        """Take back what was said."""
+        self.ui.statusLabel.text = ""
 
     def onSceneStartImport(self, caller=None, event=None) -> None:
         """Let go of the parameters: selectors that list all nodes anew would set them to nothing."""
@@ -203,18 +223,18 @@ class PanelMixin(RunMixin):
         parameterNode = self._parameterNode
         return self.run(lambda progress: work(parameterNode, progress), failure, summary)
 
-    def atOnce(self, work, failure: str):
+    def atOnce(self, work, failure: str, summary=None):
         """Do something that takes a second or two with the parameters as they are now.
 
         :param work: function of parameters.
         :param failure: what the message box says if it fails.
+        :param summary: function of the result, for the status line, which is emptied without it.
+        :return: what `work` returned; None if it failed.
         """
         self.takeOverSelections()
-        saveForUndo()
-        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), self.inWidgetsWords():
-            return work(self._parameterNode)
-
-
-def _close(sections):
-    for section in sections:
-        section.collapsed = True
+        self.say("")  # what it says was of something else
+        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), oneUndoStep(), self.inWidgetsWords():
+            result = work(self._parameterNode)
+            if summary:
+                self.say(summary(result))
+            return result

@@ -16,6 +16,7 @@ from ...pipeline import LCURVE_COUNT
 from ...settings import CHOICES, OPTIONAL, RANGES, Settings
 from ..bones import proposeMaskNode, proposeRegionsNodes
 from ..echoes import notesOf, scanValues, sequencesFromVolumes
+from ..load import LABELS
 from ..regions import showOutlines
 from ..volumes import removeWithHelpers
 from .numbers import echoTimesText, numbers
@@ -95,12 +96,12 @@ def missing(p) -> str:
     magnitude, phase, given = p.magnitudeSequence, p.phaseSequence, p.acquisition
     if not magnitude:
         return _("Select the magnitude sequence")
-    if not phase:
+    if not phase and p.settings.magnitude_maps == "no":
         return _("Select the phase sequence")
     if magnitude is phase:
         return _("Magnitude and phase must be two sequences")
     count = magnitude.GetNumberOfDataNodes()
-    if phase.GetNumberOfDataNodes() != count:
+    if phase and phase.GetNumberOfDataNodes() != count:
         return _("Magnitude and phase have different numbers of echoes")
     if not given.field_strength:
         return _("Enter the field strength")
@@ -280,14 +281,41 @@ def mapsSummary(nodes: dict) -> str:
     return " ".join([_("Added {count} maps.").format(count=len(nodes)), *notesOf(next(iter(nodes.values())))])
 
 
-def sequencesOfLoose(p) -> tuple:
+def sequencesOfLoose(p, progress=None) -> tuple:
     """Make sequences of the volumes that are ticked, and return them.
 
     :param p: parameters of the module.
+    :param progress: ``progress(fraction, message)``; if it raises, nothing is added.
     """
     magnitudes, phases = ([node for node in nodes if node] for nodes in (p.looseMagnitudes, p.loosePhases))
     name = magnitudes[0].GetName() if magnitudes else "scan"
-    return sequencesFromVolumes(magnitudes, phases, numbers(p.looseEchoTimes, _("echo times")), name)
+    if not phases and p.settings.magnitude_maps == "yes":
+        phases = None
+    return sequencesFromVolumes(magnitudes, phases, numbers(p.looseEchoTimes, _("echo times")), name, progress)
+
+
+def loadOptions(p, labels: dict[str, str]) -> dict:
+    """Return what `scene.loadScan` is told beside the path, as it is now.
+
+    :param p: parameters of the module.
+    :param labels: what `labels.labelsOf` returned for the panel, whose words sentences use.
+    """
+    times, strength = (
+        numbers(text, what)
+        for text, what in ((p.fileEchoTimes, _("echo times")), (p.fileFieldStrength, _("field strength")))
+    )
+    if len(strength) > 1:
+        raise InputError(_("The field strength is {text!r}; give one number.").format(text=p.fileFieldStrength))
+    widgets = {"voxel_size": "voxel_size", "echo_times": "file_echo_times", "field_strength": "file_field_strength"}
+    widgets |= {"b0_direction": "b0_direction", **dict.fromkeys(LABELS.values(), "scan_labels")}
+    return {
+        "labels": p.scanLabels,
+        "voxelSize": numbers(p.voxelSize, _("voxel sizes")) or None,
+        "echoTimes": [time / 1e3 for time in times] or None,
+        "fieldStrength": strength[0] if strength else None,
+        "magnitudeAlone": p.settings.magnitude_maps == "yes",
+        "words": {name: f"'{labels[parameter]}'" for name, parameter in widgets.items()},
+    }
 
 
 def _voxels(p) -> int:

@@ -7,12 +7,7 @@ from slicer.i18n import tr as _
 
 from ...errors import Cancelled, InputError
 from .labels import inLabels, labelsOf
-
-
-def saveForUndo() -> None:
-    """Make what follows one step of Undo, where it is on; it reaches the nodes for which Slicer has it enabled."""
-    if slicer.mrmlScene.GetUndoFlag():
-        slicer.mrmlScene.SaveStateForUndo()
+from .undo import oneUndoStep
 
 
 class RunMixin:
@@ -39,15 +34,14 @@ class RunMixin:
             return None
         self.running, self.cancelRequested, result = True, False, None
         self.refresh()
-        saveForUndo()
         try:
             with slicer.util.tryWithErrorDisplay(failure):
                 try:
-                    with self.inWidgetsWords():
+                    with oneUndoStep(), self.inWidgetsWords():
                         result = work(self._onProgress)
                     self.say(summary(result))
-                except Cancelled:
-                    self.say(_("Cancelled."))
+                except Cancelled as reason:
+                    self.say(str(reason) or _("Cancelled."))
                 except Exception as error:
                     self.say(f"{failure} {error}")
                     raise
@@ -63,7 +57,11 @@ class RunMixin:
 
         :param text: one or several sentences.
         """
-        return inLabels(text, labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui")))
+        return inLabels(text, self.labels())
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels of widgets by their parameters, see `labelsOf`."""
+        return labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui"))
 
     @contextlib.contextmanager
     def inWidgetsWords(self):

@@ -12,8 +12,9 @@ from ...progress import part
 from ...settings import preset
 from ..companions import addCompanions
 from ..reconstruct import reconstructNodes
-from .packages import canBeRead
+from .packages import withPackages
 from .show import showEchoes
+from .undo import oneUndoStep
 
 EXAMPLE_FILE = "20180406_144018_0302_ImDataParams.mat"
 EXAMPLE_URL = f"https://media.githubusercontent.com/media/maxdiefenbach/trabecular_bone_QSM/master/data/{EXAMPLE_FILE}"
@@ -89,8 +90,10 @@ def withDialog(work, failure: str):
                 raise Cancelled
 
         try:
-            return work(progress)
-        except Cancelled:
+            with oneUndoStep():
+                return work(progress)
+        except Cancelled as reason:
+            slicer.util.showStatusMessage(str(reason))
             return []
         finally:
             dialog.close()
@@ -169,10 +172,8 @@ def loadAnkle(logic) -> list:
                     "maxdiefenbach/trabecular_bone_QSM with git lfs and load it with 'From file…'."
                 ).format(url=EXAMPLE_URL, file=EXAMPLE_FILE)
             )
-    if not canBeRead(paths[0]):
-        return []
     nodes = withDialog(
-        lambda progress: logic.loadScan(paths[0], name="TrabecularQSM ankle", progress=progress),
+        lambda progress: withPackages(lambda: logic.loadScan(paths[0], name="TrabecularQSM ankle", progress=progress)),
         _("The example scan could not be loaded."),
     )
     if nodes:

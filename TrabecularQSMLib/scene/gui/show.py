@@ -1,13 +1,13 @@
 """Results brought into view."""
 
 import slicer
-from slicer import vtkMRMLLayoutNode
 
 from ..echoes import proxyOf
 from ..regions import hideOtherSegmentations, showOutlines
 
-# Numbers of layouts are shared by all extensions; these are unlikely to be taken. That of charts counts them on top.
-SLICES_LAYOUT, _CHARTS_LAYOUT = 47101, 47110
+# Numbers of layouts are shared by all extensions; these are unlikely to be taken. What is in a layout of numbers is
+# counted on top.
+SLICES_LAYOUT, GEOMETRY_LAYOUT, _NUMBERS_LAYOUT, _END = 47101, 47110, 47120, 47200
 _SLICE = """<item splitSize="{size}"><view class="vtkMRMLSliceNode" singletontag="{name}">
 <property name="orientation" action="default">{orientation}</property>
 <property name="viewlabel" action="default">{name[0]}</property>
@@ -24,73 +24,75 @@ _RED, _YELLOW, _GREEN = (
 # One slice large, for maps: no space is given to a 3-D view, in which they are not seen.
 _SLICES = f"""<layout type="horizontal" split="true">{_RED}<item splitSize="400">
 <layout type="vertical" split="true">{_YELLOW}{_GREEN}</layout></item></layout>"""
+_GEOMETRY = f"""<layout type="horizontal" split="true"><item splitSize="600">
+<view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel" action="default">1</property></view></item>
+<item splitSize="400"><layout type="vertical" split="true">{_RED}{_YELLOW}{_GREEN}</layout></item></layout>"""
+_PLOT = """<item><view class="vtkMRMLPlotViewNode" singletontag="{tag}">
+<property name="viewlabel" action="default">P{number}</property></view></item>"""
+_TABLE_TAG = "TableView1"
+_TABLE = f"""<item splitSize="350"><view class="vtkMRMLTableViewNode" singletontag="{_TABLE_TAG}">
+<property name="viewlabel" action="default">T</property></view></item>"""
+
+
+def showNumbers(tableNode=None, chartNodes=(), slices: bool = True) -> None:
+    """Show a table below, and charts below each other or, where there are no slices, beside each other.
+
+    :param tableNode: the table, or None.
+    :param chartNodes: the charts; None among them is left out.
+    :param slices: whether slice views are shown as well.
+    """
+    charts = [node for node in chartNodes if node is not None]
+    tags = [f"PlotView{number}" for number in range(1, len(charts) + 1)]
+    number = _NUMBERS_LAYOUT + 4 * len(charts) + 2 * (tableNode is not None) + slices
+    if not _setLayout(number, numbersLayout(tags, tableNode is not None, slices)):
+        return
+    for tag, node in zip(tags, charts, strict=True):
+        _view("vtkMRMLPlotViewNode", tag).SetPlotChartNodeID(node.GetID())
+    if tableNode is not None:
+        slicer.app.applicationLogic().GetSelectionNode().SetActiveTableID(tableNode.GetID())
+        _view("vtkMRMLTableViewNode", _TABLE_TAG).SetTableNodeID(tableNode.GetID())
 
 
 def showChart(chartNode) -> None:
-    """Show a chart in a layout with a plot view.
+    """Show one chart beside a slice view.
 
     :param chartNode: the chart.
     """
-    slicer.modules.plots.logic().ShowChartInLayout(chartNode)
+    showNumbers(chartNodes=[chartNode])
 
 
-def showCharts(chartNodes) -> None:
-    """Show charts below each other, beside a slice view; one alone as `showChart` does.
-
-    :param chartNodes: one or several charts.
-    """
-    if len(chartNodes) == 1:
-        showChart(chartNodes[0])
-        return
-    tags = [f"PlotView{number}" for number in range(1, len(chartNodes) + 1)]
-    _setLayout(_CHARTS_LAYOUT + len(tags), chartsLayout(tags))
-    # The layout has made the views.
-    views = [slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLPlotViewNode") for tag in tags]
-    if None in views:
-        showChart(chartNodes[0])
-        return
-    for view, chartNode in zip(views, chartNodes, strict=True):
-        view.SetPlotChartNodeID(chartNode.GetID())
-
-
-def chartsLayout(tags) -> str:
-    """Return the description of a layout of a slice view and, beside it, plot views below each other.
+def numbersLayout(tags, table: bool, slices: bool) -> str:
+    """Return the description of a layout of slice views, charts and a table.
 
     :param tags: names of the plot views.
+    :param table: whether there is a table.
+    :param slices: whether there are slice views: one beside charts, three otherwise.
     """
-    plots = "".join(
-        f'<item><view class="vtkMRMLPlotViewNode" singletontag="{tag}">'
-        f'<property name="viewlabel" action="default">P{number}</property></view></item>'
-        for number, tag in enumerate(tags, 1)
-    )
-    return (
-        f'<layout type="horizontal" split="true">{_RED}'
-        f'<item splitSize="500"><layout type="vertical" split="true">{plots}</layout></item></layout>'
-    )
+    plots = "".join(_PLOT.format(tag=tag, number=number) for number, tag in enumerate(tags, 1))
+    if not slices:
+        above = f'<layout type="horizontal" split="true">{plots}</layout>'
+    elif tags:
+        beside = f'<item splitSize="500"><layout type="vertical" split="true">{plots}</layout></item>'
+        above = f'<layout type="horizontal" split="true">{_RED}{beside}</layout>'
+    else:
+        above = _SLICES
+    if not table:
+        return above
+    return f'<layout type="vertical" split="true"><item splitSize="650">{above}</item>{_TABLE}</layout>'
 
 
 def showGeometry(bone, field) -> None:
-    """Show a simulated geometry: its field in the slice views, its bone alone in a layout with a 3-D view.
+    """Show a simulated geometry: its field in the slice views with outlines of the bone, and that alone in 3-D.
 
     :param bone: segmentation.
     :param field: volume.
     """
     hideOtherSegmentations(bone)
+    showOutlines(bone)
     bone.CreateClosedSurfaceRepresentation()  # for the 3-D view
-    slicer.app.layoutManager().setLayout(vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    _setLayout(GEOMETRY_LAYOUT, _GEOMETRY)
     slicer.util.setSliceViewerLayers(background=field, foreground=None, fit=True)
     slicer.util.resetThreeDViews()
-
-
-def showTable(tableNode) -> None:
-    """Show a table in a layout with a table view.
-
-    :param tableNode: the table.
-    """
-    layout = slicer.app.layoutManager()
-    layout.setLayout(slicer.modules.tables.logic().GetLayoutWithTable(layout.layout))
-    slicer.app.applicationLogic().GetSelectionNode().SetActiveTableID(tableNode.GetID())
-    slicer.app.applicationLogic().PropagateTableSelection()
 
 
 def showOver(fixed, moving) -> None:
@@ -123,12 +125,9 @@ def showMap(volumeNode, *, fit: bool = False) -> None:
     slicer.util.setSliceViewerLayers(background=volumeNode, foreground=None, label=None, fit=fit)
 
 
-def showSlices() -> int | None:
-    """Show a layout of three large slice views, and return the one before; None if it is that already."""
-    before = slicer.app.layoutManager().layout
-    if before == SLICES_LAYOUT or not _setLayout(SLICES_LAYOUT, _SLICES):
-        return None
-    return before
+def showSlices() -> None:
+    """Show a layout of three large slice views."""
+    _setLayout(SLICES_LAYOUT, _SLICES)
 
 
 def _setLayout(number: int, description: str) -> bool:
@@ -142,9 +141,34 @@ def _setLayout(number: int, description: str) -> bool:
     return True
 
 
-def showLayout(layout: int) -> None:
+def _view(className, tag):
+    """View of a layout; the application has made it by now."""
+    node = slicer.mrmlScene.GetSingletonNode(tag, className)
+    if node is None:
+        node = slicer.mrmlScene.CreateNodeByClass(className)
+        node.UnRegister(None)
+        node.SetSingletonTag(tag)
+        node.SetLayoutName(tag)
+        node = slicer.mrmlScene.AddNode(node)
+    return node
+
+
+def showLayout(number: int) -> None:
     """Go back to a layout.
 
-    :param layout: its number.
+    :param number: what `layout` returned.
     """
-    slicer.app.layoutManager().setLayout(layout)
+    slicer.app.layoutManager().setLayout(number)
+
+
+def layout() -> int:
+    """Return the number of the layout that is shown."""
+    return slicer.app.layoutManager().layout
+
+
+def isForResults(number: int) -> bool:
+    """Return whether a layout is one of those for charts, tables and geometries, to which nobody goes back.
+
+    :param number: what `layout` returned.
+    """
+    return GEOMETRY_LAYOUT <= number < _END

@@ -1,0 +1,193 @@
+"""Susceptibility from a field that other software has measured."""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from test_cli import run
+
+from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, MeasuredField
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files.field import read_field
+from TrabecularQSMLib.files.maps import find_maps, planned_maps
+from TrabecularQSMLib.files.nifti import read_image, write_image
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.pipeline import reconstruct
+from TrabecularQSMLib.settings import preset
+
+PHANTOM = PhantomSettings(shape=(30, 31, 14))
+FAST = preset(inversion="closed-form")
+
+
+class GivenFieldTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.acquisition = make_phantom(PHANTOM).acquisition
+        cls.maps = reconstruct(cls.acquisition, preset(inversion="closed-form", background="none")).maps
+        cls.mask = cls.maps["mask"] > 0
+
+    def test_the_chain_s_local_field_gives_the_chain_s_susceptibility(self):
+        given = MeasuredField(self.maps["local_field"], self.acquisition.affine, "local")
+        found = reconstruct(given, FAST, mask=self.mask)
+        # The same numbers through the same inversion.
+        np.testing.assert_allclose(found.maps["chi"], self.maps["chi"], atol=1e-6)
+        self.assertEqual(found.settings.background, "none")
+        self.assertEqual(set(found.maps), set(planned_maps(FAST, given)))
+
+    def test_the_chain_s_total_field_gives_the_chain_s_local_field(self):
+        wanted = reconstruct(self.acquisition, FAST).maps["local_field"]
+        measured = self.maps["reliability"] > 0
+        total = np.where(measured, self.maps["total_field"], 0)
+        given = MeasuredField(total, self.acquisition.affine, "total")
+        found = reconstruct(given, FAST, mask=self.mask)
+        # Where nothing was measured, neighbors fill in by their reliability there, all alike here.
+        inside = measured & (wanted != 0)
+        self.assertLess(np.std((found.maps["local_field"] - wanted)[inside]), 0.2 * np.std(wanted[inside]))
+        self.assertEqual(set(found.maps), set(planned_maps(FAST, given)))
+
+    def test_a_magnitude_gives_weights_edges_and_the_body(self):
+        given = MeasuredField(self.maps["total_field"], self.acquisition.affine, "total", magnitude=self.maps["mip"])
+        found = reconstruct(given, preset(inversion="medi-l2", inversion_iterations=3))
+        self.assertEqual(found.settings.edge_image, "magnitude")
+        self.assertGreater(np.mean((found.maps["mask"] > 0) == self.mask), 0.99)
+        dark = self.maps["mip"] < 0.05 * self.maps["mip"].max()
+        self.assertEqual(found.maps["reliability"][dark].max(), 0)
+
+    def test_the_sign_is_noted_and_can_be_turned(self):
+        given = MeasuredField(-self.maps["local_field"], self.acquisition.affine, "local")
+        wrong = reconstruct(given, FAST, mask=self.mask)
+        right = reconstruct(given, preset(inversion="closed-form", phase_sign="-1"), mask=self.mask)
+        np.testing.assert_allclose(right.maps["chi"], -wrong.maps["chi"], atol=1e-6)
+        self.assertIn("sign of a field", " ".join(wrong.notes))
+        self.assertNotIn("sign of a field", " ".join(right.notes))
+        self.assertIn("no magnitude", " ".join(wrong.notes))
+
+    def test_the_order_in_which_axes_are_stored_does_not_matter(self):
+        affine = self.acquisition.affine @ np.array([[-1.0, 0, 0, 29], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+        given = MeasuredField(self.maps["local_field"], self.acquisition.affine, "local")
+        turned = MeasuredField(self.maps["local_field"][..., ::-1], affine, "local")
+        np.testing.assert_array_equal(
+            reconstruct(given, FAST).maps["chi"], reconstruct(turned, FAST).maps["chi"][..., ::-1]
+        )
+
+    def test_what_cannot_be_right_is_refused(self):
+        affine, field = self.acquisition.affine, self.maps["total_field"]
+        cases = {
+            "zero everywhere": {"field": np.zeros_like(field)},
+            "check its unit": {"field": 128 * field},
+            "one real volume": {"field": field[0]},
+            "choose one of total, local": {"stage": "echoes"},
+            "field's grid": {"magnitude": field[1:]},
+            "expected 0.01 to 30 T": {"field_strength": 3000.0},
+        }
+        for words, changes in cases.items():
+            with self.assertRaisesRegex(InputError, words):
+                MeasuredField(**{"field": field, "affine": affine, "stage": "total", **changes})
+        with self.assertRaisesRegex(InputError, "stop_after"):
+            reconstruct(MeasuredField(field, affine, "total"), preset(stop_after="fieldmap"))
+        with self.assertRaisesRegex(InputError, "give a mask, or a magnitude"):
+            reconstruct(MeasuredField(field + 1e-3, affine, "total"), FAST)
+
+
+class FieldFileTest(unittest.TestCase):
+    def setUp(self):
+        keep = tempfile.TemporaryDirectory()
+        self.addCleanup(keep.cleanup)
+        self.folder = Path(keep.name)
+        rng = np.random.default_rng(0)
+        self.affine = np.diag([-1.5, 1.5, 2.0, 1.0])
+        self.field = np.zeros((8, 9, 10), np.float32)
+        self.field[1:-1, 1:-1, 1:-1] = 0.1 * rng.standard_normal((6, 7, 8))
+
+    def write(self, array, name="theirs.nii.gz", affine=None, **metadata):
+        write_image(self.folder / name, np.asarray(array, np.float32), self.affine if affine is None else affine)
+        if metadata:
+            self.folder.joinpath(name.split(".")[0] + ".json").write_text(json.dumps(metadata), encoding="utf-8")
+        return self.folder / name
+
+    def test_every_unit_gives_the_same_field(self):
+        hertz = 3 * GYROMAGNETIC_RATIO_HZ_PER_T * 1e-6
+        cases = (
+            (1.0, {"Units": "ppm"}, {}),
+            (1.0, {}, {"unit": "ppm"}),
+            (hertz, {"Units": "Hz", "MagneticFieldStrength": 3.0}, {}),
+            (hertz, {}, {"unit": "Hz", "field_strength": 3.0}),
+            (hertz, {"ImagingFrequency": hertz}, {"unit": "Hz"}),
+            (
+                hertz,
+                {"MagneticFieldStrength": 1.5, "ImagingFrequency": hertz / 2},
+                {"unit": "Hz", "field_strength": 3.0},
+            ),
+            (2 * np.pi * hertz, {"Units": "rad/s", "MagneticFieldStrength": 3.0}, {}),
+        )
+        for number, (factor, metadata, options) in enumerate(cases):
+            path = self.write(factor * self.field, f"f{number}.nii.gz", **metadata)
+            scan = read_field(path, "local", **options)
+            np.testing.assert_allclose(scan.acquisition.field, self.field, rtol=1e-5, atol=1e-9)
+            self.assertEqual(len(scan.files), 2 if metadata else 1)
+        self.assertEqual(scan.stem, "sub-01")
+
+    def test_what_is_not_finite_was_not_measured(self):
+        self.field[4, 4, 4:6] = np.nan, np.inf
+        given = read_field(self.write(self.field, Units="ppm"), "local").acquisition
+        self.assertFalse(given.known[4, 4, 4:6].any())
+        self.assertTrue(np.all(np.isfinite(given.field)))
+
+    def test_what_is_not_known_is_asked_for_and_what_contradicts_is_refused(self):
+        plain = self.write(self.field, "plain.nii.gz")
+        odd = self.write(self.field, "odd.nii.gz", Units="T")
+        hertz = self.write(self.field, "hertz.nii.gz", Units="Hz")
+        shifted = self.write(self.field, "m.nii.gz", affine=np.diag([-1.5, 1.5, 3.0, 1.0]))
+        cases = (
+            (plain, {}, "Nothing says the unit"),
+            (odd, {}, "Units of"),
+            (hertz, {}, "says no field strength"),
+            (hertz, {"unit": "ppm"}, "leave it out or correct"),
+            (plain, {"unit": "kHz"}, "choose one of"),
+            (plain, {"unit": "ppm", "magnitude": shifted}, "not on the grid"),
+            (self.folder, {"unit": "ppm"}, "is a folder"),
+            (self.folder / "none.nii", {"unit": "ppm"}, "none.nii"),
+        )
+        for path, options, words in cases:
+            with self.assertRaisesRegex(InputError, words):
+                read_field(path, "local", **options)
+
+    def test_it_runs_on_the_command_line_with_its_provenance(self):
+        path = self.write(128 * self.field, "sub-07_theirs.nii.gz")
+        given = ("--from", "local-field", "--inversion", "closed-form")
+        code, _, err = run("reconstruct", path, self.folder / "out", *given)
+        self.assertEqual(code, 2)
+        self.assertIn("--field-unit", err)
+        given = (*given, "--field-unit", "Hz", "--field-strength", "3")
+        code, out, err = run("reconstruct", path, self.folder / "out", *given, "--dry-run")
+        self.assertEqual(code, 0, err)
+        code, shown, err = run("reconstruct", path, self.folder / "out", *given)
+        self.assertEqual(code, 0, err)
+        maps = find_maps(self.folder / "out")["sub-07"]
+        read = read_field(path, "local", unit="Hz", field_strength=3).acquisition
+        self.assertEqual(set(maps), set(planned_maps(FAST, read)))
+        self.assertTrue(all(str(file) in out for file in maps.values()))
+        self.assertIn("measured elsewhere", shown)
+        sidecar = json.loads(Path(str(maps["chi"]).replace(".nii.gz", ".json")).read_text(encoding="utf-8"))
+        self.assertEqual(sidecar["Settings"]["background"], "none")
+        self.assertEqual(sidecar["MagneticFieldStrength"], 3.0)
+        self.assertEqual(list(sidecar["InputFiles"]), ["sub-07_theirs.nii.gz"])
+        self.assertTrue(np.any(read_image(maps["chi"])[0]))
+
+    def test_options_of_the_other_kind_of_input_are_refused(self):
+        path = self.write(self.field, Units="ppm")
+        cases = (
+            (("--from", "total-field", "--echo-times", "1", "2", "3"), "--echo-times"),
+            (("--field-unit", "Hz"), "--from total-field"),
+            (("--magnitude", "m.nii"), "--from total-field"),
+        )
+        for options, words in cases:
+            code, _, err = run("reconstruct", path, self.folder / "out", *options)
+            self.assertEqual(code, 2)
+            self.assertIn(words, err)
+
+
+if __name__ == "__main__":
+    unittest.main()

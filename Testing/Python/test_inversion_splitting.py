@@ -1,0 +1,279 @@
+"""The inversions by splitting against independent solutions with matrices, and the operators' adjoints."""
+
+import unittest
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import scipy.sparse as sp
+
+from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
+from TrabecularQSMLib.inversion import METHODS, invert
+from TrabecularQSMLib.inversion.prior import fat_prior
+from TrabecularQSMLib.inversion.splitting import Problem, solve
+from TrabecularQSMLib.inversion.total_field import total_field
+from TrabecularQSMLib.kernels import (
+    convolve,
+    difference_symbols,
+    dipole_kernel,
+    periodic_difference,
+    periodic_difference_adjoint,
+)
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.pipeline import reconstruct
+from TrabecularQSMLib.settings import preset
+
+SHAPE, VOXEL_SIZE, B0 = (5, 4, 6), (1.5, 0.8, 1.1), (0.48, -0.6, 0.64)
+REGULARIZATION = 0.003
+
+
+def case(seed=1):
+    """A field with noise, and weights with holes and edges."""
+    rng = np.random.default_rng(seed)
+    chi = np.zeros(SHAPE)
+    chi[1:3, 1:3, 2:5], chi[3:, 3:, :3] = 0.8, -0.5
+    field = convolve(dipole_kernel(SHAPE, VOXEL_SIZE, B0), chi) + 0.01 * rng.standard_normal(SHAPE)
+    weights = rng.uniform(0.4, 1, SHAPE) * (rng.random(SHAPE) > 0.1)
+    edges = np.where(rng.random(SHAPE) < 0.3, 0.2, 1)
+    single = lambda array: array.astype(np.float32)  # noqa: E731
+    return SimpleNamespace(field=single(field), data_weight=single(weights), edge_weight=single(edges))
+
+
+def problem(one, **more):
+    return Problem(one.field, VOXEL_SIZE, B0, one.data_weight, one.edge_weight, REGULARIZATION, **more)
+
+
+class Matrices:
+    """The cost of a `Problem` with matrices in float64: ‖A x − b‖² and a list of weighted ℓ1 norms of rows of x."""
+
+    def __init__(self, one):
+        count = one.field.size
+        self.count = count
+        kernel = dipole_kernel(SHAPE, VOXEL_SIZE, B0).astype(float)
+        self.dipole = np.stack([convolve(kernel, e.reshape(SHAPE)).ravel() for e in np.eye(count)], axis=1)
+        lines = [sp.diags_array([-np.ones(n), np.ones(n - 1)], offsets=[0, 1]).tolil() for n in SHAPE]
+        for line in lines:
+            line[-1, -1] = 0  # Neumann
+        whole = [sp.eye_array(n) for n in SHAPE]
+        self.slope = []
+        for axis, h in enumerate(VOXEL_SIZE):
+            parts = [lines[n] if n == axis else whole[n] for n in range(3)]
+            self.slope.append((sp.kron(sp.kron(parts[0], parts[1]), parts[2]) / h).tocsr())
+        self.weight = one.data_weight.ravel().astype(float)
+        self.edge = one.edge_weight.ravel().astype(float)
+        self.target = self.weight * one.field.ravel()
+
+
+def primal_dual(data, target, blocks, *, isotropic, iterations):
+    """Minimize ‖Ax − b‖² + Σ tᵢ|Bx|ᵢ by Chambolle and Pock's method, written on its own.
+
+    `blocks` are lists of (matrix, weights, count): those of one list form the vectors of the isotropic norm, in which
+    a component counts `count` times.
+    """
+    # Each row is scaled by the root of its count, so that lengths are plain sums of squares.
+    rows = sp.vstack([np.sqrt(n) * matrix for block in blocks for matrix, _, n in block]).tocsr()
+    limits = [[np.sqrt(n) * weights if not isotropic else weights for _, weights, n in block] for block in blocks]
+    whole = sp.vstack([sp.csr_array(data), rows])
+    norm = sp.linalg.svds(whole, k=1, return_singular_vectors=False)[0]
+    balance = 3.0  # of primal and dual step, found by trying
+    tau, sigma = balance / norm, 1 / (balance * norm)
+    x = np.zeros(data.shape[1])
+    first, second, ahead = np.zeros(data.shape[0]), np.zeros(rows.shape[0]), x
+    for _ in range(iterations):
+        first = (first + sigma * (data @ ahead - target)) / (1 + sigma / 2)
+        second = second + sigma * (rows @ ahead)
+        start = 0
+        for weights in limits:
+            stop = start + sum(w.size for w in weights)
+            part = second[start:stop].reshape(len(weights), -1)
+            bound = np.stack(weights)
+            if isotropic:
+                # A component without weight (past the border) takes no part.
+                part = np.where(bound > 0, part, 0)
+                part = part * np.minimum(1, bound.max(axis=0) / np.maximum(np.linalg.norm(part, axis=0), 1e-300))
+            second[start:stop] = np.clip(part, -bound, bound).ravel() if not isotropic else part.ravel()
+            start = stop
+        new = x - tau * (data.T @ first + rows.T @ second)
+        ahead, x = 2 * new - x, new
+    return x
+
+
+class TotalVariationTest(unittest.TestCase):
+    def compare(self, one, *, order=1, isotropic=False, harmonic=0.0):
+        matrices = Matrices(one)
+        edge, count, slope = matrices.edge, matrices.count, matrices.slope
+        # All but a corner, through which h can bend: with more h would explain all.
+        inside = np.ones(SHAPE, bool)
+        inside[:2, :2, :2] = False
+        ends = [np.ones(SHAPE) for _ in range(3)]
+        for axis, end in enumerate(ends):
+            np.moveaxis(end, axis, 0)[-1] = 0
+        ends = [end.ravel() for end in ends]
+        data, target = matrices.weight[:, None] * matrices.dipole, matrices.target
+        zero, one_by_one = sp.csr_array((count, count)), sp.eye_array(count)
+        first = [[slope[axis], REGULARIZATION * edge * ends[axis], 1] for axis in range(3)]
+        blocks = [first]
+        more = {"isotropic": isotropic}
+        if order == 2:
+            length = 2.0
+            more["second_order_mm"] = length
+            data = np.hstack([data, np.zeros((count, 3 * count))])
+            keep = [sp.diags_array(end) for end in ends]
+            for axis in range(3):
+                parts = [slope[axis], *(-keep[axis] @ one_by_one if n == axis else zero for n in range(3))]
+                first[axis][0] = sp.hstack(parts)
+            second = []
+            for a, b, times in ((0, 0, 1), (1, 1, 1), (2, 2, 1), (0, 1, 2), (0, 2, 2), (1, 2, 2)):
+                both = ends[a] * ends[b]
+                parts = [zero, zero, zero]
+                # The link counts where both of its differences lie in the grid.
+                parts[b] = parts[b] + 0.5 * sp.diags_array(both) @ slope[a]
+                parts[a] = parts[a] + 0.5 * sp.diags_array(both) @ slope[b]
+                second.append([sp.hstack([zero, *parts]), REGULARIZATION * length * edge * both, times])
+            blocks.append(second)
+        if harmonic:
+            more |= {"harmonic": harmonic, "inside": inside}
+            laplacian = sum(
+                np.stack(
+                    [
+                        (np.roll(e, 1, axis) + np.roll(e, -1, axis) - 2 * e).ravel() / h**2
+                        for e in np.eye(count).reshape(count, *SHAPE)
+                    ],
+                    axis=1,
+                )
+                for axis, h in enumerate(VOXEL_SIZE)
+            )
+            # h is eliminated: what of a misfit no h can take away.
+            bends = np.sqrt(harmonic) * inside.ravel()[:, None] * laplacian
+            weight = np.diag(matrices.weight**2)
+            left = weight - weight @ np.linalg.pinv(weight + bends.T @ bends) @ weight
+            values, vectors = np.linalg.eigh(left)
+            root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
+            data, target = root @ matrices.dipole, root @ one.field.ravel().astype(float)
+        wanted = primal_dual(data, target, blocks, isotropic=isotropic, iterations=10_000 * order**2)[:count].reshape(
+            SHAPE
+        )
+        found = solve(problem(one, **more), tolerance=1e-6, iterations=3000, message="Inverting (test)")
+        self.assertLess(abs(found.mean(dtype=float)), 1e-6)
+        self.assertGreater(np.linalg.norm(wanted), 0.3)
+        return np.linalg.norm(found - (wanted - wanted.mean())) / np.linalg.norm(wanted)
+
+    def test_it_reaches_the_minimum_that_a_primal_dual_method_finds(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SolverWarning)
+            for more in ({}, {"isotropic": True}, {"order": 2}, {"order": 2, "isotropic": True}, {"harmonic": 0.5}):
+                with self.subTest(**more):
+                    # Both iterate; what is left falls with the iterations of either.
+                    self.assertLess(self.compare(case(), **more), 1e-3)
+
+    def test_periodic_differences_have_their_adjoint_and_their_symbols(self):
+        rng = np.random.default_rng(3)
+        for shape in ((6, 5, 7), (5, 6, 8)):
+            x, v = rng.standard_normal((2, *shape))
+            for axis, (h, symbol) in enumerate(zip(VOXEL_SIZE, difference_symbols(shape, VOXEL_SIZE), strict=True)):
+                slope, back = periodic_difference(x, axis, h), np.zeros(shape)
+                periodic_difference_adjoint(v, axis, h, back)
+                self.assertAlmostEqual(np.vdot(slope, v), np.vdot(x, back), delta=1e-12)
+                # Symbols are float32.
+                np.testing.assert_allclose(slope, convolve(symbol, x), atol=1e-5)
+
+    def test_with_a_quadratic_regularizer_it_reaches_the_least_squares_solution(self):
+        one = case()
+        matrices = Matrices(one)
+        rows = [np.sqrt(0.05) * matrices.edge[:, None] * slope.toarray() for slope in matrices.slope]
+        system = np.concatenate([matrices.weight[:, None] * matrices.dipole, *rows])
+        target = np.concatenate([matrices.target, np.zeros(3 * matrices.count)])
+        wanted = np.linalg.lstsq(system, target, rcond=None)[0].reshape(SHAPE)
+        arguments = (VOXEL_SIZE, B0, one.data_weight, one.edge_weight, 0.05)
+        found = solve(Problem(one.field, *arguments, power=2), tolerance=1e-6, iterations=3000, message="A (test)")
+        self.assertGreater(np.linalg.norm(wanted), 0.3)
+        # float32
+        np.testing.assert_allclose(found, wanted, atol=2e-4 * np.abs(wanted).max())
+
+    def test_it_says_when_it_runs_out_of_iterations_and_knows_an_empty_field(self):
+        one = case()
+        with self.assertWarnsRegex(SolverWarning, "^test did not reach its tolerance of 1e-07 in 3 iterations"):
+            solve(problem(one), tolerance=1e-7, iterations=3, message="A (test)")
+        one.field = np.zeros_like(one.field)
+        self.assertFalse(solve(problem(one), tolerance=1e-3, iterations=3, message="A (test)").any())
+
+    def test_progress_rises_to_one_and_what_it_raises_passes(self):
+        for name in ("medi-tv", "tgv"):
+            seen = []
+            arguments = {"method": name, "b0_direction": B0, "regularization": REGULARIZATION, "tolerance": 0.01}
+            one = case()
+            arguments |= {"data_weight": one.data_weight, "edge_weight": one.edge_weight, "iterations": 2000}
+            invert(one.field, VOXEL_SIZE, progress=lambda fraction, _: seen.append(fraction), **arguments)  # noqa: B023
+            self.assertEqual((seen, seen[-1]), (sorted(seen), 1.0), name)
+            with self.assertRaises(Cancelled):
+                invert(one.field, VOXEL_SIZE, progress=self.cancel, **arguments)
+
+    @staticmethod
+    def cancel(_, __):
+        raise Cancelled
+
+
+class TotalFieldTest(unittest.TestCase):
+    def test_it_finds_a_source_in_a_body_within_air_and_a_shim(self):
+        shape, voxel_size, b0 = (28, 30, 26), (1.5, 1.2, 1.5), (0.6, 0.0, 0.8)
+        z, y, x = np.indices(shape) - np.reshape([(n - 1) / 2 for n in shape], (3, 1, 1, 1))
+        body = (z / 10) ** 2 + (y / 11) ** 2 + (x / 9) ** 2 < 1
+        source = (abs(z) < 3) & (abs(y - 2) < 3) & (abs(x) < 3)
+        chi = np.where(body, 0, 9.4) + 0.5 * source
+        field = convolve(dipole_kernel(shape, voxel_size, b0), chi) + 3.0 + 0.05 * z - 0.02 * y
+        weight = body.astype(np.float32)
+        edges = np.ones(shape, np.float32)
+        for axis in range(3):
+            edges[np.roll(source, -1, axis) != source] = 0.01
+        found = total_field(
+            np.where(body, field, 0),
+            voxel_size,
+            b0_direction=b0,
+            regularization=0.01,
+            data_weight=weight,
+            edge_weight=edges,
+            tolerance=1e-3,
+            iterations=1000,
+        )
+        around = body & ~source
+        # The mean of the rest of the body is the reference; without air and shim taken up it would be off by ppm.
+        self.assertAlmostEqual(found[source].mean() - found[around].mean(), 0.5, delta=0.05)
+        self.assertLess(found[around].std(), 0.1)
+
+    def test_the_pipeline_says_that_background_and_erosion_were_not_used(self):
+        acquisition = make_phantom(PhantomSettings(shape=(30, 31, 14))).acquisition
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SolverWarning)
+            result = reconstruct(acquisition, preset(inversion="total-field", background="lbv", inversion_iterations=5))
+        self.assertEqual((result.settings.background, result.settings.mask_erosion), ("none", 0.0))
+        self.assertTrue(any("total-field takes the background away itself" in note for note in result.notes))
+        self.assertTrue(result.maps["chi"].any())
+
+
+class PriorTest(unittest.TestCase):
+    def test_chi_is_regularized_less_the_prior_by_every_method(self):
+        one = case()
+        rng = np.random.default_rng(5)
+        prior = fat_prior(rng.random(SHAPE), one.data_weight > 0, chi_fat=0.3)
+        self.assertTrue(np.all(prior[one.data_weight == 0] == 0))
+        field = convolve(dipole_kernel(SHAPE, VOXEL_SIZE, B0), prior)
+        for name in METHODS:
+            # So much regularization that nothing but the prior is left.
+            arguments = {"b0_direction": B0, "regularization": 1e3, "method": name, "prior": prior}
+            weights = {"data_weight": one.data_weight, "edge_weight": np.ones(SHAPE, np.float32)}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SolverWarning)
+                found = invert(one.field + field, VOXEL_SIZE, **arguments, **weights)
+            np.testing.assert_allclose(found - found.mean(), prior - prior.mean(), atol=0.02, err_msg=name)
+
+    def test_a_weak_harmonic_term_is_refused_where_a_method_has_none(self):
+        for name, method in METHODS.items():
+            if "weak_harmonic" in method.options.values():
+                self.assertEqual(preset(inversion=name, weak_harmonic=5.0).weak_harmonic, 5.0)
+            else:
+                with self.assertRaisesRegex(InputError, f"the inversion {name} has no such term"):
+                    preset(inversion=name, weak_harmonic=5.0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,125 @@
+"""Pages of a case and of a cohort: complete in themselves, everything from users escaped."""
+
+import contextlib
+import html
+import importlib.util
+import io
+import re
+import shutil
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from TrabecularQSMLib import cli
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files.maps import find_maps
+from TrabecularQSMLib.files.phantom import write_phantom
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.report import consensus, pages
+from TrabecularQSMLib.report.case import case_report, measured_rows
+from TrabecularQSMLib.report.cohort import _outliers, cohort_report
+from TrabecularQSMLib.settings import preset
+
+EVIL = "<script>alert(1)</script>"
+SIDECAR = {
+    "GeneratedBy": [{"Name": "TrabecularQSM", "Version": "0.1.0"}],
+    "Settings": preset("paper").as_dict(),
+    "MagneticFieldStrength": 3.0,
+    "ImagingFrequency": 127.74,
+    "EchoTimes": [0.0012, 0.0024, 0.0036],
+    "Protocol": {"Manufacturer": "A", "FlipAngle": 5, "RepetitionTime": 0.0148, "ParallelReductionFactorInPlane": 2.0},
+}
+
+
+class ConsensusTest(unittest.TestCase):
+    def test_items_are_filled_from_the_files_or_not_known(self):
+        items = dict(consensus.acquisition_items(SIDECAR, (68, 147, 130), (2.0, 1.5, 1.5)))
+        self.assertEqual(items["Field strength"], "3 T")
+        self.assertEqual(items["Echoes (number, echo times)"], "3: 1.2, 2.4, 3.6 ms")
+        self.assertEqual(items["Repetition time"], "14.8 ms")
+        self.assertEqual(items["Flip angle"], "5°")
+        self.assertEqual(items["Matrix"], "130 × 147 × 68")
+        self.assertEqual(items["Field of view"], "195 × 220.5 × 136 mm")
+        self.assertEqual(items["Acceleration"].strip(), "2 (phase)")
+        self.assertIsNone(items["Flow compensation"])
+        found = dict(consensus.reconstruction_items(SIDECAR, "none; 0.1 ± 0.2 ppm"))
+        self.assertIn("LBV", found["Background removal"])
+        self.assertIn("λ = ", found["Dipole inversion"])
+        self.assertEqual(found["Referencing"], "none; 0.1 ± 0.2 ppm")
+
+    def test_what_was_not_run_is_not_claimed(self):
+        settings = {**SIDECAR["Settings"], "stop_after": "fieldmap"}
+        items = dict(consensus.reconstruction_items({**SIDECAR, "Settings": settings}, None))
+        self.assertFalse({"Background removal", "Dipole inversion", "Referencing"} & items.keys())
+        text, references = consensus.methods_paragraph({**SIDECAR, "Settings": settings})
+        self.assertNotIn("usceptibility was computed", text)
+        whole, more = consensus.methods_paragraph(SIDECAR)
+        self.assertGreater(len(more), len(references))
+        marks = {int(mark) for marks in re.findall(r"\[([\d, ]+)\]", whole) for mark in marks.split(",")}
+        self.assertEqual(marks, set(range(1, len(more) + 1)))
+
+
+@unittest.skipUnless(importlib.util.find_spec("jinja2") and importlib.util.find_spec("matplotlib"), "needs jinja2")
+class PageTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        dataset, cls.output = cls.folder / "study", cls.folder / "out"
+        write_phantom(dataset, make_phantom(PhantomSettings(shape=(30, 31, 14))), subject="01")
+        names = dataset / "derivatives/truth/sub-01/anat/sub-01_dseg.tsv"
+        names.write_text(names.read_text(encoding="utf-8").replace("talus", f"talus {EVIL}"), encoding="utf-8")
+        arguments = ["cohort", str(dataset), str(cls.output), "--inversion", "closed-form", "--workers", "1"]
+        arguments += ["--regions", "derivatives/truth/{folder}/anat/{name}_dseg.nii.gz"]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            assert cli.main(arguments) == 0
+            assert cli.main(["report", str(cls.output)]) == 0
+        cls.case = (cls.output / "sub-01" / "sub-01_report.html").read_text(encoding="utf-8")
+        cls.cohort = (cls.output / "report.html").read_text(encoding="utf-8")
+
+    def test_pages_ask_nothing_of_anybody(self):
+        for text in (self.case, self.cohort):
+            for address in re.findall(r"(?:src|href)=\"([^\"]*)\"", text):
+                self.assertRegex(address, r"^(data:image/png;base64,|#|sub-01/sub-01_report\.html$)")
+            self.assertNotRegex(text, r"@import|url\(|<link|<iframe|<object")
+            self.assertIn("default-src 'none'", text)
+            self.assertLess(len(text), 10e6)
+
+    def test_names_of_users_are_shown_and_never_run(self):
+        for text in (self.case, self.cohort):
+            self.assertNotIn(EVIL, text)
+            self.assertIn(html.escape(EVIL), text)
+
+    def test_a_case_shows_its_maps_rows_settings_and_hashes(self):
+        self.assertGreaterEqual(self.case.count("data:image/png"), 4)
+        rows = measured_rows(self.output / "cohort.csv")
+        mean = next(row["mean"] for row in rows if row["region"] == "calcaneus tuber" and row["quantity"] == "r2star")
+        self.assertIn(pages.number(mean), self.case)
+        for words in ("not known from the files", "sha256:", "edge_fraction", "ppm (mean ± SD)", "closed form"):
+            self.assertIn(words.lower(), self.case.lower())
+
+    def test_the_same_maps_give_the_same_page(self):
+        (files,) = find_maps(self.output).values()
+        self.assertEqual(case_report("sub-01", files), self.case)
+
+    def test_who_stands_out_is_named(self):
+        rows = [{"case": f"sub-{n}", "region": "talus", "mean": float(n % 3)} for n in range(9)]
+        rows.append({"case": "sub-x", "region": "talus", "mean": 40.0})
+        (found,) = _outliers("chi", rows, {"sub-x": "sub-x/page.html"})
+        self.assertEqual((found["case"], found["address"]), ("sub-x", "sub-x/page.html"))
+
+    def test_what_is_no_result_is_refused(self):
+        with self.assertRaisesRegex(InputError, "holds no maps|is not a folder"):
+            cli.report._report(type("Arguments", (), {"output": str(self.folder / "study" / "none")}))
+        (files,) = find_maps(self.output).values()
+        with self.assertRaisesRegex(InputError, "no echo MIP and mask"):
+            case_report("sub-01", {"chi": files["chi"]})
+        with mock.patch.dict(sys.modules, {"jinja2": None}):
+            with self.assertRaisesRegex(InputError, "pip install jinja2 matplotlib"):
+                cohort_report(self.output, {})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,190 @@
+"""The air model: the field of the air around the body is known; the rest of the background is fitted."""
+
+import itertools
+
+import numpy as np
+import scipy.fft
+from scipy import ndimage
+
+from ..errors import InputError
+from ..inversion.grid import Grid
+from ..kernels import convolve, dipole_kernel, solid_harmonics
+from ..methods import Background
+from ..progress import Progress, part, report
+from .pdf import margin, without_dipoles
+
+MESSAGE = "Removing the field of the air"
+# Air (0.36 ppm) against soft tissue (−9.05 ppm).
+AIR_PPM = 9.4
+# The body goes on as it leaves the image for this far at least, and for this share of the image.
+BEYOND_MM, BEYOND_SHARE = 60.0, 0.5
+# How the section in which it leaves moves on is seen over this length.
+DRIFT_MM = 20.0
+# Standard deviation in voxels by which the body's edge is softened.
+SOFTENING = 0.7
+# Most iterations of the fit of what is beyond the image.
+ITERATIONS = 30
+# Copies of the body, which a periodic grid has, are this far away.
+OPEN_SPACE_MM = 60.0
+
+
+def air_model(
+    total_field: np.ndarray,
+    mask: np.ndarray,
+    voxel_size,
+    *,
+    b0_direction,
+    data_weight: np.ndarray,
+    body: np.ndarray,
+    susceptibility: float = AIR_PPM,
+    tolerance: float = 1e-2,
+    progress: Progress | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the field less those of the air around the body, of a shim, and of what is beyond the image; and the mask.
+
+    Parameters
+    ----------
+    total_field : (K, J, I) array
+        ppm.
+    mask : (K, J, I) bool array
+        The harmonics are fitted in it.
+    voxel_size : (3,) floats
+        mm.
+    b0_direction : (3,) floats
+        Unit vector along k, j, i.
+    data_weight : (K, J, I) array
+        How far the field of each voxel counts in the fit.
+    body : (K, J, I) bool array
+        Everything else in the image is air. Beyond the image, the body goes on as it leaves it.
+    susceptibility : float
+        Of air against tissue in ppm.
+    tolerance : float
+        As that of `pdf`, for what is beyond the image.
+
+    Returns
+    -------
+    local_field : (K, J, I) float32 array
+        ppm, zero outside the mask.
+    interior : (K, J, I) bool array
+        The mask.
+
+    Notes
+    -----
+    The field of the air is ``χ_air D (1 − B)`` with the body B. What remains of background comes from the shim, taken
+    for the combination of the nine solid harmonics up to second order that fits best, and from beyond the image, where
+    the body is only guessed: dipoles there are fitted to the rest as by `pdf`. Tissue between the mask and the air,
+    such as skin, is thus not taken for background.
+
+    References
+    ----------
+    Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083; for the dipoles, Liu et al., NMR Biomed 2011,
+    doi 10.1002/nbm.1670.
+    """
+    mask = np.asarray(mask, bool)
+    if not mask.any():
+        raise InputError("The mask is empty, so no field can be fitted in it; draw it where the bone is.")
+    report(progress, 0.0, MESSAGE)
+    rest = np.asarray(total_field, np.float32) - air_field(body, voxel_size, b0_direction, susceptibility)
+    report(progress, 0.2, MESSAGE)
+    rest = np.where(mask, rest - harmonics(rest, mask, voxel_size, data_weight), 0).astype(np.float32)
+    grid = Grid.around(np.ones_like(mask), margin(voxel_size))
+    beyond = grid.put(np.zeros_like(mask), fill=True)
+    rest = grid.take(
+        without_dipoles(
+            grid.put(rest),
+            grid.put(np.where(mask, data_weight, 0)),
+            beyond,
+            dipole_kernel(beyond.shape, voxel_size, b0_direction),
+            tolerance=tolerance,
+            iterations=ITERATIONS,
+            progress=part(progress, 0.2, 1.0),
+            message=MESSAGE,
+        )
+    )
+    local = np.where(mask, rest, 0).astype(np.float32)
+    report(progress, 1.0, MESSAGE)
+    return local, mask.copy()
+
+
+def air_field(body: np.ndarray, voxel_size, b0_direction, susceptibility: float = AIR_PPM) -> np.ndarray:
+    """Return the field in ppm of the air around a body, (K, J, I) float32, up to a constant."""
+    # Tissue in air has minus the field of air in tissue, and ends; air does not.
+    beyond = [int(np.ceil(max(BEYOND_MM / h, BEYOND_SHARE * n))) for n, h in zip(body.shape, voxel_size, strict=True)]
+    source = continued(body, voxel_size, beyond)
+    shape = [
+        scipy.fft.next_fast_len(n + int(np.ceil(OPEN_SPACE_MM / h)), real=True)
+        for n, h in zip(source.shape, voxel_size, strict=True)
+    ]
+    # A sharp edge would ring.
+    source = ndimage.gaussian_filter(source, SOFTENING, truncate=3.0)
+    source = np.pad(
+        source * np.float32(-susceptibility), [(0, n - m) for n, m in zip(shape, source.shape, strict=True)]
+    )
+    field = convolve(dipole_kernel(shape, voxel_size, b0_direction), source)
+    return np.ascontiguousarray(field[tuple(slice(b, b + n) for b, n in zip(beyond, body.shape, strict=True))])
+
+
+def continued(body: np.ndarray, voxel_size, beyond) -> np.ndarray:
+    """Return a body, float32, on a grid that is `beyond` voxels larger on both sides of each axis.
+
+    The section in which the body leaves the image moves on, by what it moved over the last `DRIFT_MM`.
+    """
+    result = np.asarray(body, np.float32)
+    for axis, count in enumerate(beyond):
+        moved = np.moveaxis(result, axis, 0)
+        steps = min(max(1, round(DRIFT_MM / voxel_size[axis])), moved.shape[0] - 1)
+        low, high = _moving_on(moved, steps, count)[::-1], _moving_on(moved[::-1], steps, count)
+        result = np.moveaxis(np.concatenate((low, moved, high)), 0, axis)
+    return result
+
+
+def _moving_on(slices, steps, count):
+    """The sections that follow the first of `slices` outwards, count of them."""
+    last = slices[0]
+    if steps < 1 or count < 1 or not last.any():
+        return np.zeros((count, *last.shape), np.float32)
+    drift = np.array(_shift_between(slices[steps] > 0.5, last > 0.5, steps)) / steps
+    return np.stack([ndimage.shift(last, drift * (n + 1), order=1, mode="nearest") for n in range(count)])
+
+
+def _shift_between(before, after, most):
+    """By how many samples, at most `most`, a section moved: with the least share of the overlap that differs."""
+    best, found = np.inf, (0, 0)
+    rows, columns = (range(-min(most, n - 1), min(most, n - 1) + 1) for n in before.shape)
+    for shift in sorted(itertools.product(rows, columns), key=lambda s: s[0] ** 2 + s[1] ** 2):
+        ahead = tuple(slice(max(s, 0), n + min(s, 0)) for s, n in zip(shift, before.shape, strict=True))
+        behind = tuple(slice(max(-s, 0), n + min(-s, 0)) for s, n in zip(shift, before.shape, strict=True))
+        one, other = before[behind], after[ahead]
+        both = np.count_nonzero(one | other)
+        differing = np.count_nonzero(one ^ other) / both if both else np.inf
+        if differing < best - 1e-9:
+            best, found = differing, shift
+    return found
+
+
+def harmonics(field: np.ndarray, mask: np.ndarray, voxel_size, data_weight: np.ndarray) -> np.ndarray:
+    """Return the combination of solid harmonics up to second order that fits a field in the mask best, (K, J, I)."""
+    z, y, x = (
+        # In units of 100 mm about the middle, so that all are of one size.
+        ((np.arange(n, dtype=np.float32) - np.float32((n - 1) / 2)) * np.float32(h / 100.0)).reshape(view)
+        for n, h, view in zip(mask.shape, voxel_size, ((-1, 1, 1), (1, -1, 1), (1, 1, -1)), strict=True)
+    )
+    basis = solid_harmonics(x, y, z)
+    where = mask & (data_weight > 0)
+    if not where.any():
+        where, data_weight = mask, np.ones(mask.shape)
+    weight = data_weight[where].astype(np.float64)
+    columns = np.stack([np.broadcast_to(term, mask.shape)[where] * weight for term in basis])
+    coefficients = np.linalg.lstsq(columns @ columns.T, columns @ (field[where] * weight), rcond=1e-12)[0]
+    return sum(np.float32(c) * term for c, term in zip(coefficients, basis, strict=True))
+
+
+METHOD = Background(
+    air_model,
+    title="Air model",
+    solves="f − 9.4 ppm · D (1 − body), less second-order solid harmonics and dipoles beyond the image that fit best",
+    test="test_background.AirModelTest",
+    reference="Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083",
+    options={"tolerance": "background_tolerance"},
+    needs=("b0_direction", "data_weight", "body"),
+)

@@ -1,0 +1,69 @@
+"""The command export."""
+
+from pathlib import Path
+
+from ..errors import InputError
+from .common import REGIONS_HELP, ProgressLine, add_command, check_writable, print_result
+
+
+def add_commands(commands):
+    """Add the command of this file to the parser."""
+    parser = add_command(
+        commands,
+        "export",
+        _export,
+        "Maps, regions and their statistics as DICOM objects in the patient's study, for an archive.",
+        "export maps/sub-01 --dicom scan --regions regions.seg.nrrd --output archive",
+    )
+    parser.add_argument("maps", metavar="MAPS", help="folder that reconstruct wrote, or that of one subject in it")
+    parser.add_argument(
+        "--dicom", metavar="SOURCE", required=True, help="DICOM folder of the scan: its patient and study are taken"
+    )
+    parser.add_argument("--output", metavar="FOLDER", required=True, help="folder for the DICOM files")
+    parser.add_argument("--regions", metavar="SEG", help=f"{REGIONS_HELP}; also their statistics are written")
+    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="maps to write (default: the main ones)")
+    parser.add_argument(
+        "--plain", action="store_true", help="also plain MR images of 16 bits, for archives that show nothing else"
+    )
+
+
+def _export(arguments):
+    from ..analysis.measure import measure
+    from ..files.archive import EXPORTED, write_dicom
+    from ..files.maps import find_maps
+    from ..files.nifti import read_image
+    from ..files.regions import regions_on
+    from ..files.scan import case_of
+    from ..progress import part
+
+    scans = find_maps(arguments.maps) if Path(arguments.maps).is_dir() else {}
+    if len(scans) != 1:
+        found = f"holds {len(scans)} scans ({', '.join(list(scans)[:4])})" if scans else "holds no maps"
+        raise InputError(f"{arguments.maps} {found}; give the folder of one scan that reconstruct wrote.")
+    ((stem, files),) = scans.items()
+    if unknown := [name for name in arguments.only if name not in files]:
+        raise InputError(f"There is no map {unknown[0]!r} of {stem}; choose from {', '.join(files)}.")
+    check_writable(arguments.output)
+    maps = {name: read_image(path) for name, path in files.items()}
+    affine = next(iter(maps.values()))[1]
+    maps = {name: array for name, (array, _) in maps.items()}
+    labels, names, rows, notes = None, {}, [], []
+    if arguments.regions:
+        shape = next(iter(maps.values())).shape
+        labels, names, notes = regions_on(arguments.regions, next(iter(files.values())), shape, affine)
+        rows = measure(maps, labels, names, case=case_of(f"{stem}_") or stem)
+    chosen = arguments.only or [name for name in EXPORTED if name in maps]
+    with ProgressLine() as progress:
+        written = write_dicom(
+            arguments.output,
+            arguments.dicom,
+            stem,
+            {name: maps[name] for name in chosen},
+            affine,
+            labels=labels,
+            names=names,
+            rows=rows,
+            plain=arguments.plain,
+            progress=part(progress, 0.1, 1.0),
+        )
+    print_result(notes, written)

@@ -1,0 +1,226 @@
+"""The page of one case: its maps, how far they can be trusted, its numbers, and how all of it was made."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..acquisition import voxel_size
+from ..errors import InputError
+from ..figures.histograms import histogram_figure
+from ..figures.maps import View, map_figure
+from ..figures.registration import checkerboard_figure
+from ..files.nifti import read_image
+from ..files.regions import read_regions
+from ..progress import Progress, report
+from .consensus import acquisition_items, methods_paragraph, reconstruction_items
+from .pages import page, picture
+
+PLANES = ("sagittal", "coronal", "axial")
+# What is drawn, in rows of pictures, as far as it is there.
+_SHOWN = (("mip", "chi", "r2star", "pdff"), ("water", "fat", "field_hz", "local_field"))
+_QUALITY = (("reliability", "sigma_field", "sigma_r2star", "sigma_pdff"),)
+_HISTOGRAMS = ("chi", "r2star", "pdff")
+_SECTIONS = {
+    "maps": "Maps",
+    "quality": "Trust",
+    "regions": "Regions",
+    "methods": "Methods",
+    "acquisition": "Acquisition",
+    "reconstruction": "Reconstruction",
+    "provenance": "Settings and inputs",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture inside a page; `light` ones have a white ground."""
+
+    source: str
+    caption: str
+    light: bool = False
+
+
+def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None = None) -> str:
+    """Return the page of one scan's maps.
+
+    Parameters
+    ----------
+    stem : str
+        Name of the scan, such as ``sub-01_ses-2``.
+    files : mapping of quantity name to path
+        Its maps, as `find_maps` finds them. What else a cohort left beside them is shown too: regions, their rows,
+        registered images, and pictures of L-curves.
+    progress : callable, optional
+
+    Raises
+    ------
+    InputError
+        If a map or its sidecar cannot be read, or Jinja2 or matplotlib is missing.
+    """
+    if "mip" not in files or "mask" not in files:
+        raise InputError(f"{stem} has no echo MIP and mask among its maps; give the folder that reconstruct wrote.")
+    folder, case = files["mip"].parent, _case(stem)
+    sidecar = _sidecar(files)
+    report(progress, 0.0, f"{stem}: reading")
+    maps, affine = {}, None
+    for name, path in files.items():
+        maps[name], affine = read_image(path)
+    mask = maps["mask"] != 0
+    labels, names = _labels(folder / f"{case}_dseg.nii.gz", mask.shape)
+    inside = mask if labels is None else labels != 0
+    view = View(affine, PLANES, _middle(inside if inside.any() else np.ones_like(mask)), labels, names)
+    report(progress, 0.2, f"{stem}: drawing maps")
+    shown = _figures(maps, _SHOWN, view, "Regions are outlined." if names else "")
+    report(progress, 0.5, f"{stem}: drawing how far they can be trusted")
+    quality = _figures(maps, _QUALITY, View(affine, PLANES, view.voxel, mask.astype(np.int16), {1: "mask"}), "")
+    report(progress, 0.8, f"{stem}: drawing histograms")
+    regions = {name: labels == label for label, name in names.items()} if names else {"mask": mask}
+    measured = {name: maps[name] for name in _HISTOGRAMS if name in maps}
+    histograms = [Figure(picture(histogram_figure(measured, regions)), "Values by region.")] if measured else []
+    text, references = methods_paragraph(sidecar)
+    return page(
+        "report_case.html",
+        title=stem,
+        version=__version__,
+        summary=_summary(sidecar, mask.shape, affine),
+        sections=[{"id": key, "title": title} for key, title in _SECTIONS.items()],
+        notes=sidecar.get("Notes", []) + _cohort_notes(folder.parent / f"{case}_cohort.json", sidecar),
+        maps=shown,
+        quality=quality,
+        quality_items=_quality_items(maps, mask),
+        rows=measured_rows(folder / f"{case}_regions.csv"),
+        histograms=histograms,
+        others=_others(folder, case, stem, maps["mip"], affine),
+        paragraph=text,
+        references=references,
+        acquisition=acquisition_items(sidecar, mask.shape, voxel_size(affine)),
+        reconstruction=reconstruction_items(sidecar, _reference(maps, mask)),
+        settings=[(name, "none" if value is None else value) for name, value in sidecar["Settings"].items()],
+        inputs=list(sidecar.get("InputFiles", {}).items()),
+    )
+
+
+def _case(stem):
+    return "_".join(part for part in stem.split("_") if part.startswith(("sub-", "ses-")))
+
+
+def _sidecar(files):
+    path = files.get("chi", files["mip"])
+    path = path.with_name(path.name.removesuffix(".nii.gz") + ".json")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values.get("Settings"), dict):
+            raise ValueError("it has no Settings")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}); give maps with the sidecars that reconstruct wrote."
+        ) from error
+    return values
+
+
+def _labels(path, shape):
+    if not path.exists():
+        return None, {}
+    labels, _, names = read_regions(path)
+    return (labels, names) if labels.shape == shape else (None, {})
+
+
+def _middle(inside):
+    return tuple(int(round(index.mean())) for index in np.nonzero(inside))
+
+
+def _figures(maps, rows, view, more):
+    body = maps["mip"] > 0 if "reliability" not in maps else maps["reliability"] > 0
+    figures = []
+    for row in rows:
+        some = {name: maps[name] for name in row if name in maps}
+        if some:
+            caption = f"{', '.join(_title(name) for name in some)} in three planes. {more}".strip()
+            figures.append(Figure(picture(map_figure(some, view, body=body)), caption))
+    return figures
+
+
+def _title(name):
+    from ..quantities import QUANTITIES
+
+    return QUANTITIES[name].title
+
+
+def _quality_items(maps, mask):
+    if "reliability" not in maps or not mask.any():
+        return []
+    trust = maps["reliability"][mask]
+    items = [
+        ("Median reliability in the mask", f"{np.median(trust):.2f} (0 to 1)"),
+        ("Voxels of reliability 0 in the mask", f"{np.mean(trust == 0):.1%}"),
+    ]
+    known = mask & (maps["reliability"] > 0)
+    for name, unit in (("sigma_field", "Hz"), ("sigma_r2star", "1/s"), ("sigma_pdff", "")):
+        if name in maps and known.any():
+            items.append((f"Median {_title(name)}", f"{np.median(maps[name][known]):.3g} {unit}".strip()))
+    if "r2star" in maps and known.any():
+        items.append(("R2* below zero", f"{np.mean(maps['r2star'][known] < 0):.1%}"))
+    return items
+
+
+def _reference(maps, mask):
+    if "chi" not in maps or not mask.any():
+        return None
+    values = maps["chi"][mask]
+    return f"none; over the mask χ is {values.mean():.3f} ± {values.std():.3f} ppm (mean ± SD)"
+
+
+def measured_rows(path: Path) -> list[dict]:
+    """Return the rows of a table that `measure` or `cohort` wrote, with numbers as such and None where there is none.
+
+    There are none where there is no such table.
+    """
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    texts = ("case", "region", "quantity", "unit")
+    try:
+        return [
+            {key: value if key in texts else float(value) if value else None for key, value in row.items()}
+            for row in rows
+        ]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is not a table that measure or cohort wrote; make it again.") from error
+
+
+def _cohort_notes(path, sidecar):
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))["Notes"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return [note for note in notes if note not in sidecar.get("Notes", [])]
+
+
+def _others(folder, case, stem, mip, affine):
+    """Checkerboards of what was registered, and pictures of L-curves."""
+    figures = []
+    for path in sorted(folder.glob(f"{case}_space-MIP_*.nii.gz")):
+        name = path.name.removesuffix(".nii.gz").rpartition("_")[2]
+        array, _ = read_image(path)
+        if array.shape == mip.shape:
+            figures.append(
+                Figure(picture(checkerboard_figure(mip, array, affine)), f"Echo MIP (fixed) and {name} (moving).")
+            )
+    for path in sorted(folder.glob(f"{stem}_*lcurve.png")):
+        figures.append(Figure(picture(path.read_bytes()), "L-curve.", light=True))
+    return figures
+
+
+def _summary(sidecar, shape, affine):
+    sizes = " × ".join(f"{size:.3g}" for size in voxel_size(affine)[::-1])
+    counts = " × ".join(map(str, shape[::-1]))
+    field = sidecar.get("MagneticFieldStrength")
+    echoes = len(sidecar.get("EchoTimes") or ())
+    parts = [f"{counts} voxels of {sizes} mm", f"{echoes} echoes" if echoes else "", f"{field:.3g} T" if field else ""]
+    return ", ".join(filter(None, parts))

@@ -1,0 +1,52 @@
+"""Pages from templates: everything that comes from users is escaped, every picture is inside."""
+
+import base64
+from importlib import resources
+
+from ..errors import InputError
+
+
+def picture(content: bytes) -> str:
+    """Return a PNG picture as the address of an image inside a page."""
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+
+
+def page(name: str, **values) -> str:
+    """Return the page of a template in ``data/`` with its values filled in.
+
+    Raises
+    ------
+    InputError
+        If Jinja2 is missing.
+    """
+    try:
+        from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+    except ImportError as error:
+        raise InputError(
+            "A report needs Jinja2 and matplotlib; install them with: pip install jinja2 matplotlib"
+        ) from error
+
+    class Ours(BaseLoader):
+        def get_source(self, environment, template):
+            """Read a template that lies with the data of this package."""
+            file = resources.files("TrabecularQSMLib").joinpath("data", template)
+            if not file.is_file():
+                raise TemplateNotFound(template)
+            return file.read_text(encoding="utf-8"), template, None
+
+    environment = Environment(
+        loader=Ours(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = number
+    return environment.get_template(name).render(**values)
+
+
+def number(value) -> str:
+    """Return a number of a table with four digits, a dash where there is none."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return f"{value:.0f}"
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("-", "−")
+    return str(value)

@@ -1,0 +1,407 @@
+"""Every subject of a dataset, from echoes to rows of one table, on any executor.
+
+What is known of one subject is made in a hidden folder and moved to its place by one renaming, so that a run that is
+killed at any moment leaves whole subjects and none half-written.
+"""
+
+import contextlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .. import __version__
+from ..analysis.measure import COLUMNS
+from ..errors import Cancelled, InputError
+from ..files import bids, read_acquisition
+from ..files.locks import lock
+from ..files.maps import write_reconstruction
+from ..files.nifti import read_grid, write_image
+from ..files.regions import regions_on
+from ..files.tables import csv_text
+from ..files.transforms import write_transform
+from ..files.writing import (
+    describe_dataset,
+    input_hashes,
+    json_text,
+    staged,
+    staging_in,
+    write_json,
+    write_labels,
+    write_text,
+)
+from ..pipeline import reconstruct
+from ..progress import Progress, part, report
+from ..settings import Settings
+from ..workers import completed
+from .companions import attenuation_of_files, bvtv_of_files, regions_seen, register_files
+from .measure import measure_files
+from .subjects import Subject
+
+# Beside the folders of the subjects.
+TABLE, SUBJECTS_TABLE, LOG = "cohort.csv", "subjects.csv", Path("logs", "cohort.json")
+SUBJECT_COLUMNS = ("case", "status", "message")
+# Kinds that are registered, as they are called in names.
+_IMAGES = {"bssfp": "bSSFP", "ct": "CT"}
+_LOCK = ".cohort.lock"
+_KILLED = "Its process was killed, most likely for lack of memory; free some, then resume with fewer workers."
+_STOPPED = "another run has taken over, or this one was stopped"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with every subject.
+
+    Parameters
+    ----------
+    dataset, output : Path
+    settings : Settings
+    reading : mapping
+        Options of `read_acquisition` beside the labels.
+    only : tuple of str
+        Regions to measure; all by default.
+    threads : int
+        Of each subject. Results are the same bytes for the same number.
+    run : str
+        Name of the run that holds the output's lock.
+    """
+
+    dataset: Path
+    output: Path
+    settings: Settings
+    reading: Mapping = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    threads: int = 1
+    run: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a subject ended.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``sub-01_ses-2``.
+    status : {"finished", "unchanged", "failed"}
+    message : str
+        Why it failed, in a sentence.
+    notes : tuple of str
+        What a user should know of the result.
+    seconds : float
+    """
+
+    name: str
+    status: str
+    message: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def run_cohort(
+    subjects: Sequence[Subject],
+    work: Work,
+    *,
+    executors: Callable[[int | None], Executor] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Work on every subject, and write the table of all that are finished.
+
+    Parameters
+    ----------
+    subjects : sequence of Subject
+    work : Work
+    executors : callable, optional
+        Gives an executor of `concurrent.futures`; with the argument 1 one of a single worker, with which the run goes
+        on after a worker was killed. Without it the work is done in this process.
+    resume : bool
+        Skip subjects whose result is there and made of the same inputs, by the same settings and version.
+    overwrite : bool
+        Replace results that are there; with `resume` only those that would come out otherwise.
+    progress : callable, optional
+        What it raises stops the run; subjects that are finished stay.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of `subjects`. A subject that fails does not stop the others.
+
+    Raises
+    ------
+    InputError
+        If results are there and neither to be skipped nor replaced, another run works on the folder, or it cannot be
+        written.
+    """
+    there = [subject.name for subject in subjects if (work.output / subject.folder).exists()]
+    if there and not (resume or overwrite):
+        raise InputError(
+            f"{work.output} already holds {there[0]}{f' and {len(there) - 1} more' if len(there) > 1 else ''}; "
+            "give another folder, `resume` to go on, or `overwrite` to replace them."
+        )
+    with _only_run(work) as work:
+        outcomes = {}
+        for number, subject in enumerate(subjects):
+            report(progress, 0.02 * number / len(subjects), f"Looking at {subject.name}")
+            if (there := _judged(subject, work, resume, overwrite)) is not None:
+                outcomes[subject.name] = there
+        left = {subject.name: (subject, work) for subject in subjects if subject.name not in outcomes}
+        for outcome in _worked(left, executors, part(progress, 0.02, 1.0)):
+            outcomes[outcome.name] = outcome
+        found = [outcomes[subject.name] for subject in subjects]
+        _summarize(work, found)
+    report(progress, 1.0, "Done")
+    return found
+
+
+def finished_subjects(output) -> dict[str, Path]:
+    """Return the subjects whose result in the output of a cohort is whole: name to folder, sorted."""
+    records = sorted(Path(output).glob("sub-*/*_cohort.json")) + sorted(Path(output).glob("sub-*/ses-*/*_cohort.json"))
+    return dict(sorted((path.name.removesuffix("_cohort.json"), path.parent) for path in records))
+
+
+def _judged(subject, work, resume, overwrite):
+    """Outcome of a subject that is not worked on, or None."""
+    place = work.output / subject.folder
+    if not place.exists() or (overwrite and not resume):
+        return None
+    try:
+        stored = json.loads((place / f"{subject.name}_cohort.json").read_text(encoding="utf-8"))["MadeOf"]
+    except (OSError, ValueError, KeyError, TypeError):
+        stored = None
+    try:
+        same = stored == json.loads(json_text(_made_of(subject, work)))
+    except (InputError, OSError):
+        same = False  # an input that cannot be read; working on it says why
+    if same:
+        return Outcome(subject.name, "unchanged")
+    if overwrite:
+        return None
+    why = "was not made by cohort" if stored is None else "was made of other inputs, settings or version"
+    return Outcome(subject.name, "failed", f"{place} {why}; give `overwrite` to replace it.")
+
+
+def _made_of(subject, work) -> dict:
+    """All that the result of a subject depends on, as JSON holds it."""
+    sidecars = {file for path in subject.images for file in bids.sidecar(path)[1]}
+    return {
+        "Version": __version__,
+        "Settings": work.settings.as_dict(),
+        "Reading": dict(work.reading),
+        "Only": list(work.only),
+        "Threads": work.threads,
+        "Companions": {kind: path.name for kind, path in subject.companions.items()},
+        "Inputs": input_hashes(sorted({*subject.images, *sidecars, *subject.companions.values()})),
+    }
+
+
+def _worked(left, executors, progress) -> Iterator[Outcome]:
+    """Outcomes of subjects (name to arguments of `work_on`), as soon as they are there."""
+    total, left = len(left), dict(left)
+    if executors is None:
+        for number, (subject, work) in enumerate(left.values()):
+            share = part(progress, number / total, (number + 1) / total)
+            yield work_on(subject, work, progress=share and _named(share, subject.name))
+        return
+
+    def look():
+        report(progress, 1 - len(left) / max(total, 1), f"{total - len(left)} of {total} subjects")
+
+    def stop():
+        for _, work in left.values():
+            (work.output / _LOCK).write_text("", encoding="utf-8")
+
+    alone = None
+    while left:
+        # With one task at a time a worker that is killed tells which subject it was.
+        tasks = left if alone is None else dict(list(left.items())[:1])
+        try:
+            with contextlib.closing(completed(work_on, tasks, executors(alone), look, stop)) as outcomes:
+                for name, future in outcomes:
+                    outcome = _outcome_of(name, future)
+                    del left[name]
+                    yield outcome
+        except BrokenExecutor:
+            if alone is not None:
+                name = next(iter(left))
+                del left[name]
+                yield Outcome(name, "failed", _KILLED)
+            alone = 1
+    look()
+
+
+def _outcome_of(name, future):
+    try:
+        return future.result()
+    except Exception as error:
+        # Dask tries again on other workers, and then gives up this task alone.
+        if type(error).__name__ == "KilledWorker":
+            return Outcome(name, "failed", _KILLED)
+        raise
+
+
+def _named(progress, name):
+    return lambda fraction, message: progress(fraction, f"{name}: {message}")
+
+
+def work_on(subject: Subject, work: Work, *, progress: Progress | None = None) -> Outcome:
+    """Make and place the result of one subject; whatever goes wrong becomes the message of its outcome."""
+    started = time.monotonic()
+
+    def watched(fraction, message):
+        if not _is_running(work):
+            raise Cancelled(_STOPPED)
+        report(progress, fraction, message)
+
+    try:
+        with staging_in(work.output) as staging:
+            try:
+                notes = _make(subject, work, staging, watched)
+            except InputError as error:
+                text = str(error).replace(str(staging), str(work.output))
+                return Outcome(subject.name, "failed", text, seconds=time.monotonic() - started)
+            watched(1.0, "Writing")
+            _place(staging, work.output, subject.folder)
+    except InputError as error:  # of the output
+        return Outcome(subject.name, "failed", str(error), seconds=time.monotonic() - started)
+    except MemoryError:
+        return Outcome(subject.name, "failed", "There is too little memory for this subject; use fewer workers.")
+    except Cancelled:
+        raise
+    except Exception as error:  # noqa: BLE001 - a fault of ours in one subject must not stop the others
+        return Outcome(
+            subject.name, "failed", f"A fault of the program ({type(error).__name__}: {error}); please report it."
+        )
+    return Outcome(subject.name, "finished", "", tuple(notes), time.monotonic() - started)
+
+
+def _make(subject, work, staging, progress):
+    """Everything of one subject below `staging`; returns notes."""
+    made_of = _made_of(subject, work)
+    labels = {"subject": subject.labels["sub"], "session": subject.labels.get("ses")}
+    scan = read_acquisition(
+        work.dataset,
+        **labels,
+        **work.reading,
+        grid_needed=work.settings.stop_after != "fieldmap",
+        magnitude_alone=work.settings.magnitude_maps == "yes",
+    )
+    result = reconstruct(scan.acquisition, work.settings, threads=work.threads, progress=part(progress, 0.0, 0.7))
+    write_reconstruction(staging, scan, result, progress=part(progress, 0.7, 0.75))
+    (staging / "dataset_description.json").unlink()  # one for all
+    notes, anat, stem = list(result.notes), staging / scan.folder, scan.stem
+    del scan, result  # the echoes are the largest of all
+    rows, told = _measured(subject, work, anat, stem, part(progress, 0.75, 1.0))
+    notes += told
+    write_text(anat / f"{subject.name}_regions.csv", csv_text(COLUMNS, rows))
+    write_json(staging / subject.folder / f"{subject.name}_cohort.json", {"MadeOf": made_of, "Notes": notes})
+    return notes
+
+
+def _measured(subject, work, anat, stem, progress):
+    """Rows of all regions in all images of a subject, and notes; transforms are written beside the maps."""
+    files, notes, rows = subject.companions, [], []
+    mip = anat / f"{stem}_MIP.nii.gz"
+    ways = {}
+    for number, kind in enumerate(_IMAGES):
+        if kind in files:
+            both = register_files(mip, files[kind], progress=part(progress, 0.4 * number, 0.4 * (number + 1)))
+            ways[kind] = anat / f"{subject.name}_from-MIP_to-{_IMAGES[kind]}_xfm.tfm"
+            write_transform(ways[kind], both.registration.matrix)
+            write_image(anat / f"{subject.name}_space-MIP_{_IMAGES[kind]}.nii.gz", both.on_fixed, both.affine)
+            notes += [*both.notes, _how_good(_IMAGES[kind], both.registration)]
+    if "regions" not in files:
+        return rows, notes
+    where = {"regions": files["regions"], "only": work.only}
+    _, shape, affine = read_grid(mip)
+    labels, names, told = regions_on(image=mip, shape=shape, affine=affine, path=files["regions"], only=work.only)
+    write_labels(anat / f"{subject.name}_dseg", labels, affine, names)
+    notes += told
+    rows += measure_files(anat, files["regions"], case=subject.name, only=work.only)
+    for kind, way in ways.items():
+        where["only"], told = regions_seen(files["regions"], files[kind], transform=way, only=work.only)
+        notes += told
+        if kind == "bssfp" and "bone" in files and where["only"]:
+            share = part(progress, 0.8, 1.0)
+            found, told = bvtv_of_files(files[kind], bone=files["bone"], transform=way, progress=share, **where)
+            rows += [_as_row(one, subject.name) for one in found]
+            notes += told
+        if kind == "ct" and where["only"]:
+            found, told = attenuation_of_files(files[kind], case=subject.name, transform=way, **where)
+            rows += found
+            notes += told
+    return rows, notes
+
+
+def _how_good(name, found):
+    return f"{name} registered to the echo MIP: quality {found.quality:.3f}, overlap {100 * found.overlap:.0f} %."
+
+
+def _as_row(found, case):
+    """Apparent BV/TV of a region in the columns of `measure`."""
+    values = {"case": case, "region": found.region, "quantity": "bvtv", "unit": "1", "n": found.n, "mean": found.bvtv}
+    return dict.fromkeys(COLUMNS) | values
+
+
+def _place(staging, output, folder):
+    """Move the folder of a subject to its place by one renaming; an older one is moved away before."""
+    place = output / folder
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        os.rename(place, staging / ".before")  # removed with the hidden folder
+    os.rename(staging / folder, place)
+
+
+@contextlib.contextmanager
+def _only_run(work):
+    """Hold the lock of the output for one run, and give the work with its name; what is cancelled tells workers."""
+    work.output.mkdir(parents=True, exist_ok=True)
+    path, run = work.output / _LOCK, uuid.uuid4().hex
+    with open(path, "a+", encoding="utf-8") as file:
+        if not lock(file):
+            raise InputError(f"Another run is working on {work.output}; wait for it, stop it, or give another folder.")
+        file.truncate(0)
+        file.write(run)
+        file.flush()
+        try:
+            yield Work(**{**vars(work), "run": run})
+        finally:
+            # Workers that are still busy see that it is gone, and stop.
+            with contextlib.suppress(OSError):
+                file.truncate(0)
+                path.unlink()
+            if not any(work.output.iterdir()):
+                work.output.rmdir()
+
+
+def _is_running(work):
+    if not work.run:
+        return True
+    try:
+        return (work.output / _LOCK).read_text(encoding="utf-8") == work.run
+    except OSError:
+        return False
+
+
+def _summarize(work, outcomes):
+    """Write what is known of all subjects that are finished: their rows, how all ended, and times."""
+    lines, header = [], csv_text(COLUMNS, [])
+    for name, folder in finished_subjects(work.output).items():
+        text = (folder / "anat" / f"{name}_regions.csv").read_text(encoding="utf-8")
+        lines.append(text.removeprefix(header))
+    # Whether it was worked on in this run or before is in the log alone.
+    ended = [
+        {"case": one.name, "status": "failed" if one.status == "failed" else "finished", "message": one.message}
+        for one in outcomes
+    ]
+    times = {one.name: {"Seconds": round(one.seconds, 1), "Status": one.status} for one in outcomes}
+    with staged(work.output) as staging:
+        write_text(staging / TABLE, header + "".join(lines))
+        write_text(staging / SUBJECTS_TABLE, csv_text(SUBJECT_COLUMNS, ended))
+        write_json(staging / LOG, times)
+        describe_dataset(staging, work.output, "Susceptibility, R2* and fat fraction of a cohort")

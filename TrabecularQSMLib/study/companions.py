@@ -1,0 +1,162 @@
+"""Other images of the patient in files: registered to the echo MIP, and measured in regions that were drawn there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias
+from ..analysis.ct import Calibration, attenuation, hounsfield, without_padding
+from ..analysis.registration import Registration, register_rigid
+from ..errors import InputError, errors_of
+from ..files.nifti import header_notes, read_grid, read_image
+from ..files.regions import read_bone, read_regions, regions_on
+from ..files.transforms import read_transform
+from ..images import geometry_difference, mask_of, resample
+from ..progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class RegisteredFiles:
+    """A registration with its images: `fixed` and `on_fixed`, the moving one on its grid, and `affine` of that."""
+
+    registration: Registration
+    fixed: np.ndarray
+    on_fixed: np.ndarray
+    affine: np.ndarray
+    notes: tuple[str, ...]
+
+
+def register_files(fixed, moving, *, start="geometry", mask=None, progress: Progress | None = None) -> RegisteredFiles:
+    """Register two images in files, and say what there is to notice.
+
+    Parameters
+    ----------
+    fixed, moving : path
+    start
+        As for `register_rigid`.
+    mask : path, optional
+        Where to compare, on the grid of the fixed image.
+    progress : callable, optional
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or the images cannot be registered.
+    """
+    image, affine = read_image(fixed)
+    other, its_affine = read_image(moving)
+    notes = [note for one in (image, other) for note in without_padding(one)[1]]
+    inside, its_notes = _mask_on(mask, fixed, image, affine)
+    notes = [*its_notes, *notes, *header_notes(fixed, moving, mask)]
+    with errors_of(f"{moving} to {fixed}"):
+        found = register_rigid(image, affine, other, its_affine, start=start, fixed_mask=inside, progress=progress)
+    if not found.converged:
+        notes.append("The steps had not become short at the end; look at the result closely.")
+    on_fixed = resample(other, its_affine, image.shape, affine, found.matrix, outside=float(other.min()))
+    return RegisteredFiles(found, image, on_fixed, affine, tuple(notes))
+
+
+def bvtv_of_files(
+    image,
+    regions,
+    bone,
+    *,
+    transform=None,
+    only: Sequence[str] = (),
+    other=None,
+    combination: str = "maximum",
+    bias_correction: bool = True,
+    rule: str = "half-peak",
+    progress: Progress | None = None,
+) -> tuple[list[ApparentBVTV], list[str]]:
+    """Return the apparent BV/TV of regions in an image, and notes.
+
+    Parameters
+    ----------
+    image, other : path
+        Image in which marrow is bright, and the other phase cycle of it, if any.
+    regions, transform, only
+        As for `files.regions.regions_on`.
+    bone : path
+        Reference of pure cortical bone on the image.
+    combination : {"maximum", "root-sum-of-squares"}
+        How both phase cycles become one.
+    bias_correction : bool
+        Whether the coil's shading is taken off.
+    rule : {"half-peak", "robust"}
+        As for `apparent_bvtv`.
+    progress : callable, optional
+    """
+    array, affine = read_image(image)
+    if other:
+        second, its_affine = read_image(other)
+        if difference := geometry_difference(array.shape, affine, second.shape, its_affine):
+            raise InputError(f"{other} is not on the grid of {image}: {difference}; give images of one scan.")
+        array = combine_phase_cycles([array, second], combination)
+    labels, names, notes = regions_on(regions, image, array.shape, affine, transform=transform, only=only)
+    reference = read_bone(bone, image, array.shape, affine)
+    with errors_of(image):
+        if bias_correction:
+            array = correct_bias(array, affine, progress=progress)
+        found = apparent_bvtv(array, labels, names, reference, rule=rule)
+    notes += [
+        f"The apparent BV/TV of {one.region} is {one.bvtv:.3g}, beyond 0 to 1: "
+        "look at its histogram and at the bone reference."
+        for one in found
+        if not 0 <= one.bvtv <= 1
+    ]
+    return found, notes
+
+
+def attenuation_of_files(
+    image, regions, *, case: str, transform=None, only: Sequence[str] = (), calibration: Calibration | None = None
+) -> tuple[list[dict], list[str]]:
+    """Return the rows of `attenuation` of regions in a CT, and notes.
+
+    Parameters
+    ----------
+    image : path
+        CT in Hounsfield units.
+    regions, transform, only
+        As for `files.regions.regions_on`.
+    case : str
+        First column.
+    calibration : Calibration, optional
+        To density.
+    """
+    array, affine = read_image(image)
+    labels, names, notes = regions_on(regions, image, array.shape, affine, transform=transform, only=only)
+    with errors_of(image):
+        array, told = hounsfield(array)
+        rows = attenuation(array, labels, names, case=case, calibration=calibration)
+    return rows, notes + told
+
+
+def regions_seen(regions, image, *, transform=None, only: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    """Return the names of the regions that an image shows at least a voxel of, and a note on the others.
+
+    Parameters
+    ----------
+    regions, image, transform, only
+        As for `files.regions.regions_on`, which refuses regions that the image does not show.
+    """
+    labels, its_affine, names = read_regions(regions, only=only)
+    _, shape, affine = read_grid(image)
+    matrix = np.linalg.inv(read_transform(transform)) if transform else None
+    there = set(np.unique(resample(labels, its_affine, shape, affine, matrix, interpolation="nearest")).tolist())
+    seen = [name for label, name in names.items() if label in there]
+    missed = [name for name in names.values() if name not in seen]
+    notes = [f"{Path(image).name} does not show {', '.join(missed)}; left out there."] if missed else []
+    return seen, notes
+
+
+def _mask_on(file, fixed_file, fixed, affine):
+    if file is None:
+        return None, []
+    mask, its_affine = read_image(file)
+    difference = geometry_difference(fixed.shape, affine, mask.shape, its_affine)
+    if difference:
+        raise InputError(f"The mask {file} is not on the grid of {fixed_file}: {difference}; draw it on that image.")
+    return mask_of(mask, file)

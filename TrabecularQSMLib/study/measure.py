@@ -1,0 +1,67 @@
+"""From the maps of a folder and a file of regions to rows of statistics."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..analysis.measure import measure
+from ..errors import InputError
+from ..files.maps import find_maps
+from ..files.nifti import read_image
+from ..files.regions import place_regions, read_regions
+from ..files.scan import case_of
+from ..images import geometry_difference
+
+
+def measure_files(folder, regions, *, case: str | None = None, only: Sequence[str] = ()) -> list[dict]:
+    """Return the rows of `measure` for every scan of a subject whose maps lie below `folder`, with its regions.
+
+    Parameters
+    ----------
+    folder : path
+        What ``reconstruct`` or ``phantom`` wrote.
+    regions : path
+        Label map as `read_regions` takes it, on any grid of the same patient space: each voxel of a map is in the
+        region that holds its middle.
+    case : str, optional
+        First column; by default `case_of` the scan, or its whole name where several scans would share that.
+    only : sequence of str
+        Names of the regions to measure; all by default.
+
+    Raises
+    ------
+    InputError
+        If there are no maps, or those of several subjects, `case` is given for several scans, or a region is empty or
+        has no voxel on the grid of a map.
+    """
+    if not Path(folder).is_dir():
+        raise InputError(f"{folder} is not a folder; give the folder that reconstruct wrote.")
+    scans = find_maps(folder)
+    if not scans:
+        raise InputError(f"{folder} holds no map such as sub-01_Chimap.nii.gz; give the folder that reconstruct wrote.")
+    subjects = list(dict.fromkeys(scan.partition("_")[0] for scan in scans))
+    if len(subjects) > 1:
+        raise InputError(
+            f"{folder} holds maps of {', '.join(subjects[:4])}{' and others' if len(subjects) > 4 else ''}, but "
+            "regions are of one subject; give the folder of that subject, and measure them one by one."
+        )
+    if case and len(scans) > 1:
+        raise InputError(
+            f"{folder} holds {len(scans)} scans ({', '.join(scans)}), which cannot all be the case {case}."
+        )
+    short = {scan: case or case_of(f"{scan}_") for scan in scans}
+    cases = short if len(set(short.values())) == len(scans) else {scan: scan for scan in scans}
+    labels, affine, names = read_regions(regions, only=only)
+    rows = []
+    for scan, paths in scans.items():
+        maps, first = {}, None
+        for name, path in paths.items():
+            maps[name], its_affine = read_image(path)
+            first = first or (path, maps[name].shape, its_affine)
+            difference = geometry_difference(*first[1:], maps[name].shape, its_affine)
+            if difference:
+                raise InputError(
+                    f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {scan} again."
+                )
+        placed = place_regions(regions, labels, affine, names, *first)
+        rows += measure(maps, placed, names, case=cases[scan])
+    return rows
