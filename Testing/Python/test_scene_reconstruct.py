@@ -113,7 +113,10 @@ class ReconstructNodesTest(PhantomTest):
             magnitude, phase, settings=self.settings, maskSegmentation=drawn, maskSegmentID=segmentID
         )
         inside = slicer.util.arrayFromVolume(nodes["mask"]) > 0
-        np.testing.assert_array_equal(inside, labels == 2)
+        # But for its outermost slices, in which LBV leaves no field.
+        expected = np.zeros(labels.shape, bool)
+        expected[5:13, 11:25, 11:25] = True
+        np.testing.assert_array_equal(inside, expected)
         self.assertEqual(np.abs(slicer.util.arrayFromVolume(nodes["chi"])[~inside]).max(), 0)
 
     def test_maps_lie_where_the_scan_is_seen(self):
