@@ -82,7 +82,8 @@ def reconstruct(
     settings : Settings, optional
         Default: the preset ``default``.
     mask : (K, J, I) array, optional
-        Where susceptibility is solved, not zero inside; used as it is. Default: the body, eroded.
+        Where susceptibility is solved, not zero inside; used as it is, but for slices in which background removal
+        leaves no field at all. Default: the body, eroded.
     threads : int, optional
         Default: one per processor.
     progress : callable, optional
@@ -206,7 +207,7 @@ def sweep_regularization(
             fields.voxel_size,
             regularizations,
             method=settings.inversion,
-            regions={name: grid.put(apply(inside) & fields.drawn) for name, inside in (regions or {}).items()},
+            regions={name: grid.put(apply(inside) & fields.mask) for name, inside in (regions or {}).items()},
             progress=part(progress, before, 1.0),
             **fields.inversion_options(settings, grid),
         )

@@ -51,7 +51,11 @@ class GivenFieldTest(unittest.TestCase):
         given = MeasuredField(self.maps["total_field"], self.acquisition.affine, "total", magnitude=self.maps["mip"])
         found = reconstruct(given, preset(inversion="medi-l2", inversion_iterations=3))
         self.assertEqual(found.settings.edge_image, "magnitude")
-        self.assertGreater(np.mean((found.maps["mask"] > 0) == self.mask), 0.99)
+        # LBV leaves no field in the outermost slices of the mask, which then ends before them.
+        ends = np.ones(self.mask.shape, bool)
+        ends[1:-1, 1:-1, 1:-1] = False
+        self.assertGreater(np.mean((found.maps["mask"] > 0)[~ends] == self.mask[~ends]), 0.98)
+        self.assertFalse(np.any(found.maps["mask"][ends]))
         dark = self.maps["mip"] < 0.05 * self.maps["mip"].max()
         self.assertEqual(found.maps["reliability"][dark].max(), 0)
 

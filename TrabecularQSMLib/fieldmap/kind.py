@@ -40,6 +40,9 @@ LARGE_PHASE = 0.4
 PHASES = 16
 SLOPES = np.linspace(-1.6, 1.6, 17)
 POLISHING_STEPS = 6
+# Groups whose phases have no slope (rad) may be errors of single echoes, if they leave so much more of the misfit.
+SMALL_SLOPE = 0.1
+MORE_LEFT = 1.25
 
 
 @dataclass(frozen=True)
@@ -181,12 +184,21 @@ def find_kind(
         best = int(errors < -SURE_OF_SIGN)
         _, groups, groups_errors = answers[best]
     sure = abs(errors) > SURE_OF_SIGN
+    scale = (fat_model.main_shift_ppm * 1e-6 * imaging_frequency, 1e-6 * imaging_frequency)
+    if groups is not None and not given and np.abs(groups.slope).max() < SMALL_SLOPE:
+        organ = ndimage.label(mask)[0][at]
+        if _single_echoes_explain_more(
+            turned[best], groups.corrected(turned[best], positions), model, table, organ, scale
+        ):
+            groups, groups_errors = None, 0.0
     if len(signs) > 1:
         grouped = [one if groups is None else groups.corrected(one, positions) for one in turned]
         organ = ndimage.label(mask)[0][at]
-        fat_hz = fat_model.main_shift_ppm * 1e-6 * imaging_frequency
-        told = _sign_by_gains(grouped, model, table, organ, best, fat_hz, 1e-6 * imaging_frequency)
-        best, sure = (best, sure) if told is None else told
+        told = _sign_by_gains(grouped, model, table, organ, best, *scale)
+        if told is not None:
+            changed, (best, sure) = told[0] != best, told
+            if changed and groups is not None:
+                _, groups, groups_errors = answers[best]
     best = best if sure else 0
     if signs[best] < 0 and groups is not None:
         # The gains belong to the echoes as they came.
@@ -246,6 +258,16 @@ def _sign_by_gains(turned, model, table, organ, best, fat_hz, ppm_hz):
     if answers[0].beats(answers[1]):
         return 0, True
     return (1, True) if answers[1].beats(answers[0]) else (0, False)
+
+
+def _single_echoes_explain_more(signal, grouped, model, table, organ, scale):
+    """Whether gains of single echoes leave less than those of groups: a few groups take up part of any errors."""
+    some = _of_organs(organ)
+    _, field, rate, _ = _misfit(signal[:, some], model, table)
+    if not asked_for(signal[:, some], model, field, rate):
+        return False
+    single = explained(signal[:, some], model, field, rate, organ[some], fat_hz=scale[0], ppm_hz=scale[1])
+    return float(np.median(np.exp(_misfit(grouped[:, some], model, table)[0]))) > MORE_LEFT * single.left
 
 
 def _of_organs(organ):
