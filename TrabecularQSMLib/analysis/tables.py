@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from .measure import MASK
 
 # What a row is of, where a table says so; the first that is there is taken.
 SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject"), ("region", "label")
@@ -180,12 +181,14 @@ def _entries(tables, name, exclude):
     found, known = [], False
     for table in chosen_tables:
         is_long = {"quantity", "mean"} <= set(table.columns)
+        # The row of the whole mask is for referencing, and no region to compare with others.
         # In a long table "mean" and its like are statistics of many quantities, which make no sense together.
         wide = name in table.columns and not is_long
         chosen = [
             _Entry(table, number, row, name, name if wide else "mean")
             for number, row in enumerate(table.rows, start=1)
-            if (wide or (is_long and row["quantity"] == name)) and not _is_excluded(row, exclude)
+            if (wide or (is_long and row["quantity"] == name and row.get("region") != MASK))
+            and not _is_excluded(row, exclude)
         ]
         known = known or wide or (is_long and any(row["quantity"] == name for row in table.rows))
         found += chosen
