@@ -574,7 +574,7 @@ class _Fields:
     def _remove_background(self, total_ppm, edges, trust, progress):
         if not (isinstance(self.acquisition, MeasuredField) and self.acquisition.stage == "local"):
             self.maps["total_field"] = total_ppm
-        self.total_ppm, self.trust = total_ppm, trust
+        self.trust = trust
         self.local_field, interior = self._local(total_ppm, progress)
         self.maps["reliability"] = np.where(interior, trust, 0)
         self.drawn = self.mask & _planes_with(interior)
@@ -633,12 +633,17 @@ class _Fields:
         """Put χ, and its standard deviation if asked for, into the maps; return what is to be said, and the noise."""
         wanted = settings.chi_sigma == "yes"
         share = 1 / (1 + DRAWS) if wanted else 1.0
-        chi, offset, said = self.invert(settings, grid, part(progress, 0.0, share))
+        once = partial(
+            self._invert_once,
+            settings=settings,
+            options=self.inversion_options(settings, grid),
+        )
+        chi, offset, said = self._invert(once, settings, grid, part(progress, 0.0, share))
         self.maps["chi"] = np.where(self.drawn, grid.take(chi), 0)
         self.maps.pop("sigma_chi", None)  # of the settings before
         found = None
         if wanted:
-            self.maps["sigma_chi"], found = self._noise(settings, grid, chi, offset, part(progress, share, 1.0))
+            self.maps["sigma_chi"], found = self._noise(once, grid, chi, offset, part(progress, share, 1.0))
             said.append(
                 "The standard deviation of χ is that by noise of the field, drawn three times and taken through "
                 "background removal and inversion; errors that are not noise (background, voxels cut by cortex, "
@@ -650,33 +655,33 @@ class _Fields:
             said.append(f"χ is relative to its mean over the mask: {mean:+.4f} ppm was taken off.")
         return said, found
 
-    def _noise(self, settings, grid, chi, offset, progress) -> tuple[np.ndarray, dict]:
+    def _noise(self, once, grid, chi, offset, progress) -> tuple[np.ndarray, dict]:
         """Standard deviation of χ, and how neighbors share its noise."""
         ppm = self.maps["sigma_field"] * np.float32(1e6 / self.acquisition.imaging_frequency)
         random, draws = np.random.default_rng(SEED), []
         for number in range(DRAWS):
             here = part(progress, number / DRAWS, (number + 1) / DRAWS)
             drawn = random.standard_normal(ppm.shape, dtype=np.float32)
-            field, _ = self._local(self.total_ppm + ppm * drawn, part(here, 0.0, 0.1))
-            noisy = self._invert_once(settings, grid, grid.put(field) - offset, part(here, 0.1, 1.0))
+            field, _ = self._local(self.maps["total_field"] + ppm * drawn, part(here, 0.0, 0.1))
+            noisy = once(grid.put(field) - offset, part(here, 0.1, 1.0))
             draws.append(grid.take(noisy - chi))
         return chi_noise(draws, self.drawn & (self.maps["reliability"] > 0), self.voxel_size)
 
-    def _invert_once(self, settings, grid, field, progress) -> np.ndarray:
+    def _invert_once(self, field, progress, *, settings, options) -> np.ndarray:
         return invert(
             field,
             self.voxel_size,
             method=settings.inversion,
             regularization=settings.regularization,
             progress=progress,
-            **self.inversion_options(settings, grid),
+            **options,
         )
 
-    def invert(self, settings: Settings, grid: Grid, progress: Progress | None):
+    def _invert(self, once, settings, grid, progress) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Return χ on a grid, what was taken off its field, and what is to be said about it."""
         known = grid.put(self.maps["reliability"]) > 0
         chi, offset, change = partial_volume.invert_corrected(
-            partial(self._invert_once, settings, grid),
+            once,
             grid.put(self.local_field),
             grid.put(self.signal),
             known,
@@ -695,7 +700,9 @@ class _Fields:
         return chi, offset, [said + "."]
 
     def inversion_options(self, settings: Settings, grid: Grid) -> dict:
-        cortex = partial_volume.missing_share(self.signal) > CORTEX
+        # The share takes seconds on a large image.
+        decoupled = settings.cortex_decoupled == "on"
+        cortex = partial_volume.missing_share(self.signal) > CORTEX if decoupled else None
         edges = free_links(self.edge_weight, cortex, decoupled=settings.cortex_decoupled)
         options = {
             "b0_direction": self.b0_direction,
