@@ -82,7 +82,8 @@ def time_stages(phantom, pair):
     with ExitStack() as patches:
         titles = {"find_kind": "kind of scan", "separate": "search and fit", "unwrap": "unwrapping", "invert": None}
         for name, title in titles.items():
-            patches.enter_context(mock.patch.object(pipeline, name, timed(getattr(pipeline, name), title)))
+            place = pipeline.solving if name == "invert" else pipeline.fields
+            patches.enter_context(mock.patch.object(place, name, timed(getattr(place, name), title)))
         lbv = METHODS["lbv"]
         patches.enter_context(mock.patch.dict(METHODS, lbv=replace(lbv, function=timed(lbv.function, "LBV"))))
         start = time.perf_counter()

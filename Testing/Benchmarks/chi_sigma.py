@@ -18,11 +18,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from TrabecularQSMLib import pipeline  # noqa: E402
 from TrabecularQSMLib.acquisition import Acquisition  # noqa: E402
 from TrabecularQSMLib.analysis.measure import measure, whole_mask  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
-from TrabecularQSMLib.pipeline import reconstruct_each  # noqa: E402
+from TrabecularQSMLib.pipeline import fields, reconstruct_each  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
 
@@ -72,7 +71,7 @@ def noisy(phantom, snr, draw) -> Acquisition:
 def only_field():
     """Keep the first separation, and draw its field anew each time."""
     random, first = np.random.default_rng(99), {}
-    original, kind = pipeline.separate, pipeline.find_kind
+    original, kind = fields.separate, fields.find_kind
 
     def drawn(*given, **options):
         if "separation" not in first:
@@ -86,8 +85,8 @@ def only_field():
             first["kind"] = kind(*given, **options)
         return first["kind"]
 
-    mock.patch.object(pipeline, "separate", drawn).start()
-    mock.patch.object(pipeline, "find_kind", same_kind).start()
+    mock.patch.object(fields, "separate", drawn).start()
+    mock.patch.object(fields, "find_kind", same_kind).start()
 
 
 def table(found) -> str:

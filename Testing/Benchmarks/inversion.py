@@ -23,6 +23,8 @@ from TrabecularQSMLib import pipeline  # noqa: E402
 from TrabecularQSMLib.inversion import METHODS, invert  # noqa: E402
 from TrabecularQSMLib.inversion.grid import Grid  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
+from TrabecularQSMLib.pipeline.fields import Fields  # noqa: E402
+from TrabecularQSMLib.pipeline.solving import inversion_options  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
 SEED = 2020
@@ -58,11 +60,11 @@ def main():
     for name in given.methods:
         settings = pipeline._complete(preset(inversion=name))
         if settings.background not in fields:
-            fields[settings.background] = pipeline._Fields(acquisition, settings, None, None)
+            fields[settings.background] = Fields(acquisition, settings, None, None)
         one = fields[settings.background]
         grid = Grid.around(one.mask, settings.padding)
         arguments = {"method": name, "regularization": settings.regularization}
-        arguments |= one.inversion_options(settings, grid)
+        arguments |= inversion_options(one, settings, grid)
         field, counting = grid.put(one.local_field), Counting()
         wall, processor = time.perf_counter(), time.process_time()
         with scipy.fft.set_backend(counting), warnings.catch_warnings():

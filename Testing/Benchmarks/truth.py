@@ -264,7 +264,7 @@ def _shortened(scan, settings, stage, cache, seconds):
     key = _hash(scan.key, used)
 
     def remember(name):
-        original = getattr(pipeline, name)
+        original = getattr(pipeline.fields, name)
         return lambda *given, **options: _remembered(
             cache / f"{name}-{key}.pickle", lambda: original(*given, **options)
         )
@@ -286,11 +286,11 @@ def _shortened(scan, settings, stage, cache, seconds):
 
     method = BACKGROUNDS[settings.background]
     with ExitStack() as patches:
-        patch = lambda *given: patches.enter_context(mock.patch.object(pipeline, *given))  # noqa: E731
+        patch = lambda *given: patches.enter_context(mock.patch.object(*given))  # noqa: E731
         for name in ("find_kind", "separate"):
-            patch(name, remember(name))
-        patch("unwrap", unwrapped)
-        patch("invert", timed(pipeline.invert, "inversion"))
+            patch(pipeline.fields, name, remember(name))
+        patch(pipeline.fields, "unwrap", unwrapped)
+        patch(pipeline.solving, "invert", timed(pipeline.solving.invert, "inversion"))
         shown = replace(method, function=timed(method.function, "background"))
         patches.enter_context(mock.patch.dict(BACKGROUNDS, {settings.background: shown}))
         yield

@@ -10,13 +10,12 @@ from unittest import mock
 
 import numpy as np
 
-from TrabecularQSMLib import pipeline
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each, sweep_regularization
+from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, solving, sweep_regularization
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
@@ -131,7 +130,7 @@ class SpectrumTest(unittest.TestCase):
 
     def test_another_spectrum_is_taken_where_it_fits_better_and_its_sidecar_repeats_it(self):
         settings = replace(self.SETTINGS, fat_model="single-peak", fat_spectrum="best")
-        with mock.patch.object(pipeline, "FAT_MODELS", {n: FAT_MODELS[n] for n in ("single-peak", "ren-marrow")}):
+        with mock.patch.object(fields, "FAT_MODELS", {n: FAT_MODELS[n] for n in ("single-peak", "ren-marrow")}):
             result = reconstruct(phantom().acquisition, settings)
         self.assertEqual((result.settings.fat_model, result.settings.fat_spectrum), ("ren-marrow", "given"))
         self.assertTrue(any("ren-marrow fits this scan better than single-peak" in note for note in result.notes))
@@ -436,7 +435,7 @@ class PhaseTest(unittest.TestCase):
             warnings.warn("did not reach its tolerance", SolverWarning, stacklevel=1)
             return np.zeros(arguments[0].shape, np.float32)
 
-        with mock.patch.object(pipeline, "invert", noisy), warnings.catch_warnings(record=True) as passed:
+        with mock.patch.object(solving, "invert", noisy), warnings.catch_warnings(record=True) as passed:
             warnings.simplefilter("always", UserWarning)
             warnings.simplefilter("ignore", ResourceWarning)
             result = reconstruct(phantom().acquisition, FAST)
@@ -453,9 +452,9 @@ class ManyTest(unittest.TestCase):
         acquisition = phantom().acquisition
         settings = [FAST, preset(inversion="medi-l2", inversion_iterations=500), replace(FAST, regularization=2.0)]
         calls = []
-        original = pipeline.separate
-        self.addCleanup(setattr, pipeline, "separate", original)
-        pipeline.separate = lambda *args, **more: calls.append(1) or original(*args, **more)
+        original = fields.separate
+        self.addCleanup(setattr, fields, "separate", original)
+        fields.separate = lambda *args, **more: calls.append(1) or original(*args, **more)
         together = reconstruct_each(acquisition, settings)
         self.assertEqual(len(calls), 1)
         for one, found in zip(settings, together, strict=True):

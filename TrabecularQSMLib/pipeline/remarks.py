@@ -1,0 +1,156 @@
+"""What a user should know of a scan and its fields, in sentences."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..fieldmap.gains import EchoGains
+from ..fieldmap.kind import Kind
+from ..fieldmap.separation import Separation
+from ..fieldmap.unwrap import PartApart
+from ..settings import Settings
+
+# A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
+_LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# In a slab with a field of fewer slices, or thinner in mm, χ says little: on the ankle, its contrast is less than three
+# quarters of what it is in all slices.
+_FEW_SLICES, _THIN_MM = 6, 20.0
+# A part cut off by air is told of where the field changes by more than this part of a period on the way to it, or where
+# another minimum costs its voxels less than this on average, which errors of echoes may do.
+_STEEP, _TORN = 0.25, 1.0
+# The axes of arrays in the closest RAS order.
+_DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
+
+
+def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequence[float]) -> list[str]:
+    """What sort of scan was found, where `settings` left it to the data; `found` has the answer."""
+    notes, groups = [], kind.groups
+    if settings.phase_sign == "auto" and not kind.sure_of_sign:
+        notes.append(
+            "The sign of the phase cannot be told from this scan (both fit alike, as without fat), so it was taken "
+            "to grow with frequency; set the phase sign if it falls."
+        )
+    elif settings.phase_sign == "auto" and kind.sign < 0:
+        notes.append(
+            "The phase falls with frequency in this scan (fat fits better that way by "
+            f"{kind.sign_errors:.0f} standard errors); it was conjugated."
+        )
+    if groups is not None:
+        period = groups.period_hz(echo_times)
+        what = [] if found.readout == "monopolar" else ["even and odd echoes (bipolar read-out or two trains)"]
+        what += [] if found.trains == "1" else [f"echoes of {found.trains} interleaved trains"]
+        axis = int(np.abs(groups.slope).sum(axis=0).argmax())
+        gains = ", ".join(
+            f"{offset:+.2f} {slope:+.2f} rad and {100 * np.expm1(magnitude):+.1f} %"
+            for offset, slope, magnitude in zip(
+                groups.offset[1:], groups.slope[1:, axis], groups.magnitude[1:], strict=True
+            )
+        )
+        notes.append(
+            f"Phase and magnitude differ between {' and '.join(what)}: by {gains} (at the center, from there "
+            f"to the edge {_DIRECTIONS[axis]}, in magnitude; {kind.groups_errors:.0f} standard errors); this was "
+            f"taken off, and the field as a whole is known up to {period:.0f} Hz. Set "
+            "readout and trains if the scan is of another kind."
+        )
+    elif len(echo_times) == 3:
+        notes.append(
+            "From three echoes nothing tells whether the read-out is bipolar; a phase between even and odd echoes "
+            "would be taken for fat."
+        )
+    return notes
+
+
+def on_gains(gains: EchoGains | None) -> list[str]:
+    """By how much single echoes were off, and whether water and fat could be the other way round."""
+    if gains is None:
+        return []
+    notes = []
+    percent = ", ".join(f"{100 * (abs(gain) - 1):+.0f}" for gain in gains.gains)
+    phase = ", ".join(f"{np.angle(gain):+.2f}" for gain in gains.gains)
+    notes.append(
+        f"Single echoes are off the model in the same way everywhere, by {percent} % in magnitude and {phase} rad "
+        f"in phase ({gains.errors:.0f} standard errors); this was taken off, but for a slope over echoes, which is "
+        "R2* and field. Set echo gains to none to keep the echoes as they are."
+    )
+    if gains.alike:
+        notes.append(
+            "With such errors of echoes, water taken for fat or fat for water fits this scan nearly as well; check "
+            "the fat fraction in a tissue that is known."
+        )
+    return notes
+
+
+def on_parts(parts: Sequence[PartApart], separation: Separation) -> list[str]:
+    """Which parts of the body, cut off by air, are tied to the others by a guess alone."""
+    notes, period = [], separation.period_hz
+    guessed = [part for part in parts if abs(part.change_hz) > _STEEP * period]
+    if guessed:
+        gap, change = (max(values) for values in zip(*((p.gap_mm, abs(p.change_hz)) for p in guessed), strict=True))
+        notes.append(
+            f"{_count_of(guessed)} cut off by {gap:.0f} mm without signal, over which the field changes by "
+            f"{change:.0f} Hz, is tied to the rest by a guess: the field there may be off by whole periods of "
+            f"{period:.0f} Hz."
+        )
+    torn = [part for part in parts if separation.own_margin[part.inside].mean() < _TORN]
+    if torn:
+        notes.append(
+            f"{_count_of(torn)} cut off by air can hardly tell water from fat by its own echoes; check the fat "
+            "fraction there in a tissue that is known."
+        )
+    return notes
+
+
+def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray], echoes: int) -> list[str]:
+    """Where the fit as a whole is not to be trusted, whatever the reason."""
+    notes = []
+    if echoes == 3:
+        notes.append(
+            "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well: "
+            "take R2* with care, and acquire six echoes or more."
+        )
+    inside = mask & (maps["mip"] > 0)
+    found = []
+    if inside.any() and (median := float(np.median(trust[inside]))) < _LOW_TRUST:
+        found.append(f"the median reliability in the mask is {median:.2f}")
+    rates = maps["r2star"][inside & (trust > 0)]
+    if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
+        found.append(f"{share:.0%} of its R2* are below zero")
+    if found:
+        notes.append(
+            f"The echoes do not fit the model well: {' and '.join(found)}; do not trust the maps before echo "
+            "times, units and sign of the phase, fat spectrum, read-out and mask have been checked."
+        )
+    return notes
+
+
+def on_slab(interior: np.ndarray, left_out: int, voxel_size) -> list[str]:
+    """Where slices of a user's mask have no field, and where the field is known in a few slices only."""
+    notes = []
+    if left_out:
+        notes.append(
+            f"{left_out} voxels of the mask lie in slices in which background removal leaves no field (its "
+            "outermost ones), so they are left out of it and χ is not drawn there; draw the mask a slice larger if "
+            "they are wanted, or set background to none if the field has none."
+        )
+    slices = [int(np.count_nonzero(occupied(interior, axis))) for axis in range(3)]
+    thickness = [count * size for count, size in zip(slices, voxel_size, strict=True)]
+    axis = int(np.argmin(thickness))
+    if min(slices) < _FEW_SLICES or thickness[axis] < _THIN_MM:
+        notes.append(
+            f"The local field is known in {slices[axis]} slices {_DIRECTIONS[axis]} only ({thickness[axis]:.3g} "
+            "mm); χ needs the field around its sources, so do not trust it in so thin a slab: acquire a thicker "
+            "one, or set stop_after to background."
+        )
+    return notes
+
+
+def occupied(mask: np.ndarray, axis: int) -> np.ndarray:
+    """Return which planes across an axis hold a voxel of the mask; it broadcasts to the mask."""
+    return mask.any(axis=tuple(other for other in range(3) if other != axis), keepdims=True)
+
+
+def _count_of(parts) -> str:
+    voxels = ", ".join(str(np.count_nonzero(part.inside)) for part in parts)
+    return (
+        f"A part of the body ({voxels} voxels)" if len(parts) == 1 else f"Each of {len(parts)} parts ({voxels} voxels)"
+    )
