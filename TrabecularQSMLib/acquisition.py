@@ -228,11 +228,6 @@ class Reorientation:
         order = tuple(2 - best[row] for row in (2, 1, 0))
         return cls(order, tuple(flip_of_ras[row] for row in (2, 1, 0)), tuple(shape))
 
-    @property
-    def is_identity(self) -> bool:
-        """Whether nothing changes."""
-        return self.order == (0, 1, 2) and not any(self.flips)
-
     def apply(self, array: np.ndarray) -> np.ndarray:
         """Bring an array whose last three axes are k, j, i to RAS order (a view)."""
         lead = array.ndim - 3

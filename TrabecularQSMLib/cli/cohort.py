@@ -65,8 +65,7 @@ def _cohort(arguments):
     settings = chosen_settings(arguments)
     patterns = {kind: value for kind in COMPANIONS if (value := getattr(arguments, kind))}
     subjects = find_subjects(arguments.dataset, patterns, arguments.participant_label)
-    needed = max(needed_memory(subject) for subject in subjects)
-    workers = arguments.workers or usable_workers(needed, len(subjects))
+    workers = arguments.workers or usable_workers(max(map(needed_memory, subjects)), len(subjects))
     if arguments.dry_run:
         _print_plan(subjects, settings, workers)
         return 0

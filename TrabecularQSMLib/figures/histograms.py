@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..quantities import ALL_QUANTITIES
-from .style import line_style, render
+from .style import outline_style, render
 
 _BINS = 60
 
@@ -40,9 +40,7 @@ def histogram_figure(
             edges = np.linspace(low, max(high, low + 1e-6), _BINS + 1)
             for number, (region, some) in enumerate(values.items()):
                 density = np.histogram(some, edges)[0] / max(some.size, 1)
-                color = line_style(number)["color"]
-                dashes = "-" if line_style(number)["marker"] == "o" else "--"
-                axis.stairs(density, edges, color=color, linestyle=dashes, label=region)
+                axis.stairs(density, edges, label=region, **outline_style(number))
             axis.set(title=quantity.title, xlabel=f"[{quantity.unit}]" if quantity.unit != "1" else "", yticks=[])
         if len(regions) > 1:
             figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..acquisition import Reorientation, voxel_size
 from ..quantities import ALL_QUANTITIES, display_window
-from .style import DARK, LIGHT, color_map, line_style, render
+from .style import DARK, LIGHT, color_map, outline_style, render
 
 INVERSION_TITLES = {"closed-form": "Closed form", "medi-l2": "MEDI-ℓ2", "medi-tv": "TV-MEDI"}
 
@@ -317,11 +317,8 @@ def _region_styles(view):
         return {}
     present = [np.unique(_oriented(view.regions, view, plane)) for plane in view.planes]
     shown = set(np.concatenate(present).tolist()) - {0}
-    styles = {}
-    for number, label in enumerate(sorted(set(np.unique(view.regions).tolist()) - {0})):
-        style = line_style(number)
-        styles[label] = {"color": style["color"], "linestyle": "solid" if style["marker"] == "o" else "dashed"}
-    return {label: style for label, style in styles.items() if label in shown}
+    labels = sorted(set(np.unique(view.regions).tolist()) - {0})
+    return {label: outline_style(number) for number, label in enumerate(labels) if label in shown}
 
 
 def _draw_outlines(axes, view, plane, extent, styles):

@@ -72,6 +72,12 @@ def line_style(number: int) -> dict:
     return {"color": LINE_COLORS[position], "marker": "os^D"[rounds % 4]}
 
 
+def outline_style(number: int) -> dict:
+    """Color and dashes of the n-th of several outlines: each color in turn, and from the second round on dashed."""
+    style = line_style(number)
+    return {"color": style["color"], "linestyle": "solid" if style["marker"] == "o" else "dashed"}
+
+
 def color_map(colors: str):
     """Return matplotlib's color map for `Quantity.colors`; what is not a number is as dark as the page."""
     import matplotlib

@@ -22,7 +22,6 @@ PAIRS = (("mag", "phase"), ("real", "imag"))
 _MOST_MHZ = 1300.0
 # Keys of a sidecar that tell the part.
 TYPE_KEYS = ("ComplexImageComponent", "ImageType")
-NIFTI_ENDINGS = (".nii", ".nii.gz")
 _WORDS = {
     "mag": ("magnitude", "magn", "mag"),
     "phase": ("phase", "phas", "phs", "pha", "ph"),

@@ -17,6 +17,7 @@ from ..figures.registration import checkerboard_figure
 from ..files.nifti import read_image
 from ..files.regions import read_regions
 from ..progress import Progress, report
+from ..quantities import QUANTITIES
 from .consensus import acquisition_items, methods_paragraph, reconstruction_items
 from .pages import page, picture
 
@@ -146,8 +147,6 @@ def _figures(maps, rows, view, more):
 
 
 def _title(name):
-    from ..quantities import QUANTITIES
-
     return QUANTITIES[name].title
 
 

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import __version__
@@ -369,7 +369,7 @@ def _only_run(work):
         file.write(run)
         file.flush()
         try:
-            yield Work(**{**vars(work), "run": run})
+            yield replace(work, run=run)
         finally:
             # Workers that are still busy see that it is gone, and stop.
             with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,20 @@ from ..progress import Progress
 
 @dataclass(frozen=True, eq=False)
 class RegisteredFiles:
-    """A registration with its images: `fixed` and `on_fixed`, the moving one on its grid, and `affine` of that."""
+    """A registration with its images, their affines, and what there is to notice."""
 
     registration: Registration
     fixed: np.ndarray
-    on_fixed: np.ndarray
     affine: np.ndarray
+    moving: np.ndarray
+    moving_affine: np.ndarray
     notes: tuple[str, ...]
+
+    @cached_property
+    def on_fixed(self) -> np.ndarray:
+        """The moving image on the grid of the fixed one; its lowest value stands where it shows nothing."""
+        outside, matrix = float(self.moving.min()), self.registration.matrix
+        return resample(self.moving, self.moving_affine, self.fixed.shape, self.affine, matrix, outside=outside)
 
 
 def register_files(fixed, moving, *, start="geometry", mask=None, progress: Progress | None = None) -> RegisteredFiles:
@@ -54,8 +62,7 @@ def register_files(fixed, moving, *, start="geometry", mask=None, progress: Prog
         found = register_rigid(image, affine, other, its_affine, start=start, fixed_mask=inside, progress=progress)
     if not found.converged:
         notes.append("The steps had not become short at the end; look at the result closely.")
-    on_fixed = resample(other, its_affine, image.shape, affine, found.matrix, outside=float(other.min()))
-    return RegisteredFiles(found, image, on_fixed, affine, tuple(notes))
+    return RegisteredFiles(found, image, affine, other, its_affine, tuple(notes))
 
 
 def bvtv_of_files(
