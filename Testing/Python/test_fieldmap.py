@@ -439,6 +439,23 @@ class KindTest(unittest.TestCase):
             kind = self.find(self.scan(times, 0.025, 0.0, (1 + scale + 1j * phase)[:, None, None, None]), times)
             self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
 
+    def test_errors_that_pairs_of_echoes_take_up_make_no_sign_sure(self):
+        # A draw that three trains of two echoes explain, better with the opposite sign, by 70 standard errors.
+        times = 1.2e-3 * np.arange(1, 7)
+        gain = np.array([0.97 + 0.14j, 1.01 - 0.26j, 1.04 + 0.1j, 1.02 + 0.03j, 1.03 - 0.01j, 1.16 - 0.03j])
+        echoes = self.scan(times, 0.025, 0.0, gain[:, None, None, None])
+        kind = self.find(echoes, times)
+        self.assertEqual((kind.sign, kind.sure_of_sign, kind.groups), (1, False, None))
+        kind = self.find(echoes, times, bipolar=False, trains=3)
+        self.assertEqual((kind.sign, kind.sure_of_sign, kind.trains), (1, False, 3))
+
+    def test_four_echoes_tell_what_sign_is_likely_and_none_for_sure(self):
+        times = 0.9e-3 * np.arange(1, 5)
+        echoes = self.scan(times, 0.02)
+        for sign, signal in ((1, echoes), (-1, echoes.conj())):
+            kind = self.find(signal, times)
+            self.assertEqual((kind.sign, kind.sure_of_sign, kind.likely_sign), (sign, False, True))
+
     def test_without_fat_the_sign_is_taken_as_it_is_and_not_sure(self):
         echoes = self.scan(EQUAL, 0.05, 0.0)
         for signal in (echoes, echoes.conj()):

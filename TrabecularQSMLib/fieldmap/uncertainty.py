@@ -55,9 +55,9 @@ def standard_deviations(
     Notes
     -----
     The signal is analytic in W, F and the rate z = 2πi f − R2*, so the covariance of the three is
-    ``2 σ² (Jᴴ J)⁻¹`` with ``J = [e^{zt}, c e^{zt}, t m]`` (Cramér–Rao bound; Scharf & McWhorter, Signal Process 1993,
-    doi 10.1016/0165-1684(93)90020-K). They hold while the errors are small and the right minimum was chosen; without
-    signal they end at half a field period, the range of R2*, and 1.
+    ``2 σ² (Jᴴ J)⁻¹`` with ``J = [e^{zt}, c e^{zt}, t m]`` (Cramér–Rao bound; Pineda et al., MRM 2005,
+    doi 10.1002/mrm.20623, for three echoes). They hold while the errors are small and the right minimum was chosen;
+    without signal they end at half a field period, the range of R2*, and 1.
     """
     count = field_hz.size
     result = tuple(np.empty(count, np.float32) for _ in range(3))
@@ -109,5 +109,5 @@ METHOD = Method(
     title="Standard deviations",
     solves="the Cramér–Rao bound of field, R2* and fat fraction in each voxel",
     test="test_fieldmap.UncertaintyTest",
-    reference="doi 10.1016/0165-1684(93)90020-K",
+    reference="Pineda et al., MRM 2005, doi 10.1002/mrm.20623",
 )

@@ -25,7 +25,14 @@ _DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequence[float]) -> list[str]:
     """What sort of scan was found, where `settings` left it to the data; `found` has the answer."""
     notes, groups = [], kind.groups
-    if settings.phase_sign == "auto" and not kind.sure_of_sign:
+    if settings.phase_sign == "auto" and kind.likely_sign:
+        notes.append(
+            f"The sign of the phase is likely but not sure from {len(echo_times)} echoes, in which errors of single "
+            f"ones may feign it: fat fits better by {kind.sign_errors:.0f} standard errors if the phase "
+            f"{'grows' if kind.sign > 0 else 'falls'} with frequency, so this was taken; set the phase sign if you "
+            "know it."
+        )
+    elif settings.phase_sign == "auto" and not kind.sure_of_sign:
         notes.append(
             "The sign of the phase cannot be told from this scan (both fit alike, as without fat), so it was taken "
             "to grow with frequency; set the phase sign if it falls."
