@@ -557,6 +557,16 @@ class UncertaintyTest(unittest.TestCase):
                 self.assertAlmostEqual((error / sigma).std(), 1, delta=0.05)
             self.assertAlmostEqual(noise_of_fit(residual, 9) / deviation, 1, delta=0.03)
 
+    def test_the_field_of_three_echoes_is_as_uncertain_as_it_says(self):
+        # σ is half of one over the length of the train: to first order it would be 10 and 19 % too small.
+        model, rng = model_at(1.15e-3 * np.arange(1, 4)), np.random.default_rng(47)
+        for pdff in (0.5, 0.7):
+            clean = synthesize(np.full(4000, 1 - pdff), np.full(4000, pdff), 30.0, 60.0, model)
+            signal = clean + noise(rng, clean.shape, 1 / 15)
+            field, r2star, water, fat, _ = refine(signal, model, np.full(4000, 30.0), np.full(4000, 60.0))
+            sigma, *_ = standard_deviations(water, fat, field, r2star, model, 1 / 15)
+            self.assertAlmostEqual(((field - 30.0) / sigma).std(), 1, delta=0.07)
+
     def test_without_signal_they_are_large_but_finite(self):
         zero = np.zeros(3)
         field, r2star, pdff = standard_deviations(zero * 1j, zero * 1j, zero, zero, model_at(EQUAL), 1.0)

@@ -6,12 +6,15 @@ import numpy as np
 
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
+from ..fieldmap.refine import R2STAR_RANGE
 from ..fieldmap.separation import Separation
 from ..fieldmap.unwrap import PartApart
 from ..settings import Settings
 
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
+_MOST_AT_LIMITS = 0.05
 # In a slab with a field of fewer slices, or thinner in mm, χ says little: on the ankle, its contrast is less than three
 # quarters of what it is in all slices.
 _FEW_SLICES, _THIN_MM = 6, 20.0
@@ -122,6 +125,12 @@ def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray]
     rates = maps["r2star"][inside & (trust > 0)]
     if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
         found.append(f"{share:.0%} of its R2* are below zero")
+    low, high = R2STAR_RANGE
+    if rates.size and (share := float(np.mean((rates <= low) | (rates >= high)))) > _MOST_AT_LIMITS:
+        notes.append(
+            f"Noise leaves R2* unknown in {share:.0%} of the voxels in the mask: it ends at the limits of its range "
+            f"({low:.0f} and {high:.0f} 1/s), and its standard deviation there is larger than its error can be."
+        )
     if found:
         notes.append(
             f"The echoes do not fit the model well: {' and '.join(found)}; do not trust the maps before echo "
