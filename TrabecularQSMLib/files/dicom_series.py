@@ -98,11 +98,15 @@ def find(paths) -> list[Candidate]:
     list of Candidate
         Its ``files`` hold, for each echo time and part, the frames by their height along the normal.
     """
-    series = {}
+    series, seen = {}, set()
     for path in paths:
         header = _header(path)
         if header is None:
             continue
+        instance = header.get("SOPInstanceUID")
+        if instance in seen:  # a copy of a file
+            continue
+        seen |= {instance} - {None}
         frames = _frames(Path(path), header)
         if frames:
             _put(series, header, frames)
@@ -238,6 +242,8 @@ def _frame(path, index, header, groups):
     if orientation is None or position is None or spacing is None or not time:
         return None
     orientation = np.array(orientation, dtype=float)
+    if not np.any(np.cross(orientation[:3], orientation[3:])) or not all(spacing):
+        return None
     part = _part(header, get)
     slope, intercept = _scale(header, groups, get, part)
     return Frame(
@@ -340,7 +346,8 @@ def _geometry(candidate, pair):
     missing = max(len(set(heights) ^ set(stack)) for stack in stacks)
     if missing:
         raise InputError(
-            f"{missing} slices of the {candidate.source} are not there for every echo and part; export the scan again."
+            f"{missing} slices of the {candidate.source} are not there, or not in the same place, for every echo and "
+            "part; export the scan again."
         )
     first, last = stacks[0][heights[0]], stacks[0][heights[-1]]
     steps = np.diff(heights)
