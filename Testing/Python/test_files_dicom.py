@@ -142,7 +142,9 @@ class FolderTest(DicomTest):
         self.write("siemens")
         files = sorted((self.folder / "in").iterdir())
         files[2].unlink()
-        self.assert_refused("1 slices of the series 5+6 ankle are not there, or not in the same place, for every echo and part")
+        self.assert_refused(
+            "1 slices of the series 5+6 ankle are not there, or not in the same place, for every echo and part"
+        )
         for file in files[len(files) // 2 :]:
             file.unlink()
         self.assert_refused("no scan of at least three echoes", "series 5 ankle: 4 echoes with mag")

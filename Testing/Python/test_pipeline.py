@@ -15,7 +15,7 @@ from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, solving, sweep_regularization
+from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, remarks, solving, sweep_regularization
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
@@ -351,6 +351,27 @@ class MaskTest(unittest.TestCase):
     def test_erosion_that_leaves_nothing_is_refused(self):
         with self.assertRaisesRegex(InputError, "mask_erosion"):
             reconstruct(phantom().acquisition, replace(FAST, mask_erosion=50.0))
+
+
+class RemarksTest(unittest.TestCase):
+    def test_a_mask_in_air_is_told_and_one_without_signal_refused(self):
+        signal = np.zeros((2, 10, 10), bool)
+        signal[:, :4] = True
+        self.assertEqual(remarks.on_mask(signal, signal, "x"), [])
+        (note,) = remarks.on_mask(np.ones_like(signal), signal, "x")
+        self.assertIn("Only 40% of the voxels in the mask have signal", note)
+        with self.assertRaisesRegex(InputError, "No voxel of the mask has signal in x"):
+            remarks.on_mask(~signal, signal, "x")
+
+    def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
+        trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
+        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
+        self.assertEqual(remarks.on_trust(trust, mask, maps, 6), [])
+        maps["r2star"][0, 0] = -100.0
+        (note,) = remarks.on_trust(trust, mask, maps, 6)
+        self.assertIn(
+            "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-100 and 2000", note
+        )
 
 
 class PhaseTest(unittest.TestCase):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..errors import InputError
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
 from ..fieldmap.refine import R2STAR_RANGE
@@ -15,6 +16,8 @@ from ..settings import Settings
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
 # Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
 _MOST_AT_LIMITS = 0.05
+# Bone has none, but a mask with less than this share of its voxels in signal covers air.
+_LEAST_SIGNAL = 0.5
 # In a slab with a field of fewer slices, or thinner in mm, χ says little: on the ankle, its contrast is less than three
 # quarters of what it is in all slices.
 _FEW_SLICES, _THIN_MM = 6, 20.0
@@ -68,6 +71,25 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
             "would be taken for fat."
         )
     return notes
+
+
+def on_mask(mask: np.ndarray, signal: np.ndarray, source: str) -> list[str]:
+    """Where a user's mask lies, if not where there is signal.
+
+    Raises
+    ------
+    InputError
+        If it has no voxel with signal.
+    """
+    share = float(np.mean(signal[mask]))
+    if share == 0:
+        raise InputError(f"No voxel of the mask has signal in {source}; check that it belongs to this scan.")
+    if share >= _LEAST_SIGNAL:
+        return []
+    return [
+        f"Only {share:.0%} of the voxels in the mask have signal; check that it is not inverted and does not cover air, "
+        "in which there is neither field nor χ."
+    ]
 
 
 def on_gains(gains: EchoGains | None) -> list[str]:
