@@ -240,13 +240,24 @@ def read_out():
         for offset, slope in ((0.0, 0.1), (0.0, 0.35), (0.0, 0.65), (0.4, 0.3), (-0.2, -0.65)):
             gains[f"bipolar {offset:+} {slope:+}·x"] = np.exp(1j * (offset + slope * i) * (-1.0) ** n)
         gains["bipolar, odd echoes 8 % brighter"] = np.exp(0.5j * i * (-1.0) ** n) * (1 + 0.04 * (-1.0) ** n)
-        for number in (2, 3):
-            phases = np.array([0.0, 0.5, -0.4])[n % number] + np.array([0.0, 0.2, 0.3])[n % number] * i
-            gains[f"{number} trains"] = np.exp(1j * phases)
+        given = {}
+        offsets, slopes = np.array([0.0, 0.5, -0.4, 0.3]), np.array([0.0, 0.2, 0.3, -0.3])
+        for number in (2, 3, 4):
+            if times.size < 2 * number:
+                continue
+            kind = f"{number} trains" + ("" if number < 4 else ", said")
+            gains[kind] = np.exp(1j * (offsets[n % number] + slopes[n % number] * i))
+            # What is not looked for unasked.
+            given[kind] = {} if number < 4 else {"trains": "4", "readout": "monopolar"}
+            if times.size >= 4 * number:
+                backward = n // number % 2
+                kind = f"{number} trains, bipolar, said"
+                gains[kind] = gains[f"{number} trains"] * np.exp(1j * (0.4 - 0.5 * i) * backward)
+                given[kind] = {"trains": str(number), "readout": "bipolar"}
         wanted = None
         for kind, gain in gains.items():
             data = scan(pdff, 40 * i - 20 * j, 40.0, times, tesla, snr=50, inside=inside, gain=gain, seed=3)
-            result = fields(data)
+            result = fields(data, **given.get(kind, {}))
             values = []
             for share in (0.05, 0.5, 0.9):
                 for where in (np.abs(i) < 0.15, i > 0.55, i < -0.55):

@@ -87,8 +87,8 @@ def on_mask(mask: np.ndarray, signal: np.ndarray, source: str) -> list[str]:
     if share >= _LEAST_SIGNAL:
         return []
     return [
-        f"Only {share:.0%} of the voxels in the mask have signal; check that it is not inverted and does not cover air, "
-        "in which there is neither field nor χ."
+        f"Only {share:.0%} of the voxels in the mask have signal; check that it is not inverted and does not cover "
+        "air, in which there is neither field nor χ."
     ]
 
 
