@@ -96,7 +96,7 @@ class DicomScanTest(SceneTest):
         found = scene.examineDicom([magnitude[1:], phase])[0]
         self.assertIn("1 slices", found.warning)
         before = self.node_ids()
-        with self.assertRaisesRegex(InputError, "not there for every echo and part"):
+        with self.assertRaisesRegex(InputError, "not in the same place, for every echo and part"):
             scene.loadDicomScan(found.files, found.name)
         self.assertEqual(self.node_ids(), before)
 
