@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap.cuts import choose_globally
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.kind import EchoGroups, find_kind
+from TrabecularQSMLib.fieldmap.kind import SURE_OF_SIGN, EchoGroups, _sign_errors, find_kind
 from TrabecularQSMLib.fieldmap.neighborhood import choose_candidates
 from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
@@ -448,6 +448,14 @@ class KindTest(unittest.TestCase):
         self.assertEqual((kind.sign, kind.sure_of_sign, kind.groups), (1, False, None))
         kind = self.find(echoes, times, bipolar=False, trains=3)
         self.assertEqual((kind.sign, kind.sure_of_sign, kind.trains), (1, False, 3))
+
+    def test_water_that_contradicts_fat_makes_no_sign_sure(self):
+        rng = np.random.default_rng(48)
+        fat = np.where(np.arange(1000) < 50, 0.9, 0.0)
+        noise = rng.standard_normal(1000)
+        for of_water, of_fat, wanted in ((1.0, -3.0, False), (1.0, 3.0, True), (0.0, -3.0, True)):
+            misfits = [(np.zeros(1000), 0, 0, fat), (np.where(fat > 0, of_fat, of_water) + noise, 0, 0, fat)]
+            self.assertEqual(abs(_sign_errors(misfits)) > SURE_OF_SIGN, wanted)
 
     def test_four_echoes_tell_what_sign_is_likely_and_none_for_sure(self):
         times = 0.9e-3 * np.arange(1, 5)

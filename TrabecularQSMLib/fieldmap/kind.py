@@ -187,9 +187,12 @@ def find_kind(
     groups = answers[best][1]
     in_pairs = groups is not None and groups.in_pairs
     if groups is not None and not given and _may_be_single_echoes(turned[best], groups, sample):
-        answers = [(misfit, None, 0.0) for misfit, _, _ in answers]
+        answers = [(misfit, None, 0.0) for misfit in misfits]
     if len(signs) > 1:
-        # Pairs take up errors of single echoes: what they leave over says nothing of the sign.
+        if in_pairs:
+            # Pairs take up errors of single echoes: what they leave over says nothing of the sign.
+            errors = _sign_errors(misfits)
+            best, sure = int(errors < -SURE_OF_SIGN), abs(errors) > SURE_OF_SIGN
         of_groups = None if in_pairs else answers[best][1]
         best, sure = _sign_by_gains(turned, best, of_groups, sample) or (best, sure)
     _, groups, groups_errors = answers[best]
@@ -265,7 +268,9 @@ def _sign_errors(misfits):
     plus, minus = misfits
     difference, fat = minus[0] - plus[0], np.maximum(minus[3], plus[3])
     # Only fat can tell, and where it is rare, the others add noise alone.
-    return max((mean_in_errors(difference[fat >= least]) for least in (0.0, *FATTY)), key=abs)
+    errors = [mean_in_errors(difference[fat >= least]) for least in (0.0, *FATTY)]
+    # Water that contradicts fat shows errors of echoes: it looks alike with either sign.
+    return 0.0 if min(errors) < -SURE_OF_SIGN and max(errors) > SURE_OF_SIGN else max(errors, key=abs)
 
 
 def _sign_by_gains(signals, best, groups, sample):
