@@ -16,7 +16,7 @@ from ..inversion.grid import Grid
 from ..progress import Progress, part, report
 from ..settings import Settings, preset
 from .fields import Fields
-from .solving import inversion_options, solve
+from .solving import cortex_apart, inversion_options, solve
 
 # Settings that the data decide: the kind of scan, the spectrum of fat, and what a field measured elsewhere leaves no
 # choice of.
@@ -132,7 +132,7 @@ def reconstruct_each(
 
 def inversion_settings() -> set[str]:
     """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
-    corrections = {"fat_prior", "cortex_decoupled", "partial_volume_correction", "chi_sigma", "reference"}
+    corrections = {"fat_prior", "separate_cortex", "chi_sigma", "reference"}
     own = {"inversion", "regularization", "padding", *corrections}
     return own.union(*(method.options.values() for method in METHODS.values()))
 
@@ -149,7 +149,7 @@ def sweep_regularization(
 ) -> lcurve.LCurve:
     """Return the L-curve of the settings' inversion over values of λ, from the same fields for each.
 
-    The field is the one measured, whatever `partial_volume_correction` says.
+    Where cortex is solved apart, the curve is that of the rest.
 
     Parameters
     ----------
@@ -178,8 +178,9 @@ def sweep_regularization(
         fields = Fields(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
+        _, of_cortex, _ = cortex_apart(fields, settings, grid)
         return lcurve.sweep(
-            grid.put(fields.local_field),
+            grid.put(fields.local_field) - of_cortex,
             fields.voxel_size,
             regularizations,
             method=settings.inversion,
