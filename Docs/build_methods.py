@@ -38,8 +38,8 @@ def records(room: str) -> dict[str, Method]:
     """Return the methods of a room: those of its registry by name, then the others of its files by function."""
     package = importlib.import_module(f"TrabecularQSMLib.{room}")
     found = dict(getattr(package, "METHODS", {}))
-    for module in pkgutil.iter_modules(package.__path__):
-        code = importlib.import_module(f"{package.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        code = importlib.import_module(module.name)
         for one in (*getattr(code, "METHODS", ()), *filter(None, [getattr(code, "METHOD", None)])):
             # Records of other files are imported by name as methods, not as records.
             if isinstance(one, Method) and one not in found.values():
