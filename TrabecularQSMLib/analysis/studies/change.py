@@ -200,12 +200,12 @@ def _remarks(results, coefficients):
             f"Standard errors are missing in {named(unknown)}, so that not every subject's change can be judged; give "
             "repeatability coefficients by `repeatability`."
         )
-    if coefficients is None and len(unknown) < len(results):
+    judged = sum(int(np.count_nonzero(~np.isnan(one.detectable))) for one in results)
+    if coefficients is None and judged:
         yield (
             "A subject's change is judged against the scan's noise alone, not against laying down and drawing regions "
             "again; give repeatability coefficients by `repeatability`."
         )
-    judged = sum(int(np.count_nonzero(~np.isnan(one.detectable))) for one in results)
     if judged:
         seen = sum((one.seen(1) or 0) + (one.seen(-1) or 0) for one in results)
         chance = 2 * TAIL * judged
