@@ -108,7 +108,7 @@ def _method_row(room, name, one):
     own = {
         keyword: parameter.default
         for keyword, parameter in inspect.signature(one.function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default not in (parameter.empty, None)
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default not in (parameter.empty, None, "", ())
     }
     for keyword, setting in one.options.items():
         default = own.get(keyword) if getattr(Settings, setting) is None else None

@@ -13,9 +13,11 @@ from pathlib import Path
 from unittest import mock
 
 from TrabecularQSMLib import cli
+from TrabecularQSMLib.analysis.measure import COLUMNS
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.maps import find_maps
 from TrabecularQSMLib.files.phantom import write_phantom
+from TrabecularQSMLib.files.tables import csv_text
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.report import consensus, pages
 from TrabecularQSMLib.report.case import case_report, measured_rows
@@ -109,6 +111,24 @@ class PageTest(unittest.TestCase):
         rows.append({"case": "sub-x", "region": "talus", "mean": 40.0})
         (found,) = _outliers("chi", rows, {"sub-x": "sub-x/page.html"})
         self.assertEqual((found["case"], found["address"]), ("sub-x", "sub-x/page.html"))
+
+    def test_a_cohort_has_its_repeatability_or_else_its_ranges(self):
+        for sessions, there, absent in ((2, "chi: repeatability", "± 1.96 SD"), (1, "± 1.96 SD", "repeatability")):
+            rows = [
+                dict.fromkeys(COLUMNS) | {"case": f"sub-{n}_ses-{s}", "region": f"talus {EVIL}", "quantity": "chi",
+                                          "unit": "ppm", "mean": n + 0.1 * (n * s % 3), "se": 0.02}
+                for n in range(1, 6) for s in range(sessions)
+            ]  # fmt: skip
+            output = self.folder / f"sessions-{sessions}"
+            output.mkdir()
+            (output / "cohort.csv").write_text(csv_text(COLUMNS, rows), encoding="utf-8")
+            text = cohort_report(output, {})
+            self.assertIn(there, text)
+            self.assertNotIn(absent, text)
+            self.assertNotIn(EVIL, text)
+        # Two subjects are too few for either.
+        (output / "cohort.csv").write_text(csv_text(COLUMNS, rows[:2]), encoding="utf-8")
+        self.assertNotIn("Subjects and sessions", cohort_report(output, {}))
 
     def test_what_is_no_result_is_refused(self):
         with self.assertRaisesRegex(InputError, "holds no maps|is not a folder"):

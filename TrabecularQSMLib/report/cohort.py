@@ -8,11 +8,15 @@ import numpy as np
 
 from .. import __version__
 from ..analysis.measure import COLUMNS
+from ..analysis.observations import observe
 from ..analysis.regression import regress
+from ..analysis.studies.ranges import ranges_of_regions
+from ..analysis.studies.repeatability import repeatability_of_regions
 from ..analysis.tables import Table, pair_up
 from ..errors import InputError
 from ..figures.regression import Panel, regression_figure
 from ..figures.strips import strip_figure
+from ..figures.studies import agreement_figure
 from ..files.tables import read_table
 from .case import Figure, measured_rows
 from .pages import page, picture
@@ -22,6 +26,12 @@ PAIRS = (("bvtv", "chi"), ("bvtv", "r2star"), ("ct", "chi"), ("r2star", "chi"))
 _SHOWN = ("chi", "r2star", "pdff", "bvtv", "ct", "density")
 _SHOWN_COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "se", "sd", "median")
 _NUMERIC = ("n", "mean", "se", "sd", "median")
+# What is shown of the statistics, without units.
+_REPEATABILITY_COLUMNS = (
+    *("region", "subjects", "icc_2_1", "icc_2_1_low", "icc_2_1_high", "within_sd", "repeatability_coefficient"),
+    *("bias", "lower_limit", "upper_limit"),
+)
+_RANGE_COLUMNS = ("region", "subjects", "mean", "sd", "lower_limit", "upper_limit", "median")
 # An interquartile range needs so many cases to mean something.
 _LEAST_CASES = 5
 
@@ -67,6 +77,7 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         cases=[{"name": case, "address": address} for case, address in sorted(addresses.items())],
         distributions=distributions,
         outliers=[one for name, chosen in by_quantity.items() for one in _outliers(name, chosen, addresses)],
+        studies=[found for name in by_quantity if (found := _study(table, name))],
         regressions=[found for x, y in PAIRS if (found := _regression(table, x, y))],
         columns=_SHOWN_COLUMNS,
         numeric=_NUMERIC,
@@ -97,6 +108,29 @@ def _outliers(name, rows, addresses):
             if not low - reach <= row["mean"] <= high + reach
         ]
     return found
+
+
+def _study(table, name):
+    """Repeatability of a quantity where subjects have several sessions, else its normal range; None of too few."""
+    try:
+        observations = observe([table], name)
+        if len(observations.session_names) > 1:
+            study = repeatability_of_regions(observations)
+            title, columns = "repeatability, if nothing changed between the sessions", _REPEATABILITY_COLUMNS
+            source = picture(agreement_figure(study.results, observations.label))
+        else:
+            study = ranges_of_regions(observations)
+            title, columns, source = "range of these subjects, mean ± 1.96 SD", _RANGE_COLUMNS, None
+    except InputError:
+        return None
+    rows = study.rows(observations.unit)
+    return {
+        "title": f"{name}: {title}",
+        "source": source,
+        "columns": [column for column in rows[0] if column.partition(" [")[0] in columns],
+        "rows": rows,
+        "notes": list(study.notes),
+    }
 
 
 def _regression(table, x, y):

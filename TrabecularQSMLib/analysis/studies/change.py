@@ -109,7 +109,7 @@ def paired_change(
     first: np.ndarray,
     second: np.ndarray,
     *,
-    detectable: np.ndarray | float = np.nan,
+    detectable: np.ndarray | float | None = None,
     subjects: Sequence[str] = (),
     region: str = "",
 ) -> Change:
@@ -119,8 +119,8 @@ def paired_change(
     ----------
     first, second : (n,) array
         At least three subjects, whose changes differ.
-    detectable : (n,) array or float
-        What a change must exceed.
+    detectable : (n,) array or float, optional
+        What a change must exceed; not-a-number where it is not known.
     subjects : sequence of n str, optional
     region : str
 
@@ -143,7 +143,7 @@ def paired_change(
         subjects=tuple(subjects) or tuple(str(number) for number in range(1, n + 1)),
         first=first,
         second=second,
-        detectable=np.broadcast_to(np.asarray(detectable, np.float64), n),
+        detectable=np.broadcast_to(np.asarray(np.nan if detectable is None else detectable, np.float64), n),
         mean=mean,
         ci=t_interval(mean, sd / np.sqrt(n), n - 1),
         sd=sd,

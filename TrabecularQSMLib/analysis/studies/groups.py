@@ -119,6 +119,10 @@ def compare_groups(
     InputError
         If there are too few groups or subjects, the reference is none of them, or groups cannot be told apart from the
         covariates.
+
+    References
+    ----------
+    Hedges, J Educ Stat 1981, doi 10.3102/10769986006002107 (effect size of few subjects).
     """
     values = checked(values, f"The comparison in {region or 'a region'} is")
     groups, covariates = np.array([str(group) for group in groups]), covariates or {}
@@ -330,6 +334,6 @@ METHODS = (
         title="Groups, adjusted",
         solves="value = group + covariates, least squares; Student's t, F, Holm over regions; Hedges' g",
         test="test_analysis_studies.GroupsTest",
-        reference="Holm, Scand J Statist 1979;6:65-70",
+        reference="Holm, Scand J Statist 1979;6:65-70; Hedges, J Educ Stat 1981, doi 10.3102/10769986006002107",
     ),
 )
