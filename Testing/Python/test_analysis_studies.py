@@ -90,6 +90,12 @@ class RepeatabilityTest(unittest.TestCase):
         np.testing.assert_allclose((above.mean(), below.mean()), 0.025, atol=0.0075)
         self.assertEqual(limit_interval(0, 1, n - 1, 1 / n, -1), (-high, -low))
 
+    def test_an_interval_holds_its_estimate_also_where_sessions_differ_more_than_subjects(self):
+        found = repeatability(np.array([[2.6, -1.9], [-0.5, 0.3], [0.9, -0.2]]))
+        self.assertLess(found.icc_agreement, -0.5)
+        low, high = found.icc_agreement_ci
+        self.assertTrue(low <= found.icc_agreement <= high, (low, high))
+
     def test_notes_tell_what_the_data_cannot(self):
         values = WRIGHT / 100 - 4
         study = repeatability_of_regions(observed(values, np.full_like(values, 0.2)))
@@ -101,7 +107,7 @@ class RepeatabilityTest(unittest.TestCase):
         growing = np.column_stack([WRIGHT[:, 0], 1.3 * WRIGHT[:, 1]])
         self.assertIn("differences change with the mean", " ".join(repeatability_of_regions(observed(growing)).notes))
         shifted = repeatability_of_regions(observed(np.column_stack([WRIGHT[:, 0], WRIGHT[:, 0] + 1])))
-        self.assertIn("was one measurement entered twice?", " ".join(shifted.notes))
+        self.assertIn("sessions but for a shift, do not differ at all", " ".join(shifted.notes))
         self.assertIsNone(shifted.results[0].icc_agreement_ci)
         self.assertIn("choose two by `sessions`", repeatability_of_regions(observed(SHROUT)).notes[-1])
 
@@ -206,6 +212,13 @@ class GroupsTest(unittest.TestCase):
         np.testing.assert_allclose([one.p_holm for one in study.results], holm([one.p for one in study.results]))
         self.assertEqual(study.notes[0], "Left out, as the tables do not say their group or age: s4.")
 
+    def test_a_region_that_cannot_be_answered_for_is_left_out_with_the_reason(self):
+        both = observed(self.values[:, None], regions=("talus", "tuber"))
+        few = both.chosen([n < 30 or n > 57 for n in range(60)])
+        study = compare_regions(few, [*self.groups, "a", "b"])
+        self.assertEqual({one.region for one in study.results}, {"talus"})
+        self.assertIn("tuber was left out: The comparison in tuber is of 2 subjects", study.notes[0])
+
     def test_notes_tell_where_the_adjustment_does_not_hold(self):
         groups, age = np.repeat(["a", "b"], 10), np.tile(np.arange(20.0, 70, 5), 2)
         noise = np.random.default_rng(2).normal(size=20)
@@ -232,6 +245,7 @@ class PowerTest(unittest.TestCase):
             self.assertAlmostEqual(power_of(0.7, 15, design=design), solver.power(0.7, 15, 0.05), places=9)
             expected = solver.solve_power(0.4, power=0.9, alpha=0.01)
             self.assertEqual(subjects_needed(0.4, design=design, power=0.9, alpha=0.01), int(np.ceil(expected)))
+            self.assertEqual(power_of(1e8, 1000, design=design), 1)
             for n in (3, 40):
                 self.assertAlmostEqual(power_of(detectable_effect(n, design=design), n, design=design), 0.8, places=6)
 
@@ -337,7 +351,7 @@ class RefusalTest(unittest.TestCase):
             ("three subjects whose values differ", lambda: plan(observed(np.ones((5, 1))), difference=1)),
             ("All subjects are of the age 40", lambda: normal_range(values, np.full(9, 40.0))),
             ("Age is 'old' of a subject", lambda: ranges_of_regions(pilot, ["1", "2", "old", "4", "5"])),
-            ("No region has 4 subjects", lambda: ranges_of_regions(pilot, ["1", "2", "3", None, None])),
+            ("in talus is of 3 subjects; at least 4", lambda: ranges_of_regions(pilot, ["1", "2", "3", None, None])),
         ):
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 call()

@@ -10,6 +10,7 @@ from .. import __version__
 from ..analysis.measure import COLUMNS
 from ..analysis.observations import observe
 from ..analysis.regression import regress
+from ..analysis.studies.inference import COEFFICIENT
 from ..analysis.studies.ranges import ranges_of_regions
 from ..analysis.studies.repeatability import repeatability_of_regions
 from ..analysis.tables import Table, pair_up
@@ -27,10 +28,7 @@ _SHOWN = ("chi", "r2star", "pdff", "bvtv", "ct", "density")
 _SHOWN_COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "se", "sd", "median")
 _NUMERIC = ("n", "mean", "se", "sd", "median")
 # What is shown of the statistics, without units.
-_REPEATABILITY_COLUMNS = (
-    *("region", "subjects", "icc_2_1", "icc_2_1_low", "icc_2_1_high", "within_sd", "repeatability_coefficient"),
-    *("bias", "lower_limit", "upper_limit"),
-)
+_REPEATABILITY_COLUMNS = ("region", "subjects", "icc_2_1", "icc_2_1_low", "icc_2_1_high", "within_sd", COEFFICIENT)
 _RANGE_COLUMNS = ("region", "subjects", "mean", "sd", "lower_limit", "upper_limit", "median")
 # An interquartile range needs so many cases to mean something.
 _LEAST_CASES = 5

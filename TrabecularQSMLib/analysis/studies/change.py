@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from .inference import (
     holm,
     is_constant,
     limits,
+    of_regions,
     t_interval,
     t_probability,
     with_unit,
@@ -184,10 +186,13 @@ def change_of_regions(
         there = ", ".join(filter(None, observations.session_names)) or "none"
         raise InputError(f"A change is between two sessions; name first and second by `sessions`: there are {there}.")
     found, notes = repeated(observations, sessions, LEAST_SUBJECTS)
-    results = []
+    answers = {}
     for region, own in found.items():
         least = NORMAL * np.hypot(*own.errors.T) if coefficients is None else _coefficient(coefficients, region)
-        results.append(paired_change(*own.values.T, detectable=least, subjects=own.subjects, region=region))
+        names = {"subjects": own.subjects, "region": region}
+        answers[region] = partial(paired_change, *own.values.T, detectable=least, **names)
+    results, told = of_regions(answers)
+    notes += told
     corrected = holm([one.p for one in results])
     results = [replace(one, p_holm=float(p)) for one, p in zip(results, corrected, strict=True)]
     return Study(tuple(results), (*notes, *_remarks(results, coefficients)))

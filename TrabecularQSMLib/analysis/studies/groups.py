@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -18,6 +19,7 @@ from .inference import (
     checked,
     holm,
     limits,
+    of_regions,
     t_interval,
     t_probability,
     with_unit,
@@ -205,19 +207,18 @@ def compare_regions(
         who = dict.fromkeys(one for one, its in zip(observations.subjects, known, strict=True) if not its)
         what = " or ".join(["group", *covariates])
         notes.append(f"Left out, as the tables do not say their {what}: {named(who)}.")
-    results = []
+    answers = {}
     for region in observations.region_names:
         places = [n for n, one in enumerate(observations.regions) if one == region and known[n]]
-        of_region = {name: [texts[place] for place in places] for name, texts in covariates.items()}
-        found, told = compare_groups(
-            observations.values[places],
-            [groups[place] for place in places],
-            of_region,
-            reference=reference,
-            region=region,
+        its_covariates = {name: [texts[place] for place in places] for name, texts in covariates.items()}
+        its_groups = [groups[place] for place in places]
+        answers[region] = partial(
+            compare_groups, observations.values[places], its_groups, its_covariates, reference=reference, region=region
         )
-        results += found
-        notes += told
+    found, told = of_regions(answers)
+    notes += told
+    results = [one for contrasts, _ in found for one in contrasts]
+    notes += [note for _, of_region in found for note in of_region]
     corrected = holm([one.p for one in results])
     results = [replace(one, p_holm=float(p)) for one, p in zip(results, corrected, strict=True)]
     return Study(tuple(results), (*observations.notes, *notes))
@@ -239,9 +240,8 @@ def _check_design(design, of_all, free, covariates, region):
             f"{len(design)} subjects in {region or 'the region'} are too few for groups and "
             f"{counted(len(covariates), 'covariate')}; add subjects, or adjust for fewer."
         )
-    # Columns of one length, so that the rank does not depend on units.
-    if np.linalg.matrix_rank(design / np.linalg.norm(design, axis=0)) < design.shape[1]:
-        alone = np.linalg.matrix_rank(of_all / np.linalg.norm(of_all, axis=0)) == of_all.shape[1]
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        alone = np.linalg.matrix_rank(of_all) == of_all.shape[1]
         what = "groups and covariates" if alone else "covariates"
         raise InputError(
             f"The {what} ({', '.join(covariates)}) say the same of the subjects in {region or 'the region'}, so that "
@@ -250,7 +250,10 @@ def _check_design(design, of_all, free, covariates, region):
 
 
 def _columns(name, texts):
-    """Columns of a covariate, each of mean zero, so that the intercept is the mean of the reference adjusted to all."""
+    """Columns of a covariate, each of mean zero, so that the intercept is the mean of the reference adjusted to all.
+
+    In units of their spread, or the rank of the design would depend on units.
+    """
     numbers = as_numbers(texts)
     if numbers is None:
         levels = sorted(set(texts))
@@ -263,7 +266,7 @@ def _columns(name, texts):
     columns = numbers.reshape(len(texts), -1)
     if columns.shape[1] == 0 or np.any(np.ptp(columns, axis=0) == 0):
         raise InputError(f"{name} is the same of all subjects, {texts[0]}; there is nothing to adjust for.")
-    return columns - columns.mean(axis=0)
+    return (columns - columns.mean(axis=0)) / columns.std(axis=0)
 
 
 def _fit(design, values):

@@ -1,6 +1,6 @@
 """What the statistics of studies share: confidence intervals, exact for normal data, and Holm's correction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,26 @@ class Study:
     def rows(self, unit: str) -> list[dict]:
         """Return the rows of the table."""
         return [row for result in self.results for row in result.as_rows(unit)]
+
+
+def of_regions(answers: Mapping[str, Callable]) -> tuple[list, list[str]]:
+    """Return what functions, by region, return, and notes on regions that cannot be answered for.
+
+    Raises
+    ------
+    InputError
+        That of the first region if there is an answer for none.
+    """
+    found, notes, first = [], [], None
+    for region, answer in answers.items():
+        try:
+            found.append(answer())
+        except InputError as error:
+            first = first or error
+            notes.append(f"{region} was left out: {error}")
+    if first and not found:
+        raise first
+    return found, notes
 
 
 def with_unit(name: str, unit: str) -> str:

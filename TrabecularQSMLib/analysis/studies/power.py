@@ -106,9 +106,9 @@ def power_of(effect: float, subjects: int, *, design: str = GROUPS, alpha: float
     free = 2 * (subjects - 1) if groups else subjects - 1
     center = abs(effect) * np.sqrt(subjects / 2 if groups else subjects)
     least = stats.t.ppf(1 - alpha / 2, free)
-    # From some center on the lower tail is smaller than any number.
-    lower = stats.nct.cdf(-least, free, center)
-    return float(stats.nct.sf(least, free, center) + (0.0 if np.isnan(lower) else lower))
+    # scipy's are not numbers far off, where the upper tail is next to all and the lower next to nothing.
+    upper, lower = stats.nct.sf(least, free, center), stats.nct.cdf(-least, free, center)
+    return float(np.nan_to_num(upper, nan=1.0) + np.nan_to_num(lower, nan=0.0))
 
 
 def subjects_needed(effect: float, *, design: str = GROUPS, power: float = POWER, alpha: float = ALPHA) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -20,6 +21,7 @@ from .inference import (
     is_constant,
     limit_interval,
     limits,
+    of_regions,
     t_interval,
     t_probability,
     with_unit,
@@ -189,20 +191,15 @@ def ranges_of_regions(observations: Observations, ages: Sequence[str | None] | N
         if unknown:
             notes.append(f"Left out, as the tables do not say their age: {named(unknown)}.")
         numbers_of("Age", [age for age in ages if age is not None])
-    results, least = [], LEAST_SUBJECTS + (ages is not None)
+    answers = {}
     for region in observations.region_names:
         places = [
             n for n, one in enumerate(observations.regions) if one == region and (ages is None or ages[n] is not None)
         ]
-        if len(places) < least:
-            notes.append(f"{region} has {len(places)} subjects and was left out; {least} are needed.")
-            continue
         own = None if ages is None else numbers_of("Age", [ages[place] for place in places])
-        result = normal_range(observations.values[places], own, region=region)
-        notes += _remarks(result)
-        results.append(result)
-    if not results:
-        raise InputError(f"No region has {least} subjects; a normal range needs many more of them.")
+        answers[region] = partial(normal_range, observations.values[places], own, region=region)
+    results, told = of_regions(answers)
+    notes += [*told, *(note for result in results for note in _remarks(result))]
     fewest = min(len(one.values) for one in results)
     if fewest < _ENOUGH:
         notes.append(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -21,6 +22,7 @@ from .inference import (
     is_constant,
     limit_interval,
     limits,
+    of_regions,
     root_mean_square,
     scaled,
     sd_factors,
@@ -65,7 +67,7 @@ class Repeatability:
     mean : float
     icc_agreement, icc_consistency : float
         ICC(2,1), of single measurements at any session, and ICC(3,1), for which a shift between sessions does not
-        count, each with its interval (None where measurements do not differ at all but by such a shift).
+        count, each with its interval (None where subjects, or sessions but for such a shift, do not differ at all).
     within_sd, between_sd : float
         Standard deviation within subjects, shifts between sessions included, and between them.
     within_cv : float, optional
@@ -213,7 +215,9 @@ def repeatability_of_regions(observations: Observations, sessions: Sequence[str]
             f"there is {'one, ' + sessions[0] if sessions[0] else 'none'}."
         )
     found, notes = repeated(observations, sessions, LEAST_SUBJECTS)
-    results = [repeatability(own.values, own.errors, region=region) for region, own in found.items()]
+    answers = {region: partial(repeatability, own.values, own.errors, region=region) for region, own in found.items()}
+    results, told = of_regions(answers)
+    notes += told
     notes += [note for result in results for note in _remarks(result)]
     fewest = min(len(result.values) for result in results)
     if (free := fewest * (len(sessions) - 1)) < _ENOUGH_FREE:
@@ -235,7 +239,7 @@ def repeatability_of_regions(observations: Observations, sessions: Sequence[str]
 def _remarks(result):
     """What a result does not tell well."""
     if result.icc_agreement_ci is None:
-        yield f"{result.region}: sessions differ by a shift alone; was one measurement entered twice?"
+        yield f"{result.region}: subjects, or sessions but for a shift, do not differ at all; check the table."
     if result.agreement and result.agreement.trend_p < SIGNIFICANT:
         yield (
             f"{result.region}: differences change with the mean (p {result.agreement.trend_p:.2g}), so that one pair "
@@ -264,31 +268,38 @@ def _intraclass(values):
     n, k = values.shape
     rows, columns = values.mean(axis=1), values.mean(axis=0)
     left = values - rows[:, None] - columns + values.mean()
-    of_rows, of_columns = k * rows.var(ddof=1), n * columns.var(ddof=1)
+    of_rows, of_columns = float(k * rows.var(ddof=1)), float(n * columns.var(ddof=1))
     of_left = float((left**2).sum() / ((n - 1) * (k - 1)))
     agreement = (of_rows - of_left) / (of_rows + (k - 1) * of_left + k * (of_columns - of_left) / n)
     consistency = (of_rows - of_left) / (of_rows + (k - 1) * of_left)
-    if of_left <= 1e-24 * of_rows:
-        return float(agreement), None, float(consistency), None
-    ratio, free = of_rows / of_left, (n - 1) * (k - 1)
-    low = ratio / stats.f.ppf(1 - TAIL, n - 1, free)
-    high = ratio * stats.f.ppf(1 - TAIL, free, n - 1)
-    consistency_ci = (low - 1) / (low + k - 1), (high - 1) / (high + k - 1)
-    # Degrees of freedom by Satterthwaite, of what is left and the sessions together.
-    of_sessions, spread = k * agreement * of_columns / of_left, n * (1 + (k - 1) * agreement) - k * agreement
-    free = free * (of_sessions + spread) ** 2 / ((n - 1) * of_sessions**2 + spread**2)
+    if min(of_left, of_rows) <= 1e-24 * max(of_left, of_rows):
+        return agreement, None, consistency, None
+    return (
+        agreement,
+        _agreement_interval(n, k, of_rows, of_columns, of_left, agreement),
+        consistency,
+        _consistency_interval(n, k, of_rows / of_left),
+    )
+
+
+def _consistency_interval(n, k, ratio):
+    """Interval of ICC(3,1), from the ratio of mean squares of subjects and what is left."""
+    free = (n - 1) * (k - 1)
+    low, high = ratio / stats.f.ppf(1 - TAIL, n - 1, free), ratio * stats.f.ppf(1 - TAIL, free, n - 1)
+    return float((low - 1) / (low + k - 1)), float((high - 1) / (high + k - 1))
+
+
+def _agreement_interval(n, k, of_rows, of_columns, of_left, agreement):
+    """Interval of ICC(2,1), with Satterthwaite's degrees of freedom for sessions and what is left together."""
+    sessions, spread = k * agreement * of_columns / of_left, n * (1 + (k - 1) * agreement) - k * agreement
+    free = (n - 1) * (k - 1) * (sessions + spread) ** 2 / ((n - 1) * sessions**2 + spread**2)
+    # Of next to no freedom the first is infinite.
     upper, lower = stats.f.ppf(1 - TAIL, n - 1, free), stats.f.ppf(1 - TAIL, free, n - 1)
     both = k * of_columns + (k * n - k - n) * of_left
-    agreement_ci = (
-        n * (of_rows - upper * of_left) / (upper * both + n * of_rows),
-        n * (lower * of_rows - of_left) / (both + n * lower * of_rows),
-    )
-    return (
-        float(agreement),
-        (float(agreement_ci[0]), float(agreement_ci[1])),
-        float(consistency),
-        (float(consistency_ci[0]), float(consistency_ci[1])),
-    )
+    low = n * (of_rows / upper - of_left) / (both + n * of_rows / upper)
+    high = n * (lower * of_rows - of_left) / (both + n * lower * of_rows)
+    # The approximation may miss an estimate that is negative.
+    return float(min(low, agreement)), float(max(high, agreement))
 
 
 METHODS = (
