@@ -113,7 +113,10 @@ class PageTest(unittest.TestCase):
         self.assertEqual((found["case"], found["address"]), ("sub-x", "sub-x/page.html"))
 
     def test_a_cohort_has_its_repeatability_or_else_its_ranges(self):
-        for sessions, there, absent in ((2, "chi: repeatability", "± 1.96 SD"), (1, "± 1.96 SD", "repeatability")):
+        for sessions, there, absent in (
+            (2, "chi [ppm]: repeatability", "± 1.96 SD"),
+            (1, "± 1.96 SD", "repeatability"),
+        ):
             rows = [
                 dict.fromkeys(COLUMNS) | {"case": f"sub-{n}_ses-{s}", "region": f"talus {EVIL}", "quantity": "chi",
                                           "unit": "ppm", "mean": n + 0.1 * (n * s % 3), "se": 0.02}

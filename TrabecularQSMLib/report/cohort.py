@@ -10,7 +10,6 @@ from .. import __version__
 from ..analysis.measure import COLUMNS
 from ..analysis.observations import observe
 from ..analysis.regression import regress
-from ..analysis.studies.inference import COEFFICIENT
 from ..analysis.studies.ranges import ranges_of_regions
 from ..analysis.studies.repeatability import repeatability_of_regions
 from ..analysis.tables import Table, pair_up
@@ -20,16 +19,13 @@ from ..figures.strips import strip_figure
 from ..figures.studies import agreement_figure
 from ..files.tables import read_table
 from .case import Figure, measured_rows
-from .pages import page, picture
+from .pages import number, page, picture
 
 # Pairs that are regressed where both are there: x, y.
 PAIRS = (("bvtv", "chi"), ("bvtv", "r2star"), ("ct", "chi"), ("r2star", "chi"))
 _SHOWN = ("chi", "r2star", "pdff", "bvtv", "ct", "density")
 _SHOWN_COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "se", "sd", "median")
 _NUMERIC = ("n", "mean", "se", "sd", "median")
-# What is shown of the statistics, without units.
-_REPEATABILITY_COLUMNS = ("region", "subjects", "icc_2_1", "icc_2_1_low", "icc_2_1_high", "within_sd", COEFFICIENT)
-_RANGE_COLUMNS = ("region", "subjects", "mean", "sd", "lower_limit", "upper_limit", "median")
 # An interquartile range needs so many cases to mean something.
 _LEAST_CASES = 5
 
@@ -112,23 +108,46 @@ def _study(table, name):
     """Repeatability of a quantity where subjects have several sessions, else its normal range; None of too few."""
     try:
         observations = observe([table], name)
-        if len(observations.session_names) > 1:
-            study = repeatability_of_regions(observations)
-            title, columns = "repeatability, if nothing changed between the sessions", _REPEATABILITY_COLUMNS
-            source = picture(agreement_figure(study.results, observations.label))
-        else:
-            study = ranges_of_regions(observations)
-            title, columns, source = "range of these subjects, mean ± 1.96 SD", _RANGE_COLUMNS, None
+        again = len(observations.session_names) > 1
+        study = repeatability_of_regions(observations) if again else ranges_of_regions(observations)
     except InputError:
         return None
-    rows = study.rows(observations.unit)
+    what = "repeatability, if nothing changed between the sessions" if again else "range of these subjects"
+    rows = [(_repeatability_row if again else _range_row)(one) for one in study.results]
     return {
-        "title": f"{name}: {title}",
-        "source": source,
-        "columns": [column for column in rows[0] if column.partition(" [")[0] in columns],
+        "title": f"{observations.label}: {what}",
+        "source": picture(agreement_figure(study.results, observations.label)) if again else None,
+        "columns": list(rows[0]),
         "rows": rows,
         "notes": list(study.notes),
     }
+
+
+def _repeatability_row(found):
+    return {
+        "region": found.region,
+        "n": found.subjects,
+        "ICC(2,1)": found.icc_agreement,
+        "95 %": _from_to(found.icc_agreement_ci),
+        "SD within": found.within_sd,
+        "noise": found.noise,
+        "coefficient": found.coefficient,
+    }
+
+
+def _range_row(found):
+    return {
+        "region": found.region,
+        "n": len(found.values),
+        "mean": found.mean,
+        "SD": found.sd,
+        "mean ± 1.96 SD": _from_to(found.limits_at()),
+        "median": found.percentiles["median"][0],
+    }
+
+
+def _from_to(interval):
+    return None if interval is None else f"{number(interval[0])} to {number(interval[1])}"
 
 
 def _regression(table, x, y):
