@@ -211,9 +211,10 @@ def ranges_of_regions(observations: Observations, ages: Sequence[str | None] | N
 
 def _remarks(result):
     if result.shapiro_p < SIGNIFICANT:
+        instead = "a line over age does not mend that" if result.trend else "take the percentiles"
         yield (
             f"{result.region}: values are not normal (p {result.shapiro_p:.2g}), so that mean ± 1.96 SD does not hold "
-            "95 of 100; take the percentiles."
+            f"95 of 100; {instead}."
         )
     if result.trend and len(result.values) > LEAST_SUBJECTS + 1:
         p = _bend(result)

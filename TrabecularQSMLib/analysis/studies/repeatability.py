@@ -40,9 +40,8 @@ _ENOUGH_FREE = 35
 class Agreement:
     """Differences of two measurements (second − first) of the same subjects, as Bland and Altman look at them.
 
-    `bias` is the mean difference, `lower` and `upper` are the limits of
-    agreement, bias ± 1.96 SD, each with its 95 % confidence interval. `trend_p` is the probability that differences do
-    not grow or fall with the mean.
+    `bias` is the mean difference, `lower` and `upper` are the limits of agreement, bias ± 1.96 SD, each with its 95 %
+    confidence interval. `trend_p` is the probability that differences do not grow or fall with the mean.
     """
 
     sd: float
