@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .formats import BEST_PACKING, cut_short, decoded, first_bytes
+from .formats import BEST_PACKING, cut_short, decoded, filled, first_bytes
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -156,7 +156,7 @@ def _values(path, start, dtype, sizes, encoding):
             return np.fromfile(file, dtype, math.prod(sizes)).astype(dtype.newbyteorder("="), copy=False)
         try:
             with gzip.open(file) as archive:
-                content = archive.read(needed)
+                content = filled(archive, needed)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"{path} is cut short or damaged; copy or export it again.") from error
     if len(content) < needed:

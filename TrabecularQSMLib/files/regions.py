@@ -25,7 +25,7 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
     Parameters
     ----------
     path : path
-        Label map in NIfTI, NRRD or another format of ITK, with names from a BIDS ``.tsv`` beside it, or Slicer's
+        Label map in NIfTI, NRRD or MetaImage, with names from a BIDS ``.tsv`` beside it, or Slicer's
         ``.seg.nrrd`` of one or several layers. Labels without a name are "label 1" and so on.
     only : sequence of str
         Names of the regions to keep; all by default.
