@@ -5,6 +5,7 @@ a random generator and a fuzzer's bytes can all make them.
 """
 
 import gzip
+import importlib.util
 import itertools
 import json
 import re
@@ -22,11 +23,13 @@ from scans import AFFINE, ECHO_TIMES, echoes, write_bids
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import dicom_series, nifti, read_acquisition
+from TrabecularQSMLib.files.archive import write_dicom
 from TrabecularQSMLib.files.field import read_field
 from TrabecularQSMLib.files.maps import read_chi_noise, read_settings
 from TrabecularQSMLib.files.regions import read_regions
 from TrabecularQSMLib.files.tables import read_rods, read_table
 from TrabecularQSMLib.files.transforms import read_transform
+from TrabecularQSMLib.report.case import measured_rows
 from TrabecularQSMLib.settings import preset
 
 try:
@@ -212,7 +215,9 @@ def _content(folder):
 def _scans(folder):
     bids = _content(write_bids(folder / "bids" / "sub-01" / "anat", extension=".nii.gz"))
     images, sidecars = (tuple(name for name in bids if name.endswith(ending))[:3] for ending in ("gz", "json"))
-    bids[sidecars[0]] = bids[sidecars[0]].replace(b"{", b'{"B0DirectionRAS": [0, 0.6, 0.8], "RepetitionTime": 0.1, ', 1)
+    for name in bids:
+        if name.endswith("json"):
+            bids[name] = bids[name].replace(b"{", b'{"B0DirectionRAS": [0, 0.6, 0.8], "RepetitionTime": 0.1, ', 1)
     scan = (("", read_acquisition),)
     yield Kind("BIDS image", bids, images, scan)
     yield Kind("BIDS sidecar", bids, sidecars, scan)
@@ -243,6 +248,8 @@ def _texts():
     yield Kind("noise", {"c.json": noise}, ("c.json",), (("c.nii.gz", read_chi_noise),))
     comma = b'case,region,n,mean,se\n"a, b",tibia,99,-1.25,0.03\nsub-01,talus,9,1e-3,\n'
     decimal = "case\tregion\thu\tdensity\twater\nÄ\ttibia\t1.234,5\t0,5\t1\nb\ttalus\t−12,25\t1 000\t2\n".encode()
+    rows = b"case,region,quantity,unit,n,mean\nsub-01,tibia,chi,ppm,99,-1.25\nsub-01,talus,chi,ppm,9,\n"
+    yield Kind("measured rows", {"m.csv": rows}, ("m.csv",), (("m.csv", measured_rows),))
     for name, content in (("t.csv", comma), ("t.tsv", decimal), ("u.csv", decimal.decode().encode("utf-16"))):
         yield Kind(name, {name: content}, (name,), ((name, read_table), (name, read_rods)))
 
@@ -297,6 +304,14 @@ def _dicom(folder):
         files = _content(folder / name)
         yield Kind(name, files, tuple(files)[:3], (("", _frame_by_frame),))
         yield Kind(f"{name}, converted", files, tuple(files)[:3], (("", read_acquisition),), foreign=True)
+    one = dict([next(iter(_content(folder / "classic DICOM").items()))])
+    if importlib.util.find_spec("highdicom"):
+        yield Kind("source of DICOM results", one, tuple(one), (("", _export),), foreign=True)
+
+
+def _export(folder):
+    array = np.ones((3, 12, 10), np.float32)
+    write_dicom(folder.parent / "archive", folder, "sub-01", {"chi": array}, AFFINE, plain=True)
 
 
 def _frame_by_frame(folder):

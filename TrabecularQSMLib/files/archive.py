@@ -1,5 +1,6 @@
 """Results as DICOM objects for an archive: maps, regions, and statistics of regions, in the patient's own study."""
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from ..errors import InputError
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity
 from .bids import files_below
-from .dicom_series import is_dicom, require_pydicom
+from .dicom_series import is_dicom, read_dataset, require_pydicom
 from .terminology import PRIVATE_SCHEME, REGION_CODES
 from .writing import staged
 
@@ -30,6 +31,8 @@ _STATISTICS = {
 }
 _STANDARD_ERROR = ("standard_error", PRIVATE_SCHEME, "Standard error of the mean by noise")
 _MOST_INTEGER = 32767
+# Classic and enhanced MR images.
+_MR_CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1")
 # Positions are rounded to so many decimals of a mm.
 _DECIMALS = 5
 # What a plain image needs of its study, and may have.
@@ -166,11 +169,13 @@ def _reference(pydicom, source, affine):
     paths = [source] if source.is_file() else files_below(source) if source.is_dir() else []
     found, studies = [], {}
     for path in paths:
-        if is_dicom(path):
-            dataset = pydicom.dcmread(path, stop_before_pixels=True)
-            if dataset.get("Modality") == "MR" and "FrameOfReferenceUID" in dataset:
+        # What pydicom raises on a damaged file is of many kinds; such a file is no reference.
+        with contextlib.suppress(Exception):
+            dataset = read_dataset(path, stop_before_pixels=True) if is_dicom(path) else None
+            if dataset is not None and _is_whole(dataset):
+                order = [int(dataset.get(key) or 0) for key in ("SeriesNumber", "InstanceNumber")]
+                found.append((order, _lies_on(dataset, affine), dataset))
                 studies.setdefault(dataset.StudyInstanceUID, path)
-                found.append(dataset)
     if not found:
         raise InputError(f"{source} holds no DICOM image of an MR scan; give the folder that the maps were made from.")
     if len(studies) > 1:
@@ -178,17 +183,35 @@ def _reference(pydicom, source, affine):
         raise InputError(
             f"{source} holds {len(studies)} studies ({listed} and others); give the folder of one of them."
         )
-    fitting = [dataset for dataset in found if _lies_on(dataset, affine)]
+    fitting = [(order, dataset) for order, fits, dataset in found if fits]
     if not fitting:
         raise InputError(
             f"The maps do not lie where the images of {source} lie; give the DICOM folder of the scan that they were "
             "made from."
         )
-    chosen = min(fitting, key=lambda one: [int(one.get(key) or 0) for key in ("SeriesNumber", "InstanceNumber")])
+    _, chosen = min(fitting, key=lambda one: one[0])
     for key in _MAY_BE_EMPTY:  # anonymized studies have lost some
         if key not in chosen:
             setattr(chosen, key, None)
     return chosen
+
+
+def _is_whole(dataset):
+    """Whether a header is that of an MR image and holds what others refer to it by."""
+    for _ in dataset.iterall():  # values are converted when they are asked for; damaged ones raise
+        pass
+    uids = (
+        dataset.get(f"{name}UID") for name in ("SOPInstance", "SeriesInstance", "StudyInstance", "FrameOfReference")
+    )
+    numbers = (x for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+               for x in dataset.get(name) or ())  # fmt: skip
+    return (
+        dataset.get("Modality") == "MR"
+        and all(isinstance(x, float) for x in numbers)
+        and dataset.get("SOPClassUID") in _MR_CLASSES
+        and all(isinstance(dataset.get(name), int) for name in ("Rows", "Columns"))
+        and all(uid is not None and uid.is_valid for uid in uids)
+    )
 
 
 def _lies_on(dataset, affine):

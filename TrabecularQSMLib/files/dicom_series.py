@@ -88,6 +88,27 @@ def is_dicom(path) -> bool:
         return False
 
 
+class _WholeFile:
+    """A file of which nobody reads more than is there: pydicom asks for as much as an element declares."""
+
+    def __init__(self, file):
+        self._file, self._size = file, os.fstat(file.fileno()).st_size
+        self.seek, self.tell, self.name = file.seek, file.tell, file.name
+
+    def read(self, count=-1):
+        """Read so many bytes, or what is left."""
+        left = max(self._size - self._file.tell(), 0)
+        return self._file.read(left if count is None or count < 0 else min(count, left))
+
+
+def read_dataset(path, **options):
+    """Read a DICOM file as pydicom does, with the exceptions of many kinds that it makes of damaged ones."""
+    pydicom = require_pydicom()
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pydicom.dcmread(_WholeFile(file), **options)
+
+
 def find(paths) -> list[Candidate]:
     """Group DICOM files to multi-echo scans, whatever is no gradient-echo image left aside.
 
@@ -212,29 +233,9 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
     )
 
 
-class _WholeFile:
-    """A file of which nobody reads more than is there: pydicom asks for as much as an element declares."""
-
-    def __init__(self, file):
-        self._file, self._size = file, os.fstat(file.fileno()).st_size
-        self.seek, self.tell, self.name = file.seek, file.tell, file.name
-
-    def read(self, count=-1):
-        left = max(self._size - self._file.tell(), 0)
-        return self._file.read(left if count is None or count < 0 else min(count, left))
-
-
-def _dataset(path, **options):
-    """Read a DICOM file; what pydicom makes of damaged ones are exceptions of many kinds."""
-    pydicom = require_pydicom()
-    with open(path, "rb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pydicom.dcmread(_WholeFile(file), **options)
-
-
 def _header(path):
     """Header of an MR image, or None for other files."""
-    header = _dataset(path, stop_before_pixels=True)
+    header = read_dataset(path, stop_before_pixels=True)
     sizes = [header.get(name) for name in ("Rows", "Columns")]
     return header if header.get("Modality") == "MR" and all(isinstance(n, int) and n > 0 for n in sizes) else None
 
@@ -411,7 +412,7 @@ def _pixels(frame, opened, files):
         array = array[frame.index] if array.ndim == 3 and frame.index < len(array) else array
     if array.ndim != 2:
         raise InputError(
-            f"{frame.path} holds pixels of the shape {array.shape}; expected one gray image in each frame, so export it "
+            f"{frame.path} holds pixels of the shape {array.shape}; expected one gray image a frame, so export it "
             "again."
         )
     if (frame.slope, frame.intercept) == (1.0, 0.0):
@@ -423,7 +424,7 @@ def _pixels(frame, opened, files):
 def _stored(path, opened, files):
     dataset = None
     try:
-        dataset = _dataset(path)
+        dataset = read_dataset(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return dataset.pixel_array

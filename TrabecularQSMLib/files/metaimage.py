@@ -89,7 +89,8 @@ class MetaImageHeader:
         affine, n = np.eye(4), min(count, 3)
         affine[:n, :n] = (directions[:n, :n] * numbers["ElementSpacing"][:n, None]).T
         affine[:n, 3] = numbers["Offset"][:n]
-        return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+        affine[:2] *= -1
+        return affine
 
     def _find(self, start):
         """Find the values, and refuse a file that cannot hold them before room is made for them."""

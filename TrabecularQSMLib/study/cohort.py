@@ -172,7 +172,7 @@ def _judged(subject, work, resume, overwrite):
         return None
     try:
         stored = json.loads((place / f"{subject.name}_cohort.json").read_text(encoding="utf-8"))["MadeOf"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         stored = None
     try:
         same = stored == json.loads(json_text(_made_of(subject, work)))
