@@ -191,9 +191,18 @@ def _reference(pydicom, source, affine):
         )
     _, chosen = min(fitting, key=lambda one: one[0])
     for key in _MAY_BE_EMPTY:  # anonymized studies have lost some
-        if key not in chosen:
+        if key not in chosen or not _is_usable(pydicom, key, chosen.get(key)):
             setattr(chosen, key, None)
     return chosen
+
+
+def _is_usable(pydicom, key, value):
+    """Whether a date or time is one: anonymized studies have words there."""
+    kind = {"StudyDate": "DA", "PatientBirthDate": "DA", "StudyTime": "TM"}.get(key)
+    try:
+        return kind is None or getattr(pydicom.valuerep, kind)(str(value or "")) is not False
+    except ValueError:
+        return False
 
 
 def _is_whole(dataset):
@@ -203,11 +212,11 @@ def _is_whole(dataset):
     uids = (
         dataset.get(f"{name}UID") for name in ("SOPInstance", "SeriesInstance", "StudyInstance", "FrameOfReference")
     )
-    numbers = (x for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
-               for x in dataset.get(name) or ())  # fmt: skip
+    plane = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
+    plane = {name: n for name, n in plane.items() if name in dataset or dataset.get("SOPClassUID") == _MR_CLASSES[0]}
     return (
         dataset.get("Modality") == "MR"
-        and all(isinstance(x, float) for x in numbers)
+        and all(sum(isinstance(x, float) for x in dataset[name].value) == n for name, n in plane.items())
         and dataset.get("SOPClassUID") in _MR_CLASSES
         and all(isinstance(dataset.get(name), int) for name in ("Rows", "Columns"))
         and all(uid is not None and uid.is_valid for uid in uids)
