@@ -282,7 +282,7 @@ def _whole(chain):
 
 def natural(name: str) -> tuple:
     """Key that sorts series numbers as numbers, before names."""
-    return (0, int(name), "") if name.isdecimal() else (1, 0, name)
+    return (0, int(name), "") if name.isdecimal() and len(name) < 20 else (1, 0, name)
 
 
 def _listed(candidates):
