@@ -42,7 +42,6 @@ def work(pipe, place, only):
     import damage
 
     warnings.simplefilter("error")
-    warnings.filterwarnings("ignore", "Invalid value for VR", UserWarning)  # of the archive, passed on as it is
     warnings.filterwarnings("ignore", "builtin type .* has no __module__ attribute", DeprecationWarning)
     made, tried = Path(place, "made"), Path(place, "tried")
     for folder in (made, tried):

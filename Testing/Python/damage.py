@@ -177,17 +177,21 @@ def _images(folder):
     for name in names:
         nifti.write_image(folder / name, array, AFFINE)
     content = {name: (folder / name).read_bytes() for name in names}
+    sitk.WriteImage(sitk.ReadImage(str(folder / "x.mha")), str(folder / "packed.mha"), useCompression=True)
+    content["packed.mha"] = (folder / "packed.mha").read_bytes()
+    head, _, values = content["x.nrrd"].partition(b"\n\n")
+    content["packed.nrrd"] = head.replace(b"encoding: raw", b"encoding: gzip") + b"\n\n" + gzip.compress(values)
     content["2.nii"] = _nifti_2(content["x.nii"])
     content["x.seg.nrrd"] = content["x.seg.nrrd"].replace(
         b"\n\n", b"\nSegment0_Name:=tibia\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n\n", 1
     )
-    tables = {"x.tsv": b"index\tname\n1\ttibia\n2\ttalus\n"}
-    for name in (name for name in content if name != "x.mhd"):
+    content["x.nhdr"] = head + b"\ndata file: x.raw\n"
+    raw = (folder / "x.raw").read_bytes()
+    for name in content:
         readers = tuple((name, read) for read in (*_READERS_OF_IMAGES, _local_field))
-        yield Kind(name, {name: content[name]}, (name,), readers)
-    pair = {"x.mhd": content["x.mhd"], "x.raw": (folder / "x.raw").read_bytes()}
-    yield Kind("x.mhd", pair, ("x.mhd",), tuple(("x.mhd", read) for read in _READERS_OF_IMAGES))
-    named = {"x.nii": content["x.nii"], **tables}
+        beside = {"x.raw": raw} if name in ("x.mhd", "x.nhdr") else {}
+        yield Kind(name, {name: content[name], **beside}, (name, name, name, *beside), readers)
+    named = {"x.nii": content["x.nii"], "x.tsv": b"index\tname\n1\ttibia\n2\ttalus\n"}
     yield Kind("names of labels", named, ("x.tsv",), (("x.nii", read_regions),))
 
 

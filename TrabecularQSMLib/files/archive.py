@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -99,7 +100,9 @@ def write_dicom(
     reference = _reference(pydicom, Path(source), affine)
     output, written = Path(output), []
     series = iter(range(_FIRST_SERIES, _FIRST_SERIES + 1000))
-    with staged(output) as staging:
+    with warnings.catch_warnings(), staged(output) as staging:
+        # They quote values of the study, such as names, and nothing can be done about them here.
+        warnings.simplefilter("ignore", UserWarning)
         for number, (name, array) in enumerate(maps.items()):
             quantity = ALL_QUANTITIES[name]
             report(progress, 0.7 * number / len(maps), f"Writing {quantity.title}")

@@ -93,6 +93,22 @@ def is_number(value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
+def beside(path: Path, name: str) -> Path:
+    """Return the file beside a header that holds its values; folders in the name are left out, as of a moved file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is none that can be read.
+    """
+    name = name.replace("\\", "/").rpartition("/")[2].strip()
+    if not name.strip(".") or len(name) > 255:
+        raise InputError(f"{path} is a header whose values are in the file {name[:40]!r}; save it as one file.")
+    found = path.with_name(name)
+    first_bytes(found, unpacked=False)
+    return found
+
+
 def read_bytes(path) -> bytes:
     """Return what a small file holds, with the errors of `first_bytes`; an empty file is none."""
     path = Path(path)

@@ -103,7 +103,7 @@ def read_chi_noise(path) -> dict | None:
         return None
     try:
         voxels, ratios = (np.asarray(found[name], np.float64) for name in ("Voxels", "VarianceRatio"))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         voxels = ratios = np.empty(0)
     good = voxels.ndim == 1 and voxels.shape == ratios.shape and voxels.size > 0
     if not good or not np.all(np.diff(voxels) > 0) or not (np.all(voxels > 0) and np.all(ratios > 0)):

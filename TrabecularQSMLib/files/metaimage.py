@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .formats import BEST_PACKING, cut_short, decoded, first_bytes
+from .formats import BEST_PACKING, beside, cut_short, decoded, first_bytes
 
 _TYPES = {
     "CHAR": "i1", "UCHAR": "u1", "SHORT": "i2", "USHORT": "u2", "INT": "i4", "UINT": "u4", "LONG": "i4", "ULONG": "u4",
@@ -97,10 +97,9 @@ class MetaImageHeader:
         name = self._fields["ElementDataFile"]
         if re.search(r"%|^LIST| ", name):
             raise InputError(f"{self.path} keeps its values in several files; save it as one .mha file.")
-        self._data = self.path if name == "LOCAL" else self.path.with_name(Path(name).name)
+        self._data = self.path
         if name != "LOCAL":
-            start = 0
-            first_bytes(self._data, unpacked=False)
+            self._data, start = beside(self.path, name), 0
         elif self._fields.get("HeaderSize", "0") not in ("0", "-1"):
             raise InputError(f"{self.path} skips bytes after its MetaImage header; save it again as NIfTI or NRRD.")
         self._start, self._needed = start, math.prod(self.sizes) * self.components * self._dtype.itemsize

@@ -36,6 +36,8 @@ _FIELDS = {
     },
 }  # fmt: skip
 _SIZES = {348: 1, 540: 2}
+# Lengths beyond, in mm, are damage, and their squares no numbers.
+_LEAST_MM, _MOST_MM = 1e-12, 1e12
 # Positions that differ by less than this share of a voxel are the same.
 _SAME_VOXELS = 0.1
 
@@ -144,7 +146,7 @@ def read_header(path) -> NiftiHeader:
 def spans_volume(affine) -> bool:
     """Whether the axes of voxels (i, j, k → RAS) are three directions."""
     lengths = _lengths(affine)
-    if not np.all(np.isfinite([*affine.ravel(), *lengths])) or not np.all(lengths > 0):
+    if not np.all(np.abs(affine) < _MOST_MM) or not np.all(lengths > _LEAST_MM):
         return False
     return abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-3
 
@@ -258,7 +260,7 @@ def _of_quaternion(values, zooms, handedness):
 
 
 def _lengths(affine):
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # what is so long is refused
         return np.linalg.norm(affine[:3, :3], axis=0)
 
 
