@@ -161,6 +161,11 @@ class FoundTest(unittest.TestCase):
         for sizes in (b"1 0 1", b"1e200 1 1", b"nan 1 1", b"1e-320 1 1"):
             content = header % sizes + b"ElementDataFile = LOCAL\n\1"
             self.refused(nifti.read_image, "x.mha", content, "its voxel axes span no volume")
+        nifti.write_image(self.folder / "x.nii", np.ones((3, 3, 3), np.uint8), np.eye(4))
+        content = bytearray((self.folder / "x.nii").read_bytes())
+        struct.pack_into("<3f", content, 80, 1e-30, 1, 1)
+        struct.pack_into("<2h", content, 252, 0, 0)
+        self.refused(nifti.read_image, "x.nii", bytes(content), "its voxel axes span no volume")
 
     def test_a_header_finds_its_values_beside_it_and_nowhere_else(self):
         for name in ("..", "", "9" * 400, "/etc/", "../../"):

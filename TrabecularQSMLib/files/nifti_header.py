@@ -205,11 +205,11 @@ def _position(path, take, sizes):
         qform = _of_quaternion(take["quaternion"], zooms, take["zooms"][0])
         if not spans_volume(qform):
             qform = None
-    if (scode > 0 and sform is None or scode <= 0 < qcode) and qform is None:
+    affine = sform if sform is not None else qform if qform is not None else np.diag([*zooms, 1.0])
+    if (scode > 0 and sform is None or scode <= 0 < qcode) and qform is None or not spans_volume(affine):
         raise InputError(f"{path} has a damaged header: its voxel axes span no volume; export it again.")
     if scode > 0 and sform is None:
         notes.append(f"The sform of {path.name} spans no volume; its qform is taken.")
-    affine = sform if sform is not None else qform if qform is not None else np.diag([*zooms, 1.0])
     if sform is not None:
         notes += _doubts(path.name, sform, qform, zooms, (*sizes, 1, 1)[:3], (qcode, scode))
     if scale != 1.0:
