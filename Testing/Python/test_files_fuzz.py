@@ -186,6 +186,13 @@ class FoundTest(unittest.TestCase):
             segment = b"Segment0_" + field + b":=" + b"9" * 5000
             self.refused(read_regions, "s.seg.nrrd", content + segment + b"\n\n\1", "save the segmentation again")
 
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "there are no pipes with names on Windows")
+    def test_nobody_waits_for_a_pipe(self):
+        os.mkfifo(self.folder / "x")
+        os.mkfifo(self.folder / "y.nii")
+        with ended_after(LIMIT_S), self.assertRaises(InputError):
+            read_acquisition(self.folder)
+
     def test_inputs_given_by_relative_and_absolute_names_are_hashed_together(self):
         before = os.getcwd()
         self.addCleanup(os.chdir, before)

@@ -81,6 +81,8 @@ def require_pydicom():
 
 def is_dicom(path) -> bool:
     """Whether a file is DICOM by its first bytes."""
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return False
     try:
         with open(path, "rb") as file:
             return file.read(132)[128:] == b"DICM"
