@@ -42,7 +42,7 @@ def read_arrays(path, *names: str) -> dict[str, dict]:
     InputError
         If the file is damaged, or holds less than it declares.
     """
-    with _answer(_arrays_of, path, names) as (found, array):
+    with _answer(_arrays_of, path, list(names)) as (found, array):
         for fields in filter(None, found.values()):
             fields |= {name: array(*value) for name, value in fields.items() if isinstance(value, list)}
     return found
@@ -74,7 +74,8 @@ def _answer(task, path, *more):
         env={**os.environ, **_NO_PLUGINS},
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
-    timer = threading.Timer(_STARTING_S + Path(path).stat().st_size / _BYTES_PER_S, process.kill)
+    size = sum(os.path.getsize(one) for one in (path, *more) if isinstance(one, str | Path))
+    timer = threading.Timer(_STARTING_S + size / _BYTES_PER_S, process.kill)
     timer.start()
 
     def array(kind, shape):

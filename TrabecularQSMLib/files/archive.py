@@ -32,8 +32,8 @@ _STATISTICS = {
 }
 _STANDARD_ERROR = ("standard_error", PRIVATE_SCHEME, "Standard error of the mean by noise")
 _MOST_INTEGER = 32767
-# Classic and enhanced MR images.
-_MR_CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1")
+# Classic, enhanced and converted MR images.
+_MR_CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
 # Positions are rounded to so many decimals of a mm.
 _DECIMALS = 5
 # What a plain image needs of its study, and may have.
@@ -210,20 +210,25 @@ def _is_usable(pydicom, key, value):
 
 def _is_whole(dataset):
     """Whether a header is that of an MR image and holds what others refer to it by."""
-    for _ in dataset.iterall():  # values are converted when they are asked for; damaged ones raise
-        pass
+    for name in _OF_STUDY:
+        dataset.get(name)  # values are converted when they are asked for; damaged ones raise
     uids = (
         dataset.get(f"{name}UID") for name in ("SOPInstance", "SeriesInstance", "StudyInstance", "FrameOfReference")
     )
-    plane = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
+    plane = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2, "SliceThickness": 1}
     plane = {name: n for name, n in plane.items() if name in dataset or dataset.get("SOPClassUID") == _MR_CLASSES[0]}
     return (
         dataset.get("Modality") == "MR"
-        and all(sum(isinstance(x, float) for x in dataset[name].value) == n for name, n in plane.items())
+        and all(_count_floats(dataset.get(name)) == n for name, n in plane.items())
         and dataset.get("SOPClassUID") in _MR_CLASSES
         and all(isinstance(dataset.get(name), int) for name in ("Rows", "Columns"))
         and all(uid is not None and uid.is_valid for uid in uids)
     )
+
+
+def _count_floats(value):
+    values = value if isinstance(value, Sequence) else [value]
+    return sum(isinstance(one, float) for one in values)
 
 
 def _lies_on(dataset, affine):
