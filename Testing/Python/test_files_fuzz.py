@@ -24,7 +24,7 @@ from TrabecularQSMLib.files.field import read_field
 from TrabecularQSMLib.files.maps import read_chi_noise, read_settings
 from TrabecularQSMLib.files.regions import read_regions
 from TrabecularQSMLib.files.transforms import read_transform
-from TrabecularQSMLib.files.writing import input_hashes
+from TrabecularQSMLib.files.writing import input_hashes, write_labels
 
 try:
     from hypothesis import HealthCheck, given, settings
@@ -175,6 +175,11 @@ class FoundTest(unittest.TestCase):
         (self.folder / "v.raw").write_bytes(b"\1")
         content = "NRRD0005\ntype: uchar\ndimension: 3\nsizes: 1 1 1\nencoding: raw\ndata file: ../v.raw\n"
         self.refused(nifti.read_image, "up/x.nhdr", content.encode(), "up/v.raw does not exist")
+
+    def test_names_of_labels_with_quotes_and_tabs_come_back(self):
+        labels = np.arange(27, dtype=np.uint8).reshape(3, 3, 3) % 3
+        write_labels(self.folder / "d", labels, np.eye(4), {1: '"5 mm" shell', 2: "a\tb"})
+        self.assertEqual(read_regions(self.folder / "d.nii.gz")[2], {1: '"5 mm" shell', 2: "a b"})
 
     def test_labels_and_segments_with_numbers_that_no_image_holds_are_refused(self):
         nifti.write_image(self.folder / "d.nii", np.ones((3, 3, 3), np.uint8), np.eye(4))

@@ -261,7 +261,9 @@ def _names_beside(path):
     first_bytes(table)
     lines = decoded(read_bytes(table)).splitlines()
     try:
-        rows = [(int(row["index"]), row["name"].strip()) for row in csv.DictReader(lines, delimiter="\t")]
+        # BIDS tables know no quotes: they are part of a name.
+        table_rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = [(int(row["index"]), row["name"].strip()) for row in table_rows]
         if not all(0 <= label <= _LARGEST_LABEL for label, _ in rows):
             raise ValueError("a label that no image can hold")
     except (AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:

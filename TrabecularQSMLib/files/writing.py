@@ -189,7 +189,7 @@ def write_maps(folder, stem, maps, affine, provenance, words="Writing", progress
 def write_labels(stem, labels, affine, names):
     """Write a label map and the table of its names."""
     write_image(stem.with_name(stem.name + ".nii.gz"), labels, affine)
-    rows = "".join(f"{label}\t{name}\n" for label, name in names.items())
+    rows = "".join(f"{label}\t{' '.join(name.split())}\n" for label, name in names.items())
     write_text(stem.with_name(stem.name + ".tsv"), "index\tname\n" + rows)
 
 
