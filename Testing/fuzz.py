@@ -4,8 +4,9 @@ Nothing else may come out of a reader, end the process, take longer than a time 
 the file holds. Each case runs in a worker process that is watched from here; it follows from its number alone, so that
 ``--first N --cases 1 --show`` repeats it.
 
-    python Testing/fuzz.py --cases 5000
-    python Testing/fuzz.py --guided 600     # seconds of coverage-guided search by atheris, where it is installed
+    python Testing/fuzz.py --cases 5000 --only nii DICOM     # kinds whose name holds one of these words
+
+``Testing/fuzz_guided.py`` searches by coverage.
 """
 
 import argparse
@@ -25,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "Python")]
 # Address space that a case may take on top of what the worker has, in bytes; files are of some kB.
 _ROOM = 300 << 20
-_LIMIT_S, _LIMIT_FOREIGN_S = 10.0, 60.0
+_LIMIT_S, _LIMIT_FOREIGN_S = 30.0, 90.0
 
 
 def case_of(number, kinds):
@@ -133,6 +134,8 @@ def run(first, count, only, seconds):
         if fault:
             faults[number] = name, fault
             print(f"case {number}, {name}: {fault.strip().splitlines()[-1]}", flush=True)
+        if tried.total() % 500 == 0:
+            print(f"{tried.total()} cases, {len(faults)} faults", flush=True)
     worker.stop()
     for name in tried:
         wrong = sum(one == name for one, _ in faults.values())

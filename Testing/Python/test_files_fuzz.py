@@ -32,7 +32,7 @@ try:
 except ImportError:  # an extra package
     given = None
 
-LIMIT_S = 10
+LIMIT_S = 30
 
 
 @contextlib.contextmanager
