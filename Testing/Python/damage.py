@@ -122,8 +122,8 @@ class Kind:
         What lies in a folder, by name.
     victims : tuple of str
         The files that are damaged, one at a time.
-    readers : dict of str to callable
-        What is called with the path of the file or folder of that name ("" is the folder).
+    readers : tuple of (str, callable)
+        What is called with the path of the file of that name, or with the folder where it is "".
     foreign : bool
         Whether code that is not Python's parses the file, in a process that is started for it.
     """
