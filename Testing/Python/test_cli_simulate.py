@@ -18,6 +18,7 @@ from unittest import mock
 
 import numpy as np
 import SimpleITK as sitk
+from windows import like_windows
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.cli import partial_table, workers
@@ -108,6 +109,16 @@ class SimulateTest(unittest.TestCase):
         self.assertFalse(self.partial.exists())
         self.assertEqual(self.run_command(*SMALL)[0], 0)
         self.assertEqual(self.table.read_bytes(), resumed)
+
+    def test_a_partial_table_goes_on_where_open_files_cannot_be_replaced(self):
+        path = self.folder / "kept.partial"
+        head = {"a": 1}
+        with like_windows(partial_table):
+            with partial_table.partial_table(path, head, {}) as keep:
+                keep([{"b": 2}])
+            with partial_table.partial_table(path, head, {1: [{"b": 2}]}) as keep:
+                keep([{"b": 3}])
+        self.assertEqual([json.loads(line) for line in path.read_text().splitlines()], [head, [{"b": 2}], [{"b": 3}]])
 
     def test_a_partial_table_of_another_run_is_refused(self):
         self.stop_after(2)

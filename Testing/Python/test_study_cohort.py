@@ -21,6 +21,7 @@ from unittest import mock
 
 import numpy as np
 import scans
+from windows import like_windows
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.errors import Cancelled, InputError
@@ -186,6 +187,14 @@ class RunTest(CohortTest):
 
 
 class ResumeTest(CohortTest):
+    def test_no_lock_is_left_where_open_files_cannot_be_removed(self):
+        work = cohort.Work(self.dataset, self.output, SETTINGS)
+        with like_windows(cohort):
+            with cohort._only_run(work):
+                self.assertTrue((self.output / cohort._LOCK).exists())
+                (self.output / "x").write_text("x")
+            self.assertEqual([path.name for path in self.output.iterdir()], ["x"])
+
     def test_results_that_are_there_are_neither_skipped_nor_replaced_unasked(self):
         self.run_cohort()
         before = contents(self.output)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Cancelled, InputError, counted
-from ..files.locks import lock
+from ..files.locks import OPEN_FILES_STAY, lock
 from ..simulation.model import COLUMNS
 
 
@@ -91,6 +91,8 @@ def partial_table(path: Path, head: dict, kept: dict):
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_text("".join(json.dumps(line) + "\n" for line in (head, *kept.values())), encoding="utf-8")
+            if claimed and OPEN_FILES_STAY:
+                claimed.close()
             fresh.replace(path)
             file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed below
             _lock(file, path)

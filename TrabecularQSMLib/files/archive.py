@@ -1,6 +1,8 @@
 """Results as DICOM objects for an archive: maps, regions, and statistics of regions, in the patient's own study."""
 
+import contextlib
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from ..errors import InputError
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity
 from .bids import files_below
-from .dicom_series import is_dicom, require_pydicom
+from .dicom_series import is_dicom, read_dataset, require_pydicom
 from .terminology import PRIVATE_SCHEME, REGION_CODES
 from .writing import staged
 
@@ -30,6 +32,8 @@ _STATISTICS = {
 }
 _STANDARD_ERROR = ("standard_error", PRIVATE_SCHEME, "Standard error of the mean by noise")
 _MOST_INTEGER = 32767
+# Classic, enhanced and converted MR images.
+_MR_CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
 # Positions are rounded to so many decimals of a mm.
 _DECIMALS = 5
 # What a plain image needs of its study, and may have.
@@ -96,7 +100,9 @@ def write_dicom(
     reference = _reference(pydicom, Path(source), affine)
     output, written = Path(output), []
     series = iter(range(_FIRST_SERIES, _FIRST_SERIES + 1000))
-    with staged(output) as staging:
+    with warnings.catch_warnings(), staged(output) as staging:
+        # They quote values of the study, such as names, and nothing can be done about them here.
+        warnings.simplefilter("ignore", UserWarning)
         for number, (name, array) in enumerate(maps.items()):
             quantity = ALL_QUANTITIES[name]
             report(progress, 0.7 * number / len(maps), f"Writing {quantity.title}")
@@ -166,11 +172,13 @@ def _reference(pydicom, source, affine):
     paths = [source] if source.is_file() else files_below(source) if source.is_dir() else []
     found, studies = [], {}
     for path in paths:
-        if is_dicom(path):
-            dataset = pydicom.dcmread(path, stop_before_pixels=True)
-            if dataset.get("Modality") == "MR" and "FrameOfReferenceUID" in dataset:
+        # What pydicom raises on a damaged file is of many kinds; such a file is no reference.
+        with contextlib.suppress(Exception):
+            dataset = read_dataset(path, stop_before_pixels=True) if is_dicom(path) else None
+            if dataset is not None and _is_whole(dataset):
+                order = [int(dataset.get(key) or 0) for key in ("SeriesNumber", "InstanceNumber")]
+                found.append((order, _lies_on(dataset, affine), dataset))
                 studies.setdefault(dataset.StudyInstanceUID, path)
-                found.append(dataset)
     if not found:
         raise InputError(f"{source} holds no DICOM image of an MR scan; give the folder that the maps were made from.")
     if len(studies) > 1:
@@ -178,17 +186,49 @@ def _reference(pydicom, source, affine):
         raise InputError(
             f"{source} holds {len(studies)} studies ({listed} and others); give the folder of one of them."
         )
-    fitting = [dataset for dataset in found if _lies_on(dataset, affine)]
+    fitting = [(order, dataset) for order, fits, dataset in found if fits]
     if not fitting:
         raise InputError(
             f"The maps do not lie where the images of {source} lie; give the DICOM folder of the scan that they were "
             "made from."
         )
-    chosen = min(fitting, key=lambda one: [int(one.get(key) or 0) for key in ("SeriesNumber", "InstanceNumber")])
+    _, chosen = min(fitting, key=lambda one: one[0])
     for key in _MAY_BE_EMPTY:  # anonymized studies have lost some
-        if key not in chosen:
+        if key not in chosen or not _is_usable(pydicom, key, chosen.get(key)):
             setattr(chosen, key, None)
     return chosen
+
+
+def _is_usable(pydicom, key, value):
+    """Whether a date or time is one: anonymized studies have words there."""
+    kind = {"StudyDate": "DA", "PatientBirthDate": "DA", "StudyTime": "TM"}.get(key)
+    try:
+        return kind is None or getattr(pydicom.valuerep, kind)(str(value or "")) is not False
+    except ValueError:
+        return False
+
+
+def _is_whole(dataset):
+    """Whether a header is that of an MR image and holds what others refer to it by."""
+    for name in _OF_STUDY:
+        dataset.get(name)  # values are converted when they are asked for; damaged ones raise
+    uids = (
+        dataset.get(f"{name}UID") for name in ("SOPInstance", "SeriesInstance", "StudyInstance", "FrameOfReference")
+    )
+    plane = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2, "SliceThickness": 1}
+    plane = {name: n for name, n in plane.items() if name in dataset or dataset.get("SOPClassUID") == _MR_CLASSES[0]}
+    return (
+        dataset.get("Modality") == "MR"
+        and all(_count_floats(dataset.get(name)) == n for name, n in plane.items())
+        and dataset.get("SOPClassUID") in _MR_CLASSES
+        and all(isinstance(dataset.get(name), int) for name in ("Rows", "Columns"))
+        and all(uid is not None and uid.is_valid for uid in uids)
+    )
+
+
+def _count_floats(value):
+    values = value if isinstance(value, Sequence) else [value]
+    return sum(isinstance(one, float) for one in values)
 
 
 def _lies_on(dataset, affine):

@@ -13,6 +13,9 @@ from . import converted, dicom_series, nifti
 from .echoes import MAGNITUDE_ADVICE, scan_of
 from .scan import Scan, check_voxel_size
 
+# A conversion that is slower than this is taken for hanging.
+_CONVERTING_S, _BYTES_PER_S = 120.0, 1e6
+
 
 def read(
     folder: Path,
@@ -98,7 +101,11 @@ def _convert(program, files, place, candidate, grid):
             shutil.copyfile(file, name)
     # Without -x i the axes of 3-D scans are interchanged.
     command = [program, "-b", "y", "-ba", "n", "-x", "i", "-z", "n", "-f", "%s", "-o", str(target), str(source)]
-    ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    longest = _CONVERTING_S + sum(file.stat().st_size for file in files) / _BYTES_PER_S
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=longest)
+    except subprocess.TimeoutExpired:
+        return [], "does not come to its end"
     pair = dicom_series.pair_of(candidate)
     expected = {(round(time, 5), part) for time, part in candidate.files if part in pair}
     images = {}

@@ -69,8 +69,13 @@ def write_files(contents: dict[str | Path, str | bytes | Callable[[Path], None]]
 
 def input_hashes(files, mask_file=None) -> dict[str, str]:
     """SHA-256 of each file by its name, with folders only where the files lie in several."""
-    parent = os.path.commonpath([Path(file).parent for file in files])
-    hashes = {Path(os.path.relpath(file, parent)).as_posix(): _sha256(file) for file in files}
+    files = [Path(file).absolute() for file in files]
+    try:
+        parent = os.path.commonpath([file.parent for file in files])
+    except ValueError:  # on several drives of Windows
+        hashes = {file.name: _sha256(file) for file in files}
+    else:
+        hashes = {file.relative_to(parent).as_posix(): _sha256(file) for file in files}
     if mask_file is not None:
         hashes[Path(mask_file).name] = _sha256(mask_file)
     return hashes
@@ -184,7 +189,7 @@ def write_maps(folder, stem, maps, affine, provenance, words="Writing", progress
 def write_labels(stem, labels, affine, names):
     """Write a label map and the table of its names."""
     write_image(stem.with_name(stem.name + ".nii.gz"), labels, affine)
-    rows = "".join(f"{label}\t{name}\n" for label, name in names.items())
+    rows = "".join(f"{label}\t{' '.join(name.split())}\n" for label, name in names.items())
     write_text(stem.with_name(stem.name + ".tsv"), "index\tname\n" + rows)
 
 

@@ -117,7 +117,7 @@ def _sidecar(files):
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values.get("Settings"), dict):
             raise ValueError("it has no Settings")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path} cannot be read ({error}); give maps with the sidecars that reconstruct wrote."
         ) from error
@@ -182,22 +182,22 @@ def measured_rows(path: Path) -> list[dict]:
     """
     if not path.exists():
         return []
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     texts = ("case", "region", "quantity", "unit")
     try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
         return [
             {key: value if key in texts else float(value) if value else None for key, value in row.items()}
             for row in rows
         ]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise InputError(f"{path} is not a table that measure or cohort wrote; make it again.") from error
 
 
 def _cohort_notes(path, sidecar):
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))["Notes"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     return [note for note in notes if note not in sidecar.get("Notes", [])]
 

@@ -18,7 +18,7 @@ from .. import __version__
 from ..analysis.measure import COLUMNS
 from ..errors import Cancelled, InputError
 from ..files import bids, read_acquisition
-from ..files.locks import lock
+from ..files.locks import OPEN_FILES_STAY, lock
 from ..files.maps import write_reconstruction
 from ..files.nifti import read_grid, write_image
 from ..files.regions import regions_on
@@ -172,7 +172,7 @@ def _judged(subject, work, resume, overwrite):
         return None
     try:
         stored = json.loads((place / f"{subject.name}_cohort.json").read_text(encoding="utf-8"))["MadeOf"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         stored = None
     try:
         same = stored == json.loads(json_text(_made_of(subject, work)))
@@ -362,9 +362,10 @@ def _only_run(work):
     """Hold the lock of the output for one run, and give the work with its name; what is cancelled tells workers."""
     work.output.mkdir(parents=True, exist_ok=True)
     path, run = work.output / _LOCK, uuid.uuid4().hex
-    with open(path, "a+", encoding="utf-8") as file:
+    with contextlib.ExitStack() as closed, open(path, "a+", encoding="utf-8") as file:
         if not lock(file):
             raise InputError(f"Another run is working on {work.output}; wait for it, stop it, or give another folder.")
+        closed.callback(_clear, path)
         file.truncate(0)
         file.write(run)
         file.flush()
@@ -374,9 +375,17 @@ def _only_run(work):
             # Workers that are still busy see that it is gone, and stop.
             with contextlib.suppress(OSError):
                 file.truncate(0)
-                path.unlink()
-            if not any(work.output.iterdir()):
-                work.output.rmdir()
+                if not OPEN_FILES_STAY:
+                    path.unlink()
+
+
+def _clear(path):
+    """Remove what is left of a lock that was closed, and the folder if nothing else is in it."""
+    with contextlib.suppress(OSError):
+        if OPEN_FILES_STAY:
+            path.unlink()
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
 
 
 def _is_running(work):
