@@ -4,9 +4,13 @@ import contextlib
 import html
 import importlib.util
 import io
+import json
+import os
 import re
 import shutil
+import subprocess
 import sys
+import sysconfig
 import tempfile
 import unittest
 from pathlib import Path
@@ -24,7 +28,7 @@ from TrabecularQSMLib.settings import preset
 
 EVIL = "<script>alert(1)</script>"
 SIDECAR = {
-    "GeneratedBy": [{"Name": "TrabecularQSM", "Version": "0.1.0"}],
+    "Software": {"Name": "TrabecularQSM", "Version": "0.1.0"},
     "Settings": preset("paper").as_dict(),
     "MagneticFieldStrength": 3.0,
     "ImagingFrequency": 127.74,
@@ -73,6 +77,7 @@ class PageTest(unittest.TestCase):
         names.write_text(names.read_text(encoding="utf-8").replace("talus", f"talus {EVIL}"), encoding="utf-8")
         arguments = ["cohort", str(dataset), str(cls.output), "--inversion", "closed-form", "--workers", "1"]
         arguments += ["--regions", "derivatives/truth/{folder}/anat/{name}_dseg.nii.gz"]
+        arguments += ["--bssfp", "derivatives/truth/{folder}/anat/{name}_fat.nii.gz"]  # a stand-in that is small
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             assert cli.main(arguments) == 0
             assert cli.main(["report", str(cls.output)]) == 0
@@ -86,6 +91,19 @@ class PageTest(unittest.TestCase):
             self.assertNotRegex(text, r"@import|url\(|<link|<iframe|<object")
             self.assertIn("default-src 'none'", text)
             self.assertLess(len(text), 10e6)
+
+    def test_the_official_validator_of_bids_finds_no_error(self):
+        places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+        program = shutil.which("bids-validator-deno", path=places)
+        if program is None:
+            self.skipTest("needs bids-validator-deno, the official validator of BIDS")
+        for folder in (self.output, self.folder / "study", self.folder / "study" / "derivatives" / "truth"):
+            with self.subTest(folder.name):
+                command = [program, folder, "--format", "json"]
+                result = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False)
+                issues = json.loads(result.stdout)["issues"]["issues"]
+                self.assertEqual([one for one in issues if one["severity"] == "error"], [])
+                self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_names_of_users_are_shown_and_never_run(self):
         for text in (self.case, self.cohort):

@@ -105,6 +105,19 @@ class RunTest(CohortTest):
             expected = [row for row in csv.DictReader(file) if row["region"] != "mask"]
         self.assertEqual([row for row in rows if row["case"] == "sub-02"], expected)
 
+    def test_a_sidecar_repeats_its_subject_bit_for_bit(self):
+        self.run_cohort()
+        sidecar = self.output / "sub-02" / "anat" / "sub-02_Chimap.json"
+        command = ["reconstruct", self.dataset, self.folder / "again", "--subject", "02", "--settings", sidecar]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            self.assertEqual(cli.main([*map(str, command), "--threads", "1"]), 0)
+        first, again = (
+            {path.name: path.read_bytes() for path in (folder / "sub-02" / "anat").glob("*map*.nii.gz")}
+            for folder in (self.output, self.folder / "again")
+        )
+        self.assertGreater(len(first), 8)
+        self.assertEqual(first, again)
+
     def test_a_subject_that_fails_leaves_nothing_but_its_sentence_and_stops_nobody(self):
         dataset = self.copy()
         for path in (dataset / "sub-01").rglob("*echo-3_part-phase*"):
@@ -113,7 +126,7 @@ class RunTest(CohortTest):
         self.assertEqual(self.statuses(outcomes), {"sub-01": "failed", "sub-02": "finished"})
         self.assertIn("part-phase for", outcomes[0].message)
         self.assertFalse((self.output / "sub-01").exists())
-        self.assertEqual([path for path in self.output.rglob(".*")], [])
+        self.assertEqual([path.name for path in self.output.rglob(".*")], [".bidsignore"])
 
     def test_a_fault_of_ours_in_one_subject_is_told_and_stops_nobody(self):
         real = cohort.reconstruct
@@ -154,7 +167,7 @@ class RunTest(CohortTest):
         with self.assertRaises(Cancelled):
             self.run_cohort(progress=cancel)
         self.assertTrue((self.output / "sub-01").exists())
-        self.assertEqual([path.name for path in self.output.iterdir()], ["sub-01"])
+        self.assertEqual(sorted(path.name for path in self.output.iterdir()), ["prov", "sub-01"])
         outcomes = self.run_cohort(resume=True)
         self.assertEqual(self.statuses(outcomes), {"sub-01": "unchanged", "sub-02": "finished"})
         self.run_cohort(output=self.folder / "whole")

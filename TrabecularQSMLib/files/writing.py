@@ -24,9 +24,13 @@ from ..quantities import ALL_QUANTITIES, Quantity
 from .locks import lock
 from .nifti import write_image
 
-_GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
+SOFTWARE = "TrabecularQSM"
+_GENERATED_BY = [{"Name": SOFTWARE, "Version": __version__}]
 
 _BIDS_VERSION = "1.10.0"
+# Suffixes of ours that BIDS has; its validator is told to pass the others by, and whatever else a result has.
+_BIDS_SUFFIXES = ("Chimap", "R2starmap", "mask")
+_NOT_OF_BIDS = ("prov", "logs", "*.csv", "*.html", "*.png", "*.tfm", "*_cohort.json", "*_bSSFP.*", "*_CT.*")
 
 _STAGING, _LOCK = ".writing-", "lock"
 _SETTLED_S = 60
@@ -168,8 +172,15 @@ def write_map(folder, stem, quantity: Quantity, array, affine, provenance):
     """Write a map as float32 NIfTI with its sidecar; it is called ``<stem>_<suffix of the quantity>``."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stem}_{quantity.suffix}"
-    write_image(path.with_name(path.name + ".nii.gz"), np.asarray(array, dtype=np.float32), affine)
-    values = {"Description": f"{quantity.title}: {quantity.description}", "Units": quantity.unit, **provenance}
+    image = path.with_name(path.name + ".nii.gz")
+    write_image(image, np.asarray(array, dtype=np.float32), affine)
+    values = {
+        "Description": f"{quantity.title}: {quantity.description}",
+        "Units": quantity.unit,
+        "SkullStripped": False,  # BIDS asks it of every image that was derived
+        "Digest": {"sha256": _sha256(image).removeprefix("sha256:")},
+        **provenance,
+    }
     write_json(path.with_name(path.name + ".json"), values)
 
 
@@ -181,18 +192,24 @@ def write_maps(folder, stem, maps, affine, provenance, words="Writing", progress
         write_map(folder, stem, quantity, array, affine, provenance)
 
 
-def write_labels(stem, labels, affine, names):
-    """Write a label map and the table of its names."""
+def write_labels(stem, labels, affine, names, provenance):
+    """Write a label map with its sidecar and the table of its names."""
     write_image(stem.with_name(stem.name + ".nii.gz"), labels, affine)
+    values = {"Description": "Regions, named by the table", "SkullStripped": False, **provenance}
+    write_json(stem.with_name(stem.name + ".json"), values)
     rows = "".join(f"{label}\t{name}\n" for label, name in names.items())
     write_text(stem.with_name(stem.name + ".tsv"), "index\tname\n" + rows)
 
 
 def describe_dataset(staging, output, name, kind="derivative"):
-    """Write dataset_description.json unless the output has one."""
+    """Write dataset_description.json, and what BIDS has no name for into .bidsignore, unless the output has them."""
     if not (output / "dataset_description.json").exists():
         values = {"Name": name, "BIDSVersion": _BIDS_VERSION, "DatasetType": kind, "GeneratedBy": _GENERATED_BY}
         write_json(staging / "dataset_description.json", values)
+    if not (output / ".bidsignore").exists():
+        suffixes = {quantity.suffix.rpartition("_")[2] for quantity in ALL_QUANTITIES.values()} - {*_BIDS_SUFFIXES}
+        lines = [*_NOT_OF_BIDS, *(f"*_{suffix}.*" for suffix in sorted(suffixes))]
+        write_text(staging / ".bidsignore", "\n".join(lines) + "\n")
 
 
 def write_json(path, values):

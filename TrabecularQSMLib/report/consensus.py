@@ -68,7 +68,7 @@ def reconstruction_items(sidecar: dict, reference: str | None) -> list[Item]:
         What susceptibility is relative to, with mean and SD over the mask.
     """
     settings = Settings.from_dict(sidecar["Settings"])
-    made = sidecar.get("GeneratedBy", [{}])[0]
+    made = sidecar.get("Software", {})
     background, inversion = BACKGROUNDS[settings.background], INVERSIONS[settings.inversion]
     fat = FAT_MODELS[settings.fat_model]
     stop = settings.stop_after
@@ -107,7 +107,7 @@ def reconstruction_items(sidecar: dict, reference: str | None) -> list[Item]:
 def methods_paragraph(sidecar: dict) -> tuple[str, list[str]]:
     """Return a paragraph for a paper's methods, and the references that it cites in order."""
     settings = Settings.from_dict(sidecar["Settings"])
-    made = sidecar.get("GeneratedBy", [{}])[0]
+    made = sidecar.get("Software", {})
     references = ["Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531"]
 
     def cite(text):

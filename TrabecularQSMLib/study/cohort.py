@@ -21,11 +21,13 @@ from ..files import bids, read_acquisition
 from ..files.locks import lock
 from ..files.maps import write_reconstruction
 from ..files.nifti import read_grid, write_image
+from ..files.provenance import Activity, write_activities
 from ..files.regions import regions_on
 from ..files.tables import csv_text
 from ..files.transforms import write_transform
 from ..files.writing import (
     describe_dataset,
+    files_below,
     input_hashes,
     json_text,
     staged,
@@ -293,34 +295,40 @@ def _make(subject, work, staging, progress):
     )
     result = reconstruct(scan.acquisition, work.settings, threads=work.threads, progress=part(progress, 0.0, 0.7))
     write_reconstruction(staging, scan, result, progress=part(progress, 0.7, 0.75))
-    (staging / "dataset_description.json").unlink()  # one for all
     notes, anat, stem = list(result.notes), staging / scan.folder, scan.stem
     del scan, result  # the echoes are the largest of all
-    rows, told = _measured(subject, work, anat, stem, part(progress, 0.75, 1.0))
+    rows, told, activities = _measured(subject, work, anat, stem, part(progress, 0.75, 1.0))
     notes += told
+    if activities:
+        write_activities(staging, f"{subject.name}_desc-cohort", activities)
     write_text(anat / f"{subject.name}_regions.csv", csv_text(COLUMNS, rows))
     write_json(staging / subject.folder / f"{subject.name}_cohort.json", {"MadeOf": made_of, "Notes": notes})
     return notes
 
 
 def _measured(subject, work, anat, stem, progress):
-    """Rows of all regions in all images of a subject, and notes; transforms are written beside the maps."""
-    files, notes, rows = subject.companions, [], []
+    """Rows of all regions in all images of a subject, notes, and what was done; transforms go beside the maps."""
+    files, notes, rows, activities = subject.companions, [], [], []
     mip = anat / f"{stem}_MIP.nii.gz"
+    within = (subject.folder / "anat" / mip.name).as_posix()
     ways = {}
     for number, kind in enumerate(_IMAGES):
         if kind in files:
             both = register_files(mip, files[kind], progress=part(progress, 0.4 * number, 0.4 * (number + 1)))
             ways[kind] = anat / f"{subject.name}_from-MIP_to-{_IMAGES[kind]}_xfm.tfm"
             write_transform(ways[kind], both.registration.matrix)
-            write_image(anat / f"{subject.name}_space-MIP_{_IMAGES[kind]}.nii.gz", both.on_fixed, both.affine)
+            image = f"{subject.name}_space-MIP_{_IMAGES[kind]}"
+            write_image(anat / f"{image}.nii.gz", both.on_fixed, both.affine)
+            activities.append(_registering(kind, files[kind], ways[kind].name, within))
+            write_json(anat / f"{image}.json", {"Description": activities[-1].label, **activities[-1].sidecar})
             notes += [*both.notes, _how_good(_IMAGES[kind], both.registration)]
     if "regions" not in files:
-        return rows, notes
+        return rows, notes, activities
     where = {"regions": files["regions"], "only": work.only}
     _, shape, affine = read_grid(mip)
     labels, names, told = regions_on(image=mip, shape=shape, affine=affine, path=files["regions"], only=work.only)
-    write_labels(anat / f"{subject.name}_dseg", labels, affine, names)
+    activities.append(_measuring(files, within))
+    write_labels(anat / f"{subject.name}_dseg", labels, affine, names, activities[-1].sidecar)
     notes += told
     rows += measure_files(anat, files["regions"], case=subject.name, only=work.only)
     for kind, way in ways.items():
@@ -335,7 +343,30 @@ def _measured(subject, work, anat, stem, progress):
             found, told = attenuation_of_files(files[kind], case=subject.name, transform=way, **where)
             rows += found
             notes += told
-    return rows, notes
+    return rows, notes, activities
+
+
+def _registering(kind, path, way, mip):
+    return Activity(
+        "register",
+        f"{_IMAGES[kind]} registered to the echo MIP",
+        (f"OUTPUT/{mip}", path.name),
+        {"output": way},
+        input_hashes([path]),
+        (mip,),
+    )
+
+
+def _measuring(files, mip):
+    """The regions brought to the maps' grid and measured, in all images that there are."""
+    return Activity(
+        "measure",
+        f"Regions measured in the maps{''.join(f' and the {_IMAGES[kind]}' for kind in _IMAGES if kind in files)}",
+        (f"OUTPUT/{Path(mip).parent.as_posix()}",),
+        {"regions": files["regions"].name, "output": "T.csv"},
+        input_hashes(sorted(files.values())),
+        (mip,),
+    )
 
 
 def _how_good(name, found):
@@ -349,7 +380,13 @@ def _as_row(found, case):
 
 
 def _place(staging, output, folder):
-    """Move the folder of a subject to its place by one renaming; an older one is moved away before."""
+    """Move the folder of a subject to its place by one renaming; an older one is moved away before.
+
+    What is known of how it was made comes first, so that no subject is there without.
+    """
+    for file in files_below(staging / "prov"):
+        (output / "prov").mkdir(exist_ok=True)
+        os.replace(staging / "prov" / file, output / "prov" / file)
     place = output / folder
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
