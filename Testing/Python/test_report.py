@@ -41,7 +41,7 @@ class ConsensusTest(unittest.TestCase):
     def test_items_are_filled_from_the_files_or_not_known(self):
         items = dict(consensus.acquisition_items(SIDECAR, (68, 147, 130), (2.0, 1.5, 1.5)))
         self.assertEqual(items["Field strength"], "3 T")
-        self.assertEqual(items["Echoes (number, echo times)"], "3: 1.2, 2.4, 3.6 ms")
+        self.assertEqual(items["Echoes (number, echo times)"], "3 echoes (1.2, 2.4, 3.6 ms)")
         self.assertEqual(items["Repetition time"], "14.8 ms")
         self.assertEqual(items["Flip angle"], "5°")
         self.assertEqual(items["Matrix"], "130 × 147 × 68")

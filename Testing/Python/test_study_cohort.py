@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import hashlib
 import importlib.util
 import io
@@ -16,6 +17,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -29,7 +31,7 @@ from TrabecularQSMLib.files.phantom import write_phantom
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.settings import preset
 from TrabecularQSMLib.study import cohort
-from TrabecularQSMLib.study.estimate import needed_memory, usable_workers
+from TrabecularQSMLib.study.estimate import needed_memory, needed_seconds, usable_workers
 from TrabecularQSMLib.study.subjects import find_subjects
 from TrabecularQSMLib.workers import process_pool
 
@@ -140,6 +142,16 @@ class RunTest(CohortTest):
             outcomes = self.run_cohort()
         self.assertEqual(self.statuses(outcomes), {"sub-01": "failed", "sub-02": "finished"})
         self.assertIn("ZeroDivisionError", outcomes[0].message)
+
+    def test_a_full_disk_is_told_and_leaves_nothing_half_written(self):
+        subjects = find_subjects(self.dataset, participants=["01"])
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with mock.patch.object(cohort, "write_reconstruction", side_effect=full):
+            (outcome,) = cohort.run_cohort(subjects, cohort.Work(self.dataset, self.output, SETTINGS))
+        self.assertEqual(outcome.status, "failed")
+        self.assertIn(f"There is no space left to write {self.output}", outcome.message)
+        self.assertFalse((self.output / "sub-01").exists())
+        self.assertEqual(list(self.output.glob(".writing-*")), [])
 
     def test_a_worker_that_is_killed_costs_the_subject_that_kills_it_alone(self):
         class Pool(ThreadPoolExecutor):
@@ -258,6 +270,14 @@ class SubjectsTest(CohortTest):
         with self.assertRaisesRegex(InputError, "holds no multi-echo scan"):
             find_subjects(self.folder)
 
+    def test_time_grows_with_the_inversion_the_noise_of_chi_and_companions(self):
+        (subject, _), fast = find_subjects(self.dataset), preset(inversion="closed-form")
+        more = [preset(inversion="medi-tv"), preset(inversion="medi-tv", chi_sigma="yes")]
+        times = [needed_seconds(subject, settings) for settings in (preset(stop_after="background"), fast, *more)]
+        self.assertEqual(times, sorted(set(times)))
+        with_ct = replace(subject, companions={"ct": subject.images[0]})
+        self.assertGreater(needed_seconds(with_ct, fast), needed_seconds(subject, fast) + 5)
+
     def test_as_many_workers_as_memory_allows(self):
         needed = needed_memory(find_subjects(self.dataset)[0])
         self.assertGreater(needed, 9 * 30 * 31 * 14 * 8)
@@ -305,7 +325,8 @@ class CommandTest(CohortTest):
     def test_a_dry_run_says_what_there_is_and_writes_nothing(self):
         code, out, _ = self.run_command(self.dataset, self.output, "--ct", "{folder}/{name}_CT.nii.gz", "--dry-run")
         self.assertEqual(code, 0)
-        self.assertRegex(out, r"sub-01: 18 images, no CT; \d+\.\d GB")
+        self.assertRegex(out, r"sub-01: 18 images, no CT; \d+\.\d GB, about \d+ s\n")
+        self.assertRegex(out, r"2 subjects, \d at a time, inversion medi-tv: about \d+ s on processors")
         self.assertFalse(self.output.exists())
         self.assertEqual(self.run_command(self.folder / "none", self.output)[0], 2)
 

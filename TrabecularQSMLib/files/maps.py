@@ -172,6 +172,8 @@ def write_reconstruction(
     origin = provenance(
         **activity.sidecar,
         Settings=reconstruction.settings.as_dict(),
+        FoundFromData=list(reconstruction.found),
+        **({} if reconstruction.fit_residual is None else {"FitResidual": round(reconstruction.fit_residual, 5)}),
         **_strength(acquisition),
         B0Direction=list(acquisition.b0_patient),
         EchoTimes=[float(time) for time in getattr(acquisition, "echo_times", ())],

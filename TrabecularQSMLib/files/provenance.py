@@ -103,9 +103,22 @@ def write_activities(folder: Path, label: str, activities: Sequence[Activity]) -
         "soft": {"Software": _software()},
         "env": {"Environments": [_environment()]},
     }
-    stem = f"prov-{label.replace('-', '').replace('_', '+')}"
     for suffix, values in contents.items():
-        write_json(folder / "prov" / f"{stem}_{suffix}.json", values)
+        write_json(_record_file(folder, label, suffix), values)
+
+
+def software_of(folder: Path, label: str) -> list[tuple[str, str]]:
+    """Return names and versions of the software that `write_activities` told of, and the environment, if there."""
+    try:
+        soft, env = (json.loads(_record_file(folder, label, kind).read_text("utf-8")) for kind in ("soft", "env"))
+        found = [(one["Label"], one["Version"]) for one in soft["Software"]]
+        return [*found, *(("environment", f"{one['Label']}, {one['OperatingSystem']}") for one in env["Environments"])]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _record_file(folder, label, suffix):
+    return folder / "prov" / f"prov-{label.replace('-', '').replace('_', '+')}_{suffix}.json"
 
 
 def _software():

@@ -30,7 +30,18 @@ _GENERATED_BY = [{"Name": SOFTWARE, "Version": __version__}]
 _BIDS_VERSION = "1.10.0"
 # Suffixes of ours that BIDS has; its validator is told to pass the others by, and whatever else a result has.
 _BIDS_SUFFIXES = ("Chimap", "R2starmap", "mask")
-_NOT_OF_BIDS = ("prov", "logs", "*.csv", "*.html", "*.png", "*.tfm", "*_cohort.json", "*_bSSFP.*", "*_CT.*")
+_NOT_OF_BIDS = (
+    "prov",
+    "logs",
+    "*.csv",
+    "*.html",
+    "*.png",
+    "*.tfm",
+    "*_cohort.json",
+    "regressions.json",
+    "*_bSSFP.*",
+    "*_CT.*",
+)
 
 _STAGING, _LOCK = ".writing-", "lock"
 _SETTLED_S = 60

@@ -23,7 +23,7 @@ from ..files.maps import write_reconstruction
 from ..files.nifti import read_grid, write_image
 from ..files.provenance import Activity, write_activities
 from ..files.regions import regions_on
-from ..files.tables import csv_text
+from ..files.tables import csv_text, read_table
 from ..files.transforms import write_transform
 from ..files.writing import (
     describe_dataset,
@@ -42,10 +42,12 @@ from ..settings import Settings
 from ..workers import completed
 from .companions import attenuation_of_files, bvtv_of_files, regions_seen, register_files
 from .measure import measure_files
+from .regressions import regressions_of
 from .subjects import Subject
 
 # Beside the folders of the subjects.
-TABLE, SUBJECTS_TABLE, LOG = "cohort.csv", "subjects.csv", Path("logs", "cohort.json")
+TABLE, SUBJECTS_TABLE, REGRESSIONS = "cohort.csv", "subjects.csv", "regressions.json"
+LOG = Path("logs", "cohort.json")
 SUBJECT_COLUMNS = ("case", "status", "message")
 # Kinds that are registered, as they are called in names.
 _IMAGES = {"bssfp": "bSSFP", "ct": "CT"}
@@ -436,9 +438,25 @@ def _summarize(work, outcomes):
         {"case": one.name, "status": "failed" if one.status == "failed" else "finished", "message": one.message}
         for one in outcomes
     ]
-    times = {one.name: {"Seconds": round(one.seconds, 1), "Status": one.status} for one in outcomes}
+    times = _earlier_times(work.output) | {
+        one.name: {"Seconds": round(one.seconds, 1), "Status": one.status}
+        for one in outcomes
+        if one.status != "unchanged"
+    }
     with staged(work.output) as staging:
         write_text(staging / TABLE, header + "".join(lines))
+        found = regressions_of(read_table(staging / TABLE)) if any(lines) else []
+        regressions = [{"x": pairs.x_label, "y": pairs.y_label, **result.as_dict()} for pairs, result in found]
+        write_json(staging / REGRESSIONS, {"Regressions": regressions})
         write_text(staging / SUBJECTS_TABLE, csv_text(SUBJECT_COLUMNS, ended))
         write_json(staging / LOG, times)
         describe_dataset(staging, work.output, "Susceptibility, R2* and fat fraction of a cohort")
+
+
+def _earlier_times(output):
+    """Times of the runs before, which made what is not made again."""
+    try:
+        times = json.loads((output / LOG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return times if isinstance(times, dict) else {}
