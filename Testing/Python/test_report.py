@@ -22,8 +22,8 @@ from TrabecularQSMLib.files.maps import find_maps
 from TrabecularQSMLib.files.phantom import write_phantom
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.report import consensus, pages
-from TrabecularQSMLib.report.case import case_report, measured_rows
-from TrabecularQSMLib.report.cohort import _outliers, cohort_report
+from TrabecularQSMLib.report.case import case_report, kind_items, measured_rows
+from TrabecularQSMLib.report.cohort import _how, _outliers, cohort_report
 from TrabecularQSMLib.settings import preset
 
 EVIL = "<script>alert(1)</script>"
@@ -35,6 +35,21 @@ SIDECAR = {
     "EchoTimes": [0.0012, 0.0024, 0.0036],
     "Protocol": {"Manufacturer": "A", "FlipAngle": 5, "RepetitionTime": 0.0148, "ParallelReductionFactorInPlane": 2.0},
 }
+
+
+class NumberTest(unittest.TestCase):
+    def test_a_mean_has_the_digits_of_its_error(self):
+        for mean, error, text in (
+            (-0.18112, 0.0261, "−0.181 ± 0.026"), (192.51, 3.261, "192.5 ± 3.3"), (192.51, 32.61, "193 ± 33"),
+            (0.96373, 0.0000901, "0.9637 ± 0.0001"), (0.96373, None, "0.964"), (-0.18112, 0.0, "−0.181"),
+        ):  # fmt: skip
+            self.assertEqual(pages.with_error(mean, error), text)
+
+    def test_how_the_kind_of_scan_is_known_is_said(self):
+        settings = preset("paper", readout="bipolar", trains="1", phase_sign="-1").as_dict()
+        items = dict(kind_items({"Settings": settings, "FoundFromData": ["readout"]}))
+        self.assertEqual(items["Read-out"], "bipolar (found from the data)")
+        self.assertEqual(items["Phase"], "falls with frequency (by the settings)")
 
 
 class ConsensusTest(unittest.TestCase):
@@ -115,8 +130,21 @@ class PageTest(unittest.TestCase):
         rows = measured_rows(self.output / "cohort.csv")
         mean = next(row["mean"] for row in rows if row["region"] == "calcaneus tuber" and row["quantity"] == "r2star")
         self.assertIn(pages.number(mean), self.case)
-        for words in ("not known from the files", "sha256:", "edge_fraction", "ppm (mean ± SD)", "closed form"):
+        for words in (
+            "not known from the files", "sha256:", "edge_fraction", "ppm (mean ± SD)", "closed form",
+            "monopolar (found from the data)", "of the signal", "SimpleITK", "(moving).", "All statistics",
+        ):  # fmt: skip
             self.assertIn(words.lower(), self.case.lower())
+
+    def test_a_cohort_shows_its_cases_regressions_and_how_it_was_made(self):
+        for words in ("registered to the echo MIP", "each point is a region of a case", "Maps were computed with"):
+            self.assertTrue(words in self.cohort, words)
+        (made, text, references) = _how(
+            [{"name": "sub-01", "sidecar": SIDECAR}] * 2
+            + [{"name": "sub-02", "sidecar": {**SIDECAR, "Settings": {**SIDECAR["Settings"], "padding": 9}}}]
+        )
+        self.assertEqual(dict(made)["padding"], f"{SIDECAR['Settings']['padding']} (9: sub-02)")
+        self.assertEqual((text, references), consensus.methods_paragraph(SIDECAR))
 
     def test_the_same_maps_give_the_same_page(self):
         (files,) = find_maps(self.output).values()

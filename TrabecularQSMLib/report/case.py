@@ -10,6 +10,7 @@ import numpy as np
 from .. import __version__
 from ..acquisition import voxel_size
 from ..errors import InputError
+from ..fieldmap.fat_models import FAT_MODELS
 from ..figures.histograms import histogram_figure
 from ..figures.maps import View, map_figure
 from ..figures.registration import checkerboard_figure
@@ -154,10 +155,10 @@ def kind_items(sidecar: dict) -> list[tuple[str, str]]:
         "Read-out": ("readout", str),
         "Trains of echoes": ("trains", str),
         "Phase": ("phase_sign", lambda sign: "grows with frequency" if sign == "+1" else "falls with frequency"),
-        "Spectrum of fat": ("fat_model", str),
+        "Spectrum of fat": ("fat_model", lambda name: FAT_MODELS[name].title),
     }
     return [
-        (title, f"{words(settings[name])} ({'found from the data' if name in found else 'as set'})")
+        (title, f"{words(settings[name])} ({'found from the data' if name in found else 'by the settings'})")
         for title, (name, words) in values.items()
         if settings.get(name, "auto") != "auto"
     ]

@@ -58,6 +58,9 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
     ]
     failed = [row for row in ended if row["status"] == "failed"]
     cases = [_case(output, name, address) for name, address in sorted(addresses.items())]
+    of_all = [note for note in cases[0]["notes"] if all(note in one["notes"] for one in cases)] if cases[1:] else []
+    for one in cases:
+        one["notes"] = [note for note in one["notes"] if note not in of_all]
     made, paragraph, references = _how(cases)
     return page(
         "report_cohort.html",
@@ -67,6 +70,7 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         + (f"; {len(failed)} of {len(ended)} subjects failed in the last run" if failed else ""),
         failed=failed,
         cases=cases,
+        of_all=of_all,
         distributions=distributions,
         outliers=[one for name, chosen in by_quantity.items() for one in _outliers(name, chosen, addresses)],
         regressions=[_regression(*one) for one in regressions_of(table)],

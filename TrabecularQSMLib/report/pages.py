@@ -74,8 +74,11 @@ def number(value) -> str:
 
 
 def with_error(mean: float, error: float | None) -> str:
-    """Return a mean with its standard error, both to the second digit of the error; alone with three digits."""
+    """Return a mean with its standard error, both to the second digit of the error, at most four decimals.
+
+    Alone it has three digits.
+    """
     if not error:
         return number(float(f"{mean:.3g}"))
-    digits = max(0, 1 - math.floor(math.log10(error)))
+    digits = min(max(0, 1 - math.floor(math.log10(error))), 4)
     return f"{mean:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
