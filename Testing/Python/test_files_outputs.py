@@ -222,6 +222,8 @@ class NothingHalfWrittenTest(OutputsTest):
             write_files({output / "a.txt": "a"})
             self.assertTrue(hidden.exists())
             other.communicate("")
+        (output / ".writing-unlocked").mkdir()  # killed before it was locked
+        os.utime(output / ".writing-unlocked", (0, 0))
         write_files({output / "b.txt": "b"})
         self.assertEqual(sorted(path.name for path in output.iterdir()), ["a.txt", "b.txt"])
 

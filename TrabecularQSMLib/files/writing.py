@@ -121,7 +121,7 @@ def staging_in(output: Path):
     with contextlib.ExitStack() as stack:
         try:
             output.mkdir(parents=True, exist_ok=True)
-            _sweep(output)
+            sweep(output)
             hidden = Path(tempfile.mkdtemp(prefix=_STAGING, dir=output))
             stack.callback(shutil.rmtree, hidden, ignore_errors=True)
             lock(stack.enter_context(open(hidden / _LOCK, "wb")))  # closed before the folder is removed
@@ -140,16 +140,24 @@ def staging_in(output: Path):
                     folder.rmdir()
 
 
-def _sweep(output):
-    """Remove hidden folders of runs that were killed: nobody holds their lock."""
+def sweep(output: Path, settled_s: float = _SETTLED_S) -> None:
+    """Remove hidden folders of runs that were killed: nobody holds their lock.
+
+    One that is younger than `settled_s` seconds stays: another run may have made it and not locked it yet.
+    """
     for hidden in output.glob(f"{_STAGING}*"):
         with contextlib.suppress(OSError):
-            # Another run may have made it and not locked it yet.
-            if time.time() - hidden.stat().st_mtime > _SETTLED_S:
-                with open(hidden / _LOCK, "rb+") as file:
-                    dead = lock(file)
-                if dead:
-                    shutil.rmtree(hidden, ignore_errors=True)
+            age = time.time() - hidden.stat().st_mtime
+            if age > settled_s and _is_dead(hidden, age):
+                shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _is_dead(hidden, age):
+    try:
+        with open(hidden / _LOCK, "rb+") as file:
+            return lock(file)
+    except FileNotFoundError:  # killed before it was made, or just about to make it
+        return age > _SETTLED_S
 
 
 @contextlib.contextmanager

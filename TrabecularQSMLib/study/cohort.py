@@ -32,6 +32,7 @@ from ..files.writing import (
     json_text,
     staged,
     staging_in,
+    sweep,
     write_json,
     write_labels,
     write_text,
@@ -407,6 +408,7 @@ def _only_run(work):
         file.truncate(0)
         file.write(run)
         file.flush()
+        sweep(work.output, settled_s=0)  # no other run is at work here
         try:
             yield replace(work, run=run)
         finally:
