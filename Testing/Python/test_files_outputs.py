@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -72,7 +73,8 @@ class ReconstructionTest(OutputsTest):
     def test_the_sidecar_tells_unit_settings_version_notes_and_hashes(self):
         mask = self.folder / "mask.nii"
         mask.write_bytes(b"abc")
-        write_reconstruction(self.output, self.scan, reconstruction(), mask_file=mask)
+        result = replace(reconstruction(), found=("readout",), fit_residual=0.031254)
+        write_reconstruction(self.output, self.scan, result, mask_file=mask)
         sidecar = json.loads((self.output / ANAT / "sub-01_ses-b_PDFFmap.json").read_text())
         self.assertEqual(sidecar["Units"], "1")
         self.assertEqual(sidecar["Settings"], preset("paper").as_dict())
@@ -80,6 +82,7 @@ class ReconstructionTest(OutputsTest):
         image = self.output / ANAT / "sub-01_ses-b_PDFFmap.nii.gz"
         self.assertEqual(sidecar["Digest"]["sha256"], hashlib.sha256(image.read_bytes()).hexdigest())
         self.assertEqual(sidecar["Notes"], ["something changed"])
+        self.assertEqual((sidecar["FoundFromData"], sidecar["FitResidual"]), (["readout"], 0.03125))
         self.assertEqual(len(sidecar["InputFiles"]), 17)
         # SHA-256 of "abc" as FIPS 180-2 prints it.
         abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

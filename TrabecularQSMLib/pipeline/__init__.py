@@ -129,7 +129,7 @@ def reconstruct_each(
                     "background none and mask erosion 0 mm, whatever else was chosen.",
                     *ending,
                 ]
-            left = tuple(name for name, value in found.items() if getattr(one, name) == "auto" != value)
+            left = tuple(name for name, value in found.items() if getattr(one, name) != value)
             results.append(_result(fields, replace(one, **found), ending, shared, left))
     report(progress, 1.0, "Done")
     return results

@@ -150,7 +150,9 @@ def _title(name):
 
 def kind_items(sidecar: dict) -> list[tuple[str, str]]:
     """Return what sort of scan it was taken for, and how that is known."""
-    settings, found = sidecar["Settings"], sidecar.get("FoundFromData", ())
+    settings, found = sidecar["Settings"], set(sidecar.get("FoundFromData", ()))
+    if "fat_spectrum" in found:  # several were compared, whichever it is
+        found.add("fat_model")
     values = {
         "Read-out": ("readout", str),
         "Trains of echoes": ("trains", str),
