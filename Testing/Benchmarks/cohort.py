@@ -1,6 +1,6 @@
 """A simulated cohort of eight, through all that may happen to one: workers, Dask, kills, a full disk, broken files.
 
-Run as ``python Testing/Benchmarks/cohort.py [PART …]``; the parts are `same`, `resume`, `kills`, `faults` and
+Run as ``python Testing/Benchmarks/cohort.py [PART …]`` on Linux; the parts are `same`, `resume`, `kills`, `faults` and
 `throughput`, all by default. Of the eight one has a cut file, one lacks echoes, and one has a bipolar read-out: six
 finish. It ends with exit code 1 where something is not as promised; times it prints and does not judge.
 """
@@ -144,7 +144,10 @@ def small(trial):
     study, options = trial.folder / "small", ("--inversion", "closed-form", "--resume")
     if not study.exists():
         make_cohort(study, SMALL, 3)
-        _, _, trial.seconds = run(study, trial.folder / "reference", *options, "--workers", 2)
+        words, environment = command(study, trial.folder / "reference", *options, "--workers", 1)
+        process = subprocess.Popen(words, stdout=-3, stderr=-3, env=environment)
+        _, _, used = os.wait4(process.pid, 0)
+        trial.seconds = used.ru_utime + used.ru_stime
     return study, options, contents(trial.folder / "reference")
 
 
@@ -153,9 +156,12 @@ def kills(trial):
     study, options, expected = small(trial)
     moments, whole, there = random.Random(15), 0, []
     for number in range(KILLS):
-        output = trial.folder / f"killed {number // 2}"
+        output = trial.folder / f"killed {number // 4}"
         process = start(study, output, *options, "--workers", 1 + number % 2)
-        time.sleep(moments.uniform(0.2, trial.seconds))
+        # By time of processors, of which other programs take nothing.
+        moment = moments.uniform(0.2, trial.seconds)
+        while process.poll() is None and sum(map(_seconds, [process.pid, *_children(process)])) < moment:
+            time.sleep(0.02)
         process.kill()
         process.communicate()
         finished = finished_subjects(output) if output.exists() else {}
@@ -167,7 +173,7 @@ def kills(trial):
         )
     trial.check(whole == KILLS, f"after {whole} of {KILLS} kills every subject that is there is whole ({there} of 3)")
     codes, equal = [], 0
-    outputs = sorted({trial.folder / f"killed {number // 2}" for number in range(KILLS)})
+    outputs = sorted({trial.folder / f"killed {number // 4}" for number in range(KILLS)})
     for output in outputs:
         codes.append(run(study, output, *options, "--workers", 2)[0])
         equal += contents(output) == expected
@@ -223,20 +229,29 @@ def _full_disk(trial, study, options, expected):
 def _kill_a_worker(process):
     """Kill −9 one of a run's worker processes when it has begun to work."""
     while process.poll() is None:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        for child in children:
-            try:
-                words = Path(f"/proc/{child}/cmdline").read_text()
-                seconds = sum(map(int, Path(f"/proc/{child}/stat").read_text().split()[13:15])) / os.sysconf(
-                    "SC_CLK_TCK"
-                )
-            except OSError:
-                continue
-            if "spawn_main" in words and seconds > 1.5:
-                os.kill(int(child), signal.SIGKILL)
+        for child in _children(process):
+            if _seconds(child) > 1.5 and "spawn_main" in Path(f"/proc/{child}/cmdline").read_text():
+                os.kill(child, signal.SIGKILL)
                 return True
         time.sleep(0.05)
     return False
+
+
+def _children(process):
+    """Numbers of the processes that a process has begun."""
+    try:
+        return [int(text) for text in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _seconds(number):
+    """Time of processors that a process has used."""
+    try:
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def throughput(trial):

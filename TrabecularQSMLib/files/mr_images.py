@@ -32,7 +32,7 @@ def slice_images(pydicom, array: np.ndarray, affine: np.ndarray, largest: float)
     largest : float
         What the largest integer stands for.
     """
-    slope = decimal(pydicom, largest / _MOST_INTEGER or 1.0)
+    slope = _decimal(pydicom, largest / _MOST_INTEGER or 1.0)
     lps = LPS @ affine
     sizes = np.linalg.norm(lps[:3, :3], axis=0)
     cosines = lps[:3, :3] / sizes
@@ -45,10 +45,10 @@ def slice_images(pydicom, array: np.ndarray, affine: np.ndarray, largest: float)
         image.Manufacturer, image.ManufacturerModelName, image.SoftwareVersions = MANUFACTURER, MODEL, __version__
         image.ScanningSequence, image.SequenceVariant, image.ScanOptions, image.MRAcquisitionType = "GR", "SP", "", "3D"
         image.RepetitionTime = image.EchoTime = image.EchoTrainLength = None
-        image.ImagePositionPatient = [decimal(pydicom, x) for x in lps[:3, 3] + k * lps[:3, 2]]
-        image.ImageOrientationPatient = [decimal(pydicom, x) for x in (*cosines[:, 0], *cosines[:, 1])]
-        image.PixelSpacing = [decimal(pydicom, sizes[1]), decimal(pydicom, sizes[0])]
-        image.SliceThickness = image.SpacingBetweenSlices = decimal(pydicom, sizes[2])
+        image.ImagePositionPatient = [_decimal(pydicom, x) for x in lps[:3, 3] + k * lps[:3, 2]]
+        image.ImageOrientationPatient = [_decimal(pydicom, x) for x in (*cosines[:, 0], *cosines[:, 1])]
+        image.PixelSpacing = [_decimal(pydicom, sizes[1]), _decimal(pydicom, sizes[0])]
+        image.SliceThickness = image.SpacingBetweenSlices = _decimal(pydicom, sizes[2])
         image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
         image.Rows, image.Columns = plane.shape
         image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 16, 15, 1
@@ -59,7 +59,7 @@ def slice_images(pydicom, array: np.ndarray, affine: np.ndarray, largest: float)
 
 def set_window(pydicom, image, low: float, high: float) -> None:
     """Set the range of values that a viewer shows at first."""
-    image.WindowCenter, image.WindowWidth = decimal(pydicom, (low + high) / 2), decimal(pydicom, high - low)
+    image.WindowCenter, image.WindowWidth = _decimal(pydicom, (low + high) / 2), _decimal(pydicom, high - low)
 
 
 def write_study(output, acquisition: Acquisition, subject: str, progress: Progress | None = None) -> list[Path]:
@@ -120,14 +120,14 @@ def _identify(pydicom, image, identity, part, n, acquisition):
     image.SeriesDescription = f"Multi-echo gradient echo, {part}"
     image.ImageType, image.ComplexImageComponent = ["ORIGINAL", "PRIMARY", letter], component
     image.InstanceNumber += n * len(acquisition.echoes[0])
-    image.EchoTime, image.EchoNumbers = decimal(pydicom, 1e3 * acquisition.echo_times[n]), n + 1
-    image.MagneticFieldStrength = decimal(pydicom, acquisition.field_strength)
-    image.ImagingFrequency = decimal(pydicom, acquisition.imaging_frequency / 1e6)
+    image.EchoTime, image.EchoNumbers = _decimal(pydicom, 1e3 * acquisition.echo_times[n]), n + 1
+    image.MagneticFieldStrength = _decimal(pydicom, acquisition.field_strength)
+    image.ImagingFrequency = _decimal(pydicom, acquisition.imaging_frequency / 1e6)
     image.RescaleType = "US" if part == "mag" else "rad"
     low, high = (0.0, float(image.RescaleSlope) * _MOST_INTEGER) if part == "mag" else (-np.pi, np.pi)
     set_window(pydicom, image, low, high)
 
 
-def decimal(pydicom, value):
+def _decimal(pydicom, value):
     """Return a number as DICOM's decimal string, which has 16 characters."""
     return pydicom.valuerep.DSfloat(float(value), auto_format=True)

@@ -20,11 +20,8 @@ from ..errors import Cancelled, InputError
 from ..files import bids, read_acquisition
 from ..files.locks import lock
 from ..files.maps import write_reconstruction
-from ..files.nifti import read_grid, write_image
-from ..files.provenance import Activity, write_activities
-from ..files.regions import regions_on
+from ..files.provenance import write_activities
 from ..files.tables import csv_text, read_table
-from ..files.transforms import write_transform
 from ..files.writing import (
     describe_dataset,
     files_below,
@@ -34,15 +31,13 @@ from ..files.writing import (
     staging_in,
     sweep,
     write_json,
-    write_labels,
     write_text,
 )
 from ..pipeline import reconstruct
 from ..progress import Progress, part, report
 from ..settings import Settings
 from ..workers import completed
-from .companions import attenuation_of_files, bvtv_of_files, regions_seen, register_files
-from .measure import measure_files
+from .regional import measure_subject
 from .regressions import regressions_of
 from .subjects import Subject
 
@@ -50,8 +45,6 @@ from .subjects import Subject
 TABLE, SUBJECTS_TABLE, REGRESSIONS = "cohort.csv", "subjects.csv", "regressions.json"
 LOG = Path("logs", "cohort.json")
 SUBJECT_COLUMNS = ("case", "status", "message")
-# Kinds that are registered, as they are called in names.
-_IMAGES = {"bssfp": "bSSFP", "ct": "CT"}
 _LOCK = ".cohort.lock"
 _KILLED = "Its process was killed, most likely for lack of memory; free some, then resume with fewer workers."
 _STOPPED = "another run has taken over, or this one was stopped"
@@ -300,86 +293,13 @@ def _make(subject, work, staging, progress):
     write_reconstruction(staging, scan, result, progress=part(progress, 0.7, 0.75))
     notes, anat, stem = list(result.notes), staging / scan.folder, scan.stem
     del scan, result  # the echoes are the largest of all
-    rows, told, activities = _measured(subject, work, anat, stem, part(progress, 0.75, 1.0))
+    rows, told, activities = measure_subject(subject, anat, stem, work.only, part(progress, 0.75, 1.0))
     notes += told
     if activities:
         write_activities(staging, f"{subject.name}_desc-cohort", activities)
     write_text(anat / f"{subject.name}_regions.csv", csv_text(COLUMNS, rows))
     write_json(staging / subject.folder / f"{subject.name}_cohort.json", {"MadeOf": made_of, "Notes": notes})
     return notes
-
-
-def _measured(subject, work, anat, stem, progress):
-    """Rows of all regions in all images of a subject, notes, and what was done; transforms go beside the maps."""
-    files, notes, rows, activities = subject.companions, [], [], []
-    mip = anat / f"{stem}_MIP.nii.gz"
-    within = (subject.folder / "anat" / mip.name).as_posix()
-    ways = {}
-    for number, kind in enumerate(_IMAGES):
-        if kind in files:
-            both = register_files(mip, files[kind], progress=part(progress, 0.4 * number, 0.4 * (number + 1)))
-            ways[kind] = anat / f"{subject.name}_from-MIP_to-{_IMAGES[kind]}_xfm.tfm"
-            write_transform(ways[kind], both.registration.matrix)
-            image = f"{subject.name}_space-MIP_{_IMAGES[kind]}"
-            write_image(anat / f"{image}.nii.gz", both.on_fixed, both.affine)
-            activities.append(_registering(kind, files[kind], ways[kind].name, within))
-            write_json(anat / f"{image}.json", {"Description": activities[-1].label, **activities[-1].sidecar})
-            notes += [*both.notes, _how_good(_IMAGES[kind], both.registration)]
-    if "regions" not in files:
-        return rows, notes, activities
-    where = {"regions": files["regions"], "only": work.only}
-    _, shape, affine = read_grid(mip)
-    labels, names, told = regions_on(image=mip, shape=shape, affine=affine, path=files["regions"], only=work.only)
-    activities.append(_measuring(files, within))
-    write_labels(anat / f"{subject.name}_dseg", labels, affine, names, activities[-1].sidecar)
-    notes += told
-    rows += measure_files(anat, files["regions"], case=subject.name, only=work.only)
-    for kind, way in ways.items():
-        where["only"], told = regions_seen(files["regions"], files[kind], transform=way, only=work.only)
-        notes += told
-        if kind == "bssfp" and "bone" in files and where["only"]:
-            share = part(progress, 0.8, 1.0)
-            found, told = bvtv_of_files(files[kind], bone=files["bone"], transform=way, progress=share, **where)
-            rows += [_as_row(one, subject.name) for one in found]
-            notes += told
-        if kind == "ct" and where["only"]:
-            found, told = attenuation_of_files(files[kind], case=subject.name, transform=way, **where)
-            rows += found
-            notes += told
-    return rows, notes, activities
-
-
-def _registering(kind, path, way, mip):
-    return Activity(
-        "register",
-        f"{_IMAGES[kind]} registered to the echo MIP",
-        (f"OUTPUT/{mip}", path.name),
-        {"output": way},
-        input_hashes([path]),
-        (mip,),
-    )
-
-
-def _measuring(files, mip):
-    """The regions brought to the maps' grid and measured, in all images that there are."""
-    return Activity(
-        "measure",
-        f"Regions measured in the maps{''.join(f' and the {_IMAGES[kind]}' for kind in _IMAGES if kind in files)}",
-        (f"OUTPUT/{Path(mip).parent.as_posix()}",),
-        {"regions": files["regions"].name, "output": "T.csv"},
-        input_hashes(sorted(files.values())),
-        (mip,),
-    )
-
-
-def _how_good(name, found):
-    return f"{name} registered to the echo MIP: quality {found.quality:.3f}, overlap {100 * found.overlap:.0f} %."
-
-
-def _as_row(found, case):
-    """Apparent BV/TV of a region in the columns of `measure`."""
-    values = {"case": case, "region": found.region, "quantity": "bvtv", "unit": "1", "n": found.n, "mean": found.bvtv}
-    return dict.fromkeys(COLUMNS) | values
 
 
 def _place(staging, output, folder):

@@ -9,9 +9,9 @@ from ..settings import Settings
 from .subjects import Subject
 
 # Measured, with a quarter on top (0.22, 0.30 and 0.55 GB at 49 × 50 × 23, 98 × 98 × 45 and 147 × 147 × 68 with nine
-# echoes, 0.73 GB with a bSSFP and a CT): of the program itself, and bytes for each voxel of an echo, of a map, and of
-# a companion that is registered.
-_PROGRAM, _ECHO_VOXEL, _MAP_VOXEL, _COMPANION_VOXEL = 250e6, 16, 160, 16
+# echoes, 0.73 GB with a bSSFP and a CT; 0.31 GB at the end, with statsmodels for the regressions): of the program
+# itself, and bytes for each voxel of an echo, of a map, and of a companion that is registered.
+_PROGRAM, _ECHO_VOXEL, _MAP_VOXEL, _COMPANION_VOXEL = 380e6, 16, 160, 16
 # Measured seconds of one thread: of the program itself, of a companion's registration and measuring, and millionths for
 # each voxel of the grid with nine echoes: of the fields, and beyond that of an inversion. One that is not listed is
 # taken for the slowest.
