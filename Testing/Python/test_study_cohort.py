@@ -228,6 +228,11 @@ class ResumeTest(CohortTest):
         self.assertIn("made of other inputs, settings or version; give `overwrite`", outcomes[0].message)
         changed = {name for name, content in contents(self.output).items() if before[name] != content}
         self.assertEqual(changed, {cohort.SUBJECTS_TABLE})
+        times = json.loads((self.output / cohort.LOG).read_text(encoding="utf-8"))
+        self.assertEqual(
+            {name: one["Status"] for name, one in times.items()}, {"sub-01": "failed", "sub-02": "finished"}
+        )
+        self.assertGreater(times["sub-02"]["Seconds"], 0)  # of the run that made it
         outcomes = self.run_cohort(dataset, resume=True, overwrite=True)
         self.assertEqual(self.statuses(outcomes), {"sub-01": "finished", "sub-02": "unchanged"})
         other = preset(inversion="closed-form", regularization=0.5)
