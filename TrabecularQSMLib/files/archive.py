@@ -14,12 +14,13 @@ from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity
 from .bids import files_below
 from .dicom_series import is_dicom, read_dataset, require_pydicom
+from .mr_images import LPS, MANUFACTURER, MODEL, set_window, slice_images
 from .terminology import PRIVATE_SCHEME, REGION_CODES
 from .writing import staged
 
 # Maps that go to the archive unless others are named.
 EXPORTED = ("chi", "r2star", "pdff", "field_hz")
-_MANUFACTURER, _MODEL, _SERIAL = "TrabecularQSM developers", "TrabecularQSM", "0"
+_SERIAL = "0"
 # Series numbers of results, above those of scanners.
 _FIRST_SERIES = 9000
 # Statistics of a region: column of `measure`, and its code.
@@ -31,7 +32,6 @@ _STATISTICS = {
     "max": ("56851009", "SCT", "Maximum"),
 }
 _STANDARD_ERROR = ("standard_error", PRIVATE_SCHEME, "Standard error of the mean by noise")
-_MOST_INTEGER = 32767
 # Classic, enhanced and converted MR images.
 _MR_CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
 # Positions are rounded to so many decimals of a mm.
@@ -148,7 +148,7 @@ class _Series:
             "series_number": self.number,
             "sop_instance_uid": self.instance("object"),
             "instance_number": 1,
-            "manufacturer": _MANUFACTURER,
+            "manufacturer": MANUFACTURER,
             "series_description": self.description,
         }
 
@@ -274,7 +274,7 @@ def _sorted_along_normal(made):
 
 def _geometry(highdicom, affine, count):
     """Pixel measures, orientation, and the position of every slice, by an affine to RAS."""
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    lps = LPS @ affine
     sizes = np.linalg.norm(lps[:3, :3], axis=0)
     cosines = lps[:3, :3] / sizes
     measures = highdicom.PixelMeasuresSequence(
@@ -326,7 +326,7 @@ def _parametric_map(highdicom, pydicom, reference, array, affine, quantity: Quan
     made = highdicom.pm.ParametricMap(
         [reference],
         array,
-        manufacturer_model_name=_MODEL,
+        manufacturer_model_name=MODEL,
         software_versions=__version__,
         device_serial_number=_SERIAL,
         contains_recognizable_visual_features=False,
@@ -369,7 +369,7 @@ def _segmentation(highdicom, reference, labels, names, affine, series):
         numbers[labels],
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=described,
-        manufacturer_model_name=_MODEL,
+        manufacturer_model_name=MODEL,
         software_versions=__version__,
         device_serial_number=_SERIAL,
         content_label="REGIONS",
@@ -394,7 +394,7 @@ def _measurements(highdicom, reference, regions, names, rows, series):
     device = sr.ObserverContext(
         observer_type=_coded(highdicom, "121007", "DCM", "Device"),
         observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
-            uid=series.instance("device"), name=_MODEL, manufacturer_name=_MANUFACTURER, model_name=__version__
+            uid=series.instance("device"), name=MODEL, manufacturer_name=MANUFACTURER, model_name=__version__
         ),
     )
     groups = []
@@ -438,41 +438,16 @@ def _statistics(highdicom, row):
 def _plain_images(pydicom, reference, array, affine, quantity, series):
     """One MR image a slice, 16 bits with a slope that keeps the largest value."""
     values = np.nan_to_num(np.asarray(array, np.float32), posinf=0.0, neginf=0.0)
-    slope = float(np.abs(values).max()) / _MOST_INTEGER or 1.0
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    sizes = np.linalg.norm(lps[:3, :3], axis=0)
     low, high = quantity.display or (0.0, float(values.max()))
-    for k, plane in enumerate(values):
-        image = pydicom.Dataset()
+    for k, image in enumerate(slice_images(pydicom, values, affine, float(np.abs(values).max()))):
         for key in _OF_STUDY:
             if key in reference:
                 image.add(reference[key])
-        image.file_meta = pydicom.dataset.FileMetaDataset()
-        image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
         image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = series.instance(k)
-        image.SeriesInstanceUID, image.SeriesNumber, image.InstanceNumber = series.uid, series.number, k + 1
-        image.SeriesDescription, image.Modality, image.Manufacturer = series.description, "MR", _MANUFACTURER
-        image.ManufacturerModelName, image.SoftwareVersions = _MODEL, __version__
+        image.SeriesInstanceUID, image.SeriesNumber = series.uid, series.number
+        image.SeriesDescription = series.description
         image.ImageType = ["DERIVED", "SECONDARY", "QUANTITY"]
-        image.ScanningSequence, image.SequenceVariant, image.ScanOptions, image.MRAcquisitionType = "GR", "SP", "", "3D"
-        image.RepetitionTime = image.EchoTime = image.EchoTrainLength = None
         image.DerivationDescription = f"{quantity.title} [{quantity.unit}]"
-        image.ImagePositionPatient = [_decimal(pydicom, x) for x in lps[:3, 3] + k * lps[:3, 2]]
-        image.ImageOrientationPatient = [
-            _decimal(pydicom, x) for x in (*(lps[:3, 0] / sizes[0]), *(lps[:3, 1] / sizes[1]))
-        ]
-        image.PixelSpacing = [_decimal(pydicom, sizes[1]), _decimal(pydicom, sizes[0])]
-        image.SliceThickness = image.SpacingBetweenSlices = _decimal(pydicom, sizes[2])
-        image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-        image.Rows, image.Columns = plane.shape
-        image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 16, 15, 1
-        image.RescaleSlope, image.RescaleIntercept = _decimal(pydicom, slope), 0
         image.RescaleType = quantity.unit[:16]
-        image.WindowCenter, image.WindowWidth = _decimal(pydicom, (low + high) / 2), _decimal(pydicom, high - low)
-        image.PixelData = np.round(plane / float(image.RescaleSlope)).clip(-32768, 32767).astype("<i2").tobytes()
+        set_window(pydicom, image, low, high)
         yield image
-
-
-def _decimal(pydicom, value):
-    return pydicom.valuerep.DSfloat(float(value), auto_format=True)

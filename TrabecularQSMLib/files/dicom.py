@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ..acquisition import Reorientation
@@ -62,11 +63,11 @@ def read(
             if options.get("b0_patient") is None:
                 options["b0_patient"] = dicom_series.scan_values(candidate)["b0_patient"]
             options |= {"source": candidate.source, "notes": candidate.notes, "voxel_size": voxel_size, "by_time": True}
-            acquisition = scan_of(found, entities, folder, magnitude_alone=magnitude_alone, **options).acquisition
-        else:
-            note = f"dcm2niix {did}, other than the headers say, so that the {candidate.source} is read frame by frame."
-            acquisition = dicom_series.read(candidate, notes=(note,), **options)
-            check_voxel_size(voxel_size, acquisition.voxel_size[::-1], candidate.source)
+            scan = scan_of(found, entities, folder, magnitude_alone=magnitude_alone, **options)
+            return replace(scan, files=tuple(files))
+    note = f"dcm2niix {did}, other than the headers say, so that the {candidate.source} is read frame by frame."
+    acquisition = dicom_series.read(candidate, notes=(note,), **options)
+    check_voxel_size(voxel_size, acquisition.voxel_size[::-1], candidate.source)
     return Scan(acquisition, entities, tuple(files))
 
 

@@ -13,6 +13,7 @@ from ..progress import Progress
 from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
 from ..settings import Settings
 from .formats import read_json_file
+from .provenance import Activity, write_activities
 from .scan import Scan, parse_name, stem_of
 from .writing import files_below, input_hashes, provenance, refuse_existing, staged_dataset, write_json, write_maps
 
@@ -155,20 +156,33 @@ def write_reconstruction(
     ever_written = map_files(scan, QUANTITIES)
     refuse_existing(output, ever_written, overwrite)
     acquisition = scan.acquisition
+    planned = map_files(scan, reconstruction.maps)
+    hashes = input_hashes(scan.files, mask_file)
+    activity = Activity(
+        "reconstruct",
+        "Water, fat, field, R2* and susceptibility of a scan",
+        ("INPUT", "OUTPUT"),
+        {"settings": planned[1].as_posix()},
+        hashes,
+    )
     origin = provenance(
+        **activity.sidecar,
         Settings=reconstruction.settings.as_dict(),
+        FoundFromData=list(reconstruction.found),
+        **({} if reconstruction.fit_residual is None else {"FitResidual": round(reconstruction.fit_residual, 5)}),
         **_strength(acquisition),
         B0Direction=list(acquisition.b0_patient),
         EchoTimes=[float(time) for time in getattr(acquisition, "echo_times", ())],
         Protocol=scan.protocol,
         **({} if reconstruction.chi_noise is None else {CHI_NOISE: reconstruction.chi_noise}),
         Notes=list(reconstruction.notes),
-        InputFiles=input_hashes(scan.files, mask_file),
+        InputFiles=hashes,
     )
     name = "Susceptibility, R2* and fat fraction maps"
     with staged_dataset(output, name, progress=progress) as (staging, written):
         maps = reconstruction.maps
         write_maps(staging / scan.folder, scan.stem, maps, acquisition.affine, origin, progress=progress)
+        write_activities(staging, scan.stem, [activity])
         if run is not None:
             write_json(staging / "logs" / "run.json", {**_earlier_runs(output), scan.stem: run})
         for file in set(ever_written) - set(files_below(staging)):

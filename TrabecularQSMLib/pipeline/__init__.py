@@ -32,13 +32,17 @@ class Reconstruction:
 
     `maps` has the names of `quantities.QUANTITIES` that the stages run so far give, each (K, J, I) float32 in the
     order of the input; `settings` are those used, with phase sign and λ filled in; `notes` say what a user should
-    know, `chi_noise` how the noise of χ averages over voxels (`inversion.noise.chi_noise`), where it was asked for.
+    know, `chi_noise` how the noise of χ averages over voxels (`inversion.noise.chi_noise`), where it was asked for,
+    `found` the names of settings that were left to the data, and `fit_residual` the median over the mask of what the
+    fit of the echoes leaves, as a part of the signal.
     """
 
     maps: dict[str, np.ndarray]
     settings: Settings
     notes: tuple[str, ...]
     chi_noise: dict[str, list[float]] | None = None
+    found: tuple[str, ...] = ()
+    fit_residual: float | None = None
 
 
 def reconstruct(
@@ -125,7 +129,8 @@ def reconstruct_each(
                     "background none and mask erosion 0 mm, whatever else was chosen.",
                     *ending,
                 ]
-            results.append(_result(fields, replace(one, **found), ending, shared))
+            left = tuple(name for name, value in found.items() if getattr(one, name) != value)
+            results.append(_result(fields, replace(one, **found), ending, shared, left))
     report(progress, 1.0, "Done")
     return results
 
@@ -189,10 +194,10 @@ def sweep_regularization(
         )
 
 
-def _result(fields, settings, notes, shared) -> Reconstruction:
+def _result(fields, settings, notes, shared, found) -> Reconstruction:
     undo = fields.reorientation.undo
     maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in fields.maps.items()}
-    return Reconstruction(maps, settings, (*fields.notes, *notes), shared)
+    return Reconstruction(maps, settings, (*fields.notes, *notes), shared, found, fields.fit_residual)
 
 
 def _complete(settings: Settings | None) -> Settings:

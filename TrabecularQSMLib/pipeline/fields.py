@@ -42,6 +42,7 @@ class Fields:
         self.voxel_size = voxel_size(affine)
         self.b0_direction = b0_direction(affine, acquisition.b0_patient)
         self.mask_given = mask is not None
+        self.fit_residual = None
         if mask is not None:
             mask = self.reorientation.apply(masks.checked_mask(mask, acquisition.shape))
 
@@ -155,6 +156,8 @@ class Fields:
             "sigma_pdff": separation.sigma_pdff,
         }
         self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]))
+        if (inside := self.mask & fitted).any():
+            self.fit_residual = float(np.median(separation.residual[inside]))
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         return separation, trust
 

@@ -1,9 +1,30 @@
 """Pages from templates: everything that comes from users is escaped, every picture is inside."""
 
 import base64
+import math
+from dataclasses import dataclass
 from importlib import resources
 
 from ..errors import InputError
+from ..quantities import ALL_QUANTITIES
+
+# What regions are measured for, most wanted first; the titles of those that are no map.
+SHOWN = ("chi", "r2star", "pdff", "bvtv", "ct", "bmd")
+_TITLES = {"bvtv": "Apparent BV/TV", "ct": "CT attenuation", "bmd": "Bone mineral density"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture inside a page; `light` ones have a white ground."""
+
+    source: str
+    caption: str
+    light: bool = False
+
+
+def title_of(name: str) -> str:
+    """What a quantity of a table is called on a page."""
+    return _TITLES.get(name) or (ALL_QUANTITIES[name].title if name in ALL_QUANTITIES else name)
 
 
 def picture(content: bytes) -> str:
@@ -50,3 +71,14 @@ def number(value) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−")
     return str(value)
+
+
+def with_error(mean: float, error: float | None) -> str:
+    """Return a mean with its standard error, both to the second digit of the error, at most four decimals.
+
+    Alone it has three digits.
+    """
+    if not error:
+        return number(float(f"{mean:.3g}"))
+    digits = min(max(0, 1 - math.floor(math.log10(error))), 4)
+    return f"{mean:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
