@@ -197,16 +197,16 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
 
     def lcurveText(self, found) -> str:
         corner, zero = found.bestRegularization, found.inflectionRegularization
-        if zero is None:
-            return _("L-curve: largest curvature at λ = {value:g}.").format(value=corner)
-        text = _("L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.")
-        return text.format(value=corner, zero=zero)
+        text = _("L-curve: largest curvature at λ = {value:g}.")
+        if zero is not None:
+            text = _("L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.")
+        return " ".join([text.format(value=corner, zero=zero), *found.notes])
 
     def onLCurveButton(self) -> None:
         nodes = self.run(
             lambda progress: self.logic.lcurveParameterNode(self._parameterNode, progress),
             _("The L-curve failed."),
-            self.lcurveText,
+            lambda nodes: self.inWords(self.lcurveText(nodes)),
         )
         if nodes:
             self.bringUp(show.showChart, nodes.lcurveChart)
