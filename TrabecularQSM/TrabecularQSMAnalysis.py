@@ -326,7 +326,12 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
         """Measure the CT, and select the table for the next case."""
         calibration = Calibration(p.ct.slope, p.ct.intercept) if p.ct.slope else None
         p.ct.table = scene.attenuationNodes(
-            p.ct.volume, p.segmentation, case=p.case.strip(), calibration=calibration, table=p.ct.table
+            p.ct.volume,
+            p.segmentation,
+            case=p.case.strip(),
+            calibration=calibration,
+            table=p.ct.table,
+            progress=progress,
         )
         return p.ct.table
 

@@ -511,6 +511,15 @@ class PanelTest(driving.PanelCase):
         self.assertIn(self.ui.bvtvImageSelector.currentNode(), added)
         for name in ("registerButton", "measureButton", "bvtvButton", "ctButton"):
             self.assertTrue(getattr(self.ui, name).enabled, getattr(self.ui, name).text)
+        # Slicer's subject hierarchy logs a critical error for a segmentation that changes while the scene closes.
+        changed = []
+        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+            node.AddObserver(node.DisplayModifiedEvent, lambda node, event: changed.append((node.GetName(), event)))
+            for event in ("SegmentAdded", "SegmentRemoved", "SegmentModified", "SegmentsOrderModified"):
+                number = getattr(node.GetSegmentation(), event)
+                node.AddObserver(number, lambda node, event: changed.append((node.GetName(), event)))
+        slicer.mrmlScene.Clear(0)
+        self.assertEqual(changed, [])
 
     def test_statsmodels_is_offered_while_it_is_missing(self):
         for there in (True, False):

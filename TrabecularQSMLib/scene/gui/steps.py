@@ -33,7 +33,12 @@ class StepsMixin(PanelMixin):
         """
         self.shownStep = step
         for other in self._steps:
-            getattr(self.ui, f"{other}StepButton").checked = other == step
+            button = getattr(self.ui, f"{other}StepButton")
+            button.checked = other == step
+            # In dark styles a pressed button looks nearly as the others.
+            font = button.font
+            font.setBold(other == step)
+            button.setFont(font)
             getattr(self.ui, f"{other}Section").visible = other == step
         self.ui.statusLabel.text = self._said.get(step, "")
         self.refresh()
