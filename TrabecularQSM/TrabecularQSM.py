@@ -52,9 +52,6 @@ from TrabecularQSMLib.scene.gui.startup import describe, registerResources  # no
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.settings import Settings, load_presets, preset  # noqa: E402
 
-# Which map of a run is shown: the first that it has.
-_SHOWN = ("chi", "local_field", "field_hz", "pdff_magnitude")
-
 #
 # TrabecularQSM
 #
@@ -189,8 +186,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             lambda nodes: self.inWords(self.logic.summary(nodes)),
         )
         if nodes:
-            self.bringUp(show.showSlices)
-            show.showMap(next(nodes[name] for name in _SHOWN if name in nodes), fit=True)
+            self.bringUp(show.showMaps, nodes)
             self.ui.resultsCollapsibleButton.collapsed = False
             self.results.refresh(latest=True)
             self.refresh()

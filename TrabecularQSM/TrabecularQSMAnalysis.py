@@ -45,6 +45,7 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     rods,
     tableSummary,
 )
+from TrabecularQSMLib.scene.gui.cohort import CohortParameters, CohortStep  # noqa: E402
 from TrabecularQSMLib.scene.gui.drawing import RegionEditor  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import registerCompanions, selectCompanions  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
@@ -83,7 +84,7 @@ class TrabecularQSMAnalysisParameterNode:
 
     case - Patient or scan, the first column of all tables.
     segmentation - The regions of all steps.
-    regions, registration, measure, bvtv, ct, profile, regression - The parameters of each step.
+    regions, registration, measure, bvtv, ct, profile, regression, cohort - The parameters of each step.
     """
 
     case: str = ""
@@ -95,6 +96,7 @@ class TrabecularQSMAnalysisParameterNode:
     ct: CtParameters
     profile: ProfileParameters
     regression: RegressionParameters
+    cohort: CohortParameters
 
 
 #
@@ -109,6 +111,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
         """Build the panel."""
         self.build(TrabecularQSMAnalysisLogic())
         self.editor = RegionEditor(self.ui.segmentEditor)
+        self.cohort = CohortStep(self)
         self.connectButtons(BUTTONS)
         self.ui.drawCollapsibleButton.connect("contentsCollapsed(bool)", self.refresh)
         self.showOneAtATime(STEPS)
@@ -119,6 +122,11 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
         if parameterNode is None:
             self.editor.stop()
         super().setParameterNode(parameterNode)
+
+    def cleanup(self) -> None:
+        """Also stop a cohort, before the module is reloaded or the application quits."""
+        self.cohort.stop()
+        super().cleanup()
 
     def onLastWindowClosed(self) -> None:
         """Also end editing, whose keys are those of the window."""
@@ -150,6 +158,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
         self.refreshSteps()
         ui.cancelButton.enabled = self.running and not self.cancelRequested
         ui.statsmodelsButton.visible = not packages.isInstalled("statsmodels")
+        self.cohort.refresh()
 
     def onProposeButton(self) -> None:
         self.step(self.logic.propose, _("No bones could be proposed."), proposalSummary)

@@ -10,6 +10,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
 from .bones import proposeBoneReferenceNode, proposeMaskNode, proposeRegionsNodes
+from .cohort import cohortTable, loadMaps
 from .companions import CompanionNodes, addCompanionNodes, addCompanions
 from .dicom import DicomNodes, DicomScan, examineDicom, loadDicomScan, loadedDicomScan
 from .echoes import (
@@ -71,6 +72,7 @@ __all__ = [
     "browsed",
     "bvtvNodes",
     "checkerboardNodes",
+    "cohortTable",
     "combinePhaseCyclesNodes",
     "configurationNodes",
     "echoTimesFromSequence",
@@ -78,6 +80,7 @@ __all__ = [
     "exportScan",
     "lcurveNodes",
     "loadDicomScan",
+    "loadMaps",
     "loadRegions",
     "loadScan",
     "loadedDicomScan",

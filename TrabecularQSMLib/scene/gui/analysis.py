@@ -29,7 +29,7 @@ BUTTONS = (
     "proposeBone cycles ct rods profile regress figure statsmodels cancel layout"
 ).split()
 # Steps of the panel; each has a button and a section of its name.
-STEPS = ("regions", "registration", "measure", "bvtv", "ct", "profile", "regression")
+STEPS = ("regions", "registration", "measure", "bvtv", "ct", "profile", "regression", "cohort")
 
 # What registers: this library, or Slicer's General Registration (BRAINS).
 PROGRAMS = ("SimpleITK", "BRAINS")

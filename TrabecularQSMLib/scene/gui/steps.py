@@ -55,8 +55,17 @@ class StepsMixin(PanelMixin):
 
         :param message: one or several sentences.
         """
-        self._said[self.shownStep] = message
-        super().say(message)
+        self.sayOf(self.shownStep, message)
+
+    def sayOf(self, step: str, message: str) -> None:
+        """Show a message that belongs to a step: in the panel when that is shown.
+
+        :param step: one of those that `showOneAtATime` was given.
+        :param message: one or several sentences.
+        """
+        self._said[step] = message
+        if step == self.shownStep:
+            super().say(message)
 
     def forgetStatus(self) -> None:
         """Take back what was said of all steps."""
