@@ -14,6 +14,7 @@ from TrabecularQSMLib.study.background import BackgroundCohort
 # In place of the command: says what that says.
 STAND_IN = """
 import sys, time
+assert sys.argv[2:] == ["out", "--workers", "2", "--resume"], sys.argv
 print(" 10 % sub-01: Separating water and fat", file=sys.stderr, flush=True)
 if sys.argv[1] == "wait":
     time.sleep(60)
@@ -33,7 +34,7 @@ class BackgroundTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, folder)
         (folder / "cohort.py").write_text(STAND_IN, encoding="utf-8")
         with mock.patch.object(background, "_COMMAND", (str(folder / "cohort.py"),)):
-            return BackgroundCohort(what, "out", {})
+            return BackgroundCohort(what, "out", {"workers": 2, "resume": True, "overwrite": False, "ct": ""})
 
     def test_it_ends_with_the_last_line_and_the_subjects_that_failed(self):
         cohort = self.stand_in("3")

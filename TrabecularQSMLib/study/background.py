@@ -50,12 +50,12 @@ class BackgroundCohort:
         self._said, self._told = (Path(self._folder.name, name) for name in ("output", "errors"))
         self._stopped = False
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-        with open(self._said, "wb") as output, open(self._told, "wb") as errors:
+        with open(self._said, "wb") as said, open(self._told, "wb") as told:
             self._process = subprocess.Popen(
                 [python_program(), *_COMMAND, str(dataset), str(output), *_flags(options)],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
+                stdout=said,
+                stderr=told,
                 env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
                 creationflags=_NO_WINDOW,
             )
