@@ -32,12 +32,14 @@ from TrabecularQSMLib.scene.gui.packages import withPackages  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     AcquisitionParameters,
+    DicomParameters,
     Forecast,
     SettingsParameters,
     fillAcquisition,
     loadOptions,
     mapsSummary,
     missing,
+    missingDicom,
     packSettings,
     proposeMask,
     runOptions,
@@ -93,6 +95,7 @@ class TrabecularQSMParameterNode:
     settings - All settings of the reconstruction.
     lcurveRegularizations - Values of λ of the L-curve; around that of the settings if empty.
     lcurveRegions - Segments whose mean susceptibility is followed over λ.
+    dicom - Maps as DICOM objects.
     outputName - Start of the names of the results; that of the magnitude sequence if empty.
     """
 
@@ -112,6 +115,7 @@ class TrabecularQSMParameterNode:
     settings: SettingsParameters
     lcurveRegularizations: str = ""
     lcurveRegions: vtkMRMLSegmentationNode | None
+    dicom: DicomParameters
     outputName: str = ""
 
 
@@ -137,6 +141,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         self.ui.lcurveButton.connect("clicked(bool)", self.onLCurveButton)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.layoutButton.connect("clicked(bool)", self.onLayoutButton)
+        self.ui.dicomButton.connect("clicked(bool)", self.onDicomButton)
         self.results = ResultsBrowser(self.ui.resultsRunComboBox, self.ui.resultsNotesLabel, self.ui.resultsTable)
         self.start()
 
@@ -169,6 +174,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         self.offer(
             ui.proposeMaskButton, "" if self.results.run else _("Apply first: bones are found in maps."), wide=False
         )
+        self.offer(ui.dicomButton, missingDicom(p, self.results.run), wide=True)
         text, basis = self.logic.forecast.ofLCurve(p)
         self.offer(ui.lcurveButton, missing, wide=True, text=text)
         ui.lcurveButton.toolTip += basis
@@ -255,6 +261,16 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             ),
         )
 
+    def onDicomButton(self) -> None:
+        run = self.results.run
+        self.run(
+            lambda progress: withPackages(lambda: self.logic.exportDicom(self._parameterNode, run, progress)),
+            _("The DICOM files could not be written."),
+            lambda paths: _("Wrote {count} DICOM files to {folder}.").format(
+                count=len(paths), folder=self._parameterNode.dicom.folder.strip()
+            ),
+        )
+
     def onPresetActivated(self, index: int) -> None:
         self.logic.applyPreset(self._parameterNode)
 
@@ -320,6 +336,12 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
     def missing(self, p) -> str:
         """Return what keeps a run from starting, in one phrase; nothing if it can."""
         return missing(p)
+
+    def exportDicom(self, p, run, progress=None) -> list:
+        """Write a run, one of `scene.runsInScene`, as DICOM objects; return the files."""
+        source, folder = p.dicom.source.strip(), p.dicom.folder.strip()
+        options = {"name": run.name.removesuffix(" maps"), "regions": p.dicom.regions, "plain": p.dicom.plain}
+        return scene.exportDicom(run.nodes, source, folder, **options, progress=progress)
 
     def loadScan(self, path, progress=None, **options) -> list:
         """Load a scan with `scene.loadScan`, and select it; return its magnitude and phase sequence (or None)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, PackageNeeded
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity
 from .bids import files_below
@@ -117,6 +117,7 @@ def write_dicom(
                 of = _Series(pydicom, reference, stem, "measurements", repr(rows), next(series))
                 measured = _measurements(highdicom, reference, regions, names, rows, of)
                 _save(measured, staging / f"{stem}_measurements.dcm", written)
+        report(progress, 0.98, "Putting the files into place")  # the last moment for Cancel
     report(progress, 1.0, "Written")
     return [output / path.relative_to(staging) for path in written]
 
@@ -151,7 +152,8 @@ def _require_highdicom():
     try:
         import highdicom
     except ImportError as error:
-        raise InputError("DICOM objects need highdicom; install it with: pip install highdicom") from error
+        reason = "DICOM objects need highdicom; install it with 'pip install highdicom'."
+        raise PackageNeeded(reason, "highdicom") from error
     return highdicom
 
 

@@ -23,7 +23,7 @@ from .echoes import (
     scanValues,
     sequencesFromVolumes,
 )
-from .export import exportScan
+from .export import exportDicom, exportScan
 from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
 from .measure import measureNodes
@@ -77,6 +77,7 @@ __all__ = [
     "configurationNodes",
     "echoTimesFromSequence",
     "examineDicom",
+    "exportDicom",
     "exportScan",
     "lcurveNodes",
     "loadDicomScan",
