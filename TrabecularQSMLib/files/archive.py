@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..errors import InputError, PackageNeeded
+from ..errors import InputError, PackageNeeded, counted
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity
 from .bids import files_below
@@ -30,6 +30,8 @@ _STATISTICS = {
 }
 _STANDARD_ERROR = ("standard_error", PRIVATE_SCHEME, "Standard error of the mean by noise")
 _MOST_INTEGER = 32767
+# Files of the source that are read between two reports.
+_TOLD_EVERY = 50
 # Positions are rounded to so many decimals of a mm.
 _DECIMALS = 5
 # What a plain image needs of its study, and may have.
@@ -93,7 +95,7 @@ def write_dicom(
     """
     highdicom = _require_highdicom()
     pydicom = require_pydicom()
-    reference = _reference(pydicom, Path(source), affine)
+    reference = _reference(pydicom, Path(source), affine, progress)
     output, written = Path(output), []
     series = iter(range(_FIRST_SERIES, _FIRST_SERIES + 1000))
     with staged(output) as staging:
@@ -163,11 +165,13 @@ def _save(dataset, path, written):
     written.append(path)
 
 
-def _reference(pydicom, source, affine):
+def _reference(pydicom, source, affine, progress):
     """An image of the source, by which patient, study and frame of reference are known."""
     paths = [source] if source.is_file() else files_below(source) if source.is_dir() else []
     found, studies = [], {}
-    for path in paths:
+    for number, path in enumerate(paths):
+        if number % _TOLD_EVERY == 0:
+            report(progress, 0.0, f"Looking at {counted(len(paths), 'file')} of the scan")
         if is_dicom(path):
             dataset = pydicom.dcmread(path, stop_before_pixels=True)
             if dataset.get("Modality") == "MR" and "FrameOfReferenceUID" in dataset:
