@@ -53,6 +53,12 @@ class BackgroundTest(unittest.TestCase):
         with self.assertRaisesRegex(Cancelled, "What is finished stays"):
             cohort.result()
 
+    def test_it_ends_where_nobody_waits_for_it_any_more(self):
+        cohort = self.stand_in("wait")
+        process = cohort._process
+        del cohort
+        self.assertNotEqual(process.wait(20), 0)
+
     def test_a_fault_of_the_program_is_no_result(self):
         with self.assertRaisesRegex(RuntimeError, "ended with code 1: ValueError: λ is wrong"):
             self.stand_in("fault").result()

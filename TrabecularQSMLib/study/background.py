@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,8 @@ class BackgroundCohort:
                 env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
                 creationflags=_NO_WINDOW,
             )
+        # It ends with this program, and where nobody waits for it any more.
+        weakref.finalize(self, self._process.terminate)
 
     def is_running(self) -> bool:
         """Return whether it goes on."""
