@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import weakref
@@ -47,13 +48,14 @@ class BackgroundCohort:
     """
 
     def __init__(self, dataset, output, options: Mapping[str, str | int | bool]):
-        self._folder = tempfile.TemporaryDirectory(prefix="TrabecularQSM-", ignore_cleanup_errors=True)
-        self._said, self._told = (Path(self._folder.name, name) for name in ("output", "errors"))
+        command = [python_program(), *_COMMAND, str(dataset), str(output), *_flags(options)]
+        self._folder = Path(tempfile.mkdtemp(prefix="TrabecularQSM-"))
+        self._said, self._told = self._folder / "output", self._folder / "errors"
         self._stopped = False
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         with open(self._said, "wb") as said, open(self._told, "wb") as told:
             self._process = subprocess.Popen(
-                [python_program(), *_COMMAND, str(dataset), str(output), *_flags(options)],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=told,
@@ -61,7 +63,7 @@ class BackgroundCohort:
                 creationflags=_NO_WINDOW,
             )
         # It ends with this program, and where nobody waits for it any more.
-        weakref.finalize(self, self._process.terminate)
+        self._end = weakref.finalize(self, _end, self._process, self._folder)
 
     def is_running(self) -> bool:
         """Return whether it goes on."""
@@ -91,7 +93,7 @@ class BackgroundCohort:
         """
         code = self._process.wait()
         said, told = _lines(self._said), _lines(self._told)
-        self._folder.cleanup()
+        self._end()
         if self._stopped or code == _CANCELLED:
             raise Cancelled("What is finished stays; run again to go on.")
         last = told[-1] if told else "it said nothing"
@@ -101,6 +103,11 @@ class BackgroundCohort:
             raise RuntimeError(f"The cohort's process ended with code {code}: {last}")
         failures = [found.groups() for found in map(_FAILED_LINE.fullmatch, said) if found]
         return Ended(said[-1] if said else "", dict(failures))
+
+
+def _end(process, folder):
+    process.terminate()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _flags(options) -> list[str]:

@@ -110,8 +110,9 @@ class CohortStep:
         noDataset = "" if c.dataset.strip() else _("Choose the dataset")
         missing = noDataset or ("" if c.output.strip() else _("Choose the output folder"))
         panel.offer(ui.cohortFindButton, _("A cohort is running") if self.isRunning else noDataset, wide=False)
-        text = (_("Cancelling…") if self._stopping else _("Cancel")) if self.isRunning else ""
-        panel.offer(ui.cohortRunButton, "" if self.isRunning else missing, wide=True, text=text)
+        if self.isRunning:
+            missing = _("Cancelling…") if self._stopping else ""
+        panel.offer(ui.cohortRunButton, missing, wide=True, text=_("Cancel") if self.isRunning else "")
         there = c.output.strip() and Path(c.output.strip(), TABLE).is_file()
         panel.offer(ui.cohortTableButton, "" if there else _("There are no results yet"), wide=False)
         ui.cohortProgressBar.visible = self.isRunning
