@@ -191,6 +191,15 @@ class CtTest(BoneTest):
         alone = scene.attenuationNodes(self.ct, self.segmentation, case="sub-01")
         self.assertEqual({row["quantity"] for row in tables.rowsFromTable(alone)}, {"ct"})
 
+    def test_what_a_user_should_know_of_the_ct_is_kept_with_the_table(self):
+        table = scene.attenuationNodes(self.ct, self.segmentation, case="sub-01")
+        self.assertEqual(scene.notesOf(table), [])
+        cut = self.add(np.minimum(self.array, 250), "windowed")
+        scene.attenuationNodes(cut, self.segmentation, case="sub-02", table=table)
+        self.assertRegex(" ".join(scene.notesOf(table)), "^windowed: .* voxels hold the largest value, 250 HU")
+        scene.attenuationNodes(self.ct, self.segmentation, case="sub-01", table=table)
+        self.assertEqual(scene.notesOf(table), [])
+
     def test_each_region_is_told_while_it_is_read_and_cancel_leaves_nothing(self):
         told = []
         options = {"case": "sub-01", "progress": lambda fraction, message: told.append((fraction, message))}

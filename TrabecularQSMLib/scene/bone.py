@@ -1,6 +1,5 @@
 """Apparent BV/TV of a high-resolution image and attenuation of a CT, in segments."""
 
-import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from ..analysis.ct import attenuation, hounsfield
 from ..errors import InputError
 from ..progress import Progress, part, report
 from .alive import keepAlive
+from .echoes import NOTES_ATTRIBUTE
 from .folders import resultFolder
 from .measure import addRows
 from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
@@ -130,6 +130,8 @@ def attenuationNodes(
 ):
     """Measure the attenuation of a CT in every segment and return the table, with the columns of `measureNodes`.
 
+    What a user should know of the CT is in the table's attribute `NOTES_ATTRIBUTE`, one sentence a line.
+
     :param ct: volume in Hounsfield units, registered to where the regions were drawn.
     :param segmentation: the regions.
     :param case: patient or scan, the first column.
@@ -150,11 +152,11 @@ def attenuationNodes(
 
     try:
         notes, rows = keepAlive(compute, part(progress, 0.5, 1.0))
-        for note in notes:
-            logging.info(f"{ct.GetName()}: {note}")
     except InputError as error:
         raise InputError(f"{ct.GetName()} with {segmentation.GetName()}: {error}") from error
-    return addRows(rows, table, name or "CT table")
+    table = addRows(rows, table, name or "CT table")
+    table.SetAttribute(NOTES_ATTRIBUTE, "\n".join(f"{ct.GetName()}: {note}" for note in notes) or None)
+    return table
 
 
 def combinePhaseCyclesNodes(volumes: Sequence, method: str = "maximum", name: str | None = None):
