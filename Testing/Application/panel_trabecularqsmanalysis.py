@@ -110,6 +110,7 @@ class PanelTest(driving.PanelCase):
     def setUp(self):
         super().setUp()
         self.record("showNumbers", "showOver")
+        self.widget.showStep(STEPS[0])
 
     def volume(self, array, name="mip", quantity="mip"):
         return scene.addMapVolume(array, AFFINE, quantity, name)
