@@ -1,5 +1,6 @@
 """What a cohort has left in files, as nodes, on real MRML."""
 
+import json
 import shutil
 import tempfile
 import unittest
@@ -57,6 +58,12 @@ class CohortTest(SceneTest):
         np.testing.assert_array_equal(labels, self.labels)
         self.assertEqual(names, NAMES)
         self.assertFalse(self.find("sub-01 regions").GetDisplayNode().GetVisibility2DFill())
+
+    def test_what_a_cohort_noted_comes_with_the_maps(self):
+        record = self.output / "sub-01" / "sub-01_cohort.json"
+        record.write_text(json.dumps({"MadeOf": {}, "Notes": ["Look at it.", "The CT fits."]}), encoding="utf-8")
+        nodes = scene.loadMaps(self.output / "sub-01")
+        self.assertEqual(scene.notesOf(nodes["chi"]), ["Look at it.", "The CT fits."])
 
     def test_cancelled_it_leaves_the_scene_as_it_was(self):
         before, limits = self.state(), (0.0, 0.6, 0.8, 1.0)

@@ -42,6 +42,7 @@ class BackgroundTest(unittest.TestCase):
         self.assertFalse(cohort.is_running())
         self.assertEqual(ended.summary, "1 of 2 subjects are finished.")
         self.assertEqual(ended.failures, {"sub-02": "It has two echoes; give three."})
+        self.assertEqual(ended.notes, ("sub-01 failed: a note that looks like it",))
 
     def test_it_goes_on_until_it_is_stopped(self):
         cohort, end = self.stand_in("wait"), time.monotonic() + 20

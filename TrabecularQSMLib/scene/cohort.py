@@ -48,7 +48,9 @@ def loadMaps(folder, *, progress: Progress | None = None) -> dict:
     first = next(iter(files.values()))
     sidecar = first.with_name(f"{first.name.removesuffix('.nii.gz')}.json")
     settings = Settings.from_dict(read_settings(sidecar), str(sidecar))
-    notes = json.loads(sidecar.read_text(encoding="utf-8")).get("Notes", ())
+    # What a cohort notes holds that of the maps, and what was said of registrations.
+    told = next(iter(sorted(Path(folder).glob("*_cohort.json"))), sidecar)
+    notes = json.loads(told.read_text(encoding="utf-8")).get("Notes", ())
     result = Reconstruction({name: array for name, (array, _) in images.items()}, settings, tuple(notes))
     drawn = first.with_name(f"{stem}_dseg.nii.gz")
     regions = loadRegions(drawn, f"{stem} regions") if drawn.exists() else None

@@ -18,6 +18,7 @@ _COMMAND, _ROOT = ("-m", "TrabecularQSMLib", "cohort"), Path(__file__).resolve()
 # Exit codes of the command: some subjects failed, wrong input, cancelled.
 _SOME_FAILED, _WRONG_INPUT, _CANCELLED = 3, 2, 130
 _PROGRESS_LINE = re.compile(r"\s*(\d+) % (.*)")
+_NOTE = "Note: "
 _FAILED_LINE = re.compile(r"(sub-\S+) failed: (.*)")
 # No window of a console on Windows.
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
@@ -25,10 +26,11 @@ _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 @dataclass(frozen=True)
 class Ended:
-    """How a cohort ended: what the command said last, and the subjects that failed, each with the reason."""
+    """How a cohort ended: what the command said last, subjects that failed with the reason, and notes on the others."""
 
     summary: str
     failures: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class BackgroundCohort:
@@ -102,7 +104,8 @@ class BackgroundCohort:
         if code not in (0, _SOME_FAILED):
             raise RuntimeError(f"The cohort's process ended with code {code}: {last}")
         failures = [found.groups() for found in map(_FAILED_LINE.fullmatch, said) if found]
-        return Ended(said[-1] if said else "", dict(failures))
+        notes = (line.removeprefix(_NOTE) for line in said if line.startswith(_NOTE))
+        return Ended(said[-1] if said else "", dict(failures), tuple(notes))
 
 
 def _end(process, folder):

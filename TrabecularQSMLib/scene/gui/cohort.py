@@ -19,6 +19,7 @@ from ..alive import keepAlive
 from ..cohort import cohortTable, loadMaps
 from . import show
 from .analysis import regressionOptions, regressionSummary, tableSummary
+from .reconstruction import mapsSummary
 
 SUBJECT, BESIDE, MISSING, MEMORY, STATE = range(5)
 _LOOK_EVERY_MS = 500
@@ -192,6 +193,8 @@ class CohortStep:
         """Show the table of a cohort where the user waits for it, and return what is said of its end."""
         self._failures = {name: self._panel.inWords(reason) for name, reason in ended.failures.items()}
         said = [ended.summary, *(f"{name}: {reason}" for name, reason in self._failures.items())]
+        if ended.notes:
+            said.append(_("What there is to know of each subject is told with its maps."))
         if self._parameters and self._panel.shownStep == "cohort" and self._hasRows():
             said.append(self._showTable(self._output))
         return " ".join(said)
@@ -250,7 +253,7 @@ class CohortStep:
         nodes = self._panel.run(
             lambda progress: loadMaps(folder, progress=progress),
             _("The maps could not be loaded."),
-            lambda nodes: _("Added {count} maps.").format(count=len(nodes)),
+            mapsSummary,
         )
         if nodes:
             self._panel.bringUp(show.showMaps, nodes)
