@@ -59,16 +59,15 @@ def add_commands(commands):
 
 def _cohort(arguments):
     from ..study.cohort import LOG, SUBJECTS_TABLE, TABLE, Work, run_cohort
-    from ..study.estimate import plan, usable_workers
+    from ..study.estimate import needed_memory, usable_workers
     from ..study.subjects import COMPANIONS, find_subjects
 
     settings = chosen_settings(arguments)
     patterns = {kind: value for kind in COMPANIONS if (value := getattr(arguments, kind))}
     subjects = find_subjects(arguments.dataset, patterns, arguments.participant_label)
-    planned = plan(subjects)
-    workers = arguments.workers or usable_workers(max(one.memory for one in planned), len(subjects))
+    workers = arguments.workers or usable_workers(max(map(needed_memory, subjects)), len(subjects))
     if arguments.dry_run:
-        _print_plan(planned, settings, workers)
+        _print_plan(subjects, settings, workers)
         return 0
     check_writable(arguments.output)
     work = Work(
@@ -102,11 +101,15 @@ def _cohort(arguments):
     return SOME_FAILED if failed else 0
 
 
-def _print_plan(planned, settings, workers):
-    for one in planned:
-        found = [*one.beside, *(f"no {what}" for what in one.missing)]
+def _print_plan(subjects, settings, workers):
+    from ..study.estimate import needed_memory
+    from ..study.subjects import COMPANIONS
+
+    for subject in subjects:
+        there = [COMPANIONS[kind] for kind in subject.companions]
+        missing = [f"no {COMPANIONS[kind]}" for kind in subject.missing]
         print(
-            f"{one.subject.name}: {len(one.subject.images)} images, {', '.join(found) or 'nothing beside'}; "
-            f"{one.memory / 1e9:.1f} GB"
+            f"{subject.name}: {len(subject.images)} images, {', '.join([*there, *missing]) or 'nothing beside'}; "
+            f"{needed_memory(subject) / 1e9:.1f} GB"
         )
-    print(f"{len(planned)} subjects, {workers} at a time, inversion {settings.inversion}; nothing was written.")
+    print(f"{len(subjects)} subjects, {workers} at a time, inversion {settings.inversion}; nothing was written.")

@@ -1,13 +1,11 @@
 """How much memory a subject needs, and how many can be worked on at a time."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
 from ..files.nifti import read_grid
-from .subjects import COMPANIONS, Subject
+from .subjects import Subject
 
 # Measured, with a quarter on top (0.22, 0.30 and 0.55 GB at 49 × 50 × 23, 98 × 98 × 45 and 147 × 147 × 68 with nine
 # echoes, 0.73 GB with a bSSFP and a CT): of the program itself, and bytes for each voxel of an echo, of a map, and of
@@ -15,40 +13,6 @@ from .subjects import COMPANIONS, Subject
 _PROGRAM, _ECHO_VOXEL, _MAP_VOXEL, _COMPANION_VOXEL = 250e6, 16, 160, 16
 # Of the memory that is free, what is left to others.
 _SPARED = 0.1
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What is known of a subject before it is worked on.
-
-    Parameters
-    ----------
-    subject : Subject
-    beside : tuple of str
-        What it has beside its scan, in words.
-    missing : tuple of str
-        What was looked for and is not there, in words.
-    memory : float
-        Bytes that working on it takes at most.
-    """
-
-    subject: Subject
-    beside: tuple[str, ...]
-    missing: tuple[str, ...]
-    memory: float
-
-
-def plan(subjects: Sequence[Subject]) -> list[Planned]:
-    """Return what each subject has and needs."""
-    return [
-        Planned(
-            subject,
-            tuple(COMPANIONS[kind] for kind in subject.companions),
-            tuple(COMPANIONS[kind] for kind in subject.missing),
-            needed_memory(subject),
-        )
-        for subject in subjects
-    ]
 
 
 def needed_memory(subject: Subject) -> float:

@@ -12,8 +12,8 @@ from ...errors import Cancelled, InputError
 from ...settings import load_presets
 from ...study.background import BackgroundCohort
 from ...study.cohort import TABLE, finished_subjects
-from ...study.estimate import Planned, plan, usable_workers
-from ...study.subjects import find_subjects
+from ...study.estimate import needed_memory, usable_workers
+from ...study.subjects import COMPANIONS, Subject, find_subjects
 from .. import regression
 from ..alive import keepAlive
 from ..cohort import cohortTable, loadMaps
@@ -83,7 +83,7 @@ class CohortStep:
         self._panel, self._ui = panel, panel.ui
         # The run, and what is listed: the output folder stays that of the list, whatever is chosen meanwhile.
         self._process, self._stopping = None, False
-        self._planned, self._output, self._failures = [], "", {}
+        self._listed, self._output, self._failures = [], "", {}
         self._timer = qt.QTimer()
         self._timer.setInterval(_LOOK_EVERY_MS)
         self._timer.connect("timeout()", self.onTimer)
@@ -125,17 +125,19 @@ class CohortStep:
     def _find(self, p, progress=None):
         c = p.cohort
         dataset, patterns = c.dataset.strip(), patternsOf(c)
-        planned = keepAlive(lambda told: plan(find_subjects(dataset, patterns)), progress)
-        self._planned, self._output, self._failures = planned, c.output.strip(), {}
+        listed = keepAlive(
+            lambda told: [(one, needed_memory(one)) for one in find_subjects(dataset, patterns)], progress
+        )
+        self._listed, self._output, self._failures = listed, c.output.strip(), {}
         self._fill()
-        return planned
+        return listed
 
-    def _said(self, planned) -> str:
-        workers = usable_workers(max(one.memory for one in planned), len(planned))
-        lacking = sum(bool(one.missing) for one in planned)
+    def _said(self, listed) -> str:
+        most = max(memory for _subject, memory in listed)
+        lacking = sum(bool(subject.missing) for subject, _memory in listed)
         one, several = _("One subject, {memory} GB."), _("{count} subjects, {memory} GB each, {workers} at a time.")
-        text = (one if len(planned) == 1 else several).format(
-            count=len(planned), memory=f"{max(one.memory for one in planned) / 1e9:.1f}", workers=workers
+        text = (one if len(listed) == 1 else several).format(
+            count=len(listed), memory=f"{most / 1e9:.1f}", workers=usable_workers(most, len(listed))
         )
         return text + (_(" {count} of them lack files.").format(count=lacking) if lacking else "")
 
@@ -146,15 +148,15 @@ class CohortStep:
             self._process.stop()
             self._panel.refresh()
             return
-        if self._panel.step(self._start, _("The cohort could not be started."), lambda planned: _("Running.")):
+        if self._panel.step(self._start, _("The cohort could not be started."), lambda listed: _("Running.")):
             self._timer.start()
             self._panel.refresh()
 
     def _start(self, p, progress=None):
-        planned = self._find(p, progress)
+        listed = self._find(p, progress)
         dataset, options = p.cohort.dataset.strip(), cohortOptions(p.cohort)
         self._process, self._stopping = BackgroundCohort(dataset, self._output, options), False
-        return planned
+        return listed
 
     def onTimer(self) -> None:
         """Show how far a cohort is, and how it ended."""
@@ -168,8 +170,8 @@ class CohortStep:
             return
         fraction, message = self._process.progress()
         self._ui.cohortProgressBar.value = round(100 * fraction)
-        done = sum(one.subject.name in finished for one in self._planned)
-        said = _("{done} of {count} subjects are finished.").format(done=done, count=len(self._planned))
+        done = sum(subject.name in finished for subject, _memory in self._listed)
+        said = _("{done} of {count} subjects are finished.").format(done=done, count=len(self._listed))
         # One at a time tells what is done with it.
         self._panel.sayOf("cohort", f"{said} {message}" if message.startswith("sub-") else said)
 
@@ -215,41 +217,41 @@ class CohortStep:
         finished, table = finished_subjects(self._output) if self._output else {}, self._ui.cohortTable
         table.setColumnCount(5)
         table.setHorizontalHeaderLabels([_("Subject"), _("Has"), _("Lacks"), _("GB"), _("State")])
-        table.setRowCount(len(self._planned))
-        for number, one in enumerate(self._planned):
-            for column, text in self._texts(one, finished).items():
+        table.setRowCount(len(self._listed))
+        for number, (subject, memory) in enumerate(self._listed):
+            for column, text in self._texts(subject, memory, finished).items():
                 if (old := table.item(number, column)) is not None and old.text() == text:
                     continue  # so that a selection stays
                 item = qt.QTableWidgetItem(text)
                 item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
-                item.setToolTip(self._failures.get(one.subject.name) or text)
+                item.setToolTip(self._failures.get(subject.name) or text)
                 table.setItem(number, column, item)
         return finished
 
-    def _texts(self, one: Planned, finished) -> dict[int, str]:
-        name = one.subject.name
+    def _texts(self, subject: Subject, memory: float, finished) -> dict[int, str]:
         state = "–"
-        if name in self._failures:
+        if subject.name in self._failures:
             state = _("failed")
-        elif name in finished:
+        elif subject.name in finished:
             state = _("finished")
         elif self.isRunning:
             state = _("waiting")
-        images = _("{count} images").format(count=len(one.subject.images))
+        images = _("{count} images").format(count=len(subject.images))
         return {
-            SUBJECT: name,
-            BESIDE: ", ".join([images, *one.beside]),
-            MISSING: ", ".join(one.missing) or "–",
-            MEMORY: f"{one.memory / 1e9:.1f}",
+            SUBJECT: subject.name,
+            BESIDE: ", ".join([images, *(COMPANIONS[kind] for kind in subject.companions)]),
+            MISSING: ", ".join(COMPANIONS[kind] for kind in subject.missing) or "–",
+            MEMORY: f"{memory / 1e9:.1f}",
             STATE: state,
         }
 
     def onSubject(self, row: int, column: int) -> None:
         """Load and show the maps of a subject that is finished."""
-        name, folder = self._planned[row].subject.name, Path(self._output, self._planned[row].subject.folder)
-        if name not in self._fill():
-            self._panel.sayOf("cohort", _("{name} is not finished; there are no maps yet.").format(name=name))
+        subject, _memory = self._listed[row]
+        if subject.name not in self._fill():
+            self._panel.sayOf("cohort", _("{name} is not finished; there are no maps yet.").format(name=subject.name))
             return
+        folder = Path(self._output, subject.folder)
         nodes = self._panel.run(
             lambda progress: loadMaps(folder, progress=progress),
             _("The maps could not be loaded."),
