@@ -30,8 +30,6 @@ _STATISTICS = {
 }
 _STANDARD_ERROR = ("standard_error", PRIVATE_SCHEME, "Standard error of the mean by noise")
 _MOST_INTEGER = 32767
-# Files of the source that are read between two reports.
-_TOLD_EVERY = 50
 # Positions are rounded to so many decimals of a mm.
 _DECIMALS = 5
 # What a plain image needs of its study, and may have.
@@ -40,6 +38,8 @@ _OF_STUDY = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "Stud
              "FrameOfReferenceUID", "PositionReferenceIndicator", "PatientPosition")  # fmt: skip
 _MAY_BE_EMPTY = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
                  "AccessionNumber", "ReferringPhysicianName", "PositionReferenceIndicator")  # fmt: skip
+# Files of the source that are read between two reports.
+_TOLD_EVERY = 50
 
 
 def write_dicom(
@@ -168,10 +168,9 @@ def _save(dataset, path, written):
 def _reference(pydicom, source, affine, progress):
     """An image of the source, by which patient, study and frame of reference are known."""
     paths = [source] if source.is_file() else files_below(source) if source.is_dir() else []
+    paths = _telling(paths, progress)
     found, studies = [], {}
-    for number, path in enumerate(paths):
-        if number % _TOLD_EVERY == 0:
-            report(progress, 0.0, f"Looking at {counted(len(paths), 'file')} of the scan")
+    for path in paths:
         if is_dicom(path):
             dataset = pydicom.dcmread(path, stop_before_pixels=True)
             if dataset.get("Modality") == "MR" and "FrameOfReferenceUID" in dataset:
@@ -195,6 +194,14 @@ def _reference(pydicom, source, affine, progress):
         if key not in chosen:
             setattr(chosen, key, None)
     return chosen
+
+
+def _telling(paths, progress):
+    """Files of the source, with a report now and then."""
+    for number, path in enumerate(paths):
+        if number % _TOLD_EVERY == 0:
+            report(progress, 0.0, f"Looking at {counted(len(paths), 'file')} of the scan")
+        yield path
 
 
 def _lies_on(dataset, affine):
