@@ -139,7 +139,7 @@ class CohortStep:
         text = (one if len(listed) == 1 else several).format(
             count=len(listed), memory=f"{most / 1e9:.1f}", workers=usable_workers(most, len(listed))
         )
-        return text + (_(" {count} of them lack files.").format(count=lacking) if lacking else "")
+        return " ".join([text, _("{count} of them lack files.").format(count=lacking)]) if lacking else text
 
     def onRun(self) -> None:
         """Start a cohort, or stop it."""
@@ -182,9 +182,9 @@ class CohortStep:
         try:
             said = self._ended(process.result())
         except Cancelled as reason:
-            said = f"{_('Cancelled.')} {reason}"
+            said = " ".join([_("Cancelled."), str(reason)])
         except (InputError, RuntimeError) as error:
-            said = failed = self._panel.inWords(f"{_('The cohort failed.')} {error}")
+            said = failed = self._panel.inWords(" ".join([_("The cohort failed."), str(error)]))
         self._fill()
         self._panel.sayOf("cohort", said)
         self._panel.refresh()
@@ -280,5 +280,5 @@ class CohortStep:
         try:
             nodes = regression.regressNodes(**regressionOptions(p))
         except InputError as reason:
-            return table, None, f"{tableSummary(table)} {_('No regression:')} {reason}"
-        return table, nodes, f"{tableSummary(table)} {regressionSummary(nodes)}"
+            return table, None, " ".join([tableSummary(table), _("No regression:"), str(reason)])
+        return table, nodes, " ".join([tableSummary(table), regressionSummary(nodes)])
