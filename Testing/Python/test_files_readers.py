@@ -224,7 +224,7 @@ class BidsTest(FolderTest):
     def test_two_files_for_one_echo_are_refused(self):
         scans.write_bids(self.folder)
         scans.write_bids(self.folder, extension=".nii.gz")
-        self.assert_refused("the same echo and part")
+        self.assert_refused("the same echo and part; give a folder that holds one alone")
 
     def test_a_name_without_echo_number_is_refused(self):
         nifti.write_image(self.folder / "sub-01_part-mag_MEGRE.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)

@@ -14,8 +14,9 @@ from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisitio
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
+from TrabecularQSMLib.inversion.lcurve import LCurve
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, solving, sweep_regularization
+from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, remarks, solving, sweep_regularization
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
@@ -487,8 +488,18 @@ class ManyTest(unittest.TestCase):
             sweep_regularization(acquisition, replace(FAST, stop_after="background"))
         with self.assertRaisesRegex(InputError, "at least three"):
             sweep_regularization(acquisition, FAST, (0.1, 0.2))
-        with self.assertRaisesRegex(InputError, "region air"):
-            sweep_regularization(acquisition, FAST, (0.1, 0.2, 0.3), regions={"air": np.zeros(acquisition.shape, bool)})
+
+    def test_an_l_curve_says_where_its_corner_tells_little(self):
+        curve = sweep_regularization(phantom().acquisition, replace(FAST, regularization=20.0), (0.01, 0.1, 1, 10))
+        said = " ".join(curve.notes)
+        self.assertIn(f"{20 / curve.best:.0f} times below that of the settings, 20,", said)
+        self.assertIn("largest at the end of the values", said)
+        values = np.logspace(-2, 2, 41)
+        corner = 0.7 / np.cosh(np.log(values))
+        curve = LCurve("closed-form", values, *np.ones((3, 41)), corner, 1.0)
+        self.assertEqual(remarks.on_lcurve(curve, 0.5), [])
+        self.assertRegex(remarks.on_lcurve(curve, 0.1)[0], "10 times above that of the settings, 0.1,")
+        self.assertRegex(remarks.on_lcurve(replace(curve, curvature=corner / 2), 1.0)[0], "no sharp corner.* is 0.35")
 
     def test_threads_must_be_positive(self):
         for threads in (0, -1):

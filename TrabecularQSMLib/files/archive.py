@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, PackageNeeded, counted
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity
 from .bids import files_below
@@ -42,6 +42,8 @@ _OF_STUDY = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "Stud
              "FrameOfReferenceUID", "PositionReferenceIndicator", "PatientPosition")  # fmt: skip
 _MAY_BE_EMPTY = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
                  "AccessionNumber", "ReferringPhysicianName", "PositionReferenceIndicator")  # fmt: skip
+# Files of the source that are read between two reports.
+_TOLD_EVERY = 50
 
 
 def write_dicom(
@@ -97,7 +99,7 @@ def write_dicom(
     """
     highdicom = _require_highdicom()
     pydicom = require_pydicom()
-    reference = _reference(pydicom, Path(source), affine)
+    reference = _reference(pydicom, Path(source), affine, progress)
     output, written = Path(output), []
     series = iter(range(_FIRST_SERIES, _FIRST_SERIES + 1000))
     with warnings.catch_warnings(), staged(output) as staging:
@@ -123,6 +125,7 @@ def write_dicom(
                 of = _Series(pydicom, reference, stem, "measurements", repr(rows), next(series))
                 measured = _measurements(highdicom, reference, regions, names, rows, of)
                 _save(measured, staging / f"{stem}_measurements.dcm", written)
+        report(progress, 0.98, "Putting the files into place")  # the last moment for Cancel
     report(progress, 1.0, "Written")
     return [output / path.relative_to(staging) for path in written]
 
@@ -157,7 +160,8 @@ def _require_highdicom():
     try:
         import highdicom
     except ImportError as error:
-        raise InputError("DICOM objects need highdicom; install it with: pip install highdicom") from error
+        reason = "DICOM objects need highdicom; install it with 'pip install highdicom'."
+        raise PackageNeeded(reason, "highdicom") from error
     return highdicom
 
 
@@ -167,9 +171,10 @@ def _save(dataset, path, written):
     written.append(path)
 
 
-def _reference(pydicom, source, affine):
+def _reference(pydicom, source, affine, progress):
     """An image of the source, by which patient, study and frame of reference are known."""
     paths = [source] if source.is_file() else files_below(source) if source.is_dir() else []
+    paths = _telling(paths, progress)
     found, studies = [], {}
     for path in paths:
         # What pydicom raises on a damaged file is of many kinds; such a file is no reference.
@@ -229,6 +234,14 @@ def _is_whole(dataset):
 def _count_floats(value):
     values = value if isinstance(value, Sequence) else [value]
     return sum(isinstance(one, float) for one in values)
+
+
+def _telling(paths, progress):
+    """Files of the source, with a report now and then."""
+    for number, path in enumerate(paths):
+        if number % _TOLD_EVERY == 0:
+            report(progress, 0.0, f"Looking at {counted(len(paths), 'file')} of the scan")
+        yield path
 
 
 def _lies_on(dataset, affine):

@@ -261,7 +261,7 @@ def _complete(source, place, files, magnitude_alone):
         row = found.setdefault(file.order, {})
         if file.part in row:
             raise InputError(
-                f"{file.path} and {row[file.part].path.name} are the same echo and part; remove one of them."
+                f"{row[file.part].path} and {file.path} are the same echo and part; give a folder that holds one alone."
             )
         row[file.part] = file
     rows = [found[order] for order in sorted(found)]

@@ -15,6 +15,7 @@ from ..inversion import METHODS, lcurve
 from ..inversion.grid import Grid
 from ..progress import Progress, part, report
 from ..settings import Settings, preset
+from . import remarks
 from .fields import Fields
 from .solving import inversion_options, solve
 
@@ -163,7 +164,8 @@ def sweep_regularization(
     regularizations : sequence of floats
         λ; default: sixteen values from a hundredth to a hundred times the settings' own.
     regions : mapping of name to (K, J, I) bool array, optional
-        In the order of the input; the mean χ of their voxels in the mask is followed over λ.
+        In the order of the input; the mean χ of their voxels in the mask is followed over λ. One that has none is left
+        out, with a note.
 
     Raises
     ------
@@ -183,7 +185,7 @@ def sweep_regularization(
         fields = Fields(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
-        return lcurve.sweep(
+        curve = lcurve.sweep(
             grid.put(fields.local_field),
             fields.voxel_size,
             regularizations,
@@ -192,6 +194,7 @@ def sweep_regularization(
             progress=part(progress, before, 1.0),
             **inversion_options(fields, settings, grid),
         )
+    return replace(curve, notes=(*fields.notes, *curve.notes, *remarks.on_lcurve(curve, settings.regularization)))
 
 
 def _result(fields, settings, notes, shared, found) -> Reconstruction:
