@@ -208,6 +208,28 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(weak[1:], usual[1:])
         self.assertGreater(abs(weak[0]), 1.01 * abs(usual[0]))
 
+    def test_echo_times_add_the_decay_to_table_summary_and_picture(self):
+        summary = self.folder / "S.csv"
+        picture = ["--figure", self.folder / "F.svg"] if HAS_MATPLOTLIB else []
+        decay = "--echo-times 1 2.5 4 --fat-fraction 0.9 --bone-t2 0.4 --snr 200 --point-spread box".split()
+        code, out, err = self.run_command(*SMALL, *decay, "--summary", summary, *picture)
+        self.assertEqual(code, 0, err)
+        rows = self.rows()
+        self.assertEqual(tuple(rows[0]), (*COLUMNS, "r2prime_decay_per_s"))
+        self.assertNotIn("", [row["r2prime_decay_per_s"] for row in rows])
+        settings = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))["settings"]["decay"]
+        self.assertEqual((settings["echo_times"], settings["fat_fraction"]), ([0.001, 0.0025, 0.004], 0.9))
+        self.assertAlmostEqual(settings["bone_t2"], 0.4e-3)
+        self.assertIn("r2prime_decay_per_s_mean", summary.read_text(encoding="utf-8"))
+        self.assertIn("r2prime_decay_per_s over bvtv", out)
+        once = self.table.read_bytes()
+        self.assertEqual(self.run_command(*SMALL, *decay, "--workers", "2")[0], 0)
+        self.assertEqual(self.table.read_bytes(), once)
+        self.stop_after(2)
+        self.assert_refused("other parameters", arguments=[*SMALL, *decay])
+        self.assert_refused("--snr is of the decay; give --echo-times (ms)", arguments=[*SMALL, "--snr", "20"])
+        self.assert_refused("echo times are 4, 1 ms", arguments=[*SMALL, "--echo-times", "4", "1"])
+
     def test_directions_are_given_in_patient_space(self):
         tables = []
         for b0 in ("0 0 1", "1 0 0"):

@@ -31,6 +31,7 @@ def add_commands(commands):
     )
     _add_varied(parser)
     _add_same(parser)
+    _add_decay(parser)
     parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
     parser.add_argument(
         "--output",
@@ -108,11 +109,56 @@ def _add_same(parser):
     same.add_argument("--imaging-voxel", type=int, metavar="E", help=text)
 
 
+def _add_decay(parser):
+    from ..fieldmap.fat_models import FAT_MODELS
+    from ..simulation.settings import POINT_SPREADS, DecaySettings
+
+    decay = parser.add_argument_group("decay of the signal, as a column beside the width of the line")
+    decay.add_argument(
+        "--echo-times", nargs="+", type=float, metavar="MS", help="ms, of the echoes that R2′ is fitted to"
+    )
+    for name, metavar, text, scale in _DECAY_NUMBERS:
+        default = getattr(DecaySettings, name)
+        text = with_default(text, "none" if default is None else f"{default * scale:g}")
+        decay.add_argument(f"--{name.replace('_', '-')}", type=float, metavar=metavar, help=text)
+    text = with_default("spectrum of the marrow's fat", DecaySettings.fat_model)
+    decay.add_argument("--fat-model", choices=tuple(FAT_MODELS), metavar="NAME", help=text)
+    text = with_default("of an imaging voxel: its mean, or k-space cut off, with a window", DecaySettings.point_spread)
+    decay.add_argument("--point-spread", choices=POINT_SPREADS, help=text)
+
+
+# Settings of the decay that are numbers: name, what stands for it, what it is, and units of the option in ours.
+_DECAY_NUMBERS = (
+    ("fat_fraction", "F", "of the marrow, 0 to 1", 1),
+    ("bone_signal", "ρ", "of bone against marrow at time zero", 1),
+    ("bone_t2", "MS", "T2 of bone's signal, ms", 1e3),
+    ("snr", "S", "of an imaging voxel of marrow at time zero", 1),
+)
+
+
+def _decay_of(arguments):
+    """Settings of the decay that were given, or None."""
+    from ..simulation.settings import DecaySettings
+
+    chosen = {field.name: getattr(arguments, field.name) for field in fields(DecaySettings)}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    for name in chosen if arguments.echo_times is None else ():
+        raise InputError(f"--{name.replace('_', '-')} is of the decay; give --echo-times (ms) too, or leave it out.")
+    if not chosen:
+        return None
+    chosen["echo_times"] = tuple(time / 1e3 for time in arguments.echo_times)
+    for name, _, _, scale in _DECAY_NUMBERS:
+        if name in chosen:
+            chosen[name] /= scale
+    return DecaySettings(**chosen)
+
+
 def _simulate(arguments):
     from ..simulation.settings import SimulationSettings
 
     _check_paths(arguments)
-    chosen = {field.name: getattr(arguments, field.name) for field in fields(SimulationSettings)}
+    own = [field.name for field in fields(SimulationSettings) if field.name != "decay"]
+    chosen = {name: getattr(arguments, name) for name in own} | {"decay": _decay_of(arguments)}
     for name in ("orientation", "b0_direction"):
         chosen[name] = chosen[name] and tuple(chosen[name][::-1])
     chosen = {name: value for name, value in chosen.items() if value is not None}
@@ -139,7 +185,7 @@ def _simulate_mask(arguments, chosen):
     from ..files.nifti import read_image
     from ..files.tables import csv_text
     from ..files.writing import json_text
-    from ..simulation.model import COLUMNS, measure_image
+    from ..simulation.model import columns_of, measure_image
 
     random = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "summary", "figure", "scheduler")
     for name in random:
@@ -159,7 +205,7 @@ def _simulate_mask(arguments, chosen):
             **chosen,
         )
     head = {"version": __version__, "settings": settings.as_dict(), "mask": Path(arguments.mask).name}
-    contents = {arguments.output: csv_text(COLUMNS, rows), _sidecar(arguments.output): json_text(head)}
+    contents = {arguments.output: csv_text(columns_of(settings), rows), _sidecar(arguments.output): json_text(head)}
     print_result(_notes(rows), write_outputs(contents))
 
 
@@ -167,9 +213,9 @@ def _simulate_grid(arguments, settings):
     from ..figures.simulation import check_drawable, simulation_figure
     from ..files.tables import csv_text
     from ..files.writing import json_text
-    from ..simulation.model import COLUMNS
+    from ..simulation.model import columns_of
     from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
-    from ..simulation.summary import SUMMARY_COLUMNS, linearity, summarize
+    from ..simulation.summary import linearity, over_bvtv, summarize, summary_columns
     from .partial_table import partial_table, read_partial
     from .workers import executors_of
 
@@ -181,7 +227,7 @@ def _simulate_grid(arguments, settings):
     partial = Path(f"{arguments.output}.partial")
     head = {"version": __version__, "settings": settings.as_dict(), "parameters": asdict(grid)}
     head = json.loads(json.dumps(head))
-    kept = read_partial(partial, head)
+    kept = read_partial(partial, head, columns_of(settings))
     rows = [row for some in kept.values() for row in some]
     with executors_of(arguments.workers or 1, arguments.scheduler) as executors, ProgressLine() as progress:
         found = simulate(settings, grid, executors=executors, done=kept, progress=progress)
@@ -191,11 +237,11 @@ def _simulate_grid(arguments, settings):
                 rows += new
     rows = sorted_rows(rows)
     summary = summarize(rows, settings)
-    slopes = {name: linearity(summary, name) for name in ("mean_chi", "r2prime_hwhm_ppm")}
-    contents = {arguments.output: csv_text(COLUMNS, rows), _sidecar(arguments.output): json_text(head)}
+    slopes = {name: linearity(summary, name) for name in over_bvtv(settings)}
+    contents = {arguments.output: csv_text(columns_of(settings), rows), _sidecar(arguments.output): json_text(head)}
     if arguments.summary:
         values = {name: [one.as_dict() for one in found] for name, found in slopes.items()}
-        contents[arguments.summary] = csv_text(SUMMARY_COLUMNS, summary)
+        contents[arguments.summary] = csv_text(summary_columns(settings), summary)
         contents[_sidecar(arguments.summary)] = json_text(head | {"over_bvtv": values})
     if arguments.figure:
         contents[arguments.figure] = simulation_figure(

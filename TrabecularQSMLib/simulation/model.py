@@ -7,6 +7,7 @@ import numpy as np
 from ..acquisition import PATIENT_SUPERIOR, b0_direction
 from ..errors import InputError
 from ..images import check_right_angles
+from .decay import decay_rate
 from .field import FieldModel
 from .lineshape import Line, fit_line_shape, fit_within_voxels
 from .settings import SimulationSettings, rate_per_s
@@ -23,6 +24,12 @@ COLUMNS = (
     "r2prime_fwhm_ppm",
     "r2prime_fwhm_per_s",
 )
+DECAY = "r2prime_decay_per_s"
+
+
+def columns_of(settings: SimulationSettings) -> tuple[str, ...]:
+    """Return the columns of a table: `COLUMNS`, and R2′ of the decay where settings have one."""
+    return COLUMNS if settings.decay is None else (*COLUMNS, DECAY)
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,43 @@ def measure_geometry(model: FieldModel, mask: np.ndarray, field: np.ndarray | No
     )
 
 
+def measure_rows(
+    model: FieldModel, mask: np.ndarray, delta_chis, *, seed=(), field: np.ndarray | None = None
+) -> list[dict]:
+    """Measure a geometry for several Δχ, and the decay of its signal where the settings have one.
+
+    Parameters
+    ----------
+    model, mask, field
+        As for `measure_geometry`.
+    delta_chis : sequence of floats
+        χ of bone − χ of marrow, ppm.
+    seed : sequence of ints
+        Of the noise, beside the settings' seed.
+
+    Returns
+    -------
+    list of dict
+        One for each Δχ: ``"delta_chi"``, `Measured.quantities`, and R2′ of the decay.
+    """
+    settings = model.settings
+    mask = mask != 0
+    field = model.field(mask) if field is None else field
+    measured = measure_geometry(model, mask, field)
+    rows = [{"delta_chi": d} | measured.quantities(d, settings.field_strength) for d in delta_chis]
+    for row in rows if settings.decay else ():
+        row[DECAY] = decay_rate(
+            field,
+            mask,
+            settings.decay,
+            field_strength=settings.field_strength,
+            delta_chi=row["delta_chi"],
+            edge=settings.imaging_voxel,
+            seed=(settings.seed, *seed),
+        )
+    return rows
+
+
 def measure_image(
     image: np.ndarray,
     affine: np.ndarray,
@@ -112,7 +156,7 @@ def measure_image(
     settings : SimulationSettings
         Those used.
     rows : list of dict
-        One for each Δχ with the keys of `COLUMNS`; number, radius and repeat are None.
+        One for each Δχ with the keys of `columns_of`; number, radius and repeat are None.
 
     Raises
     ------
@@ -133,13 +177,9 @@ def measure_image(
     direction = b0_direction(affine, b0_patient)
     # The shortest edge is what imaging voxels must fit into.
     settings = SimulationSettings(**chosen | {"size": max(8, min(image.shape)), "b0_direction": direction})
-    measured = measure_geometry(FieldModel(settings, image.shape, threads=threads), image != 0)
+    model = FieldModel(settings, image.shape, threads=threads)
     blank = {"number": None, "radius": None, "repeat": None}
-    rows = [
-        blank | {"delta_chi": delta_chi} | measured.quantities(delta_chi, settings.field_strength)
-        for delta_chi in sorted(set(delta_chis))
-    ]
-    return settings, rows
+    return settings, [blank | row for row in measure_rows(model, image, sorted(set(delta_chis)))]
 
 
 def check_delta_chis(delta_chis) -> None:

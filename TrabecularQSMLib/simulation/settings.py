@@ -5,16 +5,86 @@ from dataclasses import asdict, dataclass
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
+from ..fieldmap.fat_models import FAT_MODELS
 
 # What lies around the region, and how long an edge of the computed box is against the region's.
 BOXES = {"periodic": 3, "linear": 2, "filled": 1}
 SHAPES = ("spheres", "cylinders", "plates")
+POINT_SPREADS = ("box", "sinc", "hann")
 
 # The grid of Fig. 8; its smallest and largest values are those of the published tables.
 PAPER_NUMBERS = (100, 150, 200, 250, 300)
 PAPER_RADII = (5, 7, 10, 12, 15, 17)
 PAPER_DELTA_CHIS = (0.5, 1.0, 1.5, 2.0)
 PAPER_REPEATS = 100
+
+_LONGEST_TIME = 0.5  # s
+
+
+@dataclass(frozen=True)
+class DecaySettings:
+    """The signal that R2′ is fitted to, beside the width of the line.
+
+    Parameters
+    ----------
+    echo_times : tuple of float
+        s, from 2 on, increasing; R2′ depends on them.
+    fat_fraction : float
+        Of the marrow, 0–1; the fit knows it.
+    fat_model : str
+        Spectrum of fat, a name of ``data/fat_models.json``.
+    bone_signal : float
+        Proton density of bone against that of marrow; the fit does not know it.
+    bone_t2 : float
+        s, of the signal of bone.
+    snr : float, optional
+        Of an imaging voxel of marrow at time zero, in the real and in the imaginary part. No noise by default.
+    point_spread : str
+        ``"box"``: an imaging voxel is the mean over it. ``"sinc"``: k-space is sampled as far as the imaging voxel
+        needs; ``"hann"``: with a Hann window.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be simulated.
+
+    References
+    ----------
+    Signal of bone: Du & Bydder, NMR Biomed 2013, doi 10.1002/nbm.2906.
+    """
+
+    echo_times: tuple[float, ...]
+    fat_fraction: float = 0.0
+    fat_model: str = "ren-marrow"
+    bone_signal: float = 0.3
+    bone_t2: float = 0.5e-3
+    snr: float | None = None
+    point_spread: str = "box"
+
+    def __post_init__(self):
+        times = tuple(float(time) for time in self.echo_times)
+        object.__setattr__(self, "echo_times", times)
+        listed = ", ".join(f"{1e3 * time:g}" for time in times) or "none"
+        # NaN is not below either.
+        if len(times) < 2 or not all(a < b for a, b in zip((0.0, *times), (*times, _LONGEST_TIME), strict=True)):
+            raise InputError(
+                f"The echo times are {listed} ms; give two or more, increasing, between 0 and "
+                f"{1e3 * _LONGEST_TIME:g} ms."
+            )
+        for name, value, low, high in (
+            ("fat fraction", self.fat_fraction, 0, 1),
+            ("signal of bone", self.bone_signal, 0, 1),
+            ("T2 of bone in s", self.bone_t2, 1e-6, 1),
+            ("SNR", self.snr, 1e-3, 1e9),
+        ):
+            if value is not None and not low <= value <= high:
+                raise InputError(f"The {name} is {value:g}; give a number from {low:g} to {high:g}.")
+        for name, value, choices in (
+            ("fat model", self.fat_model, FAT_MODELS),
+            ("point spread", self.point_spread, POINT_SPREADS),
+        ):
+            if value not in choices:
+                raise InputError(f"The {name} is {value!r}; choose one of {', '.join(choices)}.")
 
 
 @dataclass(frozen=True)
@@ -45,6 +115,8 @@ class SimulationSettings:
         region by default, as in the paper.
     seed : int
         From which the inclusions of every geometry are drawn.
+    decay : DecaySettings, optional
+        Signal to which R2′ is fitted over echo times, beside the width of the line; none by default.
 
     Raises
     ------
@@ -65,6 +137,7 @@ class SimulationSettings:
     field_strength: float = 3.0
     imaging_voxel: int | None = None
     seed: int = 0
+    decay: DecaySettings | None = None
 
     def __post_init__(self):
         if self.size < 8:
