@@ -35,7 +35,7 @@ class PanelTest(driving.PanelCase):
                 child.currentIndex = 1
                 after = child.currentText
             elif hasattr(child, "value"):
-                child.value = after = child.value + 1
+                child.value = after = child.value + child.singleStep
             else:
                 child.text = after = f"{child.text} 7"
             self.assertNotEqual(after, before, name)
@@ -127,6 +127,17 @@ class PanelTest(driving.PanelCase):
 
     def test_the_part_is_seen_whole_on_a_laptop(self):
         self.check_laptop({"table": "run", "configuration": "configuration"})
+
+    def test_the_signal_can_be_set_where_there_are_echoes(self):
+        self.small()
+        self.assertFalse(self.ui.fatFractionSpinBox.enabled)
+        self.ui.echoTimesLineEdit.text = "1 2.5 4"
+        for widget in (self.ui.fatFractionSpinBox, self.ui.fatModelComboBox, self.ui.snrSpinBox):
+            self.assertTrue(widget.enabled)
+        self.ui.configurationButton.click()
+        self.assertIn("Over the echo times it is", self.ui.statusLabel.text)
+        self.ui.echoTimesLineEdit.text = "1"
+        self.assertIn("echo times are 1 ms", self.ui.runButton.toolTip)
 
     def test_the_axis_of_spheres_cannot_be_set(self):
         self.assertFalse(self.ui.orientationLineEdit.enabled)
