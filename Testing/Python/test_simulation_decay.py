@@ -1,12 +1,14 @@
 import math
 import unittest
 
+import dephasing
 import numpy as np
 
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.simulation.decay import decay_rate, fit_decay, voxel_signals
+from TrabecularQSMLib.simulation.field import FieldModel
 from TrabecularQSMLib.simulation.model import DECAY, columns_of
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, simulate
 from TrabecularQSMLib.simulation.settings import POINT_SPREADS, DecaySettings, SimulationSettings
@@ -100,6 +102,13 @@ class RateTest(unittest.TestCase):
                 found = decay_rate(field, nowhere, silent(times, fat_fraction=fat), field_strength=TESLA)
                 self.assertAlmostEqual(found / expected, 1, delta=5e-3)
 
+    def test_a_uniform_field_does_not_dephase_at_all(self):
+        field = np.full((4, 4, 4), 0.1, np.float32)
+        field[0, 0] = np.nextafter(field[0, 0], np.float32(1))
+        for edge in (None, 2):
+            rate = decay_rate(field, np.zeros(field.shape, bool), silent(), field_strength=TESLA, edge=edge)
+            self.assertAlmostEqual(rate, 0, delta=1e-4)
+
     def test_the_fit_recovers_rates_of_many_voxels_and_the_first_signal(self):
         rates, sizes = np.array([[5.0, 40.0], [150.0, 600.0]]), np.array([[1.0, 0.3], [2.0, 0.9]])
         decay = silent(fat_fraction=0.6)
@@ -149,6 +158,53 @@ class RateTest(unittest.TestCase):
         expected = 1 / 50 / np.sqrt(((time - time.mean()) ** 2).sum())  # Cramér–Rao at rate 0
         self.assertAlmostEqual(np.std(rates) / expected, 1, delta=0.15)
         self.assertEqual(rates[7], decay_rate(field, nowhere, decay, field_strength=TESLA, seed=(7,)))
+
+
+class LiteratureTest(unittest.TestCase):
+    """One object of bone in a field that we compute, against integrals over its analytic field: within 3 %."""
+
+    def check(self, field, bone, inside, dephasing_of, hertz):
+        """`inside` is where the analytic field counts; `hertz` is δω / 2π."""
+        marrow = inside & ~bone
+        volume, around = np.count_nonzero(bone), np.count_nonzero(marrow)
+        values, nowhere = field[marrow].reshape(1, 1, -1), np.zeros((1, 1, around), bool)
+        reach = volume / (volume + around)
+        for turns in ((0.2, 0.4, 0.6, 0.8), (1.0, 2.0, 3.0, 4.0), (8.0, 12.0, 16.0)):  # quadratic, between, exponential
+            decay = silent(tuple(turn / (2 * np.pi * hertz) for turn in turns))
+            signal = voxel_signals(values, nowhere, decay, field_strength=TESLA).ravel()
+            lost = np.array([dephasing_of(turn, reach) for turn in turns])
+            np.testing.assert_array_less(np.abs((1 - signal) * around / volume / lost - 1), 0.03, err_msg=str(turns))
+            rate = decay_rate(values, nowhere, decay, field_strength=TESLA)
+            expected = fit_decay((1 - lost * volume / around)[:, None], decay, field_strength=TESLA)[0][0]
+            self.assertAlmostEqual(rate / expected, 1, delta=0.03, msg=turns)
+
+    def test_the_integrals_have_the_limits_of_the_literature(self):
+        for dephasing_of, early, late in ((dephasing.sphere, 0.4, 2 * np.pi / 3**1.5), (dephasing.cylinder, 0.25, 1.0)):
+            self.assertAlmostEqual(dephasing_of(0.05).real / 0.05**2, early, delta=1e-3 * early)
+            grown = (dephasing_of(60.0) - dephasing_of(50.0)).real
+            self.assertAlmostEqual(grown / 10, late, delta=2e-3)
+
+    def test_a_sphere_in_empty_space_dephases_its_surroundings_as_the_integral_says(self):
+        model = FieldModel(SimulationSettings(size=72, boundary="linear"))
+        squared = sum(x.astype(float) ** 2 for x in np.ogrid[-36:36, -36:36, -36:36])
+        bone = squared <= 8**2
+        self.check(model.field(bone), bone, squared <= 33**2, dephasing.sphere, HZ_PER_PPM / 3)
+
+    def test_a_cylinder_dephases_its_surroundings_as_the_integral_says_at_each_angle(self):
+        squared = sum(x.astype(float) ** 2 for x in np.ogrid[-200:200, -200:200])
+        squared = np.broadcast_to(squared, (2, 400, 400))
+        bone = squared <= 16**2
+        for degrees in (0.0, math.degrees(math.acos(3**-0.5)), 90.0):
+            angle = math.radians(degrees)
+            settings = SimulationSettings(boundary="filled", b0_direction=(math.cos(angle), math.sin(angle), 0))
+            # The region repeats and its mean field is zero: add what the density of cylinders takes away.
+            field = FieldModel(settings, bone.shape).field(bone) + bone.mean() * (3 * math.cos(angle) ** 2 - 1) / 6
+            if degrees == 0:
+                rate = decay_rate(field, bone, silent(), field_strength=TESLA)
+                self.assertAlmostEqual(rate, 0, delta=1e-4)
+            else:
+                hertz = HZ_PER_PPM * math.sin(angle) ** 2 / 2
+                self.check(field, bone, squared <= 140**2, dephasing.cylinder, hertz)
 
 
 class TableTest(unittest.TestCase):

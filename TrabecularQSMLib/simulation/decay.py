@@ -10,7 +10,7 @@ from ..methods import Method
 from .settings import DecaySettings
 
 # Of the histogram of a whole region: how far a bin turns in rad, which sums its signal to 1e-5, and how many there are.
-_BIN_TURN, _FEWEST_BINS, _MOST_BINS = 0.002, 1 << 10, 1 << 20
+_BIN_TURN, _FEWEST_BINS, _MOST_BINS = 0.002, 1 << 10, 1 << 17
 _MOST_STEPS = 100
 _TOLERANCE = 1e-9  # of the complex rate, as a part of one over the length of the train
 
@@ -172,7 +172,8 @@ def _mean_turn(turning, times):
     if turning.size == 0:
         return np.zeros(times.size)
     bins = np.clip(np.ceil(np.ptp(turning) * times[-1] / _BIN_TURN), _FEWEST_BINS, _MOST_BINS)
-    counts, edges = np.histogram(turning, bins=int(bins))
+    # In single precision numpy finds no bins in a field that is nearly uniform.
+    counts, edges = np.histogram(turning.astype(np.float64), bins=int(bins))
     within = np.sinc(times * (edges[1] - edges[0]) / (2 * np.pi))  # what is spread evenly over a bin
     return within * (np.exp(1j * np.outer(times, (edges[1:] + edges[:-1]) / 2)) @ counts) / turning.size
 
