@@ -37,9 +37,10 @@ from TrabecularQSMLib.simulation.settings import (  # noqa: E402
     DecaySettings,
     SimulationSettings,
 )
+from TrabecularQSMLib.study.estimate import free_memory  # noqa: E402
 
 # Geometries of the default size that an ordinary computer simulates in a second.
-PER_SECOND = 2
+PER_SECOND = 5
 # Buttons of the panel; each has a slot of its name, such as onRunButton.
 BUTTONS = ("run", "configuration", "cancel", "layout")
 # Parts of the panel; each has a button and a section of its name.
@@ -305,7 +306,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         if not p.delta_chis.strip():
             return _("Enter Δχ")
         try:
-            check_grid(self.settings(p), self.grid(p))
+            check_grid(self.settings(p), self.grid(p), free_memory())
         except InputError as error:
             return str(error)
         return ""
@@ -315,7 +316,8 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         if not p.configuration.delta_chi:
             return _("Enter a Δχ that is not zero")
         try:
-            check_grid(self.settings(p), ParameterGrid((p.configuration.number,), (p.configuration.radius,)))
+            grid = ParameterGrid((p.configuration.number,), (p.configuration.radius,))
+            check_grid(self.settings(p), grid, free_memory())
         except InputError as error:
             return str(error)
         return ""

@@ -104,7 +104,7 @@ class PanelTest(driving.PanelCase):
         for widget, wrong, said in (
             (self.ui.radiiLineEdit, "1e400", "give numbers"),
             (self.ui.numbersLineEdit, "nan", "give numbers"),
-            (self.ui.sizeSpinBox, 512, "needs a box"),
+            (self.ui.sizeSpinBox, 512, "GB of memory"),
         ):
             name = "value" if hasattr(widget, "value") else "text"
             right = getattr(widget, name)

@@ -277,9 +277,43 @@ class SimulateTest(unittest.TestCase):
         self.assert_refused("--size does not go with --mask", arguments=["--mask", path, "--size", "16"])
         nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.1, 1]))
         self.assert_refused("0.05 × 0.05 × 0.1 mm", "cubic voxels", arguments=["--mask", path])
+        self.assertEqual(self.run_command("--mask", path, "--voxel-size", "0.05")[0], 0)  # the user knows better
+        shutil.rmtree(self.table.parent)
         mask[0, 0, 0] = 7
         nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.05, 1]))
         self.assert_refused("3 different values", arguments=["--mask", path])
+
+    def test_a_header_without_voxel_size_is_noticed_and_imaging_voxels_may_be_in_mm(self):
+        mask = np.zeros((12, 14, 16), np.uint8)
+        mask[4:8, 5:9, 6:10] = 1
+        path = self.folder / "bone.nii.gz"
+        nifti.write_image(path, mask, np.eye(4))
+        code, out, err = self.run_command("--mask", path)
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, r"about 2 mm thick with voxels of 1 mm, .* give --voxel-size MM\.")
+        self.assertIn("GB of memory", err)
+        imaging = "--boundary linear --imaging-voxel-mm 0.2".split()
+        code, out, err = self.run_command("--mask", path, "--voxel-size", "0.05", *imaging)
+        self.assertEqual((code, "thick" in out), (0, False), err)
+        head = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))
+        self.assertEqual((head["voxel_size_mm"], head["settings"]["imaging_voxel"]), (0.05, 4))
+        there = ("--mask", path)
+        self.assert_refused("the same in two units", arguments=[*there, *imaging, "--imaging-voxel", "4"])
+        self.assert_refused("voxel size of", "is -1 mm", arguments=[*there, "--voxel-size", "-1"])
+        self.assert_refused("--voxel-size is of a --mask", arguments=[*SMALL, "--voxel-size", "1"])
+        with mock.patch("TrabecularQSMLib.study.estimate.free_memory", return_value=1e5):
+            self.assert_refused("12 × 14 × 16 voxels needs", "a cube of", arguments=there)
+            self.assert_refused("16 × 16 × 16 voxels needs", arguments=SMALL)
+
+    def test_a_mask_that_does_not_repeat_is_not_repeated(self):
+        mask = np.zeros((12, 14, 16), np.uint8)
+        mask[4:, 5:9, 6:10] = 1
+        path = self.folder / "bone.nii.gz"
+        nifti.write_image(path, mask, np.eye(4) * 0.05)
+        arguments = ["--mask", path, "--boundary", "filled"]
+        self.assert_refused("along k", "take the boundary linear", arguments=arguments)
+        nifti.write_image(path, np.concatenate([mask, mask[::-1]]), np.eye(4) * 0.05)
+        self.assertEqual(self.run_command(*arguments)[0], 0)
 
     def test_b0_of_a_binary_image_is_along_the_patient_whatever_its_axes(self):
         mask = np.zeros((12, 14, 16), np.uint8)

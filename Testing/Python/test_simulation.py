@@ -10,6 +10,7 @@ from TrabecularQSMLib.kernels import convolve, dipole_kernel
 from TrabecularQSMLib.simulation import field as field_module
 from TrabecularQSMLib.simulation.field import FieldModel
 from TrabecularQSMLib.simulation.geometry import draw_geometry, expected_bvtv
+from TrabecularQSMLib.simulation.image import check_repeats, thickness, thickness_notes
 from TrabecularQSMLib.simulation.lineshape import fit_line_shape, fit_within_voxels
 from TrabecularQSMLib.simulation.model import measure_geometry
 from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings, rate_per_s
@@ -88,7 +89,10 @@ class GeometryTest(unittest.TestCase):
             (lambda: draw_geometry(settings, 1, 0, 0), "radius is 0"),
             (lambda: expected_bvtv(settings, 1, 10), "give at most 9"),
             (lambda: FieldModel(settings).field(np.zeros((4, 4, 4), bool)), r"shape \(4, 4, 4\)"),
-            (lambda: FieldModel(SimulationSettings(size=400)), "400 × 400 × 400 .* smaller region"),
+            (
+                lambda: FieldModel(SimulationSettings(size=500)),
+                "500 × 500 × 500 .* 19.4 GB .* cube of 469 voxels, or",
+            ),
         ):
             with self.assertRaisesRegex(InputError, words):
                 wrong()
@@ -186,6 +190,24 @@ class FieldTest(unittest.TestCase):
             for repeat in range(3):
                 measure_geometry(model, draw_geometry(model.settings, 5, 2, repeat))
         self.assertEqual(made.call_count, 2)  # for the field, and for the weights of the mean χ
+
+
+class ImageTest(unittest.TestCase):
+    def test_the_thickness_of_a_ball_and_of_plates_is_two_volumes_over_their_surface(self):
+        ball = sum(x**2 for x in offsets((60, 60, 60), (30, 30, 30))) <= 20**2
+        self.assertAlmostEqual(thickness(ball) / (2 * 20 / 3), 1, delta=0.03)
+        walls = np.zeros((60, 60, 60), bool)
+        walls[:, :, 10:14] = walls[:, :, 20:24] = True
+        self.assertAlmostEqual(thickness(walls) / 4, 1.5)  # no surface lies askew to the axes
+        self.assertEqual(thickness_notes(ball, 0.05), [])
+        self.assertIn("about 13 mm thick with voxels of 1 mm", thickness_notes(ball, 1.0)[0])
+
+    def test_what_repeats_is_told_from_what_does_not(self):
+        filled = draw_geometry(SimulationSettings(size=24, boundary="filled"), 8, 4, 0)
+        check_repeats(filled)
+        check_repeats(np.concatenate([filled, filled[::-1]]))
+        with self.assertRaisesRegex(InputError, "does not repeat: its first and last plane along k differ in"):
+            check_repeats(filled[4:20])
 
 
 class MeasureTest(unittest.TestCase):

@@ -14,6 +14,7 @@ OPTIONS = {
     name: f"--{name.replace('_', '-')}" for name in ("subject", "session", "acq", "run", "series", "overwrite")
 } | {
     "voxel_size": "--voxel-size I J K",
+    "voxel_size_mm": "--voxel-size MM",
     "echo_times": "--echo-times (ms)",
     "field_strength": "--field-strength",
     "field_unit": "--field-unit",

@@ -32,7 +32,10 @@ def add_commands(commands):
     _add_varied(parser)
     _add_same(parser)
     _add_decay(parser)
-    parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
+    given = parser.add_argument_group("a given geometry instead of random inclusions")
+    given.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD)")
+    given.add_argument("--voxel-size", type=float, metavar="MM", help="edge of its voxels, where it does not say it")
+    given.add_argument("--imaging-voxel-mm", type=float, metavar="MM", help="--imaging-voxel in mm instead of voxels")
     parser.add_argument(
         "--output",
         metavar="T.csv",
@@ -164,8 +167,11 @@ def _simulate(arguments):
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if arguments.mask is not None:
         _simulate_mask(arguments, chosen)
-    else:
-        _simulate_grid(arguments, SimulationSettings(**chosen))
+        return
+    for name in ("voxel_size", "imaging_voxel_mm"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} is of a --mask; leave it out, or give one.")
+    _simulate_grid(arguments, SimulationSettings(**chosen))
 
 
 def _sidecar(table):
@@ -185,37 +191,56 @@ def _simulate_mask(arguments, chosen):
     from ..files.nifti import read_image
     from ..files.tables import csv_text
     from ..files.writing import json_text
+    from ..simulation.field import check_box, needed_memory
+    from ..simulation.image import bone_of, cube_edge, thickness_notes
     from ..simulation.model import columns_of, measure_image
+    from ..simulation.settings import SimulationSettings
+    from ..study.estimate import free_memory
 
     random = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "summary", "figure", "scheduler")
     for name in random:
         if getattr(arguments, name) is not None:
             raise InputError(f"--{name} does not go with --mask, which is one given geometry; leave one of them out.")
     image, affine = read_image(arguments.mask)
+    if arguments.imaging_voxel is not None and arguments.imaging_voxel_mm is not None:
+        raise InputError("--imaging-voxel and --imaging-voxel-mm are the same in two units; give one of them.")
     others = {} if arguments.b0_direction is None else {"b0_patient": arguments.b0_direction}
+    boundary = SimulationSettings(boundary=chosen.get("boundary", SimulationSettings.boundary))
+    check_box(boundary, image.shape, free_memory())
     with ProgressLine() as progress:
-        progress(0.0, "field and χ")
+        progress(0.0, f"field and χ, up to {needed_memory(boundary, image.shape) / 1e9:.2g} GB of memory")
         settings, rows = measure_image(
             image,
             affine,
             arguments.delta_chi,
+            voxel_size_mm=arguments.voxel_size,
+            imaging_voxel_mm=arguments.imaging_voxel_mm,
             threads=arguments.workers or 1,
             source=arguments.mask,
             **others,
             **chosen,
         )
-    head = {"version": __version__, "settings": settings.as_dict(), "mask": Path(arguments.mask).name}
+    edge = arguments.voxel_size or cube_edge(affine)
+    notes = thickness_notes(bone_of(image), edge, arguments.mask) + _notes(rows)
+    head = {
+        "version": __version__,
+        "settings": settings.as_dict(),
+        "mask": Path(arguments.mask).name,
+        "voxel_size_mm": edge,
+    }
     contents = {arguments.output: csv_text(columns_of(settings), rows), _sidecar(arguments.output): json_text(head)}
-    print_result(_notes(rows), write_outputs(contents))
+    print_result(notes, write_outputs(contents))
 
 
 def _simulate_grid(arguments, settings):
     from ..figures.simulation import check_drawable, simulation_figure
     from ..files.tables import csv_text
     from ..files.writing import json_text
+    from ..simulation.field import check_box, needed_memory
     from ..simulation.model import columns_of
     from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
     from ..simulation.summary import linearity, over_bvtv, summarize, summary_columns
+    from ..study.estimate import free_memory
     from .partial_table import partial_table, read_partial
     from .workers import executors_of
 
@@ -229,7 +254,10 @@ def _simulate_grid(arguments, settings):
     head = json.loads(json.dumps(head))
     kept = read_partial(partial, head, columns_of(settings))
     rows = [row for some in kept.values() for row in some]
-    with executors_of(arguments.workers or 1, arguments.scheduler) as executors, ProgressLine() as progress:
+    workers, free = arguments.workers or 1, None if arguments.scheduler else free_memory()
+    check_box(settings, memory=free and free / workers)
+    with executors_of(workers, arguments.scheduler) as executors, ProgressLine() as progress:
+        progress(0.0, f"up to {needed_memory(settings) / 1e9:.2g} GB of memory for each process")
         found = simulate(settings, grid, executors=executors, done=kept, progress=progress)
         with partial_table(partial, head, kept) as keep:
             for new in found:

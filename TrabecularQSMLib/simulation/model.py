@@ -6,9 +6,9 @@ import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, b0_direction
 from ..errors import InputError
-from ..images import check_right_angles
 from .decay import decay_rate
 from .field import FieldModel
+from .image import bone_of, check_repeats, cube_edge
 from .lineshape import Line, fit_line_shape, fit_within_voxels
 from .settings import SimulationSettings, rate_per_s
 
@@ -128,6 +128,8 @@ def measure_image(
     delta_chis,
     *,
     b0_patient=PATIENT_SUPERIOR,
+    voxel_size_mm: float | None = None,
+    imaging_voxel_mm: float | None = None,
     threads: int = 1,
     source: str = "The image",
     **chosen,
@@ -144,6 +146,10 @@ def measure_image(
         χ of bone − χ of marrow, ppm.
     b0_patient : (3,) floats
         Direction of B0 in RAS.
+    voxel_size_mm : float, optional
+        Edge of the cubic voxels, where the affine does not know it.
+    imaging_voxel_mm : float, optional
+        Edge of the imaging voxels, to the nearest voxel of the image; instead of the setting `imaging_voxel`.
     threads : int
         Of the Fourier transforms.
     source : str
@@ -161,25 +167,24 @@ def measure_image(
     Raises
     ------
     InputError
-        If voxels are not cubes, the image is not binary, or a setting or Δχ cannot be simulated.
+        If voxels are not cubes, the image is not binary, does not repeat although the boundary is ``"filled"``, or a
+        setting or Δχ cannot be simulated.
     """
     check_delta_chis(delta_chis)
-    check_right_angles(affine, source)
-    edges = np.linalg.norm(affine[:3, :3], axis=0)
-    if edges.max() > 1.001 * edges.min():
-        sizes = " × ".join(f"{edge:.4g}" for edge in edges)
-        raise InputError(f"{source} has voxels of {sizes} mm; resample it to cubic voxels first.")
-    values = np.unique(image)
-    if values.size != 2 or values[0] != 0 or not np.all(np.isfinite(values)):
-        found = f"is {values[0]:g} everywhere" if values.size == 1 else f"holds {values.size} different values"
-        found = found if np.all(np.isfinite(values)) else "holds values that are not numbers"
-        raise InputError(f"{source} {found}; expected a binary image with 0 for marrow.")
+    edge = cube_edge(affine, source) if voxel_size_mm is None else voxel_size_mm
+    if not edge > 0:
+        raise InputError(f"The voxel size of {source} is {edge:g} mm; give a number above zero.")
+    bone = bone_of(image, source)
+    if chosen.get("boundary") == "filled":
+        check_repeats(bone, source)
+    if imaging_voxel_mm is not None:
+        chosen["imaging_voxel"] = round(imaging_voxel_mm / edge)
     direction = b0_direction(affine, b0_patient)
     # The shortest edge is what imaging voxels must fit into.
     settings = SimulationSettings(**chosen | {"size": max(8, min(image.shape)), "b0_direction": direction})
     model = FieldModel(settings, image.shape, threads=threads)
     blank = {"number": None, "radius": None, "repeat": None}
-    return settings, [blank | row for row in measure_rows(model, image, sorted(set(delta_chis)))]
+    return settings, [blank | row for row in measure_rows(model, bone, sorted(set(delta_chis)))]
 
 
 def check_delta_chis(delta_chis) -> None:

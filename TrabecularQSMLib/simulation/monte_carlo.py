@@ -104,9 +104,9 @@ def simulate(
     return _simulate(settings, grid.delta_chis, missing, len(everything), executors, progress)
 
 
-def check_grid(settings: SimulationSettings, grid: ParameterGrid) -> None:
-    """Raise `InputError` if not every geometry of a grid can be simulated."""
-    check_box(settings)
+def check_grid(settings: SimulationSettings, grid: ParameterGrid, memory: float | None = None) -> None:
+    """Raise `InputError` if not every geometry of a grid can be simulated, in `memory` bytes."""
+    check_box(settings, memory=memory)
     for number, radius in product(grid.numbers, grid.radii):
         check_inclusions(settings, number, radius)
 
