@@ -137,6 +137,7 @@ class TrabecularQSMSimulationParameterNode:
 
     model, decay - What all geometries share.
     b0_direction, orientation - Directions of B0, and of cylinders or the normal of plates, in RAS.
+    concentration - Of their directions about it; empty where all lie in it.
     numbers, radii, delta_chis - What is varied, separated by spaces or commas.
     repeats - Random geometries for each number and radius.
     name - Start of the names of the results.
@@ -147,6 +148,7 @@ class TrabecularQSMSimulationParameterNode:
     decay: DecayParameters
     b0_direction: str = "0 0 1"
     orientation: str = "0 0 1"
+    concentration: str = ""
     numbers: str = "100 200 300"
     radii: str = "5 10 15"
     delta_chis: str = "0.5 1 1.5 2"
@@ -173,7 +175,8 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
     def refreshPanel(self) -> None:
         """Say on the buttons what can be done, or why it cannot."""
         p, ui = self._parameterNode, self.ui
-        ui.orientationLineEdit.enabled = p.model.shape != SimulationSettings.shape
+        for widget in (ui.orientationLineEdit, ui.concentrationLineEdit):
+            widget.enabled = p.model.shape != SimulationSettings.shape
         for widget in (
             ui.fatFractionSpinBox,
             ui.fatModelComboBox,
@@ -254,6 +257,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             shape=s.shape,
             # The library's axes k, j, i are S, A, R.
             orientation=tuple(reversed(numbers(p.orientation, _("orientation")))),
+            concentration=self._concentration(p),
             b0_direction=tuple(reversed(numbers(p.b0_direction, _("B0 direction")))),
             regularization=s.regularization,
             field_strength=s.field_strength,
@@ -351,6 +355,13 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             return text
         return text + " " + _("Over the echo times it is {decay:.1f} 1/s.").format(decay=decay)
 
+    def _concentration(self, p):
+        """Return the one number of the text, or None."""
+        values = numbers(p.concentration, _("concentration"))
+        if len(values) > 1:
+            raise InputError(_("The concentration is {text!r}; give one number.").format(text=p.concentration))
+        return values[0] if values else None
+
     def _name(self, p):
         return p.name.strip() or "simulation"
 
@@ -392,6 +403,16 @@ class TrabecularQSMSimulationTest(ModuleTestMixin, ScriptedLoadableModuleTest):
         )
         self.p.decay.echo_times_ms = "4 1"
         self.assertIn("echo times are 4, 1 ms", self.logic.missing(self.p))
+
+    def test_directions_can_be_spread(self):
+        self.p.model.shape = "cylinders"
+        for text, concentration in (("", None), ("0", 0.0), (" -20.5", -20.5)):
+            self.p.concentration = text
+            self.assertEqual(self.logic.settings(self.p).concentration, concentration)
+        self.assertEqual(self.logic.run(self.p).table.GetNumberOfRows(), 24)
+        for text, said in (("1 2", "give one number"), ("2000", "concentration is 2000"), ("x", "give numbers")):
+            self.p.concentration = text
+            self.assertIn(said, self.logic.missing(self.p))
 
     def test_a_cancelled_run_leaves_the_scene_as_it_was(self):
         before = slicer.mrmlScene.GetNumberOfNodes()

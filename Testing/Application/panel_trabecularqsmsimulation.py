@@ -6,6 +6,7 @@ Slicer --testing --additional-module-paths ../../TrabecularQSM --python-script p
 
 import driving
 import slicer
+import TrabecularQSMSimulation
 from TrabecularQSMSimulation import STEPS
 
 from TrabecularQSMLib.scene.gui import show
@@ -90,6 +91,7 @@ class PanelTest(driving.PanelCase):
 
     def test_a_disabled_button_says_what_is_missing(self):
         self.small()
+        self.replace(TrabecularQSMSimulation, "free_memory", lambda: 4e9)
         for widget, wrong, said in (
             (self.ui.numbersLineEdit, "", "Enter how many pieces of bone"),
             (self.ui.radiiLineEdit, " ", "Enter a radius"),
@@ -142,7 +144,7 @@ class PanelTest(driving.PanelCase):
     def test_the_axis_of_spheres_cannot_be_set(self):
         self.assertFalse(self.ui.orientationLineEdit.enabled)
         self.ui.shapeComboBox.currentText = "plates"
-        self.assertTrue(self.ui.orientationLineEdit.enabled)
+        self.assertTrue(self.ui.orientationLineEdit.enabled and self.ui.concentrationLineEdit.enabled)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ from TrabecularQSMLib.cli import partial_table, workers
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.simulation import monte_carlo
+from TrabecularQSMLib.simulation.geometry import draw_geometry
 from TrabecularQSMLib.simulation.model import COLUMNS
+from TrabecularQSMLib.simulation.settings import SimulationSettings
 
 SMALL = "--size 16 --number 3 6 --radius 2 3 --delta-chi -1 2 --repeats 3".split()
 ROOT = Path(__file__).resolve().parents[2]
@@ -306,13 +308,14 @@ class SimulateTest(unittest.TestCase):
             self.assert_refused("16 × 16 × 16 voxels needs", arguments=SMALL)
 
     def test_a_mask_that_does_not_repeat_is_not_repeated(self):
-        mask = np.zeros((12, 14, 16), np.uint8)
-        mask[4:, 5:9, 6:10] = 1
+        mask = draw_geometry(SimulationSettings(size=24), 20, 4, 0)[4:20].astype(np.uint8)
         path = self.folder / "bone.nii.gz"
-        nifti.write_image(path, mask, np.eye(4) * 0.05)
+        nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.05, 1]))
         arguments = ["--mask", path, "--boundary", "filled"]
-        self.assert_refused("along k", "take the boundary linear", arguments=arguments)
-        nifti.write_image(path, np.concatenate([mask, mask[::-1]]), np.eye(4) * 0.05)
+        self.assert_refused("plane along", "take the boundary linear", arguments=arguments)
+        for axis in range(3):
+            mask = np.concatenate([mask, np.flip(mask, axis)], axis)
+        nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.05, 1]))
         self.assertEqual(self.run_command(*arguments)[0], 0)
 
     def test_b0_of_a_binary_image_is_along_the_patient_whatever_its_axes(self):
@@ -330,6 +333,17 @@ class SimulateTest(unittest.TestCase):
             self.assertEqual(tables[name, ()], tables[name, ("0", "0", "1")])
             self.assertGreater(tables[name, ("1", "0", "0")][3], 1.2 * tables[name, ()][3])
         np.testing.assert_allclose(tables["axial", ()], tables["sagittal", ()], rtol=1e-4)
+        angles = "--b0-angles 0 90 54.7".split()
+        self.assertEqual(self.run_command("--mask", self.folder / "bone.nii.gz", "--delta-chi", "1", *angles)[0], 0)
+        rows = self.rows()
+        self.assertEqual([row["b0_angle"] for row in rows], ["0", "90", "54.7"])
+        rates = [float(row["r2prime_per_s"]) for row in rows]
+        self.assertAlmostEqual(rates[0] / tables["axial", ()][3], 1, delta=0.02)
+        self.assertGreater(rates[1], 1.2 * rates[0])
+        found = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))["fabric"]
+        self.assertGreater(abs(found["main_direction"][2]), 0.99)
+        there = ["--mask", self.folder / "bone.nii.gz"]
+        self.assert_refused("two ways", arguments=[*there, *angles, "--b0-direction", "0", "0", "1"])
         self.assert_refused("edge of 13", arguments=["--mask", self.folder / "bone.nii.gz", "--imaging-voxel", "13"])
 
     def test_wrong_input_is_told(self):

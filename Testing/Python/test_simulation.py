@@ -54,8 +54,15 @@ class GeometryTest(unittest.TestCase):
         self.assertFalse(np.array_equal(draw(1, 2), draw(2, 2)))
 
     def test_expected_density_is_the_mean_of_many_geometries(self):
-        for boundary, shape in (("periodic", "spheres"), ("filled", "spheres"), ("linear", "cylinders")):
-            settings = SimulationSettings(size=16, boundary=boundary, shape=shape, orientation=(1, 1, 0))
+        for boundary, shape in (
+            ("periodic", "spheres"),
+            ("filled", "spheres"),
+            ("linear", "cylinders"),
+            ("filled", "cylinders"),
+            ("filled", "plates"),
+        ):
+            orientation = (0, -1, 0) if boundary == "filled" else (1, 1, 0)
+            settings = SimulationSettings(size=16, boundary=boundary, shape=shape, orientation=orientation)
             found = [draw_geometry(settings, 4, 2, repeat).mean() for repeat in range(400)]
             error = np.std(found) / 20
             self.assertLess(abs(np.mean(found) - expected_bvtv(settings, 4, 2)), 4 * error, (boundary, shape))

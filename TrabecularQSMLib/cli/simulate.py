@@ -35,6 +35,8 @@ def add_commands(commands):
     given = parser.add_argument_group("a given geometry instead of random inclusions")
     given.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD)")
     given.add_argument("--voxel-size", type=float, metavar="MM", help="edge of its voxels, where it does not say it")
+    text = "degrees of B0 from the main direction of its bone, one row for each"
+    given.add_argument("--b0-angles", nargs="+", type=float, metavar="DEG", help=text)
     given.add_argument("--imaging-voxel-mm", type=float, metavar="MM", help="--imaging-voxel in mm instead of voxels")
     parser.add_argument(
         "--output",
@@ -104,6 +106,8 @@ def _add_same(parser):
         value = tuple(f"{x:g}" for x in getattr(default, name.replace("-", "_"))[::-1])
         text = with_default(f"direction {what} in patient space (the axes of a random region)", value)
         same.add_argument(f"--{name}", nargs=3, type=float, metavar=("R", "A", "S"), help=text)
+    text = with_default("κ of their directions about it: 0 all alike, above along, below across", "all along it")
+    same.add_argument("--concentration", type=float, metavar="κ", help=text)
     text = with_default("λ of the closed-form χ, squared voxels", default.regularization)
     same.add_argument("--regularization", type=float, metavar="λ", help=text)
     text = with_default("T, for R2′ in 1/s", default.field_strength)
@@ -168,7 +172,7 @@ def _simulate(arguments):
     if arguments.mask is not None:
         _simulate_mask(arguments, chosen)
         return
-    for name in ("voxel_size", "imaging_voxel_mm"):
+    for name in ("voxel_size", "imaging_voxel_mm", "b0_angles"):
         if getattr(arguments, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} is of a --mask; leave it out, or give one.")
     _simulate_grid(arguments, SimulationSettings(**chosen))
@@ -187,6 +191,21 @@ def _check_paths(arguments):
         require_matplotlib()
 
 
+def _refuse_beside_mask(arguments):
+    """Raise `InputError` if an option was given that one given geometry cannot have."""
+    inclusions = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "concentration")
+    for name in (*inclusions, "summary", "figure", "scheduler"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name} does not go with --mask, which is one given geometry; leave one of them out.")
+    for one, other, what in (
+        ("imaging_voxel", "imaging_voxel_mm", "the same in two units"),
+        ("b0_direction", "b0_angles", "two ways to say where B0 is"),
+    ):
+        if None not in (getattr(arguments, one), getattr(arguments, other)):
+            flags = (f"--{name.replace('_', '-')}" for name in (one, other))
+            raise InputError(f"{' and '.join(flags)} are {what}; give one of them.")
+
+
 def _simulate_mask(arguments, chosen):
     from ..files.nifti import read_image
     from ..files.tables import csv_text
@@ -194,16 +213,12 @@ def _simulate_mask(arguments, chosen):
     from ..simulation.field import check_box, needed_memory
     from ..simulation.image import bone_of, cube_edge, thickness_notes
     from ..simulation.model import columns_of, measure_image
+    from ..simulation.orientation import fabric
     from ..simulation.settings import SimulationSettings
     from ..study.estimate import free_memory
 
-    random = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "summary", "figure", "scheduler")
-    for name in random:
-        if getattr(arguments, name) is not None:
-            raise InputError(f"--{name} does not go with --mask, which is one given geometry; leave one of them out.")
+    _refuse_beside_mask(arguments)
     image, affine = read_image(arguments.mask)
-    if arguments.imaging_voxel is not None and arguments.imaging_voxel_mm is not None:
-        raise InputError("--imaging-voxel and --imaging-voxel-mm are the same in two units; give one of them.")
     others = {} if arguments.b0_direction is None else {"b0_patient": arguments.b0_direction}
     boundary = SimulationSettings(boundary=chosen.get("boundary", SimulationSettings.boundary))
     check_box(boundary, image.shape, free_memory())
@@ -215,6 +230,7 @@ def _simulate_mask(arguments, chosen):
             arguments.delta_chi,
             voxel_size_mm=arguments.voxel_size,
             imaging_voxel_mm=arguments.imaging_voxel_mm,
+            b0_angles=arguments.b0_angles,
             threads=arguments.workers or 1,
             source=arguments.mask,
             **others,
@@ -228,7 +244,11 @@ def _simulate_mask(arguments, chosen):
         "mask": Path(arguments.mask).name,
         "voxel_size_mm": edge,
     }
-    contents = {arguments.output: csv_text(columns_of(settings), rows), _sidecar(arguments.output): json_text(head)}
+    columns = columns_of(settings)
+    if arguments.b0_angles is not None:
+        columns = ("b0_angle", *columns)
+        head["fabric"] = fabric(bone_of(image)).as_dict(affine)
+    contents = {arguments.output: csv_text(columns, rows), _sidecar(arguments.output): json_text(head)}
     print_result(notes, write_outputs(contents))
 
 

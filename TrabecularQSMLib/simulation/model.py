@@ -10,6 +10,7 @@ from .decay import decay_rate
 from .field import FieldModel
 from .image import bone_of, check_repeats, cube_edge
 from .lineshape import Line, fit_line_shape, fit_within_voxels
+from .orientation import directions_at, fabric
 from .settings import SimulationSettings, rate_per_s
 
 COLUMNS = (
@@ -130,6 +131,7 @@ def measure_image(
     b0_patient=PATIENT_SUPERIOR,
     voxel_size_mm: float | None = None,
     imaging_voxel_mm: float | None = None,
+    b0_angles=None,
     threads: int = 1,
     source: str = "The image",
     **chosen,
@@ -150,6 +152,9 @@ def measure_image(
         Edge of the cubic voxels, where the affine does not know it.
     imaging_voxel_mm : float, optional
         Edge of the imaging voxels, to the nearest voxel of the image; instead of the setting `imaging_voxel`.
+    b0_angles : sequence of floats, optional
+        Degrees of B0 from the main direction of the bone's fabric towards the one that its surfaces look into most,
+        instead of `b0_patient`.
     threads : int
         Of the Fourier transforms.
     source : str
@@ -160,9 +165,10 @@ def measure_image(
     Returns
     -------
     settings : SimulationSettings
-        Those used.
+        Those used, with B0 at the first angle.
     rows : list of dict
-        One for each Δχ with the keys of `columns_of`; number, radius and repeat are None.
+        One for each Δχ with the keys of `columns_of`; number, radius and repeat are None;
+        with `b0_angles` for each of them, as ``"b0_angle"``.
 
     Raises
     ------
@@ -179,12 +185,20 @@ def measure_image(
         check_repeats(bone, source)
     if imaging_voxel_mm is not None:
         chosen["imaging_voxel"] = round(imaging_voxel_mm / edge)
-    direction = b0_direction(affine, b0_patient)
+    places = [({}, b0_direction(affine, b0_patient))]
+    if b0_angles is not None:
+        found = fabric(bone).directions
+        directions = directions_at(found[0], found[2], b0_angles)
+        places = [({"b0_angle": angle}, tuple(place)) for angle, place in zip(b0_angles, directions, strict=True)]
     # The shortest edge is what imaging voxels must fit into.
-    settings = SimulationSettings(**chosen | {"size": max(8, min(image.shape)), "b0_direction": direction})
-    model = FieldModel(settings, image.shape, threads=threads)
+    chosen["size"] = max(8, min(image.shape))
+    every = [SimulationSettings(**chosen | {"b0_direction": direction}) for _, direction in places]
     blank = {"number": None, "radius": None, "repeat": None}
-    return settings, [blank | row for row in measure_rows(model, bone, sorted(set(delta_chis)))]
+    rows = []
+    for (place, _), settings in zip(places, every, strict=True):
+        model = FieldModel(settings, bone.shape, threads=threads)
+        rows += [blank | place | row for row in measure_rows(model, bone, sorted(set(delta_chis)))]
+    return every[0], rows
 
 
 def check_delta_chis(delta_chis) -> None:

@@ -19,6 +19,7 @@ PAPER_DELTA_CHIS = (0.5, 1.0, 1.5, 2.0)
 PAPER_REPEATS = 100
 
 _LONGEST_TIME = 0.5  # s
+_MOST_CONCENTRATED = 1000.0
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,6 @@ class DecaySettings:
     ------
     InputError
         If a value cannot be simulated.
-
-    References
-    ----------
-    Signal of bone: Du & Bydder, NMR Biomed 2013, doi 10.1002/nbm.2906.
     """
 
     echo_times: tuple[float, ...]
@@ -98,12 +95,16 @@ class SimulationSettings:
     boundary : str
         ``"periodic"``: the region lies in an empty box three times as long that repeats itself, as in the paper.
         ``"linear"``: empty space without end (for the field within the region; the χ of the box twice as long repeats).
-        ``"filled"``: the region itself repeats, and spheres that leave it come in again opposite; no field tells the
-        mean χ of what is everywhere, so that there is none.
+        ``"filled"``: the region itself repeats, and spheres that leave it come in again opposite (cylinders and plates
+        if they lie along its axes); no field tells the mean χ of what is everywhere, so that there is none.
     shape : str
         ``"spheres"``, ``"cylinders"`` or ``"plates"``; the last two reach through the region.
     orientation : (3,) floats
         Direction of cylinders, or of the normal of plates, along k, j, i; any length.
+    concentration : float, optional
+        How the directions of cylinders, or of the normals of plates, lie about `orientation`: κ of a Watson
+        distribution, of the density exp(κ cos²). 0: every direction alike; from about 5: close to it; below 0: across
+        it. All in it by default.
     b0_direction : (3,) floats
         Direction of B0 along k, j, i; any length.
     regularization : float
@@ -132,6 +133,7 @@ class SimulationSettings:
     boundary: str = "periodic"
     shape: str = "spheres"
     orientation: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    concentration: float | None = None
     b0_direction: tuple[float, float, float] = (1.0, 0.0, 0.0)
     regularization: float = 0.788
     field_strength: float = 3.0
@@ -156,6 +158,11 @@ class SimulationSettings:
             raise InputError(f"The regularization is {self.regularization:g}; give a number from 1e-12 to 1e12.")
         if not (0 < self.field_strength <= 1000):
             raise InputError(f"The field strength is {self.field_strength:g} T; give a number above zero, to 1000.")
+        if self.concentration is not None and not abs(self.concentration) <= _MOST_CONCENTRATED:
+            raise InputError(
+                f"The concentration is {self.concentration:g}; give a number from {-_MOST_CONCENTRATED:g} (across the "
+                f"orientation) to {_MOST_CONCENTRATED:g} (along it), 0 for every direction alike."
+            )
         if self.imaging_voxel is not None and not 2 <= self.imaging_voxel <= self.size:
             raise InputError(
                 f"The imaging voxel has an edge of {self.imaging_voxel} voxels; give 2 to {self.size} (the region)."
