@@ -7,6 +7,7 @@ from scipy import special
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.simulation.geometry import draw_geometry, expected_bvtv
 from TrabecularQSMLib.simulation.image import check_repeats
+from TrabecularQSMLib.simulation.model import measure_image
 from TrabecularQSMLib.simulation.orientation import directions_at, fabric, watson_directions
 from TrabecularQSMLib.simulation.settings import SimulationSettings
 
@@ -85,6 +86,17 @@ class FabricTest(unittest.TestCase):
         found = fabric(draw_geometry(SimulationSettings(size=64), 30, 6, 0))
         np.testing.assert_allclose(found.shares, 1 / 3, atol=0.03)
         self.assertLess(found.anisotropy, 0.15)
+
+    def test_r2prime_of_cylinders_grows_with_the_squared_sine_of_the_angle_of_b0(self):
+        settings = SimulationSettings(size=48, shape="cylinders", orientation=(0, 1, 0), boundary="filled")
+        mask = draw_geometry(settings, 6, 4, 0)
+        angles = (90.0, 0.0, math.degrees(math.acos(3**-0.5)))
+        used, rows = measure_image(mask, np.eye(4), [1.0], b0_angles=angles, boundary="filled")
+        across, along, magic = (row["r2prime_per_s"] for row in rows)
+        self.assertEqual(tuple(row["b0_angle"] for row in rows), angles)
+        self.assertAlmostEqual(used.b0_direction[1], 0, places=5)
+        self.assertIsNone(along)  # one field everywhere
+        self.assertAlmostEqual(magic / across, 2 / 3, delta=0.01)
 
     def test_directions_turn_from_the_main_one(self):
         found = directions_at(np.array([0, 0, 1.0]), np.array([0, 1.0, 0]), (0, 30, 90))
