@@ -220,10 +220,10 @@ def _simulate_mask(arguments, chosen):
     _refuse_beside_mask(arguments)
     image, affine = read_image(arguments.mask)
     others = {} if arguments.b0_direction is None else {"b0_patient": arguments.b0_direction}
-    boundary = SimulationSettings(boundary=chosen.get("boundary", SimulationSettings.boundary))
-    check_box(boundary, image.shape, free_memory())
+    of_boundary = SimulationSettings(boundary=chosen.get("boundary", SimulationSettings.boundary))
+    check_box(of_boundary, image.shape, free_memory())
     with ProgressLine() as progress:
-        progress(0.0, f"field and χ, up to {needed_memory(boundary, image.shape) / 1e9:.2g} GB of memory")
+        progress(0.0, f"field and χ, up to {needed_memory(of_boundary, image.shape) / 1e9:.2g} GB of memory")
         settings, rows = measure_image(
             image,
             affine,

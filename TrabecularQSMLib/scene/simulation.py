@@ -124,9 +124,8 @@ def simulateNodes(
     report(progress, 1.0, "Simulated")
     name = freeName(name, "", " table", " summary")
     with resultFolder(name) as put:
-        table = put(
-            addTable(f"{name} table", columnsOf(rows, {column: _column(column) for column in columns_of(settings)}))
-        )
+        about = {column: _column(column) for column in columns_of(settings)}
+        table = put(addTable(f"{name} table", columnsOf(rows, about)))
         about = {column: _column(column) for column in summary_columns(settings)}
         means = put(addTable(f"{name} summary", columnsOf(summary, about)))
         for node in (table, means):

@@ -102,7 +102,7 @@ def fit_decay(signals: np.ndarray, decay: DecaySettings, *, field_strength: floa
     -----
     ``A M(t) e^((2πi f − R2′) t)`` by least squares over the complex echoes, which is what the R2* of a scan is but for
     the marrow's own decay, and for water and fat, which a scan must tell first. A is linear and eliminated (variable
-    projection, Golub & Pereyra 1973); Gauss–Newton in the complex rate, with halved steps where one goes too far.
+    projection, Golub & Pereyra 1973); Gauss–Newton in the complex rate, with shorter steps where one goes too far.
     """
     times, lead = np.asarray(decay.echo_times), signals.shape[1:]
     signal = signals.reshape(times.size, -1)
@@ -136,7 +136,7 @@ def decay_rate(
     edge: int | tuple[int, int, int] | None = None,
     seed: int | tuple[int, ...] = 0,
 ) -> float | None:
-    """Return the region's R2′ in 1/s: the mean of its imaging voxels, each weighted by its signal.
+    """Return the region's R2′ in 1/s: the mean of its imaging voxels, each weighted by its first echo.
 
     Parameters
     ----------
@@ -148,16 +148,16 @@ def decay_rate(
     Returns
     -------
     float or None
-        None where there is no signal.
+        None where there is no marrow.
     """
+    if np.all(bone):
+        return None
     signals = voxel_signals(field, bone, decay, field_strength=field_strength, delta_chi=delta_chi, edge=edge)
     if decay.snr is not None:
         noise = np.random.default_rng(np.random.SeedSequence(seed)).normal(size=(2, *signals.shape)) / decay.snr
         signals += noise[0] + 1j * noise[1]
-    rate, amplitude = fit_decay(signals, decay, field_strength=field_strength)
-    known = np.isfinite(rate) & np.isfinite(amplitude)
-    total = amplitude[known].sum()
-    return float((amplitude[known] * rate[known]).sum() / total) if total > 0 else None
+    rate, _ = fit_decay(signals, decay, field_strength=field_strength)
+    return float(np.average(rate, weights=np.abs(signals[0])))
 
 
 def _tissue_signals(decay, field_strength):

@@ -165,7 +165,7 @@ def _draw_through(settings, radius, centers, directions):
     along one axis, and the marks are summed along them in the end.
     """
     size, plates = settings.size, settings.shape == "plates"
-    marks = np.zeros((3, size + 1, size, size), np.int16)
+    marks = np.zeros((3, size + 1, size, size), np.int32)
     line = np.arange(size)
     rows, columns = np.indices((size, size))
     for center, direction in zip(centers, directions, strict=True):
@@ -189,7 +189,7 @@ def _draw_through(settings, radius, centers, directions):
         marks[axis, end[met], rows[met], columns[met]] -= 1
     mask = np.zeros((size,) * 3, bool)
     for axis in range(3):
-        mask |= np.moveaxis(np.cumsum(marks[axis, :size], axis=0, dtype=np.int16) > 0, 0, axis)
+        mask |= np.moveaxis(np.cumsum(marks[axis, :size], axis=0) > 0, 0, axis)
     return mask
 
 
