@@ -298,7 +298,12 @@ class SimulateTest(unittest.TestCase):
         code, out, err = self.run_command("--mask", path, "--voxel-size", "0.05", *imaging)
         self.assertEqual((code, "thick" in out), (0, False), err)
         head = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))
-        self.assertEqual((head["voxel_size_mm"], head["settings"]["imaging_voxel"]), (0.05, 4))
+        self.assertEqual((head["voxel_size_mm"], head["settings"]["imaging_voxel"]), (0.05, [4, 4, 4]))
+        voxels = "--boundary linear --echo-times 1 3 --imaging-voxel 2 3 6".split()
+        self.assertEqual(self.run_command("--mask", path, *voxels)[0], 0)
+        settings = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))["settings"]
+        self.assertEqual(settings["imaging_voxel"], [2, 3, 6])
+        self.assert_refused("the values 2 3", "one, or three", arguments=["--mask", path, *voxels[:-1]])
         there = ("--mask", path)
         self.assert_refused("the same in two units", arguments=[*there, *imaging, "--imaging-voxel", "4"])
         self.assert_refused("voxel size of", "is -1 mm", arguments=[*there, "--voxel-size", "-1"])

@@ -284,8 +284,9 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual(widths, sorted(widths))
         self.assertLess(widths[0], 0.7 * widths[-1])
         for edge in (1, 33):
-            with self.assertRaisesRegex(InputError, f"an edge of {edge} voxels; give 2 to 32"):
-                SimulationSettings(size=32, imaging_voxel=edge)
+            for voxel in (edge, (8, edge, 8)):
+                with self.assertRaisesRegex(InputError, f"an edge of {edge} voxels; give 2 to 32"):
+                    SimulationSettings(size=32, imaging_voxel=voxel)
 
     def test_a_line_of_one_ppm_at_three_tesla_decays_at_its_rate(self):
         self.assertAlmostEqual(rate_per_s(1.0, 3.0), 2 * math.pi * 127.732435554, places=6)
@@ -298,6 +299,9 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual(widths, sorted(widths))
         self.assertAlmostEqual(widths[-1] / fit_line_shape(field, ~mask).hwhm, 1, delta=1e-3)
         self.assertIsNone(fit_within_voxels(field, ~mask, 1))
+        flat = [fit_within_voxels(field, ~mask, edges).hwhm for edges in ((4, 12, 12), (12, 12, 4), (12, 12, 12))]
+        self.assertLess(max(flat[:2]), flat[2])
+        self.assertEqual(flat[2], widths[1])
 
     def test_the_field_in_bone_has_no_part_in_what_marrow_differs_from(self):
         model = FieldModel(SimulationSettings(size=24))
@@ -322,6 +326,7 @@ class MeasureTest(unittest.TestCase):
     def test_files_hold_directions_as_users_give_them(self):
         settings = SimulationSettings(orientation=(0, 3, 4), b0_direction=(0, 0, 2)).as_dict()
         self.assertEqual((settings["orientation"], settings["b0_direction"]), ([0.8, 0.6, 0], [1, 0, 0]))
+        self.assertEqual(SimulationSettings(imaging_voxel=(2, 3, 4)).as_dict()["imaging_voxel"], [4, 3, 2])
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def add_commands(commands):
     given.add_argument("--voxel-size", type=float, metavar="MM", help="edge of its voxels, where it does not say it")
     text = "degrees of B0 from the main direction of its bone, one row for each"
     given.add_argument("--b0-angles", nargs="+", type=float, metavar="DEG", help=text)
-    given.add_argument("--imaging-voxel-mm", type=float, metavar="MM", help="--imaging-voxel in mm instead of voxels")
+    text = "--imaging-voxel in mm instead of voxels"
+    given.add_argument("--imaging-voxel-mm", nargs="+", type=float, metavar="MM", help=text)
     parser.add_argument(
         "--output",
         metavar="T.csv",
@@ -112,8 +113,9 @@ def _add_same(parser):
     same.add_argument("--regularization", type=float, metavar="λ", help=text)
     text = with_default("T, for R2′ in 1/s", default.field_strength)
     same.add_argument("--field-strength", type=float, metavar="T", help=text)
-    text = with_default("edge of the imaging voxels that R2′ is of, in voxels of the simulation", "the whole region")
-    same.add_argument("--imaging-voxel", type=int, metavar="E", help=text)
+    text = "edge of the imaging voxels that R2′ is of, in voxels of the simulation, or edges along i, j, k"
+    text = with_default(text, "the whole region")
+    same.add_argument("--imaging-voxel", nargs="+", type=int, metavar="E", help=text)
 
 
 def _add_decay(parser):
@@ -168,6 +170,7 @@ def _simulate(arguments):
     chosen = {name: getattr(arguments, name) for name in own} | {"decay": _decay_of(arguments)}
     for name in ("orientation", "b0_direction"):
         chosen[name] = chosen[name] and tuple(chosen[name][::-1])
+    chosen["imaging_voxel"] = _edges(arguments, "imaging_voxel")
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if arguments.mask is not None:
         _simulate_mask(arguments, chosen)
@@ -176,6 +179,15 @@ def _simulate(arguments):
         if getattr(arguments, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} is of a --mask; leave it out, or give one.")
     _simulate_grid(arguments, SimulationSettings(**chosen))
+
+
+def _edges(arguments, name):
+    """One edge, or three along k, j, i, of an option."""
+    values = getattr(arguments, name)
+    if values is not None and len(values) not in (1, 3):
+        listed = " ".join(f"{value:g}" for value in values)
+        raise InputError(f"--{name.replace('_', '-')} has the values {listed}; give one, or three along i, j, k.")
+    return values and (values[0] if len(values) == 1 else tuple(values[::-1]))
 
 
 def _sidecar(table):
@@ -229,7 +241,7 @@ def _simulate_mask(arguments, chosen):
             affine,
             arguments.delta_chi,
             voxel_size_mm=arguments.voxel_size,
-            imaging_voxel_mm=arguments.imaging_voxel_mm,
+            imaging_voxel_mm=_edges(arguments, "imaging_voxel_mm"),
             b0_angles=arguments.b0_angles,
             threads=arguments.workers or 1,
             source=arguments.mask,

@@ -103,15 +103,15 @@ def fit_line_shape(field: np.ndarray, marrow: np.ndarray) -> Line | None:
     )
 
 
-def fit_within_voxels(field: np.ndarray, marrow: np.ndarray, edge: int) -> Line | None:
+def fit_within_voxels(field: np.ndarray, marrow: np.ndarray, edge: int | tuple[int, int, int]) -> Line | None:
     """Fit a Lorentzian to what the field differs from the mean of its own imaging voxel.
 
     Parameters
     ----------
     field, marrow : (K, J, I) arrays
         As for `fit_line_shape`.
-    edge : int
-        Edge of a cubic imaging voxel, in voxels of the simulation.
+    edge : int or (3,) ints
+        Of an imaging voxel, in voxels of the simulation; along k, j, i where it is no cube.
 
     Returns
     -------
@@ -123,9 +123,10 @@ def fit_within_voxels(field: np.ndarray, marrow: np.ndarray, edge: int) -> Line 
     A field that is uniform over an imaging voxel shifts its signal and does not dephase it, so that small voxels show
     less R2′. Diffusion, blurring and slice profiles are not simulated.
     """
-    counts = [n // edge for n in field.shape]
-    whole = tuple(slice(0, n * edge) for n in counts)
-    blocks = tuple(x for n in counts for x in (n, edge))
+    edges = np.broadcast_to(edge, 3).tolist()
+    counts = [n // e for n, e in zip(field.shape, edges, strict=True)]
+    whole = tuple(slice(0, n * e) for n, e in zip(counts, edges, strict=True))
+    blocks = tuple(x for pair in zip(counts, edges, strict=True) for x in pair)
     inside = marrow[whole].reshape(blocks)
     values = np.where(inside, field[whole].astype(np.float64).reshape(blocks), 0)
     number = inside.sum(axis=(1, 3, 5), keepdims=True)

@@ -130,7 +130,7 @@ def measure_image(
     *,
     b0_patient=PATIENT_SUPERIOR,
     voxel_size_mm: float | None = None,
-    imaging_voxel_mm: float | None = None,
+    imaging_voxel_mm: float | tuple[float, float, float] | None = None,
     b0_angles=None,
     threads: int = 1,
     source: str = "The image",
@@ -150,8 +150,9 @@ def measure_image(
         Direction of B0 in RAS.
     voxel_size_mm : float, optional
         Edge of the cubic voxels, where the affine does not know it.
-    imaging_voxel_mm : float, optional
-        Edge of the imaging voxels, to the nearest voxel of the image; instead of the setting `imaging_voxel`.
+    imaging_voxel_mm : float or (3,) floats, optional
+        Edge of the imaging voxels, to the nearest voxel of the image, or edges along k, j, i; instead of the setting
+        `imaging_voxel`.
     b0_angles : sequence of floats, optional
         Degrees of B0 from the main direction of the bone's fabric towards the one that its surfaces look into most,
         instead of `b0_patient`.
@@ -184,7 +185,7 @@ def measure_image(
     if chosen.get("boundary") == "filled":
         check_repeats(bone, source)
     if imaging_voxel_mm is not None:
-        chosen["imaging_voxel"] = round(imaging_voxel_mm / edge)
+        chosen["imaging_voxel"] = tuple(np.rint(np.broadcast_to(imaging_voxel_mm, 3) / edge).astype(int).tolist())
     places = [({}, b0_direction(affine, b0_patient))]
     if b0_angles is not None:
         found = fabric(bone).directions

@@ -111,9 +111,9 @@ class SimulationSettings:
         λ of the closed-form χ in squared voxels. The paper prints none for the simulation; 0.788 reproduces its tables.
     field_strength : float
         T, for R2′ in 1/s.
-    imaging_voxel : int, optional
-        Edge, in voxels of the simulation, of the cubic imaging voxels within which R2′ dephases the signal. The whole
-        region by default, as in the paper.
+    imaging_voxel : int or (3,) ints, optional
+        Edge, in voxels of the simulation, of the imaging voxels within which R2′ dephases the signal; three along k, j,
+        i where they are no cubes. The whole region by default, as in the paper.
     seed : int
         From which the inclusions of every geometry are drawn.
     decay : DecaySettings, optional
@@ -137,7 +137,7 @@ class SimulationSettings:
     b0_direction: tuple[float, float, float] = (1.0, 0.0, 0.0)
     regularization: float = 0.788
     field_strength: float = 3.0
-    imaging_voxel: int | None = None
+    imaging_voxel: int | tuple[int, int, int] | None = None
     seed: int = 0
     decay: DecaySettings | None = None
 
@@ -163,16 +163,19 @@ class SimulationSettings:
                 f"The concentration is {self.concentration:g}; give a number from {-_MOST_CONCENTRATED:g} (across the "
                 f"orientation) to {_MOST_CONCENTRATED:g} (along it), 0 for every direction alike."
             )
-        if self.imaging_voxel is not None and not 2 <= self.imaging_voxel <= self.size:
-            raise InputError(
-                f"The imaging voxel has an edge of {self.imaging_voxel} voxels; give 2 to {self.size} (the region)."
-            )
+        edges = self.imaging_voxel if isinstance(self.imaging_voxel, tuple) else (self.imaging_voxel,)
+        for edge in edges if self.imaging_voxel is not None else ():
+            if not 2 <= edge <= self.size:
+                raise InputError(f"The imaging voxel has an edge of {edge} voxels; give 2 to {self.size} (the region).")
         if self.seed < 0:
             raise InputError(f"The seed is {self.seed}; give a whole number from 0.")
 
     def as_dict(self) -> dict:
-        """Return the settings as they are written to files: directions along i, j, k, as users give them (R, A, S)."""
-        return asdict(self) | {name: list(getattr(self, name)[::-1]) for name in ("orientation", "b0_direction")}
+        """Return the settings as they are written to files: along i, j, k, as users give directions (R, A, S)."""
+        along_axes = {name: getattr(self, name) for name in ("orientation", "b0_direction", "imaging_voxel")}
+        return asdict(self) | {
+            name: list(value[::-1]) for name, value in along_axes.items() if isinstance(value, tuple)
+        }
 
 
 def rate_per_s(hwhm_ppm: float, field_strength: float) -> float:
