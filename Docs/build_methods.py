@@ -8,7 +8,7 @@ import inspect
 import json
 import pkgutil
 import sys
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,12 +17,13 @@ sys.path.insert(0, str(ROOT))
 from TrabecularQSMLib.methods import Method  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings  # noqa: E402
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, WHOLE, Settings, load_presets, setting_texts  # noqa: E402
-from TrabecularQSMLib.simulation.settings import SimulationSettings  # noqa: E402
+from TrabecularQSMLib.simulation.settings import DecaySettings, SimulationSettings  # noqa: E402
 
 # Rooms with methods, in the order in which a scan meets them.
 ROOMS = ("fieldmap", "background", "inversion", "analysis", "simulation", "phantom")
 OTHER_SETTINGS = {
     "a simulation": SimulationSettings,
+    "its decay": DecaySettings,
     "the phantom": PhantomSettings,
     "its bSSFP and CT": CompanionSettings,
 }
@@ -138,6 +139,8 @@ def _settings():
 
 
 def _value(value):
+    if value is MISSING:
+        return "must be given"
     if value is None:
         return "none"
     if isinstance(value, tuple):

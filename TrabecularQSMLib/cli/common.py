@@ -15,6 +15,7 @@ OPTIONS = {
     for name in ("subject", "session", "acq", "run", "series", "overwrite", "sessions", "difference", "repeatability")
 } | {
     "voxel_size": "--voxel-size I J K",
+    "voxel_size_mm": "--voxel-size MM",
     "echo_times": "--echo-times (ms)",
     "field_strength": "--field-strength",
     "field_unit": "--field-unit",
