@@ -8,7 +8,7 @@ import inspect
 import json
 import pkgutil
 import sys
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,15 +16,17 @@ sys.path.insert(0, str(ROOT))
 
 from TrabecularQSMLib.methods import Method  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings  # noqa: E402
+from TrabecularQSMLib.protocol.settings import ProtocolSettings  # noqa: E402
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, WHOLE, Settings, load_presets, setting_texts  # noqa: E402
 from TrabecularQSMLib.simulation.settings import SimulationSettings  # noqa: E402
 
 # Rooms with methods, in the order in which a scan meets them.
-ROOMS = ("fieldmap", "background", "inversion", "analysis", "simulation", "phantom")
+ROOMS = ("fieldmap", "background", "inversion", "analysis", "simulation", "phantom", "protocol")
 OTHER_SETTINGS = {
     "a simulation": SimulationSettings,
     "the phantom": PhantomSettings,
     "its bSSFP and CT": CompanionSettings,
+    "a protocol": ProtocolSettings,
 }
 HEAD = """\
 # Every method
@@ -138,6 +140,8 @@ def _settings():
 
 
 def _value(value):
+    if value is MISSING:
+        return "to be given"
     if value is None:
         return "none"
     if isinstance(value, tuple):

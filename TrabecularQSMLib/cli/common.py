@@ -20,6 +20,8 @@ OPTIONS = {
     "b0_direction": "--b0-direction R A S",
     "numbers": "--number",
     "radii": "--radius",
+    "shortest_echo": "--shortest-echo",
+    "longest_echo": "--longest-echo",
 }
 TABLE_ENDINGS = (".csv",)
 REGIONS_HELP = "label map (NIfTI, NRRD), named by a BIDS .tsv beside it, or a segmentation of Slicer (.seg.nrrd)"

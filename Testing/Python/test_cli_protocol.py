@@ -1,0 +1,62 @@
+"""The command protocol: its table, its page, and what it refuses."""
+
+import csv
+import importlib.util
+import json
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+from test_cli import run
+
+COMMAND = (
+    "protocol --echo-times 1.2 2.4 3.6 4.8 6 7.2 --field-strength 1.5 --voxel-size 2 2 4 --snr 30 --bandwidth 1300 "
+    "--readout bipolar --region-radius 6"
+).split()
+HAS_PAGES = importlib.util.find_spec("jinja2") and importlib.util.find_spec("matplotlib")
+
+
+class ProtocolTest(unittest.TestCase):
+    def test_it_prints_what_it_knows_and_what_it_does_not(self):
+        code, out, err = run(*COMMAND)
+        self.assertEqual(code, 0, err)
+        self.assertIn("voxels of 2 × 2 × 4 mm", out)
+        for words in ("σ of R2*: ", "field period: 833.3 Hz", "subjects in each of two groups: 39 ", "--subject-sd"):
+            self.assertIn(words, out)
+        self.assertNotIn("`subject_sd`", out)
+
+    @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
+    def test_it_writes_a_page_that_asks_nothing_of_any_server_and_a_table(self):
+        with tempfile.TemporaryDirectory() as folder:
+            code, out, err = run(*COMMAND, "--output", f"{folder}/out")
+            self.assertEqual(code, 0, err)
+            files = {path.name: path for path in (Path(folder) / "out").iterdir()}
+            self.assertEqual(sorted(files), ["protocol.csv", "protocol.html", "protocol.json"])
+            page = files["protocol.html"].read_text(encoding="utf-8")
+            self.assertEqual(re.findall(r'(?:src|href)="(?!data:image/png;base64,|#)', page), [])
+            self.assertNotIn("://", re.sub(r"base64,[^\"]*", "", page))
+            with open(files["protocol.csv"], encoding="utf-8", newline="") as file:
+                table = list(csv.DictReader(file))
+            stored = json.loads(files["protocol.json"].read_text(encoding="utf-8"))
+            self.assertEqual(len(table), len(stored["rows"]))
+            self.assertEqual(stored["settings"]["echo_times"][1], 0.0024)
+            first = {name: path.read_bytes() for name, path in files.items()}
+            run(*COMMAND, "--output", f"{folder}/out")
+            self.assertEqual({name: path.read_bytes() for name, path in files.items()}, first)
+
+    def test_impossible_input_is_one_sentence_and_nothing_is_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for words, changes in (
+                ("the last one to 7.2 ms; give a --longest-echo", ["--shortest-echo", "9"]),
+                ("three or more that increase in --echo-times", ["--echo-times", "1", "2"]),
+                ("snr is", ["--snr", "0"]),
+            ):
+                code, _, err = run(*COMMAND, *changes, "--output", f"{folder}/out")
+                self.assertEqual(code, 2)
+                self.assertIn(words, err)
+                self.assertEqual(list(Path(folder).iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
