@@ -133,7 +133,7 @@ def page(found, checks) -> str:
         first = several[0]
         what = first["quantity"] + (f", radius {radius(first)}" if "radius" in first["of"] else "")
         what += ", worst" if first["of"].startswith("worst") else ""
-        cells = ["–" if row["value"] is None else f"{row['value']:.3g}" for row in several]
+        cells = ["–" if row["value"] is None else f"{row['value']:.4g}" for row in several]
         lines.append(f"| {what} | {first['unit']} | {' | '.join(cells)} |".replace("R2*", "R2\\*"))
     parts = [HEAD, "\n".join(lines), CHECK, check_table(checks)]
     for name, one in found.items():
@@ -151,16 +151,16 @@ def radius(row) -> str:
 HEAD = """\
 # Three protocols
 
-Written by `python Testing/Benchmarks/protocol.py --write`; do not edit. What [`trabecular-qsm protocol`](CommandLine.md#protocol) says
-of the paper's protocol and of two others, with echoes allowed until 11 ms. Only the paper's is one that was scanned; SNR is assumed. Noise
-is that of a fat fraction of 0.9 in the middle of the range of R2\\*, and the worst over all; what each number rests on is on the pages
-that the command writes."""
+Written by `python Testing/Benchmarks/protocol.py --write`; do not edit. What
+[`trabecular-qsm protocol`](CommandLine.md#protocol) says of the paper's protocol and of two others, with echoes allowed
+until 11 ms. Only the paper's is one that was scanned; SNR is assumed. Noise is that of a fat fraction of 0.9 in the
+middle of the range of R2\\*, and the worst over all; what each number rests on is on the pages that the command writes."""
 CHECK = """\
 ## Whether the standard deviations are right
 
-100 draws of noise for each of 11 fat fractions and three R2\\* (33 voxels a draw) through our own separation, spatial step included: the
-standard deviations found over those that the page gives, root mean square over all (smallest to largest of one cell, which 100 draws
-tell to 7 %); fractions of 0 and 1 are cut off there and left out."""
+100 draws of noise for each of 11 fat fractions and three R2\\* go through our own separation, spatial step included: the
+standard deviations found over those that the page gives, root mean square over all (smallest to largest of one cell,
+which 100 draws tell to 7 %); fractions of 0 and 1 are cut off there and left out."""
 
 
 if __name__ == "__main__":
