@@ -154,13 +154,13 @@ HEAD = """\
 Written by `python Testing/Benchmarks/protocol.py --write`; do not edit. What
 [`trabecular-qsm protocol`](CommandLine.md#protocol) says of the paper's protocol and of two others, with echoes allowed
 until 11 ms. Only the paper's is one that was scanned; SNR is assumed. Noise is that of a fat fraction of 0.9 in the
-middle of the range of R2\\*, and the worst over all; what each number rests on is on the pages that the command writes."""
+middle of the range of R2\\*, and the worst over all; what each number rests on is on the command's own pages."""
 CHECK = """\
 ## Whether the standard deviations are right
 
-100 draws of noise for each of 11 fat fractions and three R2\\* go through our own separation, spatial step included: the
-standard deviations found over those that the page gives, root mean square over all (smallest to largest of one cell,
-which 100 draws tell to 7 %); fractions of 0 and 1 are cut off there and left out."""
+100 draws of noise for each of 11 fat fractions and three R2\\* go through our own separation, spatial step included:
+the standard deviations found over those that the page gives, root mean square over all (smallest to largest of one
+cell, which 100 draws tell to 7 %); fractions of 0 and 1 are cut off there and left out."""
 
 
 if __name__ == "__main__":
