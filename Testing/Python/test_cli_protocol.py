@@ -7,8 +7,12 @@ import re
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from test_cli import run
+
+from TrabecularQSMLib.protocol import chain
+from TrabecularQSMLib.protocol.chain import COLUMNS
 
 COMMAND = (
     "protocol --echo-times 1.2 2.4 3.6 4.8 6 7.2 --field-strength 1.5 --voxel-size 2 2 4 --snr 30 --bandwidth 1300 "
@@ -44,6 +48,21 @@ class ProtocolTest(unittest.TestCase):
             first = {name: path.read_bytes() for name, path in files.items()}
             run(*COMMAND, "--output", f"{folder}/out")
             self.assertEqual({name: path.read_bytes() for name, path in files.items()}, first)
+
+    @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
+    def test_with_the_chain_its_table_and_picture_are_there_too(self):
+        values = (0, 50, -2.3, 0.1, 0.02, 100.0, 101.0, 9.0, 0.9, 0.89, 0.01, 1.0)
+        rows = [dict(zip(COLUMNS, (x, *values[:2], -2 * x, -x, *values[4:]), strict=True)) for x in (0.1, 0.2, 0.3)]
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(chain, "run_chain", return_value=rows) as ran:
+            code, out, err = run(*COMMAND, "--chain", "0.1", "0.2", "0.3", "--shape", "plates", "--output", folder)
+            self.assertEqual(code, 0, err)
+            settings = ran.call_args.args[1]
+            self.assertEqual((settings.bvtv, settings.shape), ((0.1, 0.2, 0.3), "plates"))
+            self.assertIn("On simulated bone: χ changes by -1 ppm", out)
+            self.assertIn("plates of radius 0.2 mm", (Path(folder) / "protocol.html").read_text(encoding="utf-8"))
+            table = (Path(folder) / "chain.csv").read_text(encoding="utf-8").splitlines()
+            self.assertEqual((len(table), table[0]), (4, ",".join(COLUMNS)))
+            self.assertEqual(len(json.loads((Path(folder) / "protocol.json").read_text())["chain_rows"]), 3)
 
     def test_impossible_input_is_one_sentence_and_nothing_is_written(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import worded
-from .common import OPTIONS, ProgressLine, add_command, check_writable, print_result, with_default, write_outputs
+from .common import (
+    OPTIONS,
+    ProgressLine,
+    add_command,
+    check_writable,
+    positive,
+    print_result,
+    with_default,
+    write_outputs,
+)
 
 # Option, setting, what its values are called, and how many of these are one of the setting's.
 _PROTOCOL = (
@@ -59,9 +68,46 @@ def add_commands(commands):
     ):
         for option in options:
             _add_option(group, *option)
+    _add_chain(parser)
     parser.add_argument(
         "--output", metavar="FOLDER", help="folder for protocol.html (needs jinja2 and matplotlib), .csv and .json"
     )
+
+
+def _add_chain(parser):
+    from ..protocol.chain import ChainSettings
+    from ..settings import CHOICES, load_presets
+    from ..simulation.settings import SHAPES
+
+    default = ChainSettings()
+    group = parser.add_argument_group("the whole way on simulated bone, minutes")
+    group.add_argument(
+        "--chain",
+        nargs="*",
+        type=float,
+        metavar="BVTV",
+        help=with_default(
+            "blocks of trabeculae of these BV/TV in the digital ankle, scanned, reconstructed and measured",
+            tuple(f"{one:g}" for one in default.bvtv),
+        ),
+    )
+    text = with_default("patients, geometries and draws of noise for each BV/TV", default.repeats)
+    group.add_argument("--repeats", type=positive, metavar="K", default=default.repeats, help=text)
+    group.add_argument("--shape", choices=SHAPES, default=default.shape, help=with_default("of bone", default.shape))
+    text = with_default("of it, in voxels of 0.1 mm; half the thickness of plates", default.radius)
+    group.add_argument("--radius", type=positive, metavar="R", default=default.radius, help=text)
+    group.add_argument(
+        "--orientation", nargs=3, type=float, metavar=("R", "A", "S"), default=default.orientation,
+        help=with_default("of cylinders, or of the normal of plates", tuple(f"{x:g}" for x in default.orientation)),
+    )  # fmt: skip
+    group.add_argument("--seed", type=int, metavar="N", default=default.seed, help=with_default("of all that", 0))
+    group.add_argument("--preset", choices=tuple(load_presets()), default="default", help="of the reconstruction")
+    group.add_argument(
+        "--inversion", choices=CHOICES["inversion"], help="of the reconstruction, instead of the preset's"
+    )
+    where = group.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=positive, metavar="N", default=1, help=with_default("processes to use", 1))
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
 
 
 def _add_option(group, flag, name, metavar, factor):
@@ -102,13 +148,33 @@ def _settings(arguments):
     return ProtocolSettings(**given)
 
 
+def _chain(arguments, settings):
+    """Settings and rows of the chain; None where it is not asked for."""
+    from ..protocol.chain import ChainSettings, run_chain
+    from ..settings import preset
+    from .workers import executors_of
+
+    if arguments.chain is None:
+        return None
+    given = {"bvtv": tuple(arguments.chain)} if arguments.chain else {}
+    for name in ("repeats", "shape", "radius", "seed"):
+        given[name] = getattr(arguments, name)
+    changes = {} if arguments.inversion is None else {"inversion": arguments.inversion}
+    chain = ChainSettings(
+        orientation=tuple(arguments.orientation), reconstruction=preset(arguments.preset, **changes), **given
+    )
+    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+        return chain, run_chain(settings, chain, executors=executors, progress=progress)
+
+
 def _protocol(arguments):
     from ..figures.style import require_matplotlib
     from ..files.tables import csv_text
     from ..files.writing import json_text
     from ..protocol.assess import COLUMNS, assess, rows, unknowns
+    from ..protocol.chain import COLUMNS as CHAIN_COLUMNS
     from ..report.pages import require_jinja
-    from ..report.protocol import advice, protocol_page, summary
+    from ..report.protocol import advice, chain_sentences, protocol_page, summary
 
     settings = _settings(arguments)
     if arguments.output:
@@ -117,22 +183,26 @@ def _protocol(arguments):
         check_writable(arguments.output)
     with ProgressLine() as progress:
         found = assess(settings, progress)
+    chain = _chain(arguments, settings)
     said = [worded(sentence, _WORDS) for sentence in unknowns(found)]
     print(summary(found))
     for row in rows(found):
         print(_line(row))
     print(advice(found))
+    for sentence in chain_sentences(chain[1]) if chain else ():
+        print(f"On simulated bone: {sentence}")
     written = []
     if arguments.output:
         folder = Path(arguments.output)
         head = {"version": __version__, "settings": asdict(settings), "rows": rows(found), "unknown": said}
-        written = write_outputs(
-            {
-                folder / "protocol.html": protocol_page(found, said, "Protocol"),
-                folder / "protocol.csv": csv_text(COLUMNS, rows(found)),
-                folder / "protocol.json": json_text(head),
-            }
-        )
+        contents = {
+            folder / "protocol.html": protocol_page(found, said, "Protocol", chain),
+            folder / "protocol.csv": csv_text(COLUMNS, rows(found)),
+        }
+        if chain:
+            head |= {"chain": asdict(chain[0]), "chain_rows": chain[1]}
+            contents[folder / "chain.csv"] = csv_text(CHAIN_COLUMNS, chain[1])
+        written = write_outputs(contents | {folder / "protocol.json": json_text(head)})
     print_result(said, written)
 
 

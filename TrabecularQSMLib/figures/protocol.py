@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..protocol.assess import BIAS_BVTV, Assessment
+from ..protocol.chain import QUANTITIES, TRUTHS, chain_lines
 from .style import line_style, render
 
 _BOUNDS = (
@@ -45,6 +46,51 @@ def protocol_figure(found: Assessment, picture_format: str = "png") -> bytes:
             axis.grid(True)
 
     return render(draw, (12.6, 7.2), picture_format)
+
+
+_CHAIN_LABELS = {"chi": "χ against muscle [ppm]", "r2star": "R2* [1/s]", "pdff": "fat fraction"}
+_TRUE_LABELS = {"chi": "true", "r2star": "the same echoes without noise", "pdff": "true"}
+
+
+def chain_figure(rows: list[dict], picture_format: str = "png") -> bytes:
+    """Return a picture of χ, R2* and fat fraction of blocks of trabeculae over BV/TV, measured and true.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `protocol.chain.run_chain`.
+    picture_format : {"png", "svg"}
+        The same rows give the same bytes.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
+
+    Notes
+    -----
+    Bars are standard deviations over the voxels of a block.
+    """
+    lines = {one.quantity: one for one in chain_lines(rows)}
+    x = np.array([row["bvtv"] for row in rows])
+
+    def draw(figure):
+        for axis, name in zip(figure.subplots(1, 3), QUANTITIES, strict=True):
+            found, spread, true = ([row[key] for row in rows] for key in (name, f"{name}_sd", TRUTHS[name]))
+            axis.plot(x, true, linestyle="none", markersize=6, markerfacecolor="none", label=_TRUE_LABELS[name],
+                      **line_style(1))  # fmt: skip
+            axis.errorbar(x, found, spread, linestyle="none", markersize=4, elinewidth=0.7, label="measured",
+                          **line_style(0))  # fmt: skip
+            if name in lines:
+                line = lines[name]
+                ends = np.array([x.min(), x.max()])
+                label = f"slope {line.slope:.4g}, scatter {line.scatter:.2g} of BV/TV"
+                axis.plot(ends, line.intercept + line.slope * ends, color=line_style(0)["color"], label=label)
+            axis.set(xlabel="BV/TV", ylabel=_CHAIN_LABELS[name])
+            axis.legend(fontsize="x-small")
+            axis.grid(True)
+
+    return render(draw, (12.6, 3.9), picture_format)
 
 
 def _draw_bounds(axis, found, name):

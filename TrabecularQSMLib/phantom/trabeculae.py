@@ -73,8 +73,8 @@ class PlacedBlock:
     Notes
     -----
     The block holds whole voxels of the scan, and each point of the phantom in it many points of the geometry. The field
-    of all sources has the mean χ of each point; what the geometry adds to that is its field, in open space, less that of
-    the same means, softened as the phantom's. Marrow has R2 alone: the rest of its R2* comes about by dephasing.
+    of all sources has the mean χ of each point; what the geometry adds to that is its field, in open space, less that
+    of the same means, softened as the phantom's. Marrow has R2 alone: the rest of its R2* comes about by dephasing.
     """
 
     def __init__(self, block: Block, grid, patient: Patient, field_strength: float):
@@ -171,7 +171,6 @@ class PlacedBlock:
         transform *= dipole_kernel(tuple(shape), self._spacing, self._b0_direction)
         field = scipy.fft.irfftn(transform, s=shape, workers=-1, overwrite_x=True)
         return field[tuple(slice(0, n) for n in source.shape)]
-
 
 
 def _sampled(block, shape, fine, size):

@@ -1,4 +1,4 @@
-"""The whole way on simulated bone: trabeculae in the digital ankle, scanned with a protocol, reconstructed, measured."""
+"""The whole way on simulated bone: trabeculae in the digital ankle, scanned, reconstructed and measured."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -201,7 +201,9 @@ def chain_row(settings: ProtocolSettings, chain: ChainSettings, bvtv: float, rep
 
 def _phantom(settings, chain, bvtv, repeat) -> Phantom:
     """The scan without noise."""
-    shape = tuple(max(4, round(length / h)) for length, h in zip(FIELD_OF_VIEW_MM, settings.voxel_size[::-1], strict=True))
+    shape = tuple(
+        max(4, round(length / h)) for length, h in zip(FIELD_OF_VIEW_MM, settings.voxel_size[::-1], strict=True)
+    )
     scan = PhantomSettings(
         shape=shape,
         field_of_view_mm=tuple(n * h for n, h in zip(shape, settings.voxel_size[::-1], strict=True)),

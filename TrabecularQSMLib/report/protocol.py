@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import counted
-from ..figures.protocol import protocol_figure
+from ..figures.protocol import chain_figure, protocol_figure
 from ..protocol.assess import Assessment, rows
+from ..protocol.chain import ChainSettings, chain_lines
 from .pages import page, picture
 
 _PARTS = {
@@ -19,7 +20,7 @@ _PARTS = {
 
 
 def protocol_page(
-    found: Assessment, unknowns: Sequence[str], title: str, chain: tuple[bytes, Sequence[dict]] | None = None
+    found: Assessment, unknowns: Sequence[str], title: str, chain: tuple[ChainSettings, list[dict]] | None = None
 ) -> str:
     """Return the page of a protocol, its pictures inside.
 
@@ -29,8 +30,8 @@ def protocol_page(
     unknowns : sequence of str
         What the numbers do not know (`protocol.assess.unknowns`), in the words of the door.
     title : str
-    chain : (bytes, list of dict), optional
-        Picture and rows of the chain on simulated bone.
+    chain : (ChainSettings, list of dict), optional
+        Settings and rows of the chain on simulated bone.
 
     Raises
     ------
@@ -50,8 +51,35 @@ def protocol_page(
             {"id": part, "title": heading, "rows": [row for row in table if row["part"] == part]}
             for part, heading in _PARTS.items()
         ],
-        chain=None if chain is None else {"figure": picture(chain[0]), "rows": chain[1]},
+        chain=None if chain is None else _chain(*chain),
     )
+
+
+def _chain(settings, table):
+    used = settings.reconstruction
+    return {
+        "about": f"{settings.shape} of radius {settings.radius * settings.voxel_mm:g} mm, {used.background} and "
+        f"{used.inversion} at λ = {used.regularization:g}",
+        "figure": picture(chain_figure(table)),
+        "lines": chain_sentences(table),
+        "rows": table,
+    }
+
+
+def chain_sentences(table: list[dict]) -> list[str]:
+    """Return what the rows of a chain say of each quantity, one sentence each."""
+    said = []
+    for one in chain_lines(table):
+        name, unit = {"chi": ("χ", " ppm"), "r2star": ("R2*", " 1/s"), "pdff": ("The fat fraction", "")}[one.quantity]
+        against = {"chi": "truth", "r2star": "same echoes without noise", "pdff": "truth"}[one.quantity]
+        # A slope of the true fat fraction is zero.
+        share = f", {one.slope / one.true_slope:.0%} of the true one" if one.quantity == "chi" else ""
+        told = f"; about the line, it tells BV/TV to {one.scatter:.2g}" if one.quantity != "pdff" else ""
+        said.append(
+            f"{name} changes by {one.slope:.4g}{unit} with BV/TV from 0 to 1{share}{told}. Against the {against} it "
+            f"is off by {one.bias:+.3g}{unit} on average."
+        )
+    return said
 
 
 def summary(found: Assessment) -> str:
