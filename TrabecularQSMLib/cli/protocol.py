@@ -194,7 +194,7 @@ def _protocol(arguments):
     written = []
     if arguments.output:
         folder = Path(arguments.output)
-        head = {"version": __version__, "settings": asdict(settings), "rows": rows(found), "unknown": said}
+        head = {"version": __version__, "settings": settings.as_dict(), "rows": rows(found), "unknown": said}
         contents = {
             folder / "protocol.html": protocol_page(found, said, "Protocol", chain),
             folder / "protocol.csv": csv_text(COLUMNS, rows(found)),

@@ -1,7 +1,7 @@
 """What is given of a protocol, and what is assumed where it says nothing."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -133,6 +133,10 @@ class ProtocolSettings:
                 f"The first echo is allowed from {1e3 * self.first_allowed:g} ms on, the last one to "
                 f"{1e3 * self.last_allowed:g} ms; give a `longest_echo` after the `shortest_echo`."
             )
+
+    def as_dict(self) -> dict:
+        """Return the settings as they are written to files: voxel size along i, j, k, as users give it."""
+        return asdict(self) | {"voxel_size": list(self.voxel_size[::-1])}
 
     @property
     def imaging_frequency(self) -> float:

@@ -28,6 +28,7 @@ from .load import loadScan
 from .measure import measureNodes
 from .phantom import PhantomNodes, addPhantom
 from .profile import ProfileNodes, profileNodes
+from .protocol import ProtocolNodes, protocolNodes
 from .reconstruct import addMapVolumes, reconstructNodes
 from .regions import (
     addSegmentation,
@@ -54,6 +55,7 @@ __all__ = [
     "MapRow",
     "PhantomNodes",
     "ProfileNodes",
+    "ProtocolNodes",
     "RegressionNodes",
     "Run",
     "SimulationNodes",
@@ -90,6 +92,7 @@ __all__ = [
     "proposeBoneReferenceNode",
     "proposeMaskNode",
     "proposeRegionsNodes",
+    "protocolNodes",
     "reconstructNodes",
     "regionTemplate",
     "regionsFromSegmentation",
