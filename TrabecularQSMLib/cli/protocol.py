@@ -48,7 +48,11 @@ _ASSUMED = (
     ("bvtv-difference", "bvtv_difference", "X", 1),
 )
 # What sentences of the protocol's settings are called here.
-_WORDS = OPTIONS | {name: f"--{flag}" for flag, name, _, _ in (*_PROTOCOL, *_SCANNER, *_ASSUMED)}
+_WORDS = (
+    OPTIONS
+    | {"chi_sigma": "reconstruct --chi-sigma yes"}
+    | {name: f"--{flag}" for flag, name, _, _ in (*_PROTOCOL, *_SCANNER, *_ASSUMED)}
+)
 
 
 def add_commands(commands):

@@ -84,7 +84,9 @@ def chain_figure(rows: list[dict], picture_format: str = "png") -> bytes:
             if name in lines:
                 line = lines[name]
                 ends = np.array([x.min(), x.max()])
-                label = f"slope {line.slope:.4g}, scatter {line.scatter:.2g} of BV/TV"
+                label = f"slope {line.slope:.4g}"
+                if name != "pdff":
+                    label += f", scatter {line.scatter:.2g} of BV/TV"
                 axis.plot(ends, line.intercept + line.slope * ends, color=line_style(0)["color"], label=label)
             axis.set(xlabel="BV/TV", ylabel=_CHAIN_LABELS[name])
             axis.legend(fontsize="x-small")

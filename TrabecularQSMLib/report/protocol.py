@@ -76,7 +76,7 @@ def chain_sentences(table: list[dict]) -> list[str]:
         share = f", {one.slope / one.true_slope:.0%} of the true one" if one.quantity == "chi" else ""
         told = f"; about the line, it tells BV/TV to {one.scatter:.2g}" if one.quantity != "pdff" else ""
         said.append(
-            f"{name} changes by {one.slope:.4g}{unit} with BV/TV from 0 to 1{share}{told}. Against the {against} it "
+            f"{name} changes by {one.slope:+.4g}{unit} with BV/TV from 0 to 1{share}{told}. Against the {against} it "
             f"is off by {one.bias:+.3g}{unit} on average."
         )
     return said
