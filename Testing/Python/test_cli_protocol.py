@@ -11,8 +11,9 @@ from unittest import mock
 
 from test_cli import run
 
-from TrabecularQSMLib.protocol import chain
+from TrabecularQSMLib.protocol import chain, sweep
 from TrabecularQSMLib.protocol.chain import COLUMNS
+from TrabecularQSMLib.protocol.sweep import COLUMNS as SWEEP_COLUMNS
 
 COMMAND = (
     "protocol --echo-times 1.2 2.4 3.6 4.8 6 7.2 --field-strength 1.5 --voxel-size 2 2 4 --snr 30 --bandwidth 1300 "
@@ -57,12 +58,44 @@ class ProtocolTest(unittest.TestCase):
             code, out, err = run(*COMMAND, "--chain", "0.1", "0.2", "0.3", "--shape", "plates", "--output", folder)
             self.assertEqual(code, 0, err)
             settings = ran.call_args.args[1]
-            self.assertEqual((settings.bvtv, settings.shape), ((0.1, 0.2, 0.3), "plates"))
+            self.assertEqual((settings.bone.bvtv, settings.bone.shape), ((0.1, 0.2, 0.3), "plates"))
             self.assertIn("On simulated bone: χ changes by -1 ppm", out)
             self.assertIn("plates of radius 0.2 mm", (Path(folder) / "protocol.html").read_text(encoding="utf-8"))
             table = (Path(folder) / "chain.csv").read_text(encoding="utf-8").splitlines()
             self.assertEqual((len(table), table[0]), (4, ",".join(COLUMNS)))
             self.assertEqual(len(json.loads((Path(folder) / "protocol.json").read_text())["chain_rows"]), 3)
+
+    @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
+    def test_a_sweep_that_was_stopped_goes_on_and_gives_the_same_table(self):
+        def rows_of(_settings, sweep, bvtv, repeat):
+            values = (bvtv, repeat, 1.5, 2.0, 0.0, 0, bvtv, 50.0, 65.0, 0.0, -bvtv, -bvtv)
+            if stop and bvtv > 0.1:
+                raise KeyboardInterrupt
+            computed.append(bvtv)
+            return [
+                dict(zip(SWEEP_COLUMNS, values, strict=True)) | {"field_strength": t} for t in sweep.field_strengths
+            ]
+
+        command = [*COMMAND, "--sweep", "0.1", "0.2", "--sweep-field-strengths", "1.5", "3", "--repeats", "1"]
+        stop, computed = True, []
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(sweep, "block_rows", rows_of):
+            output = Path(folder) / "out"
+            self.assertEqual(run(*command, "--output", output)[0], 130)
+            self.assertEqual([path.name for path in output.iterdir()], ["sweep.csv.partial"])
+            stop = False
+            code, _, err = run(*command, "--seed", "5", "--output", output)
+            self.assertEqual(code, 2)
+            self.assertIn("belongs to a run with other parameters", err)
+            code, _, err = run(*command, "--output", output)
+            self.assertEqual((code, computed), (0, [0.1, 0.2]), err)
+            table = (output / "sweep.csv").read_text(encoding="utf-8").splitlines()
+            self.assertEqual(len(table), 5)
+            self.assertIn(",1.2 2.4 3.6 4.8 6 7.2,", table[1])
+            self.assertFalse((output / "sweep.csv.partial").exists())
+            run(*command, "--output", Path(folder) / "at once")
+            self.assertEqual((output / "sweep.csv").read_bytes(), (Path(folder) / "at once" / "sweep.csv").read_bytes())
+            self.assertIn('id="sweep"', (output / "protocol.html").read_text(encoding="utf-8"))
+        self.assertIn("give --output FOLDER", run(*command)[2])
 
     def test_impossible_input_is_one_sentence_and_nothing_is_written(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -11,19 +11,20 @@ from test_protocol import PAPER
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.protocol import chain
+from TrabecularQSMLib.protocol.bone import BoneSettings
 from TrabecularQSMLib.protocol.chain import CHI_FAT, COLUMNS, ChainSettings, chain_lines, run_chain
 from TrabecularQSMLib.settings import preset
 
 # Blocks of 12.8 mm in voxels of 3 mm.
 COARSE = replace(PAPER, voxel_size=(3.0, 3.0, 3.0), bandwidth_hz=None, snr=100.0)
 CHAIN = ChainSettings(
-    bvtv=(0.1, 0.3), repeats=1, reconstruction=preset(inversion="closed-form", background="pdf", echo_gains="none")
+    BoneSettings(bvtv=(0.3,), repeats=1), preset(inversion="closed-form", background="pdf", echo_gains="none")
 )
 
 
 class ChainTest(unittest.TestCase):
     def test_a_block_comes_back_with_its_rate_and_fat_fraction_and_less_than_its_chi(self):
-        (row,) = run_chain(COARSE, replace(CHAIN, bvtv=(0.3,)))
+        (row,) = run_chain(COARSE, CHAIN)
         self.assertEqual(tuple(row), COLUMNS)
         self.assertAlmostEqual(row["bvtv"], 0.3, delta=0.02)
         self.assertAlmostEqual(row["pdff_true"], COARSE.pdff, places=4)
@@ -41,14 +42,14 @@ class ChainTest(unittest.TestCase):
             time.sleep(0.05 if bvtv == 0.1 else 0)
             return {"bvtv": bvtv, "repeat": repeat}
 
-        several, said = replace(CHAIN, repeats=2), []
+        several, said = replace(CHAIN, bone=BoneSettings(bvtv=(0.1, 0.3))), []
         with mock.patch.object(chain, "chain_row", slow_first):
             alone = run_chain(COARSE, several)
             others = run_chain(
                 COARSE, several, executors=lambda: ThreadPoolExecutor(4), progress=lambda *x: said.append(x)
             )
         self.assertEqual(alone, others)
-        self.assertEqual([(row["bvtv"], row["repeat"]) for row in alone], several.points())
+        self.assertEqual([(row["bvtv"], row["repeat"]) for row in alone], several.bone.points())
         self.assertEqual(said[-1], (1.0, "4 of 4 blocks"))
 
     def test_a_line_is_recovered_with_its_scatter(self):
@@ -74,7 +75,7 @@ class ChainTest(unittest.TestCase):
             ("shape", {"shape": "rods"}),
         ):
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
-                replace(CHAIN, **changes)
+                BoneSettings(**changes)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The command protocol: what a protocol can tell before anybody is scanned."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 
 from .. import __version__
-from ..errors import worded
+from ..errors import InputError, worded
 from .common import (
     OPTIONS,
     ProgressLine,
@@ -72,43 +73,46 @@ def add_commands(commands):
     ):
         for option in options:
             _add_option(group, *option)
-    _add_chain(parser)
+    _add_bone(parser)
     parser.add_argument(
         "--output", metavar="FOLDER", help="folder for protocol.html (needs jinja2 and matplotlib), .csv and .json"
     )
 
 
-def _add_chain(parser):
-    from ..protocol.chain import ChainSettings
+def _add_bone(parser):
+    from ..protocol.bone import BoneSettings
     from ..settings import CHOICES, load_presets
     from ..simulation.settings import SHAPES
 
-    default = ChainSettings()
-    group = parser.add_argument_group("the whole way on simulated bone, minutes")
-    group.add_argument(
-        "--chain",
-        nargs="*",
-        type=float,
-        metavar="BVTV",
-        help=with_default(
-            "blocks of trabeculae of these BV/TV in the digital ankle, scanned, reconstructed and measured",
-            tuple(f"{one:g}" for one in default.bvtv),
-        ),
-    )
-    text = with_default("patients, geometries and draws of noise for each BV/TV", default.repeats)
+    default = BoneSettings()
+    bvtv = tuple(f"{one:g}" for one in default.bvtv)
+    group = parser.add_argument_group("on simulated bone, minutes")
+    text = "blocks of trabeculae of these BV/TV in the digital ankle, scanned, reconstructed and measured"
+    group.add_argument("--chain", nargs="*", type=float, metavar="BVTV", help=with_default(text, bvtv))
+    text = "R2*, fat fraction and χ of regions of these BV/TV under each of several conditions, without noise"
+    group.add_argument("--sweep", nargs="*", type=float, metavar="BVTV", help=with_default(text, bvtv))
+    for flag, metavar, text in (
+        ("field-strengths", "T", "field strengths of the sweep (default: the protocol's)"),
+        ("voxels", "MM", "edges of cubic voxels of the sweep (default: the protocol's, of the same volume)"),
+        ("angles", "DEG", "angles of B0 against S, towards R, of the sweep (default: 0)"),
+    ):
+        group.add_argument(f"--sweep-{flag}", nargs="+", type=float, metavar=metavar, help=text)
+    text = "another echo train of the sweep; may be given several times"
+    group.add_argument("--sweep-echo-times", nargs="+", type=float, action="append", metavar="MS", help=text)
+    text = with_default("geometries of each BV/TV; for --chain also patients and draws of noise", default.repeats)
     group.add_argument("--repeats", type=positive, metavar="K", default=default.repeats, help=text)
     group.add_argument("--shape", choices=SHAPES, default=default.shape, help=with_default("of bone", default.shape))
     text = with_default("of it, in voxels of 0.1 mm; half the thickness of plates", default.radius)
     group.add_argument("--radius", type=positive, metavar="R", default=default.radius, help=text)
+    text = with_default("of cylinders, or of the normal of plates", tuple(f"{x:g}" for x in default.orientation))
     group.add_argument(
-        "--orientation", nargs=3, type=float, metavar=("R", "A", "S"), default=default.orientation,
-        help=with_default("of cylinders, or of the normal of plates", tuple(f"{x:g}" for x in default.orientation)),
-    )  # fmt: skip
-    group.add_argument("--seed", type=int, metavar="N", default=default.seed, help=with_default("of all that", 0))
-    group.add_argument("--preset", choices=tuple(load_presets()), default="default", help="of the reconstruction")
-    group.add_argument(
-        "--inversion", choices=CHOICES["inversion"], help="of the reconstruction, instead of the preset's"
+        "--orientation", nargs=3, type=float, metavar=("R", "A", "S"), default=default.orientation, help=text
     )
+    group.add_argument("--seed", type=int, metavar="N", default=default.seed, help=with_default("of all that", 0))
+    text = with_default("of the reconstruction", "default")
+    group.add_argument("--preset", choices=tuple(load_presets()), default="default", help=text)
+    text = "of the reconstruction, instead of the preset's"
+    group.add_argument("--inversion", choices=CHOICES["inversion"], help=text)
     where = group.add_mutually_exclusive_group()
     where.add_argument("--workers", type=positive, metavar="N", default=1, help=with_default("processes to use", 1))
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
@@ -152,6 +156,15 @@ def _settings(arguments):
     return ProtocolSettings(**given)
 
 
+def _bone(arguments, bvtv):
+    """Blocks of bone as given."""
+    from ..protocol.bone import BoneSettings
+
+    given = {"bvtv": tuple(bvtv)} if bvtv else {}
+    given |= {name: getattr(arguments, name) for name in ("repeats", "shape", "radius", "seed", "orientation")}
+    return BoneSettings(**given)
+
+
 def _chain(arguments, settings):
     """Settings and rows of the chain; None where it is not asked for."""
     from ..protocol.chain import ChainSettings, run_chain
@@ -160,27 +173,59 @@ def _chain(arguments, settings):
 
     if arguments.chain is None:
         return None
-    given = {"bvtv": tuple(arguments.chain)} if arguments.chain else {}
-    for name in ("repeats", "shape", "radius", "seed"):
-        given[name] = getattr(arguments, name)
     changes = {} if arguments.inversion is None else {"inversion": arguments.inversion}
-    chain = ChainSettings(
-        orientation=tuple(arguments.orientation), reconstruction=preset(arguments.preset, **changes), **given
-    )
+    chain = ChainSettings(_bone(arguments, arguments.chain), preset(arguments.preset, **changes))
     with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
         return chain, run_chain(settings, chain, executors=executors, progress=progress)
 
 
+def _sweep_settings(arguments, settings):
+    """Settings of the sweep; None where it is not asked for."""
+    from ..protocol.sweep import SweepSettings
+
+    if arguments.sweep is None:
+        return None
+    if not arguments.output:
+        raise InputError("A sweep is a table and a picture; give --output FOLDER for them.")
+    trains = tuple(tuple(round(time / 1e3, 9) for time in train) for train in arguments.sweep_echo_times or ())
+    return SweepSettings.around(
+        settings,
+        _bone(arguments, arguments.sweep),
+        field_strengths=tuple(arguments.sweep_field_strengths or ()),
+        voxels_mm=tuple(arguments.sweep_voxels or ()),
+        b0_degrees=tuple(arguments.sweep_angles or ()),
+        trains=trains,
+    )
+
+
+def _run_sweep(arguments, settings, sweep):
+    """Rows of the sweep, kept while it runs, and the file in which they are kept."""
+    from ..protocol.sweep import COLUMNS, run_sweep, sorted_rows
+    from .partial_table import partial_table, read_blocks
+    from .workers import executors_of
+
+    partial = Path(arguments.output) / "sweep.csv.partial"
+    head = {"version": __version__, "settings": settings.as_dict(), "sweep": asdict(sweep)}
+    head = json.loads(json.dumps(head))
+    kept = read_blocks(partial, head, COLUMNS, ("bvtv_wanted", "repeat"))
+    rows = [row for some in kept.values() for row in some]
+    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+        found = run_sweep(settings, sweep, executors=executors, done=kept, progress=progress)
+        with partial_table(partial, head, kept) as keep:
+            for new in found:
+                keep(new)
+                rows += new
+    return sorted_rows(rows), partial
+
+
 def _protocol(arguments):
     from ..figures.style import require_matplotlib
-    from ..files.tables import csv_text
-    from ..files.writing import json_text
-    from ..protocol.assess import COLUMNS, assess, rows, unknowns
-    from ..protocol.chain import COLUMNS as CHAIN_COLUMNS
+    from ..protocol.assess import assess, rows, unknowns
     from ..report.pages import require_jinja
-    from ..report.protocol import advice, chain_sentences, protocol_page, summary
+    from ..report.protocol import advice, chain_sentences, summary
 
     settings = _settings(arguments)
+    sweep = _sweep_settings(arguments, settings)
     if arguments.output:
         require_jinja()
         require_matplotlib()
@@ -197,17 +242,37 @@ def _protocol(arguments):
         print(f"On simulated bone: {sentence}")
     written = []
     if arguments.output:
-        folder = Path(arguments.output)
-        head = {"version": __version__, "settings": settings.as_dict(), "rows": rows(found), "unknown": said}
-        contents = {
-            folder / "protocol.html": protocol_page(found, said, "Protocol", chain),
-            folder / "protocol.csv": csv_text(COLUMNS, rows(found)),
-        }
-        if chain:
-            head |= {"chain": asdict(chain[0]), "chain_rows": chain[1]}
-            contents[folder / "chain.csv"] = csv_text(CHAIN_COLUMNS, chain[1])
-        written = write_outputs(contents | {folder / "protocol.json": json_text(head)})
+        swept, partial = (None, None) if sweep is None else _run_sweep(arguments, settings, sweep)
+        written = write_outputs(_contents(Path(arguments.output), found, said, chain, sweep, swept))
+        if partial is not None:
+            partial.unlink(missing_ok=True)
     print_result(said, written)
+
+
+def _contents(folder, found, said, chain, sweep, swept):
+    """Files to write, by name."""
+    from ..figures.protocol import sweep_figure
+    from ..files.tables import csv_text
+    from ..files.writing import json_text
+    from ..protocol.assess import COLUMNS, rows
+    from ..protocol.chain import COLUMNS as CHAIN_COLUMNS
+    from ..protocol.sweep import COLUMNS as SWEEP_COLUMNS
+    from ..report.protocol import protocol_page
+
+    head = {"version": __version__, "settings": found.settings.as_dict(), "rows": rows(found), "unknown": said}
+    contents = {folder / "protocol.csv": csv_text(COLUMNS, rows(found))}
+    picture = None
+    if chain:
+        head |= {"chain": asdict(chain[0]), "chain_rows": chain[1]}
+        contents[folder / "chain.csv"] = csv_text(CHAIN_COLUMNS, chain[1])
+    if sweep is not None:
+        head["sweep"] = asdict(sweep)
+        picture = contents[folder / "sweep.png"] = sweep_figure(swept, sweep.varied())
+        trains = [" ".join(f"{1e3 * time:g}" for time in train) for train in sweep.trains]
+        table = [row | {"train": trains[row["train"]]} for row in swept]
+        contents[folder / "sweep.csv"] = csv_text(SWEEP_COLUMNS, table)
+    contents[folder / "protocol.html"] = protocol_page(found, said, "Protocol", chain, picture)
+    return contents | {folder / "protocol.json": json_text(head)}
 
 
 def _line(row):

@@ -95,6 +95,68 @@ def chain_figure(rows: list[dict], picture_format: str = "png") -> bytes:
     return render(draw, (12.6, 3.9), picture_format)
 
 
+_SWEEP_LABELS = {"r2star": "R2* [1/s]", "pdff_bias": "bias of the fat fraction", "chi": "χ against around [ppm]"}
+_CONDITION_LABELS = {
+    "field_strength": "{:g} T",
+    "voxel_mm": "voxel {:.3g} mm",
+    "b0_degrees": "B0 at {:g}°",
+    "train": "echoes of train {:d}",
+}
+
+
+def sweep_figure(rows: list[dict], varied: list[str], picture_format: str = "png") -> bytes:
+    """Return a picture of R2*, bias of the fat fraction and χ over BV/TV, a row of panels for each condition varied.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `protocol.sweep.run_sweep`.
+    varied : list of str
+        Conditions with several values (`SweepSettings.varied`); the others of a panel are at their first value.
+    picture_format : {"png", "svg"}
+        The same rows give the same bytes.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
+    """
+    shown = varied or ["train"]
+    first = {name: min(row[name] for row in rows) for name in _CONDITION_LABELS}
+
+    def draw(figure):
+        axes = figure.subplots(len(shown), 3, squeeze=False)
+        for line, condition in zip(axes, shown, strict=True):
+            fixed = [name for name in first if name != condition]
+            some = [row for row in rows if all(row[name] == first[name] for name in fixed)]
+            for axis, quantity in zip(line, _SWEEP_LABELS, strict=True):
+                _draw_sweep(axis, some, condition, quantity)
+
+    return render(draw, (12.6, 0.3 + 3.6 * len(shown)), picture_format)
+
+
+def _draw_sweep(axis, rows, condition, quantity):
+    for number, value in enumerate(sorted({row[condition] for row in rows})):
+        some = [row for row in rows if row[condition] == value]
+        wanted = sorted({row["bvtv_wanted"] for row in some})
+        means = [
+            [np.mean([row[name] for row in some if row["bvtv_wanted"] == one]) for one in wanted]
+            for name in ("bvtv", quantity)
+        ]
+        label = _CONDITION_LABELS[condition].format(value + 1 if condition == "train" else value)
+        axis.plot(*means, markersize=4, label=label, **line_style(number))
+        axis.plot(
+            [row["bvtv"] for row in some], [row[quantity] for row in some], linestyle="none", markersize=2,
+            color=line_style(number)["color"], marker=".",
+        )  # fmt: skip
+    if quantity == "chi":
+        ends = sorted((row["bvtv"], row["chi_true"]) for row in rows)
+        axis.plot(*zip(*ends, strict=True), color="0.4", linestyle="dashed", label="true")
+    axis.set(xlabel="BV/TV", ylabel=_SWEEP_LABELS[quantity])
+    axis.legend(fontsize="x-small")
+    axis.grid(True)
+
+
 def _draw_bounds(axis, found, name):
     trains = [("given", found.given, "solid")]
     if not found.is_best:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 from scipy.ndimage import binary_erosion
@@ -15,14 +14,12 @@ from ..analysis.regression import fit_line
 from ..errors import InputError, counted
 from ..methods import Method
 from ..phantom import Block, Phantom, PhantomSettings, make_phantom
-from ..phantom.settings import numbers
 from ..phantom.trabeculae import LABEL
 from ..pipeline import reconstruct
 from ..progress import Progress, report
 from ..settings import Settings, preset
-from ..simulation.geometry import draw_geometry, expected_bvtv
-from ..simulation.settings import SHAPES, SimulationSettings
 from ..workers import completed
+from .bone import BoneSettings, draw_bone, simulation_of
 from .settings import ProtocolSettings
 
 COLUMNS = (
@@ -36,7 +33,6 @@ FIELD_OF_VIEW_MM = (150.0, 138.0, 90.0)
 CENTER = (0.0, -48.0, -40.0)
 CHI_FAT = 0.575
 _MUSCLE = 7
-_GEOMETRY = 128
 
 
 @dataclass(frozen=True)
@@ -45,50 +41,14 @@ class ChainSettings:
 
     Parameters
     ----------
-    bvtv : tuple of floats
-        BV/TV of the blocks, about: inclusions are whole.
-    repeats : int
-        Patients, geometries and draws of noise for each.
-    shape : {"spheres", "cylinders", "plates"}
-        Of the bone.
-    radius : int
-        Of it, in voxels of the geometry; half the thickness of plates.
-    orientation : (3,) floats
-        Of cylinders, or of the normal of plates: R, A, S.
-    voxel_mm : float
-        Edge of the voxels of the geometry, of which a block has 128 along each axis.
-    seed : int
-        Of patients, geometries and noise.
+    bone : BoneSettings
+        Each repeat is another geometry, patient and draw of noise.
     reconstruction : Settings
         Those of the reconstruction.
-
-    Raises
-    ------
-    InputError
-        If a value cannot be simulated.
     """
 
-    bvtv: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4)
-    repeats: int = 2
-    shape: str = "spheres"
-    radius: int = 2
-    orientation: tuple[float, float, float] = (0.0, 0.0, 1.0)
-    voxel_mm: float = 0.1
-    seed: int = 0
+    bone: BoneSettings = field(default_factory=BoneSettings)
     reconstruction: Settings = field(default_factory=preset)
-
-    def __post_init__(self):
-        put = partial(object.__setattr__, self)
-        put("bvtv", tuple(sorted(set(numbers("bvtv", self.bvtv, None, low=0.01, high=0.7)))))
-        put("repeats", numbers("repeats", self.repeats, 1, whole=True, low=1, high=1000)[0])
-        put("radius", numbers("radius", self.radius, 1, whole=True, low=1, high=(_GEOMETRY - 1) // 2)[0])
-        put("voxel_mm", numbers("voxel_mm", self.voxel_mm, 1, low=0.01, high=0.5)[0])
-        if self.shape not in SHAPES:
-            raise InputError(f"shape is {self.shape!r}; choose one of {', '.join(SHAPES)}.")
-
-    def points(self) -> list[tuple[float, int]]:
-        """Return BV/TV and repeat of every block, in the order of the table."""
-        return [(bvtv, repeat) for bvtv in self.bvtv for repeat in range(self.repeats)]
 
 
 @dataclass(frozen=True)
@@ -138,8 +98,8 @@ def run_chain(
     rows = {}
     for done, (point, row) in enumerate(_rows(settings, chain, executors, progress), start=1):
         rows[point] = row
-        report(progress, done / len(chain.points()), f"{done} of {counted(len(chain.points()), 'block')}")
-    return [rows[point] for point in chain.points()]
+        report(progress, done / len(chain.bone.points()), f"{done} of {counted(len(chain.bone.points()), 'block')}")
+    return [rows[point] for point in chain.bone.points()]
 
 
 def chain_lines(rows: list[dict]) -> list[ChainLine]:
@@ -160,10 +120,10 @@ def chain_lines(rows: list[dict]) -> list[ChainLine]:
 
 def _rows(settings, chain, executors, progress) -> Iterator:
     if executors is None:
-        for point in chain.points():
+        for point in chain.bone.points():
             yield point, chain_row(settings, chain, *point)
         return
-    tasks = {point: (settings, chain, *point) for point in chain.points()}
+    tasks = {point: (settings, chain, *point) for point in chain.bone.points()}
     with closing(completed(chain_row, tasks, executors(), lambda: report(progress, 0.0, "Simulating"))) as finished:
         for point, future in finished:
             yield point, future.result()
@@ -171,8 +131,8 @@ def _rows(settings, chain, executors, progress) -> Iterator:
 
 def chain_row(settings: ProtocolSettings, chain: ChainSettings, bvtv: float, repeat: int) -> dict:
     """Return the row of one block: its scan is simulated, reconstructed and measured."""
-    phantom = _phantom(settings, chain, bvtv, repeat)
-    scan = _noisy(phantom, settings.snr, np.random.default_rng((chain.seed, repeat, round(1e6 * bvtv))))
+    phantom = _phantom(settings, chain.bone, bvtv, repeat)
+    scan = _noisy(phantom, settings.snr, np.random.default_rng((chain.bone.seed, repeat, round(1e6 * bvtv))))
     maps = reconstruct(scan, chain.reconstruction, threads=1).maps
     block = phantom.regions == LABEL
     inside = binary_erosion(block)
@@ -199,7 +159,7 @@ def chain_row(settings: ProtocolSettings, chain: ChainSettings, bvtv: float, rep
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _phantom(settings, chain, bvtv, repeat) -> Phantom:
+def _phantom(settings, bone, bvtv, repeat) -> Phantom:
     """The scan without noise."""
     shape = tuple(
         max(4, round(length / h)) for length, h in zip(FIELD_OF_VIEW_MM, settings.voxel_size[::-1], strict=True)
@@ -208,7 +168,7 @@ def _phantom(settings, chain, bvtv, repeat) -> Phantom:
         shape=shape,
         field_of_view_mm=tuple(n * h for n, h in zip(shape, settings.voxel_size[::-1], strict=True)),
         snr=None,
-        seed=chain.seed + repeat,
+        seed=bone.seed + repeat,
         field_strength=settings.field_strength,
         echo_times=settings.echo_times,
         fat_model=settings.fat_model,
@@ -220,23 +180,9 @@ def _phantom(settings, chain, bvtv, repeat) -> Phantom:
         bandwidth_hz=settings.bandwidth_hz,
     )
     # The geometry's axes are the scan's: patient directions turn as B0 does.
-    along = b0_direction(scan.affine, np.asarray(chain.orientation) / np.linalg.norm(chain.orientation))
-    geometry = SimulationSettings(
-        size=_GEOMETRY, boundary="filled", shape=chain.shape, orientation=along, seed=chain.seed
-    )
-    bone = draw_geometry(geometry, _number(geometry, chain.radius, bvtv), chain.radius, repeat)
-    return make_phantom(scan, block=Block(bone, chain.voxel_mm, CENTER, pdff=settings.pdff))
-
-
-def _number(geometry, radius, bvtv):
-    """How many inclusions come closest to a BV/TV."""
-    low, high = 1, 2
-    while expected_bvtv(geometry, high, radius) < bvtv:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if expected_bvtv(geometry, middle, radius) < bvtv else (low, middle)
-    return min((low, high), key=lambda number: abs(expected_bvtv(geometry, number, radius) - bvtv))
+    along = b0_direction(scan.affine, np.asarray(bone.orientation) / np.linalg.norm(bone.orientation))
+    drawn = draw_bone(simulation_of(bone, along), bone, bvtv, repeat)
+    return make_phantom(scan, block=Block(drawn, bone.voxel_mm, CENTER, pdff=settings.pdff))
 
 
 def _noisy(phantom, snr, random):

@@ -20,7 +20,11 @@ _PARTS = {
 
 
 def protocol_page(
-    found: Assessment, unknowns: Sequence[str], title: str, chain: tuple[ChainSettings, list[dict]] | None = None
+    found: Assessment,
+    unknowns: Sequence[str],
+    title: str,
+    chain: tuple[ChainSettings, list[dict]] | None = None,
+    sweep: bytes | None = None,
 ) -> str:
     """Return the page of a protocol, its pictures inside.
 
@@ -32,6 +36,8 @@ def protocol_page(
     title : str
     chain : (ChainSettings, list of dict), optional
         Settings and rows of the chain on simulated bone.
+    sweep : bytes, optional
+        Picture of a sweep.
 
     Raises
     ------
@@ -52,13 +58,14 @@ def protocol_page(
             for part, heading in _PARTS.items()
         ],
         chain=None if chain is None else _chain(*chain),
+        sweep=None if sweep is None else picture(sweep),
     )
 
 
 def _chain(settings, table):
-    used = settings.reconstruction
+    bone, used = settings.bone, settings.reconstruction
     return {
-        "about": f"{settings.shape} of radius {settings.radius * settings.voxel_mm:g} mm, {used.background} and "
+        "about": f"{bone.shape} of radius {bone.radius * bone.voxel_mm:g} mm, {used.background} and "
         f"{used.inversion} at λ = {used.regularization:g}",
         "figure": picture(chain_figure(table)),
         "lines": chain_sentences(table),
