@@ -4,6 +4,7 @@ import unittest
 from dataclasses import replace
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
 from TrabecularQSMLib.errors import InputError
@@ -20,6 +21,7 @@ from TrabecularQSMLib.simulation.settings import SimulationSettings
 SCAN = PhantomSettings(
     shape=(50, 46, 24), field_of_view_mm=(150.0, 138.0, 72.0), snr=None, chi_fat=0.5, chi_bone=-1.5, marrow_pdff=1.0
 )
+QUICK = replace(SCAN, supersampling=1)
 CENTER = (0.0, -48.0, -40.0)
 
 
@@ -47,11 +49,8 @@ class BlockTest(unittest.TestCase):
         np.testing.assert_allclose(phantom.truth["chi"][inside], 0.5, rtol=1e-5)
         # Fields of what lies around dephase a voxel of 3 mm a little.
         self.assertAlmostEqual(np.median(rates_of(phantom)), 15, delta=4)
-        # Nothing else changed.
-        without = make_phantom(SCAN)
-        away = np.ones(inside.shape, bool)
-        away[np.ix_(*(slice_of(axis) for axis in np.nonzero(inside)))] = False
-        np.testing.assert_array_equal(phantom.truth["bvtv"][away], without.truth["bvtv"][away])
+        # Marrow goes on around it.
+        self.assertGreater(phantom.truth["bvtv"][binary_dilation(inside) & ~inside].min(), 0.1)
 
     def test_spheres_dephase_as_their_own_field_has_it(self):
         bone = geometry(2700, 2)
@@ -75,14 +74,16 @@ class BlockTest(unittest.TestCase):
     def test_cylinders_dephase_across_the_field_and_not_along_it(self):
         # Along j of a sagittal scan lies B0.
         along, across = (
-            np.median(rates_of(make_phantom(SCAN, block=block_of(geometry(60, 2, shape="cylinders", orientation=one)))))
+            np.median(
+                rates_of(make_phantom(QUICK, block=block_of(geometry(60, 2, shape="cylinders", orientation=one))))
+            )
             for one in ((0, 1, 0), (1, 0, 0))
         )
         self.assertLess(along, 25)
         self.assertGreater(across, 3 * along)
 
     def test_bone_with_a_signal_is_there_in_early_echoes(self):
-        scan = replace(SCAN, echo_times=(0.2e-3, 1.2e-3, 2.2e-3, 5e-3))
+        scan = replace(QUICK, echo_times=(0.2e-3, 1.2e-3, 2.2e-3, 5e-3))
         bone = geometry(340, 4)
         with_signal, without = (
             np.abs(make_phantom(scan, block=block_of(bone, bone_density=density)).acquisition.echoes)
@@ -105,10 +106,6 @@ class BlockTest(unittest.TestCase):
         for words, changes in (("shape", {"bone": bone[0]}), ("edge of 3 mm", {"voxel_mm": 3.0}), ("fat", {"pdff": 2})):
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 replace(Block(bone, 0.2, CENTER), **changes)
-
-
-def slice_of(indices):
-    return np.arange(indices.min() - 1, indices.max() + 2)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from TrabecularQSMLib.settings import preset
 # Blocks of 12.8 mm in voxels of 3 mm.
 COARSE = replace(PAPER, voxel_size=(3.0, 3.0, 3.0), bandwidth_hz=None, snr=100.0)
 CHAIN = ChainSettings(
-    BoneSettings(bvtv=(0.3,), repeats=1), preset(inversion="closed-form", background="pdf", echo_gains="none")
+    BoneSettings(bvtv=(0.3,), repeats=1, size=64, voxel_mm=0.2),
+    preset(inversion="closed-form", background="pdf", echo_gains="none"),
 )
 
 
