@@ -70,6 +70,11 @@ class BlockTest(unittest.TestCase):
         self.assertGreater(direct.mean(), 100)
         # Other neighbors at the block's border, and points of 1.5 mm between which the field of the means is constant.
         self.assertAlmostEqual(rates_of(phantom).mean() / direct.mean(), 1, delta=0.05)
+        # The field of the block as a whole counts once: twice, the fit would be off by 4.9 Hz.
+        inside = phantom.regions == LABEL
+        field = phantom.truth["field_hz"][inside]
+        fitted = refine(phantom.acquisition.echoes[:, inside], model, field, np.full(64, 100.0))[0]
+        self.assertLess(np.std(fitted - field), 4)
 
     def test_cylinders_dephase_across_the_field_and_not_along_it(self):
         # Along j of a sagittal scan lies B0.

@@ -4,11 +4,14 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 from test_protocol import PAPER
 
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.inversion.closed_form import closed_form
+from TrabecularQSMLib.kernels import convolve, dipole_kernel
 from TrabecularQSMLib.protocol.bone import BoneSettings
-from TrabecularQSMLib.protocol.sweep import COLUMNS, SweepSettings, run_sweep, sorted_rows
+from TrabecularQSMLib.protocol.sweep import COLUMNS, SweepSettings, _chi, run_sweep, sorted_rows
 
 BONE = BoneSettings(bvtv=(0.1, 0.3), repeats=1, radius=2, size=48)
 LATE = tuple(3e-3 + 1e-3 * n for n in range(8))
@@ -35,6 +38,20 @@ class SweepTest(unittest.TestCase):
             self.assertTrue(0.3 < row["chi"] / row["chi_true"] < 0.9, row)
             self.assertAlmostEqual(row["r2star"] - row["r2prime"], 15)
             self.assertLess(abs(row["pdff_bias"]), 0.05)
+
+    def test_chi_is_the_closed_form_of_the_fitted_field_inside_and_of_the_true_one_around(self):
+        chi, inside = np.full((6, 6, 6), -0.5), (slice(6, 12),) * 3
+        whole = np.zeros((18, 18, 18), np.float32)
+        whole[inside] = chi
+        field = convolve(dipole_kernel(whole.shape, (1.5,) * 3, (1, 0, 0)), whole)
+        fitted = field[inside] + np.linspace(-0.2, 0.2, 6, dtype=np.float32)
+        for some in (field[inside], fitted):
+            field[inside] = some
+            found = closed_form(field, (1.5,) * 3, b0_direction=(1, 0, 0), regularization=PAPER.regularization)
+            # The mean of all is zero: of 27 parts, 26 are around.
+            self.assertAlmostEqual(
+                _chi(some, chi, 1.5, (1, 0, 0), PAPER) / (found[inside].mean() * 27 / 26), 1, places=4
+            )
 
     def test_cylinders_across_b0_dephase_and_along_it_do_not(self):
         bone = replace(BONE, bvtv=(0.2,), shape="cylinders", orientation=(0.0, 0.0, 1.0))

@@ -126,7 +126,8 @@ def run_sweep(
     A region of bone in marrow without end, without noise. Each voxel's signal is the mean over its part of the region
     of marrow (R2 15 1/s, fat) and of bone's own, dephased by the field of the geometry; it is fitted by our own fit.
     R2* and R2′ (R2* less R2) are means over voxels weighted by their signal. χ is that of the closed form of the fitted
-    field, less that around; outside the region the field is that of the voxels' BV/TV.
+    field, less that around; outside the region the field is that of the voxels' BV/TV. That says most of a region's
+    mean: χ shows what the inversion gives back, and hardly the fit inside.
     """
     everything = sweep.bone.points()
     missing = [point for point in everything if point not in set(done)]

@@ -17,8 +17,8 @@ _STEP_S, _FIRST_STEP_S = 0.05e-3, 0.1e-3
 # Trains that take turns, and spacings and first echoes tried beyond the shortest.
 _MOST_TRAINS = 3
 _SPACINGS, _FIRSTS = 30, 10
-# A train may be as sure of its field as this part of the given one, if less than where more makes no difference.
-_AS_SURE = 0.9
+# A train may be as sure of its field as this part of the given one, and one unit of log-likelihood is no difference.
+_AS_SURE, _NO_DIFFERENCE = 0.9, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +65,11 @@ def recommend(settings: ProtocolSettings) -> Train:
     of field, R2* and fat fraction, over all fat fractions and the range of R2*, to those of the given train. What is
     found is therefore better in all three, or the given train stays. Each repetition measures one train, so that with
     T of them the noise is that of the given train times √(T / T_given). The voxel, the bandwidth and the flip angle
-    stay. None is taken that leaves a voxel less than 90 % of the given train's margin (10 units of log-likelihood are
-    enough), or of the distance that its field may stray.
+    stay. None is taken that leaves a voxel less than 90 % of the given train's margin less one unit of log-likelihood
+    (nine are enough), or less than 90 % of the distance that its field may stray.
     """
     given = given_train(settings)
-    sure = min(DECIDED, _AS_SURE * given.swaps.least_margin)
+    sure = min(DECIDED, _AS_SURE * given.swaps.least_margin) - _NO_DIFFERENCE
     stray = _AS_SURE * given.swaps.least_stray_hz
     for _, times, trains in sorted(_offers(settings, given.bounds.typical())):
         one = _train(settings, times, trains)
