@@ -11,7 +11,7 @@ from test_protocol import PAPER
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.protocol import chain
-from TrabecularQSMLib.protocol.bone import BoneSettings
+from TrabecularQSMLib.protocol.bone import BoneSettings, bone_of_image, draw_bone
 from TrabecularQSMLib.protocol.chain import CHI_FAT, COLUMNS, ChainSettings, chain_lines, run_chain
 from TrabecularQSMLib.settings import preset
 
@@ -67,6 +67,17 @@ class ChainTest(unittest.TestCase):
         self.assertAlmostEqual(line.scatter, 0.01, delta=0.001)
         self.assertAlmostEqual(line.bias, -0.1 + 0.3 * bvtv.mean(), delta=0.005)
         self.assertEqual(chain_lines(rows[:2]), [])
+
+    def test_an_image_becomes_a_block_of_its_own_bvtv_or_is_refused(self):
+        image = np.zeros((8, 8, 8), np.uint8)
+        image[:2] = 255
+        bone = bone_of_image(image, np.diag([0.05, 0.05, 0.05, 1]), "ct.nii", repeats=1)
+        self.assertEqual((bone.points(), bone.voxel_mm), ([(0.25, 0)], 0.05))
+        self.assertIs(draw_bone(bone, None, 0.25, 0), bone.mask)
+        self.assertTrue(bone.as_dict()["mask"])
+        for words, values, sizes in (("cubic", image, (0.05, 0.05, 0.1)), ("binary", image // 2 + 1, (0.05,) * 3)):
+            with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                bone_of_image(values, np.diag([*sizes, 1]), "ct.nii")
 
     def test_impossible_bone_is_told(self):
         for words, changes in (

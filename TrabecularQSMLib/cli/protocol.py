@@ -1,7 +1,6 @@
 """The command protocol: what a protocol can tell before anybody is scanned."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from .. import __version__
@@ -108,6 +107,8 @@ def _add_bone(parser):
     group.add_argument(
         "--orientation", nargs=3, type=float, metavar=("R", "A", "S"), default=default.orientation, help=text
     )
+    text = "a binary image of bone instead, such as of a micro-CT, along the scan's axes (NIfTI, NRRD); for --chain"
+    group.add_argument("--mask", metavar="FILE", help=text)
     group.add_argument("--seed", type=int, metavar="N", default=default.seed, help=with_default("of all that", 0))
     text = with_default("of the reconstruction", "default")
     group.add_argument("--preset", choices=tuple(load_presets()), default="default", help=text)
@@ -165,6 +166,17 @@ def _bone(arguments, bvtv):
     return BoneSettings(**given)
 
 
+def _bone_of_mask(arguments):
+    """The bone of a file, whose BV/TV is its own."""
+    from ..files.nifti import read_image
+    from ..protocol.bone import bone_of_image
+
+    if arguments.chain:
+        raise InputError("A mask has the BV/TV that it has; leave out the values of --chain, or --mask.")
+    image, affine = read_image(arguments.mask)
+    return bone_of_image(image, affine, arguments.mask, repeats=arguments.repeats, seed=arguments.seed)
+
+
 def _chain(arguments, settings):
     """Settings and rows of the chain; None where it is not asked for."""
     from ..protocol.chain import ChainSettings, run_chain
@@ -174,7 +186,8 @@ def _chain(arguments, settings):
     if arguments.chain is None:
         return None
     changes = {} if arguments.inversion is None else {"inversion": arguments.inversion}
-    chain = ChainSettings(_bone(arguments, arguments.chain), preset(arguments.preset, **changes))
+    bone = _bone(arguments, arguments.chain) if arguments.mask is None else _bone_of_mask(arguments)
+    chain = ChainSettings(bone, preset(arguments.preset, **changes))
     with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
         return chain, run_chain(settings, chain, executors=executors, progress=progress)
 
@@ -185,6 +198,8 @@ def _sweep_settings(arguments, settings):
 
     if arguments.sweep is None:
         return None
+    if arguments.mask is not None:
+        raise InputError("--mask is for --chain; a sweep needs random bone, so leave out one of them.")
     if not arguments.output:
         raise InputError("A sweep is a table and a picture; give --output FOLDER for them.")
     trains = tuple(tuple(round(time / 1e3, 9) for time in train) for train in arguments.sweep_echo_times or ())
@@ -205,7 +220,7 @@ def _run_sweep(arguments, settings, sweep):
     from .workers import executors_of
 
     partial = Path(arguments.output) / "sweep.csv.partial"
-    head = {"version": __version__, "settings": settings.as_dict(), "sweep": asdict(sweep)}
+    head = {"version": __version__, "settings": settings.as_dict(), "sweep": sweep.as_dict()}
     head = json.loads(json.dumps(head))
     kept = read_blocks(partial, head, COLUMNS, ("bvtv_wanted", "repeat"))
     rows = [row for some in kept.values() for row in some]
@@ -263,10 +278,10 @@ def _contents(folder, found, said, chain, sweep, swept):
     contents = {folder / "protocol.csv": csv_text(COLUMNS, rows(found))}
     picture = None
     if chain:
-        head |= {"chain": asdict(chain[0]), "chain_rows": chain[1]}
+        head |= {"chain": chain[0].as_dict(), "chain_rows": chain[1]}
         contents[folder / "chain.csv"] = csv_text(CHAIN_COLUMNS, chain[1])
     if sweep is not None:
-        head["sweep"] = asdict(sweep)
+        head["sweep"] = sweep.as_dict()
         picture = contents[folder / "sweep.png"] = sweep_figure(swept, sweep.varied())
         trains = [" ".join(f"{1e3 * time:g}" for time in train) for train in sweep.trains]
         table = [row | {"train": trains[row["train"]]} for row in swept]

@@ -19,7 +19,7 @@ from ..pipeline import reconstruct
 from ..progress import Progress, report
 from ..settings import Settings, preset
 from ..workers import completed
-from .bone import BoneSettings, draw_bone, simulation_of
+from .bone import BoneSettings, draw_bone
 from .settings import ProtocolSettings
 
 COLUMNS = (
@@ -49,6 +49,10 @@ class ChainSettings:
 
     bone: BoneSettings = field(default_factory=BoneSettings)
     reconstruction: Settings = field(default_factory=preset)
+
+    def as_dict(self) -> dict:
+        """Return the settings as they are written to files."""
+        return {"bone": self.bone.as_dict(), "reconstruction": self.reconstruction.as_dict()}
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ def _phantom(settings, bone, bvtv, repeat) -> Phantom:
     )
     # The geometry's axes are the scan's: patient directions turn as B0 does.
     along = b0_direction(scan.affine, np.asarray(bone.orientation) / np.linalg.norm(bone.orientation))
-    drawn = draw_bone(simulation_of(bone, along), bone, bvtv, repeat)
+    drawn = draw_bone(bone, along, bvtv, repeat)
     return make_phantom(scan, block=Block(drawn, bone.voxel_mm, CENTER, pdff=settings.pdff))
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 
 import numpy as np
@@ -80,6 +80,10 @@ class SweepSettings:
                     f"Voxels of {voxel:g} mm do not fit a region of {edge:g} mm whose geometry has voxels of "
                     f"{self.bone.voxel_mm:g} mm; give {2 * self.bone.voxel_mm:g} to {edge / 2:g} mm."
                 )
+
+    def as_dict(self) -> dict:
+        """Return the settings as they are written to files."""
+        return {one.name: getattr(self, one.name) for one in fields(self)} | {"bone": self.bone.as_dict()}
 
     @classmethod
     def around(cls, settings: ProtocolSettings, bone: BoneSettings, **varied) -> "SweepSettings":
@@ -160,7 +164,7 @@ def sorted_rows(rows) -> list[dict]:
 
 def block_rows(settings: ProtocolSettings, sweep: SweepSettings, bvtv: float, repeat: int) -> list[dict]:
     """Return the rows of one block: every combination of what is varied, in one geometry."""
-    bone = draw_bone(simulation_of(sweep.bone, sweep.bone.orientation[::-1]), sweep.bone, bvtv, repeat)
+    bone = draw_bone(sweep.bone, sweep.bone.orientation[::-1], bvtv, repeat)
     rows = []
     for angle in sweep.b0_degrees:
         b0 = (math.cos(math.radians(angle)), 0.0, math.sin(math.radians(angle)))

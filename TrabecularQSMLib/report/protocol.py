@@ -64,9 +64,9 @@ def protocol_page(
 
 def _chain(settings, table):
     bone, used = settings.bone, settings.reconstruction
+    what = f"{bone.shape} of radius {bone.radius * bone.voxel_mm:g} mm" if bone.mask is None else "a given geometry"
     return {
-        "about": f"{bone.shape} of radius {bone.radius * bone.voxel_mm:g} mm, {used.background} and "
-        f"{used.inversion} at λ = {used.regularization:g}",
+        "about": f"{what}, {used.background} and {used.inversion} at λ = {used.regularization:g}",
         "figure": picture(chain_figure(table)),
         "lines": chain_sentences(table),
         "rows": table,
