@@ -284,7 +284,7 @@ def make_phantom(
     patient = draw_patient(patient_rng, settings)
     grid = _Grid(settings, patient)
     factor = grid.factor
-    placed = None if block is None else PlacedBlock(block, grid, patient, settings.field_strength)
+    placed = None if block is None else PlacedBlock(block, grid, patient, settings)
     fine, truth, regions, source = _paint_all(grid, patient, settings.field_strength, part(progress, 0.0, 0.35), placed)
     body = truth.pop("body")
     report(progress, 0.35, "Field of the tissue inside the field of view")
@@ -308,8 +308,6 @@ def make_phantom(
     del weight, local_fine
 
     model = Model(np.array(settings.echo_times), FAT_MODELS[settings.fat_model].signal(settings.echo_times, frequency))
-    if placed is not None:
-        placed.dephase(model.echo_times)
     echoes = scanned = _echoes(fine, total_fine, factor, model, part(progress, 0.55, 0.65), placed=placed)
     if settings.bandwidth_hz is not None:
         # Truth is told by echoes in which all signal is where its tissue is.
@@ -340,8 +338,11 @@ def make_phantom(
     )
     report(progress, 1.0, f"Digital {settings.anatomy}")
     truth = {name: np.ascontiguousarray(values, np.float32) for name, values in truth.items()}
-    names = dict(ANATOMIES[settings.anatomy].region_names) | ({} if block is None else {LABEL: NAME})
-    return Phantom(acquisition, truth, regions, names, settings)
+    return Phantom(acquisition, truth, regions, _region_names(settings, block), settings)
+
+
+def _region_names(settings, block):
+    return dict(ANATOMIES[settings.anatomy].region_names) | ({} if block is None else {LABEL: NAME})
 
 
 def _weighted_mean(values, weight, factor):

@@ -67,8 +67,8 @@ class PlacedBlock:
     block : Block
     grid : the phantom's fine grid
     patient : Patient
-    field_strength : float
-        Tesla.
+    settings : PhantomSettings
+        Its field strength and echo times.
 
     Notes
     -----
@@ -77,7 +77,7 @@ class PlacedBlock:
     of the same means, softened as the phantom's. Marrow has R2 alone: the rest of its R2* comes about by dephasing.
     """
 
-    def __init__(self, block: Block, grid, patient: Patient, field_strength: float):
+    def __init__(self, block: Block, grid, patient: Patient, settings):
         factor, size = grid.factor, np.array(grid.voxel_size)
         voxels = np.floor(np.array(block.bone.shape) * block.voxel_mm / (size * factor) + 1e-6).astype(int)
         if np.any(voxels < 3):
@@ -90,7 +90,7 @@ class PlacedBlock:
         first = np.rint(middle + 0.5 - voxels / 2).astype(int)
         if np.any(first < 0) or np.any(first + voxels > grid.shape):
             raise InputError("The block lies outside the field of view; give a larger one.")
-        self.block, self.factor, self.field_strength = block, factor, field_strength
+        self.block = block
         self.voxels = tuple(slice(a, a + n) for a, n in zip(first, voxels, strict=True))
         # In points of the fine grid, inside the field of view and of the grid that goes on beyond it.
         self.points = tuple(slice(one.start * factor, one.stop * factor) for one in self.voxels)
@@ -104,11 +104,7 @@ class PlacedBlock:
         self._chi = block.pdff * patient.chi_fat, patient.chi_bone
         self._spacing = tuple(size / self.fine)
         self._b0_direction = grid.b0_direction
-
-    @property
-    def true_bvtv(self) -> float:
-        """BV/TV of the whole block."""
-        return float(self.bone.mean(dtype=np.float64))
+        self._marrow, self._bone = self._dephased(settings)
 
     def paint(self, canvas: dict[str, np.ndarray], first: int, last: int) -> None:
         """Paint the block over what lies between two planes of the extended fine grid."""
@@ -129,18 +125,6 @@ class PlacedBlock:
         for name, value in values.items():
             canvas[name][target] = value
 
-    def dephase(self, echo_times: np.ndarray) -> None:
-        """Compute what the geometry does to the signal of each point, for `marrow` and `bone_signal`."""
-        phase = self._field() * np.float32(2e-6 * np.pi * self.field_strength * GYROMAGNETIC_RATIO_HZ_PER_T)
-        share = np.where(self.bvtv < 1, 1 - self.bvtv, 1)
-        self._marrow, self._bone = [], []
-        for time in echo_times:
-            turn = np.exp(1j * (phase * np.float32(time)))
-            hard = _means(turn * self.bone, self.fine)
-            self._marrow.append(((_means(turn, self.fine) - hard) / share).astype(np.complex64))
-            strength = self.block.bone_density * np.exp(-time / BONE_T2STAR_S)
-            self._bone.append((strength * hard).astype(np.complex64))
-
     def within(self, planes: slice):
         """Where the block lies in some planes of the fine grid, and which of its planes these are; None if nowhere."""
         low, high = max(planes.start, self.points[0].start), min(planes.stop, self.points[0].stop)
@@ -156,6 +140,18 @@ class PlacedBlock:
     def bone_signal(self, echo: int, planes: slice) -> np.ndarray:
         """Signal of the bone of each point at an echo, but for the field of the point."""
         return self._bone[echo][planes]
+
+    def _dephased(self, settings):
+        """For each echo, what `marrow` and `bone_signal` return of the whole block."""
+        turning = self._field() * np.float32(2e-6 * np.pi * settings.field_strength * GYROMAGNETIC_RATIO_HZ_PER_T)
+        share = np.where(self.bvtv < 1, 1 - self.bvtv, 1)
+        marrow, bone = [], []
+        for time in settings.echo_times:
+            turn = np.exp(1j * (turning * np.float32(time)))
+            hard = _means(turn * self.bone, self.fine)
+            marrow.append(((_means(turn, self.fine) - hard) / share).astype(np.complex64))
+            bone.append((self.block.bone_density * np.exp(-time / BONE_T2STAR_S) * hard).astype(np.complex64))
+        return marrow, bone
 
     def _field(self):
         """Field in ppm of the geometry less that of its points' means, at each of its fine points."""

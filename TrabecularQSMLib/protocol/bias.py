@@ -7,9 +7,7 @@ import numpy as np
 from ..fieldmap.refine import refine
 from ..fieldmap.separation import fat_fraction
 from ..fieldmap.signal import Model, synthesize
-
-# Water in bone against marrow of the same volume, and its T2*.
-BONE_DENSITY, BONE_T2STAR_S = 0.3, 0.5e-3
+from ..phantom.trabeculae import BONE_DENSITY, BONE_T2STAR_S
 
 
 @dataclass(frozen=True)
