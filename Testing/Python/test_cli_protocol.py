@@ -57,7 +57,7 @@ class ProtocolTest(unittest.TestCase):
         ran = self.replaced(chain, "run_chain", return_value=rows)
         self.replaced(report, "protocol_figure", return_value=b"")
         with tempfile.TemporaryDirectory() as folder:
-            code, out, err = run(*COMMAND, "--chain", "0.1", "0.2", "0.3", "--shape", "plates", "--output", folder)
+            code, out, err = run(*COMMAND, "--chain", "0.1", "0.2", "0.3", "--bone-shape", "plates", "--output", folder)
             self.assertEqual(code, 0, err)
             settings = ran.call_args.args[1]
             self.assertEqual((settings.bone.bvtv, settings.bone.shape), ((0.1, 0.2, 0.3), "plates"))

@@ -100,12 +100,13 @@ def _add_bone(parser):
     group.add_argument("--sweep-echo-times", nargs="+", type=float, action="append", metavar="MS", help=text)
     text = with_default("geometries of each BV/TV; for --chain also patients and draws of noise", default.repeats)
     group.add_argument("--repeats", type=positive, metavar="K", default=default.repeats, help=text)
-    group.add_argument("--shape", choices=SHAPES, default=default.shape, help=with_default("of bone", default.shape))
-    text = with_default("of it, in voxels of 0.1 mm; half the thickness of plates", default.radius)
-    group.add_argument("--radius", type=positive, metavar="R", default=default.radius, help=text)
+    text = with_default("of the pieces of bone", default.shape)
+    group.add_argument("--bone-shape", choices=SHAPES, default=default.shape, help=text)
+    text = with_default("of them, in voxels of 0.1 mm; half the thickness of plates", default.radius)
+    group.add_argument("--bone-radius", type=positive, metavar="R", default=default.radius, help=text)
     text = with_default("of cylinders, or of the normal of plates", tuple(f"{x:g}" for x in default.orientation))
     group.add_argument(
-        "--orientation", nargs=3, type=float, metavar=("R", "A", "S"), default=default.orientation, help=text
+        "--bone-orientation", nargs=3, type=float, metavar=("R", "A", "S"), default=default.orientation, help=text
     )
     text = "a binary image of bone instead, such as of a micro-CT, along the scan's axes (NIfTI, NRRD); for --chain"
     group.add_argument("--mask", metavar="FILE", help=text)
@@ -162,8 +163,8 @@ def _bone(arguments, bvtv):
     from ..protocol.bone import BoneSettings
 
     given = {"bvtv": tuple(bvtv)} if bvtv else {}
-    given |= {name: getattr(arguments, name) for name in ("repeats", "shape", "radius", "seed", "orientation")}
-    return BoneSettings(**given)
+    given |= {name: getattr(arguments, f"bone_{name}") for name in ("shape", "radius", "orientation")}
+    return BoneSettings(repeats=arguments.repeats, seed=arguments.seed, **given)
 
 
 def _bone_of_mask(arguments):
