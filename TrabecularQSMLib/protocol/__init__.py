@@ -2,5 +2,5 @@
 
 `bounds` has the standard deviations by noise, `swaps` the fields that are taken for each other, `bias` what bone and
 voxel size do to the fit, `region` the error of a region's χ, `train` a better echo train, `subjects` how many to scan,
-and `chain` the whole way on simulated bone.
+`chain` the whole way on simulated bone, and `sweep` what conditions do to it.
 """
