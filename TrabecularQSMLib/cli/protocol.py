@@ -151,11 +151,16 @@ def _settings(arguments):
     for _, name, _, factor in (*_PROTOCOL, *_SCANNER, *_ASSUMED):
         value = getattr(arguments, name)
         if value is not None:
-            # Rounded to a nanosecond, so that milliseconds do not become numbers with a tail.
-            scaled = (lambda x, factor=factor: round(x / factor, 9)) if factor != 1 else (lambda x: x)
-            given[name] = tuple(scaled(x) for x in value) if isinstance(value, list) else scaled(value)
+            given[name] = (
+                tuple(_in_ours(x, factor) for x in value) if isinstance(value, list) else _in_ours(value, factor)
+            )
     given["voxel_size"] = given["voxel_size"][::-1]
     return ProtocolSettings(**given)
+
+
+def _in_ours(value, factor):
+    """A value in the unit of the settings; times to a nanosecond, so that milliseconds do not get a tail."""
+    return value if factor == 1 else round(value / factor, 9)
 
 
 def _bone(arguments, bvtv):
@@ -203,7 +208,7 @@ def _sweep_settings(arguments, settings):
         raise InputError("--mask is for --chain; a sweep needs random bone, so leave out one of them.")
     if not arguments.output:
         raise InputError("A sweep is a table and a picture; give --output FOLDER for them.")
-    trains = tuple(tuple(round(time / 1e3, 9) for time in train) for train in arguments.sweep_echo_times or ())
+    trains = tuple(tuple(_in_ours(time, 1e3) for time in train) for train in arguments.sweep_echo_times or ())
     return SweepSettings.around(
         settings,
         _bone(arguments, arguments.sweep),
