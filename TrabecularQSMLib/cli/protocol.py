@@ -288,7 +288,7 @@ def _contents(folder, found, said, chain, sweep, swept):
         contents[folder / "chain.csv"] = csv_text(CHAIN_COLUMNS, chain[1])
     if sweep is not None:
         head["sweep"] = sweep.as_dict()
-        picture = contents[folder / "sweep.png"] = sweep_figure(swept, sweep.varied())
+        picture = contents[folder / "sweep.png"] = sweep_figure(swept, sweep.varied(), found.settings)
         trains = [" ".join(f"{1e3 * time:g}" for time in train) for train in sweep.trains]
         table = [row | {"train": trains[row["train"]]} for row in swept]
         contents[folder / "sweep.csv"] = csv_text(SWEEP_COLUMNS, table)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..protocol.assess import BIAS_BVTV, Assessment
 from ..protocol.chain import QUANTITIES, TRUTHS, chain_lines
+from ..protocol.settings import ProtocolSettings
 from .style import line_style, render
 
 _BOUNDS = (
@@ -104,7 +105,7 @@ _CONDITION_LABELS = {
 }
 
 
-def sweep_figure(rows: list[dict], varied: list[str], picture_format: str = "png") -> bytes:
+def sweep_figure(rows: list[dict], varied: list[str], settings: ProtocolSettings, picture_format: str = "png") -> bytes:
     """Return a picture of R2*, bias of the fat fraction and χ over BV/TV, a row of panels for each condition varied.
 
     Parameters
@@ -112,7 +113,9 @@ def sweep_figure(rows: list[dict], varied: list[str], picture_format: str = "png
     rows : list of dict
         From `protocol.sweep.run_sweep`.
     varied : list of str
-        Conditions with several values (`SweepSettings.varied`); the others of a panel are at their first value.
+        Conditions with several values (`SweepSettings.varied`).
+    settings : ProtocolSettings
+        The other conditions of a panel are as near to it as there are; B0 is at its first angle.
     picture_format : {"png", "svg"}
         The same rows give the same bytes.
 
@@ -122,17 +125,29 @@ def sweep_figure(rows: list[dict], varied: list[str], picture_format: str = "png
         If matplotlib is missing.
     """
     shown = varied or ["train"]
-    first = {name: min(row[name] for row in rows) for name in _CONDITION_LABELS}
+    voxel = float(np.prod(settings.voxel_size)) ** (1 / 3)
+    wanted = {"field_strength": settings.field_strength, "voxel_mm": voxel, "b0_degrees": -np.inf, "train": 0}
+    held = {name: _nearest({row[name] for row in rows}, value) for name, value in wanted.items()}
 
     def draw(figure):
         axes = figure.subplots(len(shown), 3, squeeze=False)
         for line, condition in zip(axes, shown, strict=True):
-            fixed = [name for name in first if name != condition]
-            some = [row for row in rows if all(row[name] == first[name] for name in fixed)]
+            others = [name for name in held if name != condition]
+            some = [row for row in rows if all(row[name] == held[name] for name in others)]
+            line[1].set_title(", ".join(_named(name, held[name]) for name in others))
             for axis, quantity in zip(line, _SWEEP_LABELS, strict=True):
                 _draw_sweep(axis, some, condition, quantity)
 
     return render(draw, (12.6, 0.3 + 3.6 * len(shown)), picture_format)
+
+
+def _nearest(values, wanted):
+    """The value nearest to a wanted one; the smallest for minus infinity."""
+    return min(values, key=lambda value: (abs(value - wanted), value))
+
+
+def _named(condition, value):
+    return _CONDITION_LABELS[condition].format(value + 1 if condition == "train" else value)
 
 
 def _draw_sweep(axis, rows, condition, quantity):
@@ -143,8 +158,7 @@ def _draw_sweep(axis, rows, condition, quantity):
             [np.mean([row[name] for row in some if row["bvtv_wanted"] == one]) for one in wanted]
             for name in ("bvtv", quantity)
         ]
-        label = _CONDITION_LABELS[condition].format(value + 1 if condition == "train" else value)
-        axis.plot(*means, markersize=4, label=label, **line_style(number))
+        axis.plot(*means, markersize=4, label=_named(condition, value), **line_style(number))
         axis.plot(
             [row["bvtv"] for row in some], [row[quantity] for row in some], linestyle="none", markersize=2,
             color=line_style(number)["color"], marker=".",
