@@ -16,16 +16,18 @@ sys.path.insert(0, str(ROOT))
 
 from TrabecularQSMLib.methods import Method  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings  # noqa: E402
+from TrabecularQSMLib.protocol.settings import ProtocolSettings  # noqa: E402
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, WHOLE, Settings, load_presets, setting_texts  # noqa: E402
 from TrabecularQSMLib.simulation.settings import DecaySettings, SimulationSettings  # noqa: E402
 
 # Rooms with methods, in the order in which a scan meets them.
-ROOMS = ("fieldmap", "background", "inversion", "analysis", "simulation", "phantom")
+ROOMS = ("fieldmap", "background", "inversion", "analysis", "simulation", "phantom", "protocol")
 OTHER_SETTINGS = {
     "a simulation": SimulationSettings,
     "its decay": DecaySettings,
     "the phantom": PhantomSettings,
     "its bSSFP and CT": CompanionSettings,
+    "a protocol": ProtocolSettings,
 }
 HEAD = """\
 # Every method

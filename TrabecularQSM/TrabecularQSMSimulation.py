@@ -23,8 +23,10 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
 from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS  # noqa: E402
+from TrabecularQSMLib.phantom.settings import READOUTS  # noqa: E402
+from TrabecularQSMLib.protocol.settings import ProtocolSettings  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
-from TrabecularQSMLib.scene.gui.numbers import numbers, wholeNumbers  # noqa: E402
+from TrabecularQSMLib.scene.gui.numbers import echoTimesText, numbers, wholeNumbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
 from TrabecularQSMLib.scene.gui.steps import StepsMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
@@ -42,9 +44,9 @@ from TrabecularQSMLib.study.estimate import free_memory  # noqa: E402
 # Geometries of the default size that an ordinary computer simulates in a second.
 PER_SECOND = 5
 # Buttons of the panel; each has a slot of its name, such as onRunButton.
-BUTTONS = ("run", "configuration", "cancel", "layout")
+BUTTONS = ("run", "configuration", "protocol", "cancel", "layout")
 # Parts of the panel; each has a button and a section of its name.
-STEPS = ("table", "configuration", "model")
+STEPS = ("table", "configuration", "model", "protocol")
 
 
 #
@@ -131,6 +133,30 @@ class ConfigurationParameters:
     repeat: Annotated[int, WithinRange(0, 1000000)] = 0
 
 
+@parameterPack
+class ProtocolParameters:
+    """A protocol to assess.
+
+    echo_times - Milliseconds, separated by spaces.
+    trains - Interleaved trains.
+    field_strength - Tesla.
+    voxel_size - Millimeters along I, J, K.
+    snr - Of marrow in the first echo.
+    bandwidth - Hz of one voxel; 0 if it is not known.
+    readout - Whether all echoes of a train are read in one direction.
+    longest_echo - How late a last echo can be, ms; 0 for as late as the given one.
+    """
+
+    echo_times: str = "1.25 1.95 2.65 3.35 4.05 4.75 5.45 6.15 6.85"
+    trains: Annotated[int, WithinRange(1, 4)] = 3
+    field_strength: Annotated[float, WithinRange(0.01, 30.0)] = 3.0
+    voxel_size: str = "1.5 1.5 1.5"
+    snr: Annotated[float, WithinRange(1.0, 100000.0)] = 40.0
+    bandwidth: Annotated[float, WithinRange(0.0, 1000000.0)] = 1431.0
+    readout: Annotated[str, Choice(list(READOUTS))] = ProtocolSettings.readout
+    longest_echo: Annotated[float, WithinRange(0.0, 500.0)] = 0.0
+
+
 @parameterNodeWrapper
 class TrabecularQSMSimulationParameterNode:
     """The parameters of the module.
@@ -142,6 +168,7 @@ class TrabecularQSMSimulationParameterNode:
     repeats - Random geometries for each number and radius.
     name - Start of the names of the results.
     configuration - The geometry to look at.
+    protocol - The protocol to assess.
     """
 
     model: SimulationParameters
@@ -155,6 +182,7 @@ class TrabecularQSMSimulationParameterNode:
     repeats: Annotated[int, WithinRange(1, 100000)] = 2
     name: str = "simulation"
     configuration: ConfigurationParameters
+    protocol: ProtocolParameters
 
 
 #
@@ -193,6 +221,7 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
             run = (one if count == 1 else several).format(count=count, time=time)
         self.offer(ui.runButton, missing, wide=True, text=run)
         self.offer(ui.configurationButton, self.logic.missingOfConfiguration(p), wide=True)
+        self.offer(ui.protocolButton, self.logic.missingOfProtocol(p), wide=True)
         self.refreshSteps()
         ui.cancelButton.enabled = self.running and not self.cancelRequested
 
@@ -209,6 +238,12 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
         )
         if nodes:
             self.bringUp(show.showGeometry, nodes.bone, nodes.field)
+
+    def onProtocolButton(self) -> None:
+        failed = _("The protocol could not be assessed.")
+        nodes = self.step(self.logic.assessProtocol, failed, self.logic.protocolSummary)
+        if nodes:
+            self.bringUp(show.showNumbers, nodes.table, [*nodes.charts.values()], False)
 
 
 #
@@ -246,6 +281,24 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             repeat=c.repeat,
             name=f"{self._name(p)} {c.number} × {c.radius}",
             progress=progress,
+        )
+
+    def assessProtocol(self, p, progress=None):
+        """Assess the protocol; return the nodes of `scene.protocolNodes`."""
+        return scene.protocolNodes(self.protocolSettings(p), progress=progress)
+
+    def protocolSettings(self, p) -> ProtocolSettings:
+        """Return the protocol of the parameter node."""
+        given = p.protocol
+        return ProtocolSettings(
+            echo_times=tuple(time / 1e3 for time in numbers(given.echo_times, _("echo times"))),
+            field_strength=given.field_strength,
+            voxel_size=tuple(reversed(numbers(given.voxel_size, _("voxel sizes")))),
+            snr=given.snr,
+            bandwidth_hz=given.bandwidth or None,
+            readout=given.readout,
+            trains=given.trains,
+            longest_echo=given.longest_echo / 1e3 or None,
         )
 
     def settings(self, p) -> SimulationSettings:
@@ -325,6 +378,38 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         except InputError as error:
             return str(error)
         return ""
+
+    def missingOfProtocol(self, p) -> str:
+        """Return what keeps the protocol from being assessed, in one phrase; nothing if it can."""
+        if not p.protocol.echo_times.strip():
+            return _("Enter the echo times")
+        try:
+            self.protocolSettings(p)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    def protocolSummary(self, nodes) -> str:
+        """Return some lines about a protocol: its noise, the subjects needed, and a better echo train."""
+        found = nodes.assessment
+        field, r2star, pdff = found.marrow.worst()
+        region = found.regions[len(found.regions) // 2]
+        text = _(
+            "Noise of a voxel: field {field:.3g} Hz, R2* {r2star:.3g} 1/s, fat fraction {pdff:.2g}; χ of a region of "
+            "{radius:g} mm: {chi:.2g} ppm. Subjects in each of two groups: {count}."
+        ).format(
+            field=field,
+            r2star=r2star,
+            pdff=pdff,
+            radius=region.radius_mm,
+            chi=region.sigma_chi,
+            count="–" if region.between is None else region.between,
+        )
+        if found.is_best:
+            return text + " " + _("No better echo train was found for the same time.")
+        times = echoTimesText(found.recommended.echo_times)
+        better = _("Less noise in the same time: echoes at {times} ms, trains: {trains}.")
+        return text + " " + better.format(times=times, trains=found.recommended.trains)
 
     def summary(self, nodes) -> str:
         """Return one line about a simulation: the slope of χ over BV/TV, and how straight χ and R2′ are."""
@@ -413,6 +498,16 @@ class TrabecularQSMSimulationTest(ModuleTestMixin, ScriptedLoadableModuleTest):
         for text, said in (("1 2", "give one number"), ("2000", "concentration is 2000"), ("x", "give numbers")):
             self.p.concentration = text
             self.assertIn(said, self.logic.missing(self.p))
+
+    def test_a_protocol_is_assessed(self):
+        nodes = self.logic.assessProtocol(self.p)
+        self.assertGreater(nodes.table.GetNumberOfRows(), 30)
+        self.assertIn("field 1.24 Hz", self.logic.protocolSummary(nodes))
+        for name, wrong in {"echo_times": "1 2", "voxel_size": "1 1"}.items():
+            right = getattr(self.p.protocol, name)
+            setattr(self.p.protocol, name, wrong)
+            self.assertTrue(self.logic.missingOfProtocol(self.p), name)
+            setattr(self.p.protocol, name, right)
 
     def test_a_cancelled_run_leaves_the_scene_as_it_was(self):
         before = slicer.mrmlScene.GetNumberOfNodes()

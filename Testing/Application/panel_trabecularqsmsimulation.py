@@ -74,6 +74,19 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(shown, [0, 1])
         self.assertFalse(second.GetDisplayNode().GetVisibility2DFill())  # the field is seen within
 
+    def test_a_protocol_is_assessed(self):
+        self.ui.protocolStepButton.click()
+        self.ui.protocolLongestEchoSpinBox.value = 11
+        self.ui.protocolButton.click()
+        self.assertIn("field 1.24 Hz", self.ui.statusLabel.text)
+        self.assertIn("Less noise in the same time: echoes at 1.25", self.ui.statusLabel.text)
+        ((_kind, node, charts, slices),) = self.shown
+        self.assertEqual((node.GetName(), len(charts), slices), ("protocol table", 2, False))
+        self.ui.protocolEchoTimesLineEdit.text = ""
+        self.assertEqual(self.ui.protocolButton.text, "Enter the echo times")
+        self.ui.protocolEchoTimesLineEdit.text = "1 2"
+        self.assertIn("three or more", self.ui.protocolButton.toolTip)
+
     def test_cancel_stops_a_run_and_leaves_the_scene_as_it_was(self):
         self.small()
         before = slicer.mrmlScene.GetNumberOfNodes()
@@ -128,7 +141,7 @@ class PanelTest(driving.PanelCase):
         self.assertIn("per BV/TV", self.ui.statusLabel.text)
 
     def test_the_part_is_seen_whole_on_a_laptop(self):
-        self.check_laptop({"table": "run", "configuration": "configuration"})
+        self.check_laptop({"table": "run", "configuration": "configuration", "protocol": "protocol"})
 
     def test_the_signal_can_be_set_where_there_are_echoes(self):
         self.small()

@@ -166,7 +166,7 @@ class ImportTest(unittest.TestCase):
 FLOORS = (
     ("images", "acquisition", "quantities", "kernels", "solvers", "methods", "chunks", "workers", "progress", "errors"),
     ("fieldmap", "background", "inversion", "simulation", "analysis"),
-    ("pipeline", "settings", "phantom", "figures"),
+    ("pipeline", "settings", "phantom", "protocol", "figures"),
     ("files",),
     ("study", "report"),
     ("cli", "scene"),

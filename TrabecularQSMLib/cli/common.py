@@ -23,6 +23,8 @@ OPTIONS = {
     "numbers": "--number",
     "radii": "--radius",
     "subjects": "--subjects",
+    "shortest_echo": "--shortest-echo",
+    "longest_echo": "--longest-echo",
 }
 TABLE_ENDINGS = (".csv",)
 REGIONS_HELP = "label map (NIfTI, NRRD), named by a BIDS .tsv beside it, or a segmentation of Slicer (.seg.nrrd)"

@@ -50,6 +50,31 @@ def _geometry(rows, columns):
     return whose.pop()
 
 
+def read_blocks(path: Path, head: dict, columns: tuple[str, ...], key: tuple[str, ...]) -> dict:
+    """Return the rows of each block of a run that was stopped, by the columns that tell blocks apart.
+
+    Raises
+    ------
+    InputError
+        As for `read_partial`.
+    """
+    if not path.exists():
+        return {}
+    try:
+        first, *blocks = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1])
+        kept = {tuple(rows[0][name] for name in key): rows for rows in blocks}
+        if any(set(row) != set(columns) for rows in blocks for row in rows):
+            raise ValueError("not the rows of a block")
+    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise InputError(f"{path} is not the partial table of a sweep; remove it or give another name.") from error
+    if first != head:
+        raise InputError(
+            f"{path} belongs to a run with other parameters or of another version; "
+            "give the same to go on, remove it, or give another --output."
+        )
+    return kept
+
+
 def _claim(path):
     """Keep other runs off a file that is there: it is open and locked as long as what is returned (or None)."""
     if not path.is_file():

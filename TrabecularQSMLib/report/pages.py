@@ -32,6 +32,16 @@ def picture(content: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
 
 
+def require_jinja() -> None:
+    """Raise `InputError` with the way to install it if Jinja2 is missing."""
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "A report needs Jinja2 and matplotlib; install them with: pip install jinja2 matplotlib"
+        ) from error
+
+
 def page(name: str, **values) -> str:
     """Return the page of a template in ``data/`` with its values filled in.
 
@@ -40,12 +50,8 @@ def page(name: str, **values) -> str:
     InputError
         If Jinja2 is missing.
     """
-    try:
-        from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
-    except ImportError as error:
-        raise InputError(
-            "A report needs Jinja2 and matplotlib; install them with: pip install jinja2 matplotlib"
-        ) from error
+    require_jinja()
+    from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
     class Ours(BaseLoader):
         def get_source(self, environment, template):

@@ -29,6 +29,7 @@ from .load import loadScan
 from .measure import measureNodes
 from .phantom import PhantomNodes, addPhantom
 from .profile import ProfileNodes, profileNodes
+from .protocol import ProtocolNodes, protocolNodes
 from .reconstruct import addMapVolumes, reconstructNodes
 from .regions import (
     addSegmentation,
@@ -55,6 +56,7 @@ __all__ = [
     "MapRow",
     "PhantomNodes",
     "ProfileNodes",
+    "ProtocolNodes",
     "RegressionNodes",
     "Run",
     "SimulationNodes",
@@ -94,6 +96,7 @@ __all__ = [
     "proposeBoneReferenceNode",
     "proposeMaskNode",
     "proposeRegionsNodes",
+    "protocolNodes",
     "reconstructNodes",
     "regionTemplate",
     "regionsFromSegmentation",
