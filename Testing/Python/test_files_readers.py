@@ -139,6 +139,28 @@ class BidsTest(FolderTest):
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 self.polar(np.abs(signal), phase.astype(np.float32))
 
+    def test_echoes_that_contradict_each_other_are_refused_by_their_cause(self):
+        signal, unwrapped = self.smooth()
+        magnitude, radians = np.abs(signal), np.angle(signal)
+        copied, constant, degrees, scaled = (radians.copy() for _ in range(4))
+        copied[2], constant[1] = copied[1], 0.5
+        degrees[1:], scaled[1] = np.degrees(degrees[1:]), 4096 / np.pi * scaled[1]
+        for words, phase in {
+            "phase of echo 2 and of echo 3 of x is the same image": copied,
+            "phase of echo 2 of x runs from 0.5 to 0.5, that of others from -3.1": constant,
+            "phase of echo 1 of x runs from -3.* to 3.*, that of others from -179": degrees.round(3),
+            "phase of echo 1 of x runs from -3.* to 3.*, that of others from -4094": scaled,
+            "Magnitude and phase of echo 1 of x are the same image": magnitude,
+        }.items():
+            with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                self.polar(magnitude, phase.astype(np.float32))
+        with self.assertRaisesRegex(InputError, "Real part and imaginary part of echo 1 of x are the same image"):
+            take_off_offset((signal.real * (1 + 1j)).astype(np.complex64), "x")
+        # Phase against the first echo fits water and fat as well, whose own phases are free.
+        found, note = self.polar(magnitude, (radians - radians[0] + np.pi) % (2 * np.pi) - np.pi)
+        np.testing.assert_allclose(found, signal * np.exp(-1j * radians[0]), atol=0.01)
+        self.assertIn("phase of echo 1 of x is 0 everywhere", note)
+
     def test_an_offset_of_real_and_imaginary_part_is_taken_off_and_told(self):
         signal, _ = self.smooth()
         for offset, stored in ((2048, np.uint16), (100, np.float32)):
@@ -151,11 +173,14 @@ class BidsTest(FolderTest):
         untouched = signal.copy()
         self.assertIsNone(take_off_offset(untouched, "x"))
         np.testing.assert_array_equal(untouched, signal)
-        uniform = np.full((4, 6, 6, 6), 100 - 80j, np.complex64)
+        uniform = (
+            np.full((4, 6, 6, 6), 100 - 80j, np.complex64)
+            * (np.arange(4, 8, dtype=np.float32) / 7)[:, None, None, None]
+        )
         uniform[:, :3] = 0
         self.assertIsNone(take_off_offset(uniform, "x"))
         with self.assertRaisesRegex(InputError, "nothing below zero"):
-            take_off_offset(np.abs(scans.echoes()) * (1 + 1j), "x")
+            take_off_offset(np.abs(scans.echoes()) + 1j * np.abs(scans.echoes(seed=2)), "x")
 
     def test_metadata_is_inherited_from_less_specific_and_higher_files(self):
         folder = scans.write_bids(self.folder / "sub-01" / "anat", sidecar=lambda number: None)

@@ -358,6 +358,27 @@ class MaskTest(unittest.TestCase):
             reconstruct(phantom().acquisition, replace(FAST, mask_erosion=50.0))
 
 
+class RemarksTest(unittest.TestCase):
+    def test_a_mask_in_air_is_told_and_one_without_signal_refused(self):
+        signal = np.zeros((2, 10, 10), bool)
+        signal[:, :4] = True
+        self.assertEqual(remarks.on_mask(signal, signal, "x"), [])
+        (note,) = remarks.on_mask(np.ones_like(signal), signal, "x")
+        self.assertIn("Only 40% of the voxels in the mask have signal", note)
+        with self.assertRaisesRegex(InputError, "No voxel of the mask has signal in x"):
+            remarks.on_mask(~signal, signal, "x")
+
+    def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
+        trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
+        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
+        self.assertEqual(remarks.on_trust(trust, mask, maps, 6), [])
+        maps["r2star"][0, 0] = -100.0
+        (note,) = remarks.on_trust(trust, mask, maps, 6)
+        self.assertIn(
+            "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-100 and 2000", note
+        )
+
+
 class PhaseTest(unittest.TestCase):
     def test_a_conjugated_scan_is_found_told_and_reconstructed_alike(self):
         acquisition = phantom().acquisition

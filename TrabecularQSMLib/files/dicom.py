@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..acquisition import Reorientation
-from ..errors import InputError, PackageNeeded
+from ..errors import InputError, PackageNeeded, counted
 from ..images import geometry_difference
 from . import converted, dicom_series, nifti
 from .echoes import MAGNITUDE_ADVICE, scan_of
@@ -49,7 +49,13 @@ def read(
         If there is no such scan or more than one, or a package is missing.
     """
     program = _program()
-    candidate = converted.chosen(folder, dicom_series.find(paths), series, magnitude_alone)
+    candidates = dicom_series.find(paths)
+    if not candidates:
+        raise InputError(
+            f"{folder} holds {counted(len(paths), 'DICOM file')}, but no MR image that says its echo time, position, "
+            "orientation and pixel spacing; export the original images of the scan."
+        )
+    candidate = converted.chosen(folder, candidates, series, magnitude_alone)
     if candidate.magnitude and not magnitude_alone:
         raise InputError(
             f"The {candidate.source} has {len(candidate.echo_times)} echoes with mag; expected magnitude and phase, or "

@@ -125,13 +125,17 @@ def find(paths) -> list[Candidate]:
         Its ``files`` hold, for each echo time and part, the frames by their height along the normal.
     """
     require_pydicom()
-    series = {}
+    series, seen = {}, set()
     for path in paths:
         # What pydicom and conversions of values raise on a damaged file is of many kinds; its slices are missing then,
         # and that is told.
         with contextlib.suppress(Exception):
             header = _header(path)
-            if header is not None and (frames := _frames(Path(path), header)):
+            instance = None if header is None else header.get("SOPInstanceUID")
+            if header is None or instance in seen:  # a copy of a file
+                continue
+            seen |= {instance} - {None}
+            if frames := _frames(Path(path), header):
                 _put(series, header, frames)
     families = {}
     for (common, number, _uid), copies in series.items():
@@ -266,6 +270,8 @@ def _frame(path, index, header, groups):
     if orientation is None or position is None or spacing is None or not time:
         return None
     orientation = np.array(orientation, dtype=float)
+    if not np.any(np.cross(orientation[:3], orientation[3:])) or not all(spacing):
+        return None
     part = _part(header, get)
     slope, intercept = _scale(header, groups, get, part)
     frame = Frame(
@@ -380,7 +386,8 @@ def _geometry(candidate, pair):
     missing = max(len(set(heights) ^ set(stack)) for stack in stacks)
     if missing:
         raise InputError(
-            f"{missing} slices of the {candidate.source} are not there for every echo and part; export the scan again."
+            f"{missing} slices of the {candidate.source} are not there, or not in the same place, for every echo and "
+            "part; export the scan again."
         )
     first, last = stacks[0][heights[0]], stacks[0][heights[-1]]
     steps = np.diff(heights)

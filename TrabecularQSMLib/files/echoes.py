@@ -351,7 +351,7 @@ def _stored_times(row, count):
         raise InputError(f"{name} has no EchoTime in a JSON sidecar; add one beside it with EchoTime in seconds.")
     first, last = times[0][1], times[-1][1]
     for one, other in zip(first, last, strict=True):
-        if abs(one - other) > 1e-3 * max(one, other):
+        if abs(one - other) > 1e-3 * max(abs(one), abs(other)):
             raise InputError(
                 f"{row[0].path.name} and {row[1].path.name} have the echo times {one:g} and {other:g} s; "
                 "expected the same, so correct the sidecars."

@@ -174,6 +174,8 @@ class Fields:
         signal = masks.signal_mask(mip, noise, self.settings.mask_threshold)
         body = masks.body_mask(signal)
         self.mask = self._eroded(body) if mask is None else mask
+        if mask is not None:
+            self.notes += remarks.on_mask(mask, signal, self.acquisition.source)
         self.body = body | self.mask
         return signal, self.body
 
