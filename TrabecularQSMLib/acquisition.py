@@ -186,7 +186,10 @@ class MeasuredField:
 
 
 def _direction(b0_patient, source) -> tuple[float, float, float]:
-    direction = np.asarray(b0_patient, dtype=np.float64).ravel()
+    try:
+        direction = np.asarray(b0_patient, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        direction = np.empty(0)
     if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not np.linalg.norm(direction) > 0:
         raise InputError(
             f"The B0 direction of {source} is {b0_patient}; give three numbers R A S that are not all zero."

@@ -1,12 +1,13 @@
 """How far water–fat separation can be trusted, on objects that each stand for a kind of scan.
 
 Run as ``python Testing/Benchmarks/separation.py [PART …]``, with the machine doing nothing else. Parts: ankle, ramp,
-field-strength, long-train, organs, sign, read-out, sigma. It prints and judges nothing.
+field-strength, long-train, organs, sign, random-signs, read-out, sigma. It prints and judges nothing.
 """
 
 import sys
 import time
 import tracemalloc
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ sys.path[:0] = [str(ROOT)]
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition  # noqa: E402
 from TrabecularQSMLib.fieldmap import masks  # noqa: E402
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS  # noqa: E402
+from TrabecularQSMLib.fieldmap.kind import find_kind  # noqa: E402
 from TrabecularQSMLib.fieldmap.refine import refine  # noqa: E402
 from TrabecularQSMLib.fieldmap.separation import separate  # noqa: E402
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize  # noqa: E402
@@ -222,6 +224,49 @@ def sign():
             print(f"  {name}, fat {100 * share:.0f} %: " + "; ".join(answers))
 
 
+def random_signs(scans=115):
+    """Scans of any kind, drawn at random: how often the sign is found, told to be undecidable, or sure and wrong."""
+    print("\nsign of the phase in random scans")
+    counts = Counter()
+    for seed in range(scans):
+        about, told = random_scan(np.random.default_rng(seed))
+        counts[about, told] += 1
+        if told == "SURE AND WRONG":
+            print(f"  seed {seed}: {about}, {told}")
+    for (about, told), count in sorted(counts.items()):
+        print(f"  {about}: {told} {count}")
+
+
+def random_scan(rng):
+    """What a random scan is like, and what is told of its sign."""
+    j, i, _ = plane(28)
+    tesla, snr = rng.choice([0.35, 0.55, 1.0, 1.5, 3.0, 7.0]), rng.choice([8, 15, 25, 40])
+    count, fraction = rng.integers(3, 17), rng.choice([0.0, 0.02, 0.1, 0.3, 0.5, 0.8, 0.95, 1.0])
+    mixed = np.choose((i > -0.3).astype(int) + (i > 0.3), [0.92, 0.5, 0.03])
+    tissue = (fraction, mixed, np.where((i > 0.6) & (j < -0.5), 0.92, 0.02))[rng.integers(3)]
+    spacing = rng.choice([rng.uniform(0.15, 0.45), rng.uniform(0.5, 1.4)]) / (3.4 * 42.577 * tesla)
+    times = spacing * (rng.uniform(0.8, 2.0) + np.arange(count))
+    n, trains, backward = np.arange(count), rng.integers(1, max(count // 4, 1) + 1), rng.choice([0, 1])
+    offsets, slopes = rng.uniform(-0.6, 0.6, (2, 2 * trains))
+    group = n % trains + trains * backward * (n // trains % 2 if count >= 4 * trains else 0)
+    errors = rng.choice([0.0, 0.02, 0.05, 0.1])
+    scale, phase = errors * rng.standard_normal((2, count))
+    gain = (1 + scale + 1j * phase)[:, None, None, None] * np.exp(
+        1j * (offsets[group][:, None, None, None] + slopes[group][:, None, None, None] * i)
+    )
+    field = 42.577 * tesla * (0.3 * i - 0.2 * j + rng.normal(0, 0.3))
+    data = scan(tissue, field, rng.uniform(8, 60), times, tesla, snr=snr, gain=gain, seed=rng.integers(2**32))
+    turned = rng.random() < 0.5
+    kind = find_kind(
+        data.echoes.conj() if turned else data.echoes, np.ones(i.shape, bool), echo_times=data.echo_times,
+        imaging_frequency=data.imaging_frequency, fat_model=FAT,
+    )  # fmt: skip
+    about = "3 and 4 echoes" if count < 5 else "no fat" if np.max(tissue) < 0.05 else "with fat"
+    right = kind.sign == (-1 if turned else 1)
+    told = ("right" if right else "SURE AND WRONG") if kind.sure_of_sign else "undecidable"
+    return f"{about}, {'no errors' if errors == 0 else 'errors'} of echoes", told
+
+
 def read_out():
     """Bipolar read-outs and interleaved trains against the same object without: PDFF and field of regions."""
     print("\nread-out: largest difference of a region's mean from the monopolar scan, at the center and the edges")
@@ -240,13 +285,24 @@ def read_out():
         for offset, slope in ((0.0, 0.1), (0.0, 0.35), (0.0, 0.65), (0.4, 0.3), (-0.2, -0.65)):
             gains[f"bipolar {offset:+} {slope:+}·x"] = np.exp(1j * (offset + slope * i) * (-1.0) ** n)
         gains["bipolar, odd echoes 8 % brighter"] = np.exp(0.5j * i * (-1.0) ** n) * (1 + 0.04 * (-1.0) ** n)
-        for number in (2, 3):
-            phases = np.array([0.0, 0.5, -0.4])[n % number] + np.array([0.0, 0.2, 0.3])[n % number] * i
-            gains[f"{number} trains"] = np.exp(1j * phases)
+        given = {}
+        offsets, slopes = np.array([0.0, 0.5, -0.4, 0.3]), np.array([0.0, 0.2, 0.3, -0.3])
+        for number in (2, 3, 4):
+            if times.size < 2 * number:
+                continue
+            kind = f"{number} trains" + ("" if number < 4 else ", said")
+            gains[kind] = np.exp(1j * (offsets[n % number] + slopes[n % number] * i))
+            # What is not looked for unasked.
+            given[kind] = {} if number < 4 else {"trains": "4", "readout": "monopolar"}
+            if times.size >= 4 * number:
+                backward = n // number % 2
+                kind = f"{number} trains, bipolar, said"
+                gains[kind] = gains[f"{number} trains"] * np.exp(1j * (0.4 - 0.5 * i) * backward)
+                given[kind] = {"trains": str(number), "readout": "bipolar"}
         wanted = None
         for kind, gain in gains.items():
             data = scan(pdff, 40 * i - 20 * j, 40.0, times, tesla, snr=50, inside=inside, gain=gain, seed=3)
-            result = fields(data)
+            result = fields(data, **given.get(kind, {}))
             values = []
             for share in (0.05, 0.5, 0.9):
                 for where in (np.abs(i) < 0.15, i > 0.55, i < -0.55):
@@ -286,7 +342,7 @@ def sigma():
 
 PARTS = {
     "ankle": ankle, "ramp": ramp, "field-strength": field_strength, "long-train": long_train, "organs": organs,
-    "sign": sign, "read-out": read_out, "sigma": sigma,
+    "sign": sign, "random-signs": random_signs, "read-out": read_out, "sigma": sigma,
 }  # fmt: skip
 
 

@@ -87,6 +87,7 @@ class FolderTest(DicomTest):
                 self.assertTrue(all(file.parent.name == folder for file in scan.files))
                 stacked = any("frame by frame" in note for note in scan.acquisition.notes)
                 self.assertEqual(stacked, kind in STACKED, scan.acquisition.notes)
+                self.assertEqual(scan.protocol.get("FlipAngle"), None if stacked else 3)
 
     def test_a_sign_that_alternates_from_slice_to_slice_is_undone(self):
         smooth = (200 + self.signal / 10).astype(np.complex64)
@@ -116,7 +117,7 @@ class FolderTest(DicomTest):
     def test_interleaved_trains_in_series_of_their_own_are_one_scan(self):
         study = self.write("philips")
         later = tuple(time + 0.0003 for time in scans.ECHO_TIMES)
-        study.write(self.signal, {"mag": 6, "phase": 6}, times=later)
+        study.write(np.roll(self.signal, 1, axis=3), {"mag": 6, "phase": 6}, times=later)
         acquisition = read_acquisition(self.folder).acquisition
         np.testing.assert_allclose(acquisition.echo_times, sorted(scans.ECHO_TIMES + later))
         self.assertIn("series 5+6 ankle come from 2 series, joined to one scan of 8 echoes", acquisition.notes[0])
@@ -142,7 +143,9 @@ class FolderTest(DicomTest):
         self.write("siemens")
         files = sorted((self.folder / "in").iterdir())
         files[2].unlink()
-        self.assert_refused("1 slices of the series 5+6 ankle are not there for every echo and part")
+        self.assert_refused(
+            "1 slices of the series 5+6 ankle are not there, or not in the same place, for every echo and part"
+        )
         for file in files[len(files) // 2 :]:
             file.unlink()
         self.assert_refused("no scan of at least three echoes", "series 5 ankle: 4 echoes with mag")
@@ -229,6 +232,23 @@ class FramesTest(DicomTest):
         for one in found:
             self.assertEqual(len({path.parent for path in dicom_series.files_of(one)}), 1)
             self.assert_same_scan(dicom_series.read(one))
+
+    def test_a_copy_of_a_file_is_no_other_slice(self):
+        self.write("siemens")
+        for file in sorted((self.folder / "in").iterdir())[:5]:
+            shutil.copy(file, file.with_name("copy of " + file.name))
+        (candidate,) = dicom_series.find(sorted((self.folder / "in").iterdir()))
+        self.assert_same_scan(dicom_series.read(candidate))
+
+    def test_images_without_a_place_are_no_part_of_a_scan(self):
+        self.write("siemens")
+        for name, value in (("PixelSpacing", [0, 0]), ("ImageOrientationPatient", [0] * 6), ("EchoTime", None)):
+            for file in (self.folder / "in").iterdir():
+                dataset = dicoms.pydicom.dcmread(file)
+                setattr(dataset, name, value)
+                dataset.save_as(file)
+            self.assertEqual(dicom_series.find((self.folder / "in").iterdir()), [])
+        self.assert_refused("DICOM files, but no MR image that says its echo time, position, orientation")
 
     def test_files_that_are_no_images_are_left_aside(self):
         self.write("siemens")

@@ -14,8 +14,9 @@ from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisitio
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
+from TrabecularQSMLib.inversion.lcurve import LCurve
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, solving, sweep_regularization
+from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, remarks, solving, sweep_regularization
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
@@ -106,12 +107,16 @@ class MapsTest(unittest.TestCase):
         self.assertLess(np.mean(np.abs(error) > 50), 1e-3)
         self.assertLess(abs(np.mean((maps["pdff"] - truth["pdff"])[pure])), 0.01)
         self.assertLess(abs(np.mean((maps["r2star"] - truth["r2star"])[pure])), 5.0)
+        # Noise of 1/40 of the brightest signal, which the later echoes of bone and marrow do not have.
+        self.assertTrue(1 / 40 < fast().fit_residual < 0.2, fast().fit_residual)
 
     def test_settings_come_back_with_what_was_found(self):
         settings = fast().settings
         self.assertEqual(settings, replace(FAST, phase_sign="+1", readout="monopolar", trains="1"))
         bare = reconstruct(phantom().acquisition, Settings(inversion="closed-form", phase_sign="+1"))
         self.assertEqual(bare.settings.regularization, FAST.regularization)
+        self.assertEqual(fast().found, ("phase_sign", "readout", "trains"))
+        self.assertEqual(bare.found, ("readout", "trains"))
         np.testing.assert_array_equal(bare.maps["chi"], fast().maps["chi"])
 
     def test_all_presets_run_from_end_to_end(self):
@@ -353,6 +358,27 @@ class MaskTest(unittest.TestCase):
             reconstruct(phantom().acquisition, replace(FAST, mask_erosion=50.0))
 
 
+class RemarksTest(unittest.TestCase):
+    def test_a_mask_in_air_is_told_and_one_without_signal_refused(self):
+        signal = np.zeros((2, 10, 10), bool)
+        signal[:, :4] = True
+        self.assertEqual(remarks.on_mask(signal, signal, "x"), [])
+        (note,) = remarks.on_mask(np.ones_like(signal), signal, "x")
+        self.assertIn("Only 40% of the voxels in the mask have signal", note)
+        with self.assertRaisesRegex(InputError, "No voxel of the mask has signal in x"):
+            remarks.on_mask(~signal, signal, "x")
+
+    def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
+        trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
+        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
+        self.assertEqual(remarks.on_trust(trust, mask, maps, 6), [])
+        maps["r2star"][0, 0] = -100.0
+        (note,) = remarks.on_trust(trust, mask, maps, 6)
+        self.assertIn(
+            "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-100 and 2000", note
+        )
+
+
 class PhaseTest(unittest.TestCase):
     def test_a_conjugated_scan_is_found_told_and_reconstructed_alike(self):
         acquisition = phantom().acquisition
@@ -483,8 +509,18 @@ class ManyTest(unittest.TestCase):
             sweep_regularization(acquisition, replace(FAST, stop_after="background"))
         with self.assertRaisesRegex(InputError, "at least three"):
             sweep_regularization(acquisition, FAST, (0.1, 0.2))
-        with self.assertRaisesRegex(InputError, "region air"):
-            sweep_regularization(acquisition, FAST, (0.1, 0.2, 0.3), regions={"air": np.zeros(acquisition.shape, bool)})
+
+    def test_an_l_curve_says_where_its_corner_tells_little(self):
+        curve = sweep_regularization(phantom().acquisition, replace(FAST, regularization=20.0), (0.01, 0.1, 1, 10))
+        said = " ".join(curve.notes)
+        self.assertIn(f"{20 / curve.best:.0f} times below that of the settings, 20,", said)
+        self.assertIn("largest at the end of the values", said)
+        values = np.logspace(-2, 2, 41)
+        corner = 0.7 / np.cosh(np.log(values))
+        curve = LCurve("closed-form", values, *np.ones((3, 41)), corner, 1.0)
+        self.assertEqual(remarks.on_lcurve(curve, 0.5), [])
+        self.assertRegex(remarks.on_lcurve(curve, 0.1)[0], "10 times above that of the settings, 0.1,")
+        self.assertRegex(remarks.on_lcurve(replace(curve, curvature=corner / 2), 1.0)[0], "no sharp corner.* is 0.35")
 
     def test_threads_must_be_positive(self):
         for threads in (0, -1):

@@ -81,7 +81,10 @@ class EchoSequenceTest(SceneTest):
         rng = np.random.default_rng(1)
         arrays = {"magnitude": rng.uniform(1, 2, size=SHAPE), "phase": rng.uniform(-np.pi, np.pi, size=SHAPE)}
         return [
-            [slicer.mrmlScene.AddNode(newVolume(array, np.diag([1.0, 2.0, 3.0, 1.0]), f"{part} {n}")) for n in range(3)]
+            [
+                slicer.mrmlScene.AddNode(newVolume(np.roll(array, n), np.diag([1.0, 2.0, 3.0, 1.0]), f"{part} {n}"))
+                for n in range(3)
+            ]
             for part, array in arrays.items()
         ]
 

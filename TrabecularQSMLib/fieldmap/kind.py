@@ -15,9 +15,9 @@ from scipy import ndimage
 from ..methods import Method
 from ..progress import Progress, report
 from .fat_models import FatModel
-from .gains import FEWEST_VOXELS, asked_for, explained, mean_in_errors, normal_equations
+from .gains import FEWEST_ECHOES, FEWEST_VOXELS, asked_for, explained, mean_in_errors, normal_equations
 from .refine import refine
-from .search import FINEST_MISFIT, search, search_table
+from .search import FINEST_MISFIT, SearchTable, search, search_table
 from .signal import Model, common_spacing, project
 
 VOXELS = 8000
@@ -40,9 +40,11 @@ LARGE_PHASE = 0.4
 PHASES = 16
 SLOPES = np.linspace(-1.6, 1.6, 17)
 POLISHING_STEPS = 6
-# Groups whose phases have no slope (rad) may be errors of single echoes, if they leave so much more of the misfit.
+# Groups whose phases have no slope (rad) may be errors of single echoes, if they leave so much more of the misfit, or
+# have fewer echoes than these.
 SMALL_SLOPE = 0.1
 MORE_LEFT = 1.25
+FEWEST_OF_GROUP = 3
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,16 @@ class EchoGroups:
         return max(1 / common_spacing(times) for times in own if times.size > 1)
 
     @property
+    def without_slope(self) -> bool:
+        """Whether the phases are the same all over the image, as errors of single echoes are."""
+        return bool(np.abs(self.slope).max() < SMALL_SLOPE)
+
+    @property
+    def in_pairs(self) -> bool:
+        """Whether groups of two echoes, without slope, are among them."""
+        return self.without_slope and bool(np.bincount(self.group).min() < FEWEST_OF_GROUP)
+
+    @property
     def size(self) -> float:
         """The largest phase in radians, or change of magnitude."""
         return float(max(np.abs(part).max() for part in (self.offset, self.slope, self.magnitude)))
@@ -88,7 +100,8 @@ class Kind:
     """Sign of the phase and gains of echoes, with the evidence.
 
     `sign_errors` and `groups_errors` say by how many standard errors the misfit of the other answer (the opposite
-    sign; no groups) is larger; `sure_of_sign` whether the sign was found. `groups` is None for a plain train.
+    sign; no groups) is larger; `sure_of_sign` whether the sign was found, `likely_sign` whether it is the one that fits
+    better where too few echoes are there to be sure. `groups` is None for a plain train.
     """
 
     sign: int
@@ -96,6 +109,7 @@ class Kind:
     sign_errors: float
     groups: EchoGroups | None
     groups_errors: float
+    likely_sign: bool = False
 
     @property
     def trains(self) -> int:
@@ -154,56 +168,73 @@ def find_kind(
     voxels = np.flatnonzero(mask)
     if not voxels.size:
         return Kind(sign or 1, sign is not None, 0.0, None, 0.0)
+    signal, sample = _sample(echoes, mask, voxels, echo_times, imaging_frequency, fat_model)
+    signs = (1, -1) if sign is None else (sign,)
+    turned = [signal if one > 0 else signal.conj() for one in signs]
+    misfits = [_misfit(one, sample.model, sample.table) for one in turned]
+    report(progress, 0.2, "Finding out what kind of scan it is")
+    errors = _sign_errors(misfits)
+    best, answers = int(errors < 0), [(misfit, None, 0.0) for misfit in misfits]
+    ways = _ways(sample.echoes, bipolar, trains)
+    given = bipolar is not None and trains is not None
+    # Where the sign is plain and no group of echoes asks for a gain, nothing more is to be found.
+    if ways and (given or abs(errors) < SURE_OF_SIGN or any(_asks(turned[best], sample, way) for way in ways)):
+        for done, (one, misfit) in enumerate(zip(turned, misfits, strict=True)):
+            answers[done] = _best_groups(one, sample, misfit, ways, given)
+            report(progress, 0.2 + 0.8 * (done + 1) / len(signs), "Finding out what kind of scan it is")
+        errors = _sign_errors([answer[0] for answer in answers])
+    best, sure = int(errors < -SURE_OF_SIGN), abs(errors) > SURE_OF_SIGN
+    groups = answers[best][1]
+    in_pairs = groups is not None and groups.in_pairs
+    if groups is not None and not given and _may_be_single_echoes(turned[best], groups, sample):
+        answers = [(misfit, None, 0.0) for misfit, _, _ in answers]
+    if len(signs) > 1:
+        # Pairs take up errors of single echoes: what they leave over says nothing of the sign.
+        own = [None if in_pairs else answer[1] for answer in answers]
+        seen = [sample.without(groups, one) for groups, one in zip(own, turned, strict=True)]
+        best, sure = _sign_by_gains(seen, best, sample) or (best, sure)
+    _, groups, groups_errors = answers[best]
+    if signs[best] < 0 and groups is not None:
+        # The gains belong to the echoes as they came.
+        groups = EchoGroups(groups.group, -groups.offset, -groups.slope, groups.magnitude)
+    # So few echoes fit any errors of their own: the sign that fits better is taken, and never sure.
+    few = len(signs) > 1 and sample.echoes < FEWEST_ECHOES
+    return Kind(signs[best], sure and not few, abs(float(errors)), groups, groups_errors, sure and few)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """What is known of the voxels that are asked: positions (3, V), the part of the image, shape, model and search."""
+
+    positions: np.ndarray
+    organ: np.ndarray
+    shape: tuple[int, int, int]
+    model: Model
+    table: SearchTable
+    fat_hz: float
+    ppm_hz: float
+
+    @property
+    def echoes(self) -> int:
+        return self.model.echo_times.size
+
+    def without(self, groups: EchoGroups | None, signal: np.ndarray) -> np.ndarray:
+        return signal if groups is None else groups.corrected(signal, self.positions)
+
+
+def _sample(echoes, mask, voxels, echo_times, imaging_frequency, fat_model):
+    """Echoes (E, V) of some voxels, and what is known of them."""
     voxels = voxels[np.linspace(0, voxels.size - 1, min(VOXELS, voxels.size)).astype(int)]
     # In the order of the array, a part of them would lie in one corner.
     voxels = np.random.default_rng(0).permutation(voxels)
     at = np.unravel_index(voxels, mask.shape)
-    signal = np.stack([echo[at] for echo in echoes]).astype(np.complex64)
-    positions = positions_of(mask.shape, voxels)
     model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
-    table = search_table(model, imaging_frequency)
-
-    signs = (1, -1) if sign is None else (sign,)
-    turned = [signal if one > 0 else signal.conj() for one in signs]
-    misfits = [_misfit(one, model, table) for one in turned]
-    report(progress, 0.2, "Finding out what kind of scan it is")
-    errors = _sign_errors(misfits) if len(signs) > 1 else np.inf
-    best, groups, groups_errors = int(errors < 0), None, 0.0
-    ways = _ways(model.echo_times.size, bipolar, trains)
-    given = bipolar is not None and trains is not None
-    # Where the sign is plain and no group of echoes asks for a gain, nothing more is to be found.
-    if ways and (
-        given or abs(errors) < SURE_OF_SIGN or any(_asks(turned[best], positions, model, table, way) for way in ways)
-    ):
-        answers = []
-        for done, (one, misfit) in enumerate(zip(turned, misfits, strict=True)):
-            answers.append(_best_groups(one, positions, mask.shape, model, table, misfit, ways, given))
-            report(progress, 0.2 + 0.8 * (done + 1) / len(signs), "Finding out what kind of scan it is")
-        if len(signs) > 1:
-            errors = _sign_errors([answer[0] for answer in answers])
-        best = int(errors < -SURE_OF_SIGN)
-        _, groups, groups_errors = answers[best]
-    sure = abs(errors) > SURE_OF_SIGN
-    scale = (fat_model.main_shift_ppm * 1e-6 * imaging_frequency, 1e-6 * imaging_frequency)
-    if groups is not None and not given and np.abs(groups.slope).max() < SMALL_SLOPE:
-        organ = ndimage.label(mask)[0][at]
-        if _single_echoes_explain_more(
-            turned[best], groups.corrected(turned[best], positions), model, table, organ, scale
-        ):
-            groups, groups_errors = None, 0.0
-    if len(signs) > 1:
-        grouped = [one if groups is None else groups.corrected(one, positions) for one in turned]
-        organ = ndimage.label(mask)[0][at]
-        told = _sign_by_gains(grouped, model, table, organ, best, *scale)
-        if told is not None:
-            changed, (best, sure) = told[0] != best, told
-            if changed and groups is not None:
-                _, groups, groups_errors = answers[best]
-    best = best if sure else 0
-    if signs[best] < 0 and groups is not None:
-        # The gains belong to the echoes as they came.
-        groups = EchoGroups(groups.group, -groups.offset, -groups.slope, groups.magnitude)
-    return Kind(signs[best], sure, abs(float(errors)), groups, groups_errors)
+    ppm_hz = 1e-6 * imaging_frequency
+    sample = _Sample(
+        positions_of(mask.shape, voxels), ndimage.label(mask)[0][at], mask.shape, model,
+        search_table(model, imaging_frequency), fat_model.main_shift_ppm * ppm_hz, ppm_hz,
+    )  # fmt: skip
+    return np.stack([echo[at] for echo in echoes]).astype(np.complex64), sample
 
 
 def _ways(echoes, bipolar, trains):
@@ -220,39 +251,43 @@ def _ways(echoes, bipolar, trains):
     return ways
 
 
-def _asks(signal, positions, model, table, group):
+def _asks(signal, sample, group):
     """Whether a first step of the gains leads away from none."""
     zero = np.zeros(int(group.max()) + 1)
     start = EchoGroups(group, zero, np.zeros((zero.size, 3)), zero)
     some = slice(0, GAIN_VOXELS)
-    return _polished(signal[:, some], positions[:, some], model, table, start).size > SMALLEST_GAIN
+    return _polished(signal[:, some], sample.positions[:, some], sample.model, sample.table, start).size > SMALLEST_GAIN
 
 
 def _sign_errors(misfits):
     """By how many standard errors the second sign fits worse: over all voxels, or over those with fat."""
+    if len(misfits) == 1:
+        return np.inf
     plus, minus = misfits
     difference, fat = minus[0] - plus[0], np.maximum(minus[3], plus[3])
     # Only fat can tell, and where it is rare, the others add noise alone.
     return max((mean_in_errors(difference[fat >= least]) for least in (0.0, *FATTY)), key=abs)
 
 
-def _sign_by_gains(turned, model, table, organ, best, fat_hz, ppm_hz):
+def _sign_by_gains(signals, best, sample):
     """Index of the sign and whether it is sure where single echoes have gains of their own, else None.
 
     Thousands of voxels then say no more than one, and standard errors over them mean nothing.
     """
-    some = _of_organs(organ)
-    signals, organ = [one[:, some] for one in turned], organ[some]
-    _, field, rate, _ = _misfit(signals[best], model, table)
+    some = _of_organs(sample.organ)
+    signals, organ, model = [one[:, some] for one in signals], sample.organ[some], sample.model
+    _, field, rate, _ = _misfit(signals[best], model, sample.table)
     if not asked_for(signals[best], model, field, rate):
         return None
     answers = []
     for signal in signals:
-        gains = np.ones(model.echo_times.size)
+        gains = np.ones(sample.echoes)
         # Gains bring the voxels in line, each of which began with its own best field.
         for _ in range(2):
-            _, field, rate, _ = _misfit((signal / gains[:, None]).astype(np.complex64), model, table)
-            answer = explained(signal, model, field, rate, organ, fat_hz=fat_hz, ppm_hz=ppm_hz, gains=gains)
+            _, field, rate, _ = _misfit((signal / gains[:, None]).astype(np.complex64), model, sample.table)
+            answer = explained(
+                signal, model, field, rate, organ, fat_hz=sample.fat_hz, ppm_hz=sample.ppm_hz, gains=gains
+            )
             gains = answer.fit.gains
         answers.append(answer)
     if answers[0].beats(answers[1]):
@@ -260,14 +295,20 @@ def _sign_by_gains(turned, model, table, organ, best, fat_hz, ppm_hz):
     return (1, True) if answers[1].beats(answers[0]) else (0, False)
 
 
-def _single_echoes_explain_more(signal, grouped, model, table, organ, scale):
-    """Whether gains of single echoes leave less than those of groups: a few groups take up part of any errors."""
-    some = _of_organs(organ)
-    _, field, rate, _ = _misfit(signal[:, some], model, table)
+def _may_be_single_echoes(signal, groups, sample):
+    """Whether gains of single echoes say as much as these groups, which take up part of any errors."""
+    if not groups.without_slope:
+        return False
+    if groups.in_pairs and sample.echoes >= FEWEST_ECHOES:
+        return True
+    some = _of_organs(sample.organ)
+    model, organ = sample.model, sample.organ[some]
+    _, field, rate, _ = _misfit(signal[:, some], model, sample.table)
     if not asked_for(signal[:, some], model, field, rate):
         return False
-    single = explained(signal[:, some], model, field, rate, organ[some], fat_hz=scale[0], ppm_hz=scale[1])
-    return float(np.median(np.exp(_misfit(grouped[:, some], model, table)[0]))) > MORE_LEFT * single.left
+    single = explained(signal[:, some], model, field, rate, organ, fat_hz=sample.fat_hz, ppm_hz=sample.ppm_hz)
+    left = _misfit(sample.without(groups, signal)[:, some], model, sample.table)[0]
+    return float(np.median(np.exp(left))) > MORE_LEFT * single.left
 
 
 def _of_organs(organ):
@@ -277,13 +318,14 @@ def _of_organs(organ):
     return some[np.isin(organ[some], names[counts >= FEWEST_VOXELS])]
 
 
-def _best_groups(signal, positions, shape, model, table, plain, ways, given):
+def _best_groups(signal, sample, plain, ways, given):
     """Misfits, groups and evidence of the best of several ways to divide the echoes, or of none."""
     best = (plain, None, 0.0)
     some = slice(0, GAIN_VOXELS)
+    model, table = sample.model, sample.table
     for group in ways:
-        found = _gains(signal[:, some], positions[:, some], shape, model, table, group)
-        misfit = _misfit(found.corrected(signal, positions), model, table)
+        found = _gains(signal[:, some], sample.positions[:, some], sample.shape, model, table, group)
+        misfit = _misfit(sample.without(found, signal), model, table)
         errors = mean_in_errors(plain[0] - misfit[0])
         # A wrong spectrum of fat is no gain: what belongs to the echoes helps water and fat alike.
         fatty = misfit[3] > 0.5

@@ -1,5 +1,7 @@
 """Signals as scanners and converters store them: phase in whatever unit, real and imaginary part with an offset."""
 
+import zlib
+
 import numpy as np
 
 from ..errors import InputError
@@ -31,6 +33,9 @@ _BINS, _FILLED, _JUMPS = 50, 0.15, 0.005
 # Of radians, unwrapped in space or over echoes, no more than this share of the signal's power differs from its neighbor
 # by a quarter of a turn or more, apart from whole turns; of other units half of it does.
 _ROUGH = 0.2
+# An echo whose phase spans less than the first share of what the others span may be in another unit, and less than the
+# second is.
+_NARROW, _ANOTHER = 0.5, 0.02
 _SAMPLES = 200_000
 # An offset of real and imaginary part: its least size and largest change between echoes in parts of the signal, the
 # least share of voxels (air) that lie there, and how many more than at zero.
@@ -62,7 +67,9 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
             "check that it is not the real part."
         )
+    _refuse_copies(echoes, ("magnitude", "phase"), source)
     scale, middle, note = _phase_scale(echoes, source)
+    note = " ".join(filter(None, (note, _check_one_unit(echoes, _TURN / scale, source)))) or None
     for echo in echoes:
         for plane in echo:  # plane by plane: the copies stay small
             magnitude, phase = plane.real.copy(), (plane.imag - np.float32(middle)) * np.float32(scale)
@@ -91,6 +98,7 @@ def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
     high = max(float(echoes.real.max()), float(echoes.imag.max()))
     if not high > low:
         return None
+    _refuse_copies(echoes, ("real part", "imaginary part"), source)
     samples = [_some(echo) for echo in echoes]
     peaks = np.array([_densest(values, low, high) for values in samples])
     offset, values = complex(np.median(peaks.real), np.median(peaks.imag)), np.concatenate(samples)
@@ -115,6 +123,44 @@ def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
             f"Real and imaginary part of {source} have nothing below zero (they run from {low:g} to {high:g}): an "
             "offset was added to store them; subtract it, or export magnitude and phase."
         )
+    return None
+
+
+def _refuse_copies(echoes, names, source):
+    """Refuse an image that stands for two: both parts of an echo, or the second part of two echoes."""
+    seen = {}
+    for number, echo in enumerate(echoes, start=1):
+        if np.array_equal(echo.real, echo.imag) and np.any(echo):
+            raise InputError(
+                f"{names[0].capitalize()} and {names[1]} of echo {number} of {source} are the same image; export it "
+                "again."
+            )
+        if np.ptp(echo.imag) == 0:
+            continue
+        first = seen.setdefault(zlib.crc32(np.ascontiguousarray(echo.imag)), number)
+        if first != number and np.array_equal(echoes[first - 1].imag, echo.imag):
+            raise InputError(
+                f"The {names[1]} of echo {first} and of echo {number} of {source} is the same image, bit for bit; "
+                "export the echoes again."
+            )
+
+
+def _check_one_unit(echoes, turn, source):
+    """Refuse echoes whose phase is nothing, or in another unit than that of the others; return a note on the first."""
+    ranges = [(float(echo.imag.min()), float(echo.imag.max())) for echo in echoes]
+    widest = max(ranges, key=lambda one: one[1] - one[0])
+    unwrapped = widest[1] - widest[0] > 1.02 * turn
+    for number, (low, high) in enumerate(ranges, start=1):
+        share = (high - low) / (widest[1] - widest[0])
+        if share >= _NARROW or number == 1 and share == 0:
+            continue
+        if share < _ANOTHER or not unwrapped and _texture(echoes[number - 1 : number], low, high)[0]:
+            raise InputError(
+                f"The phase of echo {number} of {source} runs from {low:g} to {high:g}, that of others from "
+                f"{widest[0]:g} to {widest[1]:g}; expected one unit in all, so export the echoes again."
+            )
+    if ranges[0][0] == ranges[0][1]:
+        return f"The phase of echo 1 of {source} is {ranges[0][0]:g} everywhere, and the zero of that of the others."
     return None
 
 

@@ -42,6 +42,7 @@ class Fields:
         self.voxel_size = voxel_size(affine)
         self.b0_direction = b0_direction(affine, acquisition.b0_patient)
         self.mask_given = mask is not None
+        self.fit_residual = None
         if mask is not None:
             mask = self.reorientation.apply(masks.checked_mask(mask, acquisition.shape))
 
@@ -156,6 +157,8 @@ class Fields:
             "sigma_pdff": separation.sigma_pdff,
         }
         self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]))
+        if (inside := self.mask & fitted).any():
+            self.fit_residual = float(np.median(separation.residual[inside]))
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         return separation, trust
 
@@ -172,6 +175,8 @@ class Fields:
         signal = masks.signal_mask(mip, noise, self.settings.mask_threshold)
         body = masks.body_mask(signal)
         self.mask = self._eroded(body) if mask is None else mask
+        if mask is not None:
+            self.notes += remarks.on_mask(mask, signal, self.acquisition.source)
         self.body = body | self.mask
         return signal, self.body
 

@@ -4,20 +4,30 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..errors import InputError
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
+from ..fieldmap.refine import R2STAR_RANGE
 from ..fieldmap.separation import Separation
 from ..fieldmap.unwrap import PartApart
+from ..inversion.lcurve import LCurve
 from ..settings import Settings
 
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
+_MOST_AT_LIMITS = 0.05
+# Bone has none, but a mask with less than this share of its voxels in signal covers air.
+_LEAST_SIGNAL = 0.5
 # In a slab with a field of fewer slices, or thinner in mm, χ says little: on the ankle, its contrast is less than three
 # quarters of what it is in all slices.
 _FEW_SLICES, _THIN_MM = 6, 20.0
 # A part cut off by air is told of where the field changes by more than this part of a period on the way to it, or where
 # another minimum costs its voxels less than this on average, which errors of echoes may do.
 _STEEP, _TORN = 0.25, 1.0
+# Where two power laws meet, the curvature of an L-curve is 0.7 at most; below this there is no corner to speak of. A λ
+# more often below or above that of the settings than this is told of.
+_ROUND, _FAR = 0.5, 5.0
 # The axes of arrays in the closest RAS order.
 _DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
@@ -25,7 +35,14 @@ _DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequence[float]) -> list[str]:
     """What sort of scan was found, where `settings` left it to the data; `found` has the answer."""
     notes, groups = [], kind.groups
-    if settings.phase_sign == "auto" and not kind.sure_of_sign:
+    if settings.phase_sign == "auto" and kind.likely_sign:
+        notes.append(
+            f"The sign of the phase is likely but not sure from {len(echo_times)} echoes, in which errors of single "
+            f"ones may feign it: fat fits better by {kind.sign_errors:.0f} standard errors if the phase "
+            f"{'grows' if kind.sign > 0 else 'falls'} with frequency, so this was taken; set the phase sign if you "
+            "know it."
+        )
+    elif settings.phase_sign == "auto" and not kind.sure_of_sign:
         notes.append(
             "The sign of the phase cannot be told from this scan (both fit alike, as without fat), so it was taken "
             "to grow with frequency; set the phase sign if it falls."
@@ -58,6 +75,25 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
             "would be taken for fat."
         )
     return notes
+
+
+def on_mask(mask: np.ndarray, signal: np.ndarray, source: str) -> list[str]:
+    """Where a user's mask lies, if not where there is signal.
+
+    Raises
+    ------
+    InputError
+        If it has no voxel with signal.
+    """
+    share = float(np.mean(signal[mask]))
+    if share == 0:
+        raise InputError(f"No voxel of the mask has signal in {source}; check that it belongs to this scan.")
+    if share >= _LEAST_SIGNAL:
+        return []
+    return [
+        f"Only {share:.0%} of the voxels in the mask have signal; check that it is not inverted and does not cover "
+        "air, in which there is neither field nor χ."
+    ]
 
 
 def on_gains(gains: EchoGains | None) -> list[str]:
@@ -115,6 +151,12 @@ def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray]
     rates = maps["r2star"][inside & (trust > 0)]
     if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
         found.append(f"{share:.0%} of its R2* are below zero")
+    low, high = R2STAR_RANGE
+    if rates.size and (share := float(np.mean((rates <= low) | (rates >= high)))) > _MOST_AT_LIMITS:
+        notes.append(
+            f"Noise leaves R2* unknown in {share:.0%} of the voxels in the mask: it ends at the limits of its range "
+            f"({low:.0f} and {high:.0f} 1/s), and its standard deviation there is larger than its error can be."
+        )
     if found:
         notes.append(
             f"The echoes do not fit the model well: {' and '.join(found)}; do not trust the maps before echo "
@@ -140,6 +182,28 @@ def on_slab(interior: np.ndarray, left_out: int, voxel_size) -> list[str]:
             f"The local field is known in {slices[axis]} slices {_DIRECTIONS[axis]} only ({thickness[axis]:.3g} "
             "mm); χ needs the field around its sources, so do not trust it in so thin a slab: acquire a thicker "
             "one, or set stop_after to background."
+        )
+    return notes
+
+
+def on_lcurve(curve: LCurve, regularization: float) -> list[str]:
+    """Why the λ at the corner of an L-curve is not to be taken unseen; `regularization` is that of the settings."""
+    notes, largest = [], curve.curvature[1:-1].max()
+    if curve.best in curve.regularization[[1, -2]]:
+        notes.append(
+            "The curvature is largest at the end of the values of λ, and may be larger beyond; give more values."
+        )
+    if largest < _ROUND:
+        notes.append(
+            f"The L-curve has no sharp corner: its largest curvature is {largest:.2f}, where two power laws that meet "
+            "have 0.7."
+        )
+    factor = curve.best / regularization
+    if max(factor, 1 / factor) > _FAR:
+        side = f"{factor:.0f} times above" if factor > 1 else f"{1 / factor:.0f} times below"
+        notes.append(
+            f"Its λ is {side} that of the settings, {regularization:g}, and nothing tells how far χ is from the truth "
+            "there; compare χ of both before you take it."
         )
     return notes
 
