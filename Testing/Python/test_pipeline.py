@@ -561,16 +561,6 @@ class ProgressTest(unittest.TestCase):
 
 
 class CortexTest(unittest.TestCase):
-    def test_cortex_apart_brings_chi_of_marrow_closer_to_the_truth_and_is_told(self):
-        made, quick = phantom(), preset(inversion="medi-l2", inversion_iterations=40)
-        apart, together = reconstruct_each(made.acquisition, [quick, replace(quick, separate_cortex="no")])
-        marrow = np.isin(made.regions, range(1, 7)) & (apart.maps["reliability"] > 0)
-        errors = [one.maps["chi"][marrow] - made.truth["chi"][marrow] for one in (apart, together)]
-        self.assertLess(np.std(errors[0]), 0.9 * np.std(errors[1]))
-        np.testing.assert_array_equal(apart.maps["local_field"], together.maps["local_field"])
-        told = [any("solved apart" in note for note in one.notes) for one in (apart, together)]
-        self.assertEqual(told, [True, False])
-
     def test_the_presets_of_the_paper_and_of_the_authors_leave_cortex_in(self):
         self.assertEqual([preset(name).separate_cortex for name in ("paper", "authors-code")], ["no", "no"])
 

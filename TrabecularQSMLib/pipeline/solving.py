@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from ..inversion import METHODS, invert
-from ..inversion.cortex import field_of_share, missing_share, susceptibility_of_share
+from ..inversion.cortex import COARSEST_MM, field_of_share, missing_share, susceptibility_of_share
 from ..inversion.grid import Grid
 from ..inversion.noise import DRAWS, SEED, chi_noise
 from ..inversion.prior import fat_prior
@@ -61,6 +61,15 @@ def cortex_apart(fields: Fields, settings: Settings, grid: Grid) -> tuple[np.nda
     nothing = np.zeros(grid.put(fields.local_field).shape, np.float32)
     if settings.separate_cortex == "no":
         return nothing, nothing, []
+    if (longest := max(fields.voxel_size)) > COARSEST_MM:
+        return (
+            nothing,
+            nothing,
+            [
+                f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most), so it "
+                "was not solved apart: χ of bone is blurred with it (separate_cortex)."
+            ],
+        )
     around = Grid.around(fields.body, settings.padding)
     share = missing_share(
         *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)), fields.voxel_size
