@@ -62,14 +62,8 @@ def cortex_apart(fields: Fields, settings: Settings, grid: Grid) -> tuple[np.nda
     if settings.separate_cortex == "no":
         return nothing, nothing, []
     if (longest := max(fields.voxel_size)) > COARSEST_MM:
-        return (
-            nothing,
-            nothing,
-            [
-                f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most), so it "
-                "was not solved apart: χ of bone is blurred with it (separate_cortex)."
-            ],
-        )
+        said = f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most)"
+        return nothing, nothing, [f"{said}: it was not solved apart (separate_cortex)."]
     around = Grid.around(fields.body, settings.padding)
     share = missing_share(
         *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)), fields.voxel_size
