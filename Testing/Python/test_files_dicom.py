@@ -144,7 +144,7 @@ class FolderTest(DicomTest):
         files = sorted((self.folder / "in").iterdir())
         files[2].unlink()
         self.assert_refused(
-            "1 slices of the series 5+6 ankle are not there, or not in the same place, for every echo and part"
+            "1 slice of the series 5+6 ankle is not there, or not in the same place, for every echo and part"
         )
         for file in files[len(files) // 2 :]:
             file.unlink()

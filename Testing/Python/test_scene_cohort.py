@@ -38,7 +38,7 @@ class CohortTest(SceneTest):
         self.labels[1:3, :2], self.labels[1:3, 3:] = 1, 2
         self.settings = preset(inversion="closed-form")
         write_reconstruction(self.output, scan, Reconstruction(self.maps, self.settings, ("Look at it.",)))
-        write_labels(self.output / "sub-01" / "anat" / "sub-01_dseg", self.labels, scans.AFFINE, NAMES)
+        write_labels(self.output / "sub-01" / "anat" / "sub-01_dseg", self.labels, scans.AFFINE, NAMES, {})
 
     def state(self):
         return self.node_ids(), self.hierarchy_count()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError, PackageNeeded
+from ..errors import InputError, PackageNeeded, counted
 from . import apart
 from .converted import Candidate, joined, natural
 from .echoes import PAIRS, check_magnitude, part_of_type, to_complex
@@ -386,8 +386,8 @@ def _geometry(candidate, pair):
     missing = max(len(set(heights) ^ set(stack)) for stack in stacks)
     if missing:
         raise InputError(
-            f"{missing} slices of the {candidate.source} are not there, or not in the same place, for every echo and "
-            "part; export the scan again."
+            f"{counted(missing, 'slice')} of the {candidate.source} {'is' if missing == 1 else 'are'} not there, or not "
+            "in the same place, for every echo and part; export the scan again."
         )
     first, last = stacks[0][heights[0]], stacks[0][heights[-1]]
     steps = np.diff(heights)
