@@ -385,10 +385,8 @@ def _geometry(candidate, pair):
     heights = sorted(stacks[0])
     missing = max(len(set(heights) ^ set(stack)) for stack in stacks)
     if missing:
-        raise InputError(
-            f"{counted(missing, 'slice')} of the {candidate.source} {'is' if missing == 1 else 'are'} not there, or not "
-            "in the same place, for every echo and part; export the scan again."
-        )
+        are = f"{counted(missing, 'slice')} of the {candidate.source} {'is' if missing == 1 else 'are'}"
+        raise InputError(f"{are} not there, or not in the same place, for every echo and part; export the scan again.")
     first, last = stacks[0][heights[0]], stacks[0][heights[-1]]
     steps = np.diff(heights)
     if len(steps) and np.abs(steps - steps.mean()).max() > max(_EVEN, 0.02 * steps.mean()):
