@@ -190,9 +190,8 @@ def find_kind(
         answers = [(misfit, None, 0.0) for misfit, _, _ in answers]
     if len(signs) > 1:
         # Pairs take up errors of single echoes: what they leave over says nothing of the sign.
-        own = [None if in_pairs else answer[1] for answer in answers]
-        seen = [sample.without(groups, one) for groups, one in zip(own, turned, strict=True)]
-        best, sure = _sign_by_gains(seen, best, sample) or (best, sure)
+        of_groups = None if in_pairs else answers[best][1]
+        best, sure = _sign_by_gains(turned, best, of_groups, sample) or (best, sure)
     _, groups, groups_errors = answers[best]
     if signs[best] < 0 and groups is not None:
         # The gains belong to the echoes as they came.
@@ -269,16 +268,20 @@ def _sign_errors(misfits):
     return max((mean_in_errors(difference[fat >= least]) for least in (0.0, *FATTY)), key=abs)
 
 
-def _sign_by_gains(signals, best, sample):
+def _sign_by_gains(signals, best, groups, sample):
     """Index of the sign and whether it is sure where single echoes have gains of their own, else None.
 
-    Thousands of voxels then say no more than one, and standard errors over them mean nothing.
+    Thousands of voxels then say no more than one, and standard errors over them mean nothing. Where groups of echoes
+    leave such gains over, they are not the whole kind of the scan, and nothing says the sign.
     """
     some = _of_organs(sample.organ)
-    signals, organ, model = [one[:, some] for one in signals], sample.organ[some], sample.model
-    _, field, rate, _ = _misfit(signals[best], model, sample.table)
-    if not asked_for(signals[best], model, field, rate):
+    signal, organ, model = sample.without(groups, signals[best])[:, some], sample.organ[some], sample.model
+    _, field, rate, _ = _misfit(signal, model, sample.table)
+    if not asked_for(signal, model, field, rate):
         return None
+    if groups is not None:
+        return 0, False
+    signals = [one[:, some] for one in signals]
     answers = []
     for signal in signals:
         gains = np.ones(sample.echoes)
