@@ -161,7 +161,7 @@ class PanelTest(driving.PanelCase):
         self.ui.cohortBssfpLineEdit.text = "{folder}/anat/{name}_bSSFP.nii.gz"
         self.ui.cohortFindButton.click()
         self.assertEqual(self.states(), [["sub-01", "bSSFP", "–"], ["sub-02", "bSSFP", "–"]])
-        self.assertRegex(self.ui.statusLabel.text, "^2 subjects, 0.3 GB each, . at a time. 2 of them lack files.$")
+        self.assertRegex(self.ui.statusLabel.text, r"^2 subjects, 0\.\d GB each, . at a time. 2 of them lack files.$")
         self.ui.cohortBssfpLineEdit.text = "the_same.nii.gz"
         with self.assertRaisesRegex(InputError, "is the same for all subjects"):
             self.widget.cohort.onFind()

@@ -324,11 +324,11 @@
     </message>
     <message>
         <source>DICOM of the scan:</source>
-        <translation>DICOM des Scans:</translation>
+        <translation>DICOM der Aufnahme:</translation>
     </message>
     <message>
         <source>Folder, or one file, of the scan&apos;s DICOM images: their patient and study are taken. Filled in for scans that were loaded from DICOM.</source>
-        <translation>Ordner, oder eine Datei, der DICOM-Bilder des Scans: deren Patient und Studie werden übernommen. Ausgefüllt für Scans, die aus DICOM geladen wurden.</translation>
+        <translation>Ordner, oder eine Datei, der DICOM-Bilder der Aufnahme: deren Patient und Studie werden übernommen. Ausgefüllt bei Aufnahmen, die aus DICOM geladen wurden.</translation>
     </message>
     <message>
         <source>Folder to write:</source>
@@ -640,7 +640,7 @@
     </message>
     <message>
         <source>Give what has no signal near thin dark layers, cortex above all, a susceptibility of its own, and take its field off before the rest is inverted. Paper: no.</source>
-        <translation>Dem, was bei dünnen dunklen Schichten kein Signal gibt, vor allem Kortikalis, eine eigene Suszeptibilität geben und sein Feld abziehen, bevor der Rest invertiert wird. Veröffentlichung: nein.</translation>
+        <translation>Dem, was nahe dünnen dunklen Schichten, vor allem Kortikalis, kein Signal hat, eine eigene Suszeptibilität geben und ihr Feld abziehen, bevor der Rest invertiert wird. Veröffentlichung: nein.</translation>
     </message>
     <message>
         <source> voxels</source>
@@ -1467,7 +1467,7 @@
     </message>
     <message>
         <source>Settings of the reconstruction, as in Trabecular QSM.</source>
-        <translation>Einstellungen der Rekonstruktion, wie in Trabecular QSM.</translation>
+        <translation>Einstellungen der Rekonstruktion, wie im Modul Trabekuläre QSM.</translation>
     </message>
     <message>
         <source>Files of each subject</source>
@@ -1483,7 +1483,7 @@
     </message>
     <message>
         <source>Regions drawn on the echo MIP. Where the file of each subject lies, from the dataset&apos;s folder: {name} is sub-01_ses-2, {folder} is sub-01/ses-2, * is anything.</source>
-        <translation>Auf der Echo-MIP gezeichnete Regionen. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * ist Beliebiges.</translation>
+        <translation>Auf der Echo-MIP gezeichnete Regionen. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * steht für Beliebiges.</translation>
     </message>
     <message>
         <source>bSSFP:</source>
@@ -1495,7 +1495,7 @@
     </message>
     <message>
         <source>High-resolution image; it is registered to the echo MIP. Where the file of each subject lies, from the dataset&apos;s folder: {name} is sub-01_ses-2, {folder} is sub-01/ses-2, * is anything.</source>
-        <translation>Hochaufgelöstes Bild; es wird auf die Echo-MIP registriert. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * ist Beliebiges.</translation>
+        <translation>Hochaufgelöstes Bild; es wird auf die Echo-MIP registriert. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * steht für Beliebiges.</translation>
     </message>
     <message>
         <source>derivatives/bone/{folder}/anat/{name}_bone.nii.gz</source>
@@ -1503,7 +1503,7 @@
     </message>
     <message>
         <source>Pure bone on the bSSFP, for the apparent BV/TV. Where the file of each subject lies, from the dataset&apos;s folder: {name} is sub-01_ses-2, {folder} is sub-01/ses-2, * is anything.</source>
-        <translation>Reiner Knochen auf der bSSFP, für das scheinbare BV/TV. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * ist Beliebiges.</translation>
+        <translation>Reiner Knochen auf der bSSFP, für das scheinbare BV/TV. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * steht für Beliebiges.</translation>
     </message>
     <message>
         <source>{folder}/anat/{name}_CT.nii.gz</source>
@@ -1511,7 +1511,7 @@
     </message>
     <message>
         <source>CT; it is registered to the echo MIP and measured. Where the file of each subject lies, from the dataset&apos;s folder: {name} is sub-01_ses-2, {folder} is sub-01/ses-2, * is anything.</source>
-        <translation>CT; es wird auf die Echo-MIP registriert und gemessen. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * ist Beliebiges.</translation>
+        <translation>CT; es wird auf die Echo-MIP registriert und gemessen. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * steht für Beliebiges.</translation>
     </message>
     <message>
         <source>Options</source>
@@ -1519,7 +1519,7 @@
     </message>
     <message>
         <source>Settings of a file, subjects at a time, and what is replaced.</source>
-        <translation>Einstellungen aus einer Datei, Probanden gleichzeitig, und was ersetzt wird.</translation>
+        <translation>Einstellungen aus einer Datei, Zahl gleichzeitiger Probanden, und was ersetzt wird.</translation>
     </message>
     <message>
         <source>Settings file:</source>
@@ -1551,7 +1551,7 @@
     </message>
     <message>
         <source>Replace results that are there and were made of other inputs, settings or version. Otherwise those subjects fail and say so.</source>
-        <translation>Vorhandene Ergebnisse ersetzen, die aus anderen Eingaben, Einstellungen oder einer anderen Version stammen. Sonst schlagen diese Probanden fehl und sagen es.</translation>
+        <translation>Vorhandene Ergebnisse ersetzen, die aus anderen Eingaben, Einstellungen oder einer anderen Version stammen. Sonst schlagen diese Probanden fehl und melden es.</translation>
     </message>
     <message>
         <source>Find subjects</source>
@@ -1678,7 +1678,7 @@
     </message>
     <message>
         <source>Less noise in the same time: echoes at {times} ms, trains: {trains}.</source>
-        <translation>Weniger Rauschen in derselben Zeit: Echos bei {times} ms, Züge: {trains}.</translation>
+        <translation>Weniger Rauschen in derselben Zeit: Echos bei {times} ms, Echozüge: {trains}.</translation>
     </message>
     <message>
         <source>Simulated one row.</source>
@@ -1758,7 +1758,7 @@
     </message>
     <message>
         <source>What a protocol tells before anybody is scanned.</source>
-        <translation>Was ein Protokoll verrät, bevor jemand gescannt wird.</translation>
+        <translation>Was ein Protokoll aussagt, bevor jemand gescannt wird.</translation>
     </message>
     <message>
         <source>Number:</source>
@@ -1874,7 +1874,7 @@
     </message>
     <message>
         <source>How the directions lie about the orientation: 0 every direction alike, above 5 close to it, below 0 across it. Empty: all in it.</source>
-        <translation>Wie die Richtungen um die Orientierung liegen: 0 alle gleich häufig, über 5 nahe an ihr, unter 0 quer zu ihr. Leer: alle in ihr.</translation>
+        <translation>Wie die Richtungen um die Ausrichtung liegen: 0 alle gleich häufig, über 5 nahe an ihr, unter 0 quer zu ihr. Leer: alle in ihr.</translation>
     </message>
     <message>
         <source>Region size:</source>
@@ -1946,7 +1946,7 @@
     </message>
     <message>
         <source>R2′ is fitted to the decay of the signal over these echoes too, as a scan shows it; two or more, separated by spaces. Empty: only the width of the line.</source>
-        <translation>R2′ wird auch an den Zerfall des Signals über diese Echos angepasst, wie ihn ein Scan zeigt; zwei oder mehr, durch Leerzeichen getrennt. Leer: nur die Breite der Linie.</translation>
+        <translation>R2′ wird auch an den Zerfall des Signals über diese Echos angepasst, wie ihn eine Aufnahme zeigt; zwei oder mehr, durch Leerzeichen getrennt. Leer: nur die Breite der Linie.</translation>
     </message>
     <message>
         <source>Fat fraction:</source>
@@ -1998,7 +1998,7 @@
     </message>
     <message>
         <source>Point spread:</source>
-        <translation>Punktbild:</translation>
+        <translation>Punktspreizfunktion:</translation>
     </message>
     <message>
         <source>How the imaging voxels see the signal. box: its mean over each; sinc: k-space as far as they need; hann: with a Hann window.</source>
@@ -2010,11 +2010,11 @@
     </message>
     <message>
         <source>Interleaved trains:</source>
-        <translation>Verschachtelte Züge:</translation>
+        <translation>Verschachtelte Echozüge:</translation>
     </message>
     <message>
         <source>Trains whose echoes take turns; each needs the scan&apos;s time once. Paper: 3.</source>
-        <translation>Züge, deren Echos sich abwechseln; jeder braucht die Zeit des Scans einmal. Veröffentlichung: 3.</translation>
+        <translation>Echozüge, die sich abwechseln; jeder braucht die Zeit der Aufnahme einmal. Veröffentlichung: 3.</translation>
     </message>
     <message>
         <source>Paper: 3 T.</source>
@@ -2030,7 +2030,7 @@
     </message>
     <message>
         <source>Mean magnitude of marrow in the first echo over the standard deviation of the noise in the real channel, which is that of the magnitude of air over 0.655.</source>
-        <translation>Mittlerer Betrag des Marks im ersten Echo geteilt durch die Standardabweichung des Rauschens im reellen Kanal, also die des Betrags von Luft geteilt durch 0,655.</translation>
+        <translation>Mittlere Magnitude des Marks im ersten Echo geteilt durch die Standardabweichung des Rauschens im reellen Kanal, also die der Magnitude von Luft geteilt durch 0,655.</translation>
     </message>
     <message>
         <source>Bandwidth:</source>
@@ -2046,15 +2046,15 @@
     </message>
     <message>
         <source>Of one voxel along the read-out; it decides how close echoes can be. Paper: 1431.</source>
-        <translation>Eines Voxels entlang der Auslese; sie bestimmt, wie dicht Echos liegen können. Veröffentlichung: 1431.</translation>
+        <translation>Eines Voxels entlang der Auslesung; sie bestimmt, wie dicht Echos liegen können. Veröffentlichung: 1431.</translation>
     </message>
     <message>
         <source>Read-out:</source>
-        <translation>Auslese:</translation>
+        <translation>Auslesung:</translation>
     </message>
     <message>
         <source>monopolar: all echoes of a train are read in one direction; bipolar: every other one backwards. Paper: monopolar.</source>
-        <translation>monopolar: alle Echos eines Zuges werden in einer Richtung ausgelesen; bipolar: jedes zweite rückwärts. Veröffentlichung: monopolar.</translation>
+        <translation>monopolar: alle Echos eines Echozugs werden in einer Richtung ausgelesen; bipolar: jedes zweite in Gegenrichtung. Veröffentlichung: monopolar.</translation>
     </message>
     <message>
         <source>Longest echo:</source>
@@ -2066,7 +2066,7 @@
     </message>
     <message>
         <source>How late the last echo of a better train can be, which TR decides.</source>
-        <translation>Wie spät das letzte Echo eines besseren Zuges sein darf, was TR bestimmt.</translation>
+        <translation>Wie spät das letzte Echo eines besseren Echozugs sein darf, was TR bestimmt.</translation>
     </message>
     <message>
         <source>Assess protocol</source>
@@ -2074,7 +2074,7 @@
     </message>
     <message>
         <source>Put a table of noise, swaps, bias, a better echo train and the subjects needed, with charts, into a folder of the scene.</source>
-        <translation>Eine Tabelle von Rauschen, Vertauschungen, Abweichung, einem besseren Echozug und der nötigen Zahl von Probanden, mit Diagrammen, in einen Ordner der Szene legen.</translation>
+        <translation>Eine Tabelle von Rauschen, Wasser-Fett-Vertauschungen, systematischer Abweichung, einem besseren Echozug und der nötigen Zahl von Probanden, mit Diagrammen, in einen Ordner der Szene legen.</translation>
     </message>
 </context>
 <context>
@@ -2212,7 +2212,7 @@
     </message>
     <message>
         <source>Cancelling…</source>
-        <translation>Wird abgebrochen …</translation>
+        <translation>Wird abgebrochen…</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -2280,7 +2280,7 @@
     </message>
     <message>
         <source>State</source>
-        <translation>Stand</translation>
+        <translation>Status</translation>
     </message>
     <message>
         <source>failed</source>
@@ -2360,7 +2360,7 @@
     </message>
     <message>
         <source>Choose the scan&apos;s DICOM files</source>
-        <translation>Die DICOM-Dateien des Scans wählen</translation>
+        <translation>Die DICOM-Dateien der Aufnahme wählen</translation>
     </message>
     <message>
         <source>Choose the folder to write</source>
