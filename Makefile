@@ -1,12 +1,13 @@
 # make demo        from a simulated scan to maps, a table and pictures, in demo-output/
 # make test        style, spelling and all tests
 # make lint        style and spelling alone
+# make fuzz        5,000 damaged files of every kind that is read, some ten minutes
 # make benchmark   time, memory and accuracy at the paper's size, half an hour on a machine doing nothing else
 # make clean       remove what the others made
 #
 # Everything is installed once into .venv from PyPI, with the first Python that works. Choose another by PYTHON=...
 
-.PHONY: demo test lint benchmark clean
+.PHONY: demo test lint fuzz benchmark clean
 .DEFAULT_GOAL := demo
 
 # pyenv leaves commands in the path that fail when run, and Debian a python without venv: try what is needed.
@@ -28,6 +29,9 @@ lint: $(STAMP)
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/codespell
+
+fuzz: $(STAMP)
+	@$(BIN)/python Testing/fuzz.py --cases 5000 --show
 
 benchmark: $(STAMP)
 	@$(BIN)/python Testing/Benchmarks/benchmark.py

@@ -8,7 +8,7 @@ import inspect
 import json
 import pkgutil
 import sys
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,15 +16,18 @@ sys.path.insert(0, str(ROOT))
 
 from TrabecularQSMLib.methods import Method  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings  # noqa: E402
+from TrabecularQSMLib.protocol.settings import ProtocolSettings  # noqa: E402
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, WHOLE, Settings, load_presets, setting_texts  # noqa: E402
-from TrabecularQSMLib.simulation.settings import SimulationSettings  # noqa: E402
+from TrabecularQSMLib.simulation.settings import DecaySettings, SimulationSettings  # noqa: E402
 
 # Rooms with methods, in the order in which a scan meets them.
-ROOMS = ("fieldmap", "background", "inversion", "analysis", "simulation", "phantom")
+ROOMS = ("fieldmap", "background", "inversion", "analysis", "simulation", "phantom", "protocol")
 OTHER_SETTINGS = {
     "a simulation": SimulationSettings,
+    "its decay": DecaySettings,
     "the phantom": PhantomSettings,
     "its bSSFP and CT": CompanionSettings,
+    "a protocol": ProtocolSettings,
 }
 HEAD = """\
 # Every method
@@ -38,8 +41,8 @@ def records(room: str) -> dict[str, Method]:
     """Return the methods of a room: those of its registry by name, then the others of its files by function."""
     package = importlib.import_module(f"TrabecularQSMLib.{room}")
     found = dict(getattr(package, "METHODS", {}))
-    for module in pkgutil.iter_modules(package.__path__):
-        code = importlib.import_module(f"{package.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        code = importlib.import_module(module.name)
         for one in (*getattr(code, "METHODS", ()), *filter(None, [getattr(code, "METHOD", None)])):
             # Records of other files are imported by name as methods, not as records.
             if isinstance(one, Method) and one not in found.values():
@@ -108,7 +111,7 @@ def _method_row(room, name, one):
     own = {
         keyword: parameter.default
         for keyword, parameter in inspect.signature(one.function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default not in (parameter.empty, None)
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default not in (parameter.empty, None, "", ())
     }
     for keyword, setting in one.options.items():
         default = own.get(keyword) if getattr(Settings, setting) is None else None
@@ -138,6 +141,8 @@ def _settings():
 
 
 def _value(value):
+    if value is MISSING:
+        return "must be given"
     if value is None:
         return "none"
     if isinstance(value, tuple):

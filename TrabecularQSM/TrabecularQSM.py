@@ -32,12 +32,14 @@ from TrabecularQSMLib.scene.gui.packages import withPackages  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     AcquisitionParameters,
+    DicomParameters,
     Forecast,
     SettingsParameters,
     fillAcquisition,
     loadOptions,
     mapsSummary,
     missing,
+    missingDicom,
     packSettings,
     proposeMask,
     runOptions,
@@ -51,9 +53,6 @@ from TrabecularQSMLib.scene.gui.samples import SAMPLE  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe, registerResources  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.settings import Settings, load_presets, preset  # noqa: E402
-
-# Which map of a run is shown: the first that it has.
-_SHOWN = ("chi", "local_field", "field_hz", "pdff_magnitude")
 
 #
 # TrabecularQSM
@@ -96,6 +95,7 @@ class TrabecularQSMParameterNode:
     settings - All settings of the reconstruction.
     lcurveRegularizations - Values of λ of the L-curve; around that of the settings if empty.
     lcurveRegions - Segments whose mean susceptibility is followed over λ.
+    dicom - Maps as DICOM objects.
     outputName - Start of the names of the results; that of the magnitude sequence if empty.
     """
 
@@ -115,6 +115,7 @@ class TrabecularQSMParameterNode:
     settings: SettingsParameters
     lcurveRegularizations: str = ""
     lcurveRegions: vtkMRMLSegmentationNode | None
+    dicom: DicomParameters
     outputName: str = ""
 
 
@@ -140,6 +141,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         self.ui.lcurveButton.connect("clicked(bool)", self.onLCurveButton)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.layoutButton.connect("clicked(bool)", self.onLayoutButton)
+        self.ui.dicomButton.connect("clicked(bool)", self.onDicomButton)
         self.results = ResultsBrowser(self.ui.resultsRunComboBox, self.ui.resultsNotesLabel, self.ui.resultsTable)
         self.start()
 
@@ -172,6 +174,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         self.offer(
             ui.proposeMaskButton, "" if self.results.run else _("Apply first: bones are found in maps."), wide=False
         )
+        self.offer(ui.dicomButton, missingDicom(p, self.results.run), wide=True)
         text, basis = self.logic.forecast.ofLCurve(p)
         self.offer(ui.lcurveButton, missing, wide=True, text=text)
         ui.lcurveButton.toolTip += basis
@@ -189,24 +192,23 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             lambda nodes: self.inWords(self.logic.summary(nodes)),
         )
         if nodes:
-            self.bringUp(show.showSlices)
-            show.showMap(next(nodes[name] for name in _SHOWN if name in nodes), fit=True)
+            self.bringUp(show.showMaps, nodes)
             self.ui.resultsCollapsibleButton.collapsed = False
             self.results.refresh(latest=True)
             self.refresh()
 
     def lcurveText(self, found) -> str:
         corner, zero = found.bestRegularization, found.inflectionRegularization
-        if zero is None:
-            return _("L-curve: largest curvature at λ = {value:g}.").format(value=corner)
-        text = _("L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.")
-        return text.format(value=corner, zero=zero)
+        text = _("L-curve: largest curvature at λ = {value:g}.")
+        if zero is not None:
+            text = _("L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.")
+        return " ".join([text.format(value=corner, zero=zero), *found.notes])
 
     def onLCurveButton(self) -> None:
         nodes = self.run(
             lambda progress: self.logic.lcurveParameterNode(self._parameterNode, progress),
             _("The L-curve failed."),
-            self.lcurveText,
+            lambda nodes: self.inWords(self.lcurveText(nodes)),
         )
         if nodes:
             self.bringUp(show.showChart, nodes.lcurveChart)
@@ -256,6 +258,16 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             _("No mask could be proposed."),
             lambda node: _("{name} is a proposal: look at it, and edit it in the Segment Editor.").format(
                 name=node.GetName()
+            ),
+        )
+
+    def onDicomButton(self) -> None:
+        run = self.results.run
+        self.run(
+            lambda progress: withPackages(lambda: self.logic.exportDicom(self._parameterNode, run, progress)),
+            _("The DICOM files could not be written."),
+            lambda paths: _("Wrote {count} DICOM files to {folder}.").format(
+                count=len(paths), folder=self._parameterNode.dicom.folder.strip()
             ),
         )
 
@@ -324,6 +336,12 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
     def missing(self, p) -> str:
         """Return what keeps a run from starting, in one phrase; nothing if it can."""
         return missing(p)
+
+    def exportDicom(self, p, run, progress=None) -> list:
+        """Write a run, one of `scene.runsInScene`, as DICOM objects; return the files."""
+        source, folder = p.dicom.source.strip(), p.dicom.folder.strip()
+        options = {"name": run.name.removesuffix(" maps"), "regions": p.dicom.regions, "plain": p.dicom.plain}
+        return scene.exportDicom(run.nodes, source, folder, **options, progress=progress)
 
     def loadScan(self, path, progress=None, **options) -> list:
         """Load a scan with `scene.loadScan`, and select it; return its magnitude and phase sequence (or None)."""

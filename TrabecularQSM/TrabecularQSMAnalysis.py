@@ -36,6 +36,7 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     RegistrationParameters,
     RegressionParameters,
     added,
+    ctSummary,
     missing,
     proposalMaps,
     proposalSummary,
@@ -45,6 +46,7 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     rods,
     tableSummary,
 )
+from TrabecularQSMLib.scene.gui.cohort import CohortParameters, CohortStep  # noqa: E402
 from TrabecularQSMLib.scene.gui.drawing import RegionEditor  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import registerCompanions, selectCompanions  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
@@ -83,7 +85,7 @@ class TrabecularQSMAnalysisParameterNode:
 
     case - Patient or scan, the first column of all tables.
     segmentation - The regions of all steps.
-    regions, registration, measure, bvtv, ct, profile, regression - The parameters of each step.
+    regions, registration, measure, bvtv, ct, profile, regression, cohort - The parameters of each step.
     """
 
     case: str = ""
@@ -95,6 +97,7 @@ class TrabecularQSMAnalysisParameterNode:
     ct: CtParameters
     profile: ProfileParameters
     regression: RegressionParameters
+    cohort: CohortParameters
 
 
 #
@@ -109,6 +112,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
         """Build the panel."""
         self.build(TrabecularQSMAnalysisLogic())
         self.editor = RegionEditor(self.ui.segmentEditor)
+        self.cohort = CohortStep(self)
         self.connectButtons(BUTTONS)
         self.ui.drawCollapsibleButton.connect("contentsCollapsed(bool)", self.refresh)
         self.showOneAtATime(STEPS)
@@ -119,6 +123,11 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
         if parameterNode is None:
             self.editor.stop()
         super().setParameterNode(parameterNode)
+
+    def cleanup(self) -> None:
+        """Also stop a cohort, before the module is reloaded or the application quits."""
+        self.cohort.stop()
+        super().cleanup()
 
     def onLastWindowClosed(self) -> None:
         """Also end editing, whose keys are those of the window."""
@@ -150,6 +159,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
         self.refreshSteps()
         ui.cancelButton.enabled = self.running and not self.cancelRequested
         ui.statsmodelsButton.visible = not packages.isInstalled("statsmodels")
+        self.cohort.refresh()
 
     def onProposeButton(self) -> None:
         self.step(self.logic.propose, _("No bones could be proposed."), proposalSummary)
@@ -197,7 +207,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
         self.atOnce(self.logic.combineCycles, _("The phase cycles could not be combined."), added)
 
     def onCtButton(self) -> None:
-        table = self.step(self.logic.ct, _("The CT could not be measured."), tableSummary)
+        table = self.step(self.logic.ct, _("The CT could not be measured."), ctSummary)
         if table:
             self.bringUp(show.showNumbers, table)
 
@@ -326,7 +336,12 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
         """Measure the CT, and select the table for the next case."""
         calibration = Calibration(p.ct.slope, p.ct.intercept) if p.ct.slope else None
         p.ct.table = scene.attenuationNodes(
-            p.ct.volume, p.segmentation, case=p.case.strip(), calibration=calibration, table=p.ct.table
+            p.ct.volume,
+            p.segmentation,
+            case=p.case.strip(),
+            calibration=calibration,
+            table=p.ct.table,
+            progress=progress,
         )
         return p.ct.table
 

@@ -22,20 +22,31 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
 
 from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
+from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS  # noqa: E402
+from TrabecularQSMLib.phantom.settings import READOUTS  # noqa: E402
+from TrabecularQSMLib.protocol.settings import ProtocolSettings  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
-from TrabecularQSMLib.scene.gui.numbers import numbers, wholeNumbers  # noqa: E402
+from TrabecularQSMLib.scene.gui.numbers import echoTimesText, numbers, wholeNumbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
 from TrabecularQSMLib.scene.gui.steps import StepsMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
+from TrabecularQSMLib.simulation.model import DECAY  # noqa: E402
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, check_grid  # noqa: E402
-from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings  # noqa: E402
+from TrabecularQSMLib.simulation.settings import (  # noqa: E402
+    BOXES,
+    POINT_SPREADS,
+    SHAPES,
+    DecaySettings,
+    SimulationSettings,
+)
+from TrabecularQSMLib.study.estimate import free_memory  # noqa: E402
 
 # Geometries of the default size that an ordinary computer simulates in a second.
-PER_SECOND = 2
+PER_SECOND = 5
 # Buttons of the panel; each has a slot of its name, such as onRunButton.
-BUTTONS = ("run", "configuration", "cancel", "layout")
+BUTTONS = ("run", "configuration", "protocol", "cancel", "layout")
 # Parts of the panel; each has a button and a section of its name.
-STEPS = ("table", "configuration", "model")
+STEPS = ("table", "configuration", "model", "protocol")
 
 
 #
@@ -85,6 +96,28 @@ class SimulationParameters:
 
 
 @parameterPack
+class DecayParameters:
+    """The decay of the signal that R2′ is fitted to, beside the width of the line.
+
+    echo_times_ms - Of its echoes, separated by spaces or commas; without any there is no decay.
+    fat_fraction - Of the marrow.
+    fat_model - Spectrum of fat.
+    bone_signal - Of bone against marrow.
+    bone_t2_ms - Of the signal of bone.
+    snr - Of an imaging voxel of marrow; 0 for no noise.
+    point_spread - Of an imaging voxel.
+    """
+
+    echo_times_ms: str = ""
+    fat_fraction: Annotated[float, WithinRange(0.0, 1.0)] = DecaySettings.fat_fraction
+    fat_model: Annotated[str, Choice(list(FAT_MODELS))] = DecaySettings.fat_model
+    bone_signal: Annotated[float, WithinRange(0.0, 1.0)] = DecaySettings.bone_signal
+    bone_t2_ms: Annotated[float, WithinRange(0.01, 1000.0)] = 1e3 * DecaySettings.bone_t2
+    snr: Annotated[float, WithinRange(0.0, 1000000.0)] = DecaySettings.snr or 0.0
+    point_spread: Annotated[str, Choice(list(POINT_SPREADS))] = DecaySettings.point_spread
+
+
+@parameterPack
 class ConfigurationParameters:
     """One geometry.
 
@@ -100,27 +133,56 @@ class ConfigurationParameters:
     repeat: Annotated[int, WithinRange(0, 1000000)] = 0
 
 
+@parameterPack
+class ProtocolParameters:
+    """A protocol to assess.
+
+    echo_times - Milliseconds, separated by spaces.
+    trains - Interleaved trains.
+    field_strength - Tesla.
+    voxel_size - Millimeters along I, J, K.
+    snr - Of marrow in the first echo.
+    bandwidth - Hz of one voxel; 0 if it is not known.
+    readout - Whether all echoes of a train are read in one direction.
+    longest_echo - How late a last echo can be, ms; 0 for as late as the given one.
+    """
+
+    echo_times: str = "1.25 1.95 2.65 3.35 4.05 4.75 5.45 6.15 6.85"
+    trains: Annotated[int, WithinRange(1, 4)] = 3
+    field_strength: Annotated[float, WithinRange(0.01, 30.0)] = 3.0
+    voxel_size: str = "1.5 1.5 1.5"
+    snr: Annotated[float, WithinRange(1.0, 100000.0)] = 40.0
+    bandwidth: Annotated[float, WithinRange(0.0, 1000000.0)] = 1431.0
+    readout: Annotated[str, Choice(list(READOUTS))] = ProtocolSettings.readout
+    longest_echo: Annotated[float, WithinRange(0.0, 500.0)] = 0.0
+
+
 @parameterNodeWrapper
 class TrabecularQSMSimulationParameterNode:
     """The parameters of the module.
 
-    model - What all geometries share.
+    model, decay - What all geometries share.
     b0_direction, orientation - Directions of B0, and of cylinders or the normal of plates, in RAS.
+    concentration - Of their directions about it; empty where all lie in it.
     numbers, radii, delta_chis - What is varied, separated by spaces or commas.
     repeats - Random geometries for each number and radius.
     name - Start of the names of the results.
     configuration - The geometry to look at.
+    protocol - The protocol to assess.
     """
 
     model: SimulationParameters
+    decay: DecayParameters
     b0_direction: str = "0 0 1"
     orientation: str = "0 0 1"
+    concentration: str = ""
     numbers: str = "100 200 300"
     radii: str = "5 10 15"
     delta_chis: str = "0.5 1 1.5 2"
     repeats: Annotated[int, WithinRange(1, 100000)] = 2
     name: str = "simulation"
     configuration: ConfigurationParameters
+    protocol: ProtocolParameters
 
 
 #
@@ -141,7 +203,17 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
     def refreshPanel(self) -> None:
         """Say on the buttons what can be done, or why it cannot."""
         p, ui = self._parameterNode, self.ui
-        ui.orientationLineEdit.enabled = p.model.shape != SimulationSettings.shape
+        for widget in (ui.orientationLineEdit, ui.concentrationLineEdit):
+            widget.enabled = p.model.shape != SimulationSettings.shape
+        for widget in (
+            ui.fatFractionSpinBox,
+            ui.fatModelComboBox,
+            ui.boneSignalSpinBox,
+            ui.boneT2SpinBox,
+            ui.snrSpinBox,
+            ui.pointSpreadComboBox,
+        ):
+            widget.enabled = bool(p.decay.echo_times_ms.strip())
         missing, run = self.logic.missing(p), ""
         if not missing:
             count, time = self.logic.count(p), self.logic.duration(p)
@@ -149,6 +221,7 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
             run = (one if count == 1 else several).format(count=count, time=time)
         self.offer(ui.runButton, missing, wide=True, text=run)
         self.offer(ui.configurationButton, self.logic.missingOfConfiguration(p), wide=True)
+        self.offer(ui.protocolButton, self.logic.missingOfProtocol(p), wide=True)
         self.refreshSteps()
         ui.cancelButton.enabled = self.running and not self.cancelRequested
 
@@ -165,6 +238,12 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
         )
         if nodes:
             self.bringUp(show.showGeometry, nodes.bone, nodes.field)
+
+    def onProtocolButton(self) -> None:
+        failed = _("The protocol could not be assessed.")
+        nodes = self.step(self.logic.assessProtocol, failed, self.logic.protocolSummary)
+        if nodes:
+            self.bringUp(show.showNumbers, nodes.table, [*nodes.charts.values()], False)
 
 
 #
@@ -204,6 +283,24 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             progress=progress,
         )
 
+    def assessProtocol(self, p, progress=None):
+        """Assess the protocol; return the nodes of `scene.protocolNodes`."""
+        return scene.protocolNodes(self.protocolSettings(p), progress=progress)
+
+    def protocolSettings(self, p) -> ProtocolSettings:
+        """Return the protocol of the parameter node."""
+        given = p.protocol
+        return ProtocolSettings(
+            echo_times=tuple(time / 1e3 for time in numbers(given.echo_times, _("echo times"))),
+            field_strength=given.field_strength,
+            voxel_size=tuple(reversed(numbers(given.voxel_size, _("voxel sizes")))),
+            snr=given.snr,
+            bandwidth_hz=given.bandwidth or None,
+            readout=given.readout,
+            trains=given.trains,
+            longest_echo=given.longest_echo / 1e3 or None,
+        )
+
     def settings(self, p) -> SimulationSettings:
         """Return the settings of the parameter node."""
         s = p.model
@@ -213,11 +310,28 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             shape=s.shape,
             # The library's axes k, j, i are S, A, R.
             orientation=tuple(reversed(numbers(p.orientation, _("orientation")))),
+            concentration=self._concentration(p),
             b0_direction=tuple(reversed(numbers(p.b0_direction, _("B0 direction")))),
             regularization=s.regularization,
             field_strength=s.field_strength,
             imaging_voxel=s.imaging_voxel or None,
             seed=s.seed,
+            decay=self.decay(p),
+        )
+
+    def decay(self, p) -> DecaySettings | None:
+        """Return the settings of the decay; None without echo times."""
+        d = p.decay
+        if not d.echo_times_ms.strip():
+            return None
+        return DecaySettings(
+            tuple(time / 1e3 for time in numbers(d.echo_times_ms, _("echo times"))),
+            fat_fraction=d.fat_fraction,
+            fat_model=d.fat_model,
+            bone_signal=d.bone_signal,
+            bone_t2=d.bone_t2_ms / 1e3,
+            snr=d.snr or None,
+            point_spread=d.point_spread,
         )
 
     def grid(self, p) -> ParameterGrid:
@@ -249,7 +363,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         if not p.delta_chis.strip():
             return _("Enter Δχ")
         try:
-            check_grid(self.settings(p), self.grid(p))
+            check_grid(self.settings(p), self.grid(p), free_memory())
         except InputError as error:
             return str(error)
         return ""
@@ -259,10 +373,43 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         if not p.configuration.delta_chi:
             return _("Enter a Δχ that is not zero")
         try:
-            check_grid(self.settings(p), ParameterGrid((p.configuration.number,), (p.configuration.radius,)))
+            grid = ParameterGrid((p.configuration.number,), (p.configuration.radius,))
+            check_grid(self.settings(p), grid, free_memory())
         except InputError as error:
             return str(error)
         return ""
+
+    def missingOfProtocol(self, p) -> str:
+        """Return what keeps the protocol from being assessed, in one phrase; nothing if it can."""
+        if not p.protocol.echo_times.strip():
+            return _("Enter the echo times")
+        try:
+            self.protocolSettings(p)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    def protocolSummary(self, nodes) -> str:
+        """Return some lines about a protocol: its noise, the subjects needed, and a better echo train."""
+        found = nodes.assessment
+        field, r2star, pdff = found.marrow.worst()
+        region = found.regions[len(found.regions) // 2]
+        text = _(
+            "Noise of a voxel: field {field:.3g} Hz, R2* {r2star:.3g} 1/s, fat fraction {pdff:.2g}; χ of a region of "
+            "{radius:g} mm: {chi:.2g} ppm. Subjects in each of two groups: {count}."
+        ).format(
+            field=field,
+            r2star=r2star,
+            pdff=pdff,
+            radius=region.radius_mm,
+            chi=region.sigma_chi,
+            count="–" if region.between is None else region.between,
+        )
+        if found.is_best:
+            return text + " " + _("No better echo train was found for the same time.")
+        times = echoTimesText(found.recommended.echo_times)
+        better = _("Less noise in the same time: echoes at {times} ms, trains: {trains}.")
+        return text + " " + better.format(times=times, trains=found.recommended.trains)
 
     def summary(self, nodes) -> str:
         """Return one line about a simulation: the slope of χ over BV/TV, and how straight χ and R2′ are."""
@@ -283,12 +430,22 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
     def configurationSummary(self, nodes) -> str:
         """Return one line about a geometry."""
         values = nodes.values
-        chi, width = values["mean_chi"], values["r2prime_per_s"]
-        return _("BV/TV {bvtv:.3f}, mean χ {chi}, R2′ {width}.").format(
+        chi, width, decay = values["mean_chi"], values["r2prime_per_s"], values.get(DECAY)
+        text = _("BV/TV {bvtv:.3f}, mean χ {chi}, R2′ {width}.").format(
             bvtv=values["bvtv"],
             chi="–" if chi is None else f"{chi:.3f} ppm",
             width="–" if width is None else f"{width:.1f} 1/s",
         )
+        if decay is None:
+            return text
+        return text + " " + _("Over the echo times it is {decay:.1f} 1/s.").format(decay=decay)
+
+    def _concentration(self, p):
+        """Return the one number of the text, or None."""
+        values = numbers(p.concentration, _("concentration"))
+        if len(values) > 1:
+            raise InputError(_("The concentration is {text!r}; give one number.").format(text=p.concentration))
+        return values[0] if values else None
 
     def _name(self, p):
         return p.name.strip() or "simulation"
@@ -320,6 +477,37 @@ class TrabecularQSMSimulationTest(ModuleTestMixin, ScriptedLoadableModuleTest):
         nodes = self.logic.showConfiguration(self.p)
         self.assertEqual(slicer.util.arrayFromVolume(nodes.field).shape, (24, 24, 24))
         self.assertIn("BV/TV 0.", self.logic.configurationSummary(nodes))
+
+    def test_echo_times_add_the_decay(self):
+        self.p.decay.echo_times_ms, self.p.decay.fat_fraction = "1 2.5 4", 0.9
+        nodes = self.logic.run(self.p)
+        self.assertIn(("r2prime_decay_per_s", "bvtv"), nodes.charts)
+        self.p.configuration.number, self.p.configuration.radius = 8, 3
+        self.assertIn(
+            "Over the echo times it is", self.logic.configurationSummary(self.logic.showConfiguration(self.p))
+        )
+        self.p.decay.echo_times_ms = "4 1"
+        self.assertIn("echo times are 4, 1 ms", self.logic.missing(self.p))
+
+    def test_directions_can_be_spread(self):
+        self.p.model.shape = "cylinders"
+        for text, concentration in (("", None), ("0", 0.0), (" -20.5", -20.5)):
+            self.p.concentration = text
+            self.assertEqual(self.logic.settings(self.p).concentration, concentration)
+        self.assertEqual(self.logic.run(self.p).table.GetNumberOfRows(), 24)
+        for text, said in (("1 2", "give one number"), ("2000", "concentration is 2000"), ("x", "give numbers")):
+            self.p.concentration = text
+            self.assertIn(said, self.logic.missing(self.p))
+
+    def test_a_protocol_is_assessed(self):
+        nodes = self.logic.assessProtocol(self.p)
+        self.assertGreater(nodes.table.GetNumberOfRows(), 30)
+        self.assertIn("field 1.24 Hz", self.logic.protocolSummary(nodes))
+        for name, wrong in {"echo_times": "1 2", "voxel_size": "1 1"}.items():
+            right = getattr(self.p.protocol, name)
+            setattr(self.p.protocol, name, wrong)
+            self.assertTrue(self.logic.missingOfProtocol(self.p), name)
+            setattr(self.p.protocol, name, right)
 
     def test_a_cancelled_run_leaves_the_scene_as_it_was(self):
         before = slicer.mrmlScene.GetNumberOfNodes()

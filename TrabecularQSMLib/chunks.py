@@ -18,6 +18,10 @@ def run_chunks(
     it raises stops the chunks that have not begun.
     """
     chunks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
+    if len(chunks) == 1:  # a thread would take longer to start than many a small fit takes
+        work(chunks[0])
+        report(progress, 1.0, message)
+        return
     executor = ThreadPoolExecutor(max_workers=scipy.fft.get_workers())
     try:
         futures = [executor.submit(work, chunk) for chunk in chunks]

@@ -1,5 +1,7 @@
 """The dipole kernel, the gradient and its adjoint: the linear operators of susceptibility mapping."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.fft
 
@@ -25,11 +27,24 @@ def dipole_kernel(shape, voxel_size, b0_direction) -> np.ndarray:
     ----------
     Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083.
     """
+    return _dipole(*_frequencies(shape, voxel_size, half_axis=2), b0_direction)
+
+
+def dipole_planes(shape, voxel_size, b0_direction) -> Iterator[np.ndarray]:
+    """Yield `dipole_kernel` on the half grid along k instead of i: for k = 0 … K//2 a plane (J, I), float32."""
+    squares, singles = _frequencies(shape, voxel_size, half_axis=0)
+    for k in range(shape[0] // 2 + 1):
+        here = ([array[0][k : k + 1], *array[1:]] for array in (squares, singles))
+        yield _dipole(*here, b0_direction)[0]
+
+
+def _frequencies(shape, voxel_size, half_axis):
+    """Squared frequencies along each axis, and the frequencies; along one axis from 0 on only. They broadcast."""
     # Cross terms k_a k_b vanish on a Nyquist plane: +N/2 and -N/2 are the same sample, so the real operator holds
     # their mean. Without this an oblique field on an even grid would depend on the order of the voxels.
     squares, singles = [], []
     for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
-        k = scipy.fft.rfftfreq(n, h) if axis == 2 else scipy.fft.fftfreq(n, h)
+        k = scipy.fft.rfftfreq(n, h) if axis == half_axis else scipy.fft.fftfreq(n, h)
         single = k.copy()
         if n % 2 == 0:
             single[n // 2] = 0.0
@@ -37,14 +52,19 @@ def dipole_kernel(shape, voxel_size, b0_direction) -> np.ndarray:
         view[axis] = k.size
         squares.append((k**2).reshape(view))
         singles.append(single.reshape(view))
+    return squares, singles
+
+
+def _dipole(squares, singles, b0_direction):
     b = [float(x) for x in b0_direction]
     along = squares[0] * b[0] ** 2 + squares[1] * b[1] ** 2 + squares[2] * b[2] ** 2
     for p, q in ((0, 1), (0, 2), (1, 2)):
         along = along + (2 * b[p] * b[q]) * singles[p] * singles[q]
     total = squares[0] + squares[1] + squares[2]
-    total[0, 0, 0] = 1.0
+    center = total == 0
+    total[center] = 1.0
     kernel = (1.0 / 3.0 - along / total).astype(np.float32)
-    kernel[0, 0, 0] = 0.0
+    kernel[center] = 0.0
     return kernel
 
 

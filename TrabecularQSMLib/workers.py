@@ -25,15 +25,21 @@ def process_pool(workers: int) -> ProcessPoolExecutor:
     InputError
         If this program is not Python itself, such as an application with Python in it, and there is no Python beside.
     """
-    python = _python()
+    python = python_program()
     # Spawned, as everywhere but on Linux by default: forked processes would share locks of threads that are not there.
     context = multiprocessing.get_context("spawn")
     context.set_executable(python)
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
 
 
-def _python() -> str:
-    """Path of the Python that workers run: in 3D Slicer not the application, which would open another window."""
+def python_program() -> str:
+    """Path of the Python that workers run: in 3D Slicer not the application, which would open another window.
+
+    Raises
+    ------
+    InputError
+        If this program is not Python itself, such as an application with Python in it, and there is no Python beside.
+    """
     for path in (sys.executable, shutil.which("PythonSlicer")):
         if path and Path(path).stem.lower().startswith("python"):
             return path

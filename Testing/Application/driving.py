@@ -82,7 +82,8 @@ class PanelCase(unittest.TestCase):
             getattr(self.ui, f"{step}StepButton").click()
             shown = [other for other in steps if not getattr(self.ui, f"{other}Section").isHidden()]
             pressed = [other for other in steps if getattr(self.ui, f"{other}StepButton").checked]
-            self.assertEqual((shown, pressed), ([step], [step]))
+            bold = [other for other in steps if getattr(self.ui, f"{other}StepButton").font.bold()]
+            self.assertEqual((shown, pressed, bold), ([step], [step], [step]))
 
     def check_laptop(self, buttons):
         """Progress, status and the button of each step are seen without scrolling in a window of 1280 × 720.

@@ -6,6 +6,7 @@ Slicer --testing --additional-module-paths ../../TrabecularQSM --python-script p
 
 import driving
 import slicer
+import TrabecularQSMSimulation
 from TrabecularQSMSimulation import STEPS
 
 from TrabecularQSMLib.scene.gui import show
@@ -35,7 +36,7 @@ class PanelTest(driving.PanelCase):
                 child.currentIndex = 1
                 after = child.currentText
             elif hasattr(child, "value"):
-                child.value = after = child.value + 1
+                child.value = after = child.value + child.singleStep
             else:
                 child.text = after = f"{child.text} 7"
             self.assertNotEqual(after, before, name)
@@ -73,6 +74,19 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(shown, [0, 1])
         self.assertFalse(second.GetDisplayNode().GetVisibility2DFill())  # the field is seen within
 
+    def test_a_protocol_is_assessed(self):
+        self.ui.protocolStepButton.click()
+        self.ui.protocolLongestEchoSpinBox.value = 11
+        self.ui.protocolButton.click()
+        self.assertIn("field 1.24 Hz", self.ui.statusLabel.text)
+        self.assertIn("Less noise in the same time: echoes at 1.25", self.ui.statusLabel.text)
+        ((_kind, node, charts, slices),) = self.shown
+        self.assertEqual((node.GetName(), len(charts), slices), ("protocol table", 2, False))
+        self.ui.protocolEchoTimesLineEdit.text = ""
+        self.assertEqual(self.ui.protocolButton.text, "Enter the echo times")
+        self.ui.protocolEchoTimesLineEdit.text = "1 2"
+        self.assertIn("three or more", self.ui.protocolButton.toolTip)
+
     def test_cancel_stops_a_run_and_leaves_the_scene_as_it_was(self):
         self.small()
         before = slicer.mrmlScene.GetNumberOfNodes()
@@ -90,6 +104,7 @@ class PanelTest(driving.PanelCase):
 
     def test_a_disabled_button_says_what_is_missing(self):
         self.small()
+        self.replace(TrabecularQSMSimulation, "free_memory", lambda: 4e9)
         for widget, wrong, said in (
             (self.ui.numbersLineEdit, "", "Enter how many pieces of bone"),
             (self.ui.radiiLineEdit, " ", "Enter a radius"),
@@ -104,7 +119,7 @@ class PanelTest(driving.PanelCase):
         for widget, wrong, said in (
             (self.ui.radiiLineEdit, "1e400", "give numbers"),
             (self.ui.numbersLineEdit, "nan", "give numbers"),
-            (self.ui.sizeSpinBox, 512, "needs a box"),
+            (self.ui.sizeSpinBox, 512, "GB of memory"),
         ):
             name = "value" if hasattr(widget, "value") else "text"
             right = getattr(widget, name)
@@ -126,12 +141,23 @@ class PanelTest(driving.PanelCase):
         self.assertIn("per BV/TV", self.ui.statusLabel.text)
 
     def test_the_part_is_seen_whole_on_a_laptop(self):
-        self.check_laptop({"table": "run", "configuration": "configuration"})
+        self.check_laptop({"table": "run", "configuration": "configuration", "protocol": "protocol"})
+
+    def test_the_signal_can_be_set_where_there_are_echoes(self):
+        self.small()
+        self.assertFalse(self.ui.fatFractionSpinBox.enabled)
+        self.ui.echoTimesLineEdit.text = "1 2.5 4"
+        for widget in (self.ui.fatFractionSpinBox, self.ui.fatModelComboBox, self.ui.snrSpinBox):
+            self.assertTrue(widget.enabled)
+        self.ui.configurationButton.click()
+        self.assertIn("Over the echo times it is", self.ui.statusLabel.text)
+        self.ui.echoTimesLineEdit.text = "1"
+        self.assertIn("echo times are 1 ms", self.ui.runButton.toolTip)
 
     def test_the_axis_of_spheres_cannot_be_set(self):
         self.assertFalse(self.ui.orientationLineEdit.enabled)
         self.ui.shapeComboBox.currentText = "plates"
-        self.assertTrue(self.ui.orientationLineEdit.enabled)
+        self.assertTrue(self.ui.orientationLineEdit.enabled and self.ui.concentrationLineEdit.enabled)
 
 
 if __name__ == "__main__":

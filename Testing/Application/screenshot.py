@@ -8,9 +8,11 @@ says in one line what the pictures are of. Where there are no plot views, a char
 the application does.
 """
 
+import contextlib
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ import qt
 import SimpleITK
 import slicer
 
+from TrabecularQSMLib.files.phantom import write_phantom
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.scene.gui import samples
 from TrabecularQSMLib.scene.volumes import quantityOf
 
@@ -68,12 +72,41 @@ def analysis(widget):
     p.regression.tables, p.regression.x, p.regression.y = [p.measure.table, p.bvtv.table], "bvtv", "r2star"
     widget.ui.regressionStepButton.click()
     yield "4-regression", charted(widget, "regressButton"), "Regression of R2* on BV/TV over the regions"
+    if STEPS:
+        with cohort(widget):
+            yield "5-cohort", p.registration.fixed, "Cohort: a study of three, while it runs beside the application"
     widget.ui.bvtvStepButton.click()
     slicer.util.setSliceViewerLayers(
         background=p.registration.fixed, foreground=p.registration.moving, foregroundOpacity=0.5, fit=True
     )
     if not STEPS:
         yield "5-end", p.registration.fixed, "After its steps on the simulated ankle: bSSFP over MIP"
+
+
+@contextlib.contextmanager
+def cohort(widget):
+    """The step Cohort, of whose three subjects one at least is finished."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for number in (1, 2, 3):
+            phantom = make_phantom(PhantomSettings(shape=(48, 48, 24), seed=number))
+            write_phantom(Path(folder, "study"), phantom, subject=f"0{number}")
+        # Paths as people have them.
+        before = os.getcwd()
+        os.chdir(folder)
+        try:
+            widget.ui.cohortStepButton.click()
+            widget.ui.cohortDatasetLineEdit.currentPath = "study"
+            widget.ui.cohortOutputLineEdit.currentPath = "results"
+            widget.ui.cohortRegionsLineEdit.text = "derivatives/truth/{folder}/anat/{name}_dseg.nii.gz"
+            widget.ui.cohortBssfpLineEdit.text = "{folder}/anat/{name}_bSSFP.nii.gz"
+            widget.ui.cohortRunButton.click()
+            while widget.cohort.isRunning and "0 of" in widget.ui.statusLabel.text.replace("Running.", "0 of"):
+                slicer.app.processEvents()
+                time.sleep(0.1)
+            yield
+            widget.cohort.stop()
+        finally:
+            os.chdir(before)
 
 
 def simulation(widget):

@@ -56,6 +56,7 @@ CASES = {
     "anisotropic": {"shape": (131, 149, 51)},
     "noisy": {"snr": 15.0},
     "coarse": {"shape": (100, 100, 46)},  # 2.2 mm
+    "knee": {"anatomy": "knee"},
 }
 NOT_MARROW = ("muscle", "skin fat")
 # The bone of a study: its regions begin with this name; the contrast is between two of them.

@@ -18,13 +18,16 @@ from unittest import mock
 
 import numpy as np
 import SimpleITK as sitk
+from windows import like_windows
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.cli import partial_table, workers
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.simulation import monte_carlo
+from TrabecularQSMLib.simulation.geometry import draw_geometry
 from TrabecularQSMLib.simulation.model import COLUMNS
+from TrabecularQSMLib.simulation.settings import SimulationSettings
 
 SMALL = "--size 16 --number 3 6 --radius 2 3 --delta-chi -1 2 --repeats 3".split()
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,6 +111,16 @@ class SimulateTest(unittest.TestCase):
         self.assertFalse(self.partial.exists())
         self.assertEqual(self.run_command(*SMALL)[0], 0)
         self.assertEqual(self.table.read_bytes(), resumed)
+
+    def test_a_partial_table_goes_on_where_open_files_cannot_be_replaced(self):
+        path = self.folder / "kept.partial"
+        head = {"a": 1}
+        with like_windows(partial_table):
+            with partial_table.partial_table(path, head, {}) as keep:
+                keep([{"b": 2}])
+            with partial_table.partial_table(path, head, {1: [{"b": 2}]}) as keep:
+                keep([{"b": 3}])
+        self.assertEqual([json.loads(line) for line in path.read_text().splitlines()], [head, [{"b": 2}], [{"b": 3}]])
 
     def test_a_partial_table_of_another_run_is_refused(self):
         self.stop_after(2)
@@ -208,6 +221,28 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(weak[1:], usual[1:])
         self.assertGreater(abs(weak[0]), 1.01 * abs(usual[0]))
 
+    def test_echo_times_add_the_decay_to_table_summary_and_picture(self):
+        summary = self.folder / "S.csv"
+        picture = ["--figure", self.folder / "F.svg"] if HAS_MATPLOTLIB else []
+        decay = "--echo-times 1 2.5 4 --fat-fraction 0.9 --bone-t2 0.4 --snr 200 --point-spread box".split()
+        code, out, err = self.run_command(*SMALL, *decay, "--summary", summary, *picture)
+        self.assertEqual(code, 0, err)
+        rows = self.rows()
+        self.assertEqual(tuple(rows[0]), (*COLUMNS, "r2prime_decay_per_s"))
+        self.assertNotIn("", [row["r2prime_decay_per_s"] for row in rows])
+        settings = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))["settings"]["decay"]
+        self.assertEqual((settings["echo_times"], settings["fat_fraction"]), ([0.001, 0.0025, 0.004], 0.9))
+        self.assertAlmostEqual(settings["bone_t2"], 0.4e-3)
+        self.assertIn("r2prime_decay_per_s_mean", summary.read_text(encoding="utf-8"))
+        self.assertIn("r2prime_decay_per_s over bvtv", out)
+        once = self.table.read_bytes()
+        self.assertEqual(self.run_command(*SMALL, *decay, "--workers", "2")[0], 0)
+        self.assertEqual(self.table.read_bytes(), once)
+        self.stop_after(2)
+        self.assert_refused("other parameters", arguments=[*SMALL, *decay])
+        self.assert_refused("--snr is of the decay; give --echo-times (ms)", arguments=[*SMALL, "--snr", "20"])
+        self.assert_refused("echo times are 4, 1 ms", arguments=[*SMALL, "--echo-times", "4", "1"])
+
     def test_directions_are_given_in_patient_space(self):
         tables = []
         for b0 in ("0 0 1", "1 0 0"):
@@ -255,9 +290,49 @@ class SimulateTest(unittest.TestCase):
         self.assert_refused("--size does not go with --mask", arguments=["--mask", path, "--size", "16"])
         nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.1, 1]))
         self.assert_refused("0.05 × 0.05 × 0.1 mm", "cubic voxels", arguments=["--mask", path])
+        self.assertEqual(self.run_command("--mask", path, "--voxel-size", "0.05")[0], 0)  # the user knows better
+        shutil.rmtree(self.table.parent)
         mask[0, 0, 0] = 7
         nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.05, 1]))
         self.assert_refused("3 different values", arguments=["--mask", path])
+
+    def test_a_header_without_voxel_size_is_noticed_and_imaging_voxels_may_be_in_mm(self):
+        mask = np.zeros((12, 14, 16), np.uint8)
+        mask[4:8, 5:9, 6:10] = 1
+        path = self.folder / "bone.nii.gz"
+        nifti.write_image(path, mask, np.eye(4))
+        code, out, err = self.run_command("--mask", path)
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, r"about 2 mm thick with voxels of 1 mm, .* give --voxel-size MM\.")
+        self.assertIn("GB of memory", err)
+        imaging = "--boundary linear --imaging-voxel-mm 0.2".split()
+        code, out, err = self.run_command("--mask", path, "--voxel-size", "0.05", *imaging)
+        self.assertEqual((code, "thick" in out), (0, False), err)
+        head = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))
+        self.assertEqual((head["voxel_size_mm"], head["settings"]["imaging_voxel"]), (0.05, [4, 4, 4]))
+        voxels = "--boundary linear --echo-times 1 3 --imaging-voxel 2 3 6".split()
+        self.assertEqual(self.run_command("--mask", path, *voxels)[0], 0)
+        settings = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))["settings"]
+        self.assertEqual(settings["imaging_voxel"], [2, 3, 6])
+        self.assert_refused("the values 2 3", "one, or three", arguments=["--mask", path, *voxels[:-1]])
+        there = ("--mask", path)
+        self.assert_refused("the same in two units", arguments=[*there, *imaging, "--imaging-voxel", "4"])
+        self.assert_refused("voxel size of", "is -1 mm", arguments=[*there, "--voxel-size", "-1"])
+        self.assert_refused("--voxel-size is of a --mask", arguments=[*SMALL, "--voxel-size", "1"])
+        with mock.patch("TrabecularQSMLib.study.estimate.free_memory", return_value=1e5):
+            self.assert_refused("12 × 14 × 16 voxels needs", "a cube of", arguments=there)
+            self.assert_refused("16 × 16 × 16 voxels needs", arguments=SMALL)
+
+    def test_a_mask_that_does_not_repeat_is_not_repeated(self):
+        mask = draw_geometry(SimulationSettings(size=24), 20, 4, 0)[4:20].astype(np.uint8)
+        path = self.folder / "bone.nii.gz"
+        nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.05, 1]))
+        arguments = ["--mask", path, "--boundary", "filled"]
+        self.assert_refused("plane along", "take the boundary linear", arguments=arguments)
+        for axis in range(3):
+            mask = np.concatenate([mask, np.flip(mask, axis)], axis)
+        nifti.write_image(path, mask, np.diag([0.05, 0.05, 0.05, 1]))
+        self.assertEqual(self.run_command(*arguments)[0], 0)
 
     def test_b0_of_a_binary_image_is_along_the_patient_whatever_its_axes(self):
         mask = np.zeros((12, 14, 16), np.uint8)
@@ -274,6 +349,17 @@ class SimulateTest(unittest.TestCase):
             self.assertEqual(tables[name, ()], tables[name, ("0", "0", "1")])
             self.assertGreater(tables[name, ("1", "0", "0")][3], 1.2 * tables[name, ()][3])
         np.testing.assert_allclose(tables["axial", ()], tables["sagittal", ()], rtol=1e-4)
+        angles = "--b0-angles 0 90 54.7".split()
+        self.assertEqual(self.run_command("--mask", self.folder / "bone.nii.gz", "--delta-chi", "1", *angles)[0], 0)
+        rows = self.rows()
+        self.assertEqual([row["b0_angle"] for row in rows], ["0", "90", "54.7"])
+        rates = [float(row["r2prime_per_s"]) for row in rows]
+        self.assertAlmostEqual(rates[0] / tables["axial", ()][3], 1, delta=0.02)
+        self.assertGreater(rates[1], 1.2 * rates[0])
+        found = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))["fabric"]
+        self.assertGreater(abs(found["main_direction"][2]), 0.99)
+        there = ["--mask", self.folder / "bone.nii.gz"]
+        self.assert_refused("two ways", arguments=[*there, *angles, "--b0-direction", "0", "0", "1"])
         self.assert_refused("edge of 13", arguments=["--mask", self.folder / "bone.nii.gz", "--imaging-voxel", "13"])
 
     def test_wrong_input_is_told(self):

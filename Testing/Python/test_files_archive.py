@@ -17,8 +17,11 @@ import scans
 import SimpleITK as sitk
 
 from TrabecularQSMLib import cli
+from TrabecularQSMLib.acquisition import Acquisition
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.files import read_acquisition
 from TrabecularQSMLib.files.archive import write_dicom
+from TrabecularQSMLib.files.mr_images import write_study
 from TrabecularQSMLib.files.nifti import write_image
 from TrabecularQSMLib.images import affine_from
 
@@ -170,6 +173,38 @@ class ArchiveTest(unittest.TestCase):
         self.assertEqual(names, ["sub-01_chi.dcm", "sub-01_measurements.dcm", "sub-01_regions.dcm"])
         with contextlib.redirect_stderr(io.StringIO()):
             self.assertEqual(cli.main([*map(str, arguments), "--only", "pdff"]), 2)
+
+
+@unittest.skipUnless(importlib.util.find_spec("dcm2niix") and dicoms.pydicom, "needs dcm2niix and pydicom")
+class StudyTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.scan = Acquisition(scans.echoes(), scans.ECHO_TIMES, scans.AFFINE, field_strength=3.0)
+
+    def headers(self, folder):
+        return [dicoms.pydicom.dcmread(path) for path in sorted((self.folder / folder).rglob("*.dcm"))]
+
+    def test_a_scan_is_read_back_within_half_a_step_of_16_bits(self):
+        write_study(self.folder / "scan", self.scan, "07")
+        back = read_acquisition(self.folder / "scan").acquisition
+        aligned = self.scan.reorientation.apply(self.scan.echoes), back.reorientation.apply(back.echoes)
+        np.testing.assert_allclose(*aligned, atol=2e-4 * np.abs(self.scan.echoes).max())
+        np.testing.assert_allclose(back.echo_times, self.scan.echo_times)
+        grids = [one.reorientation.apply_affine(one.affine) for one in (self.scan, back)]
+        np.testing.assert_allclose(*grids, atol=1e-4)
+        self.assertEqual((back.field_strength, back.notes), (3.0, ()))
+
+    def test_identifiers_follow_from_patient_and_scan(self):
+        for folder, subject in (("a", "07"), ("b", "07"), ("c", "08")):
+            write_study(self.folder / folder, self.scan, subject)
+        a, b, c = ([one.SOPInstanceUID for one in self.headers(folder)] for folder in "abc")
+        self.assertEqual(a, b)
+        self.assertEqual(len(set(a)), len(a))
+        self.assertFalse(set(a) & set(c))
+        self.assertEqual(len({one.StudyInstanceUID for one in self.headers("a")}), 1)
+        with self.assertRaisesRegex(InputError, "already holds mag"):
+            write_study(self.folder / "a", self.scan, "07")
 
 
 if __name__ == "__main__":

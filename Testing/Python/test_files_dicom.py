@@ -87,6 +87,7 @@ class FolderTest(DicomTest):
                 self.assertTrue(all(file.parent.name == folder for file in scan.files))
                 stacked = any("frame by frame" in note for note in scan.acquisition.notes)
                 self.assertEqual(stacked, kind in STACKED, scan.acquisition.notes)
+                self.assertEqual(scan.protocol.get("FlipAngle"), None if stacked else 3)
 
     def test_a_sign_that_alternates_from_slice_to_slice_is_undone(self):
         smooth = (200 + self.signal / 10).astype(np.complex64)
@@ -143,7 +144,7 @@ class FolderTest(DicomTest):
         files = sorted((self.folder / "in").iterdir())
         files[2].unlink()
         self.assert_refused(
-            "1 slices of the series 5+6 ankle are not there, or not in the same place, for every echo and part"
+            "1 slice of the series 5+6 ankle is not there, or not in the same place, for every echo and part"
         )
         for file in files[len(files) // 2 :]:
             file.unlink()

@@ -293,6 +293,8 @@ class TransformTest(FileTest):
             for ending in ("tfm", "mat", "h5"):
                 if ending == "mat" and transform.GetName() == "CompositeTransform":
                     continue  # ITK writes none
+                if ending == "h5" and transform.GetName() not in ("CompositeTransform", "Euler3DTransform"):
+                    continue  # a process for each takes its time
                 with self.subTest(transform.GetName(), ending=ending):
                     path = str(self.folder / f"t.{ending}")
                     sitk.WriteTransform(transform, path)

@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -13,6 +15,7 @@ import numpy as np
 import scans
 import SimpleITK as sitk
 
+from TrabecularQSMLib import __version__
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.files import nifti, read_acquisition, writing
 from TrabecularQSMLib.files.maps import find_maps, planned_maps, write_reconstruction
@@ -70,17 +73,39 @@ class ReconstructionTest(OutputsTest):
     def test_the_sidecar_tells_unit_settings_version_notes_and_hashes(self):
         mask = self.folder / "mask.nii"
         mask.write_bytes(b"abc")
-        write_reconstruction(self.output, self.scan, reconstruction(), mask_file=mask)
+        result = replace(reconstruction(), found=("readout",), fit_residual=0.031254)
+        write_reconstruction(self.output, self.scan, result, mask_file=mask)
         sidecar = json.loads((self.output / ANAT / "sub-01_ses-b_PDFFmap.json").read_text())
         self.assertEqual(sidecar["Units"], "1")
         self.assertEqual(sidecar["Settings"], preset("paper").as_dict())
-        self.assertEqual(sidecar["GeneratedBy"][0]["Name"], "TrabecularQSM")
+        self.assertEqual(sidecar["Software"], {"Name": "TrabecularQSM", "Version": __version__})
+        image = self.output / ANAT / "sub-01_ses-b_PDFFmap.nii.gz"
+        self.assertEqual(sidecar["Digest"]["sha256"], hashlib.sha256(image.read_bytes()).hexdigest())
         self.assertEqual(sidecar["Notes"], ["something changed"])
+        self.assertEqual((sidecar["FoundFromData"], sidecar["FitResidual"]), (["readout"], 0.03125))
         self.assertEqual(len(sidecar["InputFiles"]), 17)
         # SHA-256 of "abc" as FIPS 180-2 prints it.
         abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         self.assertEqual(sidecar["InputFiles"]["mask.nii"], abc)
         self.assertIn("sub-01_ses-b_echo-1_part-mag_MEGRE.nii", sidecar["InputFiles"])
+
+    def test_records_tell_what_was_done_to_which_files_by_which_software(self):
+        write_reconstruction(self.output, self.scan, reconstruction())
+        sidecar = json.loads((self.output / ANAT / "sub-01_ses-b_PDFFmap.json").read_text())
+        records = {}
+        for path in (self.output / "prov").iterdir():
+            self.assertRegex(path.name, r"^prov-sub01\+sesb_(act|ent|soft|env)\.json$")
+            records |= json.loads(path.read_text())
+        (activity,) = records["Activities"]
+        self.assertEqual(activity["Id"], sidecar["GeneratedBy"])
+        self.assertIn(f"--settings {ANAT.as_posix()}/", activity["Command"])
+        known = {one["Id"]: one for kind in ("ProvEntities", "Software", "Environments") for one in records[kind]}
+        self.assertEqual({*activity["Used"], *activity["AssociatedWith"]}, set(known))
+        self.assertEqual(
+            {known[one]["Digest"]["sha256"] for one in sidecar["Sources"]},
+            {digest.removeprefix("sha256:") for digest in sidecar["InputFiles"].values()},
+        )
+        self.assertEqual({one["Label"]: one["Version"] for one in records["Software"]}["numpy"], np.__version__)
 
     def test_inputs_in_several_folders_are_named_with_them(self):
         inner = self.folder / "a" / "b"
@@ -120,7 +145,7 @@ class ReconstructionTest(OutputsTest):
         self.assertEqual(tree(self.output), before)
         write_reconstruction(self.output, self.scan, reconstruction(("r2star",)), overwrite=True)
         self.assertEqual(list(find_maps(self.output)["sub-01_ses-b"]), ["r2star"])
-        self.assertEqual(len(tree(self.output)), 3)
+        self.assertEqual(len(list((self.output / ANAT).iterdir())), 2)
 
     def test_planned_maps_leave_out_what_later_stages_give(self):
         usual = set(QUANTITIES).difference(*ADDED_MAPS.values())
@@ -200,6 +225,8 @@ class NothingHalfWrittenTest(OutputsTest):
             write_files({output / "a.txt": "a"})
             self.assertTrue(hidden.exists())
             other.communicate("")
+        (output / ".writing-unlocked").mkdir()  # killed before it was locked
+        os.utime(output / ".writing-unlocked", (0, 0))
         write_files({output / "b.txt": "b"})
         self.assertEqual(sorted(path.name for path in output.iterdir()), ["a.txt", "b.txt"])
 

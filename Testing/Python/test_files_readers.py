@@ -10,10 +10,12 @@ from unittest import mock
 import numpy as np
 import scans
 import scipy.io
+import scipy.sparse
 import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import bids, nifti, read_acquisition, read_mask
+from TrabecularQSMLib.files.matlab import read_variables
 from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
 from TrabecularQSMLib.images import affine_from, image_from
 
@@ -247,7 +249,7 @@ class BidsTest(FolderTest):
     def test_two_files_for_one_echo_are_refused(self):
         scans.write_bids(self.folder)
         scans.write_bids(self.folder, extension=".nii.gz")
-        self.assert_refused("the same echo and part")
+        self.assert_refused("the same echo and part; give a folder that holds one alone")
 
     def test_a_name_without_echo_number_is_refused(self):
         nifti.write_image(self.folder / "sub-01_part-mag_MEGRE.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)
@@ -488,6 +490,30 @@ class MatTest(FolderTest):
         self.assert_refused("neither ImDataParams nor imDataParams", path=path)
         scipy.io.savemat(path, {"ImDataParams": 1.0})
         self.assert_refused("not one struct", path=path)
+
+    def test_values_of_every_kind_are_those_that_were_written(self):
+        rng = np.random.default_rng(2)
+        kinds = "i1 u1 i2 u2 i4 u4 i8 u8 f4 f8 c8 c16".split()
+        values = {f"a_{kind}": (100 * rng.random((2, 3, 4)) + 1).astype(kind) for kind in kinds}
+        values |= {"yes": np.array([[True, False]]), "name": "Tubérosité µ", "empty": np.empty((0, 0))}
+        values |= {"inner": {"x": 1.5, "deeper": {"y": np.arange(6.0).reshape(2, 3)}}}
+        others = {"cell": np.array(["a", 1.0], object), "sparse": scipy.sparse.eye(3, format="csc"), "many": [1, 2]}
+        for packed in (False, True):
+            scipy.io.savemat(self.folder / "v.mat", {**values, **others}, do_compression=packed, oned_as="row")
+            found = read_variables(self.folder / "v.mat")
+            for name, expected in values.items():
+                if isinstance(expected, np.ndarray):
+                    np.testing.assert_array_equal(found[name], expected)
+                    self.assertEqual(np.iscomplexobj(found[name]), np.iscomplexobj(expected))
+            self.assertEqual(found["name"], "Tubérosité µ")
+            self.assertEqual(found["inner"]["x"], 1.5)
+            np.testing.assert_array_equal(found["inner"]["deeper"]["y"], values["inner"]["deeper"]["y"])
+            self.assertEqual((found["cell"], found["sparse"]), (None, None))
+            self.assertEqual(list(read_variables(self.folder / "v.mat", ["name"])), ["name"])
+        flat = {f"a_{kind}": np.arange(6).reshape(2, 3).astype(kind) for kind in ("f8", "f4", "i4", "i2", "u2", "c16")}
+        scipy.io.savemat(self.folder / "v.mat", flat, format="4")
+        for name, array in read_variables(self.folder / "v.mat").items():
+            np.testing.assert_array_equal(array, flat[name])
 
     def test_a_truncated_file_is_refused_by_name(self):
         path = self.write()

@@ -114,6 +114,15 @@ class VersionTest(unittest.TestCase):
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         self.assertIn('version = { attr = "TrabecularQSMLib.__version__" }', project)
 
+    def test_the_recipe_of_neurocontainers_names_the_version_of_the_library(self):
+        recipe = (ROOT / "Resources" / "Neurocontainers" / "build.yaml").read_text(encoding="utf-8")
+        self.assertIn(f"\nversion: {TrabecularQSMLib.__version__}\n", recipe)
+
+    def test_workflows_name_every_action_by_its_commit(self):
+        for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+            for action in re.findall(r"uses: (.*)", path.read_text(encoding="utf-8")):
+                self.assertRegex(action, r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", path.name)
+
     def test_one_version_of_ruff_formats_the_code(self):
         pinned = re.search(r'"ruff==([\d.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")).group(1)
         self.assertIn(f"rev: v{pinned}\n", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
@@ -157,7 +166,7 @@ class ImportTest(unittest.TestCase):
 FLOORS = (
     ("images", "acquisition", "quantities", "kernels", "solvers", "methods", "chunks", "workers", "progress", "errors"),
     ("fieldmap", "background", "inversion", "simulation", "analysis"),
-    ("pipeline", "settings", "phantom", "figures"),
+    ("pipeline", "settings", "phantom", "protocol", "figures"),
     ("files",),
     ("study", "report"),
     ("cli", "scene"),

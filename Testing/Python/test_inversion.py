@@ -457,9 +457,12 @@ class LCurveTest(unittest.TestCase):
             with self.assertRaisesRegex(InputError, "at least three different positive values"):
                 self.sweep(values)
 
-    def test_a_region_outside_the_grid_is_refused_by_name(self):
-        with self.assertRaisesRegex(InputError, "region heel"):
-            self.sweep((0.1, 0.2, 0.3), regions={"heel": np.zeros((14, 15, 12), bool)})
+    def test_a_region_outside_the_grid_is_left_out_by_name(self):
+        inside = np.ones((14, 15, 12), bool)
+        curve = self.sweep((0.1, 0.2, 0.3), regions={"heel": ~inside, "box": inside})
+        self.assertEqual(list(curve.region_means), ["box"])
+        self.assertRegex(" ".join(curve.notes), "region heel has no voxel.*left out")
+        self.assertEqual(len(curve.notes), 1)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from TrabecularQSMLib.errors import Cancelled
 from TrabecularQSMLib.kernels import (
     convolve,
     dipole_kernel,
+    dipole_planes,
     gradient,
     gradient_adjoint,
     gradient_norm_squared,
@@ -36,6 +37,15 @@ def ball(shape, voxel_size, radius, samples=4):
 
 
 class DipoleTest(unittest.TestCase):
+    def test_its_planes_are_the_half_grid_along_the_first_axis(self):
+        for shape, direction in product(GRIDS, DIRECTIONS):
+            planes = np.array(list(dipole_planes(shape, VOXEL_SIZE, direction)))
+            source = np.random.default_rng(4).normal(size=shape)
+            transform = np.fft.rfftn(source, axes=(1, 2, 0))  # the last one is halved
+            field = np.fft.irfftn(transform * planes, shape[1:] + shape[:1], axes=(1, 2, 0))
+            expected = convolve(dipole_kernel(shape, VOXEL_SIZE, direction), source)
+            np.testing.assert_allclose(field, expected, atol=1e-6)
+
     def test_a_ball_has_the_field_of_a_dipole_outside_and_none_inside(self):
         # χ = 1 ppm. The field peaks at 2/3 ppm outside. Copies of the ball in the neighboring periods add up to
         # V_ball / V_grid = 0.5 % of χ where the grid is not a cube; a step of χ on voxels rings within some voxels of

@@ -206,7 +206,7 @@ class SettingTest(unittest.TestCase):
         }
         # They choose methods, stages and maps, and λ goes to every inversion.
         taken |= {"background", "air_first", "inversion", "regularization", "stop_after"}
-        taken |= {"separate_rates", "magnitude_maps", "chi_sigma", "reference"}
+        taken |= {"separate_rates", "magnitude_maps", "separate_cortex", "chi_sigma", "reference"}
         names = {field.name for field in fields(Settings)}
         self.assertEqual(texts.keys(), names)
         self.assertEqual(CHOICES.keys() | RANGES.keys(), names)

@@ -2,14 +2,17 @@
 
 import ast
 import contextlib
+import importlib.util
 import io
+import os
 import re
 import shlex
+import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from TrabecularQSMLib.cli import build_parser
+from TrabecularQSMLib.cli import build_parser, main
 from TrabecularQSMLib.quantities import QUANTITIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,6 +178,24 @@ class CommandTest(unittest.TestCase):
                         self.fail(output.getvalue())
                 count += 1
         self.assertGreater(count, 15)
+
+    @unittest.skipUnless(all(map(importlib.util.find_spec, ("highdicom", "dcm2niix", "jinja2"))), "needs dicom, report")
+    def test_the_five_commands_lead_from_dicom_to_dicom(self):
+        five = commands(TEXT)[-5:]
+        self.assertEqual([words[0] for words in five], ["phantom", "convert", "cohort", "report", "export"])
+        five[0][3:6] = "30", "31", "14"  # coarser, which keeps the test short
+        self.addCleanup(os.chdir, os.getcwd())
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            for words in five:
+                output = io.StringIO()
+                with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+                    self.assertEqual(main(words), 0, f"{words}: {output.getvalue()}")
+            for name in ("cohort.csv", "report.html", "sub-01/sub-01_report.html"):
+                self.assertTrue(Path("out", name).is_file(), name)
+            archived = sorted(path.stem.removeprefix("sub-01_") for path in Path("archive").iterdir())
+            os.chdir(ROOT)  # a folder in use cannot be removed everywhere
+        self.assertEqual(archived, ["chi", "field_hz", "measurements", "pdff", "r2star", "regions"])
 
     def test_every_command_is_in_the_table(self):
         (action,) = (action for action in build_parser()._actions if action.choices)

@@ -4,27 +4,33 @@ import contextlib
 import html
 import importlib.util
 import io
+import json
+import os
 import re
 import shutil
+import subprocess
 import sys
+import sysconfig
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from TrabecularQSMLib import cli
+from TrabecularQSMLib.analysis.measure import COLUMNS
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.maps import find_maps
 from TrabecularQSMLib.files.phantom import write_phantom
+from TrabecularQSMLib.files.tables import csv_text
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.report import consensus, pages
-from TrabecularQSMLib.report.case import case_report, measured_rows
-from TrabecularQSMLib.report.cohort import _outliers, cohort_report
+from TrabecularQSMLib.report.case import case_report, kind_items, measured_rows
+from TrabecularQSMLib.report.cohort import _how, _outliers, cohort_report
 from TrabecularQSMLib.settings import preset
 
 EVIL = "<script>alert(1)</script>"
 SIDECAR = {
-    "GeneratedBy": [{"Name": "TrabecularQSM", "Version": "0.1.0"}],
+    "Software": {"Name": "TrabecularQSM", "Version": "0.1.0"},
     "Settings": preset("paper").as_dict(),
     "MagneticFieldStrength": 3.0,
     "ImagingFrequency": 127.74,
@@ -33,11 +39,26 @@ SIDECAR = {
 }
 
 
+class NumberTest(unittest.TestCase):
+    def test_a_mean_has_the_digits_of_its_error(self):
+        for mean, error, text in (
+            (-0.18112, 0.0261, "−0.181 ± 0.026"), (192.51, 3.261, "192.5 ± 3.3"), (192.51, 32.61, "193 ± 33"),
+            (0.96373, 0.0000901, "0.9637 ± 0.0001"), (0.96373, None, "0.964"), (-0.18112, 0.0, "−0.181"),
+        ):  # fmt: skip
+            self.assertEqual(pages.with_error(mean, error), text)
+
+    def test_how_the_kind_of_scan_is_known_is_said(self):
+        settings = preset("paper", readout="bipolar", trains="1", phase_sign="-1").as_dict()
+        items = dict(kind_items({"Settings": settings, "FoundFromData": ["readout"]}))
+        self.assertEqual(items["Read-out"], "bipolar (found from the data)")
+        self.assertEqual(items["Phase"], "falls with frequency (by the settings)")
+
+
 class ConsensusTest(unittest.TestCase):
     def test_items_are_filled_from_the_files_or_not_known(self):
         items = dict(consensus.acquisition_items(SIDECAR, (68, 147, 130), (2.0, 1.5, 1.5)))
         self.assertEqual(items["Field strength"], "3 T")
-        self.assertEqual(items["Echoes (number, echo times)"], "3: 1.2, 2.4, 3.6 ms")
+        self.assertEqual(items["Echoes (number, echo times)"], "3 echoes (1.2, 2.4, 3.6 ms)")
         self.assertEqual(items["Repetition time"], "14.8 ms")
         self.assertEqual(items["Flip angle"], "5°")
         self.assertEqual(items["Matrix"], "130 × 147 × 68")
@@ -73,6 +94,7 @@ class PageTest(unittest.TestCase):
         names.write_text(names.read_text(encoding="utf-8").replace("talus", f"talus {EVIL}"), encoding="utf-8")
         arguments = ["cohort", str(dataset), str(cls.output), "--inversion", "closed-form", "--workers", "1"]
         arguments += ["--regions", "derivatives/truth/{folder}/anat/{name}_dseg.nii.gz"]
+        arguments += ["--bssfp", "derivatives/truth/{folder}/anat/{name}_fat.nii.gz"]  # a stand-in that is small
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             assert cli.main(arguments) == 0
             assert cli.main(["report", str(cls.output)]) == 0
@@ -87,6 +109,19 @@ class PageTest(unittest.TestCase):
             self.assertIn("default-src 'none'", text)
             self.assertLess(len(text), 10e6)
 
+    def test_the_official_validator_of_bids_finds_no_error(self):
+        places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+        program = shutil.which("bids-validator-deno", path=places)
+        if program is None:
+            self.skipTest("needs bids-validator-deno, the official validator of BIDS")
+        for folder in (self.output, self.folder / "study", self.folder / "study" / "derivatives" / "truth"):
+            with self.subTest(folder.name):
+                command = [program, folder, "--format", "json"]
+                result = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False)
+                issues = json.loads(result.stdout)["issues"]["issues"]
+                self.assertEqual([one for one in issues if one["severity"] == "error"], [])
+                self.assertEqual(result.returncode, 0, result.stderr)
+
     def test_names_of_users_are_shown_and_never_run(self):
         for text in (self.case, self.cohort):
             self.assertNotIn(EVIL, text)
@@ -97,8 +132,21 @@ class PageTest(unittest.TestCase):
         rows = measured_rows(self.output / "cohort.csv")
         mean = next(row["mean"] for row in rows if row["region"] == "calcaneus tuber" and row["quantity"] == "r2star")
         self.assertIn(pages.number(mean), self.case)
-        for words in ("not known from the files", "sha256:", "edge_fraction", "ppm (mean ± SD)", "closed form"):
+        for words in (
+            "not known from the files", "sha256:", "edge_fraction", "ppm (mean ± SD)", "closed form",
+            "monopolar (found from the data)", "of the signal", "SimpleITK", "(moving).", "All statistics",
+        ):  # fmt: skip
             self.assertIn(words.lower(), self.case.lower())
+
+    def test_a_cohort_shows_its_cases_regressions_and_how_it_was_made(self):
+        for words in ("registered to the echo MIP", "each point is a region of a case", "Maps were computed with"):
+            self.assertTrue(words in self.cohort, words)
+        (made, text, references) = _how(
+            [{"name": "sub-01", "sidecar": SIDECAR}] * 2
+            + [{"name": "sub-02", "sidecar": {**SIDECAR, "Settings": {**SIDECAR["Settings"], "padding": 9}}}]
+        )
+        self.assertEqual(dict(made)["padding"], f"{SIDECAR['Settings']['padding']} (9: sub-02)")
+        self.assertEqual((text, references), consensus.methods_paragraph(SIDECAR))
 
     def test_the_same_maps_give_the_same_page(self):
         (files,) = find_maps(self.output).values()
@@ -109,6 +157,27 @@ class PageTest(unittest.TestCase):
         rows.append({"case": "sub-x", "region": "talus", "mean": 40.0})
         (found,) = _outliers("chi", rows, {"sub-x": "sub-x/page.html"})
         self.assertEqual((found["case"], found["address"]), ("sub-x", "sub-x/page.html"))
+
+    def test_a_cohort_has_its_repeatability_or_else_its_ranges(self):
+        for sessions, there, absent in (
+            (2, "chi [ppm]: repeatability", "± 1.96 SD"),
+            (1, "± 1.96 SD", "repeatability"),
+        ):
+            rows = [
+                dict.fromkeys(COLUMNS) | {"case": f"sub-{n}_ses-{s}", "region": f"talus {EVIL}", "quantity": "chi",
+                                          "unit": "ppm", "mean": n + 0.1 * (n * s % 3), "se": 0.02}
+                for n in range(1, 6) for s in range(sessions)
+            ]  # fmt: skip
+            output = self.folder / f"sessions-{sessions}"
+            output.mkdir()
+            (output / "cohort.csv").write_text(csv_text(COLUMNS, rows), encoding="utf-8")
+            text = cohort_report(output, {})
+            self.assertIn(there, text)
+            self.assertNotIn(absent, text)
+            self.assertNotIn(EVIL, text)
+        # Two subjects are too few for either.
+        (output / "cohort.csv").write_text(csv_text(COLUMNS, rows[:2]), encoding="utf-8")
+        self.assertNotIn("Subjects and sessions", cohort_report(output, {}))
 
     def test_what_is_no_result_is_refused(self):
         with self.assertRaisesRegex(InputError, "holds no maps|is not a folder"):

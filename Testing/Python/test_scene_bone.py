@@ -120,6 +120,11 @@ class BvtvTest(BoneTest):
             {row["signal"] for row in tables.rowsFromTable(series["bone"].GetTableNode())}, {found[0].bone}
         )
 
+    def test_each_region_is_told_while_it_is_read(self):
+        said = []
+        self.run_bvtv(progress=lambda fraction, message: said.append(message))
+        self.assertLessEqual({f"Reading the region {name}" for name in NAMES.values()}, set(said))
+
     def test_cases_are_appended(self):
         table = self.run_bvtv().table
         self.assertIs(self.run_bvtv(case="sub-02", table=table).table, table)
@@ -185,6 +190,30 @@ class CtTest(BoneTest):
         self.assertEqual({row["quantity"] for row in rows}, {"chi", "ct", "bmd"})
         alone = scene.attenuationNodes(self.ct, self.segmentation, case="sub-01")
         self.assertEqual({row["quantity"] for row in tables.rowsFromTable(alone)}, {"ct"})
+
+    def test_what_a_user_should_know_of_the_ct_is_kept_with_the_table(self):
+        table = scene.attenuationNodes(self.ct, self.segmentation, case="sub-01")
+        self.assertEqual(scene.notesOf(table), [])
+        cut = self.add(np.minimum(self.array, 250), "windowed")
+        scene.attenuationNodes(cut, self.segmentation, case="sub-02", table=table)
+        self.assertRegex(" ".join(scene.notesOf(table)), "^windowed: .* voxels hold the largest value, 250 HU")
+        scene.attenuationNodes(self.ct, self.segmentation, case="sub-01", table=table)
+        self.assertEqual(scene.notesOf(table), [])
+
+    def test_each_region_is_told_while_it_is_read_and_cancel_leaves_nothing(self):
+        told = []
+        options = {"case": "sub-01", "progress": lambda fraction, message: told.append((fraction, message))}
+        scene.attenuationNodes(self.ct, self.segmentation, **options)
+        self.assertLessEqual({f"Reading the region {name}" for name in NAMES.values()}, {said for _, said in told})
+        self.assertEqual(told, sorted(told, key=lambda one: one[0]))
+        before = self.unchanged()
+
+        def cancel(fraction, message):
+            raise Cancelled
+
+        with self.assertRaises(Cancelled):
+            scene.attenuationNodes(self.ct, self.segmentation, case="sub-01", progress=cancel)
+        self.assertEqual(self.unchanged(), before)
 
     def test_the_ct_is_measured_where_its_transform_puts_it(self):
         expected = tables.rowsFromTable(scene.attenuationNodes(self.ct, self.segmentation, case="a"))

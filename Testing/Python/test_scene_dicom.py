@@ -94,7 +94,7 @@ class DicomScanTest(SceneTest):
     def test_missing_slices_are_told_before_loading_and_nothing_is_left(self):
         magnitude, phase = self.series()
         found = scene.examineDicom([magnitude[1:], phase])[0]
-        self.assertIn("1 slices", found.warning)
+        self.assertIn("1 slice of", found.warning)
         before = self.node_ids()
         with self.assertRaisesRegex(InputError, "not in the same place, for every echo and part"):
             scene.loadDicomScan(found.files, found.name)

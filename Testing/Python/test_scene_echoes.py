@@ -273,7 +273,8 @@ class ExportTest(SceneTest):
     def test_an_exported_scan_is_the_scan_of_the_scene_for_the_command_line(self):
         acquisition = random_acquisition()
         written = scene.exportScan(*scene.addEchoSequences(acquisition, "ankle"), self.folder / "out")
-        self.assertEqual(len(written), 17)  # four echoes, two parts, sidecars, dataset_description.json
+        # Four echoes, two parts, sidecars, dataset_description.json, .bidsignore.
+        self.assertEqual(len(written), 18)
         found = read_acquisition(self.folder / "out").acquisition
         np.testing.assert_allclose(found.echoes, acquisition.echoes, atol=1e-5)
         np.testing.assert_allclose(found.echo_times, acquisition.echo_times, rtol=1e-9)

@@ -234,23 +234,17 @@ class ReconstructNodesTest(PhantomTest):
 class LCurveNodesTest(PhantomTest):
     LAMBDAS = (0.001, 0.01, 0.1, 1.0, 10.0)
 
-    @property
-    def regions(self):
-        """Labels and names of the regions that have voxels where χ is solved, in a box that cuts off the others."""
-        cut = ("skin fat", "metatarsals")
-        return {label: name for label, name in self.phantom.region_names.items() if name not in cut}
-
-    def segmentation(self):
-        labels = np.where(np.isin(self.phantom.regions, list(self.regions)), self.phantom.regions, 0)
-        return scene.addSegmentation(labels, self.regions, self.phantom.acquisition.affine, "regions")
-
     def sweep(self, **options):
         return scene.lcurveNodes(*self.sequences(), settings=self.settings, regularizations=self.LAMBDAS, **options)
 
     def test_the_table_holds_what_the_library_gives_with_units(self):
-        regions = {name: self.phantom.regions == label for label, name in self.regions.items()}
+        regions = {name: self.phantom.regions == label for label, name in self.phantom.region_names.items()}
         expected = sweep_regularization(self.phantom.acquisition, self.settings, self.LAMBDAS, regions=regions)
-        nodes = self.sweep(regions=self.segmentation())
+        labels = self.phantom.regions.copy()
+        labels[0, 0, 0] = 99  # outside the body
+        affine = self.phantom.acquisition.affine
+        drawn = scene.addSegmentation(labels, {**self.phantom.region_names, 99: "air"}, affine, "regions")
+        nodes = self.sweep(regions=drawn)
         columns = {
             "regularization": (expected.regularization, "mm²"),
             "discrepancy": (expected.discrepancy, "ppm²"),
@@ -267,6 +261,9 @@ class LCurveNodesTest(PhantomTest):
             self.assertTrue(nodes.table.GetColumnDescription(name))
         self.assertEqual(nodes.bestRegularization, expected.best)
         self.assertEqual(nodes.table.GetNumberOfColumns(), 5 + len(regions))
+        said = nodes.table.GetAttribute("TrabecularQSM.Notes").splitlines()
+        self.assertEqual(said, list(nodes.notes))
+        self.assertIn("The region air has no voxel where χ is solved, so it was left out", " ".join(said))
 
     def test_the_charts_show_the_columns_and_mark_the_corner(self):
         nodes = self.sweep(regions=self.segmentation())
@@ -282,7 +279,7 @@ class LCurveNodesTest(PhantomTest):
             self.assertTrue(chart.GetXAxisLogScale())
             self.assertEqual(chart.GetYAxisLogScale(), logarithmic)
             self.assertEqual(chart.GetXAxisTitle(), title)
-        self.assertEqual(nodes.regionChart.GetNumberOfPlotSeriesNodes(), len(self.regions))
+        self.assertEqual(nodes.regionChart.GetNumberOfPlotSeriesNodes(), len(self.phantom.region_names))
         for chart in (nodes.lcurveChart, nodes.discrepancyChart):
             corner = chart.GetNthPlotSeriesNode(1)
             # A single point is drawn as two at one place.

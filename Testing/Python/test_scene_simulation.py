@@ -1,3 +1,4 @@
+import json
 import unittest
 
 import numpy as np
@@ -5,6 +6,9 @@ from scenes import SceneTest, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled, InputError
+from TrabecularQSMLib.protocol import assess
+from TrabecularQSMLib.protocol.settings import ProtocolSettings
+from TrabecularQSMLib.scene.protocol import SETTINGS_ATTRIBUTE
 from TrabecularQSMLib.scene.tables import rowsFromTable
 from TrabecularQSMLib.simulation.field import FieldModel
 from TrabecularQSMLib.simulation.geometry import draw_geometry
@@ -107,6 +111,24 @@ class ConfigurationTest(SceneTest):
         above, beside = field[k + reach[0], j, i], field[k, j, i + reach[2]]
         self.assertGreater(above, 0)
         self.assertLess(beside, 0)
+
+
+class ProtocolTest(SceneTest):
+    def test_its_numbers_are_a_table_and_its_noise_charts(self):
+        settings = ProtocolSettings(
+            tuple(1.2e-3 * n for n in range(1, 7)), 1.5, (4.0, 2.0, 2.0), 30.0, region_radii_mm=(6.0,)
+        )
+        nodes = scene.protocolNodes(settings, name="dixon")
+        rows = rowsFromTable(nodes.table)
+        expected = assess.rows(nodes.assessment)
+        self.assertEqual([row["rests_on"] for row in rows], [row["rests_on"] for row in expected])
+        self.assertAlmostEqual(rows[0]["value"], expected[0]["value"], places=6)
+        self.assertEqual(json.loads(nodes.table.GetAttribute(SETTINGS_ATTRIBUTE))["voxel_size"], [2.0, 2.0, 4.0])
+        chart = nodes.charts["field_hz"]
+        self.assertEqual(chart.GetName(), "dixon noise of the field")
+        self.assertEqual(chart.GetNumberOfPlotSeriesNodes(), 3 if nodes.assessment.is_best else 6)
+        points = rowsFromTable(chart.GetNthPlotSeriesNode(0).GetTableNode())
+        self.assertEqual([row["x"] for row in points], list(nodes.assessment.given.bounds.pdff))
 
 
 if __name__ == "__main__":

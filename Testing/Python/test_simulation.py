@@ -6,10 +6,11 @@ import numpy as np
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.inversion.closed_form import closed_form
-from TrabecularQSMLib.kernels import convolve
+from TrabecularQSMLib.kernels import convolve, dipole_kernel
 from TrabecularQSMLib.simulation import field as field_module
 from TrabecularQSMLib.simulation.field import FieldModel
 from TrabecularQSMLib.simulation.geometry import draw_geometry, expected_bvtv
+from TrabecularQSMLib.simulation.image import check_repeats, thickness, thickness_notes
 from TrabecularQSMLib.simulation.lineshape import fit_line_shape, fit_within_voxels
 from TrabecularQSMLib.simulation.model import measure_geometry
 from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings, rate_per_s
@@ -19,6 +20,21 @@ STATIC_DEPHASING = 2 * math.pi / (9 * math.sqrt(3))  # half width / (Δχ · BV/
 
 def offsets(shape, center):
     return np.meshgrid(*(np.arange(n) - c for n, c in zip(shape, center, strict=True)), indexing="ij")
+
+
+def whole_kernel(model):
+    """Field per χ of the box of a model, on the half grid of `scipy.fft.rfftn`."""
+    if model.settings.boundary != "linear":
+        return dipole_kernel(model.box, (1, 1, 1), model.settings.b0_direction)
+    place = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in model.box), indexing="ij")
+    distance = np.sqrt(sum(x**2 for x in place))
+    distance[0, 0, 0] = 1
+    cosine = sum(b * x for b, x in zip(model.settings.b0_direction, place, strict=True)) / distance
+    kernel = (3 * cosine**2 - 1) / (4 * np.pi * distance**3)
+    kernel[0, 0, 0] = 0
+    for x, n in zip(place, model.box, strict=True):
+        kernel[x == -n / 2] = 0  # two places at once
+    return np.fft.rfftn(kernel).real.astype(np.float32)
 
 
 class GeometryTest(unittest.TestCase):
@@ -38,8 +54,15 @@ class GeometryTest(unittest.TestCase):
         self.assertFalse(np.array_equal(draw(1, 2), draw(2, 2)))
 
     def test_expected_density_is_the_mean_of_many_geometries(self):
-        for boundary, shape in (("periodic", "spheres"), ("filled", "spheres"), ("linear", "cylinders")):
-            settings = SimulationSettings(size=16, boundary=boundary, shape=shape, orientation=(1, 1, 0))
+        for boundary, shape in (
+            ("periodic", "spheres"),
+            ("filled", "spheres"),
+            ("linear", "cylinders"),
+            ("filled", "cylinders"),
+            ("filled", "plates"),
+        ):
+            orientation = (0, -1, 0) if boundary == "filled" else (1, 1, 0)
+            settings = SimulationSettings(size=16, boundary=boundary, shape=shape, orientation=orientation)
             found = [draw_geometry(settings, 4, 2, repeat).mean() for repeat in range(400)]
             error = np.std(found) / 20
             self.assertLess(abs(np.mean(found) - expected_bvtv(settings, 4, 2)), 4 * error, (boundary, shape))
@@ -73,7 +96,10 @@ class GeometryTest(unittest.TestCase):
             (lambda: draw_geometry(settings, 1, 0, 0), "radius is 0"),
             (lambda: expected_bvtv(settings, 1, 10), "give at most 9"),
             (lambda: FieldModel(settings).field(np.zeros((4, 4, 4), bool)), r"shape \(4, 4, 4\)"),
-            (lambda: FieldModel(SimulationSettings(size=400)), "400 × 400 × 400 .* smaller region"),
+            (
+                lambda: FieldModel(SimulationSettings(size=500)),
+                "500 × 500 × 500 .* 19.4 GB .* cube of 469 voxels, or",
+            ),
         ):
             with self.assertRaisesRegex(InputError, words):
                 wrong()
@@ -116,20 +142,21 @@ class FieldTest(unittest.TestCase):
             expected -= bvtv * (3 * math.cos(angle) ** 2 - 1) / 6
             self.assertLess(np.abs(field[ring] - expected).max(), 0.012, degrees)  # staircase, and the neighbors
 
-    def test_the_transforms_of_columns_are_those_of_the_box(self):
+    def test_the_transforms_of_the_window_are_those_of_the_box(self):
         for boundary in BOXES:
-            for shape in SHAPES:
+            for size, shape in zip((20, 19, 22), SHAPES, strict=True):  # 2 · 19 − 1 is prime: its window is longer
                 settings = SimulationSettings(
-                    size=20, boundary=boundary, shape=shape, orientation=(1, 1, 0), b0_direction=(3, -4, 5)
+                    size=size, boundary=boundary, shape=shape, orientation=(1, 1, 0), b0_direction=(3, -4, 5)
                 )
                 model = FieldModel(settings)
                 mask = draw_geometry(settings, 3, 3, 0)
                 whole = np.zeros(model.box, np.float32)
                 region = tuple(slice(0, n) for n in model.shape)
                 whole[region] = mask
-                field = convolve(model.kernel, whole)
+                kernel = whole_kernel(model)
+                field = convolve(kernel, whole)
                 self.assertLess(np.abs(field[region] - model.field(mask)).max(), 1e-6)
-                with mock.patch("TrabecularQSMLib.inversion.closed_form.dipole_kernel", return_value=model.kernel):
+                with mock.patch("TrabecularQSMLib.inversion.closed_form.dipole_kernel", return_value=kernel):
                     chi = closed_form(
                         field, (1, 1, 1), b0_direction=settings.b0_direction, regularization=settings.regularization
                     )[region]
@@ -166,10 +193,28 @@ class FieldTest(unittest.TestCase):
 
     def test_the_kernel_is_made_once(self):
         model = FieldModel(SimulationSettings(size=16))
-        with mock.patch.object(field_module, "dipole_kernel", wraps=field_module.dipole_kernel) as made:
+        with mock.patch.object(field_module, "dipole_planes", wraps=field_module.dipole_planes) as made:
             for repeat in range(3):
                 measure_geometry(model, draw_geometry(model.settings, 5, 2, repeat))
-        made.assert_called_once()
+        self.assertEqual(made.call_count, 2)  # for the field, and for the weights of the mean χ
+
+
+class ImageTest(unittest.TestCase):
+    def test_the_thickness_of_a_ball_and_of_plates_is_two_volumes_over_their_surface(self):
+        ball = sum(x**2 for x in offsets((60, 60, 60), (30, 30, 30))) <= 20**2
+        self.assertAlmostEqual(thickness(ball) / (2 * 20 / 3), 1, delta=0.03)
+        walls = np.zeros((60, 60, 60), bool)
+        walls[:, :, 10:14] = walls[:, :, 20:24] = True
+        self.assertAlmostEqual(thickness(walls) / 4, 1.5)  # no surface lies askew to the axes
+        self.assertEqual(thickness_notes(ball, 0.05), [])
+        self.assertIn("about 13 mm thick with voxels of 1 mm", thickness_notes(ball, 1.0)[0])
+
+    def test_what_repeats_is_told_from_what_does_not(self):
+        filled = draw_geometry(SimulationSettings(size=24, boundary="filled"), 8, 4, 0)
+        check_repeats(filled)
+        check_repeats(np.concatenate([filled, filled[::-1]]))
+        with self.assertRaisesRegex(InputError, "does not repeat: its first and last plane along k differ in"):
+            check_repeats(filled[4:20])
 
 
 class MeasureTest(unittest.TestCase):
@@ -239,8 +284,9 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual(widths, sorted(widths))
         self.assertLess(widths[0], 0.7 * widths[-1])
         for edge in (1, 33):
-            with self.assertRaisesRegex(InputError, f"an edge of {edge} voxels; give 2 to 32"):
-                SimulationSettings(size=32, imaging_voxel=edge)
+            for voxel in (edge, (8, edge, 8)):
+                with self.assertRaisesRegex(InputError, f"an edge of {edge} voxels; give 2 to 32"):
+                    SimulationSettings(size=32, imaging_voxel=voxel)
 
     def test_a_line_of_one_ppm_at_three_tesla_decays_at_its_rate(self):
         self.assertAlmostEqual(rate_per_s(1.0, 3.0), 2 * math.pi * 127.732435554, places=6)
@@ -253,6 +299,9 @@ class MeasureTest(unittest.TestCase):
         self.assertEqual(widths, sorted(widths))
         self.assertAlmostEqual(widths[-1] / fit_line_shape(field, ~mask).hwhm, 1, delta=1e-3)
         self.assertIsNone(fit_within_voxels(field, ~mask, 1))
+        flat = [fit_within_voxels(field, ~mask, edges).hwhm for edges in ((4, 12, 12), (12, 12, 4), (12, 12, 12))]
+        self.assertLess(max(flat[:2]), flat[2])
+        self.assertEqual(flat[2], widths[1])
 
     def test_the_field_in_bone_has_no_part_in_what_marrow_differs_from(self):
         model = FieldModel(SimulationSettings(size=24))
@@ -277,6 +326,7 @@ class MeasureTest(unittest.TestCase):
     def test_files_hold_directions_as_users_give_them(self):
         settings = SimulationSettings(orientation=(0, 3, 4), b0_direction=(0, 0, 2)).as_dict()
         self.assertEqual((settings["orientation"], settings["b0_direction"]), ([0.8, 0.6, 0], [1, 0, 0]))
+        self.assertEqual(SimulationSettings(imaging_voxel=(2, 3, 4)).as_dict()["imaging_voxel"], [4, 3, 2])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import hashlib
 import importlib.util
 import io
@@ -16,11 +17,13 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import scans
+from windows import like_windows
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.errors import Cancelled, InputError
@@ -29,7 +32,7 @@ from TrabecularQSMLib.files.phantom import write_phantom
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.settings import preset
 from TrabecularQSMLib.study import cohort
-from TrabecularQSMLib.study.estimate import needed_memory, usable_workers
+from TrabecularQSMLib.study.estimate import needed_memory, needed_seconds, usable_workers
 from TrabecularQSMLib.study.subjects import find_subjects
 from TrabecularQSMLib.workers import process_pool
 
@@ -105,6 +108,19 @@ class RunTest(CohortTest):
             expected = [row for row in csv.DictReader(file) if row["region"] != "mask"]
         self.assertEqual([row for row in rows if row["case"] == "sub-02"], expected)
 
+    def test_a_sidecar_repeats_its_subject_bit_for_bit(self):
+        self.run_cohort()
+        sidecar = self.output / "sub-02" / "anat" / "sub-02_Chimap.json"
+        command = ["reconstruct", self.dataset, self.folder / "again", "--subject", "02", "--settings", sidecar]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            self.assertEqual(cli.main([*map(str, command), "--threads", "1"]), 0)
+        first, again = (
+            {path.name: path.read_bytes() for path in (folder / "sub-02" / "anat").glob("*map*.nii.gz")}
+            for folder in (self.output, self.folder / "again")
+        )
+        self.assertGreater(len(first), 8)
+        self.assertEqual(first, again)
+
     def test_a_subject_that_fails_leaves_nothing_but_its_sentence_and_stops_nobody(self):
         dataset = self.copy()
         for path in (dataset / "sub-01").rglob("*echo-3_part-phase*"):
@@ -113,7 +129,7 @@ class RunTest(CohortTest):
         self.assertEqual(self.statuses(outcomes), {"sub-01": "failed", "sub-02": "finished"})
         self.assertIn("part-phase for", outcomes[0].message)
         self.assertFalse((self.output / "sub-01").exists())
-        self.assertEqual([path for path in self.output.rglob(".*")], [])
+        self.assertEqual([path.name for path in self.output.rglob(".*")], [".bidsignore"])
 
     def test_a_fault_of_ours_in_one_subject_is_told_and_stops_nobody(self):
         real = cohort.reconstruct
@@ -127,6 +143,16 @@ class RunTest(CohortTest):
             outcomes = self.run_cohort()
         self.assertEqual(self.statuses(outcomes), {"sub-01": "failed", "sub-02": "finished"})
         self.assertIn("ZeroDivisionError", outcomes[0].message)
+
+    def test_a_full_disk_is_told_and_leaves_nothing_half_written(self):
+        subjects = find_subjects(self.dataset, participants=["01"])
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with mock.patch.object(cohort, "write_reconstruction", side_effect=full):
+            (outcome,) = cohort.run_cohort(subjects, cohort.Work(self.dataset, self.output, SETTINGS))
+        self.assertEqual(outcome.status, "failed")
+        self.assertIn(f"There is no space left to write {self.output}", outcome.message)
+        self.assertFalse((self.output / "sub-01").exists())
+        self.assertEqual(list(self.output.glob(".writing-*")), [])
 
     def test_a_worker_that_is_killed_costs_the_subject_that_kills_it_alone(self):
         class Pool(ThreadPoolExecutor):
@@ -154,7 +180,7 @@ class RunTest(CohortTest):
         with self.assertRaises(Cancelled):
             self.run_cohort(progress=cancel)
         self.assertTrue((self.output / "sub-01").exists())
-        self.assertEqual([path.name for path in self.output.iterdir()], ["sub-01"])
+        self.assertEqual(sorted(path.name for path in self.output.iterdir()), ["prov", "sub-01"])
         outcomes = self.run_cohort(resume=True)
         self.assertEqual(self.statuses(outcomes), {"sub-01": "unchanged", "sub-02": "finished"})
         self.run_cohort(output=self.folder / "whole")
@@ -178,14 +204,20 @@ class RunTest(CohortTest):
                 run.kill()
             for name, folder in cohort.finished_subjects(self.output).items():
                 self.assertTrue((folder / "anat" / f"{name}_regions.csv").exists())
-        for hidden in self.output.glob(".writing-*"):
-            os.utime(hidden, (0, 0))
         self.assertEqual(subprocess.run(command, stdout=-3, stderr=-3, env=environment, check=False).returncode, 0)
         self.run_cohort(output=self.folder / "whole")
         self.assertEqual(contents(self.output), contents(self.folder / "whole"))
 
 
 class ResumeTest(CohortTest):
+    def test_no_lock_is_left_where_open_files_cannot_be_removed(self):
+        work = cohort.Work(self.dataset, self.output, SETTINGS)
+        with like_windows(cohort):
+            with cohort._only_run(work):
+                self.assertTrue((self.output / cohort._LOCK).exists())
+                (self.output / "x").write_text("x")
+            self.assertEqual([path.name for path in self.output.iterdir()], ["x"])
+
     def test_results_that_are_there_are_neither_skipped_nor_replaced_unasked(self):
         self.run_cohort()
         before = contents(self.output)
@@ -205,6 +237,11 @@ class ResumeTest(CohortTest):
         self.assertIn("made of other inputs, settings or version; give `overwrite`", outcomes[0].message)
         changed = {name for name, content in contents(self.output).items() if before[name] != content}
         self.assertEqual(changed, {cohort.SUBJECTS_TABLE})
+        times = json.loads((self.output / cohort.LOG).read_text(encoding="utf-8"))
+        self.assertEqual(
+            {name: one["Status"] for name, one in times.items()}, {"sub-01": "failed", "sub-02": "finished"}
+        )
+        self.assertGreater(times["sub-02"]["Seconds"], 0)  # of the run that made it
         outcomes = self.run_cohort(dataset, resume=True, overwrite=True)
         self.assertEqual(self.statuses(outcomes), {"sub-01": "finished", "sub-02": "unchanged"})
         other = preset(inversion="closed-form", regularization=0.5)
@@ -244,6 +281,14 @@ class SubjectsTest(CohortTest):
             find_subjects(self.folder / "none")
         with self.assertRaisesRegex(InputError, "holds no multi-echo scan"):
             find_subjects(self.folder)
+
+    def test_time_grows_with_the_inversion_the_noise_of_chi_and_companions(self):
+        (subject, _), fast = find_subjects(self.dataset), preset(inversion="closed-form")
+        more = [preset(inversion="medi-tv"), preset(inversion="medi-tv", chi_sigma="yes")]
+        times = [needed_seconds(subject, settings) for settings in (preset(stop_after="background"), fast, *more)]
+        self.assertEqual(times, sorted(set(times)))
+        with_ct = replace(subject, companions={"ct": subject.images[0]})
+        self.assertGreater(needed_seconds(with_ct, fast), needed_seconds(subject, fast) + 5)
 
     def test_as_many_workers_as_memory_allows(self):
         needed = needed_memory(find_subjects(self.dataset)[0])
@@ -292,7 +337,8 @@ class CommandTest(CohortTest):
     def test_a_dry_run_says_what_there_is_and_writes_nothing(self):
         code, out, _ = self.run_command(self.dataset, self.output, "--ct", "{folder}/{name}_CT.nii.gz", "--dry-run")
         self.assertEqual(code, 0)
-        self.assertRegex(out, r"sub-01: 18 images, no CT; \d+\.\d GB")
+        self.assertRegex(out, r"sub-01: 18 images, no CT; \d+\.\d GB, about \d+ s\n")
+        self.assertRegex(out, r"2 subjects, \d at a time, inversion medi-tv: about \d+ s on processors")
         self.assertFalse(self.output.exists())
         self.assertEqual(self.run_command(self.folder / "none", self.output)[0], 2)
 

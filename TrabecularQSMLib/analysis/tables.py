@@ -14,11 +14,13 @@ from .measure import MASK
 
 # What a row is of, where a table says so; the first that is there is taken.
 SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject"), ("region", "label")
+# Cells that say that there is no value.
+NOTHING = ("", "n/a", "na", "nan", "none", "null", "-")
 _KEY = ("case", "subject", "region", "label")
 # Columns whose cells are names, whatever they look like.
 KEY_COLUMNS = (*_KEY, "quantity", "unit")
 # A case of BIDS, whose sessions and runs are of one subject.
-_BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_")
+_BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_(.+)$")
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ def pair_up(
         If a name is unknown, a row has no partner or several, a value is not a number, or there is no row to exclude:
         the sentence names it.
     """
-    _check_exclusions(tables, exclude)
-    x_entries, y_entries = (_entries(tables, name, exclude) for name in (x, y))
+    check_exclusions(tables, exclude)
+    x_entries, y_entries = (find_entries(tables, name, exclude) for name in (x, y))
     if [entry.row for entry in x_entries] == [entry.row for entry in y_entries]:
         key = _columns_of(x_entries, (*_KEY, *filter(None, (group, subject))))
         if len(key) > 1:  # a single column need not tell rows apart, as with several rows of a subject
@@ -89,7 +91,7 @@ def pair_up(
     rows = [row for row, _, _ in joined]
     subjects = _named(rows, subject, SUBJECT_COLUMNS)
     if subject is None and subjects is not None:
-        subjects = tuple(found[1] if (found := _BIDS_CASE.match(name)) else name for name in subjects)
+        subjects = tuple(split_case(name)[0] for name in subjects)
     return Pairs(
         np.array([one.value() for _, one, _ in joined]),
         np.array([other.value() for _, _, other in joined]),
@@ -100,8 +102,17 @@ def pair_up(
     )
 
 
+def split_case(name: str) -> tuple[str, str]:
+    """Return the subject of a case, and its session or run: ``sub-01`` and ``ses-2`` of ``sub-01_ses-2``.
+
+    The second is empty where the name says none, and the first is the whole name where it is none of BIDS.
+    """
+    found = _BIDS_CASE.match(name)
+    return (found[1], found[2]) if found else (name, "")
+
+
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """One value of a quantity: where it stands."""
 
     table: Table
@@ -110,7 +121,12 @@ class _Entry:
     name: str
     column: str
 
+    def is_empty(self) -> bool:
+        """Return whether nothing was measured there."""
+        return str("" if self.row[self.column] is None else self.row[self.column]).strip().lower() in NOTHING
+
     def value(self) -> float:
+        """Return the number; `InputError` where there is none, which names the row."""
         cell = self.row[self.column]
         try:
             value = float(cell)
@@ -130,11 +146,13 @@ class _Entry:
         return value
 
     @property
-    def quantity(self):
+    def quantity(self) -> str | None:
+        """Quantity of a long table's row."""
         return self.row.get("quantity")
 
     def whose(self) -> str:
-        names = [_text(self.row[name]) for name in _KEY if name in self.row]
+        """Return what the row is of, in brackets."""
+        names = [cell_text(self.row[name]) for name in _KEY if name in self.row]
         return f" ({', '.join(names)})" if names else ""
 
 
@@ -155,18 +173,21 @@ def parse_exclusion(text: str) -> dict[str, str]:
     return found
 
 
-def _check_exclusions(tables, exclude):
+def check_exclusions(tables: Sequence[Table], exclude: Sequence[dict[str, str]]) -> None:
+    """Raise `InputError` if a dictionary of `exclude` fits no row."""
     for row in exclude:
         for column in row:
             if not any(column in table.columns for table in tables):
-                raise InputError(f"No table has a column {column} to exclude rows by; there are {_listed(tables)}.")
+                raise InputError(
+                    f"No table has a column {column} to exclude rows by; there are {listed_columns(tables)}."
+                )
         if not any(_is_excluded(one, [row]) for table in tables for one in table.rows):
             which = " and ".join(f"{column}={value}" for column, value in row.items())
             raise InputError(f"There is no row with {which} to exclude; check how it is spelled.")
 
 
 def _is_excluded(row, exclude):
-    return any(all(name in row and _text(row[name]) == value for name, value in one.items()) for one in exclude)
+    return any(all(name in row and cell_text(row[name]) == value for name, value in one.items()) for one in exclude)
 
 
 def _chosen(tables, name):
@@ -176,7 +197,14 @@ def _chosen(tables, name):
     return (named, rest) if sign and named else (tables, name)
 
 
-def _entries(tables, name, exclude):
+def find_entries(tables: Sequence[Table], name: str, exclude: Sequence[dict[str, str]]) -> list[Entry]:
+    """Return the values of a column or quantity, without the rows to exclude and that of the whole mask.
+
+    Raises
+    ------
+    InputError
+        If no table has it; the sentence lists what there is.
+    """
     chosen_tables, name = _chosen(tables, name)
     found, known = [], False
     for table in chosen_tables:
@@ -185,7 +213,7 @@ def _entries(tables, name, exclude):
         # In a long table "mean" and its like are statistics of many quantities, which make no sense together.
         wide = name in table.columns and not is_long
         chosen = [
-            _Entry(table, number, row, name, name if wide else "mean")
+            Entry(table, number, row, name, name if wide else "mean")
             for number, row in enumerate(table.rows, start=1)
             if (wide or (is_long and row["quantity"] == name and row.get("region") != MASK))
             and not _is_excluded(row, exclude)
@@ -193,7 +221,7 @@ def _entries(tables, name, exclude):
         known = known or wide or (is_long and any(row["quantity"] == name for row in table.rows))
         found += chosen
     if not known:
-        raise InputError(f"There is no column or quantity {name}; there are {_listed(tables)}.")
+        raise InputError(f"There is no column or quantity {name}; there are {listed_columns(tables)}.")
     return found
 
 
@@ -201,7 +229,8 @@ def _columns_of(entries, names):
     return [name for name in dict.fromkeys(names) if all(name in entry.row for entry in entries)]
 
 
-def _listed(tables):
+def listed_columns(tables: Sequence[Table]) -> str:
+    """Return the names of all columns and quantities, for a sentence."""
     names = {}
     for table in tables:
         if {"quantity", "mean"} <= set(table.columns):
@@ -216,7 +245,7 @@ def _by_key(entries, key):
     """Entries by what their rows are of; two of the same are an error."""
     found = {}
     for entry in entries:
-        which = tuple(_text(entry.row[name]) for name in key)
+        which = tuple(cell_text(entry.row[name]) for name in key)
         if key and which in found:
             first = found[which]
             way = "or name the column that tells them apart as group"
@@ -243,7 +272,7 @@ def _join(x_entries, y_entries, x, y):
     partners = {}
     for name, entries in (("x", x_found), ("y", y_found)):
         for entry in entries.values():
-            which = tuple(_text(entry.row[column]) for column in key)
+            which = tuple(cell_text(entry.row[column]) for column in key)
             partners.setdefault(which, {}).setdefault(name, []).append(entry)
     alone = [", ".join(which) for which, both in partners.items() if len(both) < 2]
     if alone:
@@ -270,12 +299,13 @@ def _named(rows, column, usual):
         if column not in row:
             raise InputError(f"There is no column {column}; there are {', '.join(row)}.")
         if row[column] in (None, ""):
-            which = ", ".join(_text(row[name]) for name in _KEY if name in row and row[name] not in (None, ""))
+            which = ", ".join(cell_text(row[name]) for name in _KEY if name in row and row[name] not in (None, ""))
             raise InputError(f"The row of {which or 'no case'} has nothing in the column {column}; fill it in.")
-    return tuple(_text(row[column]) for row in rows)
+    return tuple(cell_text(row[column]) for row in rows)
 
 
-def _text(value):
+def cell_text(value) -> str:
+    """Return a cell as text."""
     # A label that a table of the scene holds as the number 1.0 is the same as the text 1 of a file.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 

@@ -22,6 +22,7 @@ from . import (
     measure,
     morphometry,
     phantom,
+    protocol,
     regions,
     register,
     regress,
@@ -29,6 +30,7 @@ from . import (
     scan,
     simulate,
     split,
+    statistics,
 )
 from .common import OPTIONS
 
@@ -82,7 +84,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"TrabecularQSM {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     scans = (scan, convert, cohort, report, export, phantom, regions)
-    for group in (*scans, measure, bvtv, attenuation, split, morphometry, register, regress, simulate):
+    for group in (
+        *scans,
+        measure,
+        bvtv,
+        attenuation,
+        split,
+        morphometry,
+        register,
+        regress,
+        statistics,
+        simulate,
+        protocol,
+    ):
         group.add_commands(commands)
     return parser
 

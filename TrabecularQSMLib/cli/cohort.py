@@ -58,7 +58,7 @@ def add_commands(commands):
 
 
 def _cohort(arguments):
-    from ..study.cohort import LOG, SUBJECTS_TABLE, TABLE, Work, run_cohort
+    from ..study.cohort import LOG, REGRESSIONS, SUBJECTS_TABLE, TABLE, Work, run_cohort
     from ..study.estimate import needed_memory, usable_workers
     from ..study.subjects import COMPANIONS, find_subjects
 
@@ -89,7 +89,7 @@ def _cohort(arguments):
         )
     notes = [f"{one.name}: {note}" for one in outcomes for note in one.notes]
     notes += [f"{subject.name} has no {COMPANIONS[kind]}." for subject in subjects for kind in subject.missing]
-    print_result(notes, [work.output / file for file in (TABLE, SUBJECTS_TABLE, LOG)])
+    print_result(notes, [work.output / file for file in (TABLE, REGRESSIONS, SUBJECTS_TABLE, LOG)])
     failed = [one for one in outcomes if one.status == "failed"]
     for one in failed:
         print(f"{one.name} failed: {worded(one.message, OPTIONS)}")
@@ -102,14 +102,27 @@ def _cohort(arguments):
 
 
 def _print_plan(subjects, settings, workers):
-    from ..study.estimate import needed_memory
+    from ..study.estimate import needed_memory, needed_seconds
     from ..study.subjects import COMPANIONS
 
+    seconds = {subject.name: needed_seconds(subject, settings) for subject in subjects}
     for subject in subjects:
         there = [COMPANIONS[kind] for kind in subject.companions]
         missing = [f"no {COMPANIONS[kind]}" for kind in subject.missing]
         print(
             f"{subject.name}: {len(subject.images)} images, {', '.join([*there, *missing]) or 'nothing beside'}; "
-            f"{needed_memory(subject) / 1e9:.1f} GB"
+            f"{needed_memory(subject) / 1e9:.1f} GB, about {_duration(seconds[subject.name])}"
         )
-    print(f"{len(subjects)} subjects, {workers} at a time, inversion {settings.inversion}; nothing was written.")
+    whole = max(sum(seconds.values()) / workers, *seconds.values())
+    print(
+        f"{len(subjects)} subjects, {workers} at a time, inversion {settings.inversion}: about {_duration(whole)} on "
+        "processors of some 3 GHz that do nothing else; nothing was written."
+    )
+
+
+def _duration(seconds):
+    """Time in the unit that suits it."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

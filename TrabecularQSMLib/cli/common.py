@@ -11,15 +11,20 @@ from ..errors import InputError, worded
 FIGURE_ENDINGS = (".png", ".svg")
 # Arguments of the library that its sentences name, as options.
 OPTIONS = {
-    name: f"--{name.replace('_', '-')}" for name in ("subject", "session", "acq", "run", "series", "overwrite")
+    name: f"--{name.replace('_', '-')}"
+    for name in ("subject", "session", "acq", "run", "series", "overwrite", "sessions", "difference", "repeatability")
 } | {
     "voxel_size": "--voxel-size I J K",
+    "voxel_size_mm": "--voxel-size MM",
     "echo_times": "--echo-times (ms)",
     "field_strength": "--field-strength",
     "field_unit": "--field-unit",
     "b0_direction": "--b0-direction R A S",
     "numbers": "--number",
     "radii": "--radius",
+    "subjects": "--subjects",
+    "shortest_echo": "--shortest-echo",
+    "longest_echo": "--longest-echo",
 }
 TABLE_ENDINGS = (".csv",)
 REGIONS_HELP = "label map (NIfTI, NRRD), named by a BIDS .tsv beside it, or a segmentation of Slicer (.seg.nrrd)"

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Cancelled, InputError, counted
-from ..files.locks import lock
-from ..simulation.model import COLUMNS
+from ..files.locks import OPEN_FILES_STAY, lock
 
 
-def read_partial(path: Path, head: dict) -> dict:
+def read_partial(path: Path, head: dict, columns: tuple[str, ...]) -> dict:
     """Return the rows of each geometry (number, radius, repeat) of a run that was stopped; none if there is no file.
+
+    The rows have the `columns` of the table that is to be written.
 
     Raises
     ------
@@ -24,7 +25,7 @@ def read_partial(path: Path, head: dict) -> dict:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline was cut off
         first, *geometries = (json.loads(line) for line in lines)
-        kept = {_geometry(rows): rows for rows in geometries}
+        kept = {_geometry(rows, set(columns)): rows for rows in geometries} if first == head else {}
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(f"{path} is not the partial table of a simulation; remove it or give another name.") from error
     if first != head:
@@ -40,13 +41,38 @@ def read_partial(path: Path, head: dict) -> dict:
     return kept
 
 
-def _geometry(rows):
+def _geometry(rows, columns):
     """What the rows of a line are of; ValueError if they are not rows of one geometry."""
-    whose = {(row["number"], row["radius"], row["repeat"]) for row in rows if set(row) == set(COLUMNS)}
+    whose = {(row["number"], row["radius"], row["repeat"]) for row in rows if set(row) == columns}
     values = [value for row in rows for value in row.values() if value is not None]
-    if len(whose) != 1 or not all(set(row) == set(COLUMNS) and math.isfinite(sum(values)) for row in rows):
+    if len(whose) != 1 or not all(set(row) == columns and math.isfinite(sum(values)) for row in rows):
         raise ValueError("not the rows of a geometry")
     return whose.pop()
+
+
+def read_blocks(path: Path, head: dict, columns: tuple[str, ...], key: tuple[str, ...]) -> dict:
+    """Return the rows of each block of a run that was stopped, by the columns that tell blocks apart.
+
+    Raises
+    ------
+    InputError
+        As for `read_partial`.
+    """
+    if not path.exists():
+        return {}
+    try:
+        first, *blocks = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1])
+        kept = {tuple(rows[0][name] for name in key): rows for rows in blocks}
+        if any(set(row) != set(columns) for rows in blocks for row in rows):
+            raise ValueError("not the rows of a block")
+    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise InputError(f"{path} is not the partial table of a sweep; remove it or give another name.") from error
+    if first != head:
+        raise InputError(
+            f"{path} belongs to a run with other parameters or of another version; "
+            "give the same to go on, remove it, or give another --output."
+        )
+    return kept
 
 
 def _claim(path):
@@ -91,6 +117,8 @@ def partial_table(path: Path, head: dict, kept: dict):
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_text("".join(json.dumps(line) + "\n" for line in (head, *kept.values())), encoding="utf-8")
+            if claimed and OPEN_FILES_STAY:
+                claimed.close()
             fresh.replace(path)
             file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed below
             _lock(file, path)

@@ -74,6 +74,9 @@ def add_commands(commands):
     parser.add_argument(
         "--subject", metavar="ID", default="01", help=with_default("label; OUTPUT may hold other subjects", "01")
     )
+    parser.add_argument(
+        "--dicom", metavar="FOLDER", help="also the scan as a DICOM study, as a scanner would give it, to try that way"
+    )
     group = parser.add_argument_group("other scans of the same patient")
     group.add_argument(
         "--companions",
@@ -92,6 +95,8 @@ def add_commands(commands):
 
 
 def _phantom(arguments):
+    from ..files.dicom_series import require_pydicom
+    from ..files.mr_images import write_study
     from ..files.phantom import refuse_filled, write_phantom
     from ..phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom
     from ..progress import part
@@ -109,16 +114,23 @@ def _phantom(arguments):
     others = CompanionSettings(**sizes)
     refuse_filled(arguments.output, arguments.subject)
     check_writable(arguments.output)
+    if arguments.dicom:
+        require_pydicom()
+        check_writable(arguments.dicom)
     with ProgressLine() as progress:
         phantom = make_phantom(settings, progress=part(progress, 0.0, 0.4))
         companions = None
         if arguments.companions:
             companions = make_companions(phantom, others, progress=part(progress, 0.4, 0.8))
+        studies = []
+        if arguments.dicom:
+            share = part(progress, 0.8, 0.9)
+            studies = write_study(arguments.dicom, phantom.acquisition, arguments.subject, share)
         written = write_phantom(
             arguments.output,
             phantom,
             companions=companions,
             subject=arguments.subject,
-            progress=part(progress, 0.8, 1.0),
+            progress=part(progress, 0.9, 1.0),
         )
-    print_result((), written)
+    print_result((), [*studies, *written])

@@ -245,7 +245,7 @@ def _lcurve(arguments):
         BestRegularization=curve.best,
         InflectionRegularization=curve.inflection,
         Settings=settings.as_dict(),
-        Notes=[*scan.acquisition.notes, *notes],
+        Notes=[*curve.notes, *notes],
         InputFiles=input_hashes(scan.files, arguments.mask),
     )
     contents = (
@@ -255,7 +255,7 @@ def _lcurve(arguments):
     )
     paths = [Path(arguments.output) / file for file in files]
     written = write_files(dict(zip(paths, contents, strict=True)))
-    print_result([*scan.acquisition.notes, *notes], written)
+    print_result([*curve.notes, *notes], written)
     print(f"Largest curvature at λ = {curve.best:g}")
     print("Zero curvature " + (f"at λ = {curve.inflection:g}" if curve.inflection else "is not below it in this sweep"))
 

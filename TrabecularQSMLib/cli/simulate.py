@@ -31,7 +31,14 @@ def add_commands(commands):
     )
     _add_varied(parser)
     _add_same(parser)
-    parser.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD) instead of inclusions")
+    _add_decay(parser)
+    given = parser.add_argument_group("a given geometry instead of random inclusions")
+    given.add_argument("--mask", metavar="FILE", help="a binary image of bone (NIfTI, NRRD)")
+    given.add_argument("--voxel-size", type=float, metavar="MM", help="edge of its voxels, where it does not say it")
+    text = "degrees of B0 from the main direction of its bone, one row for each"
+    given.add_argument("--b0-angles", nargs="+", type=float, metavar="DEG", help=text)
+    text = "--imaging-voxel in mm instead of voxels"
+    given.add_argument("--imaging-voxel-mm", nargs="+", type=float, metavar="MM", help=text)
     parser.add_argument(
         "--output",
         metavar="T.csv",
@@ -100,26 +107,87 @@ def _add_same(parser):
         value = tuple(f"{x:g}" for x in getattr(default, name.replace("-", "_"))[::-1])
         text = with_default(f"direction {what} in patient space (the axes of a random region)", value)
         same.add_argument(f"--{name}", nargs=3, type=float, metavar=("R", "A", "S"), help=text)
+    text = with_default("κ of their directions about it: 0 all alike, above along, below across", "all along it")
+    same.add_argument("--concentration", type=float, metavar="κ", help=text)
     text = with_default("λ of the closed-form χ, squared voxels", default.regularization)
     same.add_argument("--regularization", type=float, metavar="λ", help=text)
     text = with_default("T, for R2′ in 1/s", default.field_strength)
     same.add_argument("--field-strength", type=float, metavar="T", help=text)
-    text = with_default("edge of the imaging voxels that R2′ is of, in voxels of the simulation", "the whole region")
-    same.add_argument("--imaging-voxel", type=int, metavar="E", help=text)
+    text = "edge of the imaging voxels that R2′ is of, in voxels of the simulation, or edges along i, j, k"
+    text = with_default(text, "the whole region")
+    same.add_argument("--imaging-voxel", nargs="+", type=int, metavar="E", help=text)
+
+
+def _add_decay(parser):
+    from ..fieldmap.fat_models import FAT_MODELS
+    from ..simulation.settings import POINT_SPREADS, DecaySettings
+
+    decay = parser.add_argument_group("decay of the signal, as a column beside the width of the line")
+    decay.add_argument(
+        "--echo-times", nargs="+", type=float, metavar="MS", help="ms, of the echoes that R2′ is fitted to"
+    )
+    for name, metavar, text, scale in _DECAY_NUMBERS:
+        default = getattr(DecaySettings, name)
+        text = with_default(text, "none" if default is None else f"{default * scale:g}")
+        decay.add_argument(f"--{name.replace('_', '-')}", type=float, metavar=metavar, help=text)
+    text = with_default("spectrum of the marrow's fat", DecaySettings.fat_model)
+    decay.add_argument("--fat-model", choices=tuple(FAT_MODELS), metavar="NAME", help=text)
+    text = with_default("of an imaging voxel: its mean, or k-space cut off, with a window", DecaySettings.point_spread)
+    decay.add_argument("--point-spread", choices=POINT_SPREADS, help=text)
+
+
+# Settings of the decay that are numbers: name, what stands for it, what it is, and units of the option in ours.
+_DECAY_NUMBERS = (
+    ("fat_fraction", "F", "of the marrow, 0 to 1", 1),
+    ("bone_signal", "ρ", "of bone against marrow at time zero", 1),
+    ("bone_t2", "MS", "T2 of bone's signal, ms", 1e3),
+    ("snr", "S", "of an imaging voxel of marrow at time zero", 1),
+)
+
+
+def _decay_of(arguments):
+    """Settings of the decay that were given, or None."""
+    from ..simulation.settings import DecaySettings
+
+    chosen = {field.name: getattr(arguments, field.name) for field in fields(DecaySettings)}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    for name in chosen if arguments.echo_times is None else ():
+        raise InputError(f"--{name.replace('_', '-')} is of the decay; give --echo-times (ms) too, or leave it out.")
+    if not chosen:
+        return None
+    chosen["echo_times"] = tuple(time / 1e3 for time in arguments.echo_times)
+    for name, _, _, scale in _DECAY_NUMBERS:
+        if name in chosen:
+            chosen[name] /= scale
+    return DecaySettings(**chosen)
 
 
 def _simulate(arguments):
     from ..simulation.settings import SimulationSettings
 
     _check_paths(arguments)
-    chosen = {field.name: getattr(arguments, field.name) for field in fields(SimulationSettings)}
+    own = [field.name for field in fields(SimulationSettings) if field.name != "decay"]
+    chosen = {name: getattr(arguments, name) for name in own} | {"decay": _decay_of(arguments)}
     for name in ("orientation", "b0_direction"):
         chosen[name] = chosen[name] and tuple(chosen[name][::-1])
+    chosen["imaging_voxel"] = _edges(arguments, "imaging_voxel")
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if arguments.mask is not None:
         _simulate_mask(arguments, chosen)
-    else:
-        _simulate_grid(arguments, SimulationSettings(**chosen))
+        return
+    for name in ("voxel_size", "imaging_voxel_mm", "b0_angles"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} is of a --mask; leave it out, or give one.")
+    _simulate_grid(arguments, SimulationSettings(**chosen))
+
+
+def _edges(arguments, name):
+    """One edge, or three along k, j, i, of an option."""
+    values = getattr(arguments, name)
+    if values is not None and len(values) not in (1, 3):
+        listed = " ".join(f"{value:g}" for value in values)
+        raise InputError(f"--{name.replace('_', '-')} has the values {listed}; give one, or three along i, j, k.")
+    return values and (values[0] if len(values) == 1 else tuple(values[::-1]))
 
 
 def _sidecar(table):
@@ -135,41 +203,76 @@ def _check_paths(arguments):
         require_matplotlib()
 
 
+def _refuse_beside_mask(arguments):
+    """Raise `InputError` if an option was given that one given geometry cannot have."""
+    inclusions = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "concentration")
+    for name in (*inclusions, "summary", "figure", "scheduler"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name} does not go with --mask, which is one given geometry; leave one of them out.")
+    for one, other, what in (
+        ("imaging_voxel", "imaging_voxel_mm", "the same in two units"),
+        ("b0_direction", "b0_angles", "two ways to say where B0 is"),
+    ):
+        if None not in (getattr(arguments, one), getattr(arguments, other)):
+            flags = (f"--{name.replace('_', '-')}" for name in (one, other))
+            raise InputError(f"{' and '.join(flags)} are {what}; give one of them.")
+
+
 def _simulate_mask(arguments, chosen):
     from ..files.nifti import read_image
     from ..files.tables import csv_text
     from ..files.writing import json_text
-    from ..simulation.model import COLUMNS, measure_image
+    from ..simulation.field import check_box, needed_memory
+    from ..simulation.image import bone_of, cube_edge, thickness_notes
+    from ..simulation.model import columns_of, measure_image
+    from ..simulation.orientation import fabric
+    from ..simulation.settings import SimulationSettings
+    from ..study.estimate import free_memory
 
-    random = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "summary", "figure", "scheduler")
-    for name in random:
-        if getattr(arguments, name) is not None:
-            raise InputError(f"--{name} does not go with --mask, which is one given geometry; leave one of them out.")
+    _refuse_beside_mask(arguments)
     image, affine = read_image(arguments.mask)
     others = {} if arguments.b0_direction is None else {"b0_patient": arguments.b0_direction}
+    of_boundary = SimulationSettings(boundary=chosen.get("boundary", SimulationSettings.boundary))
+    check_box(of_boundary, image.shape, free_memory())
     with ProgressLine() as progress:
-        progress(0.0, "field and χ")
+        progress(0.0, f"field and χ, up to {needed_memory(of_boundary, image.shape) / 1e9:.2g} GB of memory")
         settings, rows = measure_image(
             image,
             affine,
             arguments.delta_chi,
+            voxel_size_mm=arguments.voxel_size,
+            imaging_voxel_mm=_edges(arguments, "imaging_voxel_mm"),
+            b0_angles=arguments.b0_angles,
             threads=arguments.workers or 1,
             source=arguments.mask,
             **others,
             **chosen,
         )
-    head = {"version": __version__, "settings": settings.as_dict(), "mask": Path(arguments.mask).name}
-    contents = {arguments.output: csv_text(COLUMNS, rows), _sidecar(arguments.output): json_text(head)}
-    print_result(_notes(rows), write_outputs(contents))
+    edge = arguments.voxel_size or cube_edge(affine)
+    notes = thickness_notes(bone_of(image), edge, arguments.mask) + _notes(rows)
+    head = {
+        "version": __version__,
+        "settings": settings.as_dict(),
+        "mask": Path(arguments.mask).name,
+        "voxel_size_mm": edge,
+    }
+    columns = columns_of(settings)
+    if arguments.b0_angles is not None:
+        columns = ("b0_angle", *columns)
+        head["fabric"] = fabric(bone_of(image)).as_dict(affine)
+    contents = {arguments.output: csv_text(columns, rows), _sidecar(arguments.output): json_text(head)}
+    print_result(notes, write_outputs(contents))
 
 
 def _simulate_grid(arguments, settings):
     from ..figures.simulation import check_drawable, simulation_figure
     from ..files.tables import csv_text
     from ..files.writing import json_text
-    from ..simulation.model import COLUMNS
+    from ..simulation.field import check_box, needed_memory
+    from ..simulation.model import columns_of
     from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
-    from ..simulation.summary import SUMMARY_COLUMNS, linearity, summarize
+    from ..simulation.summary import linearity, over_bvtv, summarize, summary_columns
+    from ..study.estimate import free_memory
     from .partial_table import partial_table, read_partial
     from .workers import executors_of
 
@@ -181,9 +284,12 @@ def _simulate_grid(arguments, settings):
     partial = Path(f"{arguments.output}.partial")
     head = {"version": __version__, "settings": settings.as_dict(), "parameters": asdict(grid)}
     head = json.loads(json.dumps(head))
-    kept = read_partial(partial, head)
+    kept = read_partial(partial, head, columns_of(settings))
     rows = [row for some in kept.values() for row in some]
-    with executors_of(arguments.workers or 1, arguments.scheduler) as executors, ProgressLine() as progress:
+    workers, free = arguments.workers or 1, None if arguments.scheduler else free_memory()
+    check_box(settings, memory=free and free / workers)
+    with executors_of(workers, arguments.scheduler) as executors, ProgressLine() as progress:
+        progress(0.0, f"up to {needed_memory(settings) / 1e9:.2g} GB of memory for each process")
         found = simulate(settings, grid, executors=executors, done=kept, progress=progress)
         with partial_table(partial, head, kept) as keep:
             for new in found:
@@ -191,11 +297,11 @@ def _simulate_grid(arguments, settings):
                 rows += new
     rows = sorted_rows(rows)
     summary = summarize(rows, settings)
-    slopes = {name: linearity(summary, name) for name in ("mean_chi", "r2prime_hwhm_ppm")}
-    contents = {arguments.output: csv_text(COLUMNS, rows), _sidecar(arguments.output): json_text(head)}
+    slopes = {name: linearity(summary, name) for name in over_bvtv(settings)}
+    contents = {arguments.output: csv_text(columns_of(settings), rows), _sidecar(arguments.output): json_text(head)}
     if arguments.summary:
         values = {name: [one.as_dict() for one in found] for name, found in slopes.items()}
-        contents[arguments.summary] = csv_text(SUMMARY_COLUMNS, summary)
+        contents[arguments.summary] = csv_text(summary_columns(settings), summary)
         contents[_sidecar(arguments.summary)] = json_text(head | {"over_bvtv": values})
     if arguments.figure:
         contents[arguments.figure] = simulation_figure(

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from ..errors import InputError
+from ..simulation.model import DECAY
 from ..simulation.summary import PARAMETERS, Power, linearity, over_parameter, trend
 from .style import line_style, render
 
@@ -15,6 +16,7 @@ _LABELS = {
     "bvtv": "BV/TV",
     "mean_chi": "mean χ [ppm]",
     "r2prime_hwhm_ppm": "R2′ (half width) [ppm]",
+    DECAY: "R2′ (decay) [1/s]",
 }
 _QUANTITIES = ("bvtv", "mean_chi", "r2prime_hwhm_ppm")
 
@@ -62,9 +64,11 @@ def simulation_figure(summary: list[dict], picture_format: str, shape: str = "sp
             for axis, quantity in zip(line, _QUANTITIES, strict=True):
                 _draw_over_parameter(axis, rows, parameter, quantity, shape)
         if densities:
-            for axis, quantity in zip(axes[-1], _QUANTITIES[1:], strict=False):
+            known = [quantity for quantity in (*_QUANTITIES[1:], DECAY) if f"{quantity}_mean" in summary[0]]
+            for axis, quantity in zip(axes[-1], known, strict=False):
                 _draw_over_density(axis, summary, quantity)
-            axes[-1, 2].axis("off")
+            for axis in axes[-1, len(known) :]:
+                axis.axis("off")
 
     return render(draw, (12.6, 0.3 + 3.3 * heights), picture_format)
 

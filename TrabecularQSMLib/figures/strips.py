@@ -4,19 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..quantities import ALL_QUANTITIES
 from .style import line_style, render
 
 _SPREAD = 0.18
 
 
-def strip_figure(name: str, rows: Sequence[dict], picture_format: str = "png") -> bytes:
+def strip_figure(title: str, rows: Sequence[dict], picture_format: str = "png") -> bytes:
     """Return a picture with a column of points for each region, one point a case, and its median and quartiles.
 
     Parameters
     ----------
-    name : str
-        Quantity.
+    title : str
     rows : sequence of dict
         Of `measure`: `region`, `case`, `mean` and `unit`.
     picture_format : {"png", "svg"}
@@ -29,7 +27,6 @@ def strip_figure(name: str, rows: Sequence[dict], picture_format: str = "png") -
     """
     regions = list(dict.fromkeys(row["region"] for row in rows))
     unit = rows[0]["unit"]
-    title = ALL_QUANTITIES[name].title if name in ALL_QUANTITIES else name
 
     def draw(figure):
         axis = figure.subplots()

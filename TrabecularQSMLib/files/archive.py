@@ -1,23 +1,26 @@
 """Results as DICOM objects for an archive: maps, regions, and statistics of regions, in the patient's own study."""
 
+import contextlib
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, PackageNeeded, counted
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity
 from .bids import files_below
-from .dicom_series import is_dicom, require_pydicom
+from .dicom_series import is_dicom, read_dataset, require_pydicom
+from .mr_images import LPS, MANUFACTURER, MODEL, set_window, slice_images
 from .terminology import PRIVATE_SCHEME, REGION_CODES
 from .writing import staged
 
 # Maps that go to the archive unless others are named.
 EXPORTED = ("chi", "r2star", "pdff", "field_hz")
-_MANUFACTURER, _MODEL, _SERIAL = "TrabecularQSM developers", "TrabecularQSM", "0"
+_SERIAL = "0"
 # Series numbers of results, above those of scanners.
 _FIRST_SERIES = 9000
 # Statistics of a region: column of `measure`, and its code.
@@ -29,7 +32,8 @@ _STATISTICS = {
     "max": ("56851009", "SCT", "Maximum"),
 }
 _STANDARD_ERROR = ("standard_error", PRIVATE_SCHEME, "Standard error of the mean by noise")
-_MOST_INTEGER = 32767
+# Classic, enhanced and converted MR images.
+_MR_CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
 # Positions are rounded to so many decimals of a mm.
 _DECIMALS = 5
 # What a plain image needs of its study, and may have.
@@ -38,6 +42,8 @@ _OF_STUDY = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "Stud
              "FrameOfReferenceUID", "PositionReferenceIndicator", "PatientPosition")  # fmt: skip
 _MAY_BE_EMPTY = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
                  "AccessionNumber", "ReferringPhysicianName", "PositionReferenceIndicator")  # fmt: skip
+# Files of the source that are read between two reports.
+_TOLD_EVERY = 50
 
 
 def write_dicom(
@@ -93,10 +99,12 @@ def write_dicom(
     """
     highdicom = _require_highdicom()
     pydicom = require_pydicom()
-    reference = _reference(pydicom, Path(source), affine)
+    reference = _reference(pydicom, Path(source), affine, progress)
     output, written = Path(output), []
     series = iter(range(_FIRST_SERIES, _FIRST_SERIES + 1000))
-    with staged(output) as staging:
+    with warnings.catch_warnings(), staged(output) as staging:
+        # They quote values of the study, such as names, and nothing can be done about them here.
+        warnings.simplefilter("ignore", UserWarning)
         for number, (name, array) in enumerate(maps.items()):
             quantity = ALL_QUANTITIES[name]
             report(progress, 0.7 * number / len(maps), f"Writing {quantity.title}")
@@ -117,6 +125,7 @@ def write_dicom(
                 of = _Series(pydicom, reference, stem, "measurements", repr(rows), next(series))
                 measured = _measurements(highdicom, reference, regions, names, rows, of)
                 _save(measured, staging / f"{stem}_measurements.dcm", written)
+        report(progress, 0.98, "Putting the files into place")  # the last moment for Cancel
     report(progress, 1.0, "Written")
     return [output / path.relative_to(staging) for path in written]
 
@@ -142,7 +151,7 @@ class _Series:
             "series_number": self.number,
             "sop_instance_uid": self.instance("object"),
             "instance_number": 1,
-            "manufacturer": _MANUFACTURER,
+            "manufacturer": MANUFACTURER,
             "series_description": self.description,
         }
 
@@ -151,7 +160,8 @@ def _require_highdicom():
     try:
         import highdicom
     except ImportError as error:
-        raise InputError("DICOM objects need highdicom; install it with: pip install highdicom") from error
+        reason = "DICOM objects need highdicom; install it with 'pip install highdicom'."
+        raise PackageNeeded(reason, "highdicom") from error
     return highdicom
 
 
@@ -161,16 +171,19 @@ def _save(dataset, path, written):
     written.append(path)
 
 
-def _reference(pydicom, source, affine):
+def _reference(pydicom, source, affine, progress):
     """An image of the source, by which patient, study and frame of reference are known."""
     paths = [source] if source.is_file() else files_below(source) if source.is_dir() else []
+    paths = _telling(paths, progress)
     found, studies = [], {}
     for path in paths:
-        if is_dicom(path):
-            dataset = pydicom.dcmread(path, stop_before_pixels=True)
-            if dataset.get("Modality") == "MR" and "FrameOfReferenceUID" in dataset:
+        # What pydicom raises on a damaged file is of many kinds; such a file is no reference.
+        with contextlib.suppress(Exception):
+            dataset = read_dataset(path, stop_before_pixels=True) if is_dicom(path) else None
+            if dataset is not None and _is_whole(dataset):
+                order = [int(dataset.get(key) or 0) for key in ("SeriesNumber", "InstanceNumber")]
+                found.append((order, _lies_on(dataset, affine), dataset))
                 studies.setdefault(dataset.StudyInstanceUID, path)
-                found.append(dataset)
     if not found:
         raise InputError(f"{source} holds no DICOM image of an MR scan; give the folder that the maps were made from.")
     if len(studies) > 1:
@@ -178,17 +191,57 @@ def _reference(pydicom, source, affine):
         raise InputError(
             f"{source} holds {len(studies)} studies ({listed} and others); give the folder of one of them."
         )
-    fitting = [dataset for dataset in found if _lies_on(dataset, affine)]
+    fitting = [(order, dataset) for order, fits, dataset in found if fits]
     if not fitting:
         raise InputError(
             f"The maps do not lie where the images of {source} lie; give the DICOM folder of the scan that they were "
             "made from."
         )
-    chosen = min(fitting, key=lambda one: [int(one.get(key) or 0) for key in ("SeriesNumber", "InstanceNumber")])
+    _, chosen = min(fitting, key=lambda one: one[0])
     for key in _MAY_BE_EMPTY:  # anonymized studies have lost some
-        if key not in chosen:
+        if key not in chosen or not _is_usable(pydicom, key, chosen.get(key)):
             setattr(chosen, key, None)
     return chosen
+
+
+def _is_usable(pydicom, key, value):
+    """Whether a date or time is one: anonymized studies have words there."""
+    kind = {"StudyDate": "DA", "PatientBirthDate": "DA", "StudyTime": "TM"}.get(key)
+    try:
+        return kind is None or getattr(pydicom.valuerep, kind)(str(value or "")) is not False
+    except ValueError:
+        return False
+
+
+def _is_whole(dataset):
+    """Whether a header is that of an MR image and holds what others refer to it by."""
+    for name in _OF_STUDY:
+        dataset.get(name)  # values are converted when they are asked for; damaged ones raise
+    uids = (
+        dataset.get(f"{name}UID") for name in ("SOPInstance", "SeriesInstance", "StudyInstance", "FrameOfReference")
+    )
+    plane = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2, "SliceThickness": 1}
+    plane = {name: n for name, n in plane.items() if name in dataset or dataset.get("SOPClassUID") == _MR_CLASSES[0]}
+    return (
+        dataset.get("Modality") == "MR"
+        and all(_count_floats(dataset.get(name)) == n for name, n in plane.items())
+        and dataset.get("SOPClassUID") in _MR_CLASSES
+        and all(isinstance(dataset.get(name), int) for name in ("Rows", "Columns"))
+        and all(uid is not None and uid.is_valid for uid in uids)
+    )
+
+
+def _count_floats(value):
+    values = value if isinstance(value, Sequence) else [value]
+    return sum(isinstance(one, float) for one in values)
+
+
+def _telling(paths, progress):
+    """Files of the source, with a report now and then."""
+    for number, path in enumerate(paths):
+        if number % _TOLD_EVERY == 0:
+            report(progress, 0.0, f"Looking at {counted(len(paths), 'file')} of the scan")
+        yield path
 
 
 def _lies_on(dataset, affine):
@@ -234,7 +287,7 @@ def _sorted_along_normal(made):
 
 def _geometry(highdicom, affine, count):
     """Pixel measures, orientation, and the position of every slice, by an affine to RAS."""
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    lps = LPS @ affine
     sizes = np.linalg.norm(lps[:3, :3], axis=0)
     cosines = lps[:3, :3] / sizes
     measures = highdicom.PixelMeasuresSequence(
@@ -286,7 +339,7 @@ def _parametric_map(highdicom, pydicom, reference, array, affine, quantity: Quan
     made = highdicom.pm.ParametricMap(
         [reference],
         array,
-        manufacturer_model_name=_MODEL,
+        manufacturer_model_name=MODEL,
         software_versions=__version__,
         device_serial_number=_SERIAL,
         contains_recognizable_visual_features=False,
@@ -329,7 +382,7 @@ def _segmentation(highdicom, reference, labels, names, affine, series):
         numbers[labels],
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=described,
-        manufacturer_model_name=_MODEL,
+        manufacturer_model_name=MODEL,
         software_versions=__version__,
         device_serial_number=_SERIAL,
         content_label="REGIONS",
@@ -354,7 +407,7 @@ def _measurements(highdicom, reference, regions, names, rows, series):
     device = sr.ObserverContext(
         observer_type=_coded(highdicom, "121007", "DCM", "Device"),
         observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
-            uid=series.instance("device"), name=_MODEL, manufacturer_name=_MANUFACTURER, model_name=__version__
+            uid=series.instance("device"), name=MODEL, manufacturer_name=MANUFACTURER, model_name=__version__
         ),
     )
     groups = []
@@ -398,41 +451,16 @@ def _statistics(highdicom, row):
 def _plain_images(pydicom, reference, array, affine, quantity, series):
     """One MR image a slice, 16 bits with a slope that keeps the largest value."""
     values = np.nan_to_num(np.asarray(array, np.float32), posinf=0.0, neginf=0.0)
-    slope = float(np.abs(values).max()) / _MOST_INTEGER or 1.0
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    sizes = np.linalg.norm(lps[:3, :3], axis=0)
     low, high = quantity.display or (0.0, float(values.max()))
-    for k, plane in enumerate(values):
-        image = pydicom.Dataset()
+    for k, image in enumerate(slice_images(pydicom, values, affine, float(np.abs(values).max()))):
         for key in _OF_STUDY:
             if key in reference:
                 image.add(reference[key])
-        image.file_meta = pydicom.dataset.FileMetaDataset()
-        image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
         image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = series.instance(k)
-        image.SeriesInstanceUID, image.SeriesNumber, image.InstanceNumber = series.uid, series.number, k + 1
-        image.SeriesDescription, image.Modality, image.Manufacturer = series.description, "MR", _MANUFACTURER
-        image.ManufacturerModelName, image.SoftwareVersions = _MODEL, __version__
+        image.SeriesInstanceUID, image.SeriesNumber = series.uid, series.number
+        image.SeriesDescription = series.description
         image.ImageType = ["DERIVED", "SECONDARY", "QUANTITY"]
-        image.ScanningSequence, image.SequenceVariant, image.ScanOptions, image.MRAcquisitionType = "GR", "SP", "", "3D"
-        image.RepetitionTime = image.EchoTime = image.EchoTrainLength = None
         image.DerivationDescription = f"{quantity.title} [{quantity.unit}]"
-        image.ImagePositionPatient = [_decimal(pydicom, x) for x in lps[:3, 3] + k * lps[:3, 2]]
-        image.ImageOrientationPatient = [
-            _decimal(pydicom, x) for x in (*(lps[:3, 0] / sizes[0]), *(lps[:3, 1] / sizes[1]))
-        ]
-        image.PixelSpacing = [_decimal(pydicom, sizes[1]), _decimal(pydicom, sizes[0])]
-        image.SliceThickness = image.SpacingBetweenSlices = _decimal(pydicom, sizes[2])
-        image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-        image.Rows, image.Columns = plane.shape
-        image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 16, 15, 1
-        image.RescaleSlope, image.RescaleIntercept = _decimal(pydicom, slope), 0
         image.RescaleType = quantity.unit[:16]
-        image.WindowCenter, image.WindowWidth = _decimal(pydicom, (low + high) / 2), _decimal(pydicom, high - low)
-        image.PixelData = np.round(plane / float(image.RescaleSlope)).clip(-32768, 32767).astype("<i2").tobytes()
+        set_window(pydicom, image, low, high)
         yield image
-
-
-def _decimal(pydicom, value):
-    return pydicom.valuerep.DSfloat(float(value), auto_format=True)

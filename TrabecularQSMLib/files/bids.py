@@ -15,6 +15,7 @@ from ..images import geometry_difference
 from ..progress import Progress, report
 from . import nifti
 from .echoes import B0_KEY, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .formats import is_number
 from .scan import Scan, checked_label, folder_of, parse_name, stem_of
 from .writing import refuse_existing, staged_dataset, write_json
 
@@ -190,7 +191,7 @@ def _joined(left, scans):
             times = metadata.get("EchoTime", known.get(number))
             times = times if isinstance(times, list) else [times]
             earlier = taken.setdefault(part, [])
-            if not all(isinstance(time, int | float) for time in times):
+            if not all(map(is_number, times)):
                 return None
             if any(abs(time - other) < _SAME_TIME for time in times for other in earlier):
                 return None
@@ -218,7 +219,7 @@ def _echo_file(path, number, part):
         time = metadata.get("EchoTime")
         if nifti.read_grid(path)[0] > 1 or isinstance(time, list):
             time = 0.0
-        elif isinstance(time, bool) or not isinstance(time, int | float):
+        elif not is_number(time):
             raise InputError(
                 f"{path} has no echo number in its name and no EchoTime in a JSON sidecar; expected {EXPECTED_NAME}."
             )

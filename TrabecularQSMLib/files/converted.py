@@ -23,7 +23,7 @@ from .echoes import (
     scan_of,
     split_part,
 )
-from .formats import first_bytes
+from .formats import first_bytes, is_number
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
@@ -230,7 +230,7 @@ def _series_name(file):
     """Series number or name of a file, and the name without them."""
     bare = _ECHO.sub("", split_part(bare_name(file.path))[0])
     number = file.metadata.get("SeriesNumber")
-    if isinstance(number, bool) or not isinstance(number, int | float):
+    if not is_number(number):
         return bare, bare
     return str(int(number)), re.sub(rf"(?<!\d)0*{int(number)}(?!\d)", "#", bare)
 
@@ -282,7 +282,7 @@ def _whole(chain):
 
 def natural(name: str) -> tuple:
     """Key that sorts series numbers as numbers, before names."""
-    return (0, int(name), "") if name.isdecimal() else (1, 0, name)
+    return (0, int(name), "") if name.isdecimal() and len(name) < 20 else (1, 0, name)
 
 
 def _listed(candidates):

@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ..acquisition import Reorientation
@@ -12,6 +13,9 @@ from ..images import geometry_difference
 from . import converted, dicom_series, nifti
 from .echoes import MAGNITUDE_ADVICE, scan_of
 from .scan import Scan, check_voxel_size
+
+# A conversion that is slower than this is taken for hanging.
+_CONVERTING_S, _BYTES_PER_S = 120.0, 1e6
 
 
 def read(
@@ -65,11 +69,11 @@ def read(
             if options.get("b0_patient") is None:
                 options["b0_patient"] = dicom_series.scan_values(candidate)["b0_patient"]
             options |= {"source": candidate.source, "notes": candidate.notes, "voxel_size": voxel_size, "by_time": True}
-            acquisition = scan_of(found, entities, folder, magnitude_alone=magnitude_alone, **options).acquisition
-        else:
-            note = f"dcm2niix {did}, other than the headers say, so that the {candidate.source} is read frame by frame."
-            acquisition = dicom_series.read(candidate, notes=(note,), **options)
-            check_voxel_size(voxel_size, acquisition.voxel_size[::-1], candidate.source)
+            scan = scan_of(found, entities, folder, magnitude_alone=magnitude_alone, **options)
+            return replace(scan, files=tuple(files))
+    note = f"dcm2niix {did}, other than the headers say, so that the {candidate.source} is read frame by frame."
+    acquisition = dicom_series.read(candidate, notes=(note,), **options)
+    check_voxel_size(voxel_size, acquisition.voxel_size[::-1], candidate.source)
     return Scan(acquisition, entities, tuple(files))
 
 
@@ -104,7 +108,11 @@ def _convert(program, files, place, candidate, grid):
             shutil.copyfile(file, name)
     # Without -x i the axes of 3-D scans are interchanged.
     command = [program, "-b", "y", "-ba", "n", "-x", "i", "-z", "n", "-f", "%s", "-o", str(target), str(source)]
-    ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    longest = _CONVERTING_S + sum(file.stat().st_size for file in files) / _BYTES_PER_S
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=longest)
+    except subprocess.TimeoutExpired:
+        return [], "does not come to its end"
     pair = dicom_series.pair_of(candidate)
     expected = {(round(time, 5), part) for time, part in candidate.files if part in pair}
     images = {}

@@ -4,15 +4,16 @@ Used where files are not converted: for what dcm2niix mistakes, and in 3D Slicer
 """
 
 import contextlib
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError, PackageNeeded
+from ..errors import InputError, PackageNeeded, counted
+from . import apart
 from .converted import Candidate, joined, natural
 from .echoes import PAIRS, check_magnitude, part_of_type, to_complex
 from .scan import field_strength_of
@@ -23,6 +24,8 @@ _GE_PARTS = {0: "mag", 1: "phase", 2: "real", 3: "imag"}
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 # Frames of one echo lie this evenly along the normal, in mm.
 _EVEN = 0.01
+# Numbers beyond, of whatever unit, are damage.
+_MOST = 1e30
 # What frames of one scan have in common.
 _COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticFieldStrength",
            "Manufacturer", "Rows", "Columns")  # fmt: skip
@@ -78,11 +81,34 @@ def require_pydicom():
 
 def is_dicom(path) -> bool:
     """Whether a file is DICOM by its first bytes."""
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return False
     try:
         with open(path, "rb") as file:
             return file.read(132)[128:] == b"DICM"
     except OSError:
         return False
+
+
+class _WholeFile:
+    """A file of which nobody reads more than is there: pydicom asks for as much as an element declares."""
+
+    def __init__(self, file):
+        self._file, self._size = file, os.fstat(file.fileno()).st_size
+        self.seek, self.tell, self.name = file.seek, file.tell, file.name
+
+    def read(self, count=-1):
+        """Read so many bytes, or what is left."""
+        left = max(self._size - self._file.tell(), 0)
+        return self._file.read(left if count is None or count < 0 else min(count, left))
+
+
+def read_dataset(path, **options):
+    """Read a DICOM file as pydicom does, with the exceptions of many kinds that it makes of damaged ones."""
+    pydicom = require_pydicom()
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pydicom.dcmread(_WholeFile(file), **options)
 
 
 def find(paths) -> list[Candidate]:
@@ -98,18 +124,19 @@ def find(paths) -> list[Candidate]:
     list of Candidate
         Its ``files`` hold, for each echo time and part, the frames by their height along the normal.
     """
+    require_pydicom()
     series, seen = {}, set()
     for path in paths:
-        header = _header(path)
-        if header is None:
-            continue
-        instance = header.get("SOPInstanceUID")
-        if instance in seen:  # a copy of a file
-            continue
-        seen |= {instance} - {None}
-        frames = _frames(Path(path), header)
-        if frames:
-            _put(series, header, frames)
+        # What pydicom and conversions of values raise on a damaged file is of many kinds; its slices are missing then,
+        # and that is told.
+        with contextlib.suppress(Exception):
+            header = _header(path)
+            instance = None if header is None else header.get("SOPInstanceUID")
+            if header is None or instance in seen:  # a copy of a file
+                continue
+            seen |= {instance} - {None}
+            if frames := _frames(Path(path), header):
+                _put(series, header, frames)
     families = {}
     for (common, number, _uid), copies in series.items():
         families.setdefault(common, {}).setdefault(number, []).extend(copies)
@@ -181,13 +208,19 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
     """
     source, times, pair = candidate.source, candidate.echo_times, pair_of(candidate)
     heights, affine = _geometry(candidate, pair)
-    echoes, opened = None, {}
+    echoes, opened, files = None, {}, files_of(candidate)
     for n, time in enumerate(times):
         for target, part in zip(("real", "imag")[: len(pair)], pair, strict=True):
             for k, height in enumerate(heights):
-                values = _pixels(candidate.files[time, part][height], opened)
+                frame = candidate.files[time, part][height]
+                values = _pixels(frame, opened, files)
                 if echoes is None:
                     echoes = np.zeros((len(times), len(heights), *values.shape), np.complex64)
+                if values.shape != echoes.shape[2:]:
+                    raise InputError(
+                        f"{frame.path} holds {values.shape} pixels, but others of its scan {echoes.shape[2:]}; export "
+                        "the scan again."
+                    )
                 setattr(echoes[n, k], target, values)
     decided = to_complex(echoes, pair, source) if len(pair) == 2 else check_magnitude(echoes, source)
     notes = [*candidate.notes, *notes, *decided]
@@ -208,14 +241,9 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
 
 def _header(path):
     """Header of an MR image, or None for other files."""
-    pydicom = require_pydicom()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            header = pydicom.dcmread(path, stop_before_pixels=True)
-    except Exception:  # of a damaged file, in many ways; its slices are missing then, and that is told
-        return None
-    return header if header.get("Modality") == "MR" and header.get("Rows") else None
+    header = read_dataset(path, stop_before_pixels=True)
+    sizes = [header.get(name) for name in ("Rows", "Columns")]
+    return header if header.get("Modality") == "MR" and all(isinstance(n, int) and n > 0 for n in sizes) else None
 
 
 def _frames(path, header):
@@ -246,7 +274,7 @@ def _frame(path, index, header, groups):
         return None
     part = _part(header, get)
     slope, intercept = _scale(header, groups, get, part)
-    return Frame(
+    frame = Frame(
         path=path,
         index=index,
         echo_time=round(float(time) / 1e3, 6),
@@ -257,6 +285,9 @@ def _frame(path, index, header, groups):
         slope=slope,
         intercept=intercept,
     )
+    volume = np.linalg.det([frame.rows, frame.columns, np.cross(frame.rows, frame.columns)])
+    numbers = [*frame.position, frame.echo_time, slope, intercept, volume]
+    return frame if np.all(np.abs(numbers) < _MOST) and volume > 0 else None
 
 
 def _scale(header, groups, get, part):
@@ -311,16 +342,25 @@ def _of(group, sequence, name):
 
 
 def _in_groups(header, sequence, name):
-    groups = [*(header.get("SharedFunctionalGroupsSequence") or []),
-              *(header.get("PerFrameFunctionalGroupsSequence") or [])[:1]]  # fmt: skip
-    values = (_of(group, sequence, name) for group in groups)
-    value = next((value for value in values if value is not None), None)
-    return None if value is None else float(value)
+    def find():
+        groups = [*(header.get("SharedFunctionalGroupsSequence") or []),
+                  *(header.get("PerFrameFunctionalGroupsSequence") or [])[:1]]  # fmt: skip
+        return next((value for group in groups if (value := _of(group, sequence, name)) is not None), None)
+
+    return _readable(find)
 
 
 def _value(header, name):
-    value = header.get(name)
-    return None if value is None else float(value)
+    return _readable(lambda: header.get(name))
+
+
+def _readable(get):
+    """Number that `get` takes from a header, or None where there is none that can be read."""
+    try:
+        value = get()
+        return None if value is None else float(value)
+    except Exception:  # pydicom converts values when they are asked for, and raises what it likes
+        return None
 
 
 def _put(series, header, frames):
@@ -345,10 +385,8 @@ def _geometry(candidate, pair):
     heights = sorted(stacks[0])
     missing = max(len(set(heights) ^ set(stack)) for stack in stacks)
     if missing:
-        raise InputError(
-            f"{missing} slices of the {candidate.source} are not there, or not in the same place, for every echo and "
-            "part; export the scan again."
-        )
+        are = f"{counted(missing, 'slice')} of the {candidate.source} {'is' if missing == 1 else 'are'}"
+        raise InputError(f"{are} not there, or not in the same place, for every echo and part; export the scan again.")
     first, last = stacks[0][heights[0]], stacks[0][heights[-1]]
     steps = np.diff(heights)
     if len(steps) and np.abs(steps - steps.mean()).max() > max(_EVEN, 0.02 * steps.mean()):
@@ -360,9 +398,8 @@ def _geometry(candidate, pair):
         step = (last.position - first.position) / len(steps)
     else:
         normal = np.cross(first.rows, first.columns)
-        thickness = _header(first.path).get("SliceThickness") or _in_groups(
-            _header(first.path), "PixelMeasuresSequence", "SliceThickness"
-        )
+        header = _header(first.path)
+        thickness = _value(header, "SliceThickness") or _in_groups(header, "PixelMeasuresSequence", "SliceThickness")
         step = normal / np.linalg.norm(normal) * float(thickness or 1.0)
     affine = np.eye(4)
     affine[:3, :3] = _LPS_TO_RAS @ np.column_stack([first.rows, first.columns, step])
@@ -370,38 +407,47 @@ def _geometry(candidate, pair):
     return heights, affine
 
 
-def _pixels(frame, opened):
-    """True values (j, i) of a frame; the file of several is kept open in `opened`."""
+def _pixels(frame, opened, files):
+    """True values (j, i) of a frame; the file of several is kept open in `opened`, and what ITK had to decode."""
     if frame.index is None:
-        array = _stored(frame.path)
+        array = _stored(frame.path, opened, files)
     else:
         if frame.path not in opened:
             opened.clear()
-            opened[frame.path] = _stored(frame.path)
+            opened[frame.path] = _stored(frame.path, opened, files)
         array = opened[frame.path]
-        array = array[frame.index] if array.ndim == 3 else array
+        array = array[frame.index] if array.ndim == 3 and frame.index < len(array) else array
+    if array.ndim != 2:
+        raise InputError(
+            f"{frame.path} holds pixels of the shape {array.shape}; expected one gray image a frame, so export it "
+            "again."
+        )
     if (frame.slope, frame.intercept) == (1.0, 0.0):
         return array
-    return array * np.float32(frame.slope) + np.float32(frame.intercept)
+    with np.errstate(over="ignore"):  # what is not finite is told where the scan is checked
+        return array * np.float32(frame.slope) + np.float32(frame.intercept)
 
 
-def _stored(path):
-    pydicom = require_pydicom()
-    dataset = pydicom.dcmread(path)
+def _stored(path, opened, files):
+    dataset = None
     try:
-        return dataset.pixel_array
+        dataset = read_dataset(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return dataset.pixel_array
     except Exception as error:  # pydicom's decoders end in many exceptions
-        if "PerFrameFunctionalGroupsSequence" not in dataset:
-            with contextlib.suppress(RuntimeError):
-                return _stored_by_itk(path, dataset)
-        syntax = getattr(dataset.file_meta.get("TransferSyntaxUID"), "name", "an unknown coding")
+        if dataset is not None and "PerFrameFunctionalGroupsSequence" not in dataset:
+            if path not in opened:
+                opened.update(zip(files, apart.read_images(files), strict=True))
+            if opened[path] is not None:
+                return _without_scale(dataset, opened.pop(path))
+        syntax = getattr(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID"), "name", "an unknown coding")
         raise InputError(
             f"The pixels of {path} ({syntax}) cannot be decoded ({error}); store the files uncompressed and try again."
         ) from error
 
 
-def _stored_by_itk(path, dataset):
-    """Stored values of one image by ITK, which decodes more than pydicom alone; it applies slope and intercept."""
-    array = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[0]
-    slope, intercept = float(dataset.get("RescaleSlope") or 1.0), float(dataset.get("RescaleIntercept") or 0.0)
-    return (array.astype(np.float64) - intercept) / slope
+def _without_scale(dataset, image):
+    """Stored values of an image that ITK decoded, which it does for more codings than pydicom alone."""
+    slope, intercept = _value(dataset, "RescaleSlope") or 1.0, _value(dataset, "RescaleIntercept") or 0.0
+    return (image[0].astype(np.float64) - intercept) / slope

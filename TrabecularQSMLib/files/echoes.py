@@ -1,6 +1,5 @@
 """From image files with their sidecars, one for each echo or of all echoes, to one scan."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
-from .formats import decoded, first_bytes, read_bytes
+from .formats import is_number, read_json_file
 from .phase import polar_to_complex, take_off_offset
 from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
 
@@ -106,11 +105,7 @@ def part_of_type(metadata: dict) -> str | None:
 
 def read_json(file: Path) -> dict:
     """Read a sidecar: UTF-8, or the encoding of Western Europe that older converters used."""
-    first_bytes(file)
-    try:
-        values = json.loads(decoded(read_bytes(file)))
-    except ValueError as error:
-        raise InputError(f"{file} is not valid JSON ({error}); correct it.") from error
+    values = read_json_file(file)
     if not isinstance(values, dict):
         raise InputError(f"{file} is not a JSON object; expected names and values such as EchoTime.")
     return values
@@ -189,13 +184,15 @@ def scan_of(
             imaging_frequency=frequency,
             source=source,
             notes=tuple(notes),
-            b0_patient=first.metadata.get(B0_KEY, PATIENT_SUPERIOR) if b0_patient is None else b0_patient,
+            b0_patient=_b0_of(first) if b0_patient is None else tuple(b0_patient),
             has_phase=len(parts) == 2,
         ),
         entities=entities,
         files=tuple(sorted({p for row in rows for file in row for p in (file.path, *file.sidecars)})),
         protocol={
-            key: first.metadata[key] for key in PROTOCOL if isinstance(first.metadata.get(key), str | int | float)
+            key: value
+            for key in PROTOCOL
+            if isinstance(value := first.metadata.get(key), str | bool) or is_number(value)
         },
     )
 
@@ -264,7 +261,7 @@ def _complete(source, place, files, magnitude_alone):
         row = found.setdefault(file.order, {})
         if file.part in row:
             raise InputError(
-                f"{file.path} and {row[file.part].path.name} are the same echo and part; remove one of them."
+                f"{row[file.part].path} and {file.path} are the same echo and part; give a folder that holds one alone."
             )
         row[file.part] = file
     rows = [found[order] for order in sorted(found)]
@@ -371,12 +368,20 @@ def _listed_times(file, count):
     if value is None:
         return None
     values = value if isinstance(value, list) else [value]
-    if len(values) != count or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in values):
+    if len(values) != count or not all(map(is_number, values)):
         raise InputError(
             f"{file.path.name} holds {count} volumes but EchoTime of its sidecar is {value!r}; expected one number for "
             "each, so correct it or give them with `echo_times`."
         )
     return values
+
+
+def _b0_of(file):
+    """Direction of B0 in the patient: what the sidecar says of it, or superior."""
+    direction = file.metadata.get(B0_KEY, PATIENT_SUPERIOR)
+    if not isinstance(direction, list | tuple) or len(direction) != 3 or not all(map(is_number, direction)):
+        raise InputError(f"{B0_KEY} of {file.path.name} is {direction!r}; expected three numbers R A S.")
+    return tuple(direction)
 
 
 def _frequency(rows, source):
@@ -399,6 +404,6 @@ def _first(rows, key):
 def number_of(metadata: dict, key: str, name: str):
     """Return a number of a sidecar or None; `name` is the image's, for the message."""
     value = metadata.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+    if value is not None and not is_number(value):
         raise InputError(f"{key} of {name} is {value!r}; expected one number, so correct the JSON sidecar.")
     return value

@@ -29,7 +29,7 @@ def read_field(
     field_strength: float | None = None,
     b0_direction=None,
 ) -> Scan:
-    """Read one field map of NIfTI or another format of ITK, with its JSON sidecar if there is one.
+    """Read one field map of NIfTI, NRRD or MetaImage, with its JSON sidecar if there is one.
 
     Parameters
     ----------
@@ -79,6 +79,10 @@ def read_field(
                 "MagneticFieldStrength to its JSON sidecar."
             )
         hertz = frequency if frequency is not None else strength * GYROMAGNETIC_RATIO_HZ_PER_T
+        if not hertz > 0:
+            raise InputError(
+                f"{path} has an imaging frequency of {hertz:g} Hz; expected a positive one, so correct its sidecar."
+            )
         factor = 1e6 / hertz / (2 * np.pi if unit == "rad/s" else 1.0)
     notes.append(f"The {stage} field was measured elsewhere and read from {path.name} in {unit}.")
     image = None

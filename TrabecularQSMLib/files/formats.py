@@ -1,9 +1,11 @@
 """What a file is, told by its first bytes before any parser opens it."""
 
 import gzip
+import json
 import os
 import re
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -21,9 +23,6 @@ _KINDS = (
     (b"NRRD", "an image in NRRD", ""),
     (b"mrtrix image", "an image of MRtrix", "convert it to NIfTI with mrconvert"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (such as MATLAB 7.3 or MINC)", "export the image as NIfTI"),
-)
-# Those that hold no volume, so that no reader of images need look at them.
-_NO_VOLUMES = (
     (b"MATLAB 5.0", "a MATLAB file", "export the image as NIfTI"),
     (b"\x93NUMPY", "an array of NumPy, which has no geometry", "save it as NIfTI with its affine"),
     (b"#Insight Transform File", "a transform of ITK", "give the image"),
@@ -70,6 +69,46 @@ def first_bytes(path, count: int = _ENOUGH, *, unpacked: bool = True) -> bytes:
     return start
 
 
+def filled(stream, count: int) -> bytearray:
+    """Return so many bytes of a stream, or fewer where it ends; room is made for no more than what comes."""
+    content = bytearray()
+    while len(content) < count and (chunk := stream.read(min(count - len(content), 1 << 20))):
+        content += chunk
+    return content
+
+
+def read_json_file(path) -> object:
+    """Return what a JSON file holds, in UTF-8 or the encodings of `decoded`, with the errors of `first_bytes`."""
+    first_bytes(path)
+    try:
+        return json.loads(decoded(read_bytes(path)))
+    except RecursionError as error:
+        raise InputError(f"{path} is not usable JSON (lists in lists without an end); write it again.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); correct it.") from error
+
+
+def is_number(value) -> bool:
+    """Whether a value of a JSON file is a finite number that a float can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def beside(path: Path, name: str) -> Path:
+    """Return the file beside a header that holds its values; folders in the name are left out, as of a moved file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is none that can be read.
+    """
+    name = name.replace("\\", "/").rpartition("/")[2].strip()
+    if not name.strip(".") or len(name) > 255:
+        raise InputError(f"{path} is a header whose values are in the file {name[:40]!r}; save it as one file.")
+    found = path.with_name(name)
+    first_bytes(found, unpacked=False)
+    return found
+
+
 def read_bytes(path) -> bytes:
     """Return what a small file holds, with the errors of `first_bytes`; an empty file is none."""
     path = Path(path)
@@ -96,7 +135,7 @@ def decoded(content: bytes) -> str:
 
 def kind_of(path, start: bytes) -> tuple[str, str] | None:
     """Say what a file is by its first bytes, and what to do to have an image of it; None if that is not known."""
-    for begin, what, remedy in _KINDS + _NO_VOLUMES:
+    for begin, what, remedy in _KINDS:
         if start.startswith(begin):
             return what, remedy
     if start[128:132] == b"DICM":
@@ -112,11 +151,6 @@ def kind_of(path, start: bytes) -> tuple[str, str] | None:
     if _is_text(start):
         return "a text", "give the image"
     return None
-
-
-def holds_no_volume(start: bytes) -> bool:
-    """Whether a file starts as those do that hold no volume, whatever their name: archives, pictures, arrays, texts."""
-    return start.startswith(tuple(begin for begin, _, _ in _NO_VOLUMES))
 
 
 def is_nifti(start: bytes) -> bool:

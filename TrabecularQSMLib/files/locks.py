@@ -8,6 +8,8 @@ except ImportError:  # Windows
     fcntl = None
     import msvcrt
 
+# Windows lets nobody move, replace or remove a file that is open.
+OPEN_FILES_STAY = fcntl is None
 # Windows locks bytes and keeps others from reading them; nothing is ever written so far behind the start.
 _FAR = 1 << 30
 

@@ -12,7 +12,8 @@ from ..pipeline import Reconstruction
 from ..progress import Progress
 from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
 from ..settings import Settings
-from .formats import decoded, first_bytes, read_bytes
+from .formats import read_json_file
+from .provenance import Activity, write_activities
 from .scan import Scan, parse_name, stem_of
 from .writing import files_below, input_hashes, provenance, refuse_existing, staged_dataset, write_json, write_maps
 
@@ -79,11 +80,7 @@ def read_settings(path) -> dict:
         If it cannot be read, is no JSON, or has a setting that does not exist or a value that it cannot have.
     """
     path = Path(path)
-    first_bytes(path)
-    try:
-        stored = json.loads(decoded(read_bytes(path)))
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}); give the JSON sidecar of a map.") from error
+    stored = read_json_file(path)
     if isinstance(stored, dict):
         stored = stored.get("Settings", stored)
     Settings.from_dict(stored, str(path))
@@ -101,13 +98,13 @@ def read_chi_noise(path) -> dict | None:
     sidecar = Path(path).with_name(Path(path).name.removesuffix(".nii.gz") + ".json")
     try:
         found = json.loads(sidecar.read_text(encoding="utf-8")).get(CHI_NOISE)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     if found is None:
         return None
     try:
         voxels, ratios = (np.asarray(found[name], np.float64) for name in ("Voxels", "VarianceRatio"))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         voxels = ratios = np.empty(0)
     good = voxels.ndim == 1 and voxels.shape == ratios.shape and voxels.size > 0
     if not good or not np.all(np.diff(voxels) > 0) or not (np.all(voxels > 0) and np.all(ratios > 0)):
@@ -159,20 +156,33 @@ def write_reconstruction(
     ever_written = map_files(scan, QUANTITIES)
     refuse_existing(output, ever_written, overwrite)
     acquisition = scan.acquisition
+    planned = map_files(scan, reconstruction.maps)
+    hashes = input_hashes(scan.files, mask_file)
+    activity = Activity(
+        "reconstruct",
+        "Water, fat, field, R2* and susceptibility of a scan",
+        ("INPUT", "OUTPUT"),
+        {"settings": planned[1].as_posix()},
+        hashes,
+    )
     origin = provenance(
+        **activity.sidecar,
         Settings=reconstruction.settings.as_dict(),
+        FoundFromData=list(reconstruction.found),
+        **({} if reconstruction.fit_residual is None else {"FitResidual": round(reconstruction.fit_residual, 5)}),
         **_strength(acquisition),
         B0Direction=list(acquisition.b0_patient),
         EchoTimes=[float(time) for time in getattr(acquisition, "echo_times", ())],
         Protocol=scan.protocol,
         **({} if reconstruction.chi_noise is None else {CHI_NOISE: reconstruction.chi_noise}),
         Notes=list(reconstruction.notes),
-        InputFiles=input_hashes(scan.files, mask_file),
+        InputFiles=hashes,
     )
     name = "Susceptibility, R2* and fat fraction maps"
     with staged_dataset(output, name, progress=progress) as (staging, written):
         maps = reconstruction.maps
         write_maps(staging / scan.folder, scan.stem, maps, acquisition.affine, origin, progress=progress)
+        write_activities(staging, scan.stem, [activity])
         if run is not None:
             write_json(staging / "logs" / "run.json", {**_earlier_runs(output), scan.stem: run})
         for file in set(ever_written) - set(files_below(staging)):
@@ -193,6 +203,6 @@ def _strength(acquisition):
 def _earlier_runs(output):
     try:
         runs = json.loads((output / "logs" / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return runs if isinstance(runs, dict) else {}

@@ -3,14 +3,16 @@
 Those of version 7.3 are HDF5 files, which the optional h5py reads.
 """
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, PackageNeeded
+from .apart import read_arrays
 from .formats import first_bytes, kind_of
+from .matlab import read_variables
 from .scan import Scan, check_voxel_size, checked_label, field_strength_of
 
 # Directions of the array axes i, j, k in RAS (columns) for each `orientation` of the authors' struct.
@@ -20,7 +22,7 @@ _ORIENTATIONS = {
     "tra": ((0, -1, 0), (-1, 0, 0), (0, 0, 1)),
 }
 _VARIABLES = ("ImDataParams", "imDataParams")
-_NOT_A_STRUCT = "{kind} of {path} is not one struct; save the scan as a single struct of that name."
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _AXES_NOTE = "{} stores no orientation: its axes are taken as right, anterior, superior; `b0_direction` sets B0."
 
 
@@ -145,99 +147,37 @@ def _echo_times(name, struct, field, given, notes):
 
 def _struct(path):
     """Return the name of the known variable in a .mat file and its struct."""
-    hdf5 = first_bytes(path, 520, unpacked=False)
-    if hdf5[:8] == b"\x89HDF\r\n\x1a\n" or hdf5[512:] == b"\x89HDF\r\n\x1a\n":
-        return _struct_of_hdf5(path)
-    kind = kind_of(path, hdf5)
-    if kind and not hdf5.startswith(b"MATLAB"):
-        raise InputError(f"{path} is {kind[0]}, not a MATLAB file as its name says; give the one of the scan.")
-    variables = _load(path, variable_names=_VARIABLES)
-    if not variables.keys() & set(_VARIABLES):
-        # It may lie in a struct with other things.
-        every = _load(path)
-        variables = {key: found for value in every.values() for key, found in _nested(value)} or every
-    kind = _known_variable(path, variables)
-    value = variables[kind]
-    if not isinstance(value, np.ndarray) or value.dtype.names is None or value.size != 1:
-        raise InputError(_NOT_A_STRUCT.format(kind=kind, path=path))
-    return kind, {field: value.ravel()[0][field] for field in value.dtype.names}
-
-
-def _load(path, **options):
-    try:
-        return scipy.io.loadmat(path, **options)
-    except MemoryError:
-        raise
-    except Exception as error:  # scipy's parser ends in almost any exception where bytes are missing
-        if "Unknown mat file type" in str(error):
-            raise InputError(f"{path} is not a MATLAB file; give a .mat file that MATLAB saved.") from error
-        raise InputError(f"{path} is damaged or cut short ({error}); copy it again.") from error
-
-
-def _nested(value):
-    """Yield the known variables inside a struct and the structs in it."""
-    if not isinstance(value, np.ndarray) or value.dtype.names is None or value.size != 1:
-        return
-    fields = value.ravel()[0]
-    for name in value.dtype.names:
-        if name in _VARIABLES:
-            yield name, fields[name]
-        else:
-            yield from _nested(fields[name])
-
-
-def _known_variable(path, variables):
+    start = first_bytes(path, 520, unpacked=False)
+    if start[:8] == _HDF5 or start[512:] == _HDF5:
+        if importlib.util.find_spec("h5py") is None:
+            raise PackageNeeded(
+                f"{path} is a MATLAB 7.3 file, for which h5py is needed; install it with 'pip install h5py', or save "
+                "the file in MATLAB again with save(…, '-v7').",
+                "h5py",
+            )
+        variables = read_arrays(path, *_VARIABLES)
+    else:
+        kind = kind_of(path, start)
+        if kind and not start.startswith(b"MATLAB"):
+            raise InputError(f"{path} is {kind[0]}, not a MATLAB file as its name says; give the one of the scan.")
+        variables = read_variables(path, _VARIABLES)
+        if not variables:  # it may lie in a struct with other things
+            variables = dict(_nested(read_variables(path)))
     kind = next((name for name in _VARIABLES if name in variables), None)
     if kind is None:
         raise InputError(f"{path} holds neither ImDataParams nor imDataParams; save the scan as one of these structs.")
-    return kind
+    if not isinstance(variables[kind], dict):
+        raise InputError(f"{kind} of {path} is not one struct; save the scan as a single struct of that name.")
+    return kind, variables[kind]
 
 
-def _struct_of_hdf5(path):
-    try:
-        import h5py
-    except ImportError as error:
-        raise PackageNeeded(
-            f"{path} is a MATLAB 7.3 file, for which h5py is needed; install it with 'pip install h5py', or save the "
-            "file in MATLAB again with save(…, '-v7').",
-            "h5py",
-        ) from error
-    try:
-        with h5py.File(path, "r") as file:
-            groups = {name: file[name] for name in _VARIABLES if name in file}
-            if not groups:  # it may lie in a struct with other things
-                groups = {Path(name).name: item for name, item in _groups(file, h5py.Group)}
-            kind = _known_variable(path, groups)
-            group = groups[kind]
-            # An array of structs is a group of references, which have no numbers in them.
-            if not isinstance(group, h5py.Group):
-                raise InputError(_NOT_A_STRUCT.format(kind=kind, path=path))
-            fields = {name: item for name, item in group.items() if isinstance(item, h5py.Dataset)}
-            return kind, {name: _hdf5_array(item) for name, item in fields.items()}
-    except OSError as error:
-        raise InputError(f"{path} is damaged or cut short ({error}); copy it again.") from error
-
-
-def _groups(group, kind, above=""):
-    """Yield the structs inside an HDF5 group, at any depth, with their names."""
-    for name, item in group.items():
-        # What cells and arrays of structs refer to lies under #refs#.
-        if isinstance(item, kind) and name != "#refs#":
-            yield f"{above}/{name}", item
-            yield from _groups(item, kind, f"{above}/{name}")
-
-
-def _hdf5_array(dataset):
-    """Return a MATLAB array in its own order of axes, text as one string, complex numbers as such."""
-    if dataset.attrs.get("MATLAB_empty", 0):
-        return np.empty(0)
-    array = dataset[()]
-    if array.dtype.names == ("real", "imag"):
-        array = array.view(np.complex64 if array.dtype["real"] == np.float32 else np.complex128)
-    if dataset.attrs.get("MATLAB_class", b"") == b"char":
-        return np.array(["".join(map(chr, array.ravel(order="F")))])
-    # HDF5 counts the axes from the slowest, MATLAB from the fastest.
-    return array.T
+def _nested(variables):
+    """Yield the known variables inside of structs."""
+    for name, value in variables.items():
+        if name in _VARIABLES:
+            yield name, value
+        elif isinstance(value, dict):
+            yield from _nested(value)
 
 
 def _signal(name, struct, field):
@@ -255,7 +195,7 @@ def _numbers(name, struct, field):
     values = struct.get(field)
     if values is None:
         return None
-    if values.dtype.kind not in "fiub":
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
         raise InputError(f"The field {field!r} of {name} does not hold numbers; correct it in MATLAB.")
     return np.asarray(values, dtype=float).ravel()
 
@@ -282,6 +222,4 @@ def _size(name, struct, field):
 
 def _text(struct, field):
     value = struct.get(field)
-    if value is None or value.size == 0:
-        return None
-    return str(value.ravel()[0]).strip()
+    return value.strip() or None if isinstance(value, str) else None

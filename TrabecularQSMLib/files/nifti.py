@@ -1,10 +1,9 @@
-"""Images in files: NIfTI and whatever else ITK reads, as arrays [k, j, i] with an affine to RAS."""
+"""Images in files: NIfTI, NRRD and MetaImage, as arrays [k, j, i] with an affine to RAS."""
 
 import errno
 import gzip
 import math
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -12,9 +11,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError, counted
-from ..images import LARGEST_SHEAR, affine_from, image_from, shear_degrees
-from .formats import BEST_PACKING, cut_short, first_bytes, holds_no_volume, is_metaimage, is_nifti, kind_of
-from .nifti_header import read_header
+from ..images import LARGEST_SHEAR, image_from, shear_degrees
+from .formats import first_bytes, is_metaimage, is_nifti, kind_of
+from .metaimage import MetaImageHeader
+from .nifti_header import read_header, spans_volume
 from .nrrd import read_header as read_nrrd_header
 from .nrrd import read_nrrd
 
@@ -25,7 +25,7 @@ def read_image(path) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     path : path
-        NIfTI, NRRD or any other format of ITK. A fourth axis of length one is dropped.
+        NIfTI, NRRD or MetaImage. A fourth axis of length one is dropped.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def read_series(path) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     path : path
-        NIfTI, NRRD or any other format of ITK.
+        NIfTI, NRRD or MetaImage.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def read_layers(path) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     path : path
-        NIfTI, NRRD or any other format of ITK.
+        NIfTI, NRRD or MetaImage.
 
     Returns
     -------
@@ -160,12 +160,6 @@ def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
         plain.replace(path)
 
 
-_META_BYTES = {
-    "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4, "LONG_LONG": 8,
-    "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8,
-}  # fmt: skip
-
-
 class _Image:
     """An image whose header was read: sizes, affine, and where its values come from."""
 
@@ -208,84 +202,25 @@ class _Nrrd(_Image):
         self.values = lambda: layers
 
 
-class _OfItk(_Image):
-    def __init__(self, path, start):
-        self.path, self.start = path, start
-        if is_metaimage(start):
-            _check_metaimage(path, start)
-        self.reader = sitk.ImageFileReader()
-        self.reader.SetFileName(str(path))
-        try:
-            self.reader.ReadImageInformation()
-        except RuntimeError as error:
-            raise _unreadable(path, start, error) from error
-        size = self.reader.GetSize()
-        self.dimensions, self.components = len(size), self.reader.GetNumberOfComponents()
-        self.shape, self.count = size[2::-1], size[3] if len(size) == 4 else 1
-        self.affine = affine_from(self.reader) if len(size) in (3, 4) else np.eye(4)
-
-    def values(self):
-        try:
-            array = sitk.GetArrayFromImage(self.reader.Execute())
-        except RuntimeError as error:
-            raise _unreadable(self.path, self.start, error) from error
-        return np.moveaxis(array, -1, 0) if self.components > 1 else array
+class _MetaImage(_Image):
+    def __init__(self, path):
+        header = MetaImageHeader(path)
+        self.path, self.shape, self.affine = path, header.shape, header.affine
+        self.values, self.dimensions, self.components = header.values, len(header.sizes), header.components
+        self.count = header.sizes[3] if self.dimensions == 4 else 1
 
 
 def _opened(path):
-    """Return an image with its header read, by our own code before ITK sees it."""
+    """Return an image with its header read, by our own code: parsers of other libraries trust what files say."""
     path = Path(path)
     start = first_bytes(path)
     if is_nifti(start):
         return _Nifti(path)
-    if start.startswith(b"NRRD"):
-        return _Nrrd(path)
-    if holds_no_volume(start):
-        raise _unreadable(path, start, "")
-    return _OfItk(path, start)
-
-
-def _check_metaimage(path, start):
-    """Refuse a MetaImage that cannot hold what its header announces, before ITK makes room for it."""
-    text = start.split(b"\0")[0].decode("latin-1")
-    fields = dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
-    width = _META_BYTES.get(fields.get("ElementType", "").removeprefix("MET_"))
-    sizes = fields.get("DimSize", "").split()
-    if (
-        width is None
-        or "ElementDataFile" not in fields
-        or not sizes
-        or not all(size.isdecimal() and int(size) > 0 for size in sizes)
-    ):
-        raise InputError(
-            f"{path} has a damaged MetaImage header: it lacks sizes, type or values; copy or export it again."
-        )
-    data = path
-    if fields["ElementDataFile"] != "LOCAL":
-        if re.search(r"%|^LIST| ", fields["ElementDataFile"]):
-            return
-        data = path.with_name(fields["ElementDataFile"])
-        first_bytes(data, unpacked=False)
-    packed = fields.get("CompressedData", "False").lower() == "true"
-    needed = math.prod(map(int, sizes)) * width * _channels(fields)
-    if data.stat().st_size * (BEST_PACKING if packed else 1) < needed:
-        raise cut_short(data)
-
-
-def _channels(fields):
-    count = fields.get("ElementNumberOfChannels", "1")
-    return int(count) if count.isdecimal() else 1
-
-
-def _unreadable(path, start, error):
-    kind, lines = kind_of(path, start), [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = (lines or ["no reason given"])[-1].removeprefix("ITK ERROR: ").rstrip(".")
-    if kind and kind[1]:
-        return InputError(f"{path} cannot be read as an image: it is {kind[0]}; {kind[1]}.")
-    if kind:
-        return InputError(f"{path} is damaged, though it begins as {kind[0]} does ({reason}); copy or export it again.")
-    if "Unable to determine ImageIO" in reason:
-        return InputError(
-            f"{path} cannot be read as an image: it begins as no known format; expected NIfTI or NRRD, so convert it."
-        )
-    return InputError(f"{path} cannot be read as an image ({reason}); copy it again, or convert it to NIfTI or NRRD.")
+    if start.startswith(b"NRRD") or is_metaimage(start):
+        image = _MetaImage(path) if is_metaimage(start) else _Nrrd(path)
+        if not spans_volume(image.affine):
+            raise InputError(f"{path} has a damaged header: its voxel axes span no volume; export it again.")
+        return image
+    kind = kind_of(path, start)
+    what, remedy = kind or ("begins as no known format", "expected NIfTI, NRRD or MetaImage, so convert it")
+    raise InputError(f"{path} cannot be read as an image: it {'is ' if kind else ''}{what}; {remedy}.")

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images import farthest_corner
-from .formats import BEST_PACKING, cut_short, first_bytes, unreadable
+from .formats import BEST_PACKING, cut_short, filled, first_bytes, unreadable
 
 _TYPES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"
@@ -36,6 +36,8 @@ _FIELDS = {
     },
 }  # fmt: skip
 _SIZES = {348: 1, 540: 2}
+# Lengths beyond, in mm, are damage, and their squares no numbers.
+_LEAST_MM, _MOST_MM = 1e-12, 1e12
 # Positions that differ by less than this share of a voxel are the same.
 _SAME_VOXELS = 0.1
 
@@ -91,17 +93,19 @@ class NiftiHeader:
             packed = first_bytes(self.data, 2, unpacked=False) == b"\x1f\x8b"
             with gzip.open(self.data) if packed else open(self.data, "rb") as file:
                 file.seek(self.offset)
-                array = np.empty(math.prod(self.sizes), self.dtype)
-                if _fill(file, memoryview(array).cast("B")) < array.nbytes:
-                    raise cut_short(self.data)
+                count = math.prod(self.sizes)
+                content = filled(file, count * self.dtype.itemsize)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise cut_short(self.data) from error
         except OSError as error:
             raise unreadable(self.data, error) from error
-        array = array.reshape(self.sizes[::-1])
+        if len(content) < count * self.dtype.itemsize:
+            raise cut_short(self.data)
+        array = np.frombuffer(content, self.dtype).reshape(self.sizes[::-1])
         numbers = math.isfinite(self.slope) and math.isfinite(self.intercept)
         if self.slope != 0 and numbers and (self.slope, self.intercept) != (1.0, 0.0):
-            array = array * self.slope + self.intercept
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told where values are checked
+                array = array * self.slope + self.intercept
         return array
 
 
@@ -137,6 +141,14 @@ def read_header(path) -> NiftiHeader:
     affine, notes = _position(path, take, sizes)
     codes = tuple(int(code) for code in take["codes"])
     return NiftiHeader(path, data, sizes, dtype, max(offset, 0), slope, intercept, affine, codes, notes)
+
+
+def spans_volume(affine) -> bool:
+    """Whether the axes of voxels (i, j, k → RAS) are three directions."""
+    lengths = _lengths(affine)
+    if not np.all(np.abs(affine) < _MOST_MM) or not np.all(lengths > _LEAST_MM):
+        return False
+    return abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-3
 
 
 def _data_file(path, magic, version):
@@ -187,17 +199,17 @@ def _position(path, take, sizes):
     notes = []
     if scode > 0:
         sform = np.vstack([np.reshape(take["rows"], (3, 4)), [0, 0, 0, 1]]).astype(float)
-        if not _usable(sform):
+        if not spans_volume(sform):
             sform = None
     if qcode > 0:
         qform = _of_quaternion(take["quaternion"], zooms, take["zooms"][0])
-        if not _usable(qform):
+        if not spans_volume(qform):
             qform = None
-    if (scode > 0 and sform is None or scode <= 0 < qcode) and qform is None:
+    affine = sform if sform is not None else qform if qform is not None else np.diag([*zooms, 1.0])
+    if (scode > 0 and sform is None or scode <= 0 < qcode) and qform is None or not spans_volume(affine):
         raise InputError(f"{path} has a damaged header: its voxel axes span no volume; export it again.")
     if scode > 0 and sform is None:
         notes.append(f"The sform of {path.name} spans no volume; its qform is taken.")
-    affine = sform if sform is not None else qform if qform is not None else np.diag([*zooms, 1.0])
     if sform is not None:
         notes += _doubts(path.name, sform, qform, zooms, (*sizes, 1, 1)[:3], (qcode, scode))
     if scale != 1.0:
@@ -247,24 +259,10 @@ def _of_quaternion(values, zooms, handedness):
     return affine
 
 
-def _usable(affine):
-    lengths = _lengths(affine)
-    if not np.all(np.isfinite(affine)) or not np.all(lengths > 0):
-        return False
-    return abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-3
-
-
 def _lengths(affine):
-    return np.linalg.norm(affine[:3, :3], axis=0)
+    with np.errstate(over="ignore"):  # what is so long is refused
+        return np.linalg.norm(affine[:3, :3], axis=0)
 
 
 def _listed(sizes):
     return " × ".join(f"{x:.4g}" for x in sizes)
-
-
-def _fill(file, target):
-    """Read into `target` until it is full or the file ends (one call may return less); how many bytes came."""
-    done = 0
-    while done < len(target) and (count := file.readinto(target[done:])):
-        done += count
-    return done

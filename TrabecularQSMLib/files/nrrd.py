@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .formats import BEST_PACKING, cut_short, decoded, first_bytes
+from .formats import BEST_PACKING, beside, cut_short, decoded, filled, first_bytes
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -89,8 +89,7 @@ def read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if elsewhere is not None:
         if elsewhere.upper().startswith("LIST") or "%" in elsewhere:
             raise InputError(f"{path} keeps its values in several files; save it as one .nrrd file.")
-        data, start = path.with_name(elsewhere), 0
-        first_bytes(data, unpacked=False)
+        data, start = beside(path, elsewhere), 0
     if encoding not in ("raw", "gzip", "gz"):
         raise InputError(f"{path} has the NRRD encoding {encoding}; save it with raw or gzip.")
     if fields.get("byte skip", "0") != "0" or fields.get("line skip", "0") != "0":
@@ -156,7 +155,7 @@ def _values(path, start, dtype, sizes, encoding):
             return np.fromfile(file, dtype, math.prod(sizes)).astype(dtype.newbyteorder("="), copy=False)
         try:
             with gzip.open(file) as archive:
-                content = archive.read(needed)
+                content = filled(archive, needed)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"{path} is cut short or damaged; copy or export it again.") from error
     if len(content) < needed:

@@ -63,7 +63,7 @@ def write_phantom(
         write_maps(truth / folder, stem, phantom.truth, acquisition.affine, origin, "Writing true", share)
         drawn = np.unique(phantom.regions)  # on a coarse grid the smallest regions fill no voxel
         names = {label: name for label, name in sorted(phantom.region_names.items()) if label in drawn}
-        write_labels(truth / folder / f"{stem}_dseg", phantom.regions, acquisition.affine, names)
+        write_labels(truth / folder / f"{stem}_dseg", phantom.regions, acquisition.affine, names, origin)
         if companions is not None:
             report(progress, 0.9, "Writing bSSFP and CT")
             _write_companions(anat, truth / folder, stem, companions, phantom.settings.anatomy, origin)
@@ -80,7 +80,7 @@ def _write_companions(anat, truth, stem, companions, anatomy, origin):
         description = f"Simulated {name} of the digital {anatomy}'s patient, who lay differently"
         write_json(anat / f"{stem}_{name}.json", {"Description": description, "Units": units, **origin})
         write_transform(truth / f"{stem}_from-MIP_to-{name}.tfm", matrix)
-    write_labels(truth / f"{stem}_desc-bone_dseg", companions.bone, companions.bssfp_affine, {1: "bone"})
+    write_labels(truth / f"{stem}_desc-bone_dseg", companions.bone, companions.bssfp_affine, {1: "bone"}, origin)
     rows = "".join(f"{stem},{region},{value:.7g}\n" for region, value in companions.bvtv.items())
     write_text(truth / f"{stem}_bvtv.csv", "case,region,bvtv\n" + rows)
 

@@ -25,7 +25,7 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
     Parameters
     ----------
     path : path
-        Label map in NIfTI, NRRD or another format of ITK, with names from a BIDS ``.tsv`` beside it, or Slicer's
+        Label map in NIfTI, NRRD or MetaImage, with names from a BIDS ``.tsv`` beside it, or Slicer's
         ``.seg.nrrd`` of one or several layers. Labels without a name are "label 1" and so on.
     only : sequence of str
         Names of the regions to keep; all by default.
@@ -261,7 +261,11 @@ def _names_beside(path):
     first_bytes(table)
     lines = decoded(read_bytes(table)).splitlines()
     try:
-        rows = [(int(row["index"]), row["name"].strip()) for row in csv.DictReader(lines, delimiter="\t")]
+        # BIDS tables know no quotes: they are part of a name.
+        table_rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = [(int(row["index"]), row["name"].strip()) for row in table_rows]
+        if not all(0 <= label <= _LARGEST_LABEL for label, _ in rows):
+            raise ValueError("a label that no image can hold")
     except (AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(f"{table} is not a table of labels; expected tab-separated columns index and name.") from error
     return {label: name for label, name in rows if label}
@@ -270,15 +274,15 @@ def _names_beside(path):
 def _segments(path, layers):
     """Name, layer and label value of each segment of a .seg.nrrd written by Slicer, in its order."""
     metadata = read_metadata(path)
-    numbers = (key.removeprefix("Segment").removesuffix("_Name") for key in metadata if key.endswith("_Name"))
+    numbers = (re.fullmatch(r"Segment(\d{1,9})_Name", key, re.ASCII) for key in metadata)
     segments = []
-    for number in sorted(int(number) for number in numbers if number.isdecimal()):
+    for number in sorted(int(found[1]) for found in numbers if found):
         start = f"Segment{number}_"
         name = metadata[start + "Name"].strip() or f"segment {number + 1}"
         # Slicer before 4.11 gave each segment a layer of its own.
         layer = metadata.get(start + "Layer", str(number if layers > 1 else 0))
         value = metadata.get(start + "LabelValue", "1")
-        if not (layer.isdecimal() and value.isdecimal() and int(layer) < layers):
+        if not (re.fullmatch(r"\d{1,9} \d{1,9}", f"{layer} {value}", re.ASCII) and int(layer) < layers):
             raise InputError(
                 f"{path} says of the segment {name} that its layer is {layer} and its label {value}, but it has "
                 f"{layers} layers; save the segmentation again."

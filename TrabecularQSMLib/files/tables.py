@@ -5,13 +5,12 @@ import io
 import re
 from pathlib import Path
 
-from ..analysis.tables import KEY_COLUMNS, Table
+from ..analysis.tables import KEY_COLUMNS, NOTHING, Table
 from ..errors import InputError, counted
 from .formats import decoded, first_bytes, kind_of, read_bytes
 
 # Cells that spreadsheets write for numbers: with one mark alone, with both, or with spaces between thousands.
 _NUMBER = re.compile(r"[+-]?(\d+[\d.,'’ ]*|[.,]\d+)([eE][+-]?\d+)?")
-_NOTHING = ("", "n/a", "na", "nan", "none", "null", "-")
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-"})
 # One to three digits (not zero alone), then groups of three: a number of thousands or one of three decimals.
 _GROUPS = r"[+-]?[1-9]\d{0,2}(?:%s\d{3})+"
@@ -72,7 +71,7 @@ def _numbers(path, columns, rows, separator):
         if _NUMBER.fullmatch(row[column])
     ]
     # A column that holds words too, such as versions or notes, says nothing about marks.
-    counts = {column: sum(row[column].lower() not in _NOTHING for row in rows) for column in columns}
+    counts = {column: sum(row[column].lower() not in NOTHING for row in rows) for column in columns}
     found = {column: sum(its == column for _, its, _ in cells) for column in columns}
     said = {
         mark: next((one for one in cells if found[one[1]] == counts[one[1]] and _is_decimal(one[2], mark)), None)

@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 import SimpleITK as sitk
 
 from ..errors import InputError, counted
 from ..images import matrix_from, transform_from
+from .apart import read_transforms
 from .formats import decoded, first_bytes, kind_of, read_bytes
+from .matlab import read_variables
 
 _LINEAR = {
     "AffineTransform": lambda: sitk.AffineTransform(3),
@@ -46,7 +47,7 @@ def read_transform(path) -> np.ndarray:
     path = Path(path)
     start = first_bytes(path)
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
-        matrix = _of_hdf5(path)
+        matrix = _product(path, read_transforms(path), composite=True)
     elif path.suffix.lower() == ".mat":
         matrix = _product(path, _of_matlab(path))
     elif start.startswith(b"#Insight Transform File"):
@@ -65,23 +66,13 @@ def write_transform(path, matrix: np.ndarray) -> None:
     sitk.WriteTransform(transform_from(matrix), str(path))
 
 
-def _of_hdf5(path):
-    try:
-        transform = sitk.ReadTransform(str(path))
-    except RuntimeError as error:
-        raise _damaged(path, "ITK does not find one in it") from error
-    if transform.GetDimension() != 3 or not transform.IsLinear():
-        raise _not_linear(path, transform.GetName())
-    return matrix_from(transform)
-
-
 def _of_matlab(path):
     """Class, parameters and fixed parameters of a MATLAB file as ITK and ANTs write it."""
     try:
-        found = scipy.io.loadmat(path)
-    except Exception as error:  # scipy's parser ends in almost any exception, for want of memory too, on damaged sizes
-        raise _damaged(path, str(error)) from error
-    names = [name for name in found if name != "fixed" and not name.startswith("__")]
+        found = read_variables(path)
+    except InputError as error:
+        raise _damaged(path, "it is no whole MATLAB file") from error
+    names = [name for name in found if name != "fixed"]
     if len(names) != 1:
         raise _damaged(path, f"it holds {len(names)} variables beside 'fixed', not one")
     numbers = [found.get(name, np.empty(0)) for name in (names[0], "fixed")]
@@ -116,10 +107,10 @@ def _of_text(path):
     return found
 
 
-def _product(path, found):
+def _product(path, found, *, composite=False):
     """Matrix of one transform, or of a composite, which applies its last one first."""
-    composite = bool(found) and found[0][0].startswith("CompositeTransform_")
-    found = found[1:] if composite else found
+    if found and found[0][0].startswith("CompositeTransform_"):
+        found, composite = found[1:], True
     if not found or len(found) > 1 and not composite:
         raise _damaged(path, f"it holds {len(found)} transforms, not one")
     matrix = np.eye(4)

@@ -24,9 +24,24 @@ from ..quantities import ALL_QUANTITIES, Quantity
 from .locks import lock
 from .nifti import write_image
 
-_GENERATED_BY = [{"Name": "TrabecularQSM", "Version": __version__}]
+SOFTWARE = "TrabecularQSM"
+_GENERATED_BY = [{"Name": SOFTWARE, "Version": __version__}]
 
 _BIDS_VERSION = "1.10.0"
+# Suffixes of ours that BIDS has; its validator is told to pass the others by, and whatever else a result has.
+_BIDS_SUFFIXES = ("Chimap", "R2starmap", "mask")
+_NOT_OF_BIDS = (
+    "prov",
+    "logs",
+    "*.csv",
+    "*.html",
+    "*.png",
+    "*.tfm",
+    "*_cohort.json",
+    "regressions.json",
+    "*_bSSFP.*",
+    "*_CT.*",
+)
 
 _STAGING, _LOCK = ".writing-", "lock"
 _SETTLED_S = 60
@@ -69,8 +84,13 @@ def write_files(contents: dict[str | Path, str | bytes | Callable[[Path], None]]
 
 def input_hashes(files, mask_file=None) -> dict[str, str]:
     """SHA-256 of each file by its name, with folders only where the files lie in several."""
-    parent = os.path.commonpath([Path(file).parent for file in files])
-    hashes = {Path(os.path.relpath(file, parent)).as_posix(): _sha256(file) for file in files}
+    files = [Path(file).absolute() for file in files]
+    try:
+        parent = os.path.commonpath([file.parent for file in files])
+    except ValueError:  # on several drives of Windows
+        hashes = {file.name: _sha256(file) for file in files}
+    else:
+        hashes = {file.relative_to(parent).as_posix(): _sha256(file) for file in files}
     if mask_file is not None:
         hashes[Path(mask_file).name] = _sha256(mask_file)
     return hashes
@@ -106,7 +126,7 @@ def staging_in(output: Path):
     with contextlib.ExitStack() as stack:
         try:
             output.mkdir(parents=True, exist_ok=True)
-            _sweep(output)
+            sweep(output)
             hidden = Path(tempfile.mkdtemp(prefix=_STAGING, dir=output))
             stack.callback(shutil.rmtree, hidden, ignore_errors=True)
             lock(stack.enter_context(open(hidden / _LOCK, "wb")))  # closed before the folder is removed
@@ -125,16 +145,24 @@ def staging_in(output: Path):
                     folder.rmdir()
 
 
-def _sweep(output):
-    """Remove hidden folders of runs that were killed: nobody holds their lock."""
+def sweep(output: Path, settled_s: float = _SETTLED_S) -> None:
+    """Remove hidden folders of runs that were killed: nobody holds their lock.
+
+    One that is younger than `settled_s` seconds stays: another run may have made it and not locked it yet.
+    """
     for hidden in output.glob(f"{_STAGING}*"):
         with contextlib.suppress(OSError):
-            # Another run may have made it and not locked it yet.
-            if time.time() - hidden.stat().st_mtime > _SETTLED_S:
-                with open(hidden / _LOCK, "rb+") as file:
-                    dead = lock(file)
-                if dead:
-                    shutil.rmtree(hidden, ignore_errors=True)
+            age = time.time() - hidden.stat().st_mtime
+            if age > settled_s and _is_dead(hidden, age):
+                shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _is_dead(hidden, age):
+    try:
+        with open(hidden / _LOCK, "rb+") as file:
+            return lock(file)
+    except FileNotFoundError:  # killed before it was made, or just about to make it
+        return age > _SETTLED_S
 
 
 @contextlib.contextmanager
@@ -168,8 +196,15 @@ def write_map(folder, stem, quantity: Quantity, array, affine, provenance):
     """Write a map as float32 NIfTI with its sidecar; it is called ``<stem>_<suffix of the quantity>``."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stem}_{quantity.suffix}"
-    write_image(path.with_name(path.name + ".nii.gz"), np.asarray(array, dtype=np.float32), affine)
-    values = {"Description": f"{quantity.title}: {quantity.description}", "Units": quantity.unit, **provenance}
+    image = path.with_name(path.name + ".nii.gz")
+    write_image(image, np.asarray(array, dtype=np.float32), affine)
+    values = {
+        "Description": f"{quantity.title}: {quantity.description}",
+        "Units": quantity.unit,
+        "SkullStripped": False,  # BIDS asks it of every image that was derived
+        "Digest": {"sha256": _sha256(image).removeprefix("sha256:")},
+        **provenance,
+    }
     write_json(path.with_name(path.name + ".json"), values)
 
 
@@ -181,18 +216,24 @@ def write_maps(folder, stem, maps, affine, provenance, words="Writing", progress
         write_map(folder, stem, quantity, array, affine, provenance)
 
 
-def write_labels(stem, labels, affine, names):
-    """Write a label map and the table of its names."""
+def write_labels(stem, labels, affine, names, provenance):
+    """Write a label map with its sidecar and the table of its names."""
     write_image(stem.with_name(stem.name + ".nii.gz"), labels, affine)
-    rows = "".join(f"{label}\t{name}\n" for label, name in names.items())
+    values = {"Description": "Regions, named by the table", "SkullStripped": False, **provenance}
+    write_json(stem.with_name(stem.name + ".json"), values)
+    rows = "".join(f"{label}\t{' '.join(name.split())}\n" for label, name in names.items())
     write_text(stem.with_name(stem.name + ".tsv"), "index\tname\n" + rows)
 
 
 def describe_dataset(staging, output, name, kind="derivative"):
-    """Write dataset_description.json unless the output has one."""
+    """Write dataset_description.json, and what BIDS has no name for into .bidsignore, unless the output has them."""
     if not (output / "dataset_description.json").exists():
         values = {"Name": name, "BIDSVersion": _BIDS_VERSION, "DatasetType": kind, "GeneratedBy": _GENERATED_BY}
         write_json(staging / "dataset_description.json", values)
+    if not (output / ".bidsignore").exists():
+        suffixes = {quantity.suffix.rpartition("_")[2] for quantity in ALL_QUANTITIES.values()} - {*_BIDS_SUFFIXES}
+        lines = [*_NOT_OF_BIDS, *(f"*_{suffix}.*" for suffix in sorted(suffixes))]
+        write_text(staging / ".bidsignore", "\n".join(lines) + "\n")
 
 
 def write_json(path, values):

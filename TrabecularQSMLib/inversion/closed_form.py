@@ -44,5 +44,5 @@ METHOD = Inversion(
     power=2,
     weighted=False,
     regularization=0.2,
-    effort=0.05,
+    effort=0.15,
 )

@@ -19,7 +19,7 @@ class LCurve:
     `regularizer` ``‖W_g ∇χ‖_p^p`` of the method; `curvature` is that of (log data term, log regularizer) and `best`
     the λ where it is largest; `region_means` holds the mean χ of each region in ppm. `inflection` is the λ below `best`
     where the curvature is zero, None where it is not in the sweep; the largest curvature over-regularizes (Milovic et
-    al., MRM 2021, doi 10.1002/mrm.28957).
+    al., MRM 2021, doi 10.1002/mrm.28957). `notes` say what a user should know.
     """
 
     method: str
@@ -31,6 +31,7 @@ class LCurve:
     best: float
     region_means: dict[str, np.ndarray] = field(default_factory=dict)
     inflection: float | None = None
+    notes: tuple[str, ...] = ()
 
     def columns(self) -> dict[str, np.ndarray]:
         """Return the sweep as columns of a table, by name, those of regions last."""
@@ -65,17 +66,21 @@ def sweep(
     method : str
         Name in `METHODS`.
     regions : dict of name to (K, J, I) bool array, optional
+        Those without a voxel are left out, with a note.
     **options
         Passed to `invert`.
     """
     values = checked_regularizations(regularizations)
-    for name, inside in (regions or {}).items():
-        if not inside.any():
-            raise InputError(f"The region {name} has no voxel where χ is solved; enlarge it, or the mask.")
+    followed = {name: inside for name, inside in (regions or {}).items() if inside.any()}
+    notes = tuple(
+        f"The region {name} has no voxel where χ is solved, so it was left out; enlarge it, or the mask."
+        for name in regions or {}
+        if name not in followed
+    )
     kernel = dipole_kernel(local_field.shape, voxel_size, b0_direction)
     chosen = METHODS[method]
     terms = np.zeros((3, values.size))
-    means = {name: np.zeros(values.size) for name in regions or {}}
+    means = {name: np.zeros(values.size) for name in followed}
     for index, regularization in enumerate(values):
         chi = invert(
             local_field,
@@ -96,12 +101,12 @@ def sweep(
         terms[0, index] = np.sum(misfit**2)
         terms[1, index] = np.sum((misfit * data_weight) ** 2) if chosen.weighted else terms[0, index]
         terms[2, index] = np.sum(np.abs(slopes) ** chosen.power)
-        for name, inside in (regions or {}).items():
+        for name, inside in followed.items():
             means[name][index] = chi[inside].mean(dtype=np.float64)
         report(progress, (index + 1) / values.size, f"λ {regularization:g}")
     bend = curvature(np.log(values), np.log(terms[1]), np.log(terms[2]))
     best = float(values[1 + np.argmax(bend[1:-1])])
-    return LCurve(method, values, *terms, bend, best, means, zero_below_peak(values, bend))
+    return LCurve(method, values, *terms, bend, best, means, zero_below_peak(values, bend), notes)
 
 
 def checked_regularizations(regularizations) -> np.ndarray:

@@ -111,5 +111,5 @@ METHOD = Inversion(
     power=2,
     weighted=True,
     regularization=0.1,
-    effort=3.0,
+    effort=2.0,
 )

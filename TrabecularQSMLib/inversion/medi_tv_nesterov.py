@@ -233,5 +233,5 @@ METHOD = Inversion(
     power=1,
     weighted=True,
     regularization=0.01,  # closest to the truth on simulated ankles of seeds 1 to 3
-    effort=9.0,
+    effort=7.0,
 )

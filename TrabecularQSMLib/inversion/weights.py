@@ -5,9 +5,6 @@ import numpy as np
 from ..kernels import gradient
 from ..methods import Method
 
-# A voxel that misses more than this share of its neighbors' signal counts as cortex.
-CORTEX = 0.5
-
 
 def data_weight(magnitude: np.ndarray, mask: np.ndarray, reliability: np.ndarray | None = None) -> np.ndarray:
     """Return W_d: the magnitude over echoes scaled to 0–1 inside the mask, times the reliability, float32.
@@ -61,29 +58,6 @@ def edge_weight(
     return np.where(steepness > level, np.float32(weight), np.float32(1))
 
 
-def free_links(edge_weight: np.ndarray, cortex: np.ndarray, *, decoupled: str = "on") -> np.ndarray:
-    """Return W_g with 0 on every voxel whose links touch a voxel of cortex, (K, J, I) float32.
-
-    χ of cortex is not measured: smoothness would let it leak into the marrow beside it. A voxel holds the links to the
-    next voxels along k, j and i, and all three are freed where one of them touches cortex.
-
-    Parameters
-    ----------
-    edge_weight : (K, J, I) array
-        Not modified.
-    cortex : (K, J, I) bool array
-    decoupled : {"off", "on"}
-        "off" returns W_g as it is.
-    """
-    if decoupled == "off":
-        return edge_weight
-    touching = np.array(cortex, bool)
-    for axis in range(3):
-        target, source = np.moveaxis(touching, axis, 0), np.moveaxis(cortex, axis, 0)
-        target[:-1] |= source[1:]
-    return np.where(touching, np.float32(0), edge_weight).astype(np.float32)
-
-
 METHODS = (
     Method(
         data_weight,
@@ -103,12 +77,5 @@ METHODS = (
             "threshold": "edge_threshold",
             "weight": "edge_weight",
         },
-    ),
-    Method(
-        free_links,
-        title="Cortex decoupled",
-        solves="W_g = 0 on links that touch a voxel with over half of its signal missing",
-        test="test_inversion_partial_volume.FreeLinksTest",
-        options={"decoupled": "cortex_decoupled"},
     ),
 )

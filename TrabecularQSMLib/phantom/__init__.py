@@ -9,5 +9,6 @@
 from .companions import Companions, CompanionSettings, make_companions
 from .settings import PhantomSettings
 from .simulate import Phantom, make_phantom
+from .trabeculae import Block
 
-__all__ = ["CompanionSettings", "Companions", "Phantom", "PhantomSettings", "make_companions", "make_phantom"]
+__all__ = ["Block", "CompanionSettings", "Companions", "Phantom", "PhantomSettings", "make_companions", "make_phantom"]

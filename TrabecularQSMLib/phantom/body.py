@@ -19,6 +19,8 @@ R2_FAT, R2_MUSCLE, R2_FLUID, MARROW_R2 = 15.0, 25.0, 2.0, 15.0
 # Outermost layer of the skin, mm. Its T2 is too short for gradient echoes, and it keeps what gives signal away from the
 # softened step to air, where the field has no meaning.
 SILENT_SKIN = 1.2
+# The susceptibility is blurred by this many fine voxels (SD) so that its steps do not make the field ring.
+SOFTENING = 0.6
 # What can be given instead of drawn: setting and the limits within which it makes sense.
 CONSTANTS = {"chi_fat": (-2.0, 2.0), "chi_bone": (-10.0, 2.0), "marrow_pdff": (0.0, 1.0), "porosity": (0.0, 1.0)}
 

@@ -14,16 +14,15 @@ from ..kernels import dipole_kernel, solid_harmonics
 from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import ANATOMIES, draw_patient
-from .body import MARROW_R2, REFERENCE_TESLA, Patient, marrow_chi, marrow_r2star, relaxation
+from .body import MARROW_R2, REFERENCE_TESLA, SOFTENING, Patient, marrow_chi, marrow_r2star, relaxation
 from .readout import AXES, displaced, gain, peaks
 from .settings import PhantomSettings
+from .trabeculae import LABEL, NAME, Block, PlacedBlock
 
 # Tissue is simulated this far beyond the field of view, as a share of it, where the body goes on.
 MARGIN = 0.2
 # Air around all sources: copies of the patient, which the FFT puts there, must be far away.
 PADDING_MM = 90.0
-# The susceptibility is blurred by this many fine voxels (SD) so that its steps do not make the field ring.
-SOFTENING = 0.6
 # R2* is fitted where the first echo is above this share of its peak; the rest is air and cortex.
 FIT_THRESHOLD = 0.005
 
@@ -253,13 +252,17 @@ def _coil(rng, grid):
     return (magnitude * np.exp(1j * phase)).astype(np.complex64)
 
 
-def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress | None = None) -> Phantom:
+def make_phantom(
+    settings: PhantomSettings | None = None, *, block: Block | None = None, progress: Progress | None = None
+) -> Phantom:
     """Simulate a multi-echo gradient-echo scan of an ankle or a knee, with the truth beside it.
 
     Parameters
     ----------
     settings : PhantomSettings, optional
         Grid, protocol, noise, seed.
+    block : Block, optional
+        Trabeculae to put into the marrow; a region of its own.
     progress : callable, optional
         Called with a fraction and a message.
 
@@ -281,7 +284,8 @@ def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress 
     patient = draw_patient(patient_rng, settings)
     grid = _Grid(settings, patient)
     factor = grid.factor
-    fine, truth, regions, source = _paint_all(grid, patient, settings.field_strength, part(progress, 0.0, 0.35))
+    placed = None if block is None else PlacedBlock(block, grid, patient, settings)
+    fine, truth, regions, source = _paint_all(grid, patient, settings.field_strength, part(progress, 0.0, 0.35), placed)
     body = truth.pop("body")
     report(progress, 0.35, "Field of the tissue inside the field of view")
     inside = tuple(slice(0, n) for n in (np.array(grid.shape) * factor))
@@ -304,10 +308,10 @@ def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress 
     del weight, local_fine
 
     model = Model(np.array(settings.echo_times), FAT_MODELS[settings.fat_model].signal(settings.echo_times, frequency))
-    echoes = scanned = _echoes(fine, total_fine, factor, model, part(progress, 0.55, 0.65))
+    echoes = scanned = _echoes(fine, total_fine, factor, model, part(progress, 0.55, 0.65), placed=placed)
     if settings.bandwidth_hz is not None:
         # Truth is told by echoes in which all signal is where its tissue is.
-        scanned = _echoes(fine, total_fine, factor, model, part(progress, 0.65, 0.75), settings)
+        scanned = _echoes(fine, total_fine, factor, model, part(progress, 0.65, 0.75), settings, placed)
     del total_fine, fine
     coil = _coil(coil_rng, grid)
     echoes *= coil
@@ -334,7 +338,11 @@ def make_phantom(settings: PhantomSettings | None = None, *, progress: Progress 
     )
     report(progress, 1.0, f"Digital {settings.anatomy}")
     truth = {name: np.ascontiguousarray(values, np.float32) for name, values in truth.items()}
-    return Phantom(acquisition, truth, regions, dict(ANATOMIES[settings.anatomy].region_names), settings)
+    return Phantom(acquisition, truth, regions, _region_names(settings, block), settings)
+
+
+def _region_names(settings, block):
+    return dict(ANATOMIES[settings.anatomy].region_names) | ({} if block is None else {LABEL: NAME})
 
 
 def _weighted_mean(values, weight, factor):
@@ -362,7 +370,7 @@ def _add_noise(echoes, snr, peak, rng):
         echo.imag += deviation * rng.standard_normal(echo.shape, dtype=np.float32)
 
 
-def _paint_all(grid, patient, tesla, progress):
+def _paint_all(grid, patient, tesla, progress, placed=None):
     """Paint in slabs. Returns fine arrays, voxel means, regions, and the sources of the extended grid against air."""
     factor, count = grid.factor, grid.factor**3
     planes, first_inside, last_inside = grid.extended_shape[0], grid.inside[0].start, grid.inside[0].stop
@@ -377,6 +385,8 @@ def _paint_all(grid, patient, tesla, progress):
     def work(slabs):
         first, last = slabs.start * step, min(slabs.stop * step, planes)
         canvas = _paint(grid, patient, first, last, tesla)
+        if placed is not None:
+            placed.paint(canvas, first, last)
         source[first:last] = canvas["chi"] - np.float32(patient.chi_air) * canvas["body"]
         low, high = max(first, first_inside), min(last, last_inside)
         if low >= high:
@@ -395,10 +405,10 @@ def _paint_all(grid, patient, tesla, progress):
     return fine, truth, regions, source
 
 
-def _echoes(fine, field_hz, factor, model: Model, progress, settings=None):
+def _echoes(fine, field_hz, factor, model: Model, progress, settings=None, placed=None):
     """Mean over each voxel of the signal of its fine points, for all echoes, complex64.
 
-    With `settings`, the peaks of fat are displaced by their bandwidth.
+    With `settings`, the peaks of fat are displaced by their bandwidth; `placed` is a block of trabeculae.
     """
     axis = None if settings is None else AXES[settings.readout_axis]
     planes = field_hz.shape[0] // factor
@@ -412,6 +422,7 @@ def _echoes(fine, field_hz, factor, model: Model, progress, settings=None):
         water, fat = fine["water"][slab], fine["fat"][slab]
         evolution, elapsed = np.complex64(1), 0.0
         step_time, step = None, None
+        block = None if placed is None else placed.within(slab)
         for e, (time, phasor) in enumerate(zip(model.echo_times, model.fat, strict=True)):
             # Equal spacing needs one exponential for all echoes; the times are compared to a nanosecond.
             if step_time is None or abs(time - elapsed - step_time) > 1e-9:
@@ -419,18 +430,31 @@ def _echoes(fine, field_hz, factor, model: Model, progress, settings=None):
                 step = np.exp(rate * np.float32(step_time))
             evolution = evolution * step
             elapsed = time
+            turned, water_now = evolution, water * evolution
+            if block is not None:
+                turned, hard = _among_trabeculae(evolution, rate, time, e, placed, block)
+                water_now = water * turned + hard
             if axis is None:
-                signal = (water + fat * np.complex64(phasor)) * evolution
+                signal = water_now + fat * np.complex64(phasor) * turned
                 echoes[e, chunk] = _block_sum(signal, factor) / np.float32(factor**3)
             else:
-                points = _block_sum(fat * evolution, factor, tuple(other for other in (2, 1, 0) if other != axis))
-                signal = _block_sum(water * evolution, factor) + displaced(points, factor, axis, peaks(settings, e))
+                points = _block_sum(fat * turned, factor, tuple(other for other in (2, 1, 0) if other != axis))
+                signal = _block_sum(water_now, factor) + displaced(points, factor, axis, peaks(settings, e))
                 echoes[e, chunk] = signal / np.float32(factor**3)
 
     # A read-out along the planes needs all of them at once.
     size = planes if axis == 0 else 1
     run_chunks(work, planes, size, message="Simulating the echoes", progress=progress)
     return echoes
+
+
+def _among_trabeculae(evolution, rate, time, echo, placed, block):
+    """What becomes of marrow at its fine points with a block of trabeculae among them, and the signal of its bone."""
+    where, planes = block
+    turned, hard = evolution.copy(), np.zeros_like(evolution)
+    turned[where] *= placed.marrow(echo, planes)
+    hard[where] = placed.bone_signal(echo, planes) * np.exp(1j * rate.imag[where] * np.float32(time))
+    return turned, hard
 
 
 def _effective_r2star(echoes, signal, model, field_hz, r2star, progress):

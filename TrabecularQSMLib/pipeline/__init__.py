@@ -15,8 +15,9 @@ from ..inversion import METHODS, lcurve
 from ..inversion.grid import Grid
 from ..progress import Progress, part, report
 from ..settings import Settings, preset
+from . import remarks
 from .fields import Fields
-from .solving import inversion_options, solve
+from .solving import cortex_apart, inversion_options, solve
 
 # Settings that the data decide: the kind of scan, the spectrum of fat, and what a field measured elsewhere leaves no
 # choice of.
@@ -32,13 +33,17 @@ class Reconstruction:
 
     `maps` has the names of `quantities.QUANTITIES` that the stages run so far give, each (K, J, I) float32 in the
     order of the input; `settings` are those used, with phase sign and λ filled in; `notes` say what a user should
-    know, `chi_noise` how the noise of χ averages over voxels (`inversion.noise.chi_noise`), where it was asked for.
+    know, `chi_noise` how the noise of χ averages over voxels (`inversion.noise.chi_noise`), where it was asked for,
+    `found` the names of settings that were left to the data, and `fit_residual` the median over the mask of what the
+    fit of the echoes leaves, as a part of the signal.
     """
 
     maps: dict[str, np.ndarray]
     settings: Settings
     notes: tuple[str, ...]
     chi_noise: dict[str, list[float]] | None = None
+    found: tuple[str, ...] = ()
+    fit_residual: float | None = None
 
 
 def reconstruct(
@@ -125,14 +130,15 @@ def reconstruct_each(
                     "background none and mask erosion 0 mm, whatever else was chosen.",
                     *ending,
                 ]
-            results.append(_result(fields, replace(one, **found), ending, shared))
+            left = tuple(name for name, value in found.items() if getattr(one, name) != value)
+            results.append(_result(fields, replace(one, **found), ending, shared, left))
     report(progress, 1.0, "Done")
     return results
 
 
 def inversion_settings() -> set[str]:
     """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
-    corrections = {"fat_prior", "cortex_decoupled", "partial_volume_correction", "chi_sigma", "reference"}
+    corrections = {"fat_prior", "separate_cortex", "chi_sigma", "reference"}
     own = {"inversion", "regularization", "padding", *corrections}
     return own.union(*(method.options.values() for method in METHODS.values()))
 
@@ -149,7 +155,7 @@ def sweep_regularization(
 ) -> lcurve.LCurve:
     """Return the L-curve of the settings' inversion over values of λ, from the same fields for each.
 
-    The field is the one measured, whatever `partial_volume_correction` says.
+    Where cortex is solved apart, misfit and edges are those of the rest, means of regions those of both.
 
     Parameters
     ----------
@@ -158,7 +164,8 @@ def sweep_regularization(
     regularizations : sequence of floats
         λ; default: sixteen values from a hundredth to a hundred times the settings' own.
     regions : mapping of name to (K, J, I) bool array, optional
-        In the order of the input; the mean χ of their voxels in the mask is followed over λ.
+        In the order of the input; the mean χ of their voxels in the mask is followed over λ. One that has none is left
+        out, with a note.
 
     Raises
     ------
@@ -178,21 +185,28 @@ def sweep_regularization(
         fields = Fields(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
-        return lcurve.sweep(
-            grid.put(fields.local_field),
+        apart, of_cortex, said = cortex_apart(fields, settings, grid)
+        inside = {name: grid.put(apply(one) & fields.mask) for name, one in (regions or {}).items()}
+        curve = lcurve.sweep(
+            grid.put(fields.local_field) - of_cortex,
             fields.voxel_size,
             regularizations,
             method=settings.inversion,
-            regions={name: grid.put(apply(inside) & fields.mask) for name, inside in (regions or {}).items()},
+            regions=inside,
             progress=part(progress, before, 1.0),
             **inversion_options(fields, settings, grid),
         )
+    for name, means in curve.region_means.items():
+        means += apart[inside[name]].mean()
+    return replace(
+        curve, notes=(*fields.notes, *said, *curve.notes, *remarks.on_lcurve(curve, settings.regularization))
+    )
 
 
-def _result(fields, settings, notes, shared) -> Reconstruction:
+def _result(fields, settings, notes, shared, found) -> Reconstruction:
     undo = fields.reorientation.undo
     maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in fields.maps.items()}
-    return Reconstruction(maps, settings, (*fields.notes, *notes), shared)
+    return Reconstruction(maps, settings, (*fields.notes, *notes), shared, found, fields.fit_residual)
 
 
 def _complete(settings: Settings | None) -> Settings:

@@ -26,8 +26,8 @@ class Fields:
     """The stages before inversion, run on construction; everything in the closest RAS order.
 
     `maps` has what they give by name, `settings` what was found, `notes` what a user should know. Where background was
-    removed, there are also `local_field`, `mask` in which χ is solved and `drawn`, its part with a field, both weights,
-    and `signal` at echo time zero.
+    removed, there are also `local_field` and the `interior` in which it holds, `mask` in which χ is solved and `drawn`,
+    its part with a field, both weights, and `signal` at echo time zero with its `fat_fraction`.
     """
 
     def __init__(self, acquisition: Acquisition | MeasuredField, settings: Settings, mask, progress: Progress | None):
@@ -42,6 +42,7 @@ class Fields:
         self.voxel_size = voxel_size(affine)
         self.b0_direction = b0_direction(affine, acquisition.b0_patient)
         self.mask_given = mask is not None
+        self.fit_residual = None
         if mask is not None:
             mask = self.reorientation.apply(masks.checked_mask(mask, acquisition.shape))
 
@@ -106,7 +107,7 @@ class Fields:
         else:
             self.mask = self._eroded(body)
         self.body = body | self.mask
-        self.signal = self.magnitude
+        self.signal, self.fat_fraction = self.magnitude, np.zeros_like(self.magnitude)
         self.settings = replace(settings, **changes)
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
         return field, self.magnitude, trust
@@ -141,8 +142,9 @@ class Fields:
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
         self.signal = np.abs(separation.water) + np.abs(separation.fat)
+        self.fat_fraction = fat_fraction(separation.water, separation.fat)
         self.maps |= {
-            "pdff": fat_fraction(separation.water, separation.fat),
+            "pdff": self.fat_fraction,
             "water": np.abs(separation.water),
             "fat": np.abs(separation.fat),
             "field_hz": field_hz,
@@ -155,6 +157,8 @@ class Fields:
             "sigma_pdff": separation.sigma_pdff,
         }
         self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]))
+        if (inside := self.mask & fitted).any():
+            self.fit_residual = float(np.median(separation.residual[inside]))
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         return separation, trust
 
@@ -306,7 +310,8 @@ class Fields:
         if not (isinstance(self.acquisition, MeasuredField) and self.acquisition.stage == "local"):
             self.maps["total_field"] = total_ppm
         self.trust = trust
-        self.local_field, interior = self.local(total_ppm, progress)
+        self.local_field, self.interior = self.local(total_ppm, progress)
+        interior = self.interior
         self.maps["reliability"] = np.where(interior, trust, 0)
         self.drawn = self.mask & _planes_with(interior)
         self.maps["mask"] = self.drawn.astype(np.float32)
@@ -339,9 +344,15 @@ class Fields:
             progress=progress,
             **background.METHODS[self.settings.background].arguments(self.settings),
         )
-        # Where nothing was measured (cortex, air) the field is noise of whole periods. Weighted inversions do not see
-        # it; for the others it is replaced by the field around it.
-        return masks.fill_unreliable(local, np.where(interior, self.trust, 0), interior, self.voxel_size), interior
+        return self.filled(local, interior), interior
+
+    def filled(self, field, interior=None) -> np.ndarray:
+        """Return a local field with that around it where nothing was measured (cortex, air).
+
+        There it is noise of whole periods, which weighted inversions do not see, but others do.
+        """
+        interior = self.interior if interior is None else interior
+        return masks.fill_unreliable(field, np.where(interior, self.trust, 0), interior, self.voxel_size)
 
 
 def _planes_with(mask):

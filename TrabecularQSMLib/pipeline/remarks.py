@@ -10,6 +10,7 @@ from ..fieldmap.kind import Kind
 from ..fieldmap.refine import R2STAR_RANGE
 from ..fieldmap.separation import Separation
 from ..fieldmap.unwrap import PartApart
+from ..inversion.lcurve import LCurve
 from ..settings import Settings
 
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
@@ -24,6 +25,9 @@ _FEW_SLICES, _THIN_MM = 6, 20.0
 # A part cut off by air is told of where the field changes by more than this part of a period on the way to it, or where
 # another minimum costs its voxels less than this on average, which errors of echoes may do.
 _STEEP, _TORN = 0.25, 1.0
+# Where two power laws meet, the curvature of an L-curve is 0.7 at most; below this there is no corner to speak of. A λ
+# more often below or above that of the settings than this is told of.
+_ROUND, _FAR = 0.5, 5.0
 # The axes of arrays in the closest RAS order.
 _DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
@@ -178,6 +182,28 @@ def on_slab(interior: np.ndarray, left_out: int, voxel_size) -> list[str]:
             f"The local field is known in {slices[axis]} slices {_DIRECTIONS[axis]} only ({thickness[axis]:.3g} "
             "mm); χ needs the field around its sources, so do not trust it in so thin a slab: acquire a thicker "
             "one, or set stop_after to background."
+        )
+    return notes
+
+
+def on_lcurve(curve: LCurve, regularization: float) -> list[str]:
+    """Why the λ at the corner of an L-curve is not to be taken unseen; `regularization` is that of the settings."""
+    notes, largest = [], curve.curvature[1:-1].max()
+    if curve.best in curve.regularization[[1, -2]]:
+        notes.append(
+            "The curvature is largest at the end of the values of λ, and may be larger beyond; give more values."
+        )
+    if largest < _ROUND:
+        notes.append(
+            f"The L-curve has no sharp corner: its largest curvature is {largest:.2f}, where two power laws that meet "
+            "have 0.7."
+        )
+    factor = curve.best / regularization
+    if max(factor, 1 / factor) > _FAR:
+        side = f"{factor:.0f} times above" if factor > 1 else f"{1 / factor:.0f} times below"
+        notes.append(
+            f"Its λ is {side} that of the settings, {regularization:g}, and nothing tells how far χ is from the truth "
+            "there; compare χ of both before you take it."
         )
     return notes
 

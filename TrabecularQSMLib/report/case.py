@@ -3,7 +3,6 @@
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +10,17 @@ import numpy as np
 from .. import __version__
 from ..acquisition import voxel_size
 from ..errors import InputError
+from ..fieldmap.fat_models import FAT_MODELS
 from ..figures.histograms import histogram_figure
 from ..figures.maps import View, map_figure
 from ..figures.registration import checkerboard_figure
 from ..files.nifti import read_image
+from ..files.provenance import software_of
 from ..files.regions import read_regions
 from ..progress import Progress, report
 from ..quantities import QUANTITIES
 from .consensus import acquisition_items, methods_paragraph, reconstruction_items
-from .pages import page, picture
+from .pages import SHOWN, Figure, page, picture, title_of, with_error
 
 PLANES = ("sagittal", "coronal", "axial")
 # What is drawn, in rows of pictures, as far as it is there.
@@ -27,23 +28,15 @@ _SHOWN = (("mip", "chi", "r2star", "pdff"), ("water", "fat", "field_hz", "local_
 _QUALITY = (("reliability", "sigma_field", "sigma_r2star", "sigma_pdff"),)
 _HISTOGRAMS = ("chi", "r2star", "pdff")
 _SECTIONS = {
+    "regions": "Regions",
     "maps": "Maps",
     "quality": "Trust",
-    "regions": "Regions",
+    "others": "Registration",
     "methods": "Methods",
     "acquisition": "Acquisition",
     "reconstruction": "Reconstruction",
     "provenance": "Settings and inputs",
 }
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture inside a page; `light` ones have a white ground."""
-
-    source: str
-    caption: str
-    light: bool = False
 
 
 def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None = None) -> str:
@@ -83,26 +76,31 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     regions = {name: labels == label for label, name in names.items()} if names else {"mask": mask}
     measured = {name: maps[name] for name in _HISTOGRAMS if name in maps}
     histograms = [Figure(picture(histogram_figure(measured, regions)), "Values by region.")] if measured else []
+    rows = measured_rows(folder / f"{case}_regions.csv")
+    others = _others(folder, case, stem, maps["mip"], affine)
     text, references = methods_paragraph(sidecar)
     return page(
         "report_case.html",
         title=stem,
         version=__version__,
         summary=_summary(sidecar, mask.shape, affine),
-        sections=[{"id": key, "title": title} for key, title in _SECTIONS.items()],
+        sections=[{"id": key, "title": title} for key, title in _SECTIONS.items() if key != "others" or others],
         notes=sidecar.get("Notes", []) + _cohort_notes(folder.parent / f"{case}_cohort.json", sidecar),
         maps=shown,
         quality=quality,
-        quality_items=_quality_items(maps, mask),
-        rows=measured_rows(folder / f"{case}_regions.csv"),
+        quality_items=[*kind_items(sidecar), *_quality_items(maps, mask, sidecar)],
+        columns=_columns(rows),
+        regions=_region_rows(rows),
+        rows=rows,
         histograms=histograms,
-        others=_others(folder, case, stem, maps["mip"], affine),
+        others=others,
         paragraph=text,
         references=references,
         acquisition=acquisition_items(sidecar, mask.shape, voxel_size(affine)),
         reconstruction=reconstruction_items(sidecar, _reference(maps, mask, sidecar)),
         settings=[(name, "none" if value is None else value) for name, value in sidecar["Settings"].items()],
         inputs=list(sidecar.get("InputFiles", {}).items()),
+        run=_run_items(folder, stem, case),
     )
 
 
@@ -117,7 +115,7 @@ def _sidecar(files):
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values.get("Settings"), dict):
             raise ValueError("it has no Settings")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path} cannot be read ({error}); give maps with the sidecars that reconstruct wrote."
         ) from error
@@ -150,11 +148,31 @@ def _title(name):
     return QUANTITIES[name].title
 
 
-def _quality_items(maps, mask):
+def kind_items(sidecar: dict) -> list[tuple[str, str]]:
+    """Return what sort of scan it was taken for, and how that is known."""
+    settings, found = sidecar["Settings"], set(sidecar.get("FoundFromData", ()))
+    if "fat_spectrum" in found:  # several were compared, whichever it is
+        found.add("fat_model")
+    values = {
+        "Read-out": ("readout", str),
+        "Trains of echoes": ("trains", str),
+        "Phase": ("phase_sign", lambda sign: "grows with frequency" if sign == "+1" else "falls with frequency"),
+        "Spectrum of fat": ("fat_model", lambda name: FAT_MODELS[name].title),
+    }
+    return [
+        (title, f"{words(settings[name])} ({'found from the data' if name in found else 'by the settings'})")
+        for title, (name, words) in values.items()
+        if settings.get(name, "auto") != "auto"
+    ]
+
+
+def _quality_items(maps, mask, sidecar):
     if "reliability" not in maps or not mask.any():
         return []
     trust = maps["reliability"][mask]
-    items = [
+    residual = sidecar.get("FitResidual")
+    items = [] if residual is None else [("Median residual of the fit", f"{residual:.1%} of the signal")]
+    items += [
         ("Median reliability in the mask", f"{np.median(trust):.2f} (0 to 1)"),
         ("Voxels of reliability 0 in the mask", f"{np.mean(trust == 0):.1%}"),
     ]
@@ -164,6 +182,48 @@ def _quality_items(maps, mask):
             items.append((f"Median {_title(name)}", f"{np.median(maps[name][known]):.3g} {unit}".strip()))
     if "r2star" in maps and known.any():
         items.append(("R2* below zero", f"{np.mean(maps['r2star'][known] < 0):.1%}"))
+    return items
+
+
+def _columns(rows):
+    """Quantities of the table of regions, with their units."""
+    units = {row["quantity"]: row["unit"] for row in rows}
+    return [{"name": title_of(name), "unit": units[name]} for name in SHOWN if name in units]
+
+
+def _region_rows(rows):
+    """The table of regions: a line each, its means with their standard errors in the order of `_columns`."""
+    there = [name for name in SHOWN if any(row["quantity"] == name for row in rows)]
+    found = []
+    for region in dict.fromkeys(row["region"] for row in rows):
+        own = {row["quantity"]: row for row in rows if row["region"] == region}
+        first = next((own[name] for name in ("r2star", *own) if name in own), {})
+        cells = [own.get(name) for name in there]
+        found.append(
+            {
+                "name": region,
+                "n": first.get("n"),
+                "excluded": first.get("excluded"),
+                "cells": [
+                    "–" if cell is None or cell["mean"] is None else with_error(cell["mean"], cell.get("se"))
+                    for cell in cells
+                ],
+            }
+        )
+    return found
+
+
+def _run_items(folder, stem, case):
+    """Software, and the time that the last run took, as far as files beside the maps tell."""
+    root = next((one for one in folder.parents[:3] if (one / "dataset_description.json").exists()), folder.parent)
+    items = [*software_of(root, stem)]
+    for file, name in (("run.json", stem), ("cohort.json", case)):
+        try:
+            run = json.loads((root / "logs" / file).read_text(encoding="utf-8"))[name]
+            items += [("computed", run["Computed"])] if "Computed" in run else []
+            items += [("time", f"{run['Seconds']:g} s")]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
     return items
 
 
@@ -182,22 +242,22 @@ def measured_rows(path: Path) -> list[dict]:
     """
     if not path.exists():
         return []
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     texts = ("case", "region", "quantity", "unit")
     try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
         return [
             {key: value if key in texts else float(value) if value else None for key, value in row.items()}
             for row in rows
         ]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise InputError(f"{path} is not a table that measure or cohort wrote; make it again.") from error
 
 
 def _cohort_notes(path, sidecar):
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))["Notes"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     return [note for note in notes if note not in sidecar.get("Notes", [])]
 

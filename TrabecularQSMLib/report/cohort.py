@@ -1,5 +1,6 @@
 """The page of a cohort: how values are spread, who stands out, and what goes with what."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,18 +9,20 @@ import numpy as np
 
 from .. import __version__
 from ..analysis.measure import COLUMNS
-from ..analysis.regression import regress
-from ..analysis.tables import Table, pair_up
+from ..analysis.observations import observe
+from ..analysis.studies.ranges import ranges_of_regions
+from ..analysis.studies.repeatability import repeatability_of_regions
+from ..analysis.tables import Table
 from ..errors import InputError
 from ..figures.regression import Panel, regression_figure
 from ..figures.strips import strip_figure
+from ..figures.studies import agreement_figure
 from ..files.tables import read_table
-from .case import Figure, measured_rows
-from .pages import page, picture
+from ..study.regressions import regressions_of
+from .case import measured_rows
+from .consensus import methods_paragraph
+from .pages import SHOWN, Figure, number, page, picture, title_of
 
-# Pairs that are regressed where both are there: x, y.
-PAIRS = (("bvtv", "chi"), ("bvtv", "r2star"), ("ct", "chi"), ("r2star", "chi"))
-_SHOWN = ("chi", "r2star", "pdff", "bvtv", "ct", "density")
 _SHOWN_COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "se", "sd", "median")
 _NUMERIC = ("n", "mean", "se", "sd", "median")
 # An interquartile range needs so many cases to mean something.
@@ -49,29 +52,80 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
     addresses = {case: Path(os.path.relpath(path, output)).as_posix() for case, path in pages.items()}
     by_quantity = {
         name: chosen
-        for name in _SHOWN
+        for name in SHOWN
         if (chosen := [row for row in rows if row["quantity"] == name and row["mean"] is not None])
     }
     distributions = [
-        Figure(picture(strip_figure(name, chosen)), f"Region means of {name}, one point a case.")
+        Figure(
+            picture(strip_figure(title_of(name), chosen)), f"{title_of(name)}: means of regions, a point for each case."
+        )
         for name, chosen in by_quantity.items()
     ]
     failed = [row for row in ended if row["status"] == "failed"]
+    cases = [_case(output, name, address) for name, address in sorted(addresses.items())]
+    of_all = [note for note in cases[0]["notes"] if all(note in one["notes"] for one in cases)] if cases[1:] else []
+    for one in cases:
+        one["notes"] = [note for note in one["notes"] if note not in of_all]
+    made, paragraph, references = _how(cases)
     return page(
         "report_cohort.html",
         title=f"Cohort {output.resolve().name}",
         version=__version__,
-        summary=f"{len(addresses)} cases, {len({row['region'] for row in rows})} regions"
+        summary=f"{_count(len(addresses), 'case')}, {_count(len({row['region'] for row in rows}), 'region')}"
         + (f"; {len(failed)} of {len(ended)} subjects failed in the last run" if failed else ""),
         failed=failed,
-        cases=[{"name": case, "address": address} for case, address in sorted(addresses.items())],
+        cases=cases,
+        of_all=of_all,
         distributions=distributions,
         outliers=[one for name, chosen in by_quantity.items() for one in _outliers(name, chosen, addresses)],
-        regressions=[found for x, y in PAIRS if (found := _regression(table, x, y))],
+        studies=[found for name in by_quantity if (found := _study(table, name))],
+        regressions=[_regression(*one) for one in regressions_of(table)],
+        made=made,
+        paragraph=paragraph,
+        references=references,
         columns=_SHOWN_COLUMNS,
         numeric=_NUMERIC,
         rows=rows,
     )
+
+
+def _count(number, word):
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _case(output, name, address):
+    """A case with its page, what there is to know of it first, and a sidecar of its maps."""
+    folder = (output / address).parent
+    try:
+        notes = json.loads((folder / f"{name}_cohort.json").read_text(encoding="utf-8"))["Notes"]
+        sidecar = json.loads(next((folder / "anat").glob(f"{name}_*MIP.json")).read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, StopIteration):
+        notes, sidecar = [], {}
+    return {"name": name, "address": address, "notes": notes, "sidecar": sidecar}
+
+
+def _how(cases):
+    """How the maps were made: versions and settings with the cases that have them, and the paragraph of the first."""
+    ways = {}
+    for case in cases:
+        sidecar = case["sidecar"]
+        if "Settings" in sidecar:
+            way = (sidecar.get("Software", {}).get("Version", ""), json.dumps(sidecar["Settings"], sort_keys=True))
+            ways.setdefault(way, []).append(case)
+    if not ways:
+        return [], "", []
+    common = {}
+    for name in json.loads(next(iter(ways))[1]):
+        values = {}
+        for (_, text), those in ways.items():
+            values.setdefault(str(json.loads(text).get(name)), []).extend(case["name"] for case in those)
+        common[name] = values
+    made = [("version", ", ".join(dict.fromkeys(version for version, _ in ways)))]
+    for name, values in common.items():
+        most = max(values, key=lambda value: len(values[value]))
+        others = "; ".join(f"{value}: {', '.join(names)}" for value, names in values.items() if value != most)
+        made.append((name, f"{most} ({others})" if others else most))
+    return made, *methods_paragraph(next(iter(ways.values()))[0]["sidecar"])
 
 
 def _outliers(name, rows, addresses):
@@ -88,7 +142,7 @@ def _outliers(name, rows, addresses):
                 "case": row["case"],
                 "address": addresses.get(row["case"]),
                 "region": region,
-                "quantity": name,
+                "quantity": title_of(name),
                 "mean": row["mean"],
                 "low": float(low),
                 "high": float(high),
@@ -99,16 +153,54 @@ def _outliers(name, rows, addresses):
     return found
 
 
-def _regression(table, x, y):
-    """One pair's picture, lines and notes, or None where there is too little of it."""
-    quantities = {row["quantity"] for row in table.rows}
-    if not {x, y} <= quantities:
-        return None
+def _study(table, name):
+    """Repeatability of a quantity where subjects have several sessions, else its normal range; None of too few."""
     try:
-        pairs = pair_up([table], x, y)
-        result = regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects)
+        observations = observe([table], name)
+        again = len(observations.session_names) > 1
+        study = repeatability_of_regions(observations) if again else ranges_of_regions(observations)
     except InputError:
         return None
+    what = "repeatability, if nothing changed between the sessions" if again else "range of these subjects"
+    rows = [(_repeatability_row if again else _range_row)(one) for one in study.results]
+    return {
+        "title": f"{observations.label}: {what}",
+        "source": picture(agreement_figure(study.results, observations.label)) if again else None,
+        "columns": list(rows[0]),
+        "rows": rows,
+        "notes": list(study.notes),
+    }
+
+
+def _repeatability_row(found):
+    return {
+        "region": found.region,
+        "n": found.subjects,
+        "ICC(2,1)": found.icc_agreement,
+        "95 %": _from_to(found.icc_agreement_ci),
+        "SD within": found.within_sd,
+        "noise": found.noise,
+        "coefficient": found.coefficient,
+    }
+
+
+def _range_row(found):
+    return {
+        "region": found.region,
+        "n": len(found.values),
+        "mean": found.mean,
+        "SD": found.sd,
+        "mean ± 1.96 SD": _from_to(found.limits_at()),
+        "median": found.percentiles["median"][0],
+    }
+
+
+def _from_to(interval):
+    return None if interval is None else f"{number(interval[0])} to {number(interval[1])}"
+
+
+def _regression(pairs, result):
+    """Picture, lines and notes of one pair of quantities."""
     lines = [_line("pooled", result.pooled), *(_line(f"within {name}", one) for name, one in result.within.items())]
     return {
         "source": picture(regression_figure([Panel(pairs, result)])),

@@ -37,7 +37,7 @@ def acquisition_items(sidecar: dict, shape, voxel_size) -> list[Item]:
         ("Sequence type", _text(protocol, "MRAcquisitionType", "ScanningSequence", "PulseSequenceType")),
         ("Sequence name", _text(protocol, "PulseSequenceName", "SequenceName")),
         ("k-space trajectory", None),
-        ("Orientation of B0 in the patient", _numbers(sidecar.get("B0Direction"), "", "g")),
+        ("Orientation of B0 in the patient (R, A, S)", _numbers(sidecar.get("B0Direction"), "", "g", ", ")),
         ("Echoes (number, echo times)", _echoes(sidecar.get("EchoTimes"))),
         ("Repetition time", _with_unit(protocol.get("RepetitionTime"), "ms", ".4g", 1e3)),
         ("Flip angle", _with_unit(protocol.get("FlipAngle"), "°", "g")),
@@ -68,7 +68,7 @@ def reconstruction_items(sidecar: dict, reference: str | None) -> list[Item]:
         What susceptibility is relative to, with mean and SD over the mask.
     """
     settings = Settings.from_dict(sidecar["Settings"])
-    made = sidecar.get("GeneratedBy", [{}])[0]
+    made = sidecar.get("Software", {})
     background, inversion = BACKGROUNDS[settings.background], INVERSIONS[settings.inversion]
     fat = FAT_MODELS[settings.fat_model]
     stop = settings.stop_after
@@ -107,7 +107,7 @@ def reconstruction_items(sidecar: dict, reference: str | None) -> list[Item]:
 def methods_paragraph(sidecar: dict) -> tuple[str, list[str]]:
     """Return a paragraph for a paper's methods, and the references that it cites in order."""
     settings = Settings.from_dict(sidecar["Settings"])
-    made = sidecar.get("GeneratedBy", [{}])[0]
+    made = sidecar.get("Software", {})
     references = ["Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531"]
 
     def cite(text):
@@ -119,22 +119,22 @@ def methods_paragraph(sidecar: dict) -> tuple[str, list[str]]:
         return f" [{', '.join(marks)}]" if marks else ""
 
     fat = FAT_MODELS[settings.fat_model]
-    times = sidecar.get("EchoTimes") or []
+    times = sidecar.get("EchoTimes")
     sentences = [
         f"Maps were computed with TrabecularQSM {made.get('Version', '')} after Diefenbach et al. [1].",
-        f"Water, fat, R2* and the field map were fitted to the complex signal of {len(times)} echoes with the fat "
-        f"spectrum “{fat.title}”{cite(fat.reference)}.",
+        f"Water, fat, R2* and the field map were fitted to the complex signal of {_echoes(times) or 'the echoes'} with "
+        f"the fat spectrum “{fat.title}”{cite(fat.reference)}; the read-out was {settings.readout}.",
     ]
     if settings.stop_after != "fieldmap":
         method = BACKGROUNDS[settings.background]
         sentences.append(
-            f"Background fields were removed by {method.title}{cite(method.reference)} in the body, eroded by "
-            f"{settings.mask_erosion:g} mm."
+            f"Background fields were removed by the method “{method.title}”{cite(method.reference)} in the body, "
+            f"eroded by {settings.mask_erosion:g} mm."
         )
     if settings.stop_after is None:
         method = INVERSIONS[settings.inversion]
         sentences.append(
-            f"Susceptibility was computed by {method.title}{cite(method.reference)} with λ = "
+            f"Susceptibility was computed by the method “{method.title}”{cite(method.reference)} with λ = "
             f"{settings.regularization:g} {method.unit}."
         )
     return " ".join(sentences), references
@@ -144,7 +144,8 @@ _SCANNER = ("Manufacturer", "ManufacturersModelName", "SoftwareVersions")
 
 
 def _method(method, settings):
-    options = ", ".join(f"{name} {getattr(settings, name)}" for name in method.options.values())
+    chosen = {name: getattr(settings, name) for name in method.options.values()}
+    options = ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None)
     return method.title + (f" ({options})" if options else "")
 
 
@@ -158,16 +159,16 @@ def _with_unit(value, unit, style, factor=1.0):
     return f"{factor * value:{style}} {unit}".replace(" °", "°")
 
 
-def _numbers(values, unit, style):
+def _numbers(values, unit, style, between=" × "):
     if values is None:
         return None
-    return f"{' × '.join(f'{value:{style}}' for value in values)} {unit}".strip()
+    return f"{between.join(f'{value:{style}}' for value in values)} {unit}".strip()
 
 
 def _echoes(times):
     if not times:
         return None
-    return f"{len(times)}: {', '.join(f'{1e3 * time:.4g}' for time in times)} ms"
+    return f"{len(times)} echoes ({', '.join(f'{1e3 * time:.4g}' for time in times)} ms)"
 
 
 def _acceleration(protocol):

@@ -1,14 +1,45 @@
 """Pages from templates: everything that comes from users is escaped, every picture is inside."""
 
 import base64
+import math
+from dataclasses import dataclass
 from importlib import resources
 
 from ..errors import InputError
+from ..quantities import ALL_QUANTITIES
+
+# What regions are measured for, most wanted first; the titles of those that are no map.
+SHOWN = ("chi", "r2star", "pdff", "bvtv", "ct", "bmd")
+_TITLES = {"bvtv": "Apparent BV/TV", "ct": "CT attenuation", "bmd": "Bone mineral density"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture inside a page; `light` ones have a white ground."""
+
+    source: str
+    caption: str
+    light: bool = False
+
+
+def title_of(name: str) -> str:
+    """What a quantity of a table is called on a page."""
+    return _TITLES.get(name) or (ALL_QUANTITIES[name].title if name in ALL_QUANTITIES else name)
 
 
 def picture(content: bytes) -> str:
     """Return a PNG picture as the address of an image inside a page."""
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+
+
+def require_jinja() -> None:
+    """Raise `InputError` with the way to install it if Jinja2 is missing."""
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "A report needs Jinja2 and matplotlib; install them with: pip install jinja2 matplotlib"
+        ) from error
 
 
 def page(name: str, **values) -> str:
@@ -19,12 +50,8 @@ def page(name: str, **values) -> str:
     InputError
         If Jinja2 is missing.
     """
-    try:
-        from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
-    except ImportError as error:
-        raise InputError(
-            "A report needs Jinja2 and matplotlib; install them with: pip install jinja2 matplotlib"
-        ) from error
+    require_jinja()
+    from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
     class Ours(BaseLoader):
         def get_source(self, environment, template):
@@ -50,3 +77,14 @@ def number(value) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−")
     return str(value)
+
+
+def with_error(mean: float, error: float | None) -> str:
+    """Return a mean with its standard error, both to the second digit of the error, at most four decimals.
+
+    Alone it has three digits.
+    """
+    if not error:
+        return number(float(f"{mean:.3g}"))
+    digits = min(max(0, 1 - math.floor(math.log10(error))), 4)
+    return f"{mean:.{digits}f} ± {error:.{digits}f}".replace("-", "−")

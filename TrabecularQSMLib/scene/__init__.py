@@ -10,6 +10,7 @@ It runs inside the application and, without it, on the libraries of ``slicer-cor
 
 from .bone import BvtvNodes, attenuationNodes, bvtvNodes, combinePhaseCyclesNodes
 from .bones import proposeBoneReferenceNode, proposeMaskNode, proposeRegionsNodes
+from .cohort import cohortTable, loadMaps
 from .companions import CompanionNodes, addCompanionNodes, addCompanions
 from .dicom import DicomNodes, DicomScan, examineDicom, loadDicomScan, loadedDicomScan
 from .echoes import (
@@ -22,12 +23,13 @@ from .echoes import (
     scanValues,
     sequencesFromVolumes,
 )
-from .export import exportScan
+from .export import exportDicom, exportScan
 from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
 from .measure import measureNodes
 from .phantom import PhantomNodes, addPhantom
 from .profile import ProfileNodes, profileNodes
+from .protocol import ProtocolNodes, protocolNodes
 from .reconstruct import addMapVolumes, reconstructNodes
 from .regions import (
     addSegmentation,
@@ -54,6 +56,7 @@ __all__ = [
     "MapRow",
     "PhantomNodes",
     "ProfileNodes",
+    "ProtocolNodes",
     "RegressionNodes",
     "Run",
     "SimulationNodes",
@@ -71,13 +74,16 @@ __all__ = [
     "browsed",
     "bvtvNodes",
     "checkerboardNodes",
+    "cohortTable",
     "combinePhaseCyclesNodes",
     "configurationNodes",
     "echoTimesFromSequence",
     "examineDicom",
+    "exportDicom",
     "exportScan",
     "lcurveNodes",
     "loadDicomScan",
+    "loadMaps",
     "loadRegions",
     "loadScan",
     "loadedDicomScan",
@@ -90,6 +96,7 @@ __all__ = [
     "proposeBoneReferenceNode",
     "proposeMaskNode",
     "proposeRegionsNodes",
+    "protocolNodes",
     "reconstructNodes",
     "regionTemplate",
     "regionsFromSegmentation",

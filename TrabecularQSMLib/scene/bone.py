@@ -1,6 +1,5 @@
 """Apparent BV/TV of a high-resolution image and attenuation of a CT, in segments."""
 
-import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from ..analysis.ct import attenuation, hounsfield
 from ..errors import InputError
 from ..progress import Progress, part, report
 from .alive import keepAlive
+from .echoes import NOTES_ATTRIBUTE
 from .folders import resultFolder
 from .measure import addRows
 from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
@@ -83,9 +83,10 @@ def bvtvNodes(
     checkVolume(image, "image")
     name, affine = name or image.GetName(), affineFromVolume(image)
     boneSegmentation = boneSegmentation or segmentation
+    report(progress, 0.0, "Reading the bone reference")
     bone = maskFromSegment(boneSegmentation, boneSegmentID, image, purpose="bone reference")
     leaveOut = boneSegmentID if boneSegmentation is segmentation else None
-    labels, names = regionsFromSegmentation(segmentation, image, leaveOut=leaveOut)
+    labels, names = regionsFromSegmentation(segmentation, image, leaveOut=leaveOut, progress=part(progress, 0.0, 0.1))
     array = slicer.util.arrayFromVolume(image)
 
     def compute(told):
@@ -94,7 +95,7 @@ def bvtvNodes(
         return corrected, apparent_bvtv(corrected, labels, names, bone, rule=rule)
 
     try:
-        array, found = keepAlive(compute, progress)
+        array, found = keepAlive(compute, part(progress, 0.1, 1.0))
     except InputError as error:
         raise InputError(f"{image.GetName()}: {error}") from error
     report(progress, 1.0, "Computed apparent BV/TV")
@@ -117,8 +118,19 @@ def bvtvNodes(
     return BvtvNodes(table, corrected, chart)
 
 
-def attenuationNodes(ct, segmentation, *, case: str, calibration=None, table=None, name: str | None = None):
+def attenuationNodes(
+    ct,
+    segmentation,
+    *,
+    case: str,
+    calibration=None,
+    table=None,
+    name: str | None = None,
+    progress: Progress | None = None,
+):
     """Measure the attenuation of a CT in every segment and return the table, with the columns of `measureNodes`.
+
+    What a user should know of the CT is in the table's attribute `NOTES_ATTRIBUTE`, one sentence a line.
 
     :param ct: volume in Hounsfield units, registered to where the regions were drawn.
     :param segmentation: the regions.
@@ -126,18 +138,25 @@ def attenuationNodes(ct, segmentation, *, case: str, calibration=None, table=Non
     :param calibration: `analysis.ct.Calibration`; with it there is a row of bone mineral density for each region.
     :param table: table of an earlier run to which rows are added; it may be that of `measureNodes`.
     :param name: name of a new table.
+    :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :raises InputError: if a region has no voxel in the CT, or its values are no Hounsfield units.
     """
     checkVolume(ct, "CT")
-    labels, names = regionsFromSegmentation(segmentation, ct)
+    labels, names = regionsFromSegmentation(segmentation, ct, progress=part(progress, 0.0, 0.5))
+    array = slicer.util.arrayFromVolume(ct)
+
+    def compute(told):
+        report(told, 0.0, "Measuring the CT")
+        values, notes = hounsfield(array)
+        return notes, attenuation(values, labels, names, case=case, calibration=calibration)
+
     try:
-        values, notes = hounsfield(slicer.util.arrayFromVolume(ct))
-        for note in notes:
-            logging.info(f"{ct.GetName()}: {note}")
-        rows = attenuation(values, labels, names, case=case, calibration=calibration)
+        notes, rows = keepAlive(compute, part(progress, 0.5, 1.0))
     except InputError as error:
         raise InputError(f"{ct.GetName()} with {segmentation.GetName()}: {error}") from error
-    return addRows(rows, table, name or "CT table")
+    table = addRows(rows, table, name or "CT table")
+    table.SetAttribute(NOTES_ATTRIBUTE, "\n".join(f"{ct.GetName()}: {note}" for note in notes) or None)
+    return table
 
 
 def combinePhaseCyclesNodes(volumes: Sequence, method: str = "maximum", name: str | None = None):

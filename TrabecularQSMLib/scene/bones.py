@@ -6,7 +6,7 @@ import slicer
 from ..analysis.bones import cortex_reference, mask_around, propose_bones
 from ..errors import InputError
 from ..files.terminology import proposed_codes
-from ..progress import Progress, report
+from ..progress import Progress, part, report
 from ..quantities import ALL_QUANTITIES
 from .alive import keepAlive
 from .echoes import NOTES_ATTRIBUTE
@@ -70,7 +70,7 @@ def proposeBoneReferenceNode(image, segmentation, name: str | None = None, progr
     :param progress: ``progress(fraction, message)``; what it raises stops the search.
     :raises InputError: if no bone lies on the image, or it shows no cortex.
     """
-    labels, _ = regionsFromSegmentation(segmentation, image)
+    labels, _ = regionsFromSegmentation(segmentation, image, progress=part(progress, 0.0, 0.3))
     array, affine = slicer.util.arrayFromVolume(image), affineFromVolume(image)
 
     def search(told):
@@ -78,7 +78,7 @@ def proposeBoneReferenceNode(image, segmentation, name: str | None = None, progr
         return cortex_reference(array, labels, affine)
 
     try:
-        bone = keepAlive(search, progress)
+        bone = keepAlive(search, part(progress, 0.3, 1.0))
     except InputError as error:
         raise InputError(f"{image.GetName()}: {error}") from error
     return _added(bone, {1: "bone"}, image, name or f"{image.GetName()} bone reference", proposed_codes(["bone"]))

@@ -11,7 +11,7 @@ from ..errors import InputError, counted
 from ..files import dicom_series
 from ..progress import Progress, part, report
 from .alive import keepAlive
-from .echoes import addEchoSequences, browsed
+from .echoes import SOURCE_ATTRIBUTE, addEchoSequences, browsed
 
 FILES_ATTRIBUTE = "TrabecularQSM.DICOMFiles"
 _WORDS = {"mag": "magnitude", "phase": "phase", "real": "real", "imag": "imaginary part"}
@@ -91,6 +91,7 @@ def loadDicomScan(files, name: str, progress: Progress | None = None) -> DicomNo
     for note in acquisition.notes:
         logging.info(note)
     sequences = addEchoSequences(acquisition, name, part(progress, 0.8, 0.95))
+    sequences[0].SetAttribute(SOURCE_ATTRIBUTE, str(min(map(str, files))))
     browser = browsed(sequences, part(progress, 0.95, 1.0))
     browser.SetAttribute(FILES_ATTRIBUTE, _digest(files))
     return DicomNodes(*sequences, browser)

@@ -24,6 +24,8 @@ B0_ATTRIBUTE = "TrabecularQSM.B0DirectionIJK"
 OLD_B0_ATTRIBUTE = "TrabecularQSM.B0DirectionRAS"
 # Node reference of a sequence to the transform above the volumes of which it was made.
 TRANSFORM_ROLE = "TrabecularQSM.Transform"
+# Of a magnitude sequence that was read from DICOM: one of its files, or their folder.
+SOURCE_ATTRIBUTE = "TrabecularQSM.DICOMSource"
 # What a user should know about a scan or a result, one sentence a line.
 NOTES_ATTRIBUTE = "TrabecularQSM.Notes"
 # A grid that is turned by more than this against the patient is worth a question about B0; scanners are that exact.

@@ -24,7 +24,8 @@ CURVE_COLOR, CORNER_COLOR = (0.12, 0.47, 0.71), (0.84, 0.15, 0.16)
 class LCurveNodes(NamedTuple):
     """An L-curve in the scene; `regionChart` is None without regions, `bestRegularization` the λ at the corner.
 
-    `inflectionRegularization` is the λ of zero curvature below it, None where the sweep holds none.
+    `inflectionRegularization` is the λ of zero curvature below it, None where the sweep holds none; `notes` say what a
+    user should know.
     """
 
     table: object
@@ -34,6 +35,7 @@ class LCurveNodes(NamedTuple):
     regionChart: object
     bestRegularization: float
     inflectionRegularization: float | None
+    notes: tuple[str, ...]
 
 
 def lcurveNodes(
@@ -55,7 +57,7 @@ def lcurveNodes(
     :param phaseSequence: the same of the phase.
     :param settings: `settings.Settings`; the preset ``default`` by default.
     :param regularizations: values of λ; by default sixteen around the settings' own.
-    :param regions: segmentation whose segments' mean susceptibility is followed over λ.
+    :param regions: segmentation whose segments' mean susceptibility is followed over λ, those where it is solved.
     :param name: as for `reconstructNodes`, like `progress`.
     :param scan: all else that `reconstructNodes` takes: mask, echo times, field strength, direction of B0.
     """
@@ -98,7 +100,7 @@ def _addNodes(curve, settings, name, colors, beside):
         table = put(addTable(f"{name} L-curve table", columns))
         corner = put(addTable(f"{name} L-curve corner", atCorner))
         for node in (table, corner):
-            labelResult(node, settings)
+            labelResult(node, settings, curve.notes)
 
         def chart(kind, x, series, yTitle, logarithmic):
             xTitle, title = f"{_AXES[x]} [{units[x]}]", f"{kind[0].upper()}{kind[1:]} ({curve.method})"
@@ -125,7 +127,8 @@ def _addNodes(curve, settings, name, colors, beside):
                 for region in curve.region_means
             ]
             regionChart = chart("region means", "regularization", series, "Mean χ [ppm]", False)
-    return LCurveNodes(table, corner, lcurveChart, discrepancyChart, regionChart, curve.best, curve.inflection)
+    charts = lcurveChart, discrepancyChart, regionChart
+    return LCurveNodes(table, corner, *charts, curve.best, curve.inflection, curve.notes)
 
 
 _AXES = {

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from ..errors import InputError, PackageNeeded, worded
 from ..files import read_acquisition
+from ..files.dicom_series import is_dicom
 from ..progress import Progress, part, report
 from .alive import keepAlive
-from .echoes import NOTES_ATTRIBUTE, addEchoSequences
+from .echoes import NOTES_ATTRIBUTE, SOURCE_ATTRIBUTE, addEchoSequences
 
 # How BIDS labels are called in the reader.
 LABELS = {"sub": "subject", "ses": "session", "run": "run", "acq": "acq", "series": "series"}
@@ -76,6 +77,8 @@ def loadScan(
         # With labels, the reason may be another one.
         raise InputError(f"{inWordsOfScene(str(error), words)} {advice}" if chosen else advice) from error
     sequences = addEchoSequences(scan.acquisition, name or scan.stem, part(progress, 0.6, 1.0))
+    if any(map(is_dicom, scan.files)):
+        sequences[0].SetAttribute(SOURCE_ATTRIBUTE, str(path))
     notes = [inWordsOfScene(note, words) for note in scan.acquisition.notes]
     for note in notes:
         logging.info(note)

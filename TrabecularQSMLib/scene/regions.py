@@ -219,7 +219,7 @@ def masksFromSegmentation(segmentationNode, referenceVolumeNode) -> dict[str, np
 
 
 def regionsFromSegmentation(
-    segmentationNode, referenceVolumeNode, *, leaveOut: str | None = None
+    segmentationNode, referenceVolumeNode, *, leaveOut: str | None = None, progress: Progress | None = None
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Return the segments as labels [k, j, i] uint16 on the grid of a volume, and label to name in their order.
 
@@ -228,12 +228,14 @@ def regionsFromSegmentation(
     :param segmentationNode: segments that do not overlap, or a label map.
     :param referenceVolumeNode: volume, or sequence of a scan, whose grid is taken.
     :param leaveOut: ID of a segment that is no region.
+    :param progress: ``progress(fraction, message)``, called for each segment: on a large image each takes a while.
     :raises InputError: if segments overlap or share a name.
     """
     segments = segmentNames(segmentationNode)
     grid, toVolume = _gridOf(segmentationNode, referenceVolumeNode)
     labels, names = np.zeros(grid.GetDimensions()[::-1], dtype=np.uint16), {}
     for number, (segmentID, segmentName) in enumerate(segments.items()):
+        report(progress, number / len(segments), f"Reading the region {segmentName}")
         if segmentID == leaveOut:
             continue
         if segmentName in names.values():

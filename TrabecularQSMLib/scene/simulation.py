@@ -8,17 +8,18 @@ import numpy as np
 from ..progress import Progress, part, report
 from ..simulation.field import FieldModel
 from ..simulation.geometry import draw_geometry
-from ..simulation.model import COLUMNS, check_delta_chis, measure_geometry
+from ..simulation.model import DECAY, check_delta_chis, columns_of, measure_rows
 from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
 from ..simulation.settings import SimulationSettings
 from ..simulation.summary import (
     PARAMETERS,
-    SUMMARY_COLUMNS,
     Linearity,
     Power,
     linearity,
+    over_bvtv,
     over_parameter,
     summarize,
+    summary_columns,
     trend,
 )
 from .alive import keepAlive
@@ -42,6 +43,7 @@ _ABOUT = {
     "r2prime_fwhm_ppm": ("ppm", "Full width of the same line"),
     "r2prime_fwhm_per_s": ("1/s", "The same at the field strength of the settings"),
     "r2prime_per_s": ("1/s", "The half width as a rate at the field strength of the settings"),
+    DECAY: ("1/s", "Decay of the signal over the echo times of the settings: what a scan with these echoes shows"),
 }
 _STATISTICS = {"mean": "mean", "sd": "standard deviation over the repeats", "se": "standard error of the mean"}
 _TITLES = {
@@ -54,6 +56,7 @@ _TITLES = {
     "r2prime_fwhm_ppm": "R2′, full width [ppm]",
     "r2prime_fwhm_per_s": "R2′, full width [1/s]",
     "r2prime_per_s": "R2′ [1/s]",
+    DECAY: "R2′, decay [1/s]",
     "expected_bvtv": "Expected BV/TV",
 }
 # The same in names of charts.
@@ -64,6 +67,7 @@ _WORDS = {
     "bvtv": "BV/TV",
     "mean_chi": "mean χ",
     "r2prime_hwhm_ppm": "R2′",
+    DECAY: "R2′ of the decay",
 }
 _DRAWN = ("bvtv", "mean_chi", "r2prime_hwhm_ppm")
 _LINE_POINTS = 41
@@ -114,19 +118,20 @@ def simulateNodes(
     def compute(told):
         rows = sorted_rows(row for found in simulate(settings, grid, progress=told) for row in found)
         summary = summarize(rows, settings)
-        return rows, summary, [line for quantity in _DRAWN[1:] for line in linearity(summary, quantity)]
+        return rows, summary, [line for quantity in over_bvtv(settings) for line in linearity(summary, quantity)]
 
     rows, summary, lines = keepAlive(compute, part(progress, 0.0, 0.98))
     report(progress, 1.0, "Simulated")
     name = freeName(name, "", " table", " summary")
     with resultFolder(name) as put:
-        table = put(addTable(f"{name} table", columnsOf(rows, {column: _column(column) for column in COLUMNS})))
-        about = {column: _column(column) for column in SUMMARY_COLUMNS}
+        about = {column: _column(column) for column in columns_of(settings)}
+        table = put(addTable(f"{name} table", columnsOf(rows, about)))
+        about = {column: _column(column) for column in summary_columns(settings)}
         means = put(addTable(f"{name} summary", columnsOf(summary, about)))
         for node in (table, means):
             node.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(settings.as_dict()))
         charts = {}
-        for quantity in _DRAWN[1:]:
+        for quantity in over_bvtv(settings):
             if any(line.quantity == quantity for line in lines):
                 charts[quantity, "bvtv"] = _overDensity(put, summary, lines, quantity, name)
         for parameter in PARAMETERS:
@@ -176,7 +181,8 @@ def configurationNodes(
         report(told, 0.5, "Inverting the field")
         chi = model.chi_map(bone)
         report(told, 0.8, "Measuring")
-        return bone, field, chi, measure_geometry(model, bone, field).quantities(deltaChi, settings.field_strength)
+        (row,) = measure_rows(model, bone, [deltaChi], seed=(number, radius, repeat), field=field)
+        return bone, field, chi, row
 
     bone, field, chi, values = keepAlive(compute, part(progress, 0.0, 0.98))
     report(progress, 1.0, "Simulated")

@@ -1,19 +1,22 @@
 """The field of a geometry, and the χ that an inversion gives back."""
 
 import math
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
 import scipy.fft
 
 from ..errors import InputError
-from ..kernels import dipole_kernel, laplacian_symbol
+from ..kernels import dipole_planes
 from ..methods import Method
 from .settings import BOXES, SimulationSettings
 
 _VOXEL = (1.0, 1.0, 1.0)
-_LARGEST_BOX = 600_000_000  # voxels; building its kernel takes 10 GB
-_COLUMNS = 32  # frequencies transformed at once: they stay in the processor's cache
+# Bytes for each voxel of the region at most, measured at 192³ with a fifth on top: making the kernel.
+_BYTES = {"periodic": 155, "linear": 85, "filled": 50}
+_MOST_MEMORY = 16e9  # of a computer of which nothing is known
+_PLANES = 2  # of frequencies transformed at once: they stay in the processor's cache
 
 
 class FieldModel:
@@ -31,43 +34,39 @@ class FieldModel:
     Raises
     ------
     InputError
-        If the box is too large for a computer of today.
+        If the region needs more memory than a computer of today has.
 
     Notes
     -----
-    The region lies in a box that is otherwise empty, and only the region is looked at. Transforms along each axis
-    therefore leave out what is zero before and what is not wanted after, which takes less than half the time of
-    transforms of the box and little memory.
+    The region lies in a box that is otherwise empty, and only the region is looked at. With the periodic boundary the
+    kernel is the dipole in k-space, ``D = 1/3 − (k·b)² / |k|²``. With the linear one it is the dipole in space,
+    ``(3 cos²θ − 1) / (4π r³)`` and 0 at the origin, on a box twice as long: no voxel of the region then sees a
+    repetition of another.
 
-    With the periodic boundary the kernel is the dipole in k-space, ``D = 1/3 − (k·b)² / |k|²``. With the linear one it
-    is the dipole in space, ``(3 cos²θ − 1) / (4π r³)`` and 0 at the origin, on a box twice as long: no voxel of the
-    region then sees a repetition of another.
+    Two voxels of the region lie less than its length apart, so that of any kernel in space only those offsets count:
+    a window twice as long as the region holds them, whatever the box. Transforms along each axis leave out what is
+    zero before and what is not wanted after.
     """
 
     def __init__(self, settings: SimulationSettings, shape=None, threads: int = 1):
         self.settings = settings
         self.shape = (settings.size,) * 3 if shape is None else tuple(int(n) for n in shape)
         self.box = tuple(BOXES[settings.boundary] * n for n in self.shape)
+        filled = self.box == self.shape
+        self.window = self.shape if filled else tuple(scipy.fft.next_fast_len(2 * n - 1) for n in self.shape)
         self.threads = threads
         check_box(settings, self.shape)
 
     @cached_property
-    def kernel(self) -> np.ndarray:
-        """Field per χ on the half grid of `box` for `scipy.fft.rfftn`, float32."""
-        if self.settings.boundary == "linear":
-            return _kernel_sampled_in_space(self.box, self.settings.b0_direction)
-        return dipole_kernel(self.box, _VOXEL, self.settings.b0_direction)
-
-    @cached_property
     def mean_weights(self) -> np.ndarray:
-        """How much each voxel of bone adds to the region's mean χ, the shape of the region, float64."""
+        """How much each voxel of bone adds to the region's mean χ, the shape of the region, float32."""
         # The mean is <1, H m> / n with H real and even in k-space, hence its own adjoint: <H 1, m> / n.
         region = np.ones(self.shape, np.float32)
-        return self._filter(region, self._gain()).astype(np.float64) / region.size
+        return self._filter(region, self._on_window(self._gain_planes())) / np.float32(region.size)
 
     def field(self, mask: np.ndarray) -> np.ndarray:
         """Return the field in the region, ppm for each ppm of Δχ of the bone, (K, J, I) float32."""
-        return self._filter(self._checked(mask), self.kernel)
+        return self._filter(self._checked(mask), self._dipole)
 
     def chi_map(self, mask: np.ndarray) -> np.ndarray:
         """Return the closed-form χ in the region, ppm for each ppm of Δχ, (K, J, I) float32.
@@ -78,64 +77,117 @@ class FieldModel:
         symbol of −Δ in voxels (equation 1 of Diefenbach et al. 2019 with W_d = W_g = 1 and p = 2). The mean over the
         box, which no field tells, is zero.
         """
-        return self._filter(self._checked(mask), self._gain())
+        return self._filter(self._checked(mask), self._on_window(self._gain_planes()))
 
     def mean_chi(self, mask: np.ndarray) -> float:
         """Return the region's mean of `chi_map` by one sum, without any transform."""
-        return float(self.mean_weights[self._checked(mask) != 0].sum())
+        return float(self.mean_weights[self._checked(mask)].sum(dtype=np.float64))
 
-    def _gain(self):
-        """Of the field and its inversion together: D² / (D² + λ E)."""
-        squared = self.kernel**2
-        denominator = np.float32(self.settings.regularization) * laplacian_symbol(self.box, _VOXEL)
-        denominator += squared
-        denominator[0, 0, 0], squared[0, 0, 0] = 1, 0
-        squared /= denominator
-        return squared
+    @cached_property
+    def _dipole(self):
+        """Transfer function of the field on the window."""
+        if self.settings.boundary == "linear":
+            return self._dipole_of_space(self.window)
+        return self._on_window(dipole_planes(self.box, _VOXEL, self.settings.b0_direction))
+
+    def _dipole_of_space(self, grid):
+        return _transfer(grid, lambda j: _dipole_in_space(grid, j, self.settings.b0_direction))
+
+    def _gain_planes(self):
+        """Of the field and its inversion together, D² / (D² + λ E), plane by plane of the box's half grid."""
+        box, weight = self.box, np.float32(self.settings.regularization)
+        if box == self.window:
+            planes = self._dipole
+        elif self.settings.boundary == "linear":
+            planes = self._dipole_of_space(box)
+        else:
+            planes = dipole_planes(box, _VOXEL, self.settings.b0_direction)
+        deep, high, wide = (2 - 2 * np.cos(2 * np.pi * scipy.fft.fftfreq(n)) for n in box)
+        for k, plane in enumerate(planes):
+            squared = plane**2
+            denominator = weight * (deep[k] + high[:, None] + wide).astype(np.float32) + squared
+            if k == 0:
+                squared[0, 0] = 0  # no field tells the mean
+            yield np.divide(squared, denominator, out=np.zeros_like(squared), where=denominator > 0)
+
+    def _on_window(self, planes: Iterator[np.ndarray]) -> np.ndarray:
+        """Transfer function on the window that does to the region what that of the box, given by planes, does."""
+        if self.window == self.box:
+            return np.stack(list(planes))
+        deep, high, wide = (_offsets(n) % m for n, m in zip(self.window, self.box, strict=True))
+        half = np.empty((self.box[0] // 2 + 1, high.size, wide.size), np.complex64)
+        for k, plane in enumerate(planes):
+            half[k] = scipy.fft.ifft2(plane, workers=self.threads)[np.ix_(high, wide)]
+        return _transfer(self.window, lambda j: scipy.fft.irfft(half[:, j], self.box[0], axis=0)[deep])
 
     def _checked(self, mask):
         if mask.shape != self.shape:
             raise InputError(f"The geometry has shape {mask.shape} but the region has {self.shape}; give one grid.")
-        return mask.astype(np.float32)
+        return mask != 0
 
-    def _filter(self, array, transfer):
-        """Multiply by a real and even function of k on the box, from the region to the region."""
-        (deep, high, wide), box, threads = self.shape, self.box, self.threads
-        spectrum = scipy.fft.rfft(array, box[2], axis=2, workers=threads)
-        for start in range(0, spectrum.shape[2], _COLUMNS):
-            columns = slice(start, start + _COLUMNS)
-            part = scipy.fft.fft(spectrum[:, :, columns], box[1], axis=1, workers=threads)
-            part = scipy.fft.fft(part, box[0], axis=0, workers=threads)
-            part *= transfer[:, :, columns]
-            part = scipy.fft.ifft(part, axis=0, overwrite_x=True, workers=threads)[:deep]
-            spectrum[:, :, columns] = scipy.fft.ifft(part, axis=1, workers=threads)[:, :high]
-        return np.ascontiguousarray(scipy.fft.irfft(spectrum, box[2], axis=2, workers=threads)[:, :, :wide])
+    def _filter(self, region, transfer):
+        """Convolve with the kernel of a real and even transfer function, from the region to the region."""
+        (deep, high, wide), window, threads = self.shape, self.window, self.threads
+        spectrum = scipy.fft.rfft(region.astype(np.float32), window[0], axis=0, workers=threads)
+        for start in range(0, spectrum.shape[0], _PLANES):
+            planes = slice(start, start + _PLANES)
+            part = scipy.fft.fft(spectrum[planes], window[1], axis=1, workers=threads)
+            part = scipy.fft.fft(part, window[2], axis=2, workers=threads)
+            part *= transfer[planes]
+            part = scipy.fft.ifft(part, axis=2, overwrite_x=True, workers=threads)[:, :, :wide]
+            spectrum[planes] = scipy.fft.ifft(part, axis=1, workers=threads)[:, :high]
+        return np.ascontiguousarray(scipy.fft.irfft(spectrum, window[0], axis=0, workers=threads)[:deep])
 
 
-def check_box(settings: SimulationSettings, shape=None) -> None:
-    """Raise `InputError` if the box of a region, of `shape` or the settings' cube, is too large for a computer."""
-    shape = shape or (settings.size,) * 3
-    box = [BOXES[settings.boundary] * n for n in shape]
-    if math.prod(box) > _LARGEST_BOX:
+def needed_memory(settings: SimulationSettings, shape=None) -> float:
+    """Return about how many bytes a geometry takes at most, of a region of `shape` or the settings' cube."""
+    return float(_BYTES[settings.boundary] * math.prod(shape or (settings.size,) * 3))
+
+
+def check_box(settings: SimulationSettings, shape=None, memory: float | None = None) -> None:
+    """Raise `InputError` if a region, of `shape` or the settings' cube, needs more than `memory` bytes, or 16 GB."""
+    shape = tuple(shape or (settings.size,) * 3)
+    needed, most = needed_memory(settings, shape), memory or _MOST_MEMORY
+    if needed > most:
+        fits = int((most / _BYTES[settings.boundary]) ** (1 / 3))
         other = ", or the linear boundary" if settings.boundary == "periodic" else ""
         raise InputError(
-            f"The region of {' × '.join(map(str, shape))} voxels needs a box of {' × '.join(map(str, box))}, more than "
-            f"{_LARGEST_BOX:.0e} voxels; give a smaller region{other}."
+            f"The region of {' × '.join(map(str, shape))} voxels needs {needed / 1e9:.3g} GB of memory but there are "
+            f"{most / 1e9:.3g} GB; give a smaller region, such as a cube of {fits} voxels{other}."
         )
 
 
-def _kernel_sampled_in_space(box, b0_direction):
-    offsets = [np.rint(scipy.fft.fftfreq(n, 1 / n)).astype(np.float32) for n in box]
-    k, j, i = offsets[0][:, None, None], offsets[1][:, None], offsets[2]
-    squared = k**2 + j**2 + i**2
-    squared[0, 0, 0] = 1
-    along = k * np.float32(b0_direction[0]) + j * np.float32(b0_direction[1]) + i * np.float32(b0_direction[2])
-    kernel = (3 * along**2 / squared - 1) / (4 * np.pi * squared**1.5)
-    kernel[0, 0, 0] = 0
-    # Half a box away is two places at once; no two voxels of the region are that far apart.
-    for axis, n in enumerate(box):
-        np.moveaxis(kernel, axis, 0)[n // 2] = 0
-    return np.ascontiguousarray(scipy.fft.rfftn(kernel).real)
+def _transfer(grid, row: Callable[[int], np.ndarray]) -> np.ndarray:
+    """Transform of a real and even kernel, of which `row` gives the plane of a j in space; half grid along k, float32.
+
+    Row by row, since the kernel, its transform and copies of both would need three times the memory.
+    """
+    half = np.empty((grid[0] // 2 + 1, *grid[1:]), np.complex64)
+    # Half a grid away is two places at once, and no two voxels of the region are that far apart.
+    apart = [_offsets(n) == -n / 2 for n in grid]
+    for j in range(grid[1]):
+        kernel = row(j)
+        kernel[apart[0]] = kernel[:, apart[2]] = 0
+        half[:, j] = 0 if apart[1][j] else scipy.fft.rfft(kernel, axis=0)
+    transfer = np.empty(half.shape, np.float32)
+    for out, plane in zip(transfer, half, strict=True):
+        out[:] = scipy.fft.fft2(plane).real
+    return transfer
+
+
+def _dipole_in_space(grid, j, b0_direction):
+    """Field of a voxel at the origin in the plane of a row j of a grid around it, (K, I) float64."""
+    k, j, i = _offsets(grid[0])[:, None], _offsets(grid[1])[j], _offsets(grid[2])
+    squared = k**2 + j**2 + i**2 * 1.0
+    origin = squared == 0
+    squared[origin] = 1
+    along = k * b0_direction[0] + j * b0_direction[1] + i * b0_direction[2]
+    return np.where(origin, 0, (3 * along**2 / squared - 1) / (4 * np.pi * squared**1.5))
+
+
+def _offsets(n):
+    """Offsets in voxels along an axis of n, from 0 up and then from the left of it."""
+    return np.rint(scipy.fft.fftfreq(n, 1 / n)).astype(int)
 
 
 METHOD = Method(

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import InputError, counted
 from ..methods import Method
+from .orientation import watson_directions
 from .settings import SimulationSettings
 
 
@@ -54,26 +55,29 @@ def draw_geometry(settings: SimulationSettings, number: int, radius: int, repeat
     -----
     Centers are voxels, uniform in the region; an inclusion holds the voxels whose center lies within `radius`
     (inclusive) of its center, axis or middle plane and is cut off at the region's border. These conventions reproduce
-    the published BV/TV.
+    the published BV/TV. In a region that repeats itself, spheres, and cylinders and plates along an axis, come in again
+    where they leave; what lies askew cannot meet itself and is cut off.
     """
     check_inclusions(settings, number, radius)
-    size = settings.size
-    inclusion = _inclusion(settings, radius)
-    reach = inclusion.shape[0] // 2
     random = np.random.default_rng(np.random.SeedSequence([settings.seed, number, radius, repeat]))
-    mask = np.zeros((size,) * 3, bool)
-    for center in random.integers(0, size, (number, 3)).tolist():
-        if settings.boundary == "filled" and settings.shape == "spheres":
-            mask[np.ix_(*(np.arange(c - reach, c + reach + 1) % size for c in center))] |= inclusion
-            continue
-        here = tuple(slice(max(c - reach, 0), min(c + reach + 1, size)) for c in center)
-        part = tuple(slice(max(reach - c, 0), min(size - c + reach, 2 * reach + 1)) for c in center)
-        mask[here] |= inclusion[part]
-    return mask
+    centers = random.integers(0, settings.size, (number, 3))
+    if settings.shape == "spheres":
+        return _draw_spheres(settings, radius, centers)
+    if settings.concentration is not None:
+        directions = watson_directions(settings.orientation, settings.concentration, number, random)
+        return _draw_through(settings, radius, centers, directions)
+    if _repeats(settings):
+        centers = _with_copies(settings, radius, centers)
+    return _draw_through(settings, radius, centers, [settings.orientation] * len(centers))
 
 
-def expected_bvtv(settings: SimulationSettings, number: int, radius: int) -> float:
+def expected_bvtv(settings: SimulationSettings, number: int, radius: int) -> float | None:
     """Return the mean BV/TV of all geometries that `draw_geometry` can give, without drawing any.
+
+    Returns
+    -------
+    float or None
+        None where the inclusions have directions of their own.
 
     Notes
     -----
@@ -81,6 +85,8 @@ def expected_bvtv(settings: SimulationSettings, number: int, radius: int) -> flo
     are in the region and whose inclusion would hold x.
     """
     check_inclusions(settings, number, radius)
+    if settings.concentration is not None and settings.shape != "spheres":
+        return None
     centers, voxels = _center_counts(settings, radius)
     with np.errstate(divide="ignore"):  # where every center holds the voxel, it is surely filled
         filled = -np.expm1(number * np.log1p(-centers / settings.size**3))
@@ -91,8 +97,10 @@ def expected_bvtv(settings: SimulationSettings, number: int, radius: int) -> flo
 def _center_counts(settings, radius):
     """For each number of centers whose inclusion would hold a voxel, how many voxels of the region there are."""
     inclusion, size = _inclusion(settings, radius), settings.size
-    if settings.shape == "spheres" and settings.boundary == "filled":
-        return np.array([float(np.count_nonzero(inclusion))]), np.array([float(size**3)])
+    if _repeats(settings):
+        # Of what reaches through the region one period counts: the same everywhere along the axes that it fills.
+        cut = tuple(slice(size) if full else slice(None) for full in _filled_axes(settings))
+        return np.array([float(np.count_nonzero(inclusion[cut]))]), np.array([float(size**3)])
     reach = inclusion.shape[0] // 2
     # All positions of a sphere farther than its radius from a face see the same: one stands for them.
     edge = min(size, 2 * reach + 1)
@@ -110,6 +118,79 @@ def _center_counts(settings, radius):
     centers, which = np.unique(counts, return_inverse=True)
     volumes = np.einsum("k,j,i->kji", weights, weights, weights)
     return centers.astype(np.float64), np.bincount(which.ravel(), volumes.ravel())
+
+
+def _repeats(settings):
+    """Whether what leaves the region comes in again opposite: what lies askew to its axes never meets itself."""
+    askew = settings.concentration is not None or max(map(abs, settings.orientation)) < 1
+    return settings.boundary == "filled" and (settings.shape == "spheres" or not askew)
+
+
+def _filled_axes(settings):
+    """Along which axes an inclusion that lies along one reaches through the region, three bools."""
+    along = [abs(x) == 1 for x in settings.orientation]
+    return {"spheres": [False] * 3, "cylinders": along, "plates": [not one for one in along]}[settings.shape]
+
+
+def _with_copies(settings, radius, centers):
+    """Centers, and those one region away whose inclusion reaches into it, of inclusions along an axis."""
+    for axis in np.flatnonzero(~np.array(_filled_axes(settings))):
+        copies = []
+        for sign in -1, 1:
+            beyond = centers.copy()
+            beyond[:, axis] += sign * settings.size
+            reaches = (beyond[:, axis] >= -radius) & (beyond[:, axis] < settings.size + radius)
+            copies.append(beyond[reaches])
+        centers = np.concatenate([centers, *copies])
+    return centers
+
+
+def _draw_spheres(settings, radius, centers):
+    size, ball = settings.size, _inclusion(settings, radius)
+    mask = np.zeros((size,) * 3, bool)
+    for center in centers.tolist():
+        if _repeats(settings):
+            mask[np.ix_(*(np.arange(c - radius, c + radius + 1) % size for c in center))] |= ball
+            continue
+        here = tuple(slice(max(c - radius, 0), min(c + radius + 1, size)) for c in center)
+        part = tuple(slice(max(radius - c, 0), min(size - c + radius, 2 * radius + 1)) for c in center)
+        mask[here] |= ball[part]
+    return mask
+
+
+def _draw_through(settings, radius, centers, directions):
+    """Cylinders or plates that each have a direction, through the whole region.
+
+    A line of voxels meets a convex body in one interval: each body only marks where it begins and ends on the lines
+    along one axis, and the marks are summed along them in the end.
+    """
+    size, plates = settings.size, settings.shape == "plates"
+    marks = np.zeros((3, size + 1, size, size), np.int32)
+    line = np.arange(size)
+    rows, columns = np.indices((size, size))
+    for center, direction in zip(centers, directions, strict=True):
+        # Lines that meet it at the largest angle: few voxels are then within a rounding error of its surface.
+        axis = int(np.argmax(np.abs(direction)) if plates else np.argmin(np.abs(direction)))
+        first, second = (other for other in range(3) if other != axis)
+        x, y = (line - center[first])[:, None], line - center[second]
+        beside = direction[first] * x + direction[second] * y
+        if plates:
+            middle = -beside / direction[axis]
+            half = np.full(middle.shape, radius / abs(direction[axis]))
+        else:  # |r|² − (r·u)² ≤ R², a quadratic in the coordinate along the line
+            across = 1 - direction[axis] ** 2
+            middle = beside * direction[axis] / across
+            squared = middle**2 - (x**2 + y**2 - beside**2 - radius**2) / across
+            half = np.where(squared >= 0, np.sqrt(np.maximum(squared, 0)), -1)
+        begin = np.clip(np.ceil(center[axis] + middle - half - _ROUNDING), 0, size).astype(int)
+        end = np.clip(np.floor(center[axis] + middle + half + _ROUNDING) + 1, 0, size).astype(int)
+        met = begin < end
+        marks[axis, begin[met], rows[met], columns[met]] += 1
+        marks[axis, end[met], rows[met], columns[met]] -= 1
+    mask = np.zeros((size,) * 3, bool)
+    for axis in range(3):
+        mask |= np.moveaxis(np.cumsum(marks[axis, :size], axis=0) > 0, 0, axis)
+    return mask
 
 
 def _inclusion(settings, radius):

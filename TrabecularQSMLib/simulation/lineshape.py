@@ -59,19 +59,21 @@ def fit_line_shape(field: np.ndarray, marrow: np.ndarray) -> Line | None:
     (Levenberg–Marquardt, analytic derivatives, to a relative 1e-12). In the published tables of
     doi 10.1002/mrm.27531 R2′ is the half width, although the text speaks of the full one.
     """
-    values = field[marrow].astype(np.float64)
+    # Sorted once, quartiles and bins are looked up: half the time of a quantile and a histogram.
+    values = np.sort(field[marrow]).astype(np.float64)
     if values.size < _FEWEST_VALUES:
         return None
-    q25, median, q75 = np.quantile(values, (0.25, 0.5, 0.75))
+    q25, median, q75 = (_quantile(values, part) for part in (0.25, 0.5, 0.75))
     width = (q75 - q25) / 2  # half the interquartile range is the half width of a Lorentzian
-    if width <= _ROUNDING * np.abs(values).max():
+    if width <= _ROUNDING * max(-values[0], values[-1]):
         return None
-    extent = np.ptp(values)
+    extent = values[-1] - values[0]
     # Freedman and Diaconis: twice the interquartile range over the cube root; Sturges: extent / (log2 n + 1).
     bins = np.ceil(max(extent / (4 * width * values.size ** (-1 / 3)), np.log2(values.size) + 1))
     if not _FEWEST_BINS <= bins <= _MOST_BINS:
         return None
-    counts, edges = np.histogram(values, bins=int(bins))
+    edges = np.linspace(values[0], values[-1], int(bins) + 1)
+    counts = np.diff(np.append(np.searchsorted(values, edges[:-1]), values.size))
     # In units of the first guess, so that all three parameters are near 0 or 1.
     x = ((edges[1:] + edges[:-1]) / 2 - median) / width
     y = counts / counts.max()
@@ -101,15 +103,15 @@ def fit_line_shape(field: np.ndarray, marrow: np.ndarray) -> Line | None:
     )
 
 
-def fit_within_voxels(field: np.ndarray, marrow: np.ndarray, edge: int) -> Line | None:
+def fit_within_voxels(field: np.ndarray, marrow: np.ndarray, edge: int | tuple[int, int, int]) -> Line | None:
     """Fit a Lorentzian to what the field differs from the mean of its own imaging voxel.
 
     Parameters
     ----------
     field, marrow : (K, J, I) arrays
         As for `fit_line_shape`.
-    edge : int
-        Edge of a cubic imaging voxel, in voxels of the simulation.
+    edge : int or (3,) ints
+        Of an imaging voxel, in voxels of the simulation; along k, j, i where it is no cube.
 
     Returns
     -------
@@ -121,14 +123,23 @@ def fit_within_voxels(field: np.ndarray, marrow: np.ndarray, edge: int) -> Line 
     A field that is uniform over an imaging voxel shifts its signal and does not dephase it, so that small voxels show
     less R2′. Diffusion, blurring and slice profiles are not simulated.
     """
-    counts = [n // edge for n in field.shape]
-    whole = tuple(slice(0, n * edge) for n in counts)
-    blocks = tuple(x for n in counts for x in (n, edge))
+    edges = np.broadcast_to(edge, 3).tolist()
+    counts = [n // e for n, e in zip(field.shape, edges, strict=True)]
+    whole = tuple(slice(0, n * e) for n, e in zip(counts, edges, strict=True))
+    blocks = tuple(x for pair in zip(counts, edges, strict=True) for x in pair)
     inside = marrow[whole].reshape(blocks)
     values = np.where(inside, field[whole].astype(np.float64).reshape(blocks), 0)
     number = inside.sum(axis=(1, 3, 5), keepdims=True)
     mean = values.sum(axis=(1, 3, 5), keepdims=True) / np.maximum(number, 1)
     return fit_line_shape(values - mean, inside)
+
+
+def _quantile(values, part):
+    """Quantile of sorted values, linear between them."""
+    place = part * (values.size - 1)
+    low = int(place)
+    high = min(low + 1, values.size - 1)
+    return values[low] + (place - low) * (values[high] - values[low])
 
 
 METHOD = Method(

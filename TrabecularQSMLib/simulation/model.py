@@ -6,9 +6,11 @@ import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, b0_direction
 from ..errors import InputError
-from ..images import check_right_angles
+from .decay import decay_rate
 from .field import FieldModel
+from .image import bone_of, check_repeats, cube_edge
 from .lineshape import Line, fit_line_shape, fit_within_voxels
+from .orientation import directions_at, fabric
 from .settings import SimulationSettings, rate_per_s
 
 COLUMNS = (
@@ -23,6 +25,12 @@ COLUMNS = (
     "r2prime_fwhm_ppm",
     "r2prime_fwhm_per_s",
 )
+DECAY = "r2prime_decay_per_s"
+
+
+def columns_of(settings: SimulationSettings) -> tuple[str, ...]:
+    """Return the columns of a table: `COLUMNS`, and R2′ of the decay where settings have one."""
+    return COLUMNS if settings.decay is None else (*COLUMNS, DECAY)
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,52 @@ def measure_geometry(model: FieldModel, mask: np.ndarray, field: np.ndarray | No
     )
 
 
+def measure_rows(
+    model: FieldModel, mask: np.ndarray, delta_chis, *, seed=(), field: np.ndarray | None = None
+) -> list[dict]:
+    """Measure a geometry for several Δχ, and the decay of its signal where the settings have one.
+
+    Parameters
+    ----------
+    model, mask, field
+        As for `measure_geometry`.
+    delta_chis : sequence of floats
+        χ of bone − χ of marrow, ppm.
+    seed : sequence of ints
+        Of the noise, beside the settings' seed.
+
+    Returns
+    -------
+    list of dict
+        One for each Δχ: ``"delta_chi"``, `Measured.quantities`, and R2′ of the decay.
+    """
+    settings = model.settings
+    mask = mask != 0
+    field = model.field(mask) if field is None else field
+    measured = measure_geometry(model, mask, field)
+    rows = [{"delta_chi": d} | measured.quantities(d, settings.field_strength) for d in delta_chis]
+    for row in rows if settings.decay else ():
+        row[DECAY] = decay_rate(
+            field,
+            mask,
+            settings.decay,
+            field_strength=settings.field_strength,
+            delta_chi=row["delta_chi"],
+            edge=settings.imaging_voxel,
+            seed=(settings.seed, *seed),
+        )
+    return rows
+
+
 def measure_image(
     image: np.ndarray,
     affine: np.ndarray,
     delta_chis,
     *,
     b0_patient=PATIENT_SUPERIOR,
+    voxel_size_mm: float | None = None,
+    imaging_voxel_mm: float | tuple[float, float, float] | None = None,
+    b0_angles=None,
     threads: int = 1,
     source: str = "The image",
     **chosen,
@@ -100,6 +148,14 @@ def measure_image(
         χ of bone − χ of marrow, ppm.
     b0_patient : (3,) floats
         Direction of B0 in RAS.
+    voxel_size_mm : float, optional
+        Edge of the cubic voxels, where the affine does not know it.
+    imaging_voxel_mm : float or (3,) floats, optional
+        Edge of the imaging voxels, to the nearest voxel of the image, or edges along k, j, i; instead of the setting
+        `imaging_voxel`.
+    b0_angles : sequence of floats, optional
+        Degrees of B0 from the main direction of the bone's fabric towards the one that its surfaces look into most,
+        instead of `b0_patient`.
     threads : int
         Of the Fourier transforms.
     source : str
@@ -110,36 +166,40 @@ def measure_image(
     Returns
     -------
     settings : SimulationSettings
-        Those used.
+        Those used, with B0 at the first angle.
     rows : list of dict
-        One for each Δχ with the keys of `COLUMNS`; number, radius and repeat are None.
+        One for each Δχ with the keys of `columns_of`; number, radius and repeat are None;
+        with `b0_angles` for each of them, as ``"b0_angle"``.
 
     Raises
     ------
     InputError
-        If voxels are not cubes, the image is not binary, or a setting or Δχ cannot be simulated.
+        If voxels are not cubes, the image is not binary, does not repeat although the boundary is ``"filled"``, or a
+        setting or Δχ cannot be simulated.
     """
     check_delta_chis(delta_chis)
-    check_right_angles(affine, source)
-    edges = np.linalg.norm(affine[:3, :3], axis=0)
-    if edges.max() > 1.001 * edges.min():
-        sizes = " × ".join(f"{edge:.4g}" for edge in edges)
-        raise InputError(f"{source} has voxels of {sizes} mm; resample it to cubic voxels first.")
-    values = np.unique(image)
-    if values.size != 2 or values[0] != 0 or not np.all(np.isfinite(values)):
-        found = f"is {values[0]:g} everywhere" if values.size == 1 else f"holds {values.size} different values"
-        found = found if np.all(np.isfinite(values)) else "holds values that are not numbers"
-        raise InputError(f"{source} {found}; expected a binary image with 0 for marrow.")
-    direction = b0_direction(affine, b0_patient)
+    edge = cube_edge(affine, source) if voxel_size_mm is None else voxel_size_mm
+    if not edge > 0:
+        raise InputError(f"The voxel size of {source} is {edge:g} mm; give a number above zero.")
+    bone = bone_of(image, source)
+    if chosen.get("boundary") == "filled":
+        check_repeats(bone, source)
+    if imaging_voxel_mm is not None:
+        chosen["imaging_voxel"] = tuple(np.rint(np.broadcast_to(imaging_voxel_mm, 3) / edge).astype(int).tolist())
+    places = [({}, b0_direction(affine, b0_patient))]
+    if b0_angles is not None:
+        found = fabric(bone).directions
+        directions = directions_at(found[0], found[2], b0_angles)
+        places = [({"b0_angle": angle}, tuple(place)) for angle, place in zip(b0_angles, directions, strict=True)]
     # The shortest edge is what imaging voxels must fit into.
-    settings = SimulationSettings(**chosen | {"size": max(8, min(image.shape)), "b0_direction": direction})
-    measured = measure_geometry(FieldModel(settings, image.shape, threads=threads), image != 0)
+    chosen["size"] = max(8, min(image.shape))
+    every = [SimulationSettings(**chosen | {"b0_direction": direction}) for _, direction in places]
     blank = {"number": None, "radius": None, "repeat": None}
-    rows = [
-        blank | {"delta_chi": delta_chi} | measured.quantities(delta_chi, settings.field_strength)
-        for delta_chi in sorted(set(delta_chis))
-    ]
-    return settings, rows
+    rows = []
+    for (place, _), settings in zip(places, every, strict=True):
+        model = FieldModel(settings, bone.shape, threads=threads)
+        rows += [blank | place | row for row in measure_rows(model, bone, sorted(set(delta_chis)))]
+    return every[0], rows
 
 
 def check_delta_chis(delta_chis) -> None:

@@ -13,7 +13,7 @@ from ..progress import Progress, report
 from ..workers import completed
 from .field import FieldModel, check_box
 from .geometry import check_inclusions, draw_geometry
-from .model import check_delta_chis, measure_geometry
+from .model import check_delta_chis, measure_rows
 from .settings import PAPER_DELTA_CHIS, PAPER_NUMBERS, PAPER_RADII, PAPER_REPEATS, SimulationSettings
 
 _RESTARTS = 3
@@ -88,7 +88,7 @@ def simulate(
     Returns
     -------
     iterator of list of dict
-        For each geometry a row with the keys of `model.COLUMNS` for every Δχ, in any order; `sorted_rows` orders them.
+        For each geometry a row with the keys of `model.columns_of` for every Δχ, in any order (`sorted_rows`).
         The numbers depend on settings and parameters alone, not on workers or order: every geometry has a random
         stream of its own, from seed, number, radius and repeat.
 
@@ -104,9 +104,9 @@ def simulate(
     return _simulate(settings, grid.delta_chis, missing, len(everything), executors, progress)
 
 
-def check_grid(settings: SimulationSettings, grid: ParameterGrid) -> None:
-    """Raise `InputError` if not every geometry of a grid can be simulated."""
-    check_box(settings)
+def check_grid(settings: SimulationSettings, grid: ParameterGrid, memory: float | None = None) -> None:
+    """Raise `InputError` if not every geometry of a grid can be simulated, in `memory` bytes."""
+    check_box(settings, memory=memory)
     for number, radius in product(grid.numbers, grid.radii):
         check_inclusions(settings, number, radius)
 
@@ -163,10 +163,6 @@ def _model(settings):
 
 def _rows_of(model, delta_chis, geometry):
     number, radius, repeat = geometry
-    settings = model.settings
-    measured = measure_geometry(model, draw_geometry(settings, number, radius, repeat))
-    return [
-        {"number": number, "radius": radius, "delta_chi": delta_chi, "repeat": repeat}
-        | measured.quantities(delta_chi, settings.field_strength)
-        for delta_chi in delta_chis
-    ]
+    mask = draw_geometry(model.settings, number, radius, repeat)
+    rows = measure_rows(model, mask, delta_chis, seed=geometry)
+    return [{"number": number, "radius": radius, "repeat": repeat} | row for row in rows]

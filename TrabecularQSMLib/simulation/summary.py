@@ -9,16 +9,31 @@ from scipy import stats
 from ..analysis.regression import Line, fit_line
 from ..methods import Method
 from .geometry import expected_bvtv
+from .model import DECAY
 from .settings import SimulationSettings
 
 QUANTITIES = ("bvtv", "mean_chi", "r2prime_hwhm_ppm", "r2prime_per_s")
-SUMMARY_COLUMNS = ("number", "radius", "delta_chi", "repeats", "fitted", "expected_bvtv") + tuple(
-    f"{name}_{statistic}" for name in QUANTITIES for statistic in ("mean", "sd", "se")
-)
 # What Fig. 7 draws over each parameter: a line over number and Δχ, a·r³ over the radius, as a sphere's volume grows.
 PARAMETERS = ("delta_chi", "number", "radius")
 POWERS = {"spheres": 3, "cylinders": 2, "plates": 1}
 _LEAST_SPREAD = 1e-6  # of BV/TV
+
+
+def summarized(settings: SimulationSettings) -> tuple[str, ...]:
+    """Return the quantities of which a summary has means: `QUANTITIES`, and R2′ of the decay where there is one."""
+    return QUANTITIES if settings.decay is None else (*QUANTITIES, DECAY)
+
+
+def summary_columns(settings: SimulationSettings) -> tuple[str, ...]:
+    """Return the columns of a summary."""
+    first = ("number", "radius", "delta_chi", "repeats", "fitted", "expected_bvtv")
+    return first + tuple(f"{name}_{statistic}" for name in summarized(settings) for statistic in ("mean", "sd", "se"))
+
+
+def over_bvtv(settings: SimulationSettings) -> tuple[str, ...]:
+    """Return the quantities that are drawn and tested over BV/TV."""
+    names = ("mean_chi", "r2prime_hwhm_ppm")
+    return names if settings.decay is None else (*names, DECAY)
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ class Power:
 
 
 def summarize(rows: list[dict], settings: SimulationSettings) -> list[dict]:
-    """Return one row with the keys of `SUMMARY_COLUMNS` for each number, radius and Δχ.
+    """Return one row with the keys of `summary_columns` for each number, radius and Δχ.
 
     Parameters
     ----------
@@ -87,7 +102,7 @@ def summarize(rows: list[dict], settings: SimulationSettings) -> list[dict]:
         found = {"number": number, "radius": radius, "delta_chi": delta_chi, "repeats": len(members)}
         found["fitted"] = sum(row["r2prime_hwhm_ppm"] is not None for row in members)
         found["expected_bvtv"] = expected[number, radius]
-        for name in QUANTITIES:
+        for name in summarized(settings):
             values = np.array([row[name] for row in members if row[name] is not None], np.float64)
             sd = float(values.std(ddof=1)) if values.size > 1 else None
             found[f"{name}_mean"] = float(values.mean()) if values.size else None
@@ -105,7 +120,7 @@ def linearity(summary: list[dict], quantity: str) -> list[Linearity]:
     summary : list of dict
         From `summarize`.
     quantity : str
-        Of `QUANTITIES`.
+        Of `summarized`.
 
     Returns
     -------

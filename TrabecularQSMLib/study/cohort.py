@@ -18,35 +18,33 @@ from .. import __version__
 from ..analysis.measure import COLUMNS
 from ..errors import Cancelled, InputError
 from ..files import bids, read_acquisition
-from ..files.locks import lock
+from ..files.locks import OPEN_FILES_STAY, lock
 from ..files.maps import write_reconstruction
-from ..files.nifti import read_grid, write_image
-from ..files.regions import regions_on
-from ..files.tables import csv_text
-from ..files.transforms import write_transform
+from ..files.provenance import write_activities
+from ..files.tables import csv_text, read_table
 from ..files.writing import (
     describe_dataset,
+    files_below,
     input_hashes,
     json_text,
     staged,
     staging_in,
+    sweep,
     write_json,
-    write_labels,
     write_text,
 )
 from ..pipeline import reconstruct
 from ..progress import Progress, part, report
 from ..settings import Settings
 from ..workers import completed
-from .companions import attenuation_of_files, bvtv_of_files, regions_seen, register_files
-from .measure import measure_files
+from .regional import measure_subject
+from .regressions import regressions_of
 from .subjects import Subject
 
 # Beside the folders of the subjects.
-TABLE, SUBJECTS_TABLE, LOG = "cohort.csv", "subjects.csv", Path("logs", "cohort.json")
+TABLE, SUBJECTS_TABLE, REGRESSIONS = "cohort.csv", "subjects.csv", "regressions.json"
+LOG = Path("logs", "cohort.json")
 SUBJECT_COLUMNS = ("case", "status", "message")
-# Kinds that are registered, as they are called in names.
-_IMAGES = {"bssfp": "bSSFP", "ct": "CT"}
 _LOCK = ".cohort.lock"
 _KILLED = "Its process was killed, most likely for lack of memory; free some, then resume with fewer workers."
 _STOPPED = "another run has taken over, or this one was stopped"
@@ -172,7 +170,7 @@ def _judged(subject, work, resume, overwrite):
         return None
     try:
         stored = json.loads((place / f"{subject.name}_cohort.json").read_text(encoding="utf-8"))["MadeOf"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         stored = None
     try:
         same = stored == json.loads(json_text(_made_of(subject, work)))
@@ -293,63 +291,25 @@ def _make(subject, work, staging, progress):
     )
     result = reconstruct(scan.acquisition, work.settings, threads=work.threads, progress=part(progress, 0.0, 0.7))
     write_reconstruction(staging, scan, result, progress=part(progress, 0.7, 0.75))
-    (staging / "dataset_description.json").unlink()  # one for all
     notes, anat, stem = list(result.notes), staging / scan.folder, scan.stem
     del scan, result  # the echoes are the largest of all
-    rows, told = _measured(subject, work, anat, stem, part(progress, 0.75, 1.0))
+    rows, told, activities = measure_subject(subject, anat, stem, work.only, part(progress, 0.75, 1.0))
     notes += told
+    if activities:
+        write_activities(staging, f"{subject.name}_desc-cohort", activities)
     write_text(anat / f"{subject.name}_regions.csv", csv_text(COLUMNS, rows))
     write_json(staging / subject.folder / f"{subject.name}_cohort.json", {"MadeOf": made_of, "Notes": notes})
     return notes
 
 
-def _measured(subject, work, anat, stem, progress):
-    """Rows of all regions in all images of a subject, and notes; transforms are written beside the maps."""
-    files, notes, rows = subject.companions, [], []
-    mip = anat / f"{stem}_MIP.nii.gz"
-    ways = {}
-    for number, kind in enumerate(_IMAGES):
-        if kind in files:
-            both = register_files(mip, files[kind], progress=part(progress, 0.4 * number, 0.4 * (number + 1)))
-            ways[kind] = anat / f"{subject.name}_from-MIP_to-{_IMAGES[kind]}_xfm.tfm"
-            write_transform(ways[kind], both.registration.matrix)
-            write_image(anat / f"{subject.name}_space-MIP_{_IMAGES[kind]}.nii.gz", both.on_fixed, both.affine)
-            notes += [*both.notes, _how_good(_IMAGES[kind], both.registration)]
-    if "regions" not in files:
-        return rows, notes
-    where = {"regions": files["regions"], "only": work.only}
-    _, shape, affine = read_grid(mip)
-    labels, names, told = regions_on(image=mip, shape=shape, affine=affine, path=files["regions"], only=work.only)
-    write_labels(anat / f"{subject.name}_dseg", labels, affine, names)
-    notes += told
-    rows += measure_files(anat, files["regions"], case=subject.name, only=work.only)
-    for kind, way in ways.items():
-        where["only"], told = regions_seen(files["regions"], files[kind], transform=way, only=work.only)
-        notes += told
-        if kind == "bssfp" and "bone" in files and where["only"]:
-            share = part(progress, 0.8, 1.0)
-            found, told = bvtv_of_files(files[kind], bone=files["bone"], transform=way, progress=share, **where)
-            rows += [_as_row(one, subject.name) for one in found]
-            notes += told
-        if kind == "ct" and where["only"]:
-            found, told = attenuation_of_files(files[kind], case=subject.name, transform=way, **where)
-            rows += found
-            notes += told
-    return rows, notes
-
-
-def _how_good(name, found):
-    return f"{name} registered to the echo MIP: quality {found.quality:.3f}, overlap {100 * found.overlap:.0f} %."
-
-
-def _as_row(found, case):
-    """Apparent BV/TV of a region in the columns of `measure`."""
-    values = {"case": case, "region": found.region, "quantity": "bvtv", "unit": "1", "n": found.n, "mean": found.bvtv}
-    return dict.fromkeys(COLUMNS) | values
-
-
 def _place(staging, output, folder):
-    """Move the folder of a subject to its place by one renaming; an older one is moved away before."""
+    """Move the folder of a subject to its place by one renaming; an older one is moved away before.
+
+    What is known of how it was made comes first, so that no subject is there without.
+    """
+    for file in files_below(staging / "prov"):
+        (output / "prov").mkdir(exist_ok=True)
+        os.replace(staging / "prov" / file, output / "prov" / file)
     place = output / folder
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
@@ -362,21 +322,31 @@ def _only_run(work):
     """Hold the lock of the output for one run, and give the work with its name; what is cancelled tells workers."""
     work.output.mkdir(parents=True, exist_ok=True)
     path, run = work.output / _LOCK, uuid.uuid4().hex
-    with open(path, "a+", encoding="utf-8") as file:
+    with contextlib.ExitStack() as closed, open(path, "a+", encoding="utf-8") as file:
         if not lock(file):
             raise InputError(f"Another run is working on {work.output}; wait for it, stop it, or give another folder.")
+        closed.callback(_clear, path)
         file.truncate(0)
         file.write(run)
         file.flush()
+        sweep(work.output, settled_s=0)  # no other run is at work here
         try:
             yield replace(work, run=run)
         finally:
             # Workers that are still busy see that it is gone, and stop.
             with contextlib.suppress(OSError):
                 file.truncate(0)
-                path.unlink()
-            if not any(work.output.iterdir()):
-                work.output.rmdir()
+                if not OPEN_FILES_STAY:
+                    path.unlink()
+
+
+def _clear(path):
+    """Remove what is left of a lock that was closed, and the folder if nothing else is in it."""
+    with contextlib.suppress(OSError):
+        if OPEN_FILES_STAY:
+            path.unlink()
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
 
 
 def _is_running(work):
@@ -399,9 +369,25 @@ def _summarize(work, outcomes):
         {"case": one.name, "status": "failed" if one.status == "failed" else "finished", "message": one.message}
         for one in outcomes
     ]
-    times = {one.name: {"Seconds": round(one.seconds, 1), "Status": one.status} for one in outcomes}
+    times = _earlier_times(work.output) | {
+        one.name: {"Seconds": round(one.seconds, 1), "Status": one.status}
+        for one in outcomes
+        if one.status != "unchanged"
+    }
     with staged(work.output) as staging:
         write_text(staging / TABLE, header + "".join(lines))
+        found = regressions_of(read_table(staging / TABLE)) if any(lines) else []
+        regressions = [{"x": pairs.x_label, "y": pairs.y_label, **result.as_dict()} for pairs, result in found]
+        write_json(staging / REGRESSIONS, {"Regressions": regressions})
         write_text(staging / SUBJECTS_TABLE, csv_text(SUBJECT_COLUMNS, ended))
         write_json(staging / LOG, times)
         describe_dataset(staging, work.output, "Susceptibility, R2* and fat fraction of a cohort")
+
+
+def _earlier_times(output):
+    """Times of the runs before, which made what is not made again."""
+    try:
+        times = json.loads((output / LOG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return times if isinstance(times, dict) else {}

@@ -1,30 +1,32 @@
-"""How much memory a subject needs, and how many can be worked on at a time."""
+"""How much memory and time a subject needs, and how many can be worked on at a time."""
 
 import os
 from pathlib import Path
 
 from ..errors import InputError
 from ..files.nifti import read_grid
+from ..settings import Settings
 from .subjects import Subject
 
 # Measured, with a quarter on top (0.22, 0.30 and 0.55 GB at 49 × 50 × 23, 98 × 98 × 45 and 147 × 147 × 68 with nine
-# echoes, 0.73 GB with a bSSFP and a CT): of the program itself, and bytes for each voxel of an echo, of a map, and of
-# a companion that is registered.
-_PROGRAM, _ECHO_VOXEL, _MAP_VOXEL, _COMPANION_VOXEL = 250e6, 16, 160, 16
+# echoes, 0.73 GB with a bSSFP and a CT; 0.31 GB at the end, with statsmodels for the regressions): of the program
+# itself, and bytes for each voxel of an echo, of a map, and of a companion that is registered.
+_PROGRAM, _ECHO_VOXEL, _MAP_VOXEL, _COMPANION_VOXEL = 380e6, 16, 160, 16
+# Measured seconds of one thread: of the program itself, of a companion's registration and measuring, and millionths for
+# each voxel of the grid with nine echoes: of the fields, and beyond that of an inversion. One that is not listed is
+# taken for the slowest.
+_START_S, _COMPANION_S, _FIELD_US = 3.0, 10.0, 16.0
+_INVERSION_US = {"closed-form": 1.0, "medi-l2": 15.0, "total-field": 15.0, "medi-tv": 27.0}
+_SLOWEST_US, _ECHOES = 60.0, 9
+# Drawing the noise of χ takes the inversion so many times more.
+_DRAWS = 3
 # Of the memory that is free, what is left to others.
 _SPARED = 0.1
 
 
 def needed_memory(subject: Subject) -> float:
     """Return about how many bytes working on a subject takes at most, from the headers of its files."""
-    values, grid = 0, 0
-    for path in subject.images:
-        try:
-            volumes, shape, _ = read_grid(path)
-        except InputError:  # told when it is worked on
-            continue
-        grid = max(grid, _size(shape))
-        values += volumes * _size(shape)
+    values, grid = _sizes(subject)
     others = 0
     for kind in ("bssfp", "ct"):
         if kind in subject.companions:
@@ -34,6 +36,17 @@ def needed_memory(subject: Subject) -> float:
                 continue
     # Magnitude and phase are one complex echo.
     return _PROGRAM + max(_ECHO_VOXEL * values / 2 + _MAP_VOXEL * grid, _MAP_VOXEL * grid + _COMPANION_VOXEL * others)
+
+
+def needed_seconds(subject: Subject, settings: Settings) -> float:
+    """Return about how many seconds of one processor a subject takes, from the headers of its files."""
+    values, grid = _sizes(subject)
+    seconds = _START_S + _COMPANION_S * sum(kind in subject.companions for kind in ("bssfp", "ct"))
+    if not grid:
+        return seconds
+    runs = 1 + _DRAWS * (settings.chi_sigma == "yes")
+    inverting = runs * _INVERSION_US.get(settings.inversion, _SLOWEST_US) if settings.stop_after is None else 0.0
+    return seconds + 1e-6 * grid * (_FIELD_US * values / (2 * _ECHOES * grid) + inverting)
 
 
 def usable_workers(needed: float, subjects: int) -> int:
@@ -62,6 +75,19 @@ def free_memory() -> float | None:
         except (OSError, ValueError):  # "max"
             continue
     return min(limits)
+
+
+def _sizes(subject):
+    """Values in all images of a subject, and voxels of the largest grid."""
+    values, grid = 0, 0
+    for path in subject.images:
+        try:
+            volumes, shape, _ = read_grid(path)
+        except InputError:  # told when it is worked on
+            continue
+        grid = max(grid, _size(shape))
+        values += volumes * _size(shape)
+    return values, grid
 
 
 def _size(shape):

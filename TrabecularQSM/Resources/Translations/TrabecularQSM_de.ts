@@ -71,6 +71,14 @@
         <translation>{name} ist ein Vorschlag: ansehen und im Segment Editor bearbeiten.</translation>
     </message>
     <message>
+        <source>The DICOM files could not be written.</source>
+        <translation>Die DICOM-Dateien konnten nicht geschrieben werden.</translation>
+    </message>
+    <message>
+        <source>Wrote {count} DICOM files to {folder}.</source>
+        <translation>{count} DICOM-Dateien nach {folder} geschrieben.</translation>
+    </message>
+    <message>
         <source>λ values</source>
         <translation>Werte von λ</translation>
     </message>
@@ -305,6 +313,58 @@
     <message>
         <source>Go back to the layout of views that was there before the maps were shown.</source>
         <translation>Zurück zur Anordnung der Ansichten, die es gab, bevor die Karten gezeigt wurden.</translation>
+    </message>
+    <message>
+        <source>DICOM out</source>
+        <translation>DICOM-Ausgabe</translation>
+    </message>
+    <message>
+        <source>Maps and regions for the hospital&apos;s archive.</source>
+        <translation>Karten und Regionen für das Archiv des Krankenhauses.</translation>
+    </message>
+    <message>
+        <source>DICOM of the scan:</source>
+        <translation>DICOM der Aufnahme:</translation>
+    </message>
+    <message>
+        <source>Folder, or one file, of the scan&apos;s DICOM images: their patient and study are taken. Filled in for scans that were loaded from DICOM.</source>
+        <translation>Ordner, oder eine Datei, der DICOM-Bilder der Aufnahme: deren Patient und Studie werden übernommen. Ausgefüllt bei Aufnahmen, die aus DICOM geladen wurden.</translation>
+    </message>
+    <message>
+        <source>Folder to write:</source>
+        <translation>Ordner zum Schreiben:</translation>
+    </message>
+    <message>
+        <source>Folder for the DICOM files.</source>
+        <translation>Ordner für die DICOM-Dateien.</translation>
+    </message>
+    <message>
+        <source>Regions:</source>
+        <translation>Regionen:</translation>
+    </message>
+    <message>
+        <source>Regions that are written as a DICOM segmentation, with their statistics as a measurement report.</source>
+        <translation>Regionen, die als DICOM-Segmentierung geschrieben werden, mit ihrer Statistik als Messbericht.</translation>
+    </message>
+    <message>
+        <source>Plain images:</source>
+        <translation>Einfache Bilder:</translation>
+    </message>
+    <message>
+        <source>MR images of 16 bits as well</source>
+        <translation>Auch MR-Bilder mit 16 Bit</translation>
+    </message>
+    <message>
+        <source>For archives that show nothing else.</source>
+        <translation>Für Archive, die nichts anderes zeigen.</translation>
+    </message>
+    <message>
+        <source>Write DICOM</source>
+        <translation>DICOM schreiben</translation>
+    </message>
+    <message>
+        <source>Write the maps of this run as DICOM objects in the patient&apos;s study: susceptibility, R2*, fat fraction and field as Parametric Maps, regions as a segmentation with a measurement report.</source>
+        <translation>Die Karten dieses Laufs als DICOM-Objekte in die Studie des Patienten schreiben: Suszeptibilität, R2*, Fettanteil und Feld als Parametric Maps, Regionen als Segmentierung mit Messbericht.</translation>
     </message>
     <message>
         <source>Parameters</source>
@@ -575,20 +635,12 @@
         <translation>Suszeptibilität von Fett als Vorwissen: Regularisiert wird dann die Suszeptibilität abzüglich dieses Werts mal Fettanteil; 0 für keines (Veröffentlichung).</translation>
     </message>
     <message>
-        <source>Cortex decoupled:</source>
-        <translation>Kortikalis entkoppelt:</translation>
+        <source>Cortex apart:</source>
+        <translation>Kortikalis getrennt:</translation>
     </message>
     <message>
-        <source>Leave voxels that miss over half of their neighbors&apos; signal, cortex above all, out of the smoothness of susceptibility. Paper: off.</source>
-        <translation>Voxel, denen mehr als die Hälfte des Signals ihrer Nachbarn fehlt, vor allem Kortikalis, von der Glattheit der Suszeptibilität ausnehmen. Veröffentlichung: aus.</translation>
-    </message>
-    <message>
-        <source>Partial volume:</source>
-        <translation>Teilvolumen:</translation>
-    </message>
-    <message>
-        <source>Correct the field of voxels that cortex cuts for their part without signal, and invert again; two to four times as long. Paper: off.</source>
-        <translation>Das Feld von Voxeln, die Kortikalis schneidet, um ihren Teil ohne Signal berichtigen und erneut invertieren; dauert zwei- bis viermal so lange. Veröffentlichung: aus.</translation>
+        <source>Give what has no signal near thin dark layers, cortex above all, a susceptibility of its own, and take its field off before the rest is inverted. Paper: no.</source>
+        <translation>Dem, was nahe dünnen dunklen Schichten, vor allem Kortikalis, kein Signal hat, eine eigene Suszeptibilität geben und ihr Feld abziehen, bevor der Rest invertiert wird. Veröffentlichung: nein.</translation>
     </message>
     <message>
         <source> voxels</source>
@@ -677,10 +729,6 @@
     <message>
         <source>Values of λ to compare, at least three; by default sixteen from a hundredth to a hundred times the λ above. Paper: its Figure S2.</source>
         <translation>Zu vergleichende Werte von λ, mindestens drei; sonst sechzehn vom Hundertstel bis zum Hundertfachen des obigen λ. Veröffentlichung: deren Abbildung S2.</translation>
-    </message>
-    <message>
-        <source>Regions:</source>
-        <translation>Regionen:</translation>
     </message>
     <message>
         <source>Segmentation whose segments&apos; mean susceptibility is followed over λ.</source>
@@ -876,6 +924,14 @@
     <message>
         <source>What the tables say about each other.</source>
         <translation>Was die Tabellen übereinander sagen.</translation>
+    </message>
+    <message>
+        <source>8. Cohort</source>
+        <translation>8. Kohorte</translation>
+    </message>
+    <message>
+        <source>All subjects of a dataset at once.</source>
+        <translation>Alle Probanden eines Datensatzes auf einmal.</translation>
     </message>
     <message>
         <source>Case:</source>
@@ -1389,6 +1445,142 @@
         <source>Install the Python package statsmodels, which the mixed model needs.</source>
         <translation>Das Python-Paket statsmodels installieren, das das gemischte Modell braucht.</translation>
     </message>
+    <message>
+        <source>Dataset:</source>
+        <translation>Datensatz:</translation>
+    </message>
+    <message>
+        <source>BIDS dataset: a folder with a folder for each subject.</source>
+        <translation>BIDS-Datensatz: ein Ordner mit einem Ordner je Proband.</translation>
+    </message>
+    <message>
+        <source>Output folder:</source>
+        <translation>Ausgabeordner:</translation>
+    </message>
+    <message>
+        <source>Folder for the results. What is finished there and unchanged is kept.</source>
+        <translation>Ordner für die Ergebnisse. Was dort fertig und unverändert ist, bleibt.</translation>
+    </message>
+    <message>
+        <source>Preset:</source>
+        <translation>Voreinstellung:</translation>
+    </message>
+    <message>
+        <source>Settings of the reconstruction, as in Trabecular QSM.</source>
+        <translation>Einstellungen der Rekonstruktion, wie im Modul Trabekuläre QSM.</translation>
+    </message>
+    <message>
+        <source>Files of each subject</source>
+        <translation>Dateien jedes Probanden</translation>
+    </message>
+    <message>
+        <source>Regions and other images that are measured, where there are some.</source>
+        <translation>Regionen und andere Bilder, die gemessen werden, wo es welche gibt.</translation>
+    </message>
+    <message>
+        <source>derivatives/regions/{folder}/anat/{name}_dseg.nii.gz</source>
+        <translation>derivatives/regions/{folder}/anat/{name}_dseg.nii.gz</translation>
+    </message>
+    <message>
+        <source>Regions drawn on the echo MIP. Where the file of each subject lies, from the dataset&apos;s folder: {name} is sub-01_ses-2, {folder} is sub-01/ses-2, * is anything.</source>
+        <translation>Auf der Echo-MIP gezeichnete Regionen. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * steht für Beliebiges.</translation>
+    </message>
+    <message>
+        <source>bSSFP:</source>
+        <translation>bSSFP:</translation>
+    </message>
+    <message>
+        <source>{folder}/anat/{name}_bSSFP.nii.gz</source>
+        <translation>{folder}/anat/{name}_bSSFP.nii.gz</translation>
+    </message>
+    <message>
+        <source>High-resolution image; it is registered to the echo MIP. Where the file of each subject lies, from the dataset&apos;s folder: {name} is sub-01_ses-2, {folder} is sub-01/ses-2, * is anything.</source>
+        <translation>Hochaufgelöstes Bild; es wird auf die Echo-MIP registriert. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * steht für Beliebiges.</translation>
+    </message>
+    <message>
+        <source>derivatives/bone/{folder}/anat/{name}_bone.nii.gz</source>
+        <translation>derivatives/bone/{folder}/anat/{name}_bone.nii.gz</translation>
+    </message>
+    <message>
+        <source>Pure bone on the bSSFP, for the apparent BV/TV. Where the file of each subject lies, from the dataset&apos;s folder: {name} is sub-01_ses-2, {folder} is sub-01/ses-2, * is anything.</source>
+        <translation>Reiner Knochen auf der bSSFP, für das scheinbare BV/TV. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * steht für Beliebiges.</translation>
+    </message>
+    <message>
+        <source>{folder}/anat/{name}_CT.nii.gz</source>
+        <translation>{folder}/anat/{name}_CT.nii.gz</translation>
+    </message>
+    <message>
+        <source>CT; it is registered to the echo MIP and measured. Where the file of each subject lies, from the dataset&apos;s folder: {name} is sub-01_ses-2, {folder} is sub-01/ses-2, * is anything.</source>
+        <translation>CT; es wird auf die Echo-MIP registriert und gemessen. Wo die Datei jedes Probanden liegt, vom Ordner des Datensatzes aus: {name} ist sub-01_ses-2, {folder} ist sub-01/ses-2, * steht für Beliebiges.</translation>
+    </message>
+    <message>
+        <source>Options</source>
+        <translation>Optionen</translation>
+    </message>
+    <message>
+        <source>Settings of a file, subjects at a time, and what is replaced.</source>
+        <translation>Einstellungen aus einer Datei, Zahl gleichzeitiger Probanden, und was ersetzt wird.</translation>
+    </message>
+    <message>
+        <source>Settings file:</source>
+        <translation>Einstellungsdatei:</translation>
+    </message>
+    <message>
+        <source>JSON sidecar of a map, whose settings are repeated instead of the preset.</source>
+        <translation>JSON-Begleitdatei einer Karte, deren Einstellungen statt der Voreinstellung wiederholt werden.</translation>
+    </message>
+    <message>
+        <source>Subjects at a time:</source>
+        <translation>Probanden gleichzeitig:</translation>
+    </message>
+    <message>
+        <source>automatic</source>
+        <translation>automatisch</translation>
+    </message>
+    <message>
+        <source>Each is worked on by a process of its own; automatic: as many as processors and memory allow.</source>
+        <translation>Jeder wird von einem eigenen Prozess bearbeitet; automatisch: so viele, wie Prozessoren und Speicher erlauben.</translation>
+    </message>
+    <message>
+        <source>Replace results:</source>
+        <translation>Ergebnisse ersetzen:</translation>
+    </message>
+    <message>
+        <source>made otherwise</source>
+        <translation>anders erstellt</translation>
+    </message>
+    <message>
+        <source>Replace results that are there and were made of other inputs, settings or version. Otherwise those subjects fail and say so.</source>
+        <translation>Vorhandene Ergebnisse ersetzen, die aus anderen Eingaben, Einstellungen oder einer anderen Version stammen. Sonst schlagen diese Probanden fehl und melden es.</translation>
+    </message>
+    <message>
+        <source>Find subjects</source>
+        <translation>Probanden suchen</translation>
+    </message>
+    <message>
+        <source>List the subjects of the dataset, with what each has and lacks; nothing is computed.</source>
+        <translation>Die Probanden des Datensatzes auflisten, mit dem, was jeder hat und was fehlt; nichts wird berechnet.</translation>
+    </message>
+    <message>
+        <source>Run</source>
+        <translation>Starten</translation>
+    </message>
+    <message>
+        <source>Reconstruct and measure all subjects in processes of their own; the application goes on meanwhile. Press again to stop, and once more to go on with what is left.</source>
+        <translation>Alle Probanden in eigenen Prozessen rekonstruieren und messen; die Anwendung läuft derweil weiter. Erneut drücken, um anzuhalten, und noch einmal, um mit dem Rest fortzufahren.</translation>
+    </message>
+    <message>
+        <source>Double-click a subject that is finished to load and show its maps.</source>
+        <translation>Einen fertigen Probanden doppelt anklicken, um seine Karten zu laden und zu zeigen.</translation>
+    </message>
+    <message>
+        <source>Table and regression</source>
+        <translation>Tabelle und Regression</translation>
+    </message>
+    <message>
+        <source>Load the table of all subjects, and regress as step 7 says.</source>
+        <translation>Die Tabelle aller Probanden laden und die Regression wie in Schritt 7 rechnen.</translation>
+    </message>
 </context>
 <context>
     <name>TrabecularQSMSimulation</name>
@@ -1415,6 +1607,18 @@
     <message>
         <source>The geometry could not be simulated.</source>
         <translation>Die Geometrie konnte nicht simuliert werden.</translation>
+    </message>
+    <message>
+        <source>The protocol could not be assessed.</source>
+        <translation>Das Protokoll konnte nicht beurteilt werden.</translation>
+    </message>
+    <message>
+        <source>echo times</source>
+        <translation>Echozeiten</translation>
+    </message>
+    <message>
+        <source>voxel sizes</source>
+        <translation>Voxelgrößen</translation>
     </message>
     <message>
         <source>orientation</source>
@@ -1461,6 +1665,22 @@
         <translation>Ein Δχ ungleich null eingeben</translation>
     </message>
     <message>
+        <source>Enter the echo times</source>
+        <translation>Die Echozeiten eingeben</translation>
+    </message>
+    <message>
+        <source>Noise of a voxel: field {field:.3g} Hz, R2* {r2star:.3g} 1/s, fat fraction {pdff:.2g}; χ of a region of {radius:g} mm: {chi:.2g} ppm. Subjects in each of two groups: {count}.</source>
+        <translation>Rauschen eines Voxels: Feld {field:.3g} Hz, R2* {r2star:.3g} 1/s, Fettanteil {pdff:.2g}; χ einer Region von {radius:g} mm: {chi:.2g} ppm. Probanden in jeder von zwei Gruppen: {count}.</translation>
+    </message>
+    <message>
+        <source>No better echo train was found for the same time.</source>
+        <translation>Für dieselbe Zeit wurde kein besserer Echozug gefunden.</translation>
+    </message>
+    <message>
+        <source>Less noise in the same time: echoes at {times} ms, trains: {trains}.</source>
+        <translation>Weniger Rauschen in derselben Zeit: Echos bei {times} ms, Echozüge: {trains}.</translation>
+    </message>
+    <message>
         <source>Simulated one row.</source>
         <translation>Eine Zeile simuliert.</translation>
     </message>
@@ -1479,6 +1699,18 @@
     <message>
         <source>BV/TV {bvtv:.3f}, mean χ {chi}, R2′ {width}.</source>
         <translation>BV/TV {bvtv:.3f}, mittleres χ {chi}, R2′ {width}.</translation>
+    </message>
+    <message>
+        <source>Over the echo times it is {decay:.1f} 1/s.</source>
+        <translation>Über die Echozeiten ist es {decay:.1f} 1/s.</translation>
+    </message>
+    <message>
+        <source>concentration</source>
+        <translation>Konzentration</translation>
+    </message>
+    <message>
+        <source>The concentration is {text!r}; give one number.</source>
+        <translation>Die Konzentration ist {text!r}; eine Zahl angeben.</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -1519,6 +1751,14 @@
     <message>
         <source>What all geometries share.</source>
         <translation>Was alle Geometrien gemeinsam haben.</translation>
+    </message>
+    <message>
+        <source>Protocol</source>
+        <translation>Protokoll</translation>
+    </message>
+    <message>
+        <source>What a protocol tells before anybody is scanned.</source>
+        <translation>Was ein Protokoll aussagt, bevor jemand gescannt wird.</translation>
     </message>
     <message>
         <source>Number:</source>
@@ -1629,6 +1869,14 @@
         <translation>Achse der Zylinder, Normale der Platten.</translation>
     </message>
     <message>
+        <source>Concentration κ:</source>
+        <translation>Konzentration κ:</translation>
+    </message>
+    <message>
+        <source>How the directions lie about the orientation: 0 every direction alike, above 5 close to it, below 0 across it. Empty: all in it.</source>
+        <translation>Wie die Richtungen um die Ausrichtung liegen: 0 alle gleich häufig, über 5 nahe an ihr, unter 0 quer zu ihr. Leer: alle in ihr.</translation>
+    </message>
+    <message>
         <source>Region size:</source>
         <translation>Größe der Region:</translation>
     </message>
@@ -1691,6 +1939,142 @@
     <message>
         <source>Start of the random numbers: the same seed gives the same geometries.</source>
         <translation>Anfang der Zufallszahlen: derselbe Startwert ergibt dieselben Geometrien.</translation>
+    </message>
+    <message>
+        <source>Echo times [ms]:</source>
+        <translation>Echozeiten [ms]:</translation>
+    </message>
+    <message>
+        <source>R2′ is fitted to the decay of the signal over these echoes too, as a scan shows it; two or more, separated by spaces. Empty: only the width of the line.</source>
+        <translation>R2′ wird auch an den Zerfall des Signals über diese Echos angepasst, wie ihn eine Aufnahme zeigt; zwei oder mehr, durch Leerzeichen getrennt. Leer: nur die Breite der Linie.</translation>
+    </message>
+    <message>
+        <source>Fat fraction:</source>
+        <translation>Fettanteil:</translation>
+    </message>
+    <message>
+        <source>Of the marrow, for the decay; the fit knows it.</source>
+        <translation>Des Marks, für den Zerfall; die Anpassung kennt ihn.</translation>
+    </message>
+    <message>
+        <source>Fat model:</source>
+        <translation>Fettmodell:</translation>
+    </message>
+    <message>
+        <source>Spectrum of the marrow&apos;s fat, for the decay.</source>
+        <translation>Spektrum des Fetts im Mark, für den Zerfall.</translation>
+    </message>
+    <message>
+        <source>Signal of bone:</source>
+        <translation>Signal des Knochens:</translation>
+    </message>
+    <message>
+        <source>Proton density of bone against that of marrow, for the decay. 0 leaves bone dark.</source>
+        <translation>Protonendichte des Knochens gegen die des Marks, für den Zerfall. 0 lässt Knochen dunkel.</translation>
+    </message>
+    <message>
+        <source>T2 of bone:</source>
+        <translation>T2 des Knochens:</translation>
+    </message>
+    <message>
+        <source> ms</source>
+        <translation> ms</translation>
+    </message>
+    <message>
+        <source>How long the signal of bone lasts: it counts in early echoes only.</source>
+        <translation>Wie lange das Signal des Knochens anhält: es zählt nur in frühen Echos.</translation>
+    </message>
+    <message>
+        <source>SNR:</source>
+        <translation>SNR:</translation>
+    </message>
+    <message>
+        <source>no noise</source>
+        <translation>kein Rauschen</translation>
+    </message>
+    <message>
+        <source>Of an imaging voxel of marrow at time zero, for the decay.</source>
+        <translation>Eines Bildvoxels aus Mark zur Zeit null, für den Zerfall.</translation>
+    </message>
+    <message>
+        <source>Point spread:</source>
+        <translation>Punktspreizfunktion:</translation>
+    </message>
+    <message>
+        <source>How the imaging voxels see the signal. box: its mean over each; sinc: k-space as far as they need; hann: with a Hann window.</source>
+        <translation>Wie die Bildvoxel das Signal sehen. box: sein Mittel über jedes; sinc: der k-Raum, so weit sie ihn brauchen; hann: mit einem Hann-Fenster.</translation>
+    </message>
+    <message>
+        <source>Echo times in ms, separated by spaces; three or more. Paper: 1.25 to 6.85 in steps of 0.7.</source>
+        <translation>Echozeiten in ms, durch Leerzeichen getrennt; drei oder mehr. Veröffentlichung: 1.25 bis 6.85 in Schritten von 0.7.</translation>
+    </message>
+    <message>
+        <source>Interleaved trains:</source>
+        <translation>Verschachtelte Echozüge:</translation>
+    </message>
+    <message>
+        <source>Trains whose echoes take turns; each needs the scan&apos;s time once. Paper: 3.</source>
+        <translation>Echozüge, die sich abwechseln; jeder braucht die Zeit der Aufnahme einmal. Veröffentlichung: 3.</translation>
+    </message>
+    <message>
+        <source>Paper: 3 T.</source>
+        <translation>Veröffentlichung: 3 T.</translation>
+    </message>
+    <message>
+        <source>Voxel size [mm]:</source>
+        <translation>Voxelgröße [mm]:</translation>
+    </message>
+    <message>
+        <source>Along I, J, K. Paper: 1.5 1.5 1.5.</source>
+        <translation>Entlang I, J, K. Veröffentlichung: 1.5 1.5 1.5.</translation>
+    </message>
+    <message>
+        <source>Mean magnitude of marrow in the first echo over the standard deviation of the noise in the real channel, which is that of the magnitude of air over 0.655.</source>
+        <translation>Mittlere Magnitude des Marks im ersten Echo geteilt durch die Standardabweichung des Rauschens im reellen Kanal, also die der Magnitude von Luft geteilt durch 0,655.</translation>
+    </message>
+    <message>
+        <source>Bandwidth:</source>
+        <translation>Bandbreite:</translation>
+    </message>
+    <message>
+        <source> Hz</source>
+        <translation> Hz</translation>
+    </message>
+    <message>
+        <source>not known</source>
+        <translation>nicht bekannt</translation>
+    </message>
+    <message>
+        <source>Of one voxel along the read-out; it decides how close echoes can be. Paper: 1431.</source>
+        <translation>Eines Voxels entlang der Auslesung; sie bestimmt, wie dicht Echos liegen können. Veröffentlichung: 1431.</translation>
+    </message>
+    <message>
+        <source>Read-out:</source>
+        <translation>Auslesung:</translation>
+    </message>
+    <message>
+        <source>monopolar: all echoes of a train are read in one direction; bipolar: every other one backwards. Paper: monopolar.</source>
+        <translation>monopolar: alle Echos eines Echozugs werden in einer Richtung ausgelesen; bipolar: jedes zweite in Gegenrichtung. Veröffentlichung: monopolar.</translation>
+    </message>
+    <message>
+        <source>Longest echo:</source>
+        <translation>Spätestes Echo:</translation>
+    </message>
+    <message>
+        <source>as given</source>
+        <translation>wie angegeben</translation>
+    </message>
+    <message>
+        <source>How late the last echo of a better train can be, which TR decides.</source>
+        <translation>Wie spät das letzte Echo eines besseren Echozugs sein darf, was TR bestimmt.</translation>
+    </message>
+    <message>
+        <source>Assess protocol</source>
+        <translation>Protokoll beurteilen</translation>
+    </message>
+    <message>
+        <source>Put a table of noise, swaps, bias, a better echo train and the subjects needed, with charts, into a folder of the scene.</source>
+        <translation>Eine Tabelle von Rauschen, Wasser-Fett-Vertauschungen, systematischer Abweichung, einem besseren Echozug und der nötigen Zahl von Probanden, mit Diagrammen, in einen Ordner der Szene legen.</translation>
     </message>
 </context>
 <context>
@@ -1813,6 +2197,125 @@
     </message>
 </context>
 <context>
+    <name>gui.cohort</name>
+    <message>
+        <source>Choose the dataset</source>
+        <translation>Den Datensatz wählen</translation>
+    </message>
+    <message>
+        <source>Choose the output folder</source>
+        <translation>Den Ausgabeordner wählen</translation>
+    </message>
+    <message>
+        <source>A cohort is running</source>
+        <translation>Eine Kohorte läuft</translation>
+    </message>
+    <message>
+        <source>Cancelling…</source>
+        <translation>Wird abgebrochen…</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>There are no results yet</source>
+        <translation>Es gibt noch keine Ergebnisse</translation>
+    </message>
+    <message>
+        <source>The subjects could not be listed.</source>
+        <translation>Die Probanden konnten nicht aufgelistet werden.</translation>
+    </message>
+    <message>
+        <source>One subject, {memory} GB.</source>
+        <translation>Ein Proband, {memory} GB.</translation>
+    </message>
+    <message>
+        <source>{count} subjects, {memory} GB each, {workers} at a time.</source>
+        <translation>{count} Probanden, je {memory} GB, {workers} gleichzeitig.</translation>
+    </message>
+    <message>
+        <source>{count} of them lack files.</source>
+        <translation>{count} von ihnen fehlen Dateien.</translation>
+    </message>
+    <message>
+        <source>The cohort could not be started.</source>
+        <translation>Die Kohorte konnte nicht gestartet werden.</translation>
+    </message>
+    <message>
+        <source>Running.</source>
+        <translation>Läuft.</translation>
+    </message>
+    <message>
+        <source>{done} of {count} subjects are finished.</source>
+        <translation>{done} von {count} Probanden sind fertig.</translation>
+    </message>
+    <message>
+        <source>Cancelled.</source>
+        <translation>Abgebrochen.</translation>
+    </message>
+    <message>
+        <source>The cohort failed.</source>
+        <translation>Die Kohorte ist fehlgeschlagen.</translation>
+    </message>
+    <message>
+        <source>What there is to know of each subject is told with its maps.</source>
+        <translation>Was zu jedem Probanden zu wissen ist, wird mit seinen Karten gesagt.</translation>
+    </message>
+    <message>
+        <source>Subject</source>
+        <translation>Proband</translation>
+    </message>
+    <message>
+        <source>Has</source>
+        <translation>Hat</translation>
+    </message>
+    <message>
+        <source>Lacks</source>
+        <translation>Fehlt</translation>
+    </message>
+    <message>
+        <source>GB</source>
+        <translation>GB</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>Status</translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>fehlgeschlagen</translation>
+    </message>
+    <message>
+        <source>finished</source>
+        <translation>fertig</translation>
+    </message>
+    <message>
+        <source>waiting</source>
+        <translation>wartet</translation>
+    </message>
+    <message>
+        <source>{count} images</source>
+        <translation>{count} Bilder</translation>
+    </message>
+    <message>
+        <source>{name} is not finished; there are no maps yet.</source>
+        <translation>{name} ist nicht fertig; es gibt noch keine Karten.</translation>
+    </message>
+    <message>
+        <source>The maps could not be loaded.</source>
+        <translation>Die Karten konnten nicht geladen werden.</translation>
+    </message>
+    <message>
+        <source>The table could not be loaded.</source>
+        <translation>Die Tabelle konnte nicht geladen werden.</translation>
+    </message>
+    <message>
+        <source>No regression:</source>
+        <translation>Keine Regression:</translation>
+    </message>
+</context>
+<context>
     <name>gui.numbers</name>
     <message>
         <source>The {what} are {text!r}; write decimals with a point, and separate numbers by spaces.</source>
@@ -1851,6 +2354,18 @@
 </context>
 <context>
     <name>gui.reconstruction</name>
+    <message>
+        <source>Apply first: there are no maps</source>
+        <translation>Zuerst anwenden: es gibt keine Karten</translation>
+    </message>
+    <message>
+        <source>Choose the scan&apos;s DICOM files</source>
+        <translation>Die DICOM-Dateien der Aufnahme wählen</translation>
+    </message>
+    <message>
+        <source>Choose the folder to write</source>
+        <translation>Den Ordner zum Schreiben wählen</translation>
+    </message>
     <message>
         <source>Select the magnitude sequence</source>
         <translation>Die Magnitudensequenz wählen</translation>

@@ -18,6 +18,7 @@ from ...analysis.bvtv import COMBINATIONS, RULES
 from ...analysis.tables import parse_exclusion
 from ...errors import InputError
 from ..bones import NOTES_ATTRIBUTE
+from ..echoes import notesOf
 from ..regions import SIDES
 from ..registration import STARTS, qualityOf
 from ..volumes import gridDifference, quantityOf
@@ -29,7 +30,7 @@ BUTTONS = (
     "proposeBone cycles ct rods profile regress figure statsmodels cancel layout"
 ).split()
 # Steps of the panel; each has a button and a section of its name.
-STEPS = ("regions", "registration", "measure", "bvtv", "ct", "profile", "regression")
+STEPS = ("regions", "registration", "measure", "bvtv", "ct", "profile", "regression", "cohort")
 
 # What registers: this library, or Slicer's General Registration (BRAINS).
 PROGRAMS = ("SimpleITK", "BRAINS")
@@ -354,6 +355,14 @@ def tableSummary(table) -> str:
     count = table.GetTable().GetNumberOfRows()
     text = _("The table {name} has one row.") if count == 1 else _("The table {name} has {count} rows.")
     return text.format(name=table.GetName(), count=count)
+
+
+def ctSummary(table) -> str:
+    """Return one line about a table of a CT, and what a user should know of that.
+
+    :param table: what `scene.attenuationNodes` returned.
+    """
+    return " ".join([tableSummary(table), *notesOf(table)])
 
 
 def regressionSummary(nodes) -> str:

@@ -2,6 +2,7 @@
 
 import math
 
+import ctk
 import qt
 import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTableNode
@@ -133,6 +134,26 @@ class CheckedTablesConnector(CheckedNodesConnector):
     """Binds the tables ticked in a qMRMLCheckableNodeComboBox."""
 
     dataType = list[vtkMRMLTableNode]
+
+
+@parameterNodeGuiConnector
+class PathConnector(_WidgetConnector):
+    """Binds the text of a ctkPathLineEdit; a Path, for which Slicer has a connector, would be ``.`` for none."""
+
+    dataType, signal = str, "currentPathChanged(QString)"
+
+    @classmethod
+    def canRepresent(cls, widget, datatype) -> bool:
+        """Return whether it is for a text in a path's line edit."""
+        return type(widget) is ctk.ctkPathLineEdit and datatype is str
+
+    def read(self) -> str:
+        """Return the path as it stands."""
+        return self._widget.currentPath
+
+    def write(self, value: str) -> None:
+        """Show a path."""
+        self._widget.currentPath = value
 
 
 def hideNodes(selector, nodeIDs: list[str]) -> None:

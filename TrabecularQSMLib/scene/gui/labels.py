@@ -9,6 +9,7 @@ _FLAGS = {
     **dict.fromkeys(("subject", "session", "acq", "run", "series"), "scan_labels"),
     "mask": "mask_segmentation",
     "echo_times": "echo_times_ms",
+    "overwrite": "replace_results",
 }
 
 

@@ -30,6 +30,8 @@ _GEOMETRY = f"""<layout type="horizontal" split="true"><item splitSize="600">
 _PLOT = """<item><view class="vtkMRMLPlotViewNode" singletontag="{tag}">
 <property name="viewlabel" action="default">P{number}</property></view></item>"""
 _TABLE_TAG = "TableView1"
+# Maps of a run, of which the first that it has is shown.
+_FIRST_SHOWN = ("chi", "local_field", "field_hz", "pdff_magnitude")
 _TABLE = f"""<item splitSize="350"><view class="vtkMRMLTableViewNode" singletontag="{_TABLE_TAG}">
 <property name="viewlabel" action="default">T</property></view></item>"""
 
@@ -123,6 +125,15 @@ def showMap(volumeNode, *, fit: bool = False) -> None:
     for segmentation in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
         showOutlines(segmentation)
     slicer.util.setSliceViewerLayers(background=volumeNode, foreground=None, label=None, fit=fit)
+
+
+def showMaps(nodes: dict) -> None:
+    """Show that map of a run that is looked at first: susceptibility, or what there is instead.
+
+    :param nodes: volume nodes by the name of their quantity.
+    """
+    showSlices()
+    showMap(next((nodes[name] for name in _FIRST_SHOWN if name in nodes), next(iter(nodes.values()))), fit=True)
 
 
 def showSlices() -> None:

@@ -33,7 +33,12 @@ class StepsMixin(PanelMixin):
         """
         self.shownStep = step
         for other in self._steps:
-            getattr(self.ui, f"{other}StepButton").checked = other == step
+            button = getattr(self.ui, f"{other}StepButton")
+            button.checked = other == step
+            # In dark styles a pressed button looks nearly as the others.
+            font = button.font
+            font.setBold(other == step)
+            button.setFont(font)
             getattr(self.ui, f"{other}Section").visible = other == step
         self.ui.statusLabel.text = self._said.get(step, "")
         self.refresh()
@@ -50,8 +55,17 @@ class StepsMixin(PanelMixin):
 
         :param message: one or several sentences.
         """
-        self._said[self.shownStep] = message
-        super().say(message)
+        self.sayOf(self.shownStep, message)
+
+    def sayOf(self, step: str, message: str) -> None:
+        """Show a message that belongs to a step: in the panel when that is shown.
+
+        :param step: one of those that `showOneAtATime` was given.
+        :param message: one or several sentences.
+        """
+        self._said[step] = message
+        if step == self.shownStep:
+            super().say(message)
 
     def forgetStatus(self) -> None:
         """Take back what was said of all steps."""

@@ -1,0 +1,118 @@
+"""The command protocol: its table, its page, and what it refuses."""
+
+import csv
+import importlib.util
+import json
+import re
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from test_cli import run
+
+from TrabecularQSMLib.protocol import chain, sweep
+from TrabecularQSMLib.protocol.chain import COLUMNS
+from TrabecularQSMLib.protocol.sweep import COLUMNS as SWEEP_COLUMNS
+from TrabecularQSMLib.report import protocol as report
+
+COMMAND = (
+    "protocol --echo-times 1.2 2.4 3.6 4.8 6 7.2 --field-strength 1.5 --voxel-size 2 2 4 --snr 30 --bandwidth 1300 "
+    "--readout bipolar --region-radius 6"
+).split()
+HAS_PAGES = importlib.util.find_spec("jinja2") and importlib.util.find_spec("matplotlib")
+
+
+class ProtocolTest(unittest.TestCase):
+    def replaced(self, module, name, **behavior):
+        """A stand-in for what takes long."""
+        patch = mock.patch.object(module, name, **behavior)
+        self.addCleanup(patch.stop)
+        return patch.start()
+
+    @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
+    def test_it_prints_what_it_knows_and_does_not_and_writes_a_page_that_needs_no_server_and_a_table(self):
+        with tempfile.TemporaryDirectory() as folder:
+            code, out, err = run(*COMMAND, "--output", f"{folder}/out")
+            self.assertEqual(code, 0, err)
+            self.assertIn("voxels of 2 × 2 × 4 mm", out)
+            for words in ("σ of R2*: ", "field period: 833.3 Hz", "each of two groups: 39 ", "--subject-sd"):
+                self.assertIn(words, out)
+            self.assertNotIn("`subject_sd`", out)
+            files = {path.name: path for path in (Path(folder) / "out").iterdir()}
+            self.assertEqual(sorted(files), ["protocol.csv", "protocol.html", "protocol.json"])
+            page = files["protocol.html"].read_text(encoding="utf-8")
+            self.assertEqual(re.findall(r'(?:src|href)="(?!data:image/png;base64,|#)', page), [])
+            self.assertNotIn("://", re.sub(r"base64,[^\"]*", "", page))
+            with open(files["protocol.csv"], encoding="utf-8", newline="") as file:
+                table = list(csv.DictReader(file))
+            stored = json.loads(files["protocol.json"].read_text(encoding="utf-8"))
+            self.assertEqual(len(table), len(stored["rows"]))
+            self.assertEqual(stored["settings"]["echo_times"][1], 0.0024)
+
+    @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
+    def test_with_the_chain_its_table_and_picture_are_there_too(self):
+        values = (0, 50, -2.3, 0.1, 0.02, 100.0, 101.0, 9.0, 0.9, 0.89, 0.01, 1.0)
+        rows = [dict(zip(COLUMNS, (x, *values[:2], -2 * x, -x, *values[4:]), strict=True)) for x in (0.1, 0.2, 0.3)]
+        ran = self.replaced(chain, "run_chain", return_value=rows)
+        self.replaced(report, "protocol_figure", return_value=b"")
+        with tempfile.TemporaryDirectory() as folder:
+            code, out, err = run(*COMMAND, "--chain", "0.1", "0.2", "0.3", "--bone-shape", "plates", "--output", folder)
+            self.assertEqual(code, 0, err)
+            settings = ran.call_args.args[1]
+            self.assertEqual((settings.bone.bvtv, settings.bone.shape), ((0.1, 0.2, 0.3), "plates"))
+            self.assertIn("On simulated bone: χ changes by -1 ppm", out)
+            self.assertIn("plates of radius 0.2 mm", (Path(folder) / "protocol.html").read_text(encoding="utf-8"))
+            table = (Path(folder) / "chain.csv").read_text(encoding="utf-8").splitlines()
+            self.assertEqual((len(table), table[0]), (4, ",".join(COLUMNS)))
+            self.assertEqual(len(json.loads((Path(folder) / "protocol.json").read_text())["chain_rows"]), 3)
+
+    @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
+    def test_a_sweep_that_was_stopped_goes_on_and_gives_the_same_table(self):
+        def rows_of(_settings, sweep, bvtv, repeat):
+            values = (bvtv, repeat, 1.5, 2.0, 0.0, 0, bvtv, 50.0, 65.0, 0.0, -bvtv, -bvtv)
+            if stop and bvtv > 0.1:
+                raise KeyboardInterrupt
+            computed.append(bvtv)
+            return [
+                dict(zip(SWEEP_COLUMNS, values, strict=True)) | {"field_strength": t} for t in sweep.field_strengths
+            ]
+
+        command = [*COMMAND, "--sweep", "0.1", "0.2", "--sweep-field-strengths", "1.5", "3", "--repeats", "1"]
+        stop, computed = True, []
+        self.replaced(sweep, "block_rows", side_effect=rows_of)
+        self.replaced(report, "protocol_figure", return_value=b"")
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder) / "out"
+            self.assertEqual(run(*command, "--output", output)[0], 130)
+            self.assertEqual([path.name for path in output.iterdir()], ["sweep.csv.partial"])
+            stop = False
+            code, _, err = run(*command, "--seed", "5", "--output", output)
+            self.assertEqual(code, 2)
+            self.assertIn("belongs to a run with other parameters", err)
+            code, _, err = run(*command, "--output", output)
+            self.assertEqual((code, computed), (0, [0.1, 0.2]), err)
+            table = (output / "sweep.csv").read_text(encoding="utf-8").splitlines()
+            self.assertEqual(len(table), 5)
+            self.assertIn(",1.2 2.4 3.6 4.8 6 7.2,", table[1])
+            self.assertFalse((output / "sweep.csv.partial").exists())
+            run(*command, "--output", Path(folder) / "at once")
+            self.assertEqual((output / "sweep.csv").read_bytes(), (Path(folder) / "at once" / "sweep.csv").read_bytes())
+            self.assertIn('id="sweep"', (output / "protocol.html").read_text(encoding="utf-8"))
+        self.assertIn("give --output FOLDER", run(*command)[2])
+
+    def test_impossible_input_is_one_sentence_and_nothing_is_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for words, changes in (
+                ("the last one to 7.2 ms; give a --longest-echo", ["--shortest-echo", "9"]),
+                ("three or more that increase in --echo-times", ["--echo-times", "1", "2"]),
+                ("snr is", ["--snr", "0"]),
+            ):
+                code, _, err = run(*COMMAND, *changes, "--output", f"{folder}/out")
+                self.assertEqual(code, 2)
+                self.assertIn(words, err)
+                self.assertEqual(list(Path(folder).iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

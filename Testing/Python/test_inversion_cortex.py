@@ -1,0 +1,147 @@
+"""Cortex solved apart, against shells and slabs whose share and field are known."""
+
+import unittest
+from dataclasses import replace
+
+import numpy as np
+
+from TrabecularQSMLib.acquisition import MeasuredField
+from TrabecularQSMLib.inversion.cortex import field_of_share, missing_share, sharpened, susceptibility_of_share
+from TrabecularQSMLib.kernels import convolve, dipole_kernel
+from TrabecularQSMLib.pipeline import reconstruct_each
+from TrabecularQSMLib.settings import preset
+
+SHAPE = (32, 24, 20)
+VOXEL_SIZE = (1.5, 1.5, 1.5)
+UP, ACROSS = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+EVERYWHERE = np.ones(SHAPE, bool)
+
+
+def slab():
+    """Share of a slab from the middle of plane 13 to that of plane 16: two whole planes, two cut in half."""
+    share = np.zeros(SHAPE, np.float32)
+    share[14:16], share[13], share[16] = 1.0, 0.5, 0.5
+    return share
+
+
+def shell(n=44, inner=9.0, outer=10.5):
+    """Share of a shell between two radii in voxels, from points three times as fine, and where its inside is."""
+    axis = (np.arange(3 * n) + 0.5) / 3 - n / 2
+    radius = np.sqrt(axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis**2)
+    mean = lambda fine: fine.reshape(n, 3, n, 3, n, 3).mean(axis=(1, 3, 5), dtype=np.float32)  # noqa: E731
+    return mean((radius > inner) & (radius < outer)), mean(radius < inner)
+
+
+class ShareTest(unittest.TestCase):
+    def test_the_share_of_cortex_between_marrow_and_muscle_is_found_and_none_in_dark_marrow(self):
+        share, inside = shell()
+        # Marrow gives 0.6 of which 0.9 is fat, muscle 0.85 of water; cortex of one and a half voxels between.
+        fat, water = 0.54 * inside, 0.06 * inside + 0.85 * (1 - share - inside)
+        coil = np.linspace(0.8, 1.0, share.shape[1], dtype=np.float32)[:, None]
+        signal = coil * (water + fat)
+        found = missing_share(signal, fat / np.maximum(water + fat, 1e-6), np.ones(share.shape, bool), VOXEL_SIZE)
+        cut = share > 0.05
+        error = np.abs(found - share)[cut].mean()
+        self.assertLess(error, 0.02)
+        self.assertLess(found[~cut].max(), 0.06)
+        # Without the fat fraction the one side is taken for dark.
+        blind = missing_share(signal, np.zeros_like(signal), np.ones(share.shape, bool), VOXEL_SIZE)
+        self.assertGreater(np.abs(blind - share)[cut].mean(), 1.5 * error)
+
+    def test_nothing_is_missing_outside_the_body_without_signal_or_in_thick_noise(self):
+        share = slab()
+        zeros = np.zeros(SHAPE, np.float32)
+        self.assertEqual(missing_share(1 - share, zeros, share < 0, VOXEL_SIZE).max(), 0)
+        self.assertEqual(missing_share(zeros, zeros, EVERYWHERE, VOXEL_SIZE).max(), 0)
+        noisy = 1 + np.random.default_rng(0).normal(0, 1 / 15, SHAPE)
+        self.assertEqual(missing_share(noisy, zeros, EVERYWHERE, VOXEL_SIZE).max(), 0)
+
+    def test_a_share_keeps_each_voxel_s_mean_and_gathers_beside_the_slab(self):
+        share = slab()
+        share[20:30] = np.random.default_rng(3).random((10, *SHAPE[1:]), dtype=np.float32)
+        fine = sharpened(share)
+        self.assertEqual(fine.shape, tuple(2 * n for n in SHAPE))
+        self.assertTrue(fine.min() >= 0 and fine.max() <= 1)
+        means = fine.reshape(32, 2, 24, 2, 20, 2).mean(axis=(1, 3, 5))
+        inside = (share > 0.05) & (share < 0.95)
+        np.testing.assert_allclose(means[inside], share[inside], atol=1e-3)
+        self.assertTrue(np.all(fine[27] > 0.9) and np.all(fine[26] < 0.1))
+
+
+class FieldTest(unittest.TestCase):
+    def test_signal_beside_a_slab_sees_none_of_its_field_and_cortex_the_field_within(self):
+        share = slab()
+        # Within a slab the field is (1/3 − cos²) χ, outside zero, both less the mean that the periodic grid has not.
+        for b0, within in ((UP, -2 / 3), (ACROSS, 1 / 3)):
+            outside = -within * share.mean()
+            field = field_of_share(share, VOXEL_SIZE, b0_direction=b0)
+            np.testing.assert_allclose(field[14:16], within + outside, rtol=0.05)
+            # The sharpened share is 0.9 right, as the signal that is known per voxel allows.
+            np.testing.assert_allclose(field[[13, 16]], outside, atol=0.05)
+            np.testing.assert_allclose(field[:12], outside, atol=0.01)
+
+
+class SusceptibilityTest(unittest.TestCase):
+    def setUp(self):
+        self.share, inside = shell()
+        # Surroundings of their own: bone marrow at 0.3 ppm against muscle.
+        self.other = np.float32(0.3) * inside
+        kernel = dipole_kernel(self.share.shape, VOXEL_SIZE, UP)
+        self.of_share = field_of_share(self.share, VOXEL_SIZE, b0_direction=UP)
+        self.of_other = convolve(kernel, self.other)
+        self.weight = 1 - self.share
+
+    def found(self, delta, weight=None):
+        field = self.of_other + np.float32(delta) * self.of_share
+        weight = self.weight if weight is None else weight
+        return susceptibility_of_share(field, self.of_share, self.share, weight, VOXEL_SIZE, b0_direction=UP)
+
+    def test_delta_is_found_whatever_the_marrow_within(self):
+        for delta in (-2.0, -0.7):
+            found, said = self.found(delta)
+            # A step of 0.3 ppm across the shell follows the share a little.
+            self.assertAlmostEqual(found, delta, delta=0.15)
+            self.assertIn(f"{-found:.2f} ppm below", said)
+
+    def test_without_a_step_across_the_shell_delta_is_exact(self):
+        self.of_other = 0
+        self.assertAlmostEqual(self.found(-1.4)[0], -1.4, places=4)
+
+    def test_what_bone_cannot_be_is_left_and_said(self):
+        for delta in (1.0, -9.0):
+            found, said = self.found(delta)
+            self.assertEqual(found, 0.0)
+            self.assertIn("which bone is not", said)
+
+    def test_too_little_cortex_is_left_and_said(self):
+        found, said = self.found(-2.0, np.zeros_like(self.weight))
+        self.assertEqual(found, 0.0)
+        self.assertIn("too few", said)
+
+
+class ChainTest(unittest.TestCase):
+    def test_marrow_within_a_dark_shell_is_closer_to_the_truth_with_cortex_apart(self):
+        share, inside = shell()
+        truth = np.float32(0.3) * inside - np.float32(1.8) * share
+        kernel = dipole_kernel(share.shape, VOXEL_SIZE, UP)
+        field = convolve(kernel, np.float32(0.3) * inside)
+        field -= np.float32(1.8) * field_of_share(share, VOXEL_SIZE, b0_direction=UP)
+        given = MeasuredField(field, np.diag((1.5, 1.5, 1.5, 1.0)), "local", magnitude=1 - share)
+        quick = preset(inversion="medi-l2", inversion_iterations=60)
+        apart, together = reconstruct_each(given, [quick, replace(quick, separate_cortex="no")])
+        marrow = inside > 0.99
+        errors = [np.std((one.maps["chi"] - truth)[marrow]) for one in (apart, together)]
+        self.assertLess(errors[0], 0.6 * errors[1])
+        np.testing.assert_array_equal(apart.maps["local_field"], together.maps["local_field"])
+        told = [any("solved apart" in note for note in one.notes) for one in (apart, together)]
+        self.assertEqual(told, [True, False])
+        # Voxels of 3 mm are left as they are, and that is told.
+        coarse = replace(given, affine=np.diag((3.0, 3.0, 3.0, 1.0)))
+        quick = replace(quick, inversion_iterations=2)
+        tried, together = reconstruct_each(coarse, [quick, replace(quick, separate_cortex="no")])
+        np.testing.assert_array_equal(tried.maps["chi"], together.maps["chi"])
+        self.assertIn("too coarse to tell the share of cortex", " ".join(tried.notes))
+
+
+if __name__ == "__main__":
+    unittest.main()

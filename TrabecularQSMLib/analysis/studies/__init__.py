@@ -1,0 +1,1 @@
+"""Statistics of studies: repeatability, change, groups, power, normal ranges; one file each."""

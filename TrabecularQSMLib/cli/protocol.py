@@ -1,0 +1,302 @@
+"""The command protocol: what a protocol can tell before anybody is scanned."""
+
+import json
+from pathlib import Path
+
+from .. import __version__
+from ..errors import InputError, worded
+from .common import (
+    OPTIONS,
+    ProgressLine,
+    add_command,
+    check_writable,
+    positive,
+    print_result,
+    with_default,
+    write_outputs,
+)
+
+# Option, setting, what its values are called, and how many of these are one of the setting's.
+_PROTOCOL = (
+    ("echo-times", "echo_times", "MS", 1e3),
+    ("field-strength", "field_strength", "T", 1),
+    ("voxel-size", "voxel_size", ("I", "J", "K"), 1),
+    ("snr", "snr", "S", 1),
+    ("bandwidth", "bandwidth_hz", "HZ", 1),
+    ("readout", "readout", None, 1),
+    ("trains", "trains", "N", 1),
+)
+_REQUIRED = ("echo-times", "field-strength", "voxel-size", "snr")
+_SCANNER = (
+    ("readout-axis", "readout_axis", None, 1),
+    ("gradient", "gradient", "MT/M", 1),
+    ("slew-rate", "slew_rate", "T/M/S", 1),
+    ("shortest-echo", "shortest_echo", "MS", 1e3),
+    ("longest-echo", "longest_echo", "MS", 1e3),
+    ("echoes", "echoes", "N", 1),
+)
+_ASSUMED = (
+    ("fat-model", "fat_model", "NAME", 1),
+    ("pdff", "pdff", "X", 1),
+    ("r2star", "r2star", ("LOW", "HIGH"), 1),
+    ("bvtv", "bvtv", "X", 1),
+    ("region-radius", "region_radii_mm", "MM", 1),
+    ("regularization", "regularization", "λ", 1),
+    ("chi-slope", "chi_slope", "PPM", 1),
+    ("subject-sd", "subject_sd", "X", 1),
+    ("repeat-sd", "repeat_sd", "PPM", 1),
+    ("bvtv-difference", "bvtv_difference", "X", 1),
+)
+# What sentences of the protocol's settings are called here.
+_WORDS = (
+    OPTIONS
+    | {"chi_sigma": "reconstruct --chi-sigma yes"}
+    | {name: f"--{flag}" for flag, name, _, _ in (*_PROTOCOL, *_SCANNER, *_ASSUMED)}
+)
+
+
+def add_commands(commands):
+    """Add the command of this file to the parser."""
+    parser = add_command(
+        commands,
+        "protocol",
+        _protocol,
+        "Before a study: noise of field, R2*, fat fraction and χ, bias, swaps, a better echo train, subjects needed.",
+        "protocol --echo-times 1.25 1.95 2.65 3.35 4.05 4.75 5.45 6.15 6.85 --trains 3 --field-strength 3 "
+        "--voxel-size 1.5 1.5 1.5 --bandwidth 1431 --snr 40 --output page",
+    )
+    for options, group in (
+        (_PROTOCOL, parser),
+        (_SCANNER, parser.add_argument_group("what the scanner can do, for a better echo train")),
+        (_ASSUMED, parser.add_argument_group("what is assumed of marrow and study")),
+    ):
+        for option in options:
+            _add_option(group, *option)
+    _add_bone(parser)
+    parser.add_argument(
+        "--output", metavar="FOLDER", help="folder for protocol.html (needs jinja2 and matplotlib), .csv and .json"
+    )
+
+
+def _add_bone(parser):
+    from ..protocol.bone import BoneSettings
+    from ..settings import CHOICES, load_presets
+    from ..simulation.settings import SHAPES
+
+    default = BoneSettings()
+    bvtv = tuple(f"{one:g}" for one in default.bvtv)
+    group = parser.add_argument_group("on simulated bone, minutes")
+    text = "blocks of trabeculae of these BV/TV in the digital ankle, scanned, reconstructed and measured"
+    group.add_argument("--chain", nargs="*", type=float, metavar="BVTV", help=with_default(text, bvtv))
+    text = "R2*, fat fraction and χ of regions of these BV/TV under each of several conditions, without noise"
+    group.add_argument("--sweep", nargs="*", type=float, metavar="BVTV", help=with_default(text, bvtv))
+    for flag, metavar, text in (
+        ("field-strengths", "T", "field strengths of the sweep (default: the protocol's)"),
+        ("voxels", "MM", "edges of cubic voxels of the sweep (default: the protocol's, of the same volume)"),
+        ("angles", "DEG", "angles of B0 against S, towards R, of the sweep (default: 0)"),
+    ):
+        group.add_argument(f"--sweep-{flag}", nargs="+", type=float, metavar=metavar, help=text)
+    text = "another echo train of the sweep; may be given several times"
+    group.add_argument("--sweep-echo-times", nargs="+", type=float, action="append", metavar="MS", help=text)
+    text = with_default("geometries of each BV/TV; for --chain also patients and draws of noise", default.repeats)
+    group.add_argument("--repeats", type=positive, metavar="K", default=default.repeats, help=text)
+    text = with_default("of the pieces of bone", default.shape)
+    group.add_argument("--bone-shape", choices=SHAPES, default=default.shape, help=text)
+    text = with_default("of them, in voxels of 0.1 mm; half the thickness of plates", default.radius)
+    group.add_argument("--bone-radius", type=positive, metavar="R", default=default.radius, help=text)
+    text = with_default("of cylinders, or of the normal of plates", tuple(f"{x:g}" for x in default.orientation))
+    group.add_argument(
+        "--bone-orientation", nargs=3, type=float, metavar=("R", "A", "S"), default=default.orientation, help=text
+    )
+    text = "a binary image of bone instead, such as of a micro-CT, along the scan's axes (NIfTI, NRRD); for --chain"
+    group.add_argument("--mask", metavar="FILE", help=text)
+    group.add_argument("--seed", type=int, metavar="N", default=default.seed, help=with_default("of all that", 0))
+    text = with_default("of the reconstruction", "default")
+    group.add_argument("--preset", choices=tuple(load_presets()), default="default", help=text)
+    text = "of the reconstruction, instead of the preset's"
+    group.add_argument("--inversion", choices=CHOICES["inversion"], help=text)
+    where = group.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=positive, metavar="N", default=1, help=with_default("processes to use", 1))
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
+
+
+def _add_option(group, flag, name, metavar, factor):
+    from ..fieldmap.fat_models import FAT_MODELS
+    from ..phantom.settings import READOUTS
+    from ..protocol.settings import ProtocolSettings
+    from ..settings import setting_texts
+
+    field, text = ProtocolSettings.__dataclass_fields__[name], setting_texts(ProtocolSettings.__doc__)[name]
+    choices = {"readout": READOUTS, "readout_axis": ("i", "j", "k"), "fat_model": tuple(FAT_MODELS)}.get(name)
+    options = {"dest": name, "metavar": metavar, "required": flag in _REQUIRED}
+    if choices:
+        options["choices"] = choices
+    else:
+        options["type"] = int if name in ("trains", "echoes") else float
+    if isinstance(metavar, tuple):
+        options["nargs"] = len(metavar)
+    elif name in ("echo_times", "region_radii_mm"):
+        options["nargs"] = "+"
+    text = text.replace("%", "%%").replace("Seconds", "In ms").replace("along k, j, i", "along I, J, K")
+    if flag not in _REQUIRED and field.default is not None:
+        default = field.default
+        text = with_default(text, tuple(f"{x:g}" for x in default) if isinstance(default, tuple) else default)
+    group.add_argument(f"--{flag}", help=text, **options)
+
+
+def _settings(arguments):
+    from ..protocol.settings import ProtocolSettings
+
+    given = {}
+    for _, name, _, factor in (*_PROTOCOL, *_SCANNER, *_ASSUMED):
+        value = getattr(arguments, name)
+        if value is not None:
+            given[name] = (
+                tuple(_in_ours(x, factor) for x in value) if isinstance(value, list) else _in_ours(value, factor)
+            )
+    given["voxel_size"] = given["voxel_size"][::-1]
+    return ProtocolSettings(**given)
+
+
+def _in_ours(value, factor):
+    """A value in the unit of the settings; times to a nanosecond, so that milliseconds do not get a tail."""
+    return value if factor == 1 else round(value / factor, 9)
+
+
+def _bone(arguments, bvtv):
+    """Blocks of bone as given."""
+    from ..protocol.bone import BoneSettings
+
+    given = {"bvtv": tuple(bvtv)} if bvtv else {}
+    given |= {name: getattr(arguments, f"bone_{name}") for name in ("shape", "radius", "orientation")}
+    return BoneSettings(repeats=arguments.repeats, seed=arguments.seed, **given)
+
+
+def _bone_of_mask(arguments):
+    """The bone of a file, whose BV/TV is its own."""
+    from ..files.nifti import read_image
+    from ..protocol.bone import bone_of_image
+
+    if arguments.chain:
+        raise InputError("A mask has the BV/TV that it has; leave out the values of --chain, or --mask.")
+    image, affine = read_image(arguments.mask)
+    return bone_of_image(image, affine, arguments.mask, repeats=arguments.repeats, seed=arguments.seed)
+
+
+def _chain(arguments, settings):
+    """Settings and rows of the chain; None where it is not asked for."""
+    from ..protocol.chain import ChainSettings, run_chain
+    from ..settings import preset
+    from .workers import executors_of
+
+    if arguments.chain is None:
+        return None
+    changes = {} if arguments.inversion is None else {"inversion": arguments.inversion}
+    bone = _bone(arguments, arguments.chain) if arguments.mask is None else _bone_of_mask(arguments)
+    chain = ChainSettings(bone, preset(arguments.preset, **changes))
+    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+        return chain, run_chain(settings, chain, executors=executors, progress=progress)
+
+
+def _sweep_settings(arguments, settings):
+    """Settings of the sweep; None where it is not asked for."""
+    from ..protocol.sweep import SweepSettings
+
+    if arguments.sweep is None:
+        return None
+    if arguments.mask is not None:
+        raise InputError("--mask is for --chain; a sweep needs random bone, so leave out one of them.")
+    if not arguments.output:
+        raise InputError("A sweep is a table and a picture; give --output FOLDER for them.")
+    trains = tuple(tuple(_in_ours(time, 1e3) for time in train) for train in arguments.sweep_echo_times or ())
+    return SweepSettings.around(
+        settings,
+        _bone(arguments, arguments.sweep),
+        field_strengths=tuple(arguments.sweep_field_strengths or ()),
+        voxels_mm=tuple(arguments.sweep_voxels or ()),
+        b0_degrees=tuple(arguments.sweep_angles or ()),
+        trains=trains,
+    )
+
+
+def _run_sweep(arguments, settings, sweep):
+    """Rows of the sweep, kept while it runs, and the file in which they are kept."""
+    from ..protocol.sweep import COLUMNS, run_sweep, sorted_rows
+    from .partial_table import partial_table, read_blocks
+    from .workers import executors_of
+
+    partial = Path(arguments.output) / "sweep.csv.partial"
+    head = {"version": __version__, "settings": settings.as_dict(), "sweep": sweep.as_dict()}
+    head = json.loads(json.dumps(head))
+    kept = read_blocks(partial, head, COLUMNS, ("bvtv_wanted", "repeat"))
+    rows = [row for some in kept.values() for row in some]
+    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+        found = run_sweep(settings, sweep, executors=executors, done=kept, progress=progress)
+        with partial_table(partial, head, kept) as keep:
+            for new in found:
+                keep(new)
+                rows += new
+    return sorted_rows(rows), partial
+
+
+def _protocol(arguments):
+    from ..figures.style import require_matplotlib
+    from ..protocol.assess import assess, rows, unknowns
+    from ..report.pages import require_jinja
+    from ..report.protocol import advice, chain_sentences, summary
+
+    settings = _settings(arguments)
+    sweep = _sweep_settings(arguments, settings)
+    if arguments.output:
+        require_jinja()
+        require_matplotlib()
+        check_writable(arguments.output)
+    with ProgressLine() as progress:
+        found = assess(settings, progress)
+    chain = _chain(arguments, settings)
+    said = [worded(sentence, _WORDS) for sentence in unknowns(found)]
+    print(summary(found))
+    for row in rows(found):
+        print(_line(row))
+    print(advice(found))
+    for sentence in chain_sentences(chain[1]) if chain else ():
+        print(f"On simulated bone: {sentence}")
+    written = []
+    if arguments.output:
+        swept, partial = (None, None) if sweep is None else _run_sweep(arguments, settings, sweep)
+        written = write_outputs(_contents(Path(arguments.output), found, said, chain, sweep, swept))
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+    print_result(said, written)
+
+
+def _contents(folder, found, said, chain, sweep, swept):
+    """Files to write, by name."""
+    from ..figures.protocol import sweep_figure
+    from ..files.tables import csv_text
+    from ..files.writing import json_text
+    from ..protocol.assess import COLUMNS, rows
+    from ..protocol.chain import COLUMNS as CHAIN_COLUMNS
+    from ..protocol.sweep import COLUMNS as SWEEP_COLUMNS
+    from ..report.protocol import protocol_page
+
+    head = {"version": __version__, "settings": found.settings.as_dict(), "rows": rows(found), "unknown": said}
+    contents = {folder / "protocol.csv": csv_text(COLUMNS, rows(found))}
+    picture = None
+    if chain:
+        head |= {"chain": chain[0].as_dict(), "chain_rows": chain[1]}
+        contents[folder / "chain.csv"] = csv_text(CHAIN_COLUMNS, chain[1])
+    if sweep is not None:
+        head["sweep"] = sweep.as_dict()
+        picture = contents[folder / "sweep.png"] = sweep_figure(swept, sweep.varied(), found.settings)
+        trains = [" ".join(f"{1e3 * time:g}" for time in train) for train in sweep.trains]
+        table = [row | {"train": trains[row["train"]]} for row in swept]
+        contents[folder / "sweep.csv"] = csv_text(SWEEP_COLUMNS, table)
+    contents[folder / "protocol.html"] = protocol_page(found, said, "Protocol", chain, picture)
+    return contents | {folder / "protocol.json": json_text(head)}
+
+
+def _line(row):
+    value = "–" if row["value"] is None else f"{row['value']:.4g}"
+    number = f"{value} {row['unit']}".strip()
+    return f"{row['quantity']}: {number}" + (f" ({row['of']})" if row["of"] else "")

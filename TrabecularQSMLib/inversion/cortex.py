@@ -1,0 +1,231 @@
+"""Cortex, which gives no signal: its share of each voxel is seen in the magnitude, and its χ is solved apart.
+
+A thin dark shell is what a regularized inversion blurs most, and voxels that it cuts measure the field of their part
+with signal, not their mean. So χ is taken as ``u + Δ M``, with M the share of each voxel that gives no signal, Δ one
+number, and u smooth through cortex. The field of M, averaged as signal averages it, is known; Δ times it is taken off
+the measured field before u is inverted.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from ..kernels import convolve, dipole_kernel
+from ..methods import Method
+from .closed_form import closed_form
+
+# Cortex is searched within a voxel of what misses more than this share of the brightness beside it; more than
+# DARK is cortex for the most part.
+_SEARCHED, DARK = 0.35, 0.4
+# Width in voxels of a dark layer that counts as thin, and the SD in mm of the neighborhood whose tissue, fat and water
+# each, stands for a voxel full of signal.
+_THIN, _NEIGHBORHOOD_MM = 5, 2.5
+_PASSES = 2
+# Least weight of a neighborhood, of 1, that tells what its tissue gives.
+_SEEN = 2e-3
+# Less signal than this share of the image's bright end (99th percentile) is no tissue.
+_TISSUE = 0.05
+# Δ in ppm lies between that of bone without pores in fat and zero.
+RANGE = (-3.0, 0.0)
+# λ in mm² of the closed form in which Δ is read; from 0.01 to 0.2 it changes Δ by 1 %.
+_REGULARIZATION = 0.05
+# Voxels longer than this in mm hold too much beside cortex: of 3 mm, χ of marrow went farther from the truth.
+COARSEST_MM = 2.5
+# Fewer voxels of cortex than these tell nothing.
+_LEAST_VOXELS = 50
+# Sharpening: SD of the neighborhood in fine voxels, steepness, passes, halvings of the search for a voxel's level,
+# and the share below which a voxel counts as whole.
+_NEAR, _STEEPNESS, _SHARPENINGS, _HALVINGS, _WHOLE = 1.0, 6.0, 4, 18, 0.05
+
+
+def missing_share(signal: np.ndarray, fat_fraction: np.ndarray, body: np.ndarray, voxel_size) -> np.ndarray:
+    """Return the share of each voxel that gives no signal, 0 to 1, near thin dark layers and 0 elsewhere, float32.
+
+    Parameters
+    ----------
+    signal : (K, J, I) array
+        Magnitude, best at echo time zero.
+    fat_fraction : (K, J, I) array
+        0 to 1; zeros where it is not known.
+    body : (K, J, I) bool array
+        Where there is tissue.
+    voxel_size : (3,) floats
+        mm.
+
+    Notes
+    -----
+    What a voxel would give if it were full lies between the means of fatty and of watery tissue around it, where its
+    own fat fraction says: two tissues and nothing, from water and fat. Marrow, whose trabeculae take signal too, is
+    thus compared with marrow.
+    """
+    signal = np.asarray(signal, np.float32)
+    if not (signal * body).any():
+        return np.zeros(signal.shape, np.float32)
+    floor = _TISSUE * float(np.percentile(signal[signal > 0], 99))
+    # What a thin layer lies in; a neighborhood that is dark as a whole is measured against the image.
+    full = np.maximum(ndimage.grey_closing(ndimage.gaussian_filter(signal, 0.5), _THIN), 2 * floor)
+    spread = [_NEIGHBORHOOD_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, signal.shape, strict=True)]
+    mean = lambda array: ndimage.gaussian_filter(array.astype(np.float32), spread, truncate=3.0)  # noqa: E731
+    share = 1 - signal / full
+    for _ in range(_PASSES):
+        near = ndimage.binary_dilation(share > _SEARCHED, ndimage.generate_binary_structure(3, 1))
+        pure = body & ~near & (signal > floor)
+        ends = []
+        for kind in (pure & (fat_fraction >= 0.5), pure & (fat_fraction < 0.5)):
+            weight = mean(kind)
+            known = np.maximum(weight, 1e-6)
+            ends.append((weight > _SEEN, mean(signal * kind) / known, mean(signal * fat_fraction * kind) / known))
+        (fatty_seen, fatty, fat_of_fatty), (watery_seen, watery, fat_of_watery) = ends
+        # The share t of fatty tissue follows from the fat fraction p: p = (t F₁ + (1−t) F₂) / (t S₁ + (1−t) S₂).
+        above = fat_of_fatty - fat_fraction * fatty
+        below = fat_of_watery - fat_fraction * watery
+        differ = np.abs(above - below) > 1e-6
+        fatty_share = np.clip(-below / np.where(differ, above - below, 1), 0, 1)
+        fatty_share = np.where(fatty_seen, np.where(watery_seen, fatty_share, 1), 0)
+        mixed = fatty_share * fatty + (1 - fatty_share) * watery
+        share = 1 - signal / np.maximum(np.where(fatty_seen | watery_seen, mixed, full), floor)
+    return np.where(near & body, np.clip(share, 0, 1), 0).astype(np.float32)
+
+
+def sharpened(share: np.ndarray) -> np.ndarray:
+    """Return a share on a grid twice as fine, 0 to 1, (2K, 2J, 2I) float32.
+
+    Each voxel keeps its mean; within it the share gathers where its surroundings hold more of it (Atkinson 2005, doi
+    10.14358/PERS.71.7.839, with fractions instead of swaps).
+    """
+    fine = _linear(share)
+    cut = (share > _WHOLE) & (share < 1 - _WHOLE)
+    wanted = share[cut][:, None]
+    for _ in range(_SHARPENINGS):
+        near = _blocks(ndimage.gaussian_filter(fine, _NEAR))[cut]
+        low, high = near.min(axis=1, keepdims=True) - 1, near.max(axis=1, keepdims=True) + 1
+        for _ in range(_HALVINGS):
+            level = (low + high) / 2
+            more = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1).mean(axis=1, keepdims=True) > wanted
+            low, high = np.where(more, level, low), np.where(more, high, level)
+        blocks = np.repeat(share[..., None], 8, axis=3)
+        blocks[cut] = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1)
+        fine = _unblocks(blocks)
+    return fine
+
+
+def field_of_share(share: np.ndarray, voxel_size, *, b0_direction) -> np.ndarray:
+    """Return the field that signal sees of a share with χ of 1 ppm, (K, J, I) float32 in ppm.
+
+    Parameters
+    ----------
+    share : (K, J, I) array
+        0 to 1, on a periodic grid.
+    voxel_size, b0_direction
+        As for `inversion.invert`.
+
+    Notes
+    -----
+    The field is computed on a grid twice as fine, from the sharpened share m, and averaged with ``1 − m``. A voxel
+    without signal has the plain mean of its field.
+    """
+    fine = sharpened(np.asarray(share, np.float32))
+    field = convolve(dipole_kernel(fine.shape, np.asarray(voxel_size, float) / 2, b0_direction), fine)
+    plain = _mean(field)
+    np.subtract(1, fine, out=fine)
+    left = _mean(fine)
+    fine *= field
+    return np.where(left > _WHOLE, _mean(fine) / np.maximum(left, _WHOLE), plain).astype(np.float32)
+
+
+def susceptibility_of_share(
+    local_field: np.ndarray, share_field: np.ndarray, share: np.ndarray, weight: np.ndarray, voxel_size, *, b0_direction
+) -> tuple[float, str]:
+    """Return Δ, χ of what gives no signal less that of its surroundings, in ppm, and what is to be said of it.
+
+    Parameters
+    ----------
+    local_field, share_field : (K, J, I) arrays
+        In ppm, on a periodic grid: as measured, and of the share with χ of 1 ppm (`field_of_share`).
+    share : (K, J, I) array
+        `missing_share`.
+    weight : (K, J, I) array
+        How far each voxel's field is known; 0 for not at all.
+    voxel_size, b0_direction
+        As for `inversion.invert`.
+
+    Notes
+    -----
+    χ less Δ times the share must not follow the share near cortex. The closed form is linear in the field, so Δ is the
+    quotient of two covariances with the share: of χ of the one field, and of the other. Both are blurred alike.
+    """
+    near = ndimage.binary_dilation(share > DARK, iterations=2) & (weight > 0)
+    cortex = np.count_nonzero(near & (share > DARK))
+    if cortex < _LEAST_VOXELS:
+        return 0.0, (
+            f"Only {cortex} voxels with a field are mainly cortex, too few to tell its χ: it was not solved apart."
+        )
+    counted = weight[near].astype(np.float64)
+    about = share[near] - np.average(share[near], weights=counted)
+    follow = []
+    for field in (local_field, share_field):
+        chi = closed_form(field, voxel_size, b0_direction=b0_direction, regularization=_REGULARIZATION)
+        follow.append(float((counted * about * chi[near]).sum()))
+    delta = follow[0] / follow[1] if follow[1] > 0 else 0.0
+    low, high = RANGE
+    if not low <= delta < high:
+        return 0.0, (
+            f"What gives no signal would be {delta:+.2f} ppm from its surroundings, which bone is not ({low:g} to "
+            f"{high:g} ppm): it was not solved apart; look at the sign of the phase and at what the mask encloses."
+        )
+    return delta, (
+        f"χ of what gives no signal, cortex above all, lies {-delta:.2f} ppm below that of its surroundings; it was "
+        "solved apart from the rest (separate_cortex)."
+    )
+
+
+def _linear(array):
+    """Linear interpolation to twice the grid, each voxel split into two."""
+    for axis in range(3):
+        moved = np.moveaxis(array, axis, 0)
+        padded = np.concatenate([moved[:1], moved, moved[-1:]])
+        fine = np.empty((2 * moved.shape[0], *moved.shape[1:]), np.float32)
+        fine[::2] = 0.25 * padded[:-2] + 0.75 * moved
+        fine[1::2] = 0.75 * moved + 0.25 * padded[2:]
+        array = np.moveaxis(fine, 0, axis)
+    return np.ascontiguousarray(array)
+
+
+def _blocks(fine):
+    """(K, J, I, 8): the fine voxels of each voxel."""
+    k, j, i = (n // 2 for n in fine.shape)
+    return fine.reshape(k, 2, j, 2, i, 2).transpose(0, 2, 4, 1, 3, 5).reshape(k, j, i, 8)
+
+
+def _unblocks(blocks):
+    k, j, i, _ = blocks.shape
+    return np.ascontiguousarray(
+        blocks.reshape(k, j, i, 2, 2, 2).transpose(0, 3, 1, 4, 2, 5).reshape(2 * k, 2 * j, 2 * i)
+    )
+
+
+def _mean(fine):
+    k, j, i = (n // 2 for n in fine.shape)
+    return fine.reshape(k, 2, j, 2, i, 2).mean(axis=(1, 3, 5))
+
+
+METHODS = (
+    Method(
+        missing_share,
+        title="Share without signal",
+        solves="two tissues and nothing, from water and fat, against fatty and watery tissue around",
+        test="test_inversion_cortex.ShareTest",
+    ),
+    Method(
+        field_of_share,
+        title="Field of cortex",
+        solves="dipole field of the sharpened share, averaged with the signal, on a grid twice as fine",
+        test="test_inversion_cortex.FieldTest",
+        reference="Atkinson 2005, doi 10.14358/PERS.71.7.839 (sub-voxel shares)",
+    ),
+    Method(
+        susceptibility_of_share,
+        title="χ of cortex",
+        solves="Δ at which χ − Δ M does not follow the missing share M near cortex",
+        test="test_inversion_cortex.SusceptibilityTest",
+    ),
+)

@@ -1,0 +1,265 @@
+"""All that can be told of a protocol, as one record and as the rows of a table."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import counted
+from ..methods import Method
+from ..progress import Progress, report
+from .bias import Bias, bone_signal_bias, gradient_for
+from .bounds import Bounds, bounds
+from .region import ball_of_chi
+from .settings import ProtocolSettings
+from .subjects import ALPHA, POWER, subjects
+from .train import Train, closest_spacing, given_train, recommend
+
+COLUMNS = ("part", "quantity", "value", "unit", "of", "rests_on")
+# A field across the voxel is named that adds so much R2*, in 1/s.
+ADDED_R2STAR = 10.0
+BIAS_BVTV = tuple(np.linspace(0, 0.5, 11).tolist())
+
+
+@dataclass(frozen=True)
+class Region:
+    """A ball, its χ, and the subjects that a study of it needs.
+
+    `sigma_chi` is the σ of its mean χ in ppm by noise, `share` how much of its χ is given back, `sigma_bvtv` the σ of
+    BV/TV by noise and repetition; `between` are the subjects in each of two groups, `within` those scanned twice.
+    """
+
+    radius_mm: float
+    voxels: int
+    sigma_chi: float
+    share: float
+    sigma_bvtv: float
+    between: int | None
+    within: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What is told of a protocol.
+
+    `given` and `recommended` trains; `marrow` the bounds at the one fat fraction and R2* that the settings name;
+    `regions` by radius; `bias` by bone's own signal over `BIAS_BVTV`, and at the settings' BV/TV `bone_bias`;
+    `gradient` the field across a voxel's longest edge in Hz/mm that adds `ADDED_R2STAR`; `closest_spacing` of two
+    echoes of a train in s.
+    """
+
+    settings: ProtocolSettings
+    given: Train
+    recommended: Train
+    marrow: Bounds
+    regions: tuple[Region, ...]
+    bias: tuple[Bias, ...]
+    bone_bias: Bias
+    gradient: float
+    closest_spacing: float
+
+    @property
+    def ratios(self) -> tuple[float, float, float]:
+        """Noise of field, R2* and fat fraction with the recommended train over that with the given one."""
+        pairs = zip(self.recommended.bounds.typical(), self.given.bounds.typical(), strict=True)
+        return tuple(new / old for new, old in pairs)
+
+    @property
+    def is_best(self) -> bool:
+        """Whether no better train was found than the given one."""
+        return self.recommended.echo_times == self.given.echo_times and self.recommended.trains == self.given.trains
+
+
+def assess(settings: ProtocolSettings, progress: Progress | None = None) -> Assessment:
+    """Return all that can be told of a protocol before anybody is scanned.
+
+    Parameters
+    ----------
+    settings : ProtocolSettings
+    progress : callable, optional
+
+    Returns
+    -------
+    Assessment
+    """
+    model, rate = settings.model(), settings.middle_r2star
+    report(progress, 0.0, "Noise and second minima")
+    given = given_train(settings)
+    marrow = bounds(model, settings.noise, (rate,), (settings.pdff,))
+    report(progress, 0.1, "Regions")
+    sigma_field = float(marrow.field_hz[0, 0]) * 1e6 / settings.imaging_frequency
+    regions = tuple(_region(settings, radius, sigma_field) for radius in settings.region_radii_mm)
+    report(progress, 0.3, "Bias")
+    bias = tuple(bone_signal_bias(model, bvtv, settings.pdff, rate) for bvtv in BIAS_BVTV)
+    edge = max(settings.voxel_size)
+    gradient = gradient_for(model, ADDED_R2STAR, edge, settings.pdff, rate)
+    report(progress, 0.4, "A better echo train")
+    recommended = recommend(settings)
+    report(progress, 1.0, "Done")
+    return Assessment(
+        settings,
+        given,
+        recommended,
+        marrow,
+        regions,
+        bias,
+        bone_signal_bias(model, settings.bvtv, settings.pdff, rate),
+        gradient,
+        closest_spacing(settings),
+    )
+
+
+def _region(settings, radius, sigma_field) -> Region:
+    voxels, error, share = ball_of_chi(
+        settings.voxel_size, radius, b0_direction=(1.0, 0.0, 0.0), regularization=settings.regularization
+    )
+    sigma_chi = sigma_field * error
+    sigma_bvtv = math.hypot(sigma_chi, settings.repeat_sd) / (share * abs(settings.chi_slope))
+    return Region(
+        radius,
+        voxels,
+        sigma_chi,
+        share,
+        sigma_bvtv,
+        subjects(settings.bvtv_difference, math.hypot(settings.subject_sd, sigma_bvtv)),
+        subjects(settings.bvtv_difference, math.sqrt(2) * sigma_bvtv, groups=1),
+    )
+
+
+def rows(found: Assessment) -> list[dict]:
+    """Return the numbers of an assessment with the keys of `COLUMNS`; a value of None is one that could not be told."""
+    parts = (_noise_rows(found), _swap_rows(found), _region_rows(found), _bias_rows(found), _train_rows(found))
+    return [dict(zip(COLUMNS, row, strict=True)) for part in parts for row in part]
+
+
+def _noise_rows(found):
+    settings, given = found.settings, found.given
+    low, high = settings.r2star_range
+    one = f"fat fraction {settings.pdff:g}, R2* {settings.middle_r2star:.3g} 1/s"
+    all_of = f"worst of fat fractions 0 to 1, R2* {low:.3g} to {high:.3g} 1/s"
+    basis = "Cramér–Rao bound of our fit's model, at the SNR given"
+    names = (("σ of the field", "Hz"), ("σ of R2*", "1/s"), ("σ of fat fraction", ""))
+    for of, values in ((one, found.marrow.worst()), (all_of, given.bounds.worst())):
+        for (name, unit), value in zip(names, values, strict=True):
+            yield "noise", name, value, unit, of, basis
+    hz = 1e-6 * settings.imaging_frequency
+    yield "noise", "σ of the field", found.marrow.worst()[0] / hz, "ppm", one, basis
+
+
+def _swap_rows(found):
+    swaps, hz = found.given.swaps, 1e-6 * found.settings.imaging_frequency
+    of = f"fat fractions 0 to 1, R2* {found.settings.middle_r2star:.3g} 1/s"
+    basis = "search and spatial step of our fit, without noise; six neighbors that agree"
+    spacing = "common spacing of the echoes"
+    yield "swaps", "field period", swaps.period_hz, "Hz", "", spacing
+    yield "swaps", "field period", swaps.period_hz / hz, "ppm", "", spacing
+    distance = swaps.distance_hz[np.isfinite(swaps.distance_hz)]
+    nearest = float(distance.min()) if distance.size else None
+    yield "swaps", "nearest second minimum", nearest, "Hz", of, basis
+    yield "swaps", "least margin of the right minimum", swaps.least_margin, "log-likelihood", of, basis
+    yield "swaps", "how far one voxel's field may stray", swaps.least_stray_hz, "Hz", of, basis
+    yield "swaps", "how far one voxel's field may stray", swaps.least_stray_hz / hz, "ppm", of, basis
+
+
+def _region_rows(found):
+    settings = found.settings
+    noise = f"closed form at λ = {settings.regularization:g} mm², field noise alike in all voxels"
+    study = (
+        f"t-test at {ALPHA:.0%}, power {POWER:.0%}; {settings.chi_slope:g} ppm per BV/TV, SD {settings.subject_sd:g} "
+        f"between subjects and {settings.repeat_sd:g} ppm between scans are assumed"
+    )
+    for one in found.regions:
+        of = f"ball of radius {one.radius_mm:g} mm, {one.voxels} voxels"
+        yield "regions", "σ of mean χ by noise", one.sigma_chi, "ppm", of, noise
+        yield "regions", "share of its χ given back", one.share, "", of, "closed form of the ball's own field"
+        yield "regions", "σ of BV/TV from χ", one.sigma_bvtv, "", of, "σ of χ over share and slope"
+        wanted = f"{of}, difference of BV/TV {settings.bvtv_difference:g}"
+        yield "subjects", "subjects in each of two groups", one.between, "", wanted, study
+        yield "subjects", "subjects scanned twice", one.within, "", wanted, study
+
+
+def _bias_rows(found):
+    settings, bias = found.settings, found.bone_bias
+    of = f"BV/TV {settings.bvtv:g}, fat fraction {settings.pdff:g}, R2* {settings.middle_r2star:.3g} 1/s"
+    basis = "fit of marrow with bone's water beside it (density 0.3, T2* 0.5 ms)"
+    yield "bias", "R2* by bone's own signal", bias.r2star, "1/s", of, basis
+    yield "bias", "fat fraction by bone's own signal", bias.pdff, "", of, basis
+    yield "bias", "field by bone's own signal", bias.field_hz, "Hz", of, basis
+    gradient = None if math.isnan(found.gradient) else found.gradient
+    edge = f"voxel edge of {max(settings.voxel_size):g} mm"
+    name = f"field across a voxel that adds {ADDED_R2STAR:g} 1/s to R2*"
+    yield "bias", name, gradient, "Hz/mm", edge, "fit of a signal dephased by a linear field"
+    if settings.bandwidth_hz is not None:
+        voxels = abs(settings.fat_hz) / settings.bandwidth_hz
+        yield "bias", "displacement of fat along the read-out", voxels, "voxels", "", "bandwidth and main peak of fat"
+
+
+def _train_rows(found):
+    train, settings = found.recommended, found.settings
+    basis = "least of the largest ratio of the three bounds; same scan time, bandwidth and voxel"
+    of = f"{len(train.echo_times)} echoes in {counted(train.trains, 'train')}"
+    closest = 1e3 * found.closest_spacing
+    yield "train", "closest echoes of one train", closest, "ms", settings.readout, _spacing_basis(settings)
+    yield "train", "first echo, recommended", 1e3 * train.echo_times[0], "ms", of, basis
+    spacing = 1e3 * float(np.mean(np.diff(train.echo_times)))
+    yield "train", "echo spacing, recommended", spacing, "ms", of, basis
+    for name, ratio in zip(("field", "R2*", "fat fraction"), found.ratios, strict=True):
+        yield "train", f"σ of {name} against the given train", ratio, "", of, basis
+
+
+def _spacing_basis(settings):
+    if settings.bandwidth_hz is None:
+        return "the given echoes, as no bandwidth is given"
+    return f"bandwidth, gradient {settings.gradient:g} mT/m and slew rate {settings.slew_rate:g} T/m/s are assumed"
+
+
+def unknowns(found: Assessment) -> list[str]:
+    """Return what the numbers do not know, and the setting that decides it, one sentence each."""
+    settings, said = found.settings, []
+    if settings.bandwidth_hz is None:
+        said.append(
+            "How close echoes can be follows from the bandwidth, which is not given: `bandwidth_hz`. The given spacing "
+            "is taken for the closest."
+        )
+    else:
+        spacing = settings.trains * float(np.diff(settings.echo_times).min())
+        if spacing < 0.98 * found.closest_spacing:
+            closest = f"{1e3 * found.closest_spacing:.3g} ms"
+            said.append(
+                f"The given echoes of one train are {1e3 * spacing:.3g} ms apart, but bandwidth and gradients allow no "
+                f"less than {closest}: check `trains`, `readout`, `gradient` and `slew_rate`."
+            )
+    if settings.shortest_echo is None or settings.longest_echo is None:
+        said.append(
+            "RF pulse and TR decide how early and how late an echo can be: `shortest_echo` and `longest_echo`. Where "
+            "they are not given, the given train's first and last echo are the limits."
+        )
+    said.append(
+        f"How BV/TV differs between subjects (`subject_sd`, {settings.subject_sd:g}) and how χ changes with it "
+        f"(`chi_slope`, {settings.chi_slope:g} ppm) are assumptions; take them from a study like yours."
+    )
+    if settings.repeat_sd == 0:
+        said.append(
+            "What positioning, drawing of regions and background removal add between scans is not known: `repeat_sd`, "
+            "0 here. Noise alone is a lower bound, and seldom what limits a study."
+        )
+    if settings.r2star is None:
+        low, high = settings.r2star_range
+        said.append(
+            f"R2* of the marrow, {low:.3g} to {high:.3g} 1/s, is that of the digital ankle at this field: `r2star`."
+        )
+    said.append(
+        "TV-MEDI has no closed form: its error of χ by noise needs a scan (`chi_sigma`); on the digital ankle it is of "
+        "the same size."
+    )
+    return said
+
+
+METHOD = Method(
+    assess,
+    title="Assessment of a protocol",
+    solves="Cramér–Rao bounds, second minima of the fit, error of a ball's χ, bias by bone's signal, a better train",
+    test="test_protocol.AssessTest",
+    reference="Scharf & McWhorter, Signal Process 1993, doi 10.1016/0165-1684(93)90020-K; "
+    "Pineda et al., MRM 2005, doi 10.1002/mrm.20623",
+)

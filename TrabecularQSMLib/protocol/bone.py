@@ -1,0 +1,130 @@
+"""Blocks of random bone of a wanted BV/TV, for the chain and for sweeps."""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from ..errors import InputError
+from ..phantom.settings import numbers
+from ..simulation.geometry import draw_geometry, expected_bvtv
+from ..simulation.settings import SHAPES, SimulationSettings
+
+
+@dataclass(frozen=True)
+class BoneSettings:
+    """Blocks of random bone.
+
+    Parameters
+    ----------
+    bvtv : tuple of floats
+        BV/TV of the blocks, about: inclusions are whole.
+    repeats : int
+        Geometries for each.
+    shape : {"spheres", "cylinders", "plates"}
+        Of the bone.
+    radius : int
+        Of it, in voxels of the geometry; half the thickness of plates.
+    orientation : (3,) floats
+        Of cylinders, or of the normal of plates: R, A, S.
+    voxel_mm : float
+        Edge of the voxels of the geometry.
+    size : int
+        Of them, along an edge of a block.
+    seed : int
+        Of the geometries, and of what else is random.
+    mask : (K, J, I) bool array, optional
+        A geometry of bone along the scan's axes instead of random ones, such as `bone_of_image` gives.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be simulated.
+    """
+
+    bvtv: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4)
+    repeats: int = 2
+    shape: str = "spheres"
+    radius: int = 2
+    orientation: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    voxel_mm: float = 0.1
+    size: int = 128
+    seed: int = 0
+    mask: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self):
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        if self.mask is not None:
+            put("bvtv", (float(self.mask.mean(dtype=np.float64)),))
+        put("bvtv", tuple(sorted(set(numbers("bvtv", self.bvtv, None, low=0.01, high=0.7)))))
+        put("repeats", numbers("repeats", self.repeats, 1, whole=True, low=1, high=1000)[0])
+        put("size", numbers("size", self.size, 1, whole=True, low=8, high=512)[0])
+        put("radius", numbers("radius", self.radius, 1, whole=True, low=1, high=(self.size - 1) // 2)[0])
+        put("voxel_mm", numbers("voxel_mm", self.voxel_mm, 1, low=0.001, high=0.5)[0])
+        put("orientation", numbers("orientation", self.orientation, 3))
+        put("seed", numbers("seed", self.seed, 1, whole=True, low=0)[0])
+        if not any(self.orientation):
+            raise InputError("The orientation is 0 0 0; give three numbers that are not all zero.")
+        if self.mask is None and self.shape not in SHAPES:
+            raise InputError(f"shape is {self.shape!r}; choose one of {', '.join(SHAPES)}.")
+
+    def as_dict(self) -> dict:
+        """Return the settings as they are written to files; of a mask, that there is one."""
+        return {one.name: getattr(self, one.name) for one in fields(self)} | {"mask": self.mask is not None}
+
+    def points(self) -> list[tuple[float, int]]:
+        """Return BV/TV and repeat of every block, in the order of the table."""
+        return [(bvtv, repeat) for bvtv in self.bvtv for repeat in range(self.repeats)]
+
+
+def simulation_of(bone: BoneSettings, orientation) -> SimulationSettings:
+    """Return the settings of geometries whose inclusions lie along `orientation`, along k, j, i."""
+    return SimulationSettings(
+        size=bone.size, boundary="filled", shape=bone.shape, orientation=tuple(orientation), seed=bone.seed
+    )
+
+
+def draw_bone(bone: BoneSettings, orientation, bvtv: float, repeat: int) -> np.ndarray:
+    """Return a block with as many inclusions as come closest to a BV/TV, or the mask, (K, J, I) bool.
+
+    Inclusions lie along `orientation`, along k, j, i.
+    """
+    if bone.mask is not None:
+        return bone.mask
+    geometry = simulation_of(bone, orientation)
+    low, high = 1, 2
+    while expected_bvtv(geometry, high, bone.radius) < bvtv:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if expected_bvtv(geometry, middle, bone.radius) < bvtv else (low, middle)
+    number = min((low, high), key=lambda number: abs(expected_bvtv(geometry, number, bone.radius) - bvtv))
+    return draw_geometry(geometry, number, bone.radius, repeat)
+
+
+def bone_of_image(image: np.ndarray, affine: np.ndarray, source: str, **others) -> BoneSettings:
+    """Return the settings of a given geometry, such as of a micro-CT.
+
+    Parameters
+    ----------
+    image : (K, J, I) array
+        Cubic voxels of two values: 0 for marrow, the other one for bone. Its axes become those of the scan.
+    affine : (4, 4) array
+        Voxel indices (i, j, k) to RAS in mm; only the size of voxels counts.
+    source : str
+        What errors call the image.
+    **others
+        Other settings of `BoneSettings`.
+
+    Raises
+    ------
+    InputError
+        If voxels are not cubes, or the image is not binary.
+    """
+    edges = np.linalg.norm(affine[:3, :3], axis=0)
+    if edges.max() > 1.001 * edges.min():
+        sizes = " × ".join(f"{edge:.4g}" for edge in edges)
+        raise InputError(f"{source} has voxels of {sizes} mm; resample it to cubic voxels first.")
+    values = np.unique(image)
+    if values.size != 2 or values[0] != 0 or not np.all(np.isfinite(values)):
+        raise InputError(f"{source} holds {values.size} different values; expected a binary image with 0 for marrow.")
+    return BoneSettings(mask=image != 0, voxel_mm=float(edges.mean()), shape="mask", **others)

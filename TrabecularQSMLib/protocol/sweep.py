@@ -1,0 +1,234 @@
+"""What field strength, voxel size, direction of B0 and echo train do to R2*, fat fraction and χ over BV/TV."""
+
+import math
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass, field, fields, replace
+from itertools import product
+
+import numpy as np
+
+from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
+from ..errors import InputError, counted
+from ..fieldmap.fat_models import FAT_MODELS
+from ..fieldmap.refine import refine
+from ..fieldmap.separation import fat_fraction
+from ..fieldmap.signal import Model
+from ..inversion.closed_form import closed_form
+from ..kernels import convolve, dipole_kernel
+from ..methods import Method
+from ..phantom.body import MARROW_R2
+from ..phantom.settings import numbers
+from ..phantom.trabeculae import BONE_DENSITY, BONE_T2STAR_S
+from ..progress import Progress, report
+from ..simulation.field import FieldModel
+from ..workers import completed
+from .bone import BoneSettings, draw_bone, simulation_of
+from .settings import ProtocolSettings
+
+COLUMNS = (
+    "bvtv_wanted", "repeat", "field_strength", "voxel_mm", "b0_degrees", "train", "bvtv", "r2prime", "r2star",
+    "pdff_bias", "chi_true", "chi",
+)  # fmt: skip
+# What is varied beside BV/TV.
+CONDITIONS = ("field_strength", "voxel_mm", "b0_degrees", "train")
+
+Block = tuple[float, int]  # BV/TV and repeat
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """What is varied; every combination is measured in the same geometries.
+
+    Parameters
+    ----------
+    bone : BoneSettings
+        BV/TV, repeats, and the shape of bone.
+    field_strengths : tuple of floats
+        Tesla.
+    voxels_mm : tuple of floats
+        Edges of cubic voxels, to whole voxels of the geometry.
+    b0_degrees : tuple of floats
+        Angles between B0 and S, towards R.
+    trains : tuple of tuples of floats
+        Echo times in s.
+
+    Raises
+    ------
+    InputError
+        If there is nothing of something, or a value is impossible.
+    """
+
+    field_strengths: tuple[float, ...]
+    voxels_mm: tuple[float, ...]
+    trains: tuple[tuple[float, ...], ...]
+    b0_degrees: tuple[float, ...] = (0.0,)
+    bone: BoneSettings = field(default_factory=BoneSettings)
+
+    def __post_init__(self):
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        for name, low, high in (("field_strengths", 0.01, 30), ("voxels_mm", 0.01, 100), ("b0_degrees", -360, 360)):
+            put(name, tuple(sorted(set(numbers(name, getattr(self, name), None, low=low, high=high)))))
+        put("trains", tuple(dict.fromkeys(tuple(train) for train in self.trains)))
+        if not (self.field_strengths and self.voxels_mm and self.b0_degrees and self.trains):
+            raise InputError("There is nothing to vary; give a field strength, voxel, angle and echo train at least.")
+        edge = self.bone.voxel_mm * self.bone.size
+        for voxel in self.voxels_mm:
+            if not 2 * self.bone.voxel_mm <= voxel <= edge / 2:
+                raise InputError(
+                    f"Voxels of {voxel:g} mm do not fit a region of {edge:g} mm whose geometry has voxels of "
+                    f"{self.bone.voxel_mm:g} mm; give {2 * self.bone.voxel_mm:g} to {edge / 2:g} mm."
+                )
+
+    def as_dict(self) -> dict:
+        """Return the settings as they are written to files."""
+        return {one.name: getattr(self, one.name) for one in fields(self)} | {"bone": self.bone.as_dict()}
+
+    @classmethod
+    def around(cls, settings: ProtocolSettings, bone: BoneSettings, **varied) -> "SweepSettings":
+        """Return a sweep in which what is not `varied` is as in a protocol; its echo train comes first."""
+        given = {name: value for name, value in varied.items() if value}
+        own = {
+            "field_strengths": (settings.field_strength,),
+            "voxels_mm": (float(np.prod(settings.voxel_size)) ** (1 / 3),),
+        }
+        trains = (settings.echo_times, *given.pop("trains", ()))
+        checked = tuple(replace(settings, echo_times=tuple(train), trains=1).echo_times for train in trains)
+        return cls(**own | given, trains=checked, bone=bone)
+
+    def varied(self) -> list[str]:
+        """Return which of `CONDITIONS` have several values."""
+        values = (self.field_strengths, self.voxels_mm, self.b0_degrees, self.trains)
+        return [name for name, some in zip(CONDITIONS, values, strict=True) if len(some) > 1]
+
+
+def run_sweep(
+    settings: ProtocolSettings,
+    sweep: SweepSettings,
+    *,
+    executors: Callable[[], Executor] | None = None,
+    done: Collection[Block] = (),
+    progress: Progress | None = None,
+) -> Iterator[list[dict]]:
+    """Give the rows of every block, with the keys of `COLUMNS`, as soon as they are there.
+
+    Parameters
+    ----------
+    settings : ProtocolSettings
+        Fat, its fraction, λ, and χ of bone less that of marrow.
+    sweep : SweepSettings
+        What is varied.
+    executors : callable, optional
+        Gives an executor for other processes; the rows are the same.
+    done : collection of (BV/TV, repeat)
+        Blocks to leave out.
+    progress : callable, optional
+
+    Notes
+    -----
+    A region of bone in marrow without end, without noise. Each voxel's signal is the mean over its part of the region
+    of marrow (R2 15 1/s, fat) and of bone's own, dephased by the field of the geometry; it is fitted by our own fit.
+    R2* and R2′ (R2* less R2) are means over voxels weighted by their signal. χ is that of the closed form of the fitted
+    field, less that around; outside the region the field is that of the voxels' BV/TV. That says most of a region's
+    mean: χ shows what the inversion gives back, and hardly the fit inside.
+    """
+    everything = sweep.bone.points()
+    missing = [point for point in everything if point not in set(done)]
+
+    def tell():
+        finished = len(everything) - len(missing)
+        report(progress, finished / len(everything), f"{finished} of {counted(len(everything), 'block')}")
+
+    tell()
+    if executors is None:
+        for point in tuple(missing):
+            rows = block_rows(settings, sweep, *point)
+            missing.remove(point)
+            yield rows
+            tell()
+        return
+    tasks = {point: (settings, sweep, *point) for point in missing}
+    with closing(completed(block_rows, tasks, executors(), tell)) as finished:
+        for point, future in finished:
+            rows = future.result()
+            missing.remove(point)
+            yield rows
+    tell()
+
+
+def sorted_rows(rows) -> list[dict]:
+    """Return rows by BV/TV, repeat and conditions."""
+    return sorted(rows, key=lambda row: tuple(row[name] for name in ("bvtv_wanted", "repeat", *CONDITIONS)))
+
+
+def block_rows(settings: ProtocolSettings, sweep: SweepSettings, bvtv: float, repeat: int) -> list[dict]:
+    """Return the rows of one block: every combination of what is varied, in one geometry."""
+    bone = draw_bone(sweep.bone, sweep.bone.orientation[::-1], bvtv, repeat)
+    rows = []
+    for angle in sweep.b0_degrees:
+        b0 = (math.cos(math.radians(angle)), 0.0, math.sin(math.radians(angle)))
+        region = replace(simulation_of(sweep.bone, (1.0, 0.0, 0.0)), boundary="linear", b0_direction=b0)
+        # ppm for the difference between bone and marrow.
+        ppm = FieldModel(region).field(bone) * np.float32(settings.chi_slope)
+        for voxel in sweep.voxels_mm:
+            edge = max(2, round(voxel / sweep.bone.voxel_mm))
+            for tesla, (number, train) in product(sweep.field_strengths, enumerate(sweep.trains)):
+                found = _measured(ppm, bone, edge, settings, tesla, train, sweep.bone.voxel_mm, b0)
+                conditions = dict(zip(CONDITIONS, (tesla, voxel, angle, number), strict=True))
+                rows.append({"bvtv_wanted": bvtv, "repeat": repeat} | conditions | found)
+    return rows
+
+
+def _measured(ppm, bone, edge, settings, tesla, train, voxel_mm, b0) -> dict:
+    """BV/TV, R2′, R2*, bias of the fat fraction, and χ of a region at one field strength and echo train."""
+    frequency = tesla * GYROMAGNETIC_RATIO_HZ_PER_T
+    times = np.asarray(train)
+    model = Model(times, FAT_MODELS[settings.fat_model].signal(times, frequency))
+    count = bone.shape[0] // edge
+    whole = (slice(0, count * edge),) * 3
+    hard = bone[whole]
+    turning = ppm[whole] * np.float32(2e-6 * np.pi * frequency)
+
+    def means(values):
+        return values.reshape(count, edge, count, edge, count, edge).mean(axis=(1, 3, 5), dtype=np.complex128)
+
+    share = means(hard).real
+    signal = []
+    for time, fat in zip(times, model.fat, strict=True):
+        marrow = (1 - settings.pdff + settings.pdff * fat) * math.exp(-MARROW_R2 * time)
+        own = BONE_DENSITY * math.exp(-time / BONE_T2STAR_S)
+        turn = np.exp(1j * (turning * np.float32(time)))
+        signal.append(means(np.where(hard, np.complex64(own), np.complex64(marrow)) * turn).ravel())
+    mean_field = means(turning).real.ravel() / (2 * np.pi)
+    hz, rate, water, fat, _ = refine(np.array(signal), model, mean_field, np.full(share.size, 60.0))
+    weight = np.abs(water + fat)
+    r2star = float(np.average(rate, weights=weight))
+    pdff = float(np.average(fat_fraction(water, fat), weights=weight))
+    chi = _chi(hz.reshape(share.shape) * (1e6 / frequency), settings.chi_slope * share, edge * voxel_mm, b0, settings)
+    values = (float(share.mean()), r2star - MARROW_R2, r2star, pdff - settings.pdff,
+              float(settings.chi_slope * share.mean()), chi)  # fmt: skip
+    return dict(zip(COLUMNS[6:], values, strict=True))
+
+
+def _chi(field_ppm, chi, voxel, b0, settings) -> float:
+    """Mean χ of a region by the closed form of its field, less that around it."""
+    count = chi.shape[0]
+    # Three times as wide, so that what repeats is as far away as the region is wide.
+    inside = (slice(count, 2 * count),) * 3
+    around = np.zeros((3 * count,) * 3, np.float32)
+    around[inside] = chi
+    full = convolve(dipole_kernel(around.shape, (voxel,) * 3, b0), around)
+    full[inside] = field_ppm
+    found = closed_form(full, (voxel,) * 3, b0_direction=b0, regularization=settings.regularization)
+    region = np.zeros(around.shape, bool)
+    region[inside] = True
+    return float(found[region].mean(dtype=np.float64) - found[~region].mean(dtype=np.float64))
+
+
+METHOD = Method(
+    run_sweep,
+    title="Sweep of conditions",
+    solves="signal of imaging voxels in the field of a geometry, our own fit, closed form of the fitted field",
+    test="test_protocol_sweep.SweepTest",
+)

@@ -1,0 +1,82 @@
+"""What a cohort has left in its output folder, as nodes."""
+
+import json
+from pathlib import Path
+
+from ..errors import InputError
+from ..files.maps import find_maps, read_settings
+from ..files.nifti import read_image
+from ..files.tables import read_table
+from ..pipeline import Reconstruction
+from ..progress import Progress, part, report
+from ..settings import Settings
+from ..study.cohort import TABLE
+from .alive import keepAlive
+from .measure import addRows
+from .reconstruct import addMapVolumes
+from .regions import loadRegions, showOutlines
+from .volumes import removeWithHelpers
+
+# Columns of the table that hold no numbers.
+_TEXTS = ("case", "region", "quantity", "unit")
+
+
+def loadMaps(folder, *, progress: Progress | None = None) -> dict:
+    """Load the maps that the command line has made of one scan, and the regions beside them.
+
+    Nothing is left in the scene if it fails or is cancelled.
+
+    :param folder: that of one subject or session below the output of ``cohort`` or ``reconstruct``.
+    :param progress: ``progress(fraction, message)``; what it raises stops the loading.
+    :return: volume nodes by the name of their quantity, in a folder of the scene.
+    :raises InputError: if it holds no maps, or those of several scans.
+    """
+    scans = find_maps(folder)
+    if len(scans) != 1:
+        found = f"holds {len(scans)} scans ({', '.join(list(scans)[:4])})" if scans else "holds no maps"
+        raise InputError(f"{folder} {found}; choose the folder of one scan.")
+    ((stem, files),) = scans.items()
+
+    def read(told):
+        images = {}
+        for number, (quantity, path) in enumerate(files.items()):
+            report(told, number / len(files), f"Reading {path.name}")
+            images[quantity] = read_image(path)
+        return images
+
+    images = keepAlive(read, part(progress, 0.0, 0.6))
+    first = next(iter(files.values()))
+    sidecar = first.with_name(f"{first.name.removesuffix('.nii.gz')}.json")
+    settings = Settings.from_dict(read_settings(sidecar), str(sidecar))
+    # What a cohort notes holds that of the maps, and what was said of registrations.
+    told = next(iter(sorted(Path(folder).glob("*_cohort.json"))), sidecar)
+    notes = json.loads(told.read_text(encoding="utf-8")).get("Notes", ())
+    result = Reconstruction({name: array for name, (array, _) in images.items()}, settings, tuple(notes))
+    drawn = first.with_name(f"{stem}_dseg.nii.gz")
+    regions = loadRegions(drawn, f"{stem} regions") if drawn.exists() else None
+    try:
+        nodes = addMapVolumes(result, next(iter(images.values()))[1], stem, progress=part(progress, 0.6, 1.0))
+    except BaseException:
+        if regions:
+            removeWithHelpers(regions)
+        raise
+    if regions:
+        showOutlines(regions)
+    return nodes
+
+
+def cohortTable(output):
+    """Load the table of all subjects of a cohort, and return its node.
+
+    :param output: output folder of ``cohort``.
+    :raises InputError: if there is none, or no region was measured.
+    """
+    output = Path(output)
+    rows = [{name: _value(name, text) for name, text in row.items()} for row in read_table(output / TABLE).rows]
+    return addRows(rows, None, f"{output.name} cohort table")
+
+
+def _value(column, text):
+    if column in _TEXTS:
+        return text
+    return float(text) if text else None

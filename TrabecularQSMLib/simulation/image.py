@@ -1,0 +1,67 @@
+"""A given geometry, such as of a micro-CT: what it must be, and what is noticed of it."""
+
+import numpy as np
+
+from ..acquisition import voxel_size
+from ..errors import InputError
+from ..images import check_right_angles
+
+_THICKEST_MM = 1.0  # of trabeculae; those of human bone are 0.1 to 0.3 mm thick
+_SEAM = 1.5  # how much more opposite faces may differ than any neighboring planes: what repeats differs no more
+_CUBES = 1e-3  # relative
+
+
+def bone_of(image: np.ndarray, source: str = "The image") -> np.ndarray:
+    """Return where bone is, bool, of an image with 0 for marrow and one other value; `InputError` if it is another."""
+    values = np.unique(image)
+    if values.size != 2 or values[0] != 0 or not np.all(np.isfinite(values)):
+        found = f"is {values[0]:g} everywhere" if values.size == 1 else f"holds {values.size} different values"
+        found = found if np.all(np.isfinite(values)) else "holds values that are not numbers"
+        raise InputError(f"{source} {found}; expected a binary image with 0 for marrow.")
+    return image != 0
+
+
+def cube_edge(affine: np.ndarray, source: str = "The image") -> float:
+    """Return the edge in mm of cubic voxels; `InputError` if they are no cubes."""
+    check_right_angles(affine, source)
+    edges = voxel_size(affine)
+    if max(edges) > (1 + _CUBES) * min(edges):
+        sizes = " × ".join(f"{edge:.4g}" for edge in edges[::-1])
+        raise InputError(f"{source} has voxels of {sizes} mm; resample it to cubic voxels first.")
+    return float(np.mean(edges))
+
+
+def check_repeats(bone: np.ndarray, source: str = "The image") -> None:
+    """Raise `InputError` if opposite faces of a mask do not continue each other.
+
+    A mask that is repeated although it does not repeat has a wall at every seam, whose field is not that of the bone.
+    """
+    for axis, name in enumerate("kji"):
+        planes = np.moveaxis(bone, axis, 0)
+        seam = float(np.mean(planes[0] != planes[-1]))
+        usual = float(np.max(np.mean(planes[1:] != planes[:-1], axis=(1, 2))))
+        if seam > _SEAM * usual:
+            raise InputError(
+                f"{source} does not repeat: its first and last plane along {name} differ in {seam:.0%} of the voxels, "
+                f"neighboring planes in {usual:.0%} at most; take the boundary linear, or mirror the image first."
+            )
+
+
+def thickness(bone: np.ndarray) -> float:
+    """Return the mean thickness of bone in voxels, 2 BV/BS (Parfitt et al. 1987, doi 10.1002/jbmr.5650020617).
+
+    The faces of voxels are 3/2 of a surface that looks everywhere alike.
+    """
+    faces = sum(np.count_nonzero(np.diff(bone, axis=axis)) for axis in range(3))
+    return 3 * np.count_nonzero(bone) / max(faces, 1)
+
+
+def thickness_notes(bone: np.ndarray, edge_mm: float, source: str = "The image") -> list[str]:
+    """Return what to say where bone is too thick for trabeculae, as where a header does not know its voxel size."""
+    found = edge_mm * thickness(bone)
+    if found <= _THICKEST_MM:
+        return []
+    return [
+        f"The bone of {source} is about {found:.2g} mm thick with voxels of {edge_mm:.3g} mm, which trabeculae are "
+        "not; if the header does not know the voxel size, give `voxel_size_mm`."
+    ]
