@@ -93,18 +93,19 @@ def sharpened(share: np.ndarray) -> np.ndarray:
     10.14358/PERS.71.7.839, with fractions instead of swaps).
     """
     fine = _linear(share)
+    blocks = _blocks(fine)
     cut = (share > _WHOLE) & (share < 1 - _WHOLE)
     wanted = share[cut][:, None]
-    for _ in range(_SHARPENINGS):
-        near = _blocks(ndimage.gaussian_filter(fine, _NEAR))[cut]
+    for step in range(_SHARPENINGS):
+        near = _blocks(ndimage.gaussian_filter(fine, _NEAR))[cut].reshape(-1, 8)
         low, high = near.min(axis=1, keepdims=True) - 1, near.max(axis=1, keepdims=True) + 1
         for _ in range(_HALVINGS):
             level = (low + high) / 2
             more = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1).mean(axis=1, keepdims=True) > wanted
             low, high = np.where(more, level, low), np.where(more, high, level)
-        blocks = np.repeat(share[..., None], 8, axis=3)
-        blocks[cut] = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1)
-        fine = _unblocks(blocks)
+        if step == 0:
+            np.copyto(blocks, share[..., None, None, None])  # what is not cut is even
+        blocks[cut] = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1).reshape(-1, 2, 2, 2)
     return fine
 
 
@@ -191,16 +192,9 @@ def _linear(array):
 
 
 def _blocks(fine):
-    """(K, J, I, 8): the fine voxels of each voxel."""
+    """(K, J, I, 2, 2, 2): the fine voxels of each voxel, a view."""
     k, j, i = (n // 2 for n in fine.shape)
-    return fine.reshape(k, 2, j, 2, i, 2).transpose(0, 2, 4, 1, 3, 5).reshape(k, j, i, 8)
-
-
-def _unblocks(blocks):
-    k, j, i, _ = blocks.shape
-    return np.ascontiguousarray(
-        blocks.reshape(k, j, i, 2, 2, 2).transpose(0, 3, 1, 4, 2, 5).reshape(2 * k, 2 * j, 2 * i)
-    )
+    return fine.reshape(k, 2, j, 2, i, 2).transpose(0, 2, 4, 1, 3, 5)
 
 
 def _mean(fine):
