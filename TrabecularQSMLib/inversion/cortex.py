@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from ..kernels import convolve, dipole_kernel
 from ..methods import Method
+from ..progress import Progress, part, report
 from .closed_form import closed_form
 
 # Cortex is searched within a voxel of what misses more than this share of the brightness beside it; more than
@@ -32,12 +33,20 @@ _REGULARIZATION = 0.05
 COARSEST_MM = 2.5
 # Fewer voxels of cortex than these tell nothing.
 _LEAST_VOXELS = 50
+_MESSAGE = "Taking off the field of cortex"
 # Sharpening: SD of the neighborhood in fine voxels, steepness, passes, halvings of the search for a voxel's level,
 # and the share below which a voxel counts as whole.
 _NEAR, _STEEPNESS, _SHARPENINGS, _HALVINGS, _WHOLE = 1.0, 6.0, 4, 18, 0.05
 
 
-def missing_share(signal: np.ndarray, fat_fraction: np.ndarray, body: np.ndarray, voxel_size) -> np.ndarray:
+def missing_share(
+    signal: np.ndarray,
+    fat_fraction: np.ndarray,
+    body: np.ndarray,
+    voxel_size,
+    *,
+    progress: Progress | None = None,
+) -> np.ndarray:
     """Return the share of each voxel that gives no signal, 0 to 1, near thin dark layers and 0 elsewhere, float32.
 
     Parameters
@@ -66,14 +75,17 @@ def missing_share(signal: np.ndarray, fat_fraction: np.ndarray, body: np.ndarray
     spread = [_NEIGHBORHOOD_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, signal.shape, strict=True)]
     mean = lambda array: ndimage.gaussian_filter(array.astype(np.float32), spread, truncate=3.0)  # noqa: E731
     share = 1 - signal / full
-    for _ in range(_PASSES):
+    for step in range(_PASSES):
         near = ndimage.binary_dilation(share > _SEARCHED, ndimage.generate_binary_structure(3, 1))
         pure = body & ~near & (signal > floor)
         ends = []
-        for kind in (pure & (fat_fraction >= 0.5), pure & (fat_fraction < 0.5)):
-            weight = mean(kind)
-            known = np.maximum(weight, 1e-6)
-            ends.append((weight > _SEEN, mean(signal * kind) / known, mean(signal * fat_fraction * kind) / known))
+        for half, kind in enumerate((pure & (fat_fraction >= 0.5), pure & (fat_fraction < 0.5))):
+            weights = []
+            for third, array in enumerate((kind, signal * kind, signal * fat_fraction * kind)):
+                weights.append(mean(array))
+                report(progress, (step + (half + (third + 1) / 3) / 2) / _PASSES, _MESSAGE)
+            known = np.maximum(weights[0], 1e-6)
+            ends.append((weights[0] > _SEEN, weights[1] / known, weights[2] / known))
         (fatty_seen, fatty, fat_of_fatty), (watery_seen, watery, fat_of_watery) = ends
         # The share t of fatty tissue follows from the fat fraction p: p = (t F₁ + (1−t) F₂) / (t S₁ + (1−t) S₂).
         above = fat_of_fatty - fat_fraction * fatty
@@ -86,37 +98,39 @@ def missing_share(signal: np.ndarray, fat_fraction: np.ndarray, body: np.ndarray
     return np.where(near & body, np.clip(share, 0, 1), 0).astype(np.float32)
 
 
-def sharpened(share: np.ndarray) -> np.ndarray:
+def sharpened(share: np.ndarray, *, progress: Progress | None = None) -> np.ndarray:
     """Return a share on a grid twice as fine, 0 to 1, (2K, 2J, 2I) float32.
 
     Each voxel keeps its mean; within it the share gathers where its surroundings hold more of it (Atkinson 2005, doi
     10.14358/PERS.71.7.839, with fractions instead of swaps).
     """
     fine = _linear(share)
+    report(progress, 0.0, _MESSAGE)
     blocks = _blocks(fine)
     cut = (share > _WHOLE) & (share < 1 - _WHOLE)
     wanted = share[cut][:, None]
     for step in range(_SHARPENINGS):
         near = _blocks(ndimage.gaussian_filter(fine, _NEAR))[cut].reshape(-1, 8)
         low, high = near.min(axis=1, keepdims=True) - 1, near.max(axis=1, keepdims=True) + 1
-        for _ in range(_HALVINGS):
+        for halving in range(_HALVINGS):
             level = (low + high) / 2
             more = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1).mean(axis=1, keepdims=True) > wanted
             low, high = np.where(more, level, low), np.where(more, high, level)
+            report(progress, (step + (halving + 1) / _HALVINGS) / _SHARPENINGS, _MESSAGE)
         if step == 0:
             np.copyto(blocks, share[..., None, None, None])  # what is not cut is even
         blocks[cut] = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1).reshape(-1, 2, 2, 2)
     return fine
 
 
-def field_of_share(share: np.ndarray, voxel_size, *, b0_direction) -> np.ndarray:
+def field_of_share(share: np.ndarray, voxel_size, *, b0_direction, progress: Progress | None = None) -> np.ndarray:
     """Return the field that signal sees of a share with χ of 1 ppm, (K, J, I) float32 in ppm.
 
     Parameters
     ----------
     share : (K, J, I) array
         0 to 1, on a periodic grid.
-    voxel_size, b0_direction
+    voxel_size, b0_direction, progress
         As for `inversion.invert`.
 
     Notes
@@ -124,13 +138,16 @@ def field_of_share(share: np.ndarray, voxel_size, *, b0_direction) -> np.ndarray
     The field is computed on a grid twice as fine, from the sharpened share m, and averaged with ``1 − m``. A voxel
     without signal has the plain mean of its field.
     """
-    fine = sharpened(np.asarray(share, np.float32))
+    fine = sharpened(np.asarray(share, np.float32), progress=part(progress, 0.0, 0.8))
     field = convolve(dipole_kernel(fine.shape, np.asarray(voxel_size, float) / 2, b0_direction), fine)
+    report(progress, 0.9, _MESSAGE)
     plain = _mean(field)
     np.subtract(1, fine, out=fine)
     left = _mean(fine)
     fine *= field
-    return np.where(left > _WHOLE, _mean(fine) / np.maximum(left, _WHOLE), plain).astype(np.float32)
+    seen = np.where(left > _WHOLE, _mean(fine) / np.maximum(left, _WHOLE), plain).astype(np.float32)
+    report(progress, 1.0, _MESSAGE)
+    return seen
 
 
 def susceptibility_of_share(

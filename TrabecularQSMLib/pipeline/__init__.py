@@ -185,7 +185,8 @@ def sweep_regularization(
         fields = Fields(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
-        apart, of_cortex, said = cortex_apart(fields, settings, grid)
+        begin = before + 0.15 * (1 - before) / len(regularizations)
+        apart, of_cortex, said = cortex_apart(fields, settings, grid, part(progress, before, begin))
         inside = {name: grid.put(apply(one) & fields.mask) for name, one in (regions or {}).items()}
         curve = lcurve.sweep(
             grid.put(fields.local_field) - of_cortex,
@@ -193,7 +194,7 @@ def sweep_regularization(
             regularizations,
             method=settings.inversion,
             regions=inside,
-            progress=part(progress, before, 1.0),
+            progress=part(progress, begin, 1.0),
             **inversion_options(fields, settings, grid),
         )
     for name, means in curve.region_means.items():

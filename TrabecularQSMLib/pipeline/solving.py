@@ -13,6 +13,9 @@ from ..progress import Progress, part
 from ..settings import Settings
 from .fields import Fields
 
+# Share of the time of an inversion that cortex apart takes before it.
+_CORTEX = 0.15
+
 
 def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[list[str], dict | None]:
     """Put χ, and its standard deviation if asked for, into the maps; return what is to be said, and the noise."""
@@ -24,8 +27,9 @@ def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | N
         settings=settings,
         options=inversion_options(fields, settings, grid),
     )
-    apart, offset, said = cortex_apart(fields, settings, grid)
-    chi = once(grid.put(fields.local_field) - offset, part(progress, 0.0, share))
+    before = _CORTEX if settings.separate_cortex == "yes" else 0.0
+    apart, offset, said = cortex_apart(fields, settings, grid, part(progress, 0.0, before * share))
+    chi = once(grid.put(fields.local_field) - offset, part(progress, before * share, share))
     fields.maps["chi"] = np.where(fields.drawn, grid.take(chi + apart), 0)
     fields.maps.pop("sigma_chi", None)  # of the settings before
     found = None
@@ -56,7 +60,9 @@ def inversion_options(fields: Fields, settings: Settings, grid: Grid) -> dict:
     return options
 
 
-def cortex_apart(fields: Fields, settings: Settings, grid: Grid) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def cortex_apart(
+    fields: Fields, settings: Settings, grid: Grid, progress: Progress | None
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return χ of cortex less that of its surroundings, its field, both in ppm on a grid, and what is to be said."""
     nothing = np.zeros(grid.put(fields.local_field).shape, np.float32)
     if settings.separate_cortex == "no":
@@ -66,9 +72,12 @@ def cortex_apart(fields: Fields, settings: Settings, grid: Grid) -> tuple[np.nda
         return nothing, nothing, [f"{said}: it was not solved apart (separate_cortex)."]
     around = Grid.around(fields.body, settings.padding)
     share = missing_share(
-        *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)), fields.voxel_size
+        *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)),
+        fields.voxel_size,
+        progress=part(progress, 0.0, 0.3),
     )
-    field = around.take(field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction))
+    here = part(progress, 0.3, 1.0)
+    field = around.take(field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction, progress=here))
     field, share = np.where(fields.interior, field, 0), grid.put(around.take(share) * fields.mask)
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
