@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import InputError
 from ..phantom.settings import numbers
 from ..simulation.geometry import draw_geometry, expected_bvtv
+from ..simulation.image import bone_of, cube_edge
 from ..simulation.settings import SHAPES, SimulationSettings
 
 
@@ -120,11 +121,5 @@ def bone_of_image(image: np.ndarray, affine: np.ndarray, source: str, **others) 
     InputError
         If voxels are not cubes, or the image is not binary.
     """
-    edges = np.linalg.norm(affine[:3, :3], axis=0)
-    if edges.max() > 1.001 * edges.min():
-        sizes = " × ".join(f"{edge:.4g}" for edge in edges)
-        raise InputError(f"{source} has voxels of {sizes} mm; resample it to cubic voxels first.")
-    values = np.unique(image)
-    if values.size != 2 or values[0] != 0 or not np.all(np.isfinite(values)):
-        raise InputError(f"{source} holds {values.size} different values; expected a binary image with 0 for marrow.")
-    return BoneSettings(mask=image != 0, voxel_mm=float(edges.mean()), shape="mask", **others)
+    edge = cube_edge(affine, source)
+    return BoneSettings(mask=bone_of(image, source), voxel_mm=edge, shape="mask", **others)
