@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..analysis.studies.design import ALPHA, POWER
 from ..errors import counted
 from ..methods import Method
 from ..progress import Progress, report
@@ -12,7 +13,7 @@ from .bias import Bias, bone_signal_bias, gradient_for
 from .bounds import Bounds, bounds
 from .region import ball_of_chi
 from .settings import ProtocolSettings
-from .subjects import ALPHA, POWER, subjects
+from .subjects import subjects
 from .train import Train, closest_spacing, given_train, recommend
 
 COLUMNS = ("part", "quantity", "value", "unit", "of", "rests_on")

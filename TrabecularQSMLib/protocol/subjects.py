@@ -1,11 +1,9 @@
 """How many subjects a study needs to find a difference."""
 
-import math
+from ..analysis.studies.design import CHANGE, GROUPS
+from ..analysis.studies.power import subjects_needed
+from ..errors import InputError
 
-import numpy as np
-from scipy import stats
-
-ALPHA, POWER = 0.05, 0.8
 _MOST = 100_000
 
 
@@ -26,27 +24,11 @@ def subjects(difference: float, sd: float, groups: int = 2) -> int | None:
     -------
     int or None
         For each group, two at least; None where more than 100,000 are needed.
-
-    Notes
-    -----
-    By the noncentral t distribution (Cohen 1988), without an approximation.
     """
     if sd <= 0:
         return 2
-    effect = abs(difference) / sd / math.sqrt(groups)
-
-    def power(n):
-        free = groups * (n - 1)
-        limit = stats.t.isf(ALPHA / 2, free)
-        # The other tail adds nothing where the power is of interest; the distribution has no values far out.
-        return float(np.nan_to_num(stats.nct.sf(limit, free, effect * math.sqrt(n)), nan=1.0))
-
-    low, high = 1, 2
-    while power(high) < POWER:
-        low, high = high, 2 * high
-        if high > _MOST:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if power(middle) < POWER else (low, middle)
-    return high
+    try:
+        number = subjects_needed(difference / sd, design=GROUPS if groups == 2 else CHANGE)
+    except InputError:  # more than anybody scans
+        return None
+    return number if number <= _MOST else None
