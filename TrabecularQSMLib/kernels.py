@@ -75,6 +75,12 @@ def convolve(kernel: np.ndarray, array: np.ndarray) -> np.ndarray:
     return scipy.fft.irfftn(transform, s=array.shape, overwrite_x=True)
 
 
+def block_means(array: np.ndarray, edges, dtype=None) -> np.ndarray:
+    """Return the means of blocks of `edges` samples along k, j, i, of which the array holds whole numbers."""
+    blocks = tuple(x for n, edge in zip(array.shape, edges, strict=True) for x in (n // edge, edge))
+    return array.reshape(blocks).mean(axis=(1, 3, 5), dtype=dtype)
+
+
 def gradient(array: np.ndarray, voxel_size) -> np.ndarray:
     """Return forward differences per mm along k, j, i, shape (3, K, J, I); an axis ends with 0 (Neumann)."""
     result = np.empty((3, *array.shape), array.dtype)

@@ -9,7 +9,7 @@ the measured field before u is inverted.
 import numpy as np
 from scipy import ndimage
 
-from ..kernels import convolve, dipole_kernel
+from ..kernels import block_means, convolve, dipole_kernel
 from ..methods import Method
 from ..progress import Progress, part, report
 from .closed_form import closed_form
@@ -141,11 +141,11 @@ def field_of_share(share: np.ndarray, voxel_size, *, b0_direction, progress: Pro
     fine = sharpened(np.asarray(share, np.float32), progress=part(progress, 0.0, 0.8))
     field = convolve(dipole_kernel(fine.shape, np.asarray(voxel_size, float) / 2, b0_direction), fine)
     report(progress, 0.9, _MESSAGE)
-    plain = _mean(field)
+    plain = block_means(field, (2, 2, 2))
     np.subtract(1, fine, out=fine)
-    left = _mean(fine)
+    left = block_means(fine, (2, 2, 2))
     fine *= field
-    seen = np.where(left > _WHOLE, _mean(fine) / np.maximum(left, _WHOLE), plain).astype(np.float32)
+    seen = np.where(left > _WHOLE, block_means(fine, (2, 2, 2)) / np.maximum(left, _WHOLE), plain).astype(np.float32)
     report(progress, 1.0, _MESSAGE)
     return seen
 
@@ -212,11 +212,6 @@ def _blocks(fine):
     """(K, J, I, 2, 2, 2): the fine voxels of each voxel, a view."""
     k, j, i = (n // 2 for n in fine.shape)
     return fine.reshape(k, 2, j, 2, i, 2).transpose(0, 2, 4, 1, 3, 5)
-
-
-def _mean(fine):
-    k, j, i = (n // 2 for n in fine.shape)
-    return fine.reshape(k, 2, j, 2, i, 2).mean(axis=(1, 3, 5))
 
 
 METHODS = (

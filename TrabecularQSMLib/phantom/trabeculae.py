@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
-from ..kernels import dipole_kernel
+from ..kernels import block_means, dipole_kernel
 from .body import MARROW_R2, SOFTENING, Patient
 
 LABEL, NAME = 20, "trabecular block"
@@ -100,7 +100,7 @@ class PlacedBlock:
         shape = tuple(one.stop - one.start for one in self.points)
         self.fine = tuple(np.maximum(np.rint(size / block.voxel_mm), 1).astype(int).tolist())
         self.bone = _sampled(block, shape, self.fine, size)
-        self.bvtv = _means(self.bone.astype(np.float32), self.fine)
+        self.bvtv = block_means(self.bone.astype(np.float32), self.fine)
         self._chi = block.pdff * patient.chi_fat, patient.chi_bone
         self._spacing = tuple(size / self.fine)
         self._b0_direction = grid.b0_direction
@@ -148,8 +148,8 @@ class PlacedBlock:
         marrow, bone = [], []
         for time in settings.echo_times:
             turn = np.exp(1j * (turning * np.float32(time)))
-            hard = _means(turn * self.bone, self.fine)
-            marrow.append(((_means(turn, self.fine) - hard) / share).astype(np.complex64))
+            hard = block_means(turn * self.bone, self.fine)
+            marrow.append(((block_means(turn, self.fine) - hard) / share).astype(np.complex64))
             bone.append((self.block.bone_density * np.exp(-time / BONE_T2STAR_S) * hard).astype(np.complex64))
         return marrow, bone
 
@@ -177,8 +177,3 @@ def _sampled(block, shape, fine, size):
         index = np.floor(from_middle / block.voxel_mm + length / 2).astype(int)
         indices.append(np.clip(index, 0, length - 1))
     return block.bone[np.ix_(*indices)] != 0
-
-
-def _means(values, fine):
-    blocks = tuple(x for n, m in zip(values.shape, fine, strict=True) for x in (n // m, m))
-    return values.reshape(blocks).mean(axis=(1, 3, 5))

@@ -6,6 +6,7 @@ import scipy.fft
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
 from ..fieldmap.fat_models import FAT_MODELS
+from ..kernels import block_means
 from ..methods import Method
 from .settings import DecaySettings
 
@@ -180,11 +181,11 @@ def _mean_turn(turning, times):
 
 def _seen(signal, edges, point_spread):
     """Signals of imaging voxels, of those of the simulated ones."""
-    blocks = tuple(x for n, e in zip(signal.shape, edges, strict=True) for x in (n // e, e))
     if point_spread == "box":
-        return signal.reshape(blocks).mean(axis=(1, 3, 5), dtype=np.complex128)
+        return block_means(signal, edges, np.complex128)
     spectrum = scipy.fft.fftn(signal)
-    for axis, (n, kept) in enumerate(zip(signal.shape, blocks[::2], strict=True)):
+    for axis, (n, edge) in enumerate(zip(signal.shape, edges, strict=True)):
+        kept = n // edge
         order = np.rint(scipy.fft.fftfreq(kept, 1 / kept)).astype(int)
         spectrum = spectrum.take(order % n, axis)
         if point_spread == "hann":
