@@ -13,11 +13,10 @@ from scipy.ndimage import gaussian_filter
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
 from ..kernels import block_means, dipole_kernel
+from ..simulation.settings import BONE_SIGNAL, BONE_T2_S
 from .body import MARROW_R2, SOFTENING, Patient
 
 LABEL, NAME = 20, "trabecular block"
-# Water in bone against marrow of the same volume, and its T2*.
-BONE_DENSITY, BONE_T2STAR_S = 0.3, 0.5e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class Block:
     voxel_mm: float
     center: tuple[float, float, float]
     pdff: float = 0.95
-    bone_density: float = BONE_DENSITY
+    bone_density: float = BONE_SIGNAL
 
     def __post_init__(self):
         if np.ndim(self.bone) != 3 or 0 in np.shape(self.bone):
@@ -150,7 +149,7 @@ class PlacedBlock:
             turn = np.exp(1j * (turning * np.float32(time)))
             hard = block_means(turn * self.bone, self.fine)
             marrow.append(((block_means(turn, self.fine) - hard) / share).astype(np.complex64))
-            bone.append((self.block.bone_density * np.exp(-time / BONE_T2STAR_S) * hard).astype(np.complex64))
+            bone.append((self.block.bone_density * np.exp(-time / BONE_T2_S) * hard).astype(np.complex64))
         return marrow, bone
 
     def _field(self):

@@ -9,6 +9,7 @@ from ..analysis.studies.design import ALPHA, POWER
 from ..errors import counted
 from ..methods import Method
 from ..progress import Progress, report
+from ..simulation.settings import BONE_SIGNAL, BONE_T2_S
 from .bias import Bias, bone_signal_bias, gradient_for
 from .bounds import Bounds, bounds
 from .region import ball_of_chi
@@ -182,7 +183,8 @@ def _region_rows(found):
 def _bias_rows(found):
     settings, bias = found.settings, found.bone_bias
     of = f"BV/TV {settings.bvtv:g}, fat fraction {settings.pdff:g}, R2* {settings.middle_r2star:.3g} 1/s"
-    basis = "fit of marrow with bone's water beside it (density 0.3, T2* 0.5 ms)"
+    bone = f"density {BONE_SIGNAL:g}, T2* {1e3 * BONE_T2_S:g} ms"
+    basis = f"fit of marrow with bone's water beside it ({bone})"
     yield "bias", "R2* by bone's own signal", bias.r2star, "1/s", of, basis
     yield "bias", "fat fraction by bone's own signal", bias.pdff, "", of, basis
     yield "bias", "field by bone's own signal", bias.field_hz, "Hz", of, basis

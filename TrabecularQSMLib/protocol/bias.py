@@ -7,7 +7,7 @@ import numpy as np
 from ..fieldmap.refine import refine
 from ..fieldmap.separation import fat_fraction
 from ..fieldmap.signal import Model, synthesize
-from ..phantom.trabeculae import BONE_DENSITY, BONE_T2STAR_S
+from ..simulation.settings import BONE_SIGNAL, BONE_T2_S
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def bone_signal_bias(model: Model, bvtv: float, pdff: float, r2star: float, bone
     """
     time = model.echo_times[:, None]
     marrow = (1 - bvtv) * synthesize(1 - pdff, pdff, 0.0, r2star, model)
-    bone = bvtv * BONE_DENSITY * np.exp((2j * np.pi * bone_shift_hz - 1 / BONE_T2STAR_S) * time)
+    bone = bvtv * BONE_SIGNAL * np.exp((2j * np.pi * bone_shift_hz - 1 / BONE_T2_S) * time)
     return _difference(marrow + bone, marrow, model, r2star)
 
 

@@ -16,13 +16,14 @@ from ..fieldmap.refine import refine
 from ..fieldmap.separation import fat_fraction
 from ..fieldmap.signal import Model
 from ..inversion.closed_form import closed_form
-from ..kernels import convolve, dipole_kernel
+from ..kernels import block_means, convolve, dipole_kernel
 from ..methods import Method
 from ..phantom.body import MARROW_R2
 from ..phantom.settings import numbers
-from ..phantom.trabeculae import BONE_DENSITY, BONE_T2STAR_S
 from ..progress import Progress, report
+from ..simulation.decay import voxel_signals
 from ..simulation.field import FieldModel
+from ..simulation.settings import BONE_T2_S, DecaySettings
 from ..workers import completed
 from .bone import BoneSettings, draw_bone, simulation_of
 from .settings import ProtocolSettings
@@ -169,39 +170,29 @@ def block_rows(settings: ProtocolSettings, sweep: SweepSettings, bvtv: float, re
     for angle in sweep.b0_degrees:
         b0 = (math.cos(math.radians(angle)), 0.0, math.sin(math.radians(angle)))
         region = replace(simulation_of(sweep.bone, (1.0, 0.0, 0.0)), boundary="linear", b0_direction=b0)
-        # ppm for the difference between bone and marrow.
-        ppm = FieldModel(region).field(bone) * np.float32(settings.chi_slope)
+        local = FieldModel(region).field(bone)
         for voxel in sweep.voxels_mm:
             edge = max(2, round(voxel / sweep.bone.voxel_mm))
             for tesla, (number, train) in product(sweep.field_strengths, enumerate(sweep.trains)):
-                found = _measured(ppm, bone, edge, settings, tesla, train, sweep.bone.voxel_mm, b0)
+                found = _measured(local, bone, edge, settings, tesla, train, sweep.bone.voxel_mm, b0)
                 conditions = dict(zip(CONDITIONS, (tesla, voxel, angle, number), strict=True))
                 rows.append({"bvtv_wanted": bvtv, "repeat": repeat} | conditions | found)
     return rows
 
 
-def _measured(ppm, bone, edge, settings, tesla, train, voxel_mm, b0) -> dict:
+def _measured(local, bone, edge, settings, tesla, train, voxel_mm, b0) -> dict:
     """BV/TV, R2′, R2*, bias of the fat fraction, and χ of a region at one field strength and echo train."""
     frequency = tesla * GYROMAGNETIC_RATIO_HZ_PER_T
     times = np.asarray(train)
     model = Model(times, FAT_MODELS[settings.fat_model].signal(times, frequency))
-    count = bone.shape[0] // edge
-    whole = (slice(0, count * edge),) * 3
-    hard = bone[whole]
-    turning = ppm[whole] * np.float32(2e-6 * np.pi * frequency)
-
-    def means(values):
-        return values.reshape(count, edge, count, edge, count, edge).mean(axis=(1, 3, 5), dtype=np.complex128)
-
-    share = means(hard).real
-    signal = []
-    for time, fat in zip(times, model.fat, strict=True):
-        marrow = (1 - settings.pdff + settings.pdff * fat) * math.exp(-MARROW_R2 * time)
-        own = BONE_DENSITY * math.exp(-time / BONE_T2STAR_S)
-        turn = np.exp(1j * (turning * np.float32(time)))
-        signal.append(means(np.where(hard, np.complex64(own), np.complex64(marrow)) * turn).ravel())
-    mean_field = means(turning).real.ravel() / (2 * np.pi)
-    hz, rate, water, fat, _ = refine(np.array(signal), model, mean_field, np.full(share.size, 60.0))
+    whole, edges = (slice(0, bone.shape[0] // edge * edge),) * 3, (edge,) * 3
+    share = block_means(bone[whole], edges)
+    # Marrow decays here, and not in those signals: its decay is that of all, which bone's own is given less of.
+    decay = DecaySettings(train, settings.pdff, settings.fat_model, bone_t2=1 / (1 / BONE_T2_S - MARROW_R2))
+    signal = voxel_signals(local, bone, decay, field_strength=tesla, delta_chi=settings.chi_slope, edge=edge)
+    signal = signal.reshape(times.size, -1) * np.exp(-MARROW_R2 * times)[:, None]
+    mean_field = settings.chi_slope * 1e-6 * frequency * block_means(local[whole], edges, np.float64).ravel()
+    hz, rate, water, fat, _ = refine(signal, model, mean_field, np.full(share.size, 60.0))
     weight = np.abs(water + fat)
     r2star = float(np.average(rate, weights=weight))
     pdff = float(np.average(fat_fraction(water, fat), weights=weight))

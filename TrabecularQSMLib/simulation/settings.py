@@ -11,6 +11,8 @@ from ..fieldmap.fat_models import FAT_MODELS
 BOXES = {"periodic": 3, "linear": 2, "filled": 1}
 SHAPES = ("spheres", "cylinders", "plates")
 POINT_SPREADS = ("box", "sinc", "hann")
+# Water in bone against marrow of the same volume, and how long its signal lasts.
+BONE_SIGNAL, BONE_T2_S = 0.3, 0.5e-3
 
 # The grid of Fig. 8; its smallest and largest values are those of the published tables.
 PAPER_NUMBERS = (100, 150, 200, 250, 300)
@@ -53,8 +55,8 @@ class DecaySettings:
     echo_times: tuple[float, ...]
     fat_fraction: float = 0.0
     fat_model: str = "ren-marrow"
-    bone_signal: float = 0.3
-    bone_t2: float = 0.5e-3
+    bone_signal: float = BONE_SIGNAL
+    bone_t2: float = BONE_T2_S
     snr: float | None = None
     point_spread: str = "box"
 
