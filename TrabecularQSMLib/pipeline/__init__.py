@@ -17,7 +17,7 @@ from ..progress import Progress, part, report
 from ..settings import Settings, preset
 from . import remarks
 from .fields import Fields
-from .solving import cortex_apart, inversion_options, solve
+from .solving import cortex_apart, inversion_options, share_before, solve
 
 # Settings that the data decide: the kind of scan, the spectrum of fat, and what a field measured elsewhere leaves no
 # choice of.
@@ -185,7 +185,7 @@ def sweep_regularization(
         fields = Fields(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
-        begin = before + 0.15 * (1 - before) / len(regularizations)
+        begin = before + share_before(settings) * (1 - before) / len(regularizations)
         apart, of_cortex, said = cortex_apart(fields, settings, grid, part(progress, before, begin))
         inside = {name: grid.put(apply(one) & fields.mask) for name, one in (regions or {}).items()}
         curve = lcurve.sweep(

@@ -13,6 +13,8 @@ from ..fieldmap.kind import Kind, find_kind
 from ..fieldmap.separation import Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from ..fieldmap.unwrap import parts_apart, unwrap
+from ..inversion.cortex import field_of_share, missing_share
+from ..inversion.grid import Grid
 from ..inversion.weights import data_weight, edge_weight
 from ..progress import Progress, part, report
 from ..settings import Settings
@@ -35,6 +37,7 @@ class Fields:
         self.settings = settings
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
+        self._cortex: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         if not isinstance(acquisition, MeasuredField):
             _check_echoes_suffice(acquisition, settings)
         self.reorientation = acquisition.reorientation
@@ -311,15 +314,14 @@ class Fields:
             self.maps["total_field"] = total_ppm
         self.trust = trust
         self.local_field, self.interior = self.local(total_ppm, progress)
-        interior = self.interior
-        self.maps["reliability"] = np.where(interior, trust, 0)
-        self.drawn = self.mask & _planes_with(interior)
+        self.maps["reliability"] = np.where(self.interior, trust, 0)
+        self.drawn = self.mask & _planes_with(self.interior)
         self.maps["mask"] = self.drawn.astype(np.float32)
         # A mask that was made here may end where it likes.
         left_out = np.count_nonzero(self.mask & ~self.drawn) if self.mask_given else 0
-        self.notes += remarks.on_slab(interior, int(left_out), self.voxel_size)
+        self.notes += remarks.on_slab(self.interior, int(left_out), self.voxel_size)
         self.maps["local_field"] = self.local_field
-        self.data_weight = data_weight(self.magnitude, interior, trust)
+        self.data_weight = data_weight(self.magnitude, self.interior, trust)
         self.edge_weight = edge_weight(
             edges,
             self.mask,
@@ -346,12 +348,29 @@ class Fields:
         )
         return self.filled(local, interior), interior
 
-    def filled(self, field, interior=None) -> np.ndarray:
+    def cortex(self, padding: int, progress) -> tuple[np.ndarray, np.ndarray]:
+        """Return the share of cortex in each voxel, and the field of such a share with χ of 1 ppm.
+
+        They are computed once for all inversions, on a grid around the body.
+        """
+        if padding not in self._cortex:
+            grid = Grid.around(self.body, padding)
+            share = missing_share(
+                *(grid.put(array) for array in (self.signal, self.fat_fraction, self.body)),
+                self.voxel_size,
+                progress=part(progress, 0.0, 0.3),
+            )
+            field = field_of_share(
+                share, self.voxel_size, b0_direction=self.b0_direction, progress=part(progress, 0.3, 1.0)
+            )
+            self._cortex[padding] = grid.take(share) * self.mask, np.where(self.interior, grid.take(field), 0)
+        return self._cortex[padding]
+
+    def filled(self, field, interior) -> np.ndarray:
         """Return a local field with that around it where nothing was measured (cortex, air).
 
         There it is noise of whole periods, which weighted inversions do not see, but others do.
         """
-        interior = self.interior if interior is None else interior
         return masks.fill_unreliable(field, np.where(interior, self.trust, 0), interior, self.voxel_size)
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from ..inversion import METHODS, invert
-from ..inversion.cortex import COARSEST_MM, field_of_share, missing_share, susceptibility_of_share
+from ..inversion.cortex import COARSEST_MM, susceptibility_of_share
 from ..inversion.grid import Grid
 from ..inversion.noise import DRAWS, SEED, chi_noise
 from ..inversion.prior import fat_prior
@@ -13,8 +13,10 @@ from ..progress import Progress, part
 from ..settings import Settings
 from .fields import Fields
 
-# Share of the time of an inversion that cortex apart takes before it.
-_CORTEX = 0.15
+
+def share_before(settings: Settings) -> float:
+    """Return the share of the time of an inversion that cortex apart takes before it."""
+    return 0.15 if settings.separate_cortex == "yes" else 0.0
 
 
 def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[list[str], dict | None]:
@@ -27,7 +29,7 @@ def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | N
         settings=settings,
         options=inversion_options(fields, settings, grid),
     )
-    before = _CORTEX if settings.separate_cortex == "yes" else 0.0
+    before = share_before(settings)
     apart, offset, said = cortex_apart(fields, settings, grid, part(progress, 0.0, before * share))
     chi = once(grid.put(fields.local_field) - offset, part(progress, before * share, share))
     fields.maps["chi"] = np.where(fields.drawn, grid.take(chi + apart), 0)
@@ -70,15 +72,8 @@ def cortex_apart(
     if (longest := max(fields.voxel_size)) > COARSEST_MM:
         said = f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most)"
         return nothing, nothing, [f"{said}: it was not solved apart (separate_cortex)."]
-    around = Grid.around(fields.body, settings.padding)
-    share = missing_share(
-        *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)),
-        fields.voxel_size,
-        progress=part(progress, 0.0, 0.3),
-    )
-    here = part(progress, 0.3, 1.0)
-    field = around.take(field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction, progress=here))
-    field, share = np.where(fields.interior, field, 0), grid.put(around.take(share) * fields.mask)
+    share, field = fields.cortex(settings.padding, progress)
+    share = grid.put(share)
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
         # Where nothing was measured this stands as it is, while the field beside it was filled in from around: Δ
@@ -89,7 +84,7 @@ def cortex_apart(
         fields.voxel_size,
         b0_direction=fields.b0_direction,
     )
-    field = grid.put(fields.filled(field))
+    field = grid.put(fields.filled(field, fields.interior))
     # The mean over the grid stays zero.
     return np.float32(delta) * (share - share.mean()), np.float32(delta) * field, [said]
 
