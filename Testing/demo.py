@@ -6,9 +6,11 @@ Run by ``make demo``; writes to demo-output/.
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python")]
@@ -16,11 +18,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python")]
 from TrabecularQSMLib.analysis.regression import regress  # noqa: E402
 from TrabecularQSMLib.analysis.tables import pair_up  # noqa: E402
 from TrabecularQSMLib.figures import maps as figures  # noqa: E402
+from TrabecularQSMLib.figures.lcurve import compare_lcurves  # noqa: E402
+from TrabecularQSMLib.figures.profiles import profile_figure  # noqa: E402
 from TrabecularQSMLib.figures.regression import Panel, regression_figure  # noqa: E402
 from TrabecularQSMLib.files.tables import read_table  # noqa: E402
 from TrabecularQSMLib.files.writing import write_files  # noqa: E402
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom  # noqa: E402
-from TrabecularQSMLib.pipeline import reconstruct_each  # noqa: E402
+from TrabecularQSMLib.pipeline import reconstruct_each, sweep_regularization  # noqa: E402
+from TrabecularQSMLib.progress import part  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
 OUTPUT = ROOT / "demo-output"
@@ -29,6 +34,8 @@ TV_CHI = "mean_chi_MEDIl1TVnesta"
 # Another patient than those on which the default settings were chosen.
 SEED = 2019
 COMPARED = {"chi": "χ [ppm]", "r2star": "R2* [1/s]", "pdff": "PDFF", "field_hz": "field [Hz]"}
+# Of Figure S2, against each inversion's own; χ of every other is shown.
+LAMBDAS = (0.1, 0.3, 1, 3, 10)
 REFERENCE = "muscle"
 NOT_MARROW = ("muscle", "skin fat")
 # Left out: the total field, which is the field map in ppm; the echo MIP, which is beside the inversions; the mask.
@@ -67,9 +74,12 @@ def main():
     progress.done()
 
     inversions = tuple(figures.INVERSION_TITLES)
-    progress = Progress("Reconstructing with " + ", ".join(figures.INVERSION_TITLES.values()))
+    titles = ", ".join(figures.INVERSION_TITLES.values())
+    progress = Progress(f"Reconstructing with {titles}, and with cortex not apart")
     chosen = [preset("default", inversion=inversion) for inversion in inversions]
-    results = dict(zip(inversions, reconstruct_each(phantom.acquisition, chosen, progress=progress), strict=True))
+    together = preset("default", separate_cortex="no")
+    *results, together = reconstruct_each(phantom.acquisition, [*chosen, together], progress=progress)
+    results = dict(zip(inversions, results, strict=True))
     progress.done()
     result = results[preset("default").inversion]
     for note in result.notes:
@@ -78,9 +88,11 @@ def main():
     print_regions(phantom, result.maps)
     print_agreement(phantom, {figures.INVERSION_TITLES[name]: r.maps for name, r in results.items()})
     print()
-    for path in write_figures(phantom, {name: r.maps for name, r in results.items()}, result.maps):
+    found = {name: r.maps for name, r in results.items()}
+    for path in write_figures(phantom, found, result.maps, together.maps["chi"]):
         print(f"wrote {shown(path)}")
     print(f"wrote {shown(recompute_figure_4())}")
+    print(f"wrote {shown(draw_figure_s2())}")
     run_scene()
     print(f"\nAll done in {time.monotonic() - started:.0f} s.")
 
@@ -138,13 +150,10 @@ def fit(true, measured):
     return np.corrcoef(true, measured)[0, 1] ** 2, slope
 
 
-def write_figures(phantom, maps_by_inversion, maps):
-    """Maps beside their truth, and the three inversions as in figure 2 of the paper."""
+def write_figures(phantom, maps_by_inversion, maps, chi_together):
+    """Maps beside their truth, the three inversions as in figure 2 of the paper, and cortex as in its figure 9."""
     valid = valid_voxels(maps)
-    affine = phantom.acquisition.affine
-    # The sagittal slice with most of the calcaneus.
-    calcaneus = [label for label, name in phantom.region_names.items() if name.startswith("calcaneus")]
-    voxel = tuple(int(np.median(axis)) for axis in np.nonzero(np.isin(phantom.regions, calcaneus)))
+    view = view_of_calcaneus(phantom)
     solved = lambda array: np.where(maps["mask"] > 0, array, np.nan)  # noqa: E731
     shown_chi = lambda chi: solved(against_reference(chi, phantom, valid))  # noqa: E731
     fitted = maps["water"] + maps["fat"] > 0
@@ -152,14 +161,59 @@ def write_figures(phantom, maps_by_inversion, maps):
     measured |= {"chi": shown_chi(maps["chi"]), "local_field": solved(maps["local_field"])}
     truth = {name: phantom.truth[name] for name in FIGURE_MAPS if name in phantom.truth}
     truth |= {"chi": shown_chi(truth["chi"]), "local_field": solved(truth["local_field"])}
-    view = figures.View(affine, voxel=voxel)
     inversions = {name: shown_chi(found["chi"]) for name, found in maps_by_inversion.items()}
+    in_planes = replace(view, planes=("sagittal", "coronal", "axial"))
+    chi = {"Truth χ": truth["chi"], "TV-MEDI χ": shown_chi(chi_together), "TV-MEDI χ, cortex apart": measured["chi"]}
+    panels = {title: replace(figures.map_panel("chi", array), title=title) for title, array in chi.items()}
+    lines = {
+        "Across the tibia, whose cortex lies along B0": across(phantom, "distal tibia", view.voxel[0]),
+        "Across a metatarsal, whose cortex does not": across(phantom, "metatarsals", view.voxel[0]),
+    }
+    cortex = {"shade": phantom.truth["cortex"], "plain": figures.map_panel("mip", maps["mip"])}
     return write_files(
         {
             OUTPUT / "maps.png": figures.map_figure(measured, view, truth=truth, body=fitted),
-            OUTPUT / "inversions.png": figures.compare_inversions(inversions, maps["mip"], view, truth=truth["chi"]),
+            OUTPUT / "inversions.png": figures.compare_inversions(
+                inversions, maps["mip"], in_planes, truth=truth["chi"]
+            ),
+            OUTPUT / "cortex.png": profile_figure(panels, lines, view, **cortex),
         }
     )
+
+
+def view_of_calcaneus(phantom):
+    """The sagittal slice with most of the calcaneus."""
+    calcaneus = [label for label, name in phantom.region_names.items() if name.startswith("calcaneus")]
+    voxel = tuple(int(np.median(axis)) for axis in np.nonzero(np.isin(phantom.regions, calcaneus)))
+    return figures.View(phantom.acquisition.affine, voxel=voxel)
+
+
+def across(phantom, name, k):
+    """Ends in RAS mm of a line in a sagittal slice across a bone at its middle, to 10 mm beyond its marrow."""
+    label = next(label for label, one in phantom.region_names.items() if one == name)
+    parts, _ = ndimage.label(phantom.regions[k] == label)
+    j, i = np.nonzero(parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]))
+    points = (phantom.acquisition.affine @ [i, j, np.full_like(i, k), np.ones_like(i)])[:3].T
+    middle = points.mean(axis=0)
+    beside = np.linalg.svd(points - middle, full_matrices=False)[2][1]
+    reach = 10 + np.percentile(np.abs((points - middle) @ beside), 90)
+    return np.array([middle - reach * beside, middle + reach * beside])
+
+
+def draw_figure_s2():
+    """Discrepancy and χ over λ for the three inversions, at half the resolution to save time."""
+    phantom = make_phantom(PhantomSettings(seed=SEED, shape=(74, 74, 34)))
+    progress = Progress("\nInverting over λ, as in the paper's Figure S2, at half the resolution")
+    curves = []
+    for number, inversion in enumerate(figures.INVERSION_TITLES):
+        settings = preset("default", inversion=inversion, separate_cortex="no")
+        values = [settings.regularization * factor for factor in LAMBDAS]
+        here = part(progress, number / 3, (number + 1) / 3)
+        curves.append(sweep_regularization(phantom.acquisition, settings, values, keep=values[::2], progress=here))
+    progress.done()
+    mask = next(iter(curves[0].maps.values())) != 0
+    picture = compare_lcurves(curves, mask, view_of_calcaneus(phantom))
+    return write_files({OUTPUT / "lambdas.png": picture})[0]
 
 
 def recompute_figure_4():

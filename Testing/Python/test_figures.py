@@ -15,8 +15,9 @@ from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.figures import style
 from TrabecularQSMLib.figures.bvtv import bvtv_figure
 from TrabecularQSMLib.figures.colors import COLORS, color_table
-from TrabecularQSMLib.figures.lcurve import lcurve_figure
-from TrabecularQSMLib.figures.maps import View, compare_inversions, map_figure
+from TrabecularQSMLib.figures.lcurve import compare_lcurves, lcurve_figure
+from TrabecularQSMLib.figures.maps import View, compare_inversions, map_figure, map_panel
+from TrabecularQSMLib.figures.profiles import profile_figure
 from TrabecularQSMLib.figures.registration import checkerboard_figure
 from TrabecularQSMLib.inversion.lcurve import LCurve
 from TrabecularQSMLib.quantities import ALL_QUANTITIES, display_window
@@ -45,6 +46,11 @@ def figure_of(function, *arguments, **options):
     """The figure of matplotlib that a function draws, instead of its bytes."""
     with mock.patch.object(style, "_save", side_effect=lambda figure, _: figure):
         return function(*arguments, **options)
+
+
+def curve_of(method="medi-l2", **more):
+    values = np.logspace(-2, 1, 4)
+    return LCurve(method, values, values, 2 * values, 1 / values, values, float(values[1]), **more)
 
 
 def slices_of(figure):
@@ -272,6 +278,74 @@ class LayoutTest(unittest.TestCase):
             self.assertAlmostEqual(abs(np.diff(axes.get_xlim())[0]), 10 * voxel_mm)
             self.assertLessEqual(length, 3 * voxel_mm)
 
+    def test_charts_lie_above_the_slices(self):
+        maps = {value: noise() for value in (0.1, 1.0)}
+        figure = figure_of(compare_lcurves, [curve_of(maps=maps)], noise() > 0, View(AFFINE, PLANES))
+        slices = max(axes.get_position().y1 for axes in slices_of(figure))
+        self.assertGreater(min(axes.get_position().y0 for axes in bars_of(figure) if axes.lines), slices)
+
+
+@unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+class LambdaTest(unittest.TestCase):
+    def test_curves_of_inversions_are_drawn_over_their_maps_with_a_ring_for_each(self):
+        first = {10.0: noise(3), 0.1: noise()}
+        curves = [curve_of("closed-form", maps=first), curve_of("medi-tv", maps={0.01: noise(4)})]
+        mask = marked_volume() > 0
+        figure = figure_of(compare_lcurves, curves, mask, MIDDLE)
+        titles = ["Closed form χ, λ 0.1", "Closed form χ, λ 10", "TV-MEDI χ, λ 0.01"]
+        self.assertEqual(titles_of(figure), titles)
+        drawn = slices_of(figure)[1]
+        self.assertTrue(np.ma.getmaskarray(shown(drawn))[4:, 5:].all())
+        np.testing.assert_array_equal(shown(drawn)[:4, :5], noise(3)[4:, 5:, 3][::-1, ::-1])
+        charts = [axes for axes in bars_of(figure) if axes.lines]
+        for axes, name in zip(charts, ("discrepancy", "data_term"), strict=True):
+            line, rings, *_ = axes.lines
+            np.testing.assert_array_equal(
+                line.get_xydata(), np.transpose([curves[0].regularization, getattr(curves[0], name)])
+            )
+            np.testing.assert_allclose(rings.get_xdata(), [0.1, 10])
+
+    def test_logarithmic_axes_have_plain_numbers(self):
+        curve = curve_of(region_means={"talus": np.ones(4)}, maps={0.1: noise()})
+        for figure in (
+            figure_of(lcurve_figure, curve, "sub-01"),
+            figure_of(compare_lcurves, [curve], noise() > 0, MIDDLE),
+        ):
+            figure.draw_without_rendering()
+            for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+                if axis.get_scale() == "log":
+                    labels = [text.get_text() for text in axis.get_ticklabels(which="both") if text.get_text()]
+                    self.assertGreater(len(labels), 1)
+                    for label in labels:
+                        float(label.replace("−", "-"))
+
+
+@unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+class ProfileTest(unittest.TestCase):
+    def test_a_line_lies_on_its_voxels_and_its_chart_shows_them(self):
+        volume, k = noise(), np.arange(1, 7)
+        # From voxel to voxel along k, at j 2 and i 3, in the slice through the middle.
+        points = (AFFINE @ [np.full(2, 3), np.full(2, 2), k[[0, -1]], np.ones(2)])[:3].T
+        shade = np.zeros(SHAPE)
+        shade[3] = 1
+        panels = {"one": map_panel("chi", volume), "two": map_panel("chi", -volume)}
+        figure = figure_of(
+            profile_figure, panels, {"Across": points}, MIDDLE, shade=shade, plain=map_panel("mip", volume)
+        )
+        self.assertEqual(len(slices_of(figure)), 3)
+        for axes in slices_of(figure):
+            (line,) = (line for line in axes.lines if line.get_gid() == "line-0")
+            # Rows of 3 mm from superior, columns of 1.5 mm from anterior.
+            np.testing.assert_allclose(line.get_xdata(), 1.5 * (10 - 2.5))
+            np.testing.assert_allclose(line.get_ydata(), 3 * (8 - 0.5 - k[[0, -1]]))
+        (chart,) = (axes for axes in figure.axes if axes.get_title() == "Across")
+        for line, sign in zip(chart.lines, (1, -1), strict=True):
+            distance, values = line.get_data()
+            at = np.isin(distance.round(6), 3.0 * (k - 1))
+            np.testing.assert_allclose(values[at], sign * volume[k, 2, 3], rtol=1e-6)
+        low, high = chart.collections[0].get_datalim(chart.transData).intervalx
+        self.assertTrue(4.5 - 0.76 <= low < 6 < high <= 7.5 + 0.76)
+
 
 @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
 class OutlineTest(unittest.TestCase):
@@ -328,9 +402,7 @@ class CheckerboardTest(unittest.TestCase):
 @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
 class FileTest(unittest.TestCase):
     def pictures(self, picture_format):
-        lambdas = np.logspace(-2, 1, 4)
-        means = {"talus $1": lambdas}
-        curve = LCurve("medi-l2", lambdas, lambdas, lambdas, 1 / lambdas, lambdas, float(lambdas[1]), means)
+        curve = curve_of(region_means={"talus $1": np.logspace(-2, 1, 4)}, maps={0.1: noise()})
         regions = (noise() > 0.5).astype(int)
         histogram = ApparentBVTV("talus", 0.3, 2.5, 0.5, 1.9, 8, np.array([1, 5, 2]), np.arange(4.0))
         view = View(AFFINE, PLANES, regions=regions, region_names={1: "a < b & $c"})
@@ -339,6 +411,7 @@ class FileTest(unittest.TestCase):
             "inversions": compare_inversions({"medi-l2": noise()}, noise(), view, picture_format=picture_format),
             "checkerboard": checkerboard_figure(noise(), noise(2), AFFINE, picture_format),
             "lcurve": lcurve_figure(curve, "sub-01", picture_format),
+            "lcurves": compare_lcurves([curve], noise() > 0.1, MIDDLE, picture_format),
             "bvtv": bvtv_figure([histogram], "sub-01", picture_format),
         }
 

@@ -499,8 +499,11 @@ class ManyTest(unittest.TestCase):
         acquisition = phantom().acquisition
         inside = (phantom().regions > 0) & (fast().maps["mask"] > 0)
         regions = {"bone": inside}
-        curve = sweep_regularization(acquisition, FAST, (0.02, FAST.regularization, 2.0), regions=regions)
+        own = FAST.regularization
+        curve = sweep_regularization(acquisition, FAST, (0.02, own, 2.0), regions=regions, keep=(own,))
         self.assertAlmostEqual(curve.region_means["bone"][1], fast().maps["chi"][inside].mean(), places=4)
+        self.assertEqual(list(curve.maps), [own])
+        np.testing.assert_allclose(curve.maps[own], fast().maps["chi"], atol=1e-5)
         self.assertTrue(np.all(np.diff(curve.discrepancy) > 0))
 
     def test_what_an_l_curve_cannot_be_made_of_is_refused(self):

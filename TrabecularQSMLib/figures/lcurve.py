@@ -1,9 +1,13 @@
-"""Picture of an L-curve: discrepancy over λ, data term against regularizer, region means over λ."""
+"""Pictures of L-curves: discrepancy over λ, data term against regularizer, region means over λ, χ at some λ."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..inversion.lcurve import LCurve
-from .style import line_style, render
+from .maps import INVERSION_TITLES, View, map_panel, panels_figure
+from .style import line_style, plain_logarithms, render
 
 
 def lcurve_figure(curve: LCurve, title: str, picture_format: str = "png") -> bytes:
@@ -32,6 +36,7 @@ def lcurve_figure(curve: LCurve, title: str, picture_format: str = "png") -> byt
         if curve.region_means:
             for number, (name, means) in enumerate(curve.region_means.items()):
                 axes[2].semilogx(curve.regularization, means, markersize=3, label=name, **line_style(number))
+            plain_logarithms(axes[2].xaxis)
             axes[2].set(title="Region means", xlabel="λ", ylabel="χ [ppm]")
             axes[2].legend(loc="center left", bbox_to_anchor=(1, 0.5))
         for axis in (axes[0], *axes[2:]):
@@ -42,8 +47,61 @@ def lcurve_figure(curve: LCurve, title: str, picture_format: str = "png") -> byt
     return render(draw, (4.8 * panels, 4.2), picture_format)
 
 
+def compare_lcurves(curves: Sequence[LCurve], mask: np.ndarray, view: View, picture_format: str = "png") -> bytes:
+    """Return a picture of the discrepancy over λ of several inversions, and below it their χ at some λ (paper: S2).
+
+    Parameters
+    ----------
+    curves : sequence of LCurve
+        One for each inversion, with the `maps` that are shown.
+    mask : (K, J, I) array
+        Outside of it χ is not drawn.
+    view : View
+        Where the slices lie.
+    picture_format : {"png", "svg"}
+        The same curves give the same bytes.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is missing.
+
+    Notes
+    -----
+    The discrepancy of the paper counts every voxel alike, those outside the body too, and weighted inversions do not
+    make it least; beside it is the data term, with the weights of each, which grows with λ.
+    """
+
+    def chart(name, title):
+        def draw(axes):
+            for number, curve in enumerate(curves):
+                style = line_style(number)
+                values, drawn = getattr(curve, name), np.isin(curve.regularization, list(curve.maps))
+                axes.loglog(curve.regularization, values, markersize=3, label=_title(curve), **style)
+                rings = {"linestyle": "none", "markersize": 8, "fillstyle": "none"}
+                axes.loglog(curve.regularization[drawn], values[drawn], **rings, **style)
+            plain_logarithms(axes.xaxis, axes.yaxis)
+            axes.set(title=title, xlabel="λ (rings: shown below)", ylabel="[ppm²]")
+            axes.grid(True)
+            axes.legend()
+
+        return draw
+
+    rows = []
+    for curve in curves:
+        maps = ((value, np.where(mask, chi, np.nan)) for value, chi in sorted(curve.maps.items()))
+        rows.append([replace(map_panel("chi", chi), title=f"{_title(curve)} χ, λ {value:g}") for value, chi in maps])
+    charts = chart("discrepancy", "Discrepancy ‖Dχ − f‖²"), chart("data_term", "Data term ‖W_d (Dχ − f)‖²")
+    return panels_figure(rows, view, picture_format, charts=charts)
+
+
+def _title(curve):
+    return INVERSION_TITLES.get(curve.method, curve.method)
+
+
 def _draw_curve(left, right, curve):
     left.loglog(curve.regularization, curve.discrepancy, "o-", markersize=4)
+    plain_logarithms(left.xaxis, left.yaxis)
     left.set(title="Discrepancy", xlabel="λ", ylabel="‖Dχ − f‖² [ppm²]")
     corner = curve.regularization.tolist().index(curve.best)
     data_term, regularizer = np.log10(curve.data_term), np.log10(curve.regularizer)

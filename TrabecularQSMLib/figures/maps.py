@@ -1,13 +1,13 @@
 """Pictures of maps: slices in patient orientation side by side, each with its window, unit and colors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..acquisition import Reorientation, voxel_size
 from ..quantities import ALL_QUANTITIES, display_window
-from .style import DARK, LIGHT, color_map, outline_style, render
+from .style import DARK, LIGHT, color_map, line_style, outline_style, render
 
 INVERSION_TITLES = {"closed-form": "Closed form", "medi-l2": "MEDI-ℓ2", "medi-tv": "TV-MEDI"}
 
@@ -18,6 +18,8 @@ _MOST_COLUMNS = 4
 _SLICE, _MARGIN, _HEAD, _LINE = 2.1, 0.12, 0.25, 0.2
 _BAR_GAP, _BAR, _BAR_TEXT, _LOW_BAR = 0.06, 0.09, 0.44, 0.6
 _LETTER = 0.085  # about as wide as one of a legend's
+# Charts over the slices: their height, and of that what is left free at the left, below, at the right and above.
+_CHART, _CHART_MARGINS = 2.6, (0.8, 0.5, 0.15, 0.3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,8 @@ class View:
         Labels, 0 for none, whose outlines are drawn.
     region_names : dict of int to str
         Names for the legend; a label without one is its number.
+    lines : sequence of (N, 3) arrays
+        RAS mm of the corners of lines, drawn as seen along the slices' normal, each in its color of `line_style`.
     """
 
     affine: np.ndarray
@@ -43,6 +47,7 @@ class View:
     voxel: tuple[int, int, int] | None = None
     regions: np.ndarray | None = None
     region_names: dict[int, str] = field(default_factory=dict)
+    lines: Sequence[np.ndarray] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +97,9 @@ def map_figure(
     rows = []
     for start in range(0, len(names), columns):
         chosen = names[start : start + columns]
-        measured = [_map_panel(name, maps[name], body) for name in chosen]
+        measured = [map_panel(name, maps[name], body) for name in chosen]
         true = [
-            replace(_map_panel(name, truth[name], body), title="Truth", window=panel.window) if name in truth else None
+            replace(map_panel(name, truth[name], body), title="Truth", window=panel.window) if name in truth else None
             for name, panel in zip(chosen, measured, strict=True)
         ]
         rows += [measured, true] if any(true) else [measured]
@@ -135,14 +140,20 @@ def compare_inversions(
     shown = {INVERSION_TITLES.get(name, name): chi for name, chi in chi_maps.items()}
     if truth is not None:
         shown["Truth"] = truth
-    panels = [_map_panel("mip", mip)]
+    panels = [map_panel("mip", mip)]
     for title, chi in shown.items():
-        panel = _map_panel("chi", chi)
+        panel = map_panel("chi", chi)
         panels.append(replace(panel, title=f"{title} χ", window=window or panel.window))
     return panels_figure([panels], view, picture_format)
 
 
-def panels_figure(rows: Sequence[Sequence[Panel | None]], view: View, picture_format: str = "png") -> bytes:
+def panels_figure(
+    rows: Sequence[Sequence[Panel | None]],
+    view: View,
+    picture_format: str = "png",
+    *,
+    charts: Sequence[Callable] = (),
+) -> bytes:
     """Return a picture of rows of panels, each row once for every plane of the view.
 
     Parameters
@@ -153,6 +164,8 @@ def panels_figure(rows: Sequence[Sequence[Panel | None]], view: View, picture_fo
         Where the slices lie.
     picture_format : {"png", "svg"}
         The same panels give the same bytes.
+    charts : sequence of callable
+        Each draws on the axes that it is given; they lie side by side above the slices.
 
     Raises
     ------
@@ -171,10 +184,13 @@ def panels_figure(rows: Sequence[Sequence[Panel | None]], view: View, picture_fo
     legend_columns = max(1, int((page - 2 * _MARGIN) / _legend_width(view, styles))) if styles else 1
     height = len(rows) * sum(_HEAD + scale * extent[0] + _MARGIN for extent in extents.values()) + _MARGIN
     height += _LINE * -(-len(styles) // legend_columns)
+    top_of_slices = height - _MARGIN
+    height += _CHART * bool(charts)
 
     def draw(figure):
         figure.set_facecolor(DARK)
-        top = height - _MARGIN
+        _draw_charts(figure, charts)
+        top = top_of_slices
         for row, plane in ((row, plane) for row in rows for plane in view.planes):
             top -= _HEAD + scale * extents[plane][0]
             for column, panel in enumerate(row):
@@ -188,7 +204,8 @@ def panels_figure(rows: Sequence[Sequence[Panel | None]], view: View, picture_fo
     return render(draw, (page, height), picture_format, layout=None)
 
 
-def _map_panel(name, array, body=None):
+def map_panel(name: str, array: np.ndarray, body: np.ndarray | None = None) -> Panel:
+    """Return a map as a panel, by the name of its quantity; `map_figure` says how."""
     array = np.asarray(array)
     window = display_window(name, array)
     quantity = ALL_QUANTITIES.get(name)
@@ -210,6 +227,19 @@ def _oriented(array, view, plane):
     if reorientation.flips[axis]:
         index = array.shape[old_axis] - 1 - index
     return reorientation.apply(array).take(index, axis=axis)[::-1, ::-1]
+
+
+def _on_slice(points, shape, view, plane):
+    """Where points in RAS mm lie on a slice, in mm from its left and from its upper edge, (N,) each."""
+    reorientation = Reorientation.to_ras(view.affine, shape)
+    affine = reorientation.apply_affine(view.affine)
+    index = np.linalg.solve(affine[:3, :3], (np.asarray(points) - affine[:3, 3]).T)[::-1]
+    y, x = (
+        size * (shape[reorientation.order[axis]] - 0.5 - index[axis])
+        for axis, size in enumerate(voxel_size(affine))
+        if axis != _PLANES[plane][0]
+    )
+    return x, y
 
 
 def _extent(shape, affine, plane):
@@ -240,11 +270,28 @@ def _draw_panel(figure, panel, view, plane, extent, corner, sizes, styles):
     text = figure.text(left / page[0], (bottom + scale * height + 0.06) / page[1], title, color=LIGHT, fontsize=9)
     _fit(text, figure, cell)
     _draw_outlines(axes, view, plane, extent, styles)
+    for number, points in enumerate(view.lines):
+        look = {"color": line_style(number)["color"], "path_effects": _stroke(3), "gid": f"line-{number}"}
+        axes.plot(*_on_slice(points, panel.array.shape, view, plane), linewidth=1.6, **look)
     _draw_letters(axes, *_PLANES[plane][1:])
     _draw_scale_bar(axes, height, width)
     if panel.unit is not None:
         bar_left = left + scale * width + _BAR_GAP
         _draw_bar(figure.add_axes(np.array([bar_left, bottom, _BAR, scale * height]) / page), image, panel.unit)
+
+
+def _draw_charts(figure, charts):
+    """Draw charts side by side on a white strip at the top of the page."""
+    from matplotlib.patches import Rectangle
+
+    page, (left, below, right, above) = figure.get_size_inches(), _CHART_MARGINS
+    if charts:
+        strip = (0, page[1] - _CHART) / page, *(page[0], _CHART) / page
+        figure.add_artist(Rectangle(*strip, transform=figure.transFigure, facecolor="white", zorder=-1))
+    width = page[0] / max(len(charts), 1)
+    for number, draw in enumerate(charts):
+        place = (number * width + left, page[1] - _CHART + below, width - left - right, _CHART - below - above)
+        draw(figure.add_axes(np.array(place) / np.tile(page, 2)))
 
 
 def _fit(text, figure, width):

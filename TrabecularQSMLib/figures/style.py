@@ -78,6 +78,15 @@ def outline_style(number: int) -> dict:
     return {"color": style["color"], "linestyle": "solid" if style["marker"] == "o" else "dashed"}
 
 
+def plain_logarithms(*axes) -> None:
+    """Label logarithmic axes with plain numbers: those of matplotlib are formulas, which these pictures do not read."""
+    from matplotlib.ticker import LogFormatter
+
+    for axis in axes:
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # where there is hardly a decade
+
+
 def color_map(colors: str):
     """Return matplotlib's color map for `Quantity.colors`; what is not a number is as dark as the page."""
     import matplotlib

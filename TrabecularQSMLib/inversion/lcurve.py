@@ -1,5 +1,6 @@
 """How the inversion changes with λ: discrepancy, L-curve and its corner."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +20,8 @@ class LCurve:
     `regularizer` ``‖W_g ∇χ‖_p^p`` of the method; `curvature` is that of (log data term, log regularizer) and `best`
     the λ where it is largest; `region_means` holds the mean χ of each region in ppm. `inflection` is the λ below `best`
     where the curvature is zero, None where it is not in the sweep; the largest curvature over-regularizes (Milovic et
-    al., MRM 2021, doi 10.1002/mrm.28957). `notes` say what a user should know.
+    al., MRM 2021, doi 10.1002/mrm.28957). `maps` holds χ in ppm by those λ of which it was asked for, (K, J, I) each;
+    `notes` say what a user should know.
     """
 
     method: str
@@ -31,6 +33,7 @@ class LCurve:
     best: float
     region_means: dict[str, np.ndarray] = field(default_factory=dict)
     inflection: float | None = None
+    maps: dict[float, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def columns(self) -> dict[str, np.ndarray]:
@@ -50,6 +53,7 @@ def sweep(
     data_weight: np.ndarray,
     edge_weight: np.ndarray,
     regions: dict[str, np.ndarray] | None = None,
+    keep: Collection[float] = (),
     progress: Progress | None = None,
     **options,
 ) -> LCurve:
@@ -67,6 +71,8 @@ def sweep(
         Name in `METHODS`.
     regions : dict of name to (K, J, I) bool array, optional
         Those without a voxel are left out, with a note.
+    keep : collection of floats, optional
+        The λ of which χ is returned too.
     **options
         Passed to `invert`.
     """
@@ -80,7 +86,7 @@ def sweep(
     kernel = dipole_kernel(local_field.shape, voxel_size, b0_direction)
     chosen = METHODS[method]
     terms = np.zeros((3, values.size))
-    means = {name: np.zeros(values.size) for name in followed}
+    means, maps = {name: np.zeros(values.size) for name in followed}, {}
     for index, regularization in enumerate(values):
         chi = invert(
             local_field,
@@ -103,10 +109,12 @@ def sweep(
         terms[2, index] = np.sum(np.abs(slopes) ** chosen.power)
         for name, inside in followed.items():
             means[name][index] = chi[inside].mean(dtype=np.float64)
+        if regularization in keep:
+            maps[float(regularization)] = chi
         report(progress, (index + 1) / values.size, f"λ {regularization:g}")
     bend = curvature(np.log(values), np.log(terms[1]), np.log(terms[2]))
     best = float(values[1 + np.argmax(bend[1:-1])])
-    return LCurve(method, values, *terms, bend, best, means, zero_below_peak(values, bend), notes)
+    return LCurve(method, values, *terms, bend, best, means, zero_below_peak(values, bend), maps, notes)
 
 
 def checked_regularizations(regularizations) -> np.ndarray:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -150,6 +150,7 @@ def sweep_regularization(
     *,
     mask: np.ndarray | None = None,
     regions: Mapping[str, np.ndarray] | None = None,
+    keep: Collection[float] = (),
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> lcurve.LCurve:
@@ -166,6 +167,8 @@ def sweep_regularization(
     regions : mapping of name to (K, J, I) bool array, optional
         In the order of the input; the mean χ of their voxels in the mask is followed over λ. One that has none is left
         out, with a note.
+    keep : collection of floats, optional
+        Those λ of which χ is returned too, relative to no reference, in the order of the input.
 
     Raises
     ------
@@ -194,13 +197,17 @@ def sweep_regularization(
             regularizations,
             method=settings.inversion,
             regions=inside,
+            keep=keep,
             progress=part(progress, begin, 1.0),
             **inversion_options(fields, settings, grid),
         )
     for name, means in curve.region_means.items():
         means += apart[inside[name]].mean()
+    undo = fields.reorientation.undo
     return replace(
-        curve, notes=(*fields.notes, *said, *curve.notes, *remarks.on_lcurve(curve, settings.regularization))
+        curve,
+        maps={value: undo(np.where(fields.drawn, grid.take(chi + apart), 0)) for value, chi in curve.maps.items()},
+        notes=(*fields.notes, *said, *curve.notes, *remarks.on_lcurve(curve, settings.regularization)),
     )
 
 
