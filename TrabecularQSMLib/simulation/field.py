@@ -16,7 +16,9 @@ _VOXEL = (1.0, 1.0, 1.0)
 # Bytes for each voxel of the region at most, measured at 192³ with a fifth on top: making the kernel.
 _BYTES = {"periodic": 155, "linear": 85, "filled": 50}
 _MOST_MEMORY = 16e9  # of a computer of which nothing is known
-_PLANES = 2  # of frequencies transformed at once: they stay in the processor's cache
+_AT_ONCE = 2  # rows or planes, which stay in the processor's cache
+# Samples that keep the rows of a plane apart: at a power of two of bytes all rows would share few lines of the cache.
+_LINE = 8
 
 
 class FieldModel:
@@ -127,16 +129,44 @@ class FieldModel:
 
     def _filter(self, region, transfer):
         """Convolve with the kernel of a real and even transfer function, from the region to the region."""
-        (deep, high, wide), window, threads = self.shape, self.window, self.threads
-        spectrum = scipy.fft.rfft(region.astype(np.float32), window[0], axis=0, workers=threads)
-        for start in range(0, spectrum.shape[0], _PLANES):
-            planes = slice(start, start + _PLANES)
-            part = scipy.fft.fft(spectrum[planes], window[1], axis=1, workers=threads)
-            part = scipy.fft.fft(part, window[2], axis=2, workers=threads)
-            part *= transfer[planes]
-            part = scipy.fft.ifft(part, axis=2, overwrite_x=True, workers=threads)[:, :, :wide]
-            spectrum[planes] = scipy.fft.ifft(part, axis=1, workers=threads)[:, :high]
-        return np.ascontiguousarray(scipy.fft.irfft(spectrum, window[0], axis=0, workers=threads)[:deep])
+        (deep, high, wide), window = self.shape, self.window
+        spectrum = np.empty((window[0] // 2 + 1, high, wide), np.complex64)
+        rows = np.zeros((window[0], _AT_ONCE, wide), np.float32)
+        for some in _parts(high):
+            padded = rows[:, : some.stop - some.start]
+            padded[:deep] = region[:, some]
+            spectrum[:, some] = scipy.fft.rfft(padded, axis=0, workers=self.threads)
+        planes = np.empty((_AT_ONCE, window[1], window[2] + _LINE), np.complex64)[:, :, : window[2]]
+        for some in _parts(spectrum.shape[0]):
+            padded = planes[: some.stop - some.start]
+            self._filter_planes(spectrum[some], padded, transfer[some])
+        result = np.empty(self.shape, np.float32)
+        for some in _parts(high):
+            result[:, some] = scipy.fft.irfft(spectrum[:, some], window[0], axis=0, workers=self.threads)[:deep]
+        return result
+
+    def _filter_planes(self, planes, padded, transfer):
+        """Filter planes (n, J, I) of the spectrum in place, in the memory of padded ones."""
+        _, high, wide = planes.shape
+        narrow = padded[:, :, :wide]
+        narrow[:, :high] = planes
+        narrow[:, high:] = padded[:, :, wide:] = 0
+        self._in_place(scipy.fft.fft, narrow, 1)
+        self._in_place(scipy.fft.fft, padded, 2)
+        padded *= transfer
+        self._in_place(scipy.fft.ifft, padded, 2)
+        self._in_place(scipy.fft.ifft, narrow, 1)
+        planes[:] = narrow[:, :high]
+
+    def _in_place(self, transform, array, axis):
+        found = transform(array, axis=axis, overwrite_x=True, workers=self.threads)
+        if found is not array:  # which is what another back end of scipy may give
+            array[:] = found
+
+
+def _parts(number):
+    """Slices of `_AT_ONCE` along an axis."""
+    return [slice(start, min(start + _AT_ONCE, number)) for start in range(0, number, _AT_ONCE)]
 
 
 def needed_memory(settings: SimulationSettings, shape=None) -> float:
