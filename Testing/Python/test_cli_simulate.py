@@ -319,8 +319,9 @@ class SimulateTest(unittest.TestCase):
         self.assert_refused("the same in two units", arguments=[*there, *imaging, "--imaging-voxel", "4"])
         self.assert_refused("voxel size of", "is -1 mm", arguments=[*there, "--voxel-size", "-1"])
         self.assert_refused("--voxel-size is of a --mask", arguments=[*SMALL, "--voxel-size", "1"])
+        self.assert_refused("--b0-direction", "--sweep-angles", arguments=[*SMALL, "--b0-angles", "0", "90"])
         with mock.patch("TrabecularQSMLib.study.estimate.free_memory", return_value=1e5):
-            self.assert_refused("12 × 14 × 16 voxels needs", "a cube of", arguments=there)
+            self.assert_refused("16 × 14 × 12 voxels needs", "a cube of", arguments=there)
             self.assert_refused("16 × 16 × 16 voxels needs", arguments=SMALL)
 
     def test_a_mask_that_does_not_repeat_is_not_repeated(self):

@@ -175,7 +175,12 @@ def _simulate(arguments):
     if arguments.mask is not None:
         _simulate_mask(arguments, chosen)
         return
-    for name in ("voxel_size", "imaging_voxel_mm", "b0_angles"):
+    if arguments.b0_angles is not None:
+        raise InputError(
+            "--b0-angles is of a --mask; random bone has its directions from --orientation, so give --b0-direction, once "
+            "for each angle (the geometries stay), or use `protocol --sweep --sweep-angles`."
+        )
+    for name in ("voxel_size", "imaging_voxel_mm"):
         if getattr(arguments, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} is of a --mask; leave it out, or give one.")
     _simulate_grid(arguments, SimulationSettings(**chosen))
