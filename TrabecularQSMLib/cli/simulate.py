@@ -177,8 +177,8 @@ def _simulate(arguments):
         return
     if arguments.b0_angles is not None:
         raise InputError(
-            "--b0-angles is of a --mask; random bone has its directions from --orientation, so give --b0-direction, once "
-            "for each angle (the geometries stay), or use `protocol --sweep --sweep-angles`."
+            "--b0-angles is of a --mask; random bone has its directions from --orientation, so give --b0-direction, "
+            "once for each angle (the geometries stay), or use `protocol --sweep --sweep-angles`."
         )
     for name in ("voxel_size", "imaging_voxel_mm"):
         if getattr(arguments, name) is not None:

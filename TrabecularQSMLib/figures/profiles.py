@@ -30,7 +30,7 @@ def profile_figure(
     view : View
         Where the slices lie; the lines are drawn over them.
     shade : (K, J, I) array, optional
-        Charts are gray where it is above a half, such as in cortex.
+        Charts are gray where it is above a quarter, such as the share of cortex.
     plain : Panel, optional
         An image before the maps of which no profile is drawn.
     picture_format : {"png", "svg"}
@@ -50,12 +50,13 @@ def profile_figure(
                 axes.plot(distance, values, label=title, color=line_style(index)["color"])
             if shade is not None:
                 distance, inside = line_profile(shade, view.affine, lines[name], order=0)
-                axes.fill_between(distance, 0, 1, inside > 0.5, transform=axes.get_xaxis_transform(), color="0.85")
+                axes.fill_between(distance, 0, 1, inside > 0.25, transform=axes.get_xaxis_transform(), color="0.85")
             unit = next(iter(panels.values())).unit
             axes.set(xlabel="along the line [mm]", ylabel=f"χ [{unit}]")
             axes.set_title(name, color=line_style(number)["color"])
             axes.grid(True)
-            axes.legend()
+            if number == 0:  # the same in all charts
+                axes.legend()
 
         return draw
 

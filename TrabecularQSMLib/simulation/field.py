@@ -182,8 +182,8 @@ def check_box(settings: SimulationSettings, shape=None, memory: float | None = N
         fits = int((most / _BYTES[settings.boundary]) ** (1 / 3))
         other = ", or the linear boundary" if settings.boundary == "periodic" else ""
         raise InputError(
-            f"The region of {' × '.join(map(str, shape[::-1]))} voxels needs {needed / 1e9:.3g} GB of memory but there are "
-            f"{most / 1e9:.3g} GB; give a smaller region, such as a cube of {fits} voxels{other}."
+            f"The region of {' × '.join(map(str, shape[::-1]))} voxels needs {needed / 1e9:.3g} GB of memory but there "
+            f"are {most / 1e9:.3g} GB; give a smaller region, such as a cube of {fits} voxels{other}."
         )
 
 
