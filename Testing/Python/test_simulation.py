@@ -142,6 +142,20 @@ class FieldTest(unittest.TestCase):
             expected -= bvtv * (3 * math.cos(angle) ** 2 - 1) / 6
             self.assertLess(np.abs(field[ring] - expected).max(), 0.012, degrees)  # staircase, and the neighbors
 
+    def test_the_mean_square_of_the_field_of_isotropic_bone_follows_from_its_density_alone(self):
+        # ⟨(1/3 − cos²)²⟩ over all directions is 4/45, and the variance of the mask is f (1 − f).
+        for number, radius in ((30, 6), (150, 6), (40, 10)):
+            ratios = []
+            # Along all axes, since how spheres happen to lie is seldom alike in all directions.
+            for b0 in np.eye(3):
+                settings = SimulationSettings(size=64, boundary="filled", b0_direction=tuple(b0))
+                model = FieldModel(settings)
+                for repeat in range(3):
+                    mask = draw_geometry(settings, number, radius, repeat)
+                    density = mask.mean()
+                    ratios.append(np.mean(model.field(mask) ** 2) / (4 / 45 * density * (1 - density)))
+            self.assertAlmostEqual(np.mean(ratios), 1, delta=0.04, msg=f"{number} of radius {radius}")
+
     def test_the_transforms_of_the_window_are_those_of_the_box(self):
         for boundary in BOXES:
             for size, shape in zip((20, 19, 22), SHAPES, strict=True):  # 2 · 19 − 1 is prime: its window is longer
