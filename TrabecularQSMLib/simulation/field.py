@@ -16,9 +16,6 @@ _VOXEL = (1.0, 1.0, 1.0)
 # Bytes for each voxel of the region at most, measured at 192³ with a fifth on top: making the kernel.
 _BYTES = {"periodic": 155, "linear": 85, "filled": 50}
 _MOST_MEMORY = 16e9  # of a computer of which nothing is known
-_AT_ONCE = 2  # rows or planes, which stay in the processor's cache
-# Samples that keep the rows of a plane apart: at a power of two of bytes all rows would share few lines of the cache.
-_LINE = 8
 
 
 class FieldModel:
@@ -128,45 +125,41 @@ class FieldModel:
         return mask != 0
 
     def _filter(self, region, transfer):
-        """Convolve with the kernel of a real and even transfer function, from the region to the region."""
+        """Convolve with the kernel of a real and even transfer function, from the region to the region.
+
+        A row or a plane at a time, which stays in the processor's cache.
+        """
         (deep, high, wide), window = self.shape, self.window
         spectrum = np.empty((window[0] // 2 + 1, high, wide), np.complex64)
-        rows = np.zeros((window[0], _AT_ONCE, wide), np.float32)
-        for some in _parts(high):
-            padded = rows[:, : some.stop - some.start]
-            padded[:deep] = region[:, some]
-            spectrum[:, some] = scipy.fft.rfft(padded, axis=0, workers=self.threads)
-        planes = np.empty((_AT_ONCE, window[1], window[2] + _LINE), np.complex64)[:, :, : window[2]]
-        for some in _parts(spectrum.shape[0]):
-            padded = planes[: some.stop - some.start]
-            self._filter_planes(spectrum[some], padded, transfer[some])
+        padded = np.zeros((window[0], wide), np.float32)
+        for j in range(high):
+            padded[:deep] = region[:, j]
+            spectrum[:, j] = scipy.fft.rfft(padded, axis=0, workers=self.threads)
+        padded = np.empty(window[1:], np.complex64)
+        for plane, factors in zip(spectrum, transfer, strict=True):
+            self._filter_plane(plane, factors, padded)
         result = np.empty(self.shape, np.float32)
-        for some in _parts(high):
-            result[:, some] = scipy.fft.irfft(spectrum[:, some], window[0], axis=0, workers=self.threads)[:deep]
+        for j in range(high):
+            result[:, j] = scipy.fft.irfft(spectrum[:, j], window[0], axis=0, workers=self.threads)[:deep]
         return result
 
-    def _filter_planes(self, planes, padded, transfer):
-        """Filter planes (n, J, I) of the spectrum in place, in the memory of padded ones."""
-        _, high, wide = planes.shape
-        narrow = padded[:, :, :wide]
-        narrow[:, :high] = planes
-        narrow[:, high:] = padded[:, :, wide:] = 0
-        self._in_place(scipy.fft.fft, narrow, 1)
-        self._in_place(scipy.fft.fft, padded, 2)
-        padded *= transfer
-        self._in_place(scipy.fft.ifft, padded, 2)
-        self._in_place(scipy.fft.ifft, narrow, 1)
-        planes[:] = narrow[:, :high]
+    def _filter_plane(self, plane, factors, padded):
+        """Filter a plane (J, I) of the spectrum in place, in the memory of a padded one."""
+        high, wide = plane.shape
+        narrow = padded[:, :wide]
+        narrow[:high] = plane
+        narrow[high:] = padded[:, wide:] = 0
+        self._in_place(scipy.fft.fft, narrow, 0)
+        self._in_place(scipy.fft.fft, padded, 1)
+        padded *= factors
+        self._in_place(scipy.fft.ifft, padded, 1)
+        self._in_place(scipy.fft.ifft, narrow, 0)
+        plane[:] = narrow[:high]
 
     def _in_place(self, transform, array, axis):
         found = transform(array, axis=axis, overwrite_x=True, workers=self.threads)
         if found is not array:  # which is what another back end of scipy may give
             array[:] = found
-
-
-def _parts(number):
-    """Slices of `_AT_ONCE` along an axis."""
-    return [slice(start, min(start + _AT_ONCE, number)) for start in range(0, number, _AT_ONCE)]
 
 
 def needed_memory(settings: SimulationSettings, shape=None) -> float:
