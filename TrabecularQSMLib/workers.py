@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -112,6 +112,28 @@ def completed(
         for future in futures:
             future.cancel()
         executor.shutdown()
+
+
+def results(
+    work: Callable, tasks: Mapping, executors: Callable[[], Executor] | None, look: Callable[[], None] = lambda: None
+) -> Iterator[tuple]:
+    """Give key and result of each task as soon as it is done.
+
+    Parameters
+    ----------
+    work, tasks, look
+        As for `completed`; in this process `look` is called before each task.
+    executors : callable, optional
+        Gives an executor; without it the work is done in this process, in the order of the tasks.
+    """
+    if executors is None:
+        for key, arguments in tasks.items():
+            look()
+            yield key, work(*arguments)
+        return
+    with closing(completed(work, tasks, executors(), look)) as finished:
+        for key, future in finished:
+            yield key, future.result()
 
 
 @contextmanager

@@ -1,9 +1,8 @@
 """The whole way on simulated bone: trabeculae in the digital ankle, scanned, reconstructed and measured."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..phantom.trabeculae import LABEL
 from ..pipeline import reconstruct
 from ..progress import Progress, report
 from ..settings import Settings, preset
-from ..workers import completed
+from ..workers import results
 from .bone import BoneSettings, draw_bone
 from .settings import ProtocolSettings
 
@@ -99,11 +98,16 @@ def run_chain(
     χ is against that of muscle, as its mean is not measured. R2* has no truth but what the same echoes show without
     noise; what they make of the trabeculae's field is the point. Values are of voxels one voxel inside the block.
     """
-    rows = {}
-    for done, (point, row) in enumerate(_rows(settings, chain, executors, progress), start=1):
+    points, rows = chain.bone.points(), {}
+
+    def tell():
+        report(progress, len(rows) / len(points), f"{len(rows)} of {counted(len(points), 'block')}")
+
+    tasks = {point: (settings, chain, *point) for point in points}
+    for point, row in results(chain_row, tasks, executors, tell):
         rows[point] = row
-        report(progress, done / len(chain.bone.points()), f"{done} of {counted(len(chain.bone.points()), 'block')}")
-    return [rows[point] for point in chain.bone.points()]
+    tell()
+    return [rows[point] for point in points]
 
 
 def chain_lines(rows: list[dict]) -> list[ChainLine]:
@@ -120,17 +124,6 @@ def chain_lines(rows: list[dict]) -> list[ChainLine]:
         bias = float(np.mean(found - true))
         lines.append(ChainLine(name, line.slope, line.intercept, scatter, fit_line(x, true).slope, bias))
     return lines
-
-
-def _rows(settings, chain, executors, progress) -> Iterator:
-    if executors is None:
-        for point in chain.bone.points():
-            yield point, chain_row(settings, chain, *point)
-        return
-    tasks = {point: (settings, chain, *point) for point in chain.bone.points()}
-    with closing(completed(chain_row, tasks, executors(), lambda: report(progress, 0.0, "Simulating"))) as finished:
-        for point, future in finished:
-            yield point, future.result()
 
 
 def chain_row(settings: ProtocolSettings, chain: ChainSettings, bvtv: float, repeat: int) -> dict:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
-from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
 
@@ -24,7 +23,7 @@ from ..progress import Progress, report
 from ..simulation.decay import voxel_signals
 from ..simulation.field import FieldModel
 from ..simulation.settings import BONE_T2_S, DecaySettings
-from ..workers import completed
+from ..workers import results
 from .bone import BoneSettings, draw_bone, simulation_of
 from .settings import ProtocolSettings
 
@@ -141,20 +140,10 @@ def run_sweep(
         finished = len(everything) - len(missing)
         report(progress, finished / len(everything), f"{finished} of {counted(len(everything), 'block')}")
 
-    tell()
-    if executors is None:
-        for point in tuple(missing):
-            rows = block_rows(settings, sweep, *point)
-            missing.remove(point)
-            yield rows
-            tell()
-        return
     tasks = {point: (settings, sweep, *point) for point in missing}
-    with closing(completed(block_rows, tasks, executors(), tell)) as finished:
-        for point, future in finished:
-            rows = future.result()
-            missing.remove(point)
-            yield rows
+    for point, rows in results(block_rows, tasks, executors, tell):
+        missing.remove(point)
+        yield rows
     tell()
 
 
