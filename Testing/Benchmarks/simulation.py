@@ -27,11 +27,13 @@ from TrabecularQSMLib.simulation.lineshape import fit_line_shape, fit_within_vox
 from TrabecularQSMLib.simulation.model import measure_geometry  # noqa: E402
 from TrabecularQSMLib.simulation.settings import DecaySettings, SimulationSettings, rate_per_s  # noqa: E402
 from TrabecularQSMLib.simulation.summary import fit_power  # noqa: E402
+from TrabecularQSMLib.workers import completed, process_pool  # noqa: E402
 
 REPEATS = 20
 PAPER_GEOMETRIES, PUBLISHED_REPEATS = 3000, 100
 # Seconds of a processor for a geometry; gigabytes.
 SECONDS_BARS, GIGABYTES_BAR = {"periodic": 0.35, "linear": 0.12}, 1.0
+TASK_S = 0.1
 ERRORS_BAR, RELATIVE_BAR = 4.0, 0.01
 # Means for Δχ = 1 ppm: number, radius → BV/TV, |mean χ| [ppm], R2′ as half width [ppm]; from the tables that accompany
 # Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531 (Figures 7 and 8).
@@ -66,6 +68,7 @@ def main():
     print_time("periodic", seconds)
     linear, seconds = measure_all(SimulationSettings(boundary="linear"), [(200, 5), (200, 10), (200, 17)], repeats)
     print_time("linear", seconds)
+    print_workers()
     print(f"\nLargest memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB "
           f"(bar {GIGABYTES_BAR:g} GB)")  # fmt: skip
     print("\nLinear boundary against periodic, the same geometries: mean χ, R2′")
@@ -147,6 +150,28 @@ def print_time(boundary, seconds):
         f"{len(seconds)} geometries\n"
         f"The paper's {PAPER_GEOMETRIES:,} geometries: {PAPER_GEOMETRIES * busy / 120:.0f} min on two processors"
     )
+
+
+def print_workers():
+    """Hand out tasks as long as a geometry to more workers than there are processors, which is why they only sleep."""
+    from distributed import Client, LocalCluster
+
+    print(f"\nTasks of {TASK_S:g} s handed out to workers: times as fast as one that works without a break")
+    for workers in 1, 2, 4, 8:
+        tasks = {number: (TASK_S + 1e-6 * number,) for number in range(40 * workers)}  # Dask does what is equal once
+        several = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+        with LocalCluster(**several) as cluster, Client(cluster) as client:
+            on_dask = times_as_fast(tasks, client.get_executor())
+        pool = process_pool(workers)
+        list(pool.map(time.sleep, [TASK_S] * workers))  # they have started
+        print(f"{workers} workers   processes {times_as_fast(tasks, pool):.2f}   Dask {on_dask:.2f}")
+
+
+def times_as_fast(tasks, executor):
+    """How much sooner tasks that sleep are done than one after another."""
+    started = time.perf_counter()
+    done = sum(1 for _ in completed(time.sleep, tasks, executor))
+    return done * TASK_S / (time.perf_counter() - started)
 
 
 def print_static_dephasing():
