@@ -236,13 +236,14 @@ def _simulate_mask(arguments, chosen):
 
     _refuse_beside_mask(arguments)
     image, affine = read_image(arguments.mask)
+    bone = bone_of(image, arguments.mask)
     others = {} if arguments.b0_direction is None else {"b0_patient": arguments.b0_direction}
     of_boundary = SimulationSettings(boundary=chosen.get("boundary", SimulationSettings.boundary))
-    check_box(of_boundary, image.shape, free_memory())
+    check_box(of_boundary, bone.shape, free_memory())
     with ProgressLine() as progress:
-        progress(0.0, f"field and χ, up to {needed_memory(of_boundary, image.shape) / 1e9:.2g} GB of memory")
+        progress(0.0, f"field and χ, up to {needed_memory(of_boundary, bone.shape) / 1e9:.2g} GB of memory")
         settings, rows = measure_image(
-            image,
+            bone,
             affine,
             arguments.delta_chi,
             voxel_size_mm=arguments.voxel_size,
@@ -254,7 +255,7 @@ def _simulate_mask(arguments, chosen):
             **chosen,
         )
     edge = arguments.voxel_size or cube_edge(affine)
-    notes = thickness_notes(bone_of(image), edge, arguments.mask) + _notes(rows)
+    notes = thickness_notes(bone, edge, arguments.mask) + _notes(rows)
     head = {
         "version": __version__,
         "settings": settings.as_dict(),
@@ -264,7 +265,7 @@ def _simulate_mask(arguments, chosen):
     columns = columns_of(settings)
     if arguments.b0_angles is not None:
         columns = ("b0_angle", *columns)
-        head["fabric"] = fabric(bone_of(image)).as_dict(affine)
+        head["fabric"] = fabric(bone).as_dict(affine)
     contents = {arguments.output: csv_text(columns, rows), _sidecar(arguments.output): json_text(head)}
     print_result(notes, write_outputs(contents))
 
