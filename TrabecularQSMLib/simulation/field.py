@@ -15,6 +15,8 @@ from .settings import BOXES, SimulationSettings
 _VOXEL = (1.0, 1.0, 1.0)
 # Bytes for each voxel of the region at most, measured at 192³ with a fifth on top: making the kernel.
 _BYTES = {"periodic": 155, "linear": 85, "filled": 50}
+# Samples between the rows of a plane: rows that are a power of two of bytes apart share few lines of the cache.
+_APART = 8
 _MOST_MEMORY = 16e9  # of a computer of which nothing is known
 
 
@@ -61,7 +63,7 @@ class FieldModel:
         """How much each voxel of bone adds to the region's mean χ, the shape of the region, float32."""
         # The mean is <1, H m> / n with H real and even in k-space, hence its own adjoint: <H 1, m> / n.
         region = np.ones(self.shape, np.float32)
-        return self._filter(region, self._on_window(self._gain_planes())) / np.float32(region.size)
+        return self._filter(region, self._gain()) / np.float32(region.size)
 
     def field(self, mask: np.ndarray) -> np.ndarray:
         """Return the field in the region, ppm for each ppm of Δχ of the bone, (K, J, I) float32."""
@@ -76,7 +78,7 @@ class FieldModel:
         symbol of −Δ in voxels (equation 1 of Diefenbach et al. 2019 with W_d = W_g = 1 and p = 2). The mean over the
         box, which no field tells, is zero.
         """
-        return self._filter(self._checked(mask), self._on_window(self._gain_planes()))
+        return self._filter(self._checked(mask), self._gain())
 
     def mean_chi(self, mask: np.ndarray) -> float:
         """Return the region's mean of `chi_map` by one sum, without any transform."""
@@ -86,17 +88,29 @@ class FieldModel:
     def _dipole(self):
         """Transfer function of the field on the window."""
         if self.settings.boundary == "linear":
-            return self._dipole_of_space(self.window)
-        return self._on_window(dipole_planes(self.box, _VOXEL, self.settings.b0_direction))
+            return self._laid_out(self._dipole_of_space(self.window))
+        return self._laid_out(self._on_window(dipole_planes(self.box, _VOXEL, self.settings.b0_direction)))
+
+    def _gain(self):
+        """Transfer function of the field and its inversion together, on the window."""
+        return self._laid_out(self._on_window(self._gain_planes()))
+
+    def _laid_out(self, planes: Iterator[np.ndarray]) -> np.ndarray:
+        """Planes of a transfer function on the window, with `_APART` zeros after each row."""
+        deep, high, wide = self.window
+        result = np.zeros((deep // 2 + 1, high, wide + _APART), np.float32)
+        for out, plane in zip(result, planes, strict=True):
+            out[:, :wide] = plane
+        return result
 
     def _dipole_of_space(self, grid):
         return _transfer(grid, lambda j: _dipole_in_space(grid, j, self.settings.b0_direction))
 
     def _gain_planes(self):
-        """Of the field and its inversion together, D² / (D² + λ E), plane by plane of the box's half grid."""
+        """D² / (D² + λ E), plane by plane of the box's half grid."""
         box, weight = self.box, np.float32(self.settings.regularization)
         if box == self.window:
-            planes = self._dipole
+            planes = self._dipole[:, :, : box[2]]
         elif self.settings.boundary == "linear":
             planes = self._dipole_of_space(box)
         else:
@@ -109,10 +123,10 @@ class FieldModel:
                 squared[0, 0] = 0  # no field tells the mean
             yield np.divide(squared, denominator, out=np.zeros_like(squared), where=denominator > 0)
 
-    def _on_window(self, planes: Iterator[np.ndarray]) -> np.ndarray:
-        """Transfer function on the window that does to the region what that of the box, given by planes, does."""
+    def _on_window(self, planes: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Transfer function on the window that does to the region what that of the box does, by planes."""
         if self.window == self.box:
-            return np.stack(list(planes))
+            return planes
         deep, high, wide = (_offsets(n) % m for n, m in zip(self.window, self.box, strict=True))
         half = np.empty((self.box[0] // 2 + 1, high.size, wide.size), np.complex64)
         for k, plane in enumerate(planes):
@@ -135,7 +149,7 @@ class FieldModel:
         for j in range(high):
             padded[:deep] = region[:, j]
             spectrum[:, j] = scipy.fft.rfft(padded, axis=0, workers=self.threads)
-        padded = np.empty(window[1:], np.complex64)
+        padded = np.zeros((window[1], window[2] + _APART), np.complex64)
         for plane, factors in zip(spectrum, transfer, strict=True):
             self._filter_plane(plane, factors, padded)
         result = np.empty(self.shape, np.float32)
@@ -146,13 +160,13 @@ class FieldModel:
     def _filter_plane(self, plane, factors, padded):
         """Filter a plane (J, I) of the spectrum in place, in the memory of a padded one."""
         high, wide = plane.shape
-        narrow = padded[:, :wide]
+        whole, narrow = padded[:, : self.window[2]], padded[:, :wide]
         narrow[:high] = plane
-        narrow[high:] = padded[:, wide:] = 0
+        narrow[high:] = whole[:, wide:] = 0
         self._in_place(scipy.fft.fft, narrow, 0)
-        self._in_place(scipy.fft.fft, padded, 1)
+        self._in_place(scipy.fft.fft, whole, 1)
         padded *= factors
-        self._in_place(scipy.fft.ifft, padded, 1)
+        self._in_place(scipy.fft.ifft, whole, 1)
         self._in_place(scipy.fft.ifft, narrow, 0)
         plane[:] = narrow[:high]
 
@@ -180,8 +194,8 @@ def check_box(settings: SimulationSettings, shape=None, memory: float | None = N
         )
 
 
-def _transfer(grid, row: Callable[[int], np.ndarray]) -> np.ndarray:
-    """Transform of a real and even kernel, of which `row` gives the plane of a j in space; half grid along k, float32.
+def _transfer(grid, row: Callable[[int], np.ndarray]) -> Iterator[np.ndarray]:
+    """Planes of the half grid along k of the transform of a real and even kernel, whose plane of a j in space is `row`.
 
     Row by row, since the kernel, its transform and copies of both would need three times the memory.
     """
@@ -192,10 +206,8 @@ def _transfer(grid, row: Callable[[int], np.ndarray]) -> np.ndarray:
         kernel = row(j)
         kernel[apart[0]] = kernel[:, apart[2]] = 0
         half[:, j] = 0 if apart[1][j] else scipy.fft.rfft(kernel, axis=0)
-    transfer = np.empty(half.shape, np.float32)
-    for out, plane in zip(transfer, half, strict=True):
-        out[:] = scipy.fft.fft2(plane).real
-    return transfer
+    for plane in half:
+        yield scipy.fft.fft2(plane).real
 
 
 def _dipole_in_space(grid, j, b0_direction):
