@@ -144,7 +144,7 @@ class FieldModel:
         A row or a plane at a time, which stays in the processor's cache.
         """
         (deep, high, wide), window = self.shape, self.window
-        spectrum = np.empty((window[0] // 2 + 1, high, wide), np.complex64)
+        spectrum = np.empty((window[0] // 2 + 1, high + 1, wide), np.complex64)[:, :high]  # planes apart, as _APART
         padded = np.zeros((window[0], wide), np.float32)
         for j in range(high):
             padded[:deep] = region[:, j]
@@ -172,7 +172,7 @@ class FieldModel:
 
     def _in_place(self, transform, array, axis):
         found = transform(array, axis=axis, overwrite_x=True, workers=self.threads)
-        if found is not array:  # which is what another back end of scipy may give
+        if not np.may_share_memory(found, array):  # another back end of scipy may not overwrite what it may
             array[:] = found
 
 
