@@ -164,7 +164,7 @@ def write_figures(phantom, maps_by_inversion, maps, chi_together):
     inversions = {name: shown_chi(found["chi"]) for name, found in maps_by_inversion.items()}
     in_planes = replace(view, planes=("sagittal", "coronal", "axial"))
     chi = {"Truth χ": truth["chi"], "TV-MEDI χ": shown_chi(chi_together), "TV-MEDI χ, cortex apart": measured["chi"]}
-    panels = {title: replace(figures.map_panel("chi", array), title=title) for title, array in chi.items()}
+    panels = [replace(figures.map_panel("chi", array), title=title) for title, array in chi.items()]
     lines = {
         "Across the tibia, whose cortex lies along B0": across(phantom, "distal tibia", view.voxel[0]),
         "Across a metatarsal, whose cortex does not": across(phantom, "metatarsals", view.voxel[0]),

@@ -328,7 +328,7 @@ class ProfileTest(unittest.TestCase):
         points = (AFFINE @ [np.full(2, 3), np.full(2, 2), k[[0, -1]], np.ones(2)])[:3].T
         shade = np.zeros(SHAPE)
         shade[3] = 1
-        panels = {"one": map_panel("chi", volume), "two": map_panel("chi", -volume)}
+        panels = [map_panel("chi", volume), map_panel("chi", -volume)]
         figure = figure_of(
             profile_figure, panels, {"Across": points}, MIDDLE, shade=shade, plain=map_panel("mip", volume)
         )

@@ -1,6 +1,6 @@
 """Picture of maps with lines through them, and of their values along the lines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from .style import line_style
 
 
 def profile_figure(
-    panels: Mapping[str, Panel],
+    panels: Sequence[Panel],
     lines: Mapping[str, np.ndarray],
     view: View,
     *,
@@ -23,8 +23,8 @@ def profile_figure(
 
     Parameters
     ----------
-    panels : mapping of name to Panel
-        Maps of one quantity from left to right, named in the legend; what is not a number leaves a gap.
+    panels : sequence of Panel
+        Maps of one quantity from left to right, whose titles are in the legend; what is not a number leaves a gap.
     lines : mapping of name to (N, 3) array
         RAS mm of the corners of each line, by the title of its chart.
     view : View
@@ -44,15 +44,14 @@ def profile_figure(
 
     def chart(number, name):
         def draw(axes):
-            for index, (title, panel) in enumerate(panels.items()):
+            for index, panel in enumerate(panels):
                 # Nearest: between voxels, values of cortex and of marrow would mix.
                 distance, values = line_profile(panel.array, view.affine, lines[name], order=0)
-                axes.plot(distance, values, label=title, color=line_style(index)["color"])
+                axes.plot(distance, values, label=panel.title, color=line_style(index)["color"])
             if shade is not None:
                 distance, inside = line_profile(shade, view.affine, lines[name], order=0)
                 axes.fill_between(distance, 0, 1, inside > 0.25, transform=axes.get_xaxis_transform(), color="0.85")
-            unit = next(iter(panels.values())).unit
-            axes.set(xlabel="along the line [mm]", ylabel=f"χ [{unit}]")
+            axes.set(xlabel="along the line [mm]", ylabel=f"[{panels[0].unit}]")
             axes.set_title(name, color=line_style(number)["color"])
             axes.grid(True)
             if number == 0:  # the same in all charts
@@ -61,5 +60,5 @@ def profile_figure(
         return draw
 
     charts = [chart(number, name) for number, name in enumerate(lines)]
-    row = [panel for panel in (plain, *panels.values()) if panel is not None]
+    row = [panel for panel in (plain, *panels) if panel is not None]
     return panels_figure([row], replace(view, lines=tuple(lines.values())), picture_format, charts=charts)
