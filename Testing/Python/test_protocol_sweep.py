@@ -58,6 +58,10 @@ class SweepTest(unittest.TestCase):
         along, across = rows_of(bone, b0_degrees=(0.0, 90.0))
         self.assertLess(along["r2prime"], 6)
         self.assertGreater(across["r2prime"], 60)
+        # About the same directions the difference is less, and as much bone.
+        found = rows_of(replace(bone, concentration=5.0), b0_degrees=(0.0, 90.0))
+        self.assertAlmostEqual(found[0]["bvtv"], 0.2, delta=0.03)
+        self.assertTrue(2 * along["r2prime"] < found[0]["r2prime"] < 0.8 * found[1]["r2prime"], found)
 
     def test_any_worker_gives_the_same_rows_and_what_is_done_is_left_out(self):
         alone = rows_of()
@@ -72,6 +76,8 @@ class SweepTest(unittest.TestCase):
         ):
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 rows_of(**changes)
+        with self.assertRaisesRegex(InputError, "concentration is 1e.06"):
+            BoneSettings(concentration=1e6)
 
 
 if __name__ == "__main__":

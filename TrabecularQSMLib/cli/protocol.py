@@ -108,6 +108,8 @@ def _add_bone(parser):
     group.add_argument(
         "--bone-orientation", nargs=3, type=float, metavar=("R", "A", "S"), default=default.orientation, help=text
     )
+    text = with_default("κ of their directions about it: 0 all alike, above along, below across", "all along it")
+    group.add_argument("--bone-concentration", type=float, metavar="κ", help=text)
     text = "a binary image of bone instead, such as of a micro-CT, along the scan's axes (NIfTI, NRRD); for --chain"
     group.add_argument("--mask", metavar="FILE", help=text)
     group.add_argument("--seed", type=int, metavar="N", default=default.seed, help=with_default("of all that", 0))
@@ -168,7 +170,7 @@ def _bone(arguments, bvtv):
     from ..protocol.bone import BoneSettings
 
     given = {"bvtv": tuple(bvtv)} if bvtv else {}
-    given |= {name: getattr(arguments, f"bone_{name}") for name in ("shape", "radius", "orientation")}
+    given |= {name: getattr(arguments, f"bone_{name}") for name in ("shape", "radius", "orientation", "concentration")}
     return BoneSettings(repeats=arguments.repeats, seed=arguments.seed, **given)
 
 

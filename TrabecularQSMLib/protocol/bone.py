@@ -1,6 +1,7 @@
 """Blocks of random bone of a wanted BV/TV, for the chain and for sweeps."""
 
 from dataclasses import dataclass, field, fields
+from functools import cache
 
 import numpy as np
 
@@ -27,6 +28,8 @@ class BoneSettings:
         Of it, in voxels of the geometry; half the thickness of plates.
     orientation : (3,) floats
         Of cylinders, or of the normal of plates: R, A, S.
+    concentration : float, optional
+        How their directions lie about it, as in `SimulationSettings`; all in it by default.
     voxel_mm : float
         Edge of the voxels of the geometry.
     size : int
@@ -47,6 +50,7 @@ class BoneSettings:
     shape: str = "spheres"
     radius: int = 2
     orientation: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    concentration: float | None = None
     voxel_mm: float = 0.1
     size: int = 128
     seed: int = 0
@@ -67,6 +71,8 @@ class BoneSettings:
             raise InputError("The orientation is 0 0 0; give three numbers that are not all zero.")
         if self.mask is None and self.shape not in SHAPES:
             raise InputError(f"shape is {self.shape!r}; choose one of {', '.join(SHAPES)}.")
+        if self.mask is None:
+            simulation_of(self, self.orientation)  # which knows what concentrations there are
 
     def as_dict(self) -> dict:
         """Return the settings as they are written to files; of a mask, that there is one."""
@@ -80,7 +86,12 @@ class BoneSettings:
 def simulation_of(bone: BoneSettings, orientation) -> SimulationSettings:
     """Return the settings of geometries whose inclusions lie along `orientation`, along k, j, i."""
     return SimulationSettings(
-        size=bone.size, boundary="filled", shape=bone.shape, orientation=tuple(orientation), seed=bone.seed
+        size=bone.size,
+        boundary="filled",
+        shape=bone.shape,
+        orientation=tuple(orientation),
+        concentration=bone.concentration,
+        seed=bone.seed,
     )
 
 
@@ -92,13 +103,20 @@ def draw_bone(bone: BoneSettings, orientation, bvtv: float, repeat: int) -> np.n
     if bone.mask is not None:
         return bone.mask
     geometry = simulation_of(bone, orientation)
+
+    @cache
+    def density(number):
+        expected = expected_bvtv(geometry, number, bone.radius)
+        # None is expected of bone with directions of its own: its own density is taken.
+        return draw_geometry(geometry, number, bone.radius, repeat).mean() if expected is None else expected
+
     low, high = 1, 2
-    while expected_bvtv(geometry, high, bone.radius) < bvtv:
+    while density(high) < bvtv:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if expected_bvtv(geometry, middle, bone.radius) < bvtv else (low, middle)
-    number = min((low, high), key=lambda number: abs(expected_bvtv(geometry, number, bone.radius) - bvtv))
+        low, high = (middle, high) if density(middle) < bvtv else (low, middle)
+    number = min((low, high), key=lambda number: abs(density(number) - bvtv))
     return draw_geometry(geometry, number, bone.radius, repeat)
 
 
