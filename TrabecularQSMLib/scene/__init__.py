@@ -28,6 +28,7 @@ from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
 from .measure import measureNodes
 from .phantom import PhantomNodes, addPhantom
+from .preview import Preview, missingOfPreview
 from .profile import ProfileNodes, profileNodes
 from .protocol import ProtocolNodes, protocolNodes
 from .reconstruct import addMapVolumes, reconstructNodes
@@ -55,6 +56,7 @@ __all__ = [
     "LCurveNodes",
     "MapRow",
     "PhantomNodes",
+    "Preview",
     "ProfileNodes",
     "ProtocolNodes",
     "RegressionNodes",
@@ -91,6 +93,7 @@ __all__ = [
     "masksFromSegmentation",
     "measureNodes",
     "medianReliability",
+    "missingOfPreview",
     "notesOf",
     "profileNodes",
     "proposeBoneReferenceNode",
