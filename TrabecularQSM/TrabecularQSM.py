@@ -151,7 +151,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         self.start()
 
     def cleanup(self) -> None:
-        """Take the preview out of the scene as well."""
+        """Also let go of what is previewed."""
         self.preview.forget()
         super().cleanup()
 
@@ -209,7 +209,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             lambda nodes: self.inWords(self.logic.summary(nodes)),
         )
         if nodes:
-            self.preview.forget()
+            self.preview.end()
             self.bringUp(show.showMaps, nodes)
             self.ui.resultsCollapsibleButton.collapsed = False
             self.results.refresh(latest=True)

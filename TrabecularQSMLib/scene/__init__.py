@@ -28,7 +28,7 @@ from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
 from .measure import measureNodes
 from .phantom import PhantomNodes, addPhantom
-from .preview import Preview, missingOfPreview
+from .preview import Preview, missingOfPreview, removePreviews
 from .profile import ProfileNodes, profileNodes
 from .protocol import ProtocolNodes, protocolNodes
 from .reconstruct import addMapVolumes, reconstructNodes
@@ -105,6 +105,7 @@ __all__ = [
     "regionsFromSegmentation",
     "registerNodes",
     "regressNodes",
+    "removePreviews",
     "runsInScene",
     "saveRegressionFigure",
     "scanValues",

@@ -34,7 +34,7 @@ class Preview:
     """χ of a run by the closed form of its local field, for any λ: one inverse Fourier transform a time.
 
     It is that of the inversion ``closed-form`` without cortex apart and without a fat prior, relative to the mask where
-    the run's is. The volume is not saved with the scene, and no map of the run.
+    the run's is. A scene has one such volume, which is no map of the run.
 
     :param run: one of `runsInScene`.
     :raises InputError: if the run lacks something, see `missingOfPreview`.
@@ -75,18 +75,18 @@ class Preview:
             slicer.util.arrayFromVolumeModified(self.node)
         return self.node
 
-    def remove(self) -> None:
-        """Take the volume out of the scene."""
-        if self.node is not None:
-            removeWithHelpers(self.node)
-        self.node = None
-
     def _add(self, chi):
+        removePreviews()  # also one that came with a saved scene
         self.node = node = addMapVolume(chi, self._affine, "chi", f"{self.name} closed-form preview")
         node.SetAttribute(PREVIEW_ATTRIBUTE, "1")
         node.SetAndObserveTransformNodeID(self._field.GetTransformNodeID())
         display, shown = node.GetScalarVolumeDisplayNode(), self._chi and self._chi.GetScalarVolumeDisplayNode()
         if shown:
             display.SetWindowLevel(shown.GetWindow(), shown.GetLevel())
-        for one in (node, display):
-            one.SetSaveWithScene(False)
+
+
+def removePreviews() -> None:
+    """Take what a `Preview` has shown out of the scene."""
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        if node.GetAttribute(PREVIEW_ATTRIBUTE):
+            removeWithHelpers(node)

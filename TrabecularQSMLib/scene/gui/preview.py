@@ -5,7 +5,7 @@ from slicer.i18n import tr as _
 
 from ...inversion import METHODS
 from ...settings import preset
-from ..preview import Preview, missingOfPreview
+from ..preview import Preview, missingOfPreview, removePreviews
 from ..results import shownMap
 from . import show
 from .reconstruction import NOTHING
@@ -55,15 +55,17 @@ class PreviewSlider:
         missing = missingOfPreview(panel.results.run)
         ui.previewSlider.enabled = not missing and not panel.running
         ui.previewSlider.toolTip = missing or self._ownToolTip
-        ui.previewLabel.text = self._words(p)
-        panel.offer(ui.previewButton, missing or self._missingOfRun(p), wide=True)
+        ui.previewLabel.text = _("Shown: {name}, λ {value:.3g} {unit} ({factor:.3g} × preset)").format(
+            name=_METHOD, value=closedFormRegularization(p), unit=METHODS[_METHOD].unit, factor=10**p.previewDecades
+        )
+        text = _("Run {name} with λ {value:.3g} {unit}").format(
+            name=p.settings.inversion, value=chosenRegularization(p), unit=METHODS[p.settings.inversion].unit
+        )
+        panel.offer(ui.previewButton, self._missing(p, missing), wide=True, text=text)
 
-    def _words(self, p) -> str:
-        values = {_METHOD: closedFormRegularization(p), p.settings.inversion: chosenRegularization(p)}
-        said = ", ".join(f"{name} {value:.3g} {METHODS[name].unit}" for name, value in values.items())
-        return _("{factor:.3g} × preset: {values}").format(factor=10**p.previewDecades, values=said)
-
-    def _missingOfRun(self, p) -> str:
+    def _missing(self, p, missing) -> str:
+        if missing:
+            return _("Apply first, then try λ")
         if p.settings.stop_after != NOTHING:
             return _("Set Stop after to nothing")
         return self._panel.logic.missing(p)
@@ -80,7 +82,7 @@ class PreviewSlider:
         if p is None or self._panel.running or missingOfPreview(run):
             return
         if self._preview is None or not self._preview.isOf(run):
-            self.forget()
+            removePreviews()
             self._preview = Preview(run)
         node = self._preview.show(closedFormRegularization(p))
         if shownMap() is not node:
@@ -92,9 +94,12 @@ class PreviewSlider:
         p.settings.regularization = chosenRegularization(p)
         self._panel.onApplyButton()
 
+    def end(self) -> None:
+        """Take the preview out of the scene, and let its field go."""
+        self.forget()
+        removePreviews()
+
     def forget(self) -> None:
-        """Take the preview out of the scene, and forget the field."""
+        """Let the field go, before the scene is closed or the panel taken apart."""
         self._timer.stop()
-        if self._preview is not None:
-            self._preview.remove()
         self._preview = None
