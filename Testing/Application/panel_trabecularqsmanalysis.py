@@ -144,7 +144,7 @@ class PanelTest(driving.PanelCase):
 
     def states(self):
         table = self.ui.cohortTable
-        return [[table.item(row, column).text() for column in (0, 2, 4)] for row in range(table.rowCount)]
+        return [[table.item(row, column).text() for column in (0, 2, 5)] for row in range(table.rowCount)]
 
     def wait(self, seconds=240):
         """Let events pass until the cohort has ended."""
@@ -161,7 +161,9 @@ class PanelTest(driving.PanelCase):
         self.ui.cohortBssfpLineEdit.text = "{folder}/anat/{name}_bSSFP.nii.gz"
         self.ui.cohortFindButton.click()
         self.assertEqual(self.states(), [["sub-01", "bSSFP", "–"], ["sub-02", "bSSFP", "–"]])
-        self.assertRegex(self.ui.statusLabel.text, r"^2 subjects, 0\.\d GB each, . at a time. 2 of them lack files.$")
+        said = r"^2 subjects, 0\.\d GB each, . at a time: about \d+ s. 2 of them lack files.$"
+        self.assertRegex(self.ui.statusLabel.text, said)
+        self.assertRegex(self.ui.cohortTable.item(0, 4).text(), r"^\d+ s$")
         self.ui.cohortBssfpLineEdit.text = "the_same.nii.gz"
         with self.assertRaisesRegex(InputError, "is the same for all subjects"):
             self.widget.cohort.onFind()
