@@ -39,7 +39,7 @@ class ChainTest(unittest.TestCase):
         self.assertTrue(row["chi_true"] < row["chi"] < marrow)
 
     def test_rows_come_in_the_order_of_the_table_from_any_worker(self):
-        def slow_first(settings, chain, bvtv, repeat):
+        def slow_first(settings, chain, bvtv, repeat, progress=None):
             time.sleep(0.05 if bvtv == 0.1 else 0)
             return {"bvtv": bvtv, "repeat": repeat}
 

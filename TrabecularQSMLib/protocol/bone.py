@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..phantom.settings import numbers
+from ..progress import Progress, part
 from ..simulation.geometry import draw_geometry, expected_bvtv
 from ..simulation.image import bone_of, cube_edge
 from ..simulation.settings import SHAPES, SimulationSettings
@@ -75,6 +76,14 @@ class BoneSettings:
     def points(self) -> list[tuple[float, int]]:
         """Return BV/TV and repeat of every block, in the order of the table."""
         return [(bvtv, repeat) for bvtv in self.bvtv for repeat in range(self.repeats)]
+
+
+def of_block(progress: Progress | None, number: int, count: int) -> Progress | None:
+    """Return the callback of one of several blocks, from 0, whose messages say which it is."""
+    if progress is None:
+        return None
+    here = part(progress, number / count, (number + 1) / count)
+    return lambda fraction, message: here(fraction, f"Block {number + 1} of {count}: {message}")
 
 
 def simulation_of(bone: BoneSettings, orientation) -> SimulationSettings:

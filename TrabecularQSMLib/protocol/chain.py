@@ -16,10 +16,10 @@ from ..methods import Method
 from ..phantom import Block, Phantom, PhantomSettings, make_phantom
 from ..phantom.trabeculae import LABEL
 from ..pipeline import reconstruct
-from ..progress import Progress, report
+from ..progress import Progress, part, report
 from ..settings import Settings, preset
 from ..workers import completed
-from .bone import BoneSettings, draw_bone
+from .bone import BoneSettings, draw_bone, of_block
 from .settings import ProtocolSettings
 
 COLUMNS = (
@@ -99,11 +99,12 @@ def run_chain(
     χ is against that of muscle, as its mean is not measured. R2* has no truth but what the same echoes show without
     noise; what they make of the trabeculae's field is the point. Values are of voxels one voxel inside the block.
     """
-    rows = {}
+    points, rows = chain.bone.points(), {}
+    report(progress, 0.0, f"0 of {counted(len(points), 'block')}")
     for done, (point, row) in enumerate(_rows(settings, chain, executors, progress), start=1):
         rows[point] = row
-        report(progress, done / len(chain.bone.points()), f"{done} of {counted(len(chain.bone.points()), 'block')}")
-    return [rows[point] for point in chain.bone.points()]
+        report(progress, done / len(points), f"{done} of {counted(len(points), 'block')}")
+    return [rows[point] for point in points]
 
 
 def chain_lines(rows: list[dict]) -> list[ChainLine]:
@@ -124,8 +125,9 @@ def chain_lines(rows: list[dict]) -> list[ChainLine]:
 
 def _rows(settings, chain, executors, progress) -> Iterator:
     if executors is None:
-        for point in chain.bone.points():
-            yield point, chain_row(settings, chain, *point)
+        points = chain.bone.points()
+        for number, point in enumerate(points):
+            yield point, chain_row(settings, chain, *point, progress=of_block(progress, number, len(points)))
         return
     tasks = {point: (settings, chain, *point) for point in chain.bone.points()}
     with closing(completed(chain_row, tasks, executors(), lambda: report(progress, 0.0, "Simulating"))) as finished:
@@ -133,11 +135,13 @@ def _rows(settings, chain, executors, progress) -> Iterator:
             yield point, future.result()
 
 
-def chain_row(settings: ProtocolSettings, chain: ChainSettings, bvtv: float, repeat: int) -> dict:
+def chain_row(
+    settings: ProtocolSettings, chain: ChainSettings, bvtv: float, repeat: int, progress: Progress | None = None
+) -> dict:
     """Return the row of one block: its scan is simulated, reconstructed and measured."""
-    phantom = _phantom(settings, chain.bone, bvtv, repeat)
+    phantom = _phantom(settings, chain.bone, bvtv, repeat, part(progress, 0.0, 0.5))
     scan = _noisy(phantom, settings.snr, np.random.default_rng((chain.bone.seed, repeat, round(1e6 * bvtv))))
-    maps = reconstruct(scan, chain.reconstruction, threads=1).maps
+    maps = reconstruct(scan, chain.reconstruction, threads=1, progress=part(progress, 0.5, 1.0)).maps
     block = phantom.regions == LABEL
     inside = binary_erosion(block)
     inside = inside if inside.any() else block
@@ -163,7 +167,7 @@ def chain_row(settings: ProtocolSettings, chain: ChainSettings, bvtv: float, rep
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _phantom(settings, bone, bvtv, repeat) -> Phantom:
+def _phantom(settings, bone, bvtv, repeat, progress) -> Phantom:
     """The scan without noise."""
     shape = tuple(
         max(4, round(length / h)) for length, h in zip(FIELD_OF_VIEW_MM, settings.voxel_size[::-1], strict=True)
@@ -186,7 +190,8 @@ def _phantom(settings, bone, bvtv, repeat) -> Phantom:
     # The geometry's axes are the scan's: patient directions turn as B0 does.
     along = b0_direction(scan.affine, np.asarray(bone.orientation) / np.linalg.norm(bone.orientation))
     drawn = draw_bone(bone, along, bvtv, repeat)
-    return make_phantom(scan, block=Block(drawn, bone.voxel_mm, CENTER, pdff=settings.pdff))
+    block = Block(drawn, bone.voxel_mm, CENTER, pdff=settings.pdff)
+    return make_phantom(scan, block=block, progress=progress)
 
 
 def _noisy(phantom, snr, random):
@@ -194,8 +199,8 @@ def _noisy(phantom, snr, random):
     marrow = (phantom.regions > 0) & (phantom.regions < _MUSCLE)
     deviation = np.float32(phantom.truth["signal"][marrow].mean() / snr)
     echoes = phantom.acquisition.echoes.copy()
-    for part in (echoes.real, echoes.imag):
-        part += deviation * random.standard_normal(part.shape, dtype=np.float32)
+    for component in (echoes.real, echoes.imag):
+        component += deviation * random.standard_normal(component.shape, dtype=np.float32)
     return replace(phantom.acquisition, echoes=echoes)
 
 
