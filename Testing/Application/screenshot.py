@@ -117,6 +117,10 @@ def simulation(widget):
     widget.ui.configurationButton.click()
     widget.ui.tableStepButton.click()
     yield "2-geometry", named("field"), "After Run and Show geometry: the field around spheres of bone"
+    if STEPS:
+        widget.ui.boneStepButton.click()
+        widget.ui.boneRepeatsSpinBox.value = 1
+        yield "3-sweep", charted(widget, "sweepButton"), "Sweep: R2* over BV/TV at three field strengths"
 
 
 PICTURES = {"TrabecularQSM": maps, "TrabecularQSMAnalysis": analysis, "TrabecularQSMSimulation": simulation}

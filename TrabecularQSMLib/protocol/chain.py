@@ -167,11 +167,15 @@ def chain_row(
     return dict(zip(COLUMNS, values, strict=True))
 
 
+def scan_shape(settings: ProtocolSettings) -> tuple[int, ...]:
+    """Return how many voxels the scan of a block has along i, j, k."""
+    lengths = zip(FIELD_OF_VIEW_MM, settings.voxel_size[::-1], strict=True)
+    return tuple(max(4, round(length / h)) for length, h in lengths)
+
+
 def _phantom(settings, bone, bvtv, repeat, progress) -> Phantom:
     """The scan without noise."""
-    shape = tuple(
-        max(4, round(length / h)) for length, h in zip(FIELD_OF_VIEW_MM, settings.voxel_size[::-1], strict=True)
-    )
+    shape = scan_shape(settings)
     scan = PhantomSettings(
         shape=shape,
         field_of_view_mm=tuple(n * h for n, h in zip(shape, settings.voxel_size[::-1], strict=True)),

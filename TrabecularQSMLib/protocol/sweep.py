@@ -40,7 +40,7 @@ _CONDITION_TEXTS = {
     "field_strength": "{:g} T",
     "voxel_mm": "voxel {:.3g} mm",
     "b0_degrees": "B0 at {:g}°",
-    "train": "echoes of train {:d}",
+    "train": "train {:d}",
 }
 
 Block = tuple[float, int]  # BV/TV and repeat

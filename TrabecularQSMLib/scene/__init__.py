@@ -31,6 +31,7 @@ from .phantom import PhantomNodes, addPhantom
 from .preview import Preview, missingOfPreview, removePreviews
 from .profile import ProfileNodes, profileNodes
 from .protocol import ProtocolNodes, protocolNodes
+from .protocol_bone import ChainNodes, SweepNodes, chainNodes, sweepNodes
 from .reconstruct import addMapVolumes, reconstructNodes
 from .regions import (
     addSegmentation,
@@ -49,6 +50,7 @@ from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
     "BvtvNodes",
+    "ChainNodes",
     "CompanionNodes",
     "ConfigurationNodes",
     "DicomNodes",
@@ -62,6 +64,7 @@ __all__ = [
     "RegressionNodes",
     "Run",
     "SimulationNodes",
+    "SweepNodes",
     "acquisitionFromSequences",
     "addCompanionNodes",
     "addCompanions",
@@ -75,6 +78,7 @@ __all__ = [
     "attenuationNodes",
     "browsed",
     "bvtvNodes",
+    "chainNodes",
     "checkerboardNodes",
     "cohortTable",
     "combinePhaseCyclesNodes",
@@ -113,5 +117,6 @@ __all__ = [
     "shownMap",
     "simulateNodes",
     "splitRegionNodes",
+    "sweepNodes",
     "volumesThatAreNoEchoes",
 ]
