@@ -146,7 +146,9 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.layoutButton.connect("clicked(bool)", self.onLayoutButton)
         self.ui.dicomButton.connect("clicked(bool)", self.onDicomButton)
-        self.results = ResultsBrowser(self.ui.resultsRunComboBox, self.ui.resultsNotesLabel, self.ui.resultsTable)
+        self.results = ResultsBrowser(
+            self.ui.resultsRunComboBox, self.ui.resultsNotesLabel, self.ui.resultsTable, self.inWords
+        )
         self.preview = PreviewSlider(self)
         self.start()
 
@@ -217,9 +219,9 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
 
     def lcurveText(self, found) -> str:
         corner, zero = found.bestRegularization, found.inflectionRegularization
-        text = _("L-curve: largest curvature at λ = {value:g}.")
+        text = _("L-curve: largest curvature at λ = {value:.3g}.")
         if zero is not None:
-            text = _("L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.")
+            text = _("L-curve: largest curvature at λ = {value:.3g}, zero curvature at λ = {zero:.3g}.")
         return " ".join([text.format(value=corner, zero=zero), *found.notes])
 
     def onLCurveButton(self) -> None:

@@ -146,6 +146,7 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(rows[:2], [["Susceptibility", "ppm", "-1 … 1"], ["R2*", "1/s", "0 … 300"]])
         self.assertIn(["Fat fraction", "–", "0 … 1"], rows)
         self.assertRegex(self.ui.resultsNotesLabel.text, "fit.*median 0\\.[0-9]+ of 1")
+        self.assertIn("('Cortex apart')", self.ui.resultsNotesLabel.text)  # of the panel, not separate_cortex
         self.assertFalse(display.GetVisibility2DFill())  # outlines, so that the bones are seen
         emit(table.cellClicked, 1, 1)
         self.assertEqual(scene.shownMap().GetName(), "small R2* [1/s]")
@@ -441,7 +442,7 @@ class PanelTest(driving.PanelCase):
         slicer.app.processEvents()
         preview = scene.shownMap()
         self.assertEqual(preview.GetName(), "small closed-form preview χ [ppm]")
-        self.assertEqual(self.ui.previewLabel.text, "Shown: closed-form, λ 0.399 mm² (2 × preset)")
+        self.assertEqual(self.ui.previewLabel.text, "closed-form, λ 0.399 mm² (2 × preset)")
         self.assertEqual(button.text, "Run medi-l2 with λ 0.2 mm²")
         before = slicer.util.arrayFromVolume(preview).copy()
         emit(self.ui.resultsTable.cellClicked, 1, 1)  # another map

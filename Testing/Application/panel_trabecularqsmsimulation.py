@@ -93,10 +93,10 @@ class PanelTest(driving.PanelCase):
 
     def test_the_protocol_sweeps_conditions_and_says_before_how_long_that_takes(self):
         self.ui.boneStepButton.click()
-        self.assertRegex(self.ui.sweepButton.text, r"^Sweep \(8 blocks, about \d+ s, 0\.\d GB\)$")
-        self.assertRegex(self.ui.chainButton.text, r"^Scan \(8 blocks, about \d+ min, \d\.\d GB\)$")
+        self.assertRegex(self.ui.sweepButton.text, r"^Sweep \(blocks: 8, about \d+ s, 0\.\d GB\)$")
+        self.assertRegex(self.ui.chainButton.text, r"^Scan \(blocks: 8, about \d+ min, \d\.\d GB\)$")
         self.ui.boneBvtvLineEdit.text, self.ui.boneRepeatsSpinBox.value = "0.1 0.3", 1
-        self.assertIn("(2 blocks, about ", self.ui.sweepButton.text)
+        self.assertIn("(blocks: 2, about ", self.ui.sweepButton.text)
         self.ui.boneFieldStrengthsLineEdit.text = "1.5 3"
         self.ui.sweepButton.click()
         self.assertRegex(self.ui.statusLabel.text, r"^R2\* \d+ to \d+ 1/s, fat fraction off by .* of χ comes back\.")

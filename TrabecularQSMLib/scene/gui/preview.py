@@ -53,9 +53,9 @@ class PreviewSlider:
         """Say what λ is, and whether it can be tried out."""
         p, ui, panel = self._panel._parameterNode, self._ui, self._panel
         missing = missingOfPreview(panel.results.run)
-        ui.previewSlider.enabled = not missing and not panel.running
+        ui.previewSlider.enabled = ui.previewLabel.enabled = not missing and not panel.running
         ui.previewSlider.toolTip = missing or self._ownToolTip
-        ui.previewLabel.text = _("Shown: {name}, λ {value:.3g} {unit} ({factor:.3g} × preset)").format(
+        ui.previewLabel.text = _("{name}, λ {value:.3g} {unit} ({factor:.3g} × preset)").format(
             name=_METHOD, value=closedFormRegularization(p), unit=METHODS[_METHOD].unit, factor=10**p.previewDecades
         )
         text = _("Run {name} with λ {value:.3g} {unit}").format(

@@ -1,11 +1,12 @@
 """The steps about protocols of the module TrabecularQSMSimulation: parameters, and what is read from them."""
 
+from functools import partial
 from typing import Annotated
 
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterPack
 
-from ...errors import InputError, counted
+from ...errors import InputError
 from ...inversion import METHODS
 from ...phantom.settings import READOUTS
 from ...protocol.bone import BoneSettings
@@ -160,16 +161,16 @@ def onBone(p, isSweep: bool) -> tuple[str, str]:
     try:
         settings = protocolSettings(p)
         if isSweep:
-            sweep = sweepSettings(p.bone, settings)
-            bone, cost, text = sweep.bone, sweep_cost(sweep), _("Sweep ({blocks}, about {time}, {memory} GB)")
+            what, cost = sweepSettings(p.bone, settings), sweep_cost
+            text = _("Sweep (blocks: {count}, about {time}, {memory} GB)")
         else:
-            chain = chainSettings(p.bone)
-            bone, cost, text = chain.bone, chain_cost(settings, chain), _("Scan ({blocks}, about {time}, {memory} GB)")
+            what, cost = chainSettings(p.bone), partial(chain_cost, settings)
+            text = _("Scan (blocks: {count}, about {time}, {memory} GB)")
     except InputError as error:
         return str(error), ""
-    blocks = counted(len(bone.points()), "block")
-    return _lacksMemory(cost), text.format(
-        blocks=blocks, time=in_words(cost.seconds), memory=f"{cost.memory / 1e9:.1f}"
+    needed = cost(what)
+    return _lacksMemory(needed), text.format(
+        count=len(what.bone.points()), time=in_words(needed.seconds), memory=f"{needed.memory / 1e9:.1f}"
     )
 
 
@@ -215,8 +216,8 @@ def chainSummary(nodes) -> str:
     """
     lines = {line.quantity: line for line in nodes.lines}
     if not lines:
-        text = _("Measured {blocks}; three or more of different BV/TV tell slope and bias.")
-        return text.format(blocks=counted(len(nodes.rows), "block"))
+        text = _("Measured blocks: {count}. Three or more of different BV/TV tell slope and bias.")
+        return text.format(count=len(nodes.rows))
     chi, r2star, pdff = (lines[name] for name in ("chi", "r2star", "pdff"))
     return _(
         "With BV/TV from 0 to 1, χ changes by {chi:+.3g} ppm ({share:.0%} of the true change) and R2* by {r2star:+.3g} "
