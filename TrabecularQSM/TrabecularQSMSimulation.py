@@ -214,6 +214,9 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
             missing, text = onBone(p, isSweep)
             self.offer(button, missing, wide=True, text=text)
         ui.boneOrientationLineEdit.enabled = p.bone.shape != SimulationSettings.shape
+        for lineEdit in (ui.protocolEchoTimesLineEdit, ui.echoTimesLineEdit):
+            if not lineEdit.focus:
+                lineEdit.cursorPosition = 0  # show the first echo time rather than the last
         self.refreshSteps()
         ui.cancelButton.enabled = self.running and not self.cancelRequested
 

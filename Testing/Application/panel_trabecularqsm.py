@@ -17,6 +17,7 @@ from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.terminology import TERMINOLOGY
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.scene.gui.results import windowText
 from TrabecularQSMLib.settings import preset
 
 PHANTOM = make_phantom(PhantomSettings(shape=(48, 48, 24), seed=3))
@@ -145,6 +146,7 @@ class PanelTest(driving.PanelCase):
         rows = [[table.item(row, column).text() for column in (1, 2, 3)] for row in range(table.rowCount)]
         self.assertEqual(rows[:2], [["Susceptibility", "ppm", "-1 … 1"], ["R2*", "1/s", "0 … 300"]])
         self.assertIn(["Fat fraction", "–", "0 … 1"], rows)
+        self.assertEqual(windowText(-5e-7, 0.8536), "0 … 0.8536")  # as it comes back with a scene
         self.assertRegex(self.ui.resultsNotesLabel.text, "fit.*median 0\\.[0-9]+ of 1")
         self.assertIn("('Cortex apart')", self.ui.resultsNotesLabel.text)  # of the panel, not separate_cortex
         self.assertFalse(display.GetVisibility2DFill())  # outlines, so that the bones are seen

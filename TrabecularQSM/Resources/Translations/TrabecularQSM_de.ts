@@ -639,12 +639,16 @@
         <translation>Ob die totale Variation von TV-MEDI und TGV die drei Differenzen eines Voxels summiert (anisotropic, Veröffentlichung) oder ihre Länge nimmt (isotropic).</translation>
     </message>
     <message>
-        <source>Weak-harmonic term:</source>
-        <translation>Schwach harmonischer Term:</translation>
+        <source>Weak-harmonic term [mm⁴]:</source>
+        <translation>Schwach harmonischer Term [mm⁴]:</translation>
     </message>
     <message>
-        <source>Weight, in mm to the fourth power, of a term for what background removal left; 0 for none (paper).</source>
-        <translation>Gewicht, in mm hoch vier, eines Terms für das, was die Entfernung des Hintergrunds übrig lässt; 0 für keinen (Veröffentlichung).</translation>
+        <source>none</source>
+        <translation>keiner</translation>
+    </message>
+    <message>
+        <source>Weight of a term for what background removal left, a field that is nearly harmonic; empty or 0 for none (paper).</source>
+        <translation>Gewicht eines Terms für das, was die Entfernung des Hintergrunds übrig lässt, ein fast harmonisches Feld; leer oder 0 für keinen (Veröffentlichung).</translation>
     </message>
     <message>
         <source>Fat prior:</source>
@@ -661,6 +665,10 @@
     <message>
         <source>Give what has no signal near thin dark layers, cortex above all, a susceptibility of its own, and take its field off before the rest is inverted. Paper: no.</source>
         <translation>Dem, was nahe dünnen dunklen Schichten, vor allem Kortikalis, kein Signal hat, eine eigene Suszeptibilität geben und ihr Feld abziehen, bevor der Rest invertiert wird. Veröffentlichung: nein.</translation>
+    </message>
+    <message>
+        <source>Padding:</source>
+        <translation>Randvoxel:</translation>
     </message>
     <message>
         <source> voxels</source>
@@ -1566,8 +1574,8 @@
         <translation>Ergebnisse ersetzen:</translation>
     </message>
     <message>
-        <source>made otherwise</source>
-        <translation>anders erstellt</translation>
+        <source>of other inputs or settings</source>
+        <translation>aus anderen Daten oder Einstellungen</translation>
     </message>
     <message>
         <source>Replace results that are there and were made of other inputs, settings or version. Otherwise those subjects fail and say so.</source>
@@ -1943,6 +1951,10 @@
     <message>
         <source>Regularization λ:</source>
         <translation>Regularisierung λ:</translation>
+    </message>
+    <message>
+        <source> voxels²</source>
+        <translation> Voxel²</translation>
     </message>
     <message>
         <source>Weight of smoothness in the closed-form inversion, in squared voxels. The paper&apos;s tables come out with 0.788.</source>

@@ -94,7 +94,7 @@ def fillMaps(table, run) -> None:
     for number, row in enumerate(maps):
         visible = row.node is shown
         low, high = row.window
-        texts = {EYE: "", NAME: row.title, UNIT: row.unit or "–", WINDOW: f"{low:.4g} … {high:.4g}"}
+        texts = {EYE: "", NAME: row.title, UNIT: row.unit or "–", WINDOW: windowText(low, high)}
         for column, text in texts.items():
             item = qt.QTableWidgetItem(text)
             item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
@@ -109,6 +109,16 @@ def fillMaps(table, run) -> None:
             table.setItem(number, column, item)
         if visible:
             table.selectRow(number)
+
+
+def windowText(low: float, high: float) -> str:
+    """Return a window as people write it; what is nearly zero, as after a scene was saved and loaded, is zero.
+
+    :param low: lower end.
+    :param high: upper end.
+    """
+    least = 1e-4 * abs(high - low)
+    return " … ".join(f"{0 if abs(end) < least else end:.4g}" for end in (low, high))
 
 
 def wordsOn(run) -> str:
