@@ -181,9 +181,7 @@ class PanelTest(driving.PanelCase):
         self.ui.cohortStepButton.click()
         self.wait()
         self.assertEqual(self.states(), [["sub-01", "–", "finished"], ["sub-02", "–", "failed"]])
-        self.assertRegex(
-            self.ui.statusLabel.text, "^1 of 2 subjects are finished. sub-02: .*The table out cohort table"
-        )
+        self.assertRegex(self.ui.statusLabel.text, "^1 of 2 subjects are finished. sub-02: .*out cohort table: ")
         self.assertIn("No regression", self.ui.statusLabel.text)  # there is no BV/TV
         self.assertEqual([node.GetName() for node in self.p.regression.tables], ["out cohort table"])
         self.assertEqual((self.shown[0][0], self.shown[0][1].GetName()), ("showNumbers", "out cohort table"))
@@ -516,7 +514,7 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(len(set(tables)), 1)
         maps, bvtv = tables[0]
         self.assertEqual([len(rowsFromTable(table)) for table in (maps, bvtv)], [4, 4])
-        self.assertIn("has 4 rows", self.ui.statusLabel.text)
+        self.assertIn(": 4 rows.", self.ui.statusLabel.text)
         self.assertEqual([node for _kind, node, *_ in self.shown], [maps, bvtv] * 2)
         self.assertEqual(self.shown[1][2][0].GetName(), "sub-01 bSSFP echo MIP [a.u.] histograms")
         tick(self.ui.tablesSelector, maps, bvtv)

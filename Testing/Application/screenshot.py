@@ -51,6 +51,10 @@ def maps(widget):
         getattr(widget.ui, f"{name}CollapsibleButton").collapsed = True
     widget.ui.lcurveCollapsibleButton.collapsed = False
     yield "4-lcurve", charted(widget, "lcurveButton"), "L-curve: misfit against smoothness, the corner marked"
+    widget.ui.lcurveCollapsibleButton.collapsed, widget.ui.parametersCollapsibleButton.collapsed = True, False
+    p.settings.inversion, widget.ui.previewSlider.value = "medi-tv", 0.5
+    slicer.app.processEvents()
+    yield "5-preview", named("preview"), "Try λ: the closed form follows the slider, here at three times the preset's λ"
 
 
 def analysis(widget):

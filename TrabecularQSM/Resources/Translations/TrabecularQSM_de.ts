@@ -2340,12 +2340,12 @@
         <translation>{name} hinzugefügt.</translation>
     </message>
     <message>
-        <source>The table {name} has one row.</source>
-        <translation>Die Tabelle {name} hat eine Zeile.</translation>
+        <source>{name}: one row.</source>
+        <translation>{name}: eine Zeile.</translation>
     </message>
     <message>
-        <source>The table {name} has {count} rows.</source>
-        <translation>Die Tabelle {name} hat {count} Zeilen.</translation>
+        <source>{name}: {count} rows.</source>
+        <translation>{name}: {count} Zeilen.</translation>
     </message>
     <message>
         <source>Pooled: slope {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.</source>
