@@ -95,6 +95,10 @@ class PreviewTest(SceneTest):
         self.assertIn("direction of B0", scene.missingOfPreview(self.run_))
         with self.assertRaisesRegex(InputError, "direction of B0"):
             scene.Preview(self.run_)
+        scene.addMapVolumes(
+            replace(reconstructed(), settings=preset(inversion="total-field")), AFFINE, "total", b0Direction=B0
+        )
+        self.assertIn("took the background away itself", scene.missingOfPreview(self.run_))
         self.scene.RemoveNode(self.run_.nodes["local_field"])
         self.assertIn("no local field", scene.missingOfPreview(self.run_))
 

@@ -7,6 +7,7 @@ import slicer
 
 from ..acquisition import voxel_size
 from ..errors import InputError
+from ..inversion import METHODS
 from ..inversion.closed_form import ClosedForm
 from ..inversion.grid import Grid
 from ..settings import Settings
@@ -25,6 +26,8 @@ def missingOfPreview(run: Run | None) -> str:
         return "There are no maps yet; run a reconstruction first."
     if not {"local_field", "mask"} <= set(run.nodes):
         return f"{run.name} has no local field and mask, of which χ is computed; run all stages."
+    if METHODS[_settingsOf(run).inversion].total:
+        return f"The inversion of {run.name} took the background away itself; there is no local field to try λ on."
     if directionAlong(run.nodes["local_field"]) is None:
         return f"{run.name} does not say the direction of B0, as maps of earlier versions; run again."
     return ""
@@ -45,7 +48,7 @@ class Preview:
             raise InputError(missing)
         fieldNode, self._chi = run.nodes["local_field"], run.nodes.get("chi")
         self.name, self.node, self._field = run.name.removesuffix(" maps"), None, fieldNode
-        settings = Settings.from_dict(json.loads(fieldNode.GetAttribute(SETTINGS_ATTRIBUTE)))
+        settings = _settingsOf(run)
         self._relative = settings.reference == "mask"
         self._affine = affineFromVolume(fieldNode)
         self._mask = slicer.util.arrayFromVolume(run.nodes["mask"]) > 0
@@ -83,6 +86,10 @@ class Preview:
         display, shown = node.GetScalarVolumeDisplayNode(), self._chi and self._chi.GetScalarVolumeDisplayNode()
         if shown:
             display.SetWindowLevel(shown.GetWindow(), shown.GetLevel())
+
+
+def _settingsOf(run):
+    return Settings.from_dict(json.loads(run.nodes["local_field"].GetAttribute(SETTINGS_ATTRIBUTE)))
 
 
 def removePreviews() -> None:

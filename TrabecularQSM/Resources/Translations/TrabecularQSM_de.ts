@@ -407,8 +407,8 @@
         <translation>λ der geschlossenen Form, während der Regler bewegt wird.</translation>
     </message>
     <message>
-        <source>Take this λ over into the setting above, and run the chosen inversion. Fields of the last run are used where the scan and the settings before the inversion are the same.</source>
-        <translation>Übernimmt dieses λ in die Einstellung darüber und rechnet die gewählte Inversion. Die Felder des letzten Laufs werden benutzt, wo Aufnahme und Einstellungen vor der Inversion dieselben sind.</translation>
+        <source>Take this λ over into the setting above, and run the chosen inversion of the scan under Inputs. Fields of the last run are used where the scan and the settings before the inversion are the same.</source>
+        <translation>Übernimmt dieses λ in die Einstellung darüber und rechnet die gewählte Inversion der Aufnahme unter Eingaben. Die Felder des letzten Laufs werden benutzt, wo Aufnahme und Einstellungen vor der Inversion dieselben sind.</translation>
     </message>
     <message>
         <source>Run with this λ</source>

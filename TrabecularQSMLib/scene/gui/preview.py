@@ -87,6 +87,7 @@ class PreviewSlider:
         node = self._preview.show(closedFormRegularization(p))
         if shownMap() is not node:
             show.showMap(node)
+            self._panel.results.refresh()
 
     def onButton(self) -> None:
         """Take λ over, and run the chosen inversion with it."""
