@@ -445,6 +445,7 @@ class PanelTest(driving.PanelCase):
         preview = scene.shownMap()
         self.assertEqual(preview.GetName(), "small closed-form preview χ [ppm]")
         self.assertEqual(len(self.ui.resultsTable.selectedItems()), 0)  # none of the maps is shown
+        self.assertIn("Shown: small closed-form preview", self.ui.statusLabel.text)
         self.assertEqual(self.ui.previewLabel.text, "closed-form, λ 0.399 mm² (2 × preset)")
         self.assertEqual(button.text, "Run medi-l2 with λ 0.2 mm²")
         before = slicer.util.arrayFromVolume(preview).copy()

@@ -2530,6 +2530,10 @@
         <source>Set Stop after to nothing</source>
         <translation>Aufhören nach auf nothing setzen</translation>
     </message>
+    <message>
+        <source>Shown: {name}; the maps of the run stay as they are.</source>
+        <translation>Gezeigt: {name}; die Karten des Laufs bleiben, wie sie sind.</translation>
+    </message>
 </context>
 <context>
     <name>gui.protocol</name>

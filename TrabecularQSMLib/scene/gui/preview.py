@@ -88,6 +88,7 @@ class PreviewSlider:
         if shownMap() is not node:
             show.showMap(node)
             self._panel.results.refresh()
+            self._panel.say(_("Shown: {name}; the maps of the run stay as they are.").format(name=node.GetName()))
 
     def onButton(self) -> None:
         """Take λ over, and run the chosen inversion with it."""
