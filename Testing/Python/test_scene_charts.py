@@ -167,6 +167,13 @@ class ChartTest(SceneTest):
         series.SetAndObserveTableNodeID(table.GetID())
         self.assertIn("line with <2 points", " ".join(Drawn(chart).errors))
 
+    def test_the_limits_of_a_band_are_not_joined_at_their_end(self):
+        band = seriesOf(self.regression(1, 5).chart)[-1]
+        rows = tables.rowsFromTable(band.GetTableNode())
+        middle = len(rows) // 2
+        self.assertEqual([number for number, row in enumerate(rows) if row["band"] is None], [middle])
+        self.assertEqual(rows[middle - 1]["x"], rows[middle + 1]["x"])
+
     def test_colors_are_told_in_the_tables_beside(self):
         nodes = self.regression(7, 4)
         self.assertFalse(nodes.chart.GetLegendVisibility())
