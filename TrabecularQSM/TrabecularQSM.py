@@ -8,7 +8,7 @@ import qt
 import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLSequenceNode
 from slicer.i18n import tr as _
-from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -25,11 +25,13 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
 from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled  # noqa: E402
 from TrabecularQSMLib.inversion import METHODS  # noqa: E402
+from TrabecularQSMLib.pipeline import KeptFields  # noqa: E402
 from TrabecularQSMLib.progress import part  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors, show  # noqa: E402 - connectors registers them
 from TrabecularQSMLib.scene.gui.numbers import numbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.packages import withPackages  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
+from TrabecularQSMLib.scene.gui.preview import PreviewSlider  # noqa: E402
 from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     AcquisitionParameters,
     DicomParameters,
@@ -93,6 +95,7 @@ class TrabecularQSMParameterNode:
     maskSegmentation, maskSegment - Where susceptibility is solved; the body without its surface if there is none.
     preset - Name of the preset that gives λ where the settings do not.
     settings - All settings of the reconstruction.
+    previewDecades - λ that is tried out, as a power of ten times the preset's.
     lcurveRegularizations - Values of λ of the L-curve; around that of the settings if empty.
     lcurveRegions - Segments whose mean susceptibility is followed over λ.
     dicom - Maps as DICOM objects.
@@ -113,6 +116,7 @@ class TrabecularQSMParameterNode:
     maskSegment: str = ""
     preset: Annotated[str, Choice(list(load_presets()))] = "default"
     settings: SettingsParameters
+    previewDecades: Annotated[float, WithinRange(-2.0, 2.0)] = 0.0
     lcurveRegularizations: str = ""
     lcurveRegions: vtkMRMLSegmentationNode | None
     dicom: DicomParameters
@@ -142,8 +146,22 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.layoutButton.connect("clicked(bool)", self.onLayoutButton)
         self.ui.dicomButton.connect("clicked(bool)", self.onDicomButton)
-        self.results = ResultsBrowser(self.ui.resultsRunComboBox, self.ui.resultsNotesLabel, self.ui.resultsTable)
+        self.results = ResultsBrowser(
+            self.ui.resultsRunComboBox, self.ui.resultsNotesLabel, self.ui.resultsTable, self.inWords
+        )
+        self.preview = PreviewSlider(self)
         self.start()
+
+    def cleanup(self) -> None:
+        """Also let go of what is previewed."""
+        self.preview.forget()
+        super().cleanup()
+
+    def forgetStatus(self) -> None:
+        """Take back what was said, and let go of what belongs to the scene."""
+        super().forgetStatus()
+        self.preview.forget()
+        self.logic.kept.forget()
 
     def refreshPanel(self) -> None:
         """Take over a newly selected scan, and say on the buttons what can be done, or why it cannot."""
@@ -178,6 +196,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         text, basis = self.logic.forecast.ofLCurve(p)
         self.offer(ui.lcurveButton, missing, wide=True, text=text)
         ui.lcurveButton.toolTip += basis
+        self.preview.refresh()
         sayOnApply(ui.applyButton, missing, self.running, self.cancelRequested, self.logic.forecast.ofRun(p))
         ui.layoutButton.enabled = self._layoutBefore is not None
 
@@ -192,6 +211,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             lambda nodes: self.inWords(self.logic.summary(nodes)),
         )
         if nodes:
+            self.preview.end()
             self.bringUp(show.showMaps, nodes)
             self.ui.resultsCollapsibleButton.collapsed = False
             self.results.refresh(latest=True)
@@ -199,9 +219,9 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
 
     def lcurveText(self, found) -> str:
         corner, zero = found.bestRegularization, found.inflectionRegularization
-        text = _("L-curve: largest curvature at λ = {value:g}.")
+        text = _("L-curve: largest curvature at λ = {value:.3g}.")
         if zero is not None:
-            text = _("L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.")
+            text = _("L-curve: largest curvature at λ = {value:.3g}, zero curvature at λ = {zero:.3g}.")
         return " ".join([text.format(value=corner, zero=zero), *found.notes])
 
     def onLCurveButton(self) -> None:
@@ -293,6 +313,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self.forecast = Forecast()
+        self.kept = KeptFields()
 
     def getParameterNode(self) -> TrabecularQSMParameterNode:
         """Return the parameters of this scene."""
@@ -301,15 +322,17 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
     def process(self, magnitudeSequence, phaseSequence, **options) -> dict:
         """Compute the maps of a scan as volumes in a folder; all options are those of `scene.reconstructNodes`.
 
+        Where nothing but the inversion differs from the run before, only that is computed.
+
         :param magnitudeSequence: sequence of magnitude volumes over the echo time.
         :param phaseSequence: the same of the phase.
         :return: volume nodes by the name of their quantity.
         """
-        return scene.reconstructNodes(magnitudeSequence, phaseSequence, **options)
+        return scene.reconstructNodes(magnitudeSequence, phaseSequence, kept=self.kept, **options)
 
     def processParameterNode(self, parameterNode, progress=None) -> dict:
         """Call `process` with what the parameter node says."""
-        with self.forecast.learning(parameterNode):
+        with self.forecast.learning(parameterNode, self.kept):
             return self.process(**self.options(parameterNode), progress=progress)
 
     def lcurveParameterNode(self, parameterNode, progress=None):
@@ -318,6 +341,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
             **self.options(parameterNode),
             regularizations=numbers(parameterNode.lcurveRegularizations, _("λ values")) or None,
             regions=parameterNode.lcurveRegions,
+            kept=self.kept,
             progress=progress,
         )
 

@@ -17,6 +17,7 @@ from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.terminology import TERMINOLOGY
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.scene.gui.results import windowText
 from TrabecularQSMLib.settings import preset
 
 PHANTOM = make_phantom(PhantomSettings(shape=(48, 48, 24), seed=3))
@@ -145,7 +146,9 @@ class PanelTest(driving.PanelCase):
         rows = [[table.item(row, column).text() for column in (1, 2, 3)] for row in range(table.rowCount)]
         self.assertEqual(rows[:2], [["Susceptibility", "ppm", "-1 … 1"], ["R2*", "1/s", "0 … 300"]])
         self.assertIn(["Fat fraction", "–", "0 … 1"], rows)
+        self.assertEqual(windowText(-5e-7, 0.8536), "0 … 0.8536")  # as it comes back with a scene
         self.assertRegex(self.ui.resultsNotesLabel.text, "fit.*median 0\\.[0-9]+ of 1")
+        self.assertIn("('Cortex apart')", self.ui.resultsNotesLabel.text)  # of the panel, not separate_cortex
         self.assertFalse(display.GetVisibility2DFill())  # outlines, so that the bones are seen
         emit(table.cellClicked, 1, 1)
         self.assertEqual(scene.shownMap().GetName(), "small R2* [1/s]")
@@ -427,6 +430,61 @@ class PanelTest(driving.PanelCase):
         self.assertIn("at the end of the values of λ", self.ui.statusLabel.text)  # three values say little
         chart = slicer.mrmlScene.GetFirstNodeByName("small region means chart")
         self.assertEqual(chart.GetNumberOfPlotSeriesNodes(), len(PHANTOM.region_names))
+
+    def test_a_slider_shows_the_closed_form_at_once_and_the_button_runs_the_chosen_inversion_alone(self):
+        self.load()
+        slider, button = self.ui.previewSlider, self.ui.previewButton
+        self.assertEqual((slider.enabled, button.text), (False, "Apply first, then try λ"))
+        self.assertIn("no maps yet", driving.toolTip(slider))
+        self.ui.applyButton.click()
+        self.p.settings.inversion = "medi-l2"
+        self.assertTrue(slider.enabled)
+        for value in (0.1, 0.2, 0.3):
+            slider.value = value
+        slicer.app.processEvents()
+        preview = scene.shownMap()
+        self.assertEqual(preview.GetName(), "small closed-form preview χ [ppm]")
+        self.assertEqual(len(self.ui.resultsTable.selectedItems()), 0)  # none of the maps is shown
+        self.assertIn("Shown: small closed-form preview", self.ui.statusLabel.text)
+        self.assertEqual(self.ui.previewLabel.text, "closed-form, λ 0.399 mm² (2 × preset)")
+        self.assertEqual(button.text, "Run medi-l2 with λ 0.2 mm²")
+        before = slicer.util.arrayFromVolume(preview).copy()
+        emit(self.ui.resultsTable.cellClicked, 1, 1)  # another map
+        slider.value = -1
+        slicer.app.processEvents()
+        self.assertIs(scene.shownMap(), preview)
+        self.assertFalse(np.array_equal(slicer.util.arrayFromVolume(preview), before))
+        button.click()
+        self.assertTrue(self.widget.logic.kept.were_used)
+        self.assertEqual(self.p.settings.regularization, 0.01)
+        self.assertEqual(scene.shownMap().GetName(), "small 2 χ [ppm]")
+        self.assertIsNone(preview.GetScene())  # what it showed was a try
+        self.p.settings.stop_after = "background"
+        self.assertEqual((button.text, button.enabled), ("Set Stop after to nothing", False))
+        self.p.settings.stop_after = "nothing"
+        self.assertEqual(button.text, "Run medi-l2 with λ 0.01 mm²")
+
+    def test_one_preview_is_saved_and_loaded_and_taken_up_again(self):
+        name = "small closed-form preview χ [ppm]"
+        self.load()
+        self.ui.applyButton.click()
+        self.ui.previewSlider.value = 1
+        slicer.app.processEvents()
+        before = slicer.util.arrayFromVolume(slicer.mrmlScene.GetFirstNodeByName(name)).copy()
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "scene.mrb")
+            self.assertTrue(slicer.util.saveScene(path))
+            slicer.mrmlScene.Clear(0)
+            self.assertFalse(self.widget.ui.previewButton.enabled)
+            slicer.util.loadScene(path)
+        slicer.app.processEvents()
+        self.assertEqual(self.ui.previewSlider.value, 1)
+        self.assertIn("10 × preset", self.ui.previewLabel.text)
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(slicer.mrmlScene.GetFirstNodeByName(name)), before)
+        self.ui.previewSlider.value = 0.5  # the maps know where B0 was
+        slicer.app.processEvents()
+        (node,) = slicer.util.getNodes(f"{name.partition(' [')[0]}*").values()
+        self.assertFalse(np.array_equal(slicer.util.arrayFromVolume(node), before))
 
     def test_loose_volumes_become_sequences(self):
         acquisition = PHANTOM.acquisition

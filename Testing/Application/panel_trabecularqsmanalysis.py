@@ -144,7 +144,7 @@ class PanelTest(driving.PanelCase):
 
     def states(self):
         table = self.ui.cohortTable
-        return [[table.item(row, column).text() for column in (0, 2, 4)] for row in range(table.rowCount)]
+        return [[table.item(row, column).text() for column in (0, 2, 5)] for row in range(table.rowCount)]
 
     def wait(self, seconds=240):
         """Let events pass until the cohort has ended."""
@@ -161,7 +161,9 @@ class PanelTest(driving.PanelCase):
         self.ui.cohortBssfpLineEdit.text = "{folder}/anat/{name}_bSSFP.nii.gz"
         self.ui.cohortFindButton.click()
         self.assertEqual(self.states(), [["sub-01", "bSSFP", "–"], ["sub-02", "bSSFP", "–"]])
-        self.assertRegex(self.ui.statusLabel.text, r"^2 subjects, 0\.\d GB each, . at a time. 2 of them lack files.$")
+        said = r"^2 subjects, 0\.\d GB each, . at a time: about \d+ s. 2 of them lack files.$"
+        self.assertRegex(self.ui.statusLabel.text, said)
+        self.assertRegex(self.ui.cohortTable.item(0, 4).text(), r"^\d+ s$")
         self.ui.cohortBssfpLineEdit.text = "the_same.nii.gz"
         with self.assertRaisesRegex(InputError, "is the same for all subjects"):
             self.widget.cohort.onFind()
@@ -179,9 +181,7 @@ class PanelTest(driving.PanelCase):
         self.ui.cohortStepButton.click()
         self.wait()
         self.assertEqual(self.states(), [["sub-01", "–", "finished"], ["sub-02", "–", "failed"]])
-        self.assertRegex(
-            self.ui.statusLabel.text, "^1 of 2 subjects are finished. sub-02: .*The table out cohort table"
-        )
+        self.assertRegex(self.ui.statusLabel.text, "^1 of 2 subjects are finished. sub-02: .*out cohort table: ")
         self.assertIn("No regression", self.ui.statusLabel.text)  # there is no BV/TV
         self.assertEqual([node.GetName() for node in self.p.regression.tables], ["out cohort table"])
         self.assertEqual((self.shown[0][0], self.shown[0][1].GetName()), ("showNumbers", "out cohort table"))
@@ -514,7 +514,7 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(len(set(tables)), 1)
         maps, bvtv = tables[0]
         self.assertEqual([len(rowsFromTable(table)) for table in (maps, bvtv)], [4, 4])
-        self.assertIn("has 4 rows", self.ui.statusLabel.text)
+        self.assertIn(": 4 rows.", self.ui.statusLabel.text)
         self.assertEqual([node for _kind, node, *_ in self.shown], [maps, bvtv] * 2)
         self.assertEqual(self.shown[1][2][0].GetName(), "sub-01 bSSFP echo MIP [a.u.] histograms")
         tick(self.ui.tablesSelector, maps, bvtv)

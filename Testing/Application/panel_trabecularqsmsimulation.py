@@ -4,13 +4,17 @@ cd Testing/Application
 Slicer --testing --additional-module-paths ../../TrabecularQSM --python-script panel_trabecularqsmsimulation.py
 """
 
+import sys
+
 import driving
 import slicer
 import TrabecularQSMSimulation
-from TrabecularQSMSimulation import STEPS
+from TrabecularQSMSimulation import STEPS, onBone
 
+from TrabecularQSMLib import scene
 from TrabecularQSMLib.scene.gui import show
 from TrabecularQSMLib.scene.tables import rowsFromTable
+from TrabecularQSMLib.settings import preset
 
 
 class PanelTest(driving.PanelCase):
@@ -87,6 +91,62 @@ class PanelTest(driving.PanelCase):
         self.ui.protocolEchoTimesLineEdit.text = "1 2"
         self.assertIn("three or more", self.ui.protocolButton.toolTip)
 
+    def test_the_protocol_sweeps_conditions_and_says_before_how_long_that_takes(self):
+        self.ui.boneStepButton.click()
+        self.assertRegex(self.ui.sweepButton.text, r"^Sweep \(blocks: 8, about \d+ s, 0\.\d GB\)$")
+        self.assertRegex(self.ui.chainButton.text, r"^Scan \(blocks: 8, about \d+ min, \d\.\d GB\)$")
+        self.ui.boneBvtvLineEdit.text, self.ui.boneRepeatsSpinBox.value = "0.1 0.3", 1
+        self.assertIn("(blocks: 2, about ", self.ui.sweepButton.text)
+        self.ui.boneFieldStrengthsLineEdit.text = "1.5 3"
+        self.ui.sweepButton.click()
+        self.assertRegex(self.ui.statusLabel.text, r"^R2\* \d+ to \d+ 1/s, fat fraction off by .* of χ comes back\.")
+        ((_kind, node, charts, slices),) = self.shown
+        self.assertEqual((node.GetName(), node.GetNumberOfRows(), len(charts), slices), ("sweep table", 4, 3, False))
+
+    def test_simulated_bone_is_scanned_by_the_code_of_the_command_line_and_can_be_cancelled(self):
+        self.ui.boneStepButton.click()
+        self.ui.boneInversionComboBox.currentText = "closed-form"
+        self.ui.protocolVoxelSizeLineEdit.text = "3 3 3"
+        self.ui.boneBvtvLineEdit.text, self.ui.boneRepeatsSpinBox.value = "0.1 0.2 0.3", 1
+        before = driving.names()
+        self.during(self.ui.cancelButton.click)
+        self.ui.chainButton.click()
+        self.assertEqual((self.ui.statusLabel.text, driving.names()), ("Cancelled.", before))
+        self.assertEqual(self.shown, [])
+        seen, protocol_bone = [], sys.modules[scene.chainNodes.__module__]
+
+        def rows(settings, chain, progress):
+            seen.append((settings, chain))
+            points = [{name: bvtv for name in protocol_bone.CHAIN_COLUMNS} for bvtv, _repeat in chain.bone.points()]
+            return [point | {"chi": -point["bvtv"], "chi_true": -2 * point["bvtv"]} for point in points]
+
+        self.replace(protocol_bone, "run_chain", rows)
+        self.ui.chainButton.click()
+        ((settings, chain),) = seen
+        self.assertEqual((settings.voxel_size, chain.bone.bvtv), ((3.0, 3.0, 3.0), (0.1, 0.2, 0.3)))
+        self.assertEqual(chain.reconstruction, preset(inversion="closed-form"))
+        self.assertIn("χ changes by -1 ppm (50% of the true change) and R2*", self.ui.statusLabel.text)
+        ((_kind, node, charts, _slices),) = self.shown
+        self.assertEqual((node.GetName(), node.GetNumberOfRows(), len(charts)), ("chain table", 3, 3))
+
+    def test_what_keeps_bone_from_being_scanned_is_said(self):
+        for widget, wrong, button, said in (
+            (self.ui.boneBvtvLineEdit, "", self.ui.chainButton, "Enter values of BV/TV"),
+            (self.ui.boneBvtvLineEdit, "0.9", self.ui.chainButton, "bvtv"),
+            (self.ui.protocolEchoTimesLineEdit, "", self.ui.sweepButton, "Enter the echo times"),
+            (self.ui.boneVoxelsLineEdit, "9", self.ui.sweepButton, "Voxels of 9 mm do not fit"),
+            (self.ui.boneTrainsLineEdit, "1 2 3; 4 5", self.ui.sweepButton, "three or more"),
+        ):
+            right, widget.text = widget.text, wrong
+            self.assertFalse(button.enabled)
+            self.assertIn(said, button.toolTip)
+            widget.text = right
+            self.assertTrue(button.enabled)
+        module = sys.modules[onBone.__module__]
+        self.replace(module, "free_memory", lambda: 0.2e9)
+        self.ui.boneRepeatsSpinBox.value = 3
+        self.assertIn("GB of memory, and 0.2 GB are free", self.ui.chainButton.toolTip)
+
     def test_cancel_stops_a_run_and_leaves_the_scene_as_it_was(self):
         self.small()
         before = slicer.mrmlScene.GetNumberOfNodes()
@@ -141,7 +201,7 @@ class PanelTest(driving.PanelCase):
         self.assertIn("per BV/TV", self.ui.statusLabel.text)
 
     def test_the_part_is_seen_whole_on_a_laptop(self):
-        self.check_laptop({"table": "run", "configuration": "configuration", "protocol": "protocol"})
+        self.check_laptop({"table": "run", "configuration": "configuration", "protocol": "protocol", "bone": "sweep"})
 
     def test_the_signal_can_be_set_where_there_are_echoes(self):
         self.small()

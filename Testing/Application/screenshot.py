@@ -51,6 +51,10 @@ def maps(widget):
         getattr(widget.ui, f"{name}CollapsibleButton").collapsed = True
     widget.ui.lcurveCollapsibleButton.collapsed = False
     yield "4-lcurve", charted(widget, "lcurveButton"), "L-curve: misfit against smoothness, the corner marked"
+    widget.ui.lcurveCollapsibleButton.collapsed, widget.ui.parametersCollapsibleButton.collapsed = True, False
+    p.settings.inversion, widget.ui.previewSlider.value = "medi-tv", 0.5
+    slicer.app.processEvents()
+    yield "5-preview", named("preview"), "Try λ: the closed form follows the slider, here at three times the preset's λ"
 
 
 def analysis(widget):
@@ -117,6 +121,10 @@ def simulation(widget):
     widget.ui.configurationButton.click()
     widget.ui.tableStepButton.click()
     yield "2-geometry", named("field"), "After Run and Show geometry: the field around spheres of bone"
+    if STEPS:
+        widget.ui.boneStepButton.click()
+        widget.ui.boneRepeatsSpinBox.value = 1
+        yield "3-sweep", charted(widget, "sweepButton"), "Sweep: R2* over BV/TV at three field strengths"
 
 
 PICTURES = {"TrabecularQSM": maps, "TrabecularQSMAnalysis": analysis, "TrabecularQSMSimulation": simulation}

@@ -92,7 +92,8 @@ class Drawn:
                 for name in (one.GetXColumnName(), one.GetYColumnName())
             ]
             found.append(np.stack([self._pixels(*pair) for pair in zip(axes, columns, strict=True)], axis=1))
-        return np.concatenate(found)
+        found = np.concatenate(found)
+        return found[np.isfinite(found).all(axis=1)]  # lines break where there is no number
 
     def _pixels(self, axis, values):
         low, high = axis.GetUnscaledMinimum(), axis.GetUnscaledMaximum()

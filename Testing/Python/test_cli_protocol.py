@@ -69,7 +69,7 @@ class ProtocolTest(unittest.TestCase):
 
     @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
     def test_a_sweep_that_was_stopped_goes_on_and_gives_the_same_table(self):
-        def rows_of(_settings, sweep, bvtv, repeat):
+        def rows_of(_settings, sweep, bvtv, repeat, progress=None):
             values = (bvtv, repeat, 1.5, 2.0, 0.0, 0, bvtv, 50.0, 65.0, 0.0, -bvtv, -bvtv)
             if stop and bvtv > 0.1:
                 raise KeyboardInterrupt

@@ -12,7 +12,7 @@ import scipy.fft
 
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.inversion import METHODS, invert, lcurve
-from TrabecularQSMLib.inversion.closed_form import closed_form
+from TrabecularQSMLib.inversion.closed_form import ClosedForm, closed_form
 from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.inversion.medi_l2 import medi_l2, normal_operator
 from TrabecularQSMLib.inversion.medi_tv_nesterov import Cost, medi_tv_nesterov
@@ -94,6 +94,14 @@ class ClosedFormTest(unittest.TestCase):
         wanted = np.linalg.lstsq(system, right, rcond=None)[0].reshape(shape)
         found = closed_form(field, VOXEL_SIZE, b0_direction=B0, regularization=0.3)
         np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+    def test_one_spectrum_gives_the_same_for_every_regularization(self):
+        case = problem()
+        field = case.field[:-1]  # an odd number of samples too
+        form = ClosedForm(field, VOXEL_SIZE, b0_direction=B0)
+        for regularization in (0.5, 0.01, 0.5):
+            whole = closed_form(field, VOXEL_SIZE, b0_direction=B0, regularization=regularization)
+            np.testing.assert_array_equal(form.chi(regularization), whole)
 
     def test_the_residual_grows_and_the_gradient_falls_with_regularization(self):
         case = problem()

@@ -10,13 +10,22 @@ from unittest import mock
 
 import numpy as np
 
-from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition
+from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition, MeasuredField
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
+from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.inversion.lcurve import LCurve
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, remarks, solving, sweep_regularization
+from TrabecularQSMLib.pipeline import (
+    KeptFields,
+    fields,
+    reconstruct,
+    reconstruct_each,
+    remarks,
+    solving,
+    sweep_regularization,
+)
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
@@ -474,6 +483,8 @@ class PhaseTest(unittest.TestCase):
 
 
 class ManyTest(unittest.TestCase):
+    kept = KeptFields()
+
     def test_inversions_of_the_same_fields_equal_single_runs(self):
         acquisition = phantom().acquisition
         settings = [FAST, preset(inversion="medi-l2", inversion_iterations=500), replace(FAST, regularization=2.0)]
@@ -500,7 +511,8 @@ class ManyTest(unittest.TestCase):
         inside = (phantom().regions > 0) & (fast().maps["mask"] > 0)
         regions = {"bone": inside}
         own = FAST.regularization
-        curve = sweep_regularization(acquisition, FAST, (0.02, own, 2.0), regions=regions, keep=(own,))
+        options = {"regions": regions, "keep": (own,), "kept": self.kept}
+        curve = sweep_regularization(acquisition, FAST, (0.02, own, 2.0), **options)
         self.assertAlmostEqual(curve.region_means["bone"][1], fast().maps["chi"][inside].mean(), places=4)
         self.assertEqual(list(curve.maps), [own])
         np.testing.assert_allclose(curve.maps[own], fast().maps["chi"], atol=1e-5)
@@ -514,7 +526,8 @@ class ManyTest(unittest.TestCase):
             sweep_regularization(acquisition, FAST, (0.1, 0.2))
 
     def test_an_l_curve_says_where_its_corner_tells_little(self):
-        curve = sweep_regularization(phantom().acquisition, replace(FAST, regularization=20.0), (0.01, 0.1, 1, 10))
+        settings = replace(FAST, regularization=20.0)
+        curve = sweep_regularization(phantom().acquisition, settings, (0.01, 0.1, 1, 10), kept=self.kept)
         said = " ".join(curve.notes)
         self.assertIn(f"{20 / curve.best:.0f} times below that of the settings, 20,", said)
         self.assertIn("largest at the end of the values", said)
@@ -529,6 +542,81 @@ class ManyTest(unittest.TestCase):
         for threads in (0, -1):
             with self.assertRaisesRegex(InputError, "threads"):
                 reconstruct(phantom().acquisition, FAST, threads=threads)
+
+
+class KeptFieldsTest(unittest.TestCase):
+    def setUp(self):
+        self.kept = KeptFields()
+        # The field of a sphere with noise, which takes no fit of echoes.
+        k, j, i = (np.arange(24) - 11.5)[:, None, None], (np.arange(24) - 11.5)[:, None], np.arange(24) - 11.5
+        radius = np.sqrt(k**2 + j**2 + i**2)
+        values = np.where(radius > 3, (3 / radius) ** 3 * (3 * k**2 / radius**2 - 1) / 3, 0)
+        values = values + 1e-3 * np.random.default_rng(1).standard_normal(values.shape)
+        values[radius > 11] = 0
+        self.field = MeasuredField(values, np.diag([1.5, 1.5, 1.5, 1.0]), "total", magnitude=1.0 * (radius < 11))
+        self.settings = replace(FAST, separate_cortex="no", mask_erosion=2.0)
+
+    def run_on(self, field=None, mask=None, progress=None, **changes):
+        settings = replace(self.settings, **changes)
+        return reconstruct(field or self.field, settings, mask=mask, kept=self.kept, progress=progress)
+
+    def test_another_inversion_of_the_same_scan_uses_them_and_gives_the_same_bytes(self):
+        first = self.run_on()
+        self.assertFalse(self.kept.were_used)
+        changes = {"regularization": 1.0, "reference": "mask", "padding": 6}
+        found, alone = self.run_on(**changes), reconstruct(self.field, replace(self.settings, **changes))
+        self.assertTrue(self.kept.were_used)
+        self.assertEqual((found.settings, found.notes), (alone.settings, alone.notes))
+        self.assertEqual(set(found.maps), set(alone.maps))
+        for name, array in alone.maps.items():
+            np.testing.assert_array_equal(found.maps[name], array, err_msg=name)
+        # What one run puts into the maps is not in those of the next.
+        np.testing.assert_array_equal(self.run_on().maps["chi"], first.maps["chi"])
+        self.assertTrue(self.kept.were_used)
+
+    def test_anything_else_that_differs_computes_them_anew(self):
+        values, mask = self.field.field.copy(), np.ones(self.field.shape, bool)
+        values[10, 11, 12] *= 1.001
+        turned = replace(self.field, b0_patient=(0.0, 0.6, 0.8))
+        for what, arguments in {
+            "first": {},
+            "a voxel": {"field": replace(self.field, field=values)},
+            "b0": {"field": turned},
+            "a mask": {"field": turned, "mask": mask},
+            "another mask": {"field": turned, "mask": mask & (self.field.magnitude > 0)},
+            "a setting": {"field": turned, "mask": mask & (self.field.magnitude > 0), "background": "none"},
+            "notes": {"field": replace(turned, notes=("Read.",)), "background": "none"},
+        }.items():
+            self.run_on(**arguments)
+            self.assertFalse(self.kept.were_used, what)
+        self.kept.forget()
+        self.run_on(replace(turned, notes=("Read.",)), background="none")
+        self.assertFalse(self.kept.were_used)
+
+    def test_echoes_are_not_kept_and_the_noise_of_chi_needs_none(self):
+        acquisition = crop(phantom().acquisition, (slice(10, 22), slice(12, 36), slice(12, 36)))
+        self.kept.of(acquisition, replace(self.settings, stop_after="background"), None, None)
+        given = self.kept.of(acquisition, replace(self.settings, stop_after="background"), None, None)
+        self.assertTrue(self.kept.were_used)
+        self.assertIsNone(given.acquisition)
+        given.maps["chi"] = "mine"
+        self.assertNotIn(
+            "chi", self.kept.of(acquisition, replace(self.settings, stop_after="background"), None, None).maps
+        )
+        sigma = solving.solve(
+            given, replace(self.settings, chi_sigma="yes", regularization=0.2), Grid.around(given.mask), None
+        )
+        self.assertEqual(given.maps["sigma_chi"].shape, given.mask.shape)
+        self.assertIsNotNone(sigma[1])
+
+    def test_a_run_that_was_stopped_leaves_nothing_half_made(self):
+        def stop(fraction, message):
+            raise Cancelled
+
+        with self.assertRaises(Cancelled):
+            self.run_on(progress=stop)
+        self.run_on()
+        self.assertFalse(self.kept.were_used)
 
 
 class ProgressTest(unittest.TestCase):

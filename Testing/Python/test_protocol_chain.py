@@ -13,6 +13,7 @@ from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.protocol import chain
 from TrabecularQSMLib.protocol.bone import BoneSettings, bone_of_image, draw_bone
 from TrabecularQSMLib.protocol.chain import CHI_FAT, COLUMNS, ChainSettings, chain_lines, run_chain
+from TrabecularQSMLib.protocol.estimate import chain_cost
 from TrabecularQSMLib.settings import preset
 
 # Blocks of 12.8 mm in voxels of 3 mm.
@@ -39,7 +40,7 @@ class ChainTest(unittest.TestCase):
         self.assertTrue(row["chi_true"] < row["chi"] < marrow)
 
     def test_rows_come_in_the_order_of_the_table_from_any_worker(self):
-        def slow_first(settings, chain, bvtv, repeat):
+        def slow_first(settings, chain, bvtv, repeat, progress=None):
             time.sleep(0.05 if bvtv == 0.1 else 0)
             return {"bvtv": bvtv, "repeat": repeat}
 
@@ -52,6 +53,15 @@ class ChainTest(unittest.TestCase):
         self.assertEqual(alone, others)
         self.assertEqual([(row["bvtv"], row["repeat"]) for row in alone], several.bone.points())
         self.assertEqual(said[-1], (1.0, "4 of 4 blocks"))
+
+    def test_it_costs_about_what_was_measured_and_more_blocks_cost_more(self):
+        one = BoneSettings(bvtv=(0.2,), repeats=1)
+        cost = chain_cost(PAPER, ChainSettings(one, preset(inversion="medi-tv")))
+        self.assertTrue(20 < cost.seconds < 40 and 0.8e9 < cost.memory < 1.3e9, cost)  # 27 s, 0.96 GB
+        less = chain_cost(COARSE, ChainSettings(one, preset(inversion="closed-form")))
+        self.assertTrue(3 < less.seconds < 6 and 0.25e9 < less.memory < 0.4e9, less)  # 4.1 s, 0.31 GB
+        several = ChainSettings(replace(one, repeats=3), preset(inversion="medi-tv"))
+        self.assertAlmostEqual(chain_cost(PAPER, several).seconds, 3 * cost.seconds)
 
     def test_a_line_is_recovered_with_its_scatter(self):
         random, bvtv = np.random.default_rng(3), np.linspace(0.1, 0.4, 400)

@@ -11,6 +11,7 @@ from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.inversion.closed_form import closed_form
 from TrabecularQSMLib.kernels import convolve, dipole_kernel
 from TrabecularQSMLib.protocol.bone import BoneSettings
+from TrabecularQSMLib.protocol.estimate import sweep_cost
 from TrabecularQSMLib.protocol.sweep import COLUMNS, SweepSettings, _chi, run_sweep, sorted_rows
 
 BONE = BoneSettings(bvtv=(0.1, 0.3), repeats=1, radius=2, size=48)
@@ -67,6 +68,12 @@ class SweepTest(unittest.TestCase):
         alone = rows_of()
         self.assertEqual(rows_of(executors=lambda: ThreadPoolExecutor(2)), alone)
         self.assertEqual(rows_of(done={(0.1, 0)}), [row for row in alone if row["bvtv_wanted"] == 0.3])
+
+    def test_it_costs_about_what_was_measured(self):
+        one = BoneSettings(bvtv=(0.2,), repeats=1)
+        cases = ({}, {"field_strengths": (1.5, 3.0, 7.0)}, {"voxels_mm": (1.5, 0.5)}, {"b0_degrees": (0.0, 90.0)})
+        costs = [sweep_cost(SweepSettings.around(PAPER, one, **varied)).seconds for varied in cases]
+        np.testing.assert_allclose(costs, [1.2, 1.5, 1.8, 2.1], rtol=0.2)
 
     def test_what_cannot_be_simulated_is_told(self):
         for words, changes in (

@@ -1,6 +1,8 @@
 """Charts as users see them, drawn by the VTK of slicer-core: letters, legends, points, and no error in the log."""
 
 import unittest
+from itertools import product
+from unittest import mock
 
 import numpy as np
 from charts import SIZE, Drawn, ink, seriesOf, texts
@@ -8,12 +10,18 @@ from scenes import AFFINE, SHAPE, SceneTest
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.inversion.lcurve import LCurve
-from TrabecularQSMLib.scene import lcurve, tables
+from TrabecularQSMLib.protocol.bone import BoneSettings
+from TrabecularQSMLib.protocol.chain import TRUTHS, ChainSettings
+from TrabecularQSMLib.protocol.settings import ProtocolSettings
+from TrabecularQSMLib.protocol.sweep import CONDITIONS, SweepSettings
+from TrabecularQSMLib.scene import lcurve, protocol_bone, tables
 from TrabecularQSMLib.scene.tables import Column, drawable
 from TrabecularQSMLib.settings import preset
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid
 from TrabecularQSMLib.simulation.settings import SimulationSettings
 
+PROTOCOL = ProtocolSettings(tuple(1e-3 * (1.25 + 0.7 * n) for n in range(9)), 3.0, (1.5, 1.5, 1.5), 40.0)
+TRAIN = "1.25 1.95 2.65 3.35 4.05 4.75 5.45 6.15 6.85"
 REGIONS = ("calcaneus subtalar", "calcaneus tuber", "calcaneus cavum", "distal tibia", "talus", "metatarsals", "muscle")
 
 
@@ -30,6 +38,29 @@ def lcurveOf():
         best=float(values[4]),
         region_means={name: 0.1 * n - values / 20 for n, name in enumerate(REGIONS)},
     )
+
+
+def chainRows(settings, chain, progress=None):
+    """Rows as `run_chain` gives them, of made-up numbers."""
+    rows = []
+    for bvtv, repeat in chain.bone.points():
+        made = {"bvtv": bvtv + 0.01 * repeat, "repeat": repeat, "voxels": 216, "reliable": 1.0}
+        for name, slope, zero in (("chi", -1.6, 0.4), ("r2star", 700.0, 20.0), ("pdff", 0.05, 0.88)):
+            made |= {name: zero + slope * bvtv, f"{name}_sd": 0.1, TRUTHS[name]: zero + 1.1 * slope * bvtv}
+        rows.append(made)
+    return rows
+
+
+def sweepRows(settings, sweep, progress=None):
+    """Rows as `run_sweep` gives them, of made-up numbers."""
+    for bvtv, repeat in sweep.bone.points():
+        conditions = product(sweep.field_strengths, sweep.voxels_mm, sweep.b0_degrees, range(len(sweep.trains)))
+        yield [
+            {"bvtv_wanted": bvtv, "repeat": repeat, **dict(zip(CONDITIONS, one, strict=True)), "bvtv": bvtv + 0.001}
+            | {"r2prime": 150 * bvtv * one[0], "r2star": 15 + 150 * bvtv * one[0], "pdff_bias": -0.02 * bvtv * one[0]}
+            | {"chi_true": -2.3 * bvtv, "chi": -1.4 * bvtv - 0.001 * one[1]}
+            for one in conditions
+        ]
 
 
 class ChartTest(SceneTest):
@@ -68,6 +99,18 @@ class ChartTest(SceneTest):
         bone = drawn.GetSegmentation().GetSegmentIdBySegmentName("bone")
         return scene.bvtvNodes(volume, drawn, case="a", boneSegmentID=bone, biasCorrection=False)
 
+    def onBone(self):
+        bone = BoneSettings(bvtv=(0.1, 0.2, 0.4), repeats=2)
+        trains = tuple(tuple(1e-3 * (first + n) for n in range(6)) for first in (1, 2))
+        varied = {"field_strengths": (1.5, 3.0, 7.0), "trains": trains}
+        with (
+            mock.patch.object(protocol_bone, "run_chain", chainRows),
+            mock.patch.object(protocol_bone, "run_sweep", sweepRows),
+        ):
+            chain = scene.chainNodes(PROTOCOL, ChainSettings(bone))
+            sweep = scene.sweepNodes(PROTOCOL, SweepSettings.around(PROTOCOL, bone, **varied))
+        return chain, sweep
+
     def charts(self):
         """Chart nodes by a name of where they come from."""
         grid = ParameterGrid((4, 8, 12), (2, 3), (0.5, 1.0, 1.5, 2.0), 1)
@@ -80,11 +123,13 @@ class ChartTest(SceneTest):
         curves = lcurve._addNodes(lcurveOf(), preset(inversion="closed-form"), "ankle phantom", colors, None)
         found |= {"L-curve": curves.lcurveChart, "misfit": curves.discrepancyChart, "regions": curves.regionChart}
         found["histograms"] = self.histograms().chart
+        for nodes in self.onBone():
+            found |= {f"{nodes.table.GetName()} {key}": chart for key, chart in nodes.charts.items()}
         return found
 
     def test_charts_are_readable_and_hide_nothing(self):
         charts = self.charts()
-        self.assertGreater(len(charts), 18)
+        self.assertGreater(len(charts), 27)
         legends = 0
         for name, chart in charts.items():
             with self.subTest(name):
@@ -122,6 +167,13 @@ class ChartTest(SceneTest):
         series.SetAndObserveTableNodeID(table.GetID())
         self.assertIn("line with <2 points", " ".join(Drawn(chart).errors))
 
+    def test_the_limits_of_a_band_are_not_joined_at_their_end(self):
+        band = seriesOf(self.regression(1, 5).chart)[-1]
+        rows = tables.rowsFromTable(band.GetTableNode())
+        middle = len(rows) // 2
+        self.assertEqual([number for number, row in enumerate(rows) if row["band"] is None], [middle])
+        self.assertEqual(rows[middle - 1]["x"], rows[middle + 1]["x"])
+
     def test_colors_are_told_in_the_tables_beside(self):
         nodes = self.regression(7, 4)
         self.assertFalse(nodes.chart.GetLegendVisibility())
@@ -131,6 +183,22 @@ class ChartTest(SceneTest):
         self.assertEqual(
             {row["color"] for row in tables.rowsFromTable(nodes.points) if row["group"] == "talus"}, {"amber"}
         )
+
+    def test_bone_that_is_scanned_and_swept_is_seen_over_bvtv_with_what_is_true(self):
+        chain, sweep = self.onBone()
+        rows = tables.rowsFromTable(chain.table)
+        self.assertEqual([(row["bvtv"], row["chi"]) for row in rows], [(row["bvtv"], row["chi"]) for row in chain.rows])
+        self.assertEqual(chain.table.GetColumnTitle("chi_true"), "true χ [ppm]")
+        self.assertEqual([one.GetName() for one in seriesOf(chain.charts["r2star"])][:2], ["without noise", "measured"])
+        self.assertEqual([line.quantity for line in chain.lines], ["chi", "r2star", "pdff"])
+        rows = tables.rowsFromTable(sweep.table)
+        self.assertEqual(len(rows), 6 * 3 * 3)
+        self.assertEqual({row["train"] for row in rows}, {"1 2 3 4 5 6", "2 3 4 5 6 7", TRAIN})
+        self.assertEqual({condition for condition, _quantity in sweep.charts}, {"field_strength", "train"})
+        chart = sweep.charts["field_strength", "chi"]
+        self.assertEqual([one.GetName() for one in seriesOf(chart)], ["1.5 T", "3 T", "7 T", "true"])
+        points = tables.rowsFromTable(seriesOf(chart)[1].GetTableNode())
+        np.testing.assert_allclose([row["x"] for row in points], [0.101, 0.201, 0.401])  # means over the repeats
 
     def test_a_profile_of_two_units_has_a_chart_for_each(self):
         charts = self.profile().charts

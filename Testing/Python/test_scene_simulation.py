@@ -7,7 +7,9 @@ from scenes import SceneTest, slicer
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.protocol import assess
+from TrabecularQSMLib.protocol.bone import BoneSettings
 from TrabecularQSMLib.protocol.settings import ProtocolSettings
+from TrabecularQSMLib.protocol.sweep import SweepSettings, run_sweep
 from TrabecularQSMLib.scene.protocol import SETTINGS_ATTRIBUTE
 from TrabecularQSMLib.scene.tables import rowsFromTable
 from TrabecularQSMLib.simulation.field import FieldModel
@@ -129,6 +131,25 @@ class ProtocolTest(SceneTest):
         self.assertEqual(chart.GetNumberOfPlotSeriesNodes(), 3 if nodes.assessment.is_best else 6)
         points = rowsFromTable(chart.GetNthPlotSeriesNode(0).GetTableNode())
         self.assertEqual([row["x"] for row in points], list(nodes.assessment.given.bounds.pdff))
+
+    def test_a_cancelled_sweep_leaves_nothing(self):
+        settings = ProtocolSettings((1e-3, 2e-3, 3e-3), 3.0, (1.6, 1.6, 1.6), 40.0)
+        sweep = SweepSettings.around(settings, BoneSettings(bvtv=(0.1, 0.3), repeats=1, size=32))
+        before = self.node_ids(), self.hierarchy_count()
+
+        def cancel(fraction, message):
+            if fraction > 0.4:
+                raise Cancelled
+
+        with self.assertRaises(Cancelled):
+            scene.sweepNodes(settings, sweep, progress=cancel)
+        self.assertEqual((self.node_ids(), self.hierarchy_count()), before)
+        nodes = scene.sweepNodes(settings, sweep, name="small")
+        expected = [row for rows in run_sweep(settings, sweep) for row in rows]
+        self.assertEqual(nodes.rows, expected)
+        self.assertEqual([row["r2star"] for row in rowsFromTable(nodes.table)], [row["r2star"] for row in expected])
+        stored = json.loads(nodes.table.GetAttribute(SETTINGS_ATTRIBUTE))
+        self.assertEqual((stored["protocol"]["snr"], stored["bone"]["size"]), (40.0, 32))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from TrabecularQSMLib.files.phantom import write_phantom
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.settings import preset
 from TrabecularQSMLib.study import cohort
-from TrabecularQSMLib.study.estimate import needed_memory, needed_seconds, usable_workers
+from TrabecularQSMLib.study.estimate import in_words, needed_memory, needed_seconds, usable_workers, whole_seconds
 from TrabecularQSMLib.study.subjects import find_subjects
 from TrabecularQSMLib.workers import process_pool
 
@@ -289,6 +289,11 @@ class SubjectsTest(CohortTest):
         self.assertEqual(times, sorted(set(times)))
         with_ct = replace(subject, companions={"ct": subject.images[0]})
         self.assertGreater(needed_seconds(with_ct, fast), needed_seconds(subject, fast) + 5)
+
+    def test_all_subjects_take_as_long_as_their_share_or_the_longest_one(self):
+        self.assertEqual([whole_seconds([30, 60, 90], workers) for workers in (1, 2, 3)], [180, 90, 90])
+        self.assertEqual(whole_seconds([30], 1), 30)
+        self.assertEqual([in_words(one) for one in (119, 121, 7100, 7300)], ["119 s", "2 min", "118 min", "2 h"])
 
     def test_as_many_workers_as_memory_allows(self):
         needed = needed_memory(find_subjects(self.dataset)[0])

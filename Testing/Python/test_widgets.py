@@ -164,6 +164,10 @@ class BrokenPanelTest(unittest.TestCase):
         with self.broken("Resources/UI/TrabecularQSM.ui", 'row="1" column', 'row="0" column'):
             self.assertIn("The layout fatFormLayout has two items in row 0, column 1.", self.problems("TrabecularQSM"))
 
+    def test_two_widgets_of_one_label_are_noticed(self):
+        with self.broken("Resources/UI/TrabecularQSM.ui", ">Padding:<", ">Variation:<"):
+            self.assertIn("The layout inversionFormLayout has two labels Variation:", self.problems("TrabecularQSM"))
+
     def test_a_utility_that_slicer_does_not_have_is_noticed(self):
         util = slicer_util(self)
         for name in self.names:

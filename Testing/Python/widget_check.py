@@ -36,6 +36,7 @@ class Panel:
             self.missing_slots,
             self.setting_differences,
             self.shared_cells,
+            self.repeated_labels,
         )
         return list(itertools.chain.from_iterable(check() for check in checks))
 
@@ -147,6 +148,16 @@ class Panel:
             for where, names in (("parameter pack", packed), (".ui file", shown)):
                 for name in sorted(names ^ set(self.setting_names)):
                     yield f"The setting {name} is in one only of Settings and the {where}."
+
+    def repeated_labels(self):
+        """Labels that stand twice in one form."""
+        for form in self.ui.iterfind(".//layout[@class='QFormLayout']"):
+            labels = [
+                label.findtext("property[@name='text']/string")
+                for label in form.iterfind("item/widget[@class='QLabel']")
+            ]
+            for text in sorted({text for text in labels if text and labels.count(text) > 1}):
+                yield f"The layout {form.get('name')} has two labels {text}"
 
     def shared_cells(self):
         """Cells of a layout that two items claim, of which Qt shows one only."""

@@ -321,7 +321,8 @@ def _lines(x, y, names, kind, notes):
             without.append(name)
     if without:
         few = f"{', '.join(without[:4])}{f' and {len(without) - 4} more' if len(without) > 4 else ''}"
-        notes.append(f"No line within the {kind} {few}: fewer than three rows, or all with the same x.")
+        kinds = kind if len(without) == 1 else f"{kind}s"
+        notes.append(f"No line within the {kinds} {few}: fewer than three rows, or all with the same x.")
     return lines
 
 

@@ -102,7 +102,7 @@ def _cohort(arguments):
 
 
 def _print_plan(subjects, settings, workers):
-    from ..study.estimate import needed_memory, needed_seconds
+    from ..study.estimate import in_words, needed_memory, needed_seconds, whole_seconds
     from ..study.subjects import COMPANIONS
 
     seconds = {subject.name: needed_seconds(subject, settings) for subject in subjects}
@@ -111,18 +111,10 @@ def _print_plan(subjects, settings, workers):
         missing = [f"no {COMPANIONS[kind]}" for kind in subject.missing]
         print(
             f"{subject.name}: {len(subject.images)} images, {', '.join([*there, *missing]) or 'nothing beside'}; "
-            f"{needed_memory(subject) / 1e9:.1f} GB, about {_duration(seconds[subject.name])}"
+            f"{needed_memory(subject) / 1e9:.1f} GB, about {in_words(seconds[subject.name])}"
         )
-    whole = max(sum(seconds.values()) / workers, *seconds.values())
+    whole = in_words(whole_seconds([*seconds.values()], workers))
     print(
-        f"{len(subjects)} subjects, {workers} at a time, inversion {settings.inversion}: about {_duration(whole)} on "
+        f"{len(subjects)} subjects, {workers} at a time, inversion {settings.inversion}: about {whole} on "
         "processors of some 3 GHz that do nothing else; nothing was written."
     )
-
-
-def _duration(seconds):
-    """Time in the unit that suits it."""
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -5,6 +5,7 @@ import numpy as np
 from ..protocol.assess import BIAS_BVTV, Assessment
 from ..protocol.chain import QUANTITIES, TRUTHS, chain_lines
 from ..protocol.settings import ProtocolSettings
+from ..protocol.sweep import condition_text, panels
 from .style import line_style, render
 
 _BOUNDS = (
@@ -97,12 +98,6 @@ def chain_figure(rows: list[dict], picture_format: str = "png") -> bytes:
 
 
 _SWEEP_LABELS = {"r2star": "R2* [1/s]", "pdff_bias": "bias of the fat fraction", "chi": "χ against around [ppm]"}
-_CONDITION_LABELS = {
-    "field_strength": "{:g} T",
-    "voxel_mm": "voxel {:.3g} mm",
-    "b0_degrees": "B0 at {:g}°",
-    "train": "echoes of train {:d}",
-}
 
 
 def sweep_figure(rows: list[dict], varied: list[str], settings: ProtocolSettings, picture_format: str = "png") -> bytes:
@@ -115,7 +110,7 @@ def sweep_figure(rows: list[dict], varied: list[str], settings: ProtocolSettings
     varied : list of str
         Conditions with several values (`SweepSettings.varied`).
     settings : ProtocolSettings
-        The other conditions of a panel are as near to it as there are; B0 is at its first angle.
+        What the conditions that are held are near to, as `protocol.sweep.panels` has it.
     picture_format : {"png", "svg"}
         The same rows give the same bytes.
 
@@ -124,30 +119,16 @@ def sweep_figure(rows: list[dict], varied: list[str], settings: ProtocolSettings
     InputError
         If matplotlib is missing.
     """
-    shown = varied or ["train"]
-    voxel = float(np.prod(settings.voxel_size)) ** (1 / 3)
-    wanted = {"field_strength": settings.field_strength, "voxel_mm": voxel, "b0_degrees": -np.inf, "train": 0}
-    held = {name: _nearest({row[name] for row in rows}, value) for name, value in wanted.items()}
+    shown = panels(rows, varied, settings)
 
     def draw(figure):
         axes = figure.subplots(len(shown), 3, squeeze=False)
-        for line, condition in zip(axes, shown, strict=True):
-            others = [name for name in held if name != condition]
-            some = [row for row in rows if all(row[name] == held[name] for name in others)]
-            line[1].set_title(", ".join(_named(name, held[name]) for name in others))
+        for line, panel in zip(axes, shown, strict=True):
+            line[1].set_title(", ".join(condition_text(*one) for one in panel.held.items()))
             for axis, quantity in zip(line, _SWEEP_LABELS, strict=True):
-                _draw_sweep(axis, some, condition, quantity)
+                _draw_sweep(axis, panel.rows, panel.condition, quantity)
 
     return render(draw, (12.6, 0.3 + 3.6 * len(shown)), picture_format)
-
-
-def _nearest(values, wanted):
-    """The value nearest to a wanted one; the smallest for minus infinity."""
-    return min(values, key=lambda value: (abs(value - wanted), value))
-
-
-def _named(condition, value):
-    return _CONDITION_LABELS[condition].format(value + 1 if condition == "train" else value)
 
 
 def _draw_sweep(axis, rows, condition, quantity):
@@ -158,7 +139,7 @@ def _draw_sweep(axis, rows, condition, quantity):
             [np.mean([row[name] for row in some if row["bvtv_wanted"] == one]) for one in wanted]
             for name in ("bvtv", quantity)
         ]
-        axis.plot(*means, markersize=4, label=_named(condition, value), **line_style(number))
+        axis.plot(*means, markersize=4, label=condition_text(condition, value), **line_style(number))
         axis.plot(
             [row["bvtv"] for row in some], [row[quantity] for row in some], linestyle="none", markersize=2,
             color=line_style(number)["color"], marker=".",

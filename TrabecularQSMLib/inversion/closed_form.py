@@ -24,15 +24,32 @@ def closed_form(
     ----------
     Bilgic et al., MRM 2014, doi 10.1002/mrm.25029.
     """
-    field = np.asarray(local_field, np.float32)
-    kernel = dipole_kernel(field.shape, voxel_size, b0_direction)
-    denominator = kernel**2 + np.float32(regularization) * laplacian_symbol(field.shape, voxel_size)
-    denominator[0, 0, 0] = 1
-    transform = scipy.fft.rfftn(field)
-    transform *= kernel / denominator
-    chi = scipy.fft.irfftn(transform, s=field.shape, overwrite_x=True)
+    chi = ClosedForm(local_field, voxel_size, b0_direction=b0_direction).chi(regularization)
     report(progress, 1.0, "Inverted the field (closed form)")
     return chi
+
+
+class ClosedForm:
+    """The closed form of one field for one λ after the other: the field's spectrum is computed once.
+
+    Parameters
+    ----------
+    local_field, voxel_size, b0_direction
+        As for `closed_form`.
+    """
+
+    def __init__(self, local_field: np.ndarray, voxel_size, *, b0_direction):
+        field = np.asarray(local_field, np.float32)
+        self._shape = field.shape
+        self._kernel = dipole_kernel(field.shape, voxel_size, b0_direction)
+        self._roughness = laplacian_symbol(field.shape, voxel_size)
+        self._spectrum = scipy.fft.rfftn(field)
+
+    def chi(self, regularization: float) -> np.ndarray:
+        """Return χ of `closed_form` for one λ, by one inverse transform."""
+        denominator = self._kernel**2 + np.float32(regularization) * self._roughness
+        denominator[0, 0, 0] = 1
+        return scipy.fft.irfftn(self._spectrum * (self._kernel / denominator), s=self._shape, overwrite_x=True)
 
 
 METHOD = Inversion(

@@ -17,6 +17,7 @@ from ..progress import Progress, part, report
 from ..settings import Settings, preset
 from . import remarks
 from .fields import Fields
+from .kept import KeptFields, inversion_settings
 from .solving import cortex_apart, inversion_options, share_before, solve
 
 # Settings that the data decide: the kind of scan, the spectrum of fat, and what a field measured elsewhere leaves no
@@ -52,6 +53,7 @@ def reconstruct(
     *,
     mask: np.ndarray | None = None,
     threads: int | None = None,
+    kept: KeptFields | None = None,
     progress: Progress | None = None,
 ) -> Reconstruction:
     """Return susceptibility, R2*, fat fraction and the fields on the way from a multi-echo scan.
@@ -67,6 +69,8 @@ def reconstruct(
         leaves no field at all. Default: the body, eroded.
     threads : int, optional
         Default: one per processor.
+    kept : KeptFields, optional
+        Fields of the run before, which are used where nothing but the inversion differs, and replaced otherwise.
     progress : callable, optional
         ``progress(fraction, message)``; what it raises stops the run.
 
@@ -80,7 +84,7 @@ def reconstruct(
         If the mask does not fit or leaves nothing to solve, or the scan lacks the phase or echoes that the settings
         need.
     """
-    return reconstruct_each(acquisition, [settings], mask=mask, threads=threads, progress=progress)[0]
+    return reconstruct_each(acquisition, [settings], mask=mask, threads=threads, kept=kept, progress=progress)[0]
 
 
 def reconstruct_each(
@@ -89,13 +93,14 @@ def reconstruct_each(
     *,
     mask: np.ndarray | None = None,
     threads: int | None = None,
+    kept: KeptFields | None = None,
     progress: Progress | None = None,
 ) -> list[Reconstruction]:
     """Return one reconstruction for each of several inversions, which share all stages before.
 
     Parameters
     ----------
-    acquisition, mask, threads, progress
+    acquisition, mask, threads, kept, progress
         As for `reconstruct`.
     settings : sequence of Settings
         They may differ in `inversion_settings` only.
@@ -114,7 +119,7 @@ def reconstruct_each(
     before = _share_of_fields([one.inversion for one in settings if one.stop_after is None])
     results, step = [], (1 - before) / len(settings)
     with _workers(threads):
-        fields = Fields(acquisition, settings[0], mask, part(progress, 0.0, before))
+        fields = _fields(kept)(acquisition, settings[0], mask, part(progress, 0.0, before))
         for index, one in enumerate(settings):
             ending, shared = [], None
             if one.stop_after is None and acquisition.has_phase:
@@ -136,13 +141,6 @@ def reconstruct_each(
     return results
 
 
-def inversion_settings() -> set[str]:
-    """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
-    corrections = {"fat_prior", "separate_cortex", "chi_sigma", "reference"}
-    own = {"inversion", "regularization", "padding", *corrections}
-    return own.union(*(method.options.values() for method in METHODS.values()))
-
-
 def sweep_regularization(
     acquisition: Acquisition | MeasuredField,
     settings: Settings | None = None,
@@ -152,6 +150,7 @@ def sweep_regularization(
     regions: Mapping[str, np.ndarray] | None = None,
     keep: Collection[float] = (),
     threads: int | None = None,
+    kept: KeptFields | None = None,
     progress: Progress | None = None,
 ) -> lcurve.LCurve:
     """Return the L-curve of the settings' inversion over values of λ, from the same fields for each.
@@ -160,7 +159,7 @@ def sweep_regularization(
 
     Parameters
     ----------
-    acquisition, settings, mask, threads, progress
+    acquisition, settings, mask, threads, kept, progress
         As for `reconstruct`.
     regularizations : sequence of floats
         λ; default: sixteen values from a hundredth to a hundred times the settings' own.
@@ -185,7 +184,7 @@ def sweep_regularization(
     regularizations = lcurve.checked_regularizations(regularizations)  # before the minutes that the fields take
     before = _share_of_fields([settings.inversion] * len(regularizations))
     with _workers(threads):
-        fields = Fields(acquisition, settings, mask, part(progress, 0.0, before))
+        fields = _fields(kept)(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
         begin = before + share_before(settings) * (1 - before) / len(regularizations)
@@ -209,6 +208,11 @@ def sweep_regularization(
         maps={value: undo(np.where(fields.drawn, grid.take(chi + apart), 0)) for value, chi in curve.maps.items()},
         notes=(*fields.notes, *said, *curve.notes, *remarks.on_lcurve(curve, settings.regularization)),
     )
+
+
+def _fields(kept: KeptFields | None):
+    """What gives the fields of a scan."""
+    return Fields if kept is None else kept.of
 
 
 def _result(fields, settings, notes, shared, found) -> Reconstruction:

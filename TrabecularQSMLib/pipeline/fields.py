@@ -33,7 +33,8 @@ class Fields:
     """
 
     def __init__(self, acquisition: Acquisition | MeasuredField, settings: Settings, mask, progress: Progress | None):
-        self.acquisition = acquisition
+        self.acquisition = acquisition  # not needed any more once this is made
+        self.imaging_frequency = acquisition.imaging_frequency
         self.settings = settings
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}

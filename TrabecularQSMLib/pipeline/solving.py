@@ -91,7 +91,7 @@ def cortex_apart(
 
 def _noise(fields, once, grid, chi, offset, progress) -> tuple[np.ndarray, dict]:
     """Standard deviation of χ, and how neighbors share its noise."""
-    ppm = fields.maps["sigma_field"] * np.float32(1e6 / fields.acquisition.imaging_frequency)
+    ppm = fields.maps["sigma_field"] * np.float32(1e6 / fields.imaging_frequency)
     random, draws = np.random.default_rng(SEED), []
     for number in range(DRAWS):
         here = part(progress, number / DRAWS, (number + 1) / DRAWS)

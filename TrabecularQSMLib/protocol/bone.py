@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..phantom.settings import numbers
+from ..progress import Progress, part
 from ..simulation.geometry import draw_geometry, expected_bvtv
 from ..simulation.image import bone_of, cube_edge
 from ..simulation.settings import SHAPES, SimulationSettings
@@ -81,6 +82,22 @@ class BoneSettings:
     def points(self) -> list[tuple[float, int]]:
         """Return BV/TV and repeat of every block, in the order of the table."""
         return [(bvtv, repeat) for bvtv in self.bvtv for repeat in range(self.repeats)]
+
+
+def block_tasks(settings, varied, points: list, progress: Progress | None) -> dict[tuple, tuple]:
+    """Return the arguments of `chain.chain_row` and `sweep.block_rows` by the block's BV/TV and repeat.
+
+    `progress` is told of each block's own, with messages that say which it is; None where other processes do the work.
+    """
+    order = varied.bone.points()
+    return {point: (settings, varied, *point, _of_block(progress, order.index(point), len(order))) for point in points}
+
+
+def _of_block(progress, number, count):
+    if progress is None:
+        return None
+    here = part(progress, number / count, (number + 1) / count)
+    return lambda fraction, message: here(fraction, f"Block {number + 1} of {count}: {message}")
 
 
 def simulation_of(bone: BoneSettings, orientation) -> SimulationSettings:

@@ -15,10 +15,10 @@ from ..methods import Method
 from ..phantom import Block, Phantom, PhantomSettings, make_phantom
 from ..phantom.trabeculae import LABEL
 from ..pipeline import reconstruct
-from ..progress import Progress, report
+from ..progress import Progress, part, report
 from ..settings import Settings, preset
 from ..workers import results
-from .bone import BoneSettings, draw_bone
+from .bone import BoneSettings, block_tasks, draw_bone
 from .settings import ProtocolSettings
 
 COLUMNS = (
@@ -103,7 +103,7 @@ def run_chain(
     def tell():
         report(progress, len(rows) / len(points), f"{len(rows)} of {counted(len(points), 'block')}")
 
-    tasks = {point: (settings, chain, *point) for point in points}
+    tasks = block_tasks(settings, chain, points, None if executors else progress)
     for point, row in results(chain_row, tasks, executors, tell):
         rows[point] = row
     tell()
@@ -126,11 +126,13 @@ def chain_lines(rows: list[dict]) -> list[ChainLine]:
     return lines
 
 
-def chain_row(settings: ProtocolSettings, chain: ChainSettings, bvtv: float, repeat: int) -> dict:
+def chain_row(
+    settings: ProtocolSettings, chain: ChainSettings, bvtv: float, repeat: int, progress: Progress | None = None
+) -> dict:
     """Return the row of one block: its scan is simulated, reconstructed and measured."""
-    phantom = _phantom(settings, chain.bone, bvtv, repeat)
+    phantom = _phantom(settings, chain.bone, bvtv, repeat, part(progress, 0.0, 0.5))
     scan = _noisy(phantom, settings.snr, np.random.default_rng((chain.bone.seed, repeat, round(1e6 * bvtv))))
-    maps = reconstruct(scan, chain.reconstruction, threads=1).maps
+    maps = reconstruct(scan, chain.reconstruction, threads=1, progress=part(progress, 0.5, 1.0)).maps
     block = phantom.regions == LABEL
     inside = binary_erosion(block)
     inside = inside if inside.any() else block
@@ -156,11 +158,15 @@ def chain_row(settings: ProtocolSettings, chain: ChainSettings, bvtv: float, rep
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _phantom(settings, bone, bvtv, repeat) -> Phantom:
+def scan_shape(settings: ProtocolSettings) -> tuple[int, ...]:
+    """Return how many voxels the scan of a block has along i, j, k."""
+    lengths = zip(FIELD_OF_VIEW_MM, settings.voxel_size[::-1], strict=True)
+    return tuple(max(4, round(length / h)) for length, h in lengths)
+
+
+def _phantom(settings, bone, bvtv, repeat, progress) -> Phantom:
     """The scan without noise."""
-    shape = tuple(
-        max(4, round(length / h)) for length, h in zip(FIELD_OF_VIEW_MM, settings.voxel_size[::-1], strict=True)
-    )
+    shape = scan_shape(settings)
     scan = PhantomSettings(
         shape=shape,
         field_of_view_mm=tuple(n * h for n, h in zip(shape, settings.voxel_size[::-1], strict=True)),
@@ -179,7 +185,8 @@ def _phantom(settings, bone, bvtv, repeat) -> Phantom:
     # The geometry's axes are the scan's: patient directions turn as B0 does.
     along = b0_direction(scan.affine, np.asarray(bone.orientation) / np.linalg.norm(bone.orientation))
     drawn = draw_bone(bone, along, bvtv, repeat)
-    return make_phantom(scan, block=Block(drawn, bone.voxel_mm, CENTER, pdff=settings.pdff))
+    block = Block(drawn, bone.voxel_mm, CENTER, pdff=settings.pdff)
+    return make_phantom(scan, block=block, progress=progress)
 
 
 def _noisy(phantom, snr, random):
@@ -187,8 +194,8 @@ def _noisy(phantom, snr, random):
     marrow = (phantom.regions > 0) & (phantom.regions < _MUSCLE)
     deviation = np.float32(phantom.truth["signal"][marrow].mean() / snr)
     echoes = phantom.acquisition.echoes.copy()
-    for part in (echoes.real, echoes.imag):
-        part += deviation * random.standard_normal(part.shape, dtype=np.float32)
+    for component in (echoes.real, echoes.imag):
+        component += deviation * random.standard_normal(component.shape, dtype=np.float32)
     return replace(phantom.acquisition, echoes=echoes)
 
 

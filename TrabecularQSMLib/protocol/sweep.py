@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from ..simulation.decay import voxel_signals
 from ..simulation.field import FieldModel
 from ..simulation.settings import BONE_T2_S, DecaySettings
 from ..workers import results
-from .bone import BoneSettings, draw_bone, simulation_of
+from .bone import BoneSettings, block_tasks, draw_bone, simulation_of
 from .settings import ProtocolSettings
 
 COLUMNS = (
@@ -33,6 +34,13 @@ COLUMNS = (
 )  # fmt: skip
 # What is varied beside BV/TV.
 CONDITIONS = ("field_strength", "voxel_mm", "b0_degrees", "train")
+
+_CONDITION_TEXTS = {
+    "field_strength": "{:g} T",
+    "voxel_mm": "voxel {:.3g} mm",
+    "b0_degrees": "B0 at {:g}°",
+    "train": "train {:d}",
+}
 
 Block = tuple[float, int]  # BV/TV and repeat
 
@@ -97,6 +105,10 @@ class SweepSettings:
         checked = tuple(replace(settings, echo_times=tuple(train), trains=1).echo_times for train in trains)
         return cls(**own | given, trains=checked, bone=bone)
 
+    def combinations(self) -> int:
+        """Return how many rows each block has."""
+        return math.prod(map(len, (self.field_strengths, self.voxels_mm, self.b0_degrees, self.trains)))
+
     def varied(self) -> list[str]:
         """Return which of `CONDITIONS` have several values."""
         values = (self.field_strengths, self.voxels_mm, self.b0_degrees, self.trains)
@@ -140,7 +152,7 @@ def run_sweep(
         finished = len(everything) - len(missing)
         report(progress, finished / len(everything), f"{finished} of {counted(len(everything), 'block')}")
 
-    tasks = {point: (settings, sweep, *point) for point in missing}
+    tasks = block_tasks(settings, sweep, missing, None if executors else progress)
     for point, rows in results(block_rows, tasks, executors, tell):
         missing.remove(point)
         yield rows
@@ -152,17 +164,55 @@ def sorted_rows(rows) -> list[dict]:
     return sorted(rows, key=lambda row: tuple(row[name] for name in ("bvtv_wanted", "repeat", *CONDITIONS)))
 
 
-def block_rows(settings: ProtocolSettings, sweep: SweepSettings, bvtv: float, repeat: int) -> list[dict]:
+class Panel(NamedTuple):
+    """Rows in which one condition differs alone, and the values of the others."""
+
+    condition: str
+    held: dict[str, float]
+    rows: list[dict]
+
+
+def panels(rows: list[dict], varied: list[str], settings: ProtocolSettings) -> list[Panel]:
+    """Return what is to be seen of a sweep: one panel for each condition with several values, or one of the train.
+
+    The other conditions are as near to those of the protocol as there are; B0 is at its first angle.
+    """
+    voxel = float(np.prod(settings.voxel_size)) ** (1 / 3)
+    wanted = {"field_strength": settings.field_strength, "voxel_mm": voxel, "b0_degrees": -math.inf, "train": 0}
+    nearest = {name: _nearest({row[name] for row in rows}, value) for name, value in wanted.items()}
+    found = []
+    for condition in varied or ["train"]:
+        held = {name: value for name, value in nearest.items() if name != condition}
+        some = [row for row in rows if all(row[name] == value for name, value in held.items())]
+        found.append(Panel(condition, held, some))
+    return found
+
+
+def _nearest(values, wanted):
+    """The value nearest to a wanted one; the smallest for minus infinity."""
+    return min(values, key=lambda value: (abs(value - wanted), value))
+
+
+def condition_text(condition: str, value: float) -> str:
+    """Return a condition as people write it; trains are counted from 1."""
+    return _CONDITION_TEXTS[condition].format(value + 1 if condition == "train" else value)
+
+
+def block_rows(
+    settings: ProtocolSettings, sweep: SweepSettings, bvtv: float, repeat: int, progress: Progress | None = None
+) -> list[dict]:
     """Return the rows of one block: every combination of what is varied, in one geometry."""
     bone = draw_bone(sweep.bone, sweep.bone.orientation[::-1], bvtv, repeat)
-    rows = []
+    rows, count = [], sweep.combinations()
     for angle in sweep.b0_degrees:
+        report(progress, len(rows) / count, f"Field with B0 at {angle:g}°")
         b0 = (math.cos(math.radians(angle)), 0.0, math.sin(math.radians(angle)))
         region = replace(simulation_of(sweep.bone, (1.0, 0.0, 0.0)), boundary="linear", b0_direction=b0)
         local = FieldModel(region).field(bone)
         for voxel in sweep.voxels_mm:
             edge = max(2, round(voxel / sweep.bone.voxel_mm))
             for tesla, (number, train) in product(sweep.field_strengths, enumerate(sweep.trains)):
+                report(progress, len(rows) / count, f"{len(rows)} of {counted(count, 'combination')}")
                 found = _measured(local, bone, edge, settings, tesla, train, sweep.bone.voxel_mm, b0)
                 conditions = dict(zip(CONDITIONS, (tesla, voxel, angle, number), strict=True))
                 rows.append({"bvtv_wanted": bvtv, "repeat": repeat} | conditions | found)

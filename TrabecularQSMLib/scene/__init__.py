@@ -28,8 +28,10 @@ from .lcurve import LCurveNodes, lcurveNodes
 from .load import loadScan
 from .measure import measureNodes
 from .phantom import PhantomNodes, addPhantom
+from .preview import Preview, missingOfPreview, removePreviews
 from .profile import ProfileNodes, profileNodes
 from .protocol import ProtocolNodes, protocolNodes
+from .protocol_bone import ChainNodes, SweepNodes, chainNodes, sweepNodes
 from .reconstruct import addMapVolumes, reconstructNodes
 from .regions import (
     addSegmentation,
@@ -48,6 +50,7 @@ from .volumes import addMapVolume, affineFromVolume
 
 __all__ = [
     "BvtvNodes",
+    "ChainNodes",
     "CompanionNodes",
     "ConfigurationNodes",
     "DicomNodes",
@@ -55,11 +58,13 @@ __all__ = [
     "LCurveNodes",
     "MapRow",
     "PhantomNodes",
+    "Preview",
     "ProfileNodes",
     "ProtocolNodes",
     "RegressionNodes",
     "Run",
     "SimulationNodes",
+    "SweepNodes",
     "acquisitionFromSequences",
     "addCompanionNodes",
     "addCompanions",
@@ -73,6 +78,7 @@ __all__ = [
     "attenuationNodes",
     "browsed",
     "bvtvNodes",
+    "chainNodes",
     "checkerboardNodes",
     "cohortTable",
     "combinePhaseCyclesNodes",
@@ -91,6 +97,7 @@ __all__ = [
     "masksFromSegmentation",
     "measureNodes",
     "medianReliability",
+    "missingOfPreview",
     "notesOf",
     "profileNodes",
     "proposeBoneReferenceNode",
@@ -102,6 +109,7 @@ __all__ = [
     "regionsFromSegmentation",
     "registerNodes",
     "regressNodes",
+    "removePreviews",
     "runsInScene",
     "saveRegressionFigure",
     "scanValues",
@@ -109,5 +117,6 @@ __all__ = [
     "shownMap",
     "simulateNodes",
     "splitRegionNodes",
+    "sweepNodes",
     "volumesThatAreNoEchoes",
 ]

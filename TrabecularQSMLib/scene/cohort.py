@@ -48,6 +48,7 @@ def loadMaps(folder, *, progress: Progress | None = None) -> dict:
     first = next(iter(files.values()))
     sidecar = first.with_name(f"{first.name.removesuffix('.nii.gz')}.json")
     settings = Settings.from_dict(read_settings(sidecar), str(sidecar))
+    b0Direction = json.loads(sidecar.read_text(encoding="utf-8")).get("B0Direction")
     # What a cohort notes holds that of the maps, and what was said of registrations.
     told = next(iter(sorted(Path(folder).glob("*_cohort.json"))), sidecar)
     notes = json.loads(told.read_text(encoding="utf-8")).get("Notes", ())
@@ -55,7 +56,8 @@ def loadMaps(folder, *, progress: Progress | None = None) -> dict:
     drawn = first.with_name(f"{stem}_dseg.nii.gz")
     regions = loadRegions(drawn, f"{stem} regions") if drawn.exists() else None
     try:
-        nodes = addMapVolumes(result, next(iter(images.values()))[1], stem, progress=part(progress, 0.6, 1.0))
+        affine = next(iter(images.values()))[1]
+        nodes = addMapVolumes(result, affine, stem, b0Direction=b0Direction, progress=part(progress, 0.6, 1.0))
     except BaseException:
         if regions:
             removeWithHelpers(regions)

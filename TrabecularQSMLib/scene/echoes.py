@@ -49,10 +49,10 @@ def addEchoSequences(
         _newSequence(f"{name} {word}", times, ((function(echo), affine) for echo in acquisition.echoes), share)
         for (word, function), share in zip(parts.items(), shares[: len(parts)], strict=True)
     ]
-    along = np.linalg.solve(_cosines(affine), acquisition.b0_patient)
+    along = b0Along(affine, acquisition.b0_patient)
     for sequence in sequences:
         sequence.SetAttribute(FREQUENCY_ATTRIBUTE, repr(acquisition.imaging_frequency))
-        sequence.SetAttribute(B0_ATTRIBUTE, " ".join(repr(float(x)) for x in along))
+        sequence.SetAttribute(B0_ATTRIBUTE, along)
     return (*_addAll(sequences, part(progress, 0.8, 1.0)), *[None] * (2 - len(sequences)))
 
 
@@ -310,6 +310,24 @@ def checkSequence(node, what: str) -> None:
             f"There is {found} where the sequence of the {what} is asked for; choose a sequence of one volume for each "
             "echo, or make one from loose volumes."
         )
+
+
+def b0Along(affine: np.ndarray, direction) -> str:
+    """Return a direction of B0 as `B0_ATTRIBUTE` holds it: along a grid's own axes i, j, k.
+
+    :param affine: voxel indices (i, j, k) to RAS in mm.
+    :param direction: in RAS.
+    """
+    return " ".join(repr(float(x)) for x in np.linalg.solve(_cosines(affine), direction))
+
+
+def directionAlong(volumeNode) -> tuple[float, float, float] | None:
+    """Return the direction of B0 that a map remembers, along its axes i, j, k; None where it does not.
+
+    :param volumeNode: a map.
+    """
+    along = volumeNode.GetAttribute(B0_ATTRIBUTE)
+    return tuple(float(x) for x in along.split()) if along else None
 
 
 def _cosines(affine):

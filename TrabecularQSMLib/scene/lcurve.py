@@ -7,7 +7,7 @@ import numpy as np
 
 from ..inversion import METHODS
 from ..inversion.lcurve import LCurve
-from ..pipeline import sweep_regularization
+from ..pipeline import KeptFields, sweep_regularization
 from ..progress import Progress, part
 from ..settings import Settings, preset
 from .alive import keepAlive
@@ -46,6 +46,7 @@ def lcurveNodes(
     regularizations: Sequence[float] | None = None,
     regions=None,
     name: str | None = None,
+    kept: KeptFields | None = None,
     progress: Progress | None = None,
     **scan,
 ) -> LCurveNodes:
@@ -58,13 +59,14 @@ def lcurveNodes(
     :param settings: `settings.Settings`; the preset ``default`` by default.
     :param regularizations: values of λ; by default sixteen around the settings' own.
     :param regions: segmentation whose segments' mean susceptibility is followed over λ, those where it is solved.
-    :param name: as for `reconstructNodes`, like `progress`.
+    :param name: as for `reconstructNodes`, like `kept` and `progress`.
     :param scan: all else that `reconstructNodes` takes: mask, echo times, field strength, direction of B0.
     """
     acquisition, mask = scanFromSequences(magnitudeSequence, phaseSequence, **scan, progress=part(progress, 0.0, 0.02))
     settings = preset() if settings is None else settings
     options = {
         "mask": mask,
+        "kept": kept,
         "regions": regions and masksFromSegmentation(regions, magnitudeSequence),
     }
     values = () if regularizations is None else regularizations

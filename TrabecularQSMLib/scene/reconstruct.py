@@ -5,11 +5,11 @@ import json
 import numpy as np
 
 from .. import __version__
-from ..pipeline import Reconstruction, reconstruct
+from ..pipeline import KeptFields, Reconstruction, reconstruct
 from ..progress import Progress, part, report
 from ..settings import Settings
 from .alive import keepAlive
-from .echoes import NOTES_ATTRIBUTE, acquisitionFromSequences, baseName, transformOfScan
+from .echoes import B0_ATTRIBUTE, NOTES_ATTRIBUTE, acquisitionFromSequences, b0Along, baseName, transformOfScan
 from .folders import resultFolder
 from .regions import maskFromSegment
 from .volumes import addMapVolume, freeName
@@ -29,6 +29,7 @@ def reconstructNodes(
     fieldStrength: float | None = None,
     b0Direction=None,
     name: str | None = None,
+    kept: KeptFields | None = None,
     progress: Progress | None = None,
 ) -> dict:
     """Reconstruct susceptibility, R2*, fat fraction and fields from two sequences, as volumes in a folder.
@@ -47,6 +48,7 @@ def reconstructNodes(
     :param b0Direction: direction of B0 in the scan's own RAS; by default what the magnitude sequence says, or superior.
     :param name: start of the names of folder and volumes, numbered where there are such; by default that of the
         magnitude sequence.
+    :param kept: fields of the run before, used where nothing but the inversion differs, and replaced otherwise.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :return: volume nodes by the name of their quantity.
     :raises InputError: if the nodes are no usable scan.
@@ -62,7 +64,8 @@ def reconstructNodes(
         progress=part(progress, 0.0, 0.02),
     )
     result = keepAlive(
-        lambda told: reconstruct(acquisition, settings, mask=mask, progress=told), part(progress, 0.02, 0.97)
+        lambda told: reconstruct(acquisition, settings, mask=mask, kept=kept, progress=told),
+        part(progress, 0.02, 0.97),
     )
     return addMapVolumes(
         result,
@@ -70,6 +73,7 @@ def reconstructNodes(
         name or baseName(magnitudeSequence),
         beside=magnitudeSequence,
         transform=transformOfScan(magnitudeSequence),
+        b0Direction=acquisition.b0_patient,
         progress=part(progress, 0.97, 1.0),
     )
 
@@ -111,6 +115,7 @@ def addMapVolumes(
     *,
     beside=None,
     transform=None,
+    b0Direction=None,
     progress: Progress | None = None,
 ) -> dict:
     """Add all maps of a reconstruction to the scene, in a folder of the subject hierarchy.
@@ -120,6 +125,7 @@ def addMapVolumes(
     :param name: start of the names of folder and volumes.
     :param beside: node beside which the folder is placed; at the top by default.
     :param transform: transform node above the scan, under which the maps come.
+    :param b0Direction: direction of B0 in the scan's own RAS, which the maps then remember.
     :param progress: ``progress(fraction, message)``, called before each map; if it raises, nothing is added.
     :return: volume nodes by the name of their quantity.
     """
@@ -130,5 +136,7 @@ def addMapVolumes(
             node = nodes[quantityName] = put(addMapVolume(array, affine, quantityName, name))
             node.SetAndObserveTransformNodeID(transform and transform.GetID())
             labelResult(node, result.settings, result.notes)
+            if b0Direction is not None:
+                node.SetAttribute(B0_ATTRIBUTE, b0Along(affine, b0Direction))
         report(progress, 1.0, "Added the maps")
     return nodes

@@ -212,8 +212,11 @@ def _addChart(put, found, pairs: Pairs, name, words):
     columns = [Column("x", along), Column("line", found.pooled.at(along))]
     table = put(addTable(f"{name} line", columns, hidden=True))
     series.append(addSeries(put, f"pooled, R² {found.pooled.r2:.2f}", table, "x", "line", LINE_COLOR, points=False))
-    # Both limits are one line, there and back.
-    columns = [Column("x", np.append(along, along[::-1])), Column("band", np.append(low, high[::-1]))]
+    # Both limits are one line, there and back, which breaks where there is no number.
+    columns = [
+        Column("x", np.concatenate([along, along[-1:], along[::-1]])),
+        Column("band", np.concatenate([low, [np.nan], high[::-1]])),
+    ]
     table = put(addTable(f"{name} band", columns, hidden=True))
     series.append(addSeries(put, "95 % band", table, "x", "band", LINE_COLOR, points=False))
     series[-1].SetLineStyle(series[-1].LineStyleDash)

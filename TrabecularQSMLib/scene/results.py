@@ -10,6 +10,9 @@ from .echoes import notesOf, proxyOf
 from .reconstruct import SETTINGS_ATTRIBUTE
 from .volumes import quantityOf
 
+# Of a volume that shows what a map would be, for a while.
+PREVIEW_ATTRIBUTE = "TrabecularQSM.Preview"
+
 
 class MapRow(NamedTuple):
     """A map: its node, quantity, title, unit ("" for fractions), and the window in which it is shown."""
@@ -79,6 +82,7 @@ def shownMap():
 
 def volumesThatAreNoEchoes() -> list[str]:
     """Return the IDs of the volumes that cannot be echoes of a scan to be made: results, and what shows sequences."""
+    made = (SETTINGS_ATTRIBUTE, PREVIEW_ATTRIBUTE)
     volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     shown = {proxyOf(sequence) for sequence in slicer.util.getNodesByClass("vtkMRMLSequenceNode")}
-    return [node.GetID() for node in volumes if node.GetAttribute(SETTINGS_ATTRIBUTE) or node in shown]
+    return [node.GetID() for node in volumes if node in shown or any(map(node.GetAttribute, made))]

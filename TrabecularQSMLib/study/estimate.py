@@ -1,6 +1,7 @@
 """How much memory and time a subject needs, and how many can be worked on at a time."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -47,6 +48,19 @@ def needed_seconds(subject: Subject, settings: Settings) -> float:
     runs = 1 + _DRAWS * (settings.chi_sigma == "yes")
     inverting = runs * _INVERSION_US.get(settings.inversion, _SLOWEST_US) if settings.stop_after is None else 0.0
     return seconds + 1e-6 * grid * (_FIELD_US * values / (2 * _ECHOES * grid) + inverting)
+
+
+def whole_seconds(seconds: Sequence[float], workers: int) -> float:
+    """Return about how many seconds a cohort takes whose subjects take `seconds`, `workers` of them at a time."""
+    return max(sum(seconds) / workers, max(seconds))
+
+
+def in_words(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def usable_workers(needed: float, subjects: int) -> int:

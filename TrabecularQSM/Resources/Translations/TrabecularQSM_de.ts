@@ -31,12 +31,12 @@
         <translation>Die Berechnung der Suszeptibilität ist fehlgeschlagen.</translation>
     </message>
     <message>
-        <source>L-curve: largest curvature at λ = {value:g}.</source>
-        <translation>L-Kurve: größte Krümmung bei λ = {value:g}.</translation>
+        <source>L-curve: largest curvature at λ = {value:.3g}.</source>
+        <translation>L-Kurve: stärkste Krümmung bei λ = {value:.3g}.</translation>
     </message>
     <message>
-        <source>L-curve: largest curvature at λ = {value:g}, zero curvature at λ = {zero:g}.</source>
-        <translation>L-Kurve: größte Krümmung bei λ = {value:g}, keine Krümmung bei λ = {zero:g}.</translation>
+        <source>L-curve: largest curvature at λ = {value:.3g}, zero curvature at λ = {zero:.3g}.</source>
+        <translation>L-Kurve: stärkste Krümmung bei λ = {value:.3g}, Krümmung null bei λ = {zero:.3g}.</translation>
     </message>
     <message>
         <source>The L-curve failed.</source>
@@ -395,6 +395,26 @@
         <translation>Gewicht der Glattheit gegenüber dem gemessenen Feld; größer ist glatter. Der niedrigste Wert steht für den der Voreinstellung zur gewählten Inversion. Veröffentlichung: 0.2 (geschlossene Form) und 0.1 (MEDI-l2) in Einheiten ihrer Voxel von 1.5 mm, also 0.45 und 0.225 mm²; 0.03 ppm·mm (TV-MEDI).</translation>
     </message>
     <message>
+        <source>Try λ:</source>
+        <translation>λ ausprobieren:</translation>
+    </message>
+    <message>
+        <source>Show susceptibility at once by the closed form, from a hundredth to a hundred times the preset&apos;s λ, in a volume of its own. The closed form weighs all voxels alike, keeps no edges and leaves cortex in; other inversions count λ on other scales. They get as many times their own λ of the preset: a start, not the same smoothness.</source>
+        <translation>Zeigt die Suszeptibilität sofort in geschlossener Form, vom Hundertstel bis zum Hundertfachen des λ der Voreinstellung, in einem eigenen Volumen. Die geschlossene Form gewichtet alle Voxel gleich, erhält keine Kanten und lässt die Kortikalis darin; andere Inversionen zählen λ auf anderen Skalen. Sie erhalten dasselbe Vielfache ihres eigenen λ der Voreinstellung: ein Anfang, nicht dieselbe Glattheit.</translation>
+    </message>
+    <message>
+        <source>λ of the closed form while the slider is moved.</source>
+        <translation>λ der geschlossenen Form, während der Regler bewegt wird.</translation>
+    </message>
+    <message>
+        <source>Take this λ over into the setting above, and run the chosen inversion of the scan under Inputs. Fields of the last run are used where the scan and the settings before the inversion are the same.</source>
+        <translation>Übernimmt dieses λ in die Einstellung darüber und rechnet die gewählte Inversion der Aufnahme unter Eingaben. Die Felder des letzten Laufs werden benutzt, wo Aufnahme und Einstellungen vor der Inversion dieselben sind.</translation>
+    </message>
+    <message>
+        <source>Run with this λ</source>
+        <translation>Mit diesem λ rechnen</translation>
+    </message>
+    <message>
         <source>Advanced</source>
         <translation>Erweitert</translation>
     </message>
@@ -619,12 +639,16 @@
         <translation>Ob die totale Variation von TV-MEDI und TGV die drei Differenzen eines Voxels summiert (anisotropic, Veröffentlichung) oder ihre Länge nimmt (isotropic).</translation>
     </message>
     <message>
-        <source>Weak-harmonic term:</source>
-        <translation>Schwach harmonischer Term:</translation>
+        <source>Weak-harmonic term [mm⁴]:</source>
+        <translation>Schwach harmonischer Term [mm⁴]:</translation>
     </message>
     <message>
-        <source>Weight, in mm to the fourth power, of a term for what background removal left; 0 for none (paper).</source>
-        <translation>Gewicht, in mm hoch vier, eines Terms für das, was die Entfernung des Hintergrunds übrig lässt; 0 für keinen (Veröffentlichung).</translation>
+        <source>none</source>
+        <translation>keiner</translation>
+    </message>
+    <message>
+        <source>Weight of a term for what background removal left, a field that is nearly harmonic; empty or 0 for none (paper).</source>
+        <translation>Gewicht eines Terms für das, was die Entfernung des Hintergrunds übrig lässt, ein fast harmonisches Feld; leer oder 0 für keinen (Veröffentlichung).</translation>
     </message>
     <message>
         <source>Fat prior:</source>
@@ -641,6 +665,10 @@
     <message>
         <source>Give what has no signal near thin dark layers, cortex above all, a susceptibility of its own, and take its field off before the rest is inverted. Paper: no.</source>
         <translation>Dem, was nahe dünnen dunklen Schichten, vor allem Kortikalis, kein Signal hat, eine eigene Suszeptibilität geben und ihr Feld abziehen, bevor der Rest invertiert wird. Veröffentlichung: nein.</translation>
+    </message>
+    <message>
+        <source>Padding:</source>
+        <translation>Randvoxel:</translation>
     </message>
     <message>
         <source> voxels</source>
@@ -1546,8 +1574,8 @@
         <translation>Ergebnisse ersetzen:</translation>
     </message>
     <message>
-        <source>made otherwise</source>
-        <translation>anders erstellt</translation>
+        <source>of other inputs or settings</source>
+        <translation>aus anderen Daten oder Einstellungen</translation>
     </message>
     <message>
         <source>Replace results that are there and were made of other inputs, settings or version. Otherwise those subjects fail and say so.</source>
@@ -1613,12 +1641,12 @@
         <translation>Das Protokoll konnte nicht beurteilt werden.</translation>
     </message>
     <message>
-        <source>echo times</source>
-        <translation>Echozeiten</translation>
+        <source>Simulated bone could not be scanned.</source>
+        <translation>Der simulierte Knochen konnte nicht aufgenommen werden.</translation>
     </message>
     <message>
-        <source>voxel sizes</source>
-        <translation>Voxelgrößen</translation>
+        <source>The sweep failed.</source>
+        <translation>Die Reihe ist gescheitert.</translation>
     </message>
     <message>
         <source>orientation</source>
@@ -1627,6 +1655,10 @@
     <message>
         <source>B0 direction</source>
         <translation>Richtung von B0</translation>
+    </message>
+    <message>
+        <source>echo times</source>
+        <translation>Echozeiten</translation>
     </message>
     <message>
         <source>numbers</source>
@@ -1663,22 +1695,6 @@
     <message>
         <source>Enter a Δχ that is not zero</source>
         <translation>Ein Δχ ungleich null eingeben</translation>
-    </message>
-    <message>
-        <source>Enter the echo times</source>
-        <translation>Die Echozeiten eingeben</translation>
-    </message>
-    <message>
-        <source>Noise of a voxel: field {field:.3g} Hz, R2* {r2star:.3g} 1/s, fat fraction {pdff:.2g}; χ of a region of {radius:g} mm: {chi:.2g} ppm. Subjects in each of two groups: {count}.</source>
-        <translation>Rauschen eines Voxels: Feld {field:.3g} Hz, R2* {r2star:.3g} 1/s, Fettanteil {pdff:.2g}; χ einer Region von {radius:g} mm: {chi:.2g} ppm. Probanden in jeder von zwei Gruppen: {count}.</translation>
-    </message>
-    <message>
-        <source>No better echo train was found for the same time.</source>
-        <translation>Für dieselbe Zeit wurde kein besserer Echozug gefunden.</translation>
-    </message>
-    <message>
-        <source>Less noise in the same time: echoes at {times} ms, trains: {trains}.</source>
-        <translation>Weniger Rauschen in derselben Zeit: Echos bei {times} ms, Echozüge: {trains}.</translation>
     </message>
     <message>
         <source>Simulated one row.</source>
@@ -1759,6 +1775,14 @@
     <message>
         <source>What a protocol tells before anybody is scanned.</source>
         <translation>Was ein Protokoll aussagt, bevor jemand gescannt wird.</translation>
+    </message>
+    <message>
+        <source>Protocol on simulated bone</source>
+        <translation>Protokoll an simuliertem Knochen</translation>
+    </message>
+    <message>
+        <source>What the protocol measures of bone whose BV/TV is known.</source>
+        <translation>Was das Protokoll an Knochen misst, dessen BV/TV bekannt ist.</translation>
     </message>
     <message>
         <source>Number:</source>
@@ -1929,6 +1953,10 @@
         <translation>Regularisierung λ:</translation>
     </message>
     <message>
+        <source> voxels²</source>
+        <translation> Voxel²</translation>
+    </message>
+    <message>
         <source>Weight of smoothness in the closed-form inversion, in squared voxels. The paper&apos;s tables come out with 0.788.</source>
         <translation>Gewicht der Glattheit in der Inversion in geschlossener Form, in Quadratvoxeln. Die Tabellen der Veröffentlichung ergeben sich mit 0.788.</translation>
     </message>
@@ -2076,6 +2104,134 @@
         <source>Put a table of noise, swaps, bias, a better echo train and the subjects needed, with charts, into a folder of the scene.</source>
         <translation>Eine Tabelle von Rauschen, Wasser-Fett-Vertauschungen, systematischer Abweichung, einem besseren Echozug und der nötigen Zahl von Probanden, mit Diagrammen, in einen Ordner der Szene legen.</translation>
     </message>
+    <message>
+        <source>BV/TV:</source>
+        <translation>BV/TV:</translation>
+    </message>
+    <message>
+        <source>Share of bone in the blocks of simulated trabeculae, 0.01 to 0.7, separated by spaces. Three or more tell slope and bias.</source>
+        <translation>Knochenanteil der Blöcke aus simulierten Trabekeln, 0.01 bis 0.7, durch Leerzeichen getrennt. Drei oder mehr zeigen Steigung und Abweichung.</translation>
+    </message>
+    <message>
+        <source>Random geometries for each BV/TV; in a scan also another patient and draw of noise.</source>
+        <translation>Zufällige Geometrien je BV/TV; bei einer Aufnahme auch ein anderer Patient und anderes Rauschen.</translation>
+    </message>
+    <message>
+        <source>Pieces of bone</source>
+        <translation>Knochenstücke</translation>
+    </message>
+    <message>
+        <source>Their shape, size and direction.</source>
+        <translation>Ihre Form, Größe und Richtung.</translation>
+    </message>
+    <message>
+        <source>Shape of the pieces of bone.</source>
+        <translation>Form der Knochenstücke.</translation>
+    </message>
+    <message>
+        <source> × 0.1 mm</source>
+        <translation> × 0.1 mm</translation>
+    </message>
+    <message>
+        <source>Of the pieces of bone, in voxels of 0.1 mm; half the thickness of plates.</source>
+        <translation>Der Knochenstücke, in Voxeln von 0.1 mm; halbe Dicke von Platten.</translation>
+    </message>
+    <message>
+        <source>Of cylinders, or of the normal of plates, in the patient.</source>
+        <translation>Der Zylinder oder der Normalen von Platten, im Patienten.</translation>
+    </message>
+    <message>
+        <source>Start of the random numbers: the same seed gives the same blocks.</source>
+        <translation>Anfang der Zufallszahlen: derselbe Startwert gibt dieselben Blöcke.</translation>
+    </message>
+    <message>
+        <source>Reconstruction of the scan</source>
+        <translation>Rekonstruktion der Aufnahme</translation>
+    </message>
+    <message>
+        <source>How the scanned blocks become maps.</source>
+        <translation>Wie aus den aufgenommenen Blöcken Karten werden.</translation>
+    </message>
+    <message>
+        <source>Preset:</source>
+        <translation>Voreinstellung:</translation>
+    </message>
+    <message>
+        <source>Settings of the reconstruction of the scanned blocks.</source>
+        <translation>Einstellungen der Rekonstruktion der aufgenommenen Blöcke.</translation>
+    </message>
+    <message>
+        <source>Inversion:</source>
+        <translation>Inversion:</translation>
+    </message>
+    <message>
+        <source>Dipole inversion instead of the preset&apos;s; closed-form is the fastest.</source>
+        <translation>Dipolinversion statt der der Voreinstellung; closed-form ist die schnellste.</translation>
+    </message>
+    <message>
+        <source>Scan</source>
+        <translation>Aufnehmen</translation>
+    </message>
+    <message>
+        <source>Put each block into the heel bone of the digital ankle, scan it with the protocol, reconstruct and measure it: susceptibility, R2* and fat fraction over BV/TV against the truth, as a table with charts.</source>
+        <translation>Setzt jeden Block in das Fersenbein des digitalen Sprunggelenks, nimmt ihn mit dem Protokoll auf, rekonstruiert und misst ihn: Suszeptibilität, R2* und Fettanteil über BV/TV gegen die Wahrheit, als Tabelle mit Diagrammen.</translation>
+    </message>
+    <message>
+        <source>Conditions of the sweep</source>
+        <translation>Bedingungen der Reihe</translation>
+    </message>
+    <message>
+        <source>What is varied; empty: as in the step Protocol.</source>
+        <translation>Was verändert wird; leer: wie im Schritt Protokoll.</translation>
+    </message>
+    <message>
+        <source>Field strengths [T]:</source>
+        <translation>Feldstärken [T]:</translation>
+    </message>
+    <message>
+        <source>the protocol&apos;s</source>
+        <translation>die des Protokolls</translation>
+    </message>
+    <message>
+        <source>One or several, separated by spaces. Every combination of all conditions is measured, in the same geometries.</source>
+        <translation>Eine oder mehrere, durch Leerzeichen getrennt. Jede Kombination aller Bedingungen wird gemessen, in denselben Geometrien.</translation>
+    </message>
+    <message>
+        <source>Voxels [mm]:</source>
+        <translation>Voxel [mm]:</translation>
+    </message>
+    <message>
+        <source>of the protocol&apos;s volume</source>
+        <translation>vom Volumen derer des Protokolls</translation>
+    </message>
+    <message>
+        <source>Edges of cubic voxels, separated by spaces.</source>
+        <translation>Kanten würfelförmiger Voxel, durch Leerzeichen getrennt.</translation>
+    </message>
+    <message>
+        <source>Angles of B0 [°]:</source>
+        <translation>Winkel von B0 [°]:</translation>
+    </message>
+    <message>
+        <source>Angles between B0 and the patient&apos;s S, towards R, separated by spaces; with cylinders along 0 0 1 that to the bone.</source>
+        <translation>Winkel zwischen B0 und S des Patienten, nach R hin, durch Leerzeichen getrennt; bei Zylindern entlang 0 0 1 der zum Knochen.</translation>
+    </message>
+    <message>
+        <source>Other echoes [ms]:</source>
+        <translation>Andere Echos [ms]:</translation>
+    </message>
+    <message>
+        <source>Echo times of other trains to compare with the protocol&apos;s, separated by spaces; a semicolon between two trains.</source>
+        <translation>Echozeiten anderer Echozüge zum Vergleich mit dem des Protokolls, durch Leerzeichen getrennt; ein Strichpunkt zwischen zwei Zügen.</translation>
+    </message>
+    <message>
+        <source>Sweep</source>
+        <translation>Reihe messen</translation>
+    </message>
+    <message>
+        <source>Measure each block under every combination of conditions, without noise and without an ankle: R2*, bias of the fat fraction and what comes back of susceptibility, as a table with charts.</source>
+        <translation>Misst jeden Block unter jeder Kombination von Bedingungen, ohne Rauschen und ohne Sprunggelenk: R2*, Abweichung des Fettanteils und was von der Suszeptibilität zurückkommt, als Tabelle mit Diagrammen.</translation>
+    </message>
 </context>
 <context>
     <name>gui.analysis</name>
@@ -2184,12 +2340,12 @@
         <translation>{name} hinzugefügt.</translation>
     </message>
     <message>
-        <source>The table {name} has one row.</source>
-        <translation>Die Tabelle {name} hat eine Zeile.</translation>
+        <source>{name}: one row.</source>
+        <translation>{name}: eine Zeile.</translation>
     </message>
     <message>
-        <source>The table {name} has {count} rows.</source>
-        <translation>Die Tabelle {name} hat {count} Zeilen.</translation>
+        <source>{name}: {count} rows.</source>
+        <translation>{name}: {count} Zeilen.</translation>
     </message>
     <message>
         <source>Pooled: slope {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.</source>
@@ -2227,12 +2383,12 @@
         <translation>Die Probanden konnten nicht aufgelistet werden.</translation>
     </message>
     <message>
-        <source>One subject, {memory} GB.</source>
-        <translation>Ein Proband, {memory} GB.</translation>
+        <source>One subject, {memory} GB, about {time}.</source>
+        <translation>Ein Proband, {memory} GB, etwa {time}.</translation>
     </message>
     <message>
-        <source>{count} subjects, {memory} GB each, {workers} at a time.</source>
-        <translation>{count} Probanden, je {memory} GB, {workers} gleichzeitig.</translation>
+        <source>{count} subjects, {memory} GB each, {workers} at a time: about {time}.</source>
+        <translation>{count} Probanden, je {memory} GB, {workers} gleichzeitig: etwa {time}.</translation>
     </message>
     <message>
         <source>{count} of them lack files.</source>
@@ -2277,6 +2433,10 @@
     <message>
         <source>GB</source>
         <translation>GB</translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation>Zeit</translation>
     </message>
     <message>
         <source>State</source>
@@ -2350,6 +2510,100 @@
     <message>
         <source>Check the parameters (see tooltip)</source>
         <translation>Bitte die Parameter prüfen (siehe Tooltip)</translation>
+    </message>
+</context>
+<context>
+    <name>gui.preview</name>
+    <message>
+        <source>{name}, λ {value:.3g} {unit} ({factor:.3g} × preset)</source>
+        <translation>{name}, λ {value:.3g} {unit} ({factor:.3g} × Voreinstellung)</translation>
+    </message>
+    <message>
+        <source>Run {name} with λ {value:.3g} {unit}</source>
+        <translation>{name} mit λ {value:.3g} {unit} rechnen</translation>
+    </message>
+    <message>
+        <source>Apply first, then try λ</source>
+        <translation>Erst anwenden, dann λ ausprobieren</translation>
+    </message>
+    <message>
+        <source>Set Stop after to nothing</source>
+        <translation>Aufhören nach auf nothing setzen</translation>
+    </message>
+    <message>
+        <source>Shown: {name}; the maps of the run stay as they are.</source>
+        <translation>Gezeigt: {name}; die Karten des Laufs bleiben, wie sie sind.</translation>
+    </message>
+</context>
+<context>
+    <name>gui.protocol</name>
+    <message>
+        <source>echo times</source>
+        <translation>Echozeiten</translation>
+    </message>
+    <message>
+        <source>voxel sizes</source>
+        <translation>Voxelgrößen</translation>
+    </message>
+    <message>
+        <source>values of BV/TV</source>
+        <translation>BV/TV-Werte</translation>
+    </message>
+    <message>
+        <source>orientation</source>
+        <translation>Ausrichtung</translation>
+    </message>
+    <message>
+        <source>field strengths</source>
+        <translation>Feldstärken</translation>
+    </message>
+    <message>
+        <source>angles</source>
+        <translation>Winkel</translation>
+    </message>
+    <message>
+        <source>Enter the echo times</source>
+        <translation>Die Echozeiten eingeben</translation>
+    </message>
+    <message>
+        <source>Enter values of BV/TV</source>
+        <translation>Werte von BV/TV eingeben</translation>
+    </message>
+    <message>
+        <source>Sweep (blocks: {count}, about {time}, {memory} GB)</source>
+        <translation>Reihe messen (Blöcke: {count}, etwa {time}, {memory} GB)</translation>
+    </message>
+    <message>
+        <source>Scan (blocks: {count}, about {time}, {memory} GB)</source>
+        <translation>Aufnehmen (Blöcke: {count}, etwa {time}, {memory} GB)</translation>
+    </message>
+    <message>
+        <source>It takes about {needed} GB of memory, and {free} GB are free; take larger voxels, or close programs.</source>
+        <translation>Es braucht etwa {needed} GB Speicher, und {free} GB sind frei; nehmen Sie größere Voxel, oder schließen Sie Programme.</translation>
+    </message>
+    <message>
+        <source>Noise of a voxel: field {field:.3g} Hz, R2* {r2star:.3g} 1/s, fat fraction {pdff:.2g}; χ of a region of {radius:g} mm: {chi:.2g} ppm. Subjects in each of two groups: {count}.</source>
+        <translation>Rauschen eines Voxels: Feld {field:.3g} Hz, R2* {r2star:.3g} 1/s, Fettanteil {pdff:.2g}; χ einer Region von {radius:g} mm: {chi:.2g} ppm. Probanden in jeder von zwei Gruppen: {count}.</translation>
+    </message>
+    <message>
+        <source>No better echo train was found for the same time.</source>
+        <translation>Für dieselbe Zeit wurde kein besserer Echozug gefunden.</translation>
+    </message>
+    <message>
+        <source>Less noise in the same time: echoes at {times} ms, trains: {trains}.</source>
+        <translation>Weniger Rauschen in derselben Zeit: Echos bei {times} ms, Echozüge: {trains}.</translation>
+    </message>
+    <message>
+        <source>Measured blocks: {count}. Three or more of different BV/TV tell slope and bias.</source>
+        <translation>Gemessene Blöcke: {count}. Drei oder mehr von verschiedenem BV/TV zeigen Steigung und Abweichung.</translation>
+    </message>
+    <message>
+        <source>With BV/TV from 0 to 1, χ changes by {chi:+.3g} ppm ({share:.0%} of the true change) and R2* by {r2star:+.3g} 1/s; they tell BV/TV to {byChi:.2g} and {byR2star:.2g}. The fat fraction is off by {bias:+.3f}.</source>
+        <translation>Mit BV/TV von 0 bis 1 ändern sich χ um {chi:+.3g} ppm ({share:.0%} der wahren Änderung) und R2* um {r2star:+.3g} 1/s; sie zeigen BV/TV auf {byChi:.2g} und {byR2star:.2g} genau. Der Fettanteil weicht um {bias:+.3f} ab.</translation>
+    </message>
+    <message>
+        <source>R2* {low:.0f} to {high:.0f} 1/s, fat fraction off by {least:+.3f} to {most:+.3f}, {less:.0%} to {more:.0%} of χ comes back. All charts lie in the folder {name}.</source>
+        <translation>R2* {low:.0f} bis {high:.0f} 1/s, Fettanteil um {least:+.3f} bis {most:+.3f} daneben, {less:.0%} bis {more:.0%} von χ kommen zurück. Alle Diagramme liegen im Ordner {name}.</translation>
     </message>
 </context>
 <context>

@@ -353,7 +353,7 @@ def tableSummary(table) -> str:
     :param table: the table node.
     """
     count = table.GetTable().GetNumberOfRows()
-    text = _("The table {name} has one row.") if count == 1 else _("The table {name} has {count} rows.")
+    text = _("{name}: one row.") if count == 1 else _("{name}: {count} rows.")
     return text.format(name=table.GetName(), count=count)
 
 

@@ -1,7 +1,7 @@
 """The step Cohort of the module TrabecularQSMAnalysis: all subjects of a dataset, while the application goes on."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import qt
 import slicer
@@ -9,10 +9,11 @@ from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterPack
 
 from ...errors import Cancelled, InputError
-from ...settings import load_presets
+from ...files.maps import read_settings
+from ...settings import Settings, load_presets, merged
 from ...study.background import BackgroundCohort
 from ...study.cohort import TABLE, finished_subjects
-from ...study.estimate import needed_memory, usable_workers
+from ...study.estimate import in_words, needed_memory, needed_seconds, usable_workers, whole_seconds
 from ...study.subjects import COMPANIONS, Subject, find_subjects
 from .. import regression
 from ..alive import keepAlive
@@ -21,7 +22,7 @@ from . import show
 from .analysis import regressionOptions, regressionSummary, tableSummary
 from .reconstruction import mapsSummary
 
-SUBJECT, BESIDE, MISSING, MEMORY, STATE = range(5)
+SUBJECT, BESIDE, MISSING, MEMORY, TIME, STATE = range(6)
 _LOOK_EVERY_MS = 500
 _ROW_HEIGHT = 22
 
@@ -71,6 +72,23 @@ def cohortOptions(c: CohortParameters) -> dict:
         "resume": True,
         "overwrite": c.replace_results,
     }
+
+
+def cohortSettings(c: CohortParameters) -> Settings:
+    """Return the settings of the reconstruction: those of the preset, or of the file.
+
+    :param c: parameters of the step.
+    """
+    file = c.settings_file.strip()
+    return merged(c.preset, read_settings(file) if file else {}, {})
+
+
+class Listed(NamedTuple):
+    """A subject, and what it takes: bytes, and seconds of one processor."""
+
+    subject: Subject
+    memory: float
+    seconds: float
 
 
 class CohortStep:
@@ -124,20 +142,28 @@ class CohortStep:
 
     def _find(self, p, progress=None):
         c = p.cohort
-        dataset, patterns = c.dataset.strip(), patternsOf(c)
-        listed = keepAlive(
-            lambda told: [(one, needed_memory(one)) for one in find_subjects(dataset, patterns)], progress
-        )
+        dataset, patterns, settings = c.dataset.strip(), patternsOf(c), cohortSettings(c)
+
+        def find(told):
+            found = find_subjects(dataset, patterns)
+            return [Listed(one, needed_memory(one), needed_seconds(one, settings)) for one in found]
+
+        listed = keepAlive(find, progress)
         self._listed, self._output, self._failures = listed, c.output.strip(), {}
         self._fill()
         return listed
 
     def _said(self, listed) -> str:
-        most = max(memory for _subject, memory in listed)
-        lacking = sum(bool(subject.missing) for subject, _memory in listed)
-        one, several = _("One subject, {memory} GB."), _("{count} subjects, {memory} GB each, {workers} at a time.")
+        most = max(one.memory for one in listed)
+        lacking = sum(bool(one.subject.missing) for one in listed)
+        workers = self._parameters.worker_count or usable_workers(most, len(listed))
+        one = _("One subject, {memory} GB, about {time}.")
+        several = _("{count} subjects, {memory} GB each, {workers} at a time: about {time}.")
         text = (one if len(listed) == 1 else several).format(
-            count=len(listed), memory=f"{most / 1e9:.1f}", workers=usable_workers(most, len(listed))
+            count=len(listed),
+            memory=f"{most / 1e9:.1f}",
+            workers=workers,
+            time=in_words(whole_seconds([one.seconds for one in listed], workers)),
         )
         return " ".join([text, _("{count} of them lack files.").format(count=lacking)]) if lacking else text
 
@@ -170,7 +196,7 @@ class CohortStep:
             return
         fraction, message = self._process.progress()
         self._ui.cohortProgressBar.value = round(100 * fraction)
-        done = sum(subject.name in finished for subject, _memory in self._listed)
+        done = sum(one.subject.name in finished for one in self._listed)
         said = _("{done} of {count} subjects are finished.").format(done=done, count=len(self._listed))
         # One at a time tells what is done with it.
         self._panel.sayOf("cohort", f"{said} {message}" if message.startswith("sub-") else said)
@@ -215,21 +241,21 @@ class CohortStep:
     def _fill(self) -> dict:
         """Fill the table, and return the subjects that are finished by now."""
         finished, table = finished_subjects(self._output) if self._output else {}, self._ui.cohortTable
-        table.setColumnCount(5)
-        table.setHorizontalHeaderLabels([_("Subject"), _("Has"), _("Lacks"), _("GB"), _("State")])
+        table.setColumnCount(6)
+        table.setHorizontalHeaderLabels([_("Subject"), _("Has"), _("Lacks"), _("GB"), _("Time"), _("State")])
         table.setRowCount(len(self._listed))
-        for number, (subject, memory) in enumerate(self._listed):
-            for column, text in self._texts(subject, memory, finished).items():
+        for number, listed in enumerate(self._listed):
+            for column, text in self._texts(listed, finished).items():
                 if (old := table.item(number, column)) is not None and old.text() == text:
                     continue  # so that a selection stays
                 item = qt.QTableWidgetItem(text)
                 item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
-                item.setToolTip(self._failures.get(subject.name) or text)
+                item.setToolTip(self._failures.get(listed.subject.name) or text)
                 table.setItem(number, column, item)
         return finished
 
-    def _texts(self, subject: Subject, memory: float, finished) -> dict[int, str]:
-        state = "–"
+    def _texts(self, listed: Listed, finished) -> dict[int, str]:
+        subject, state = listed.subject, "–"
         if subject.name in self._failures:
             state = _("failed")
         elif subject.name in finished:
@@ -241,13 +267,14 @@ class CohortStep:
             SUBJECT: subject.name,
             BESIDE: ", ".join([images, *(COMPANIONS[kind] for kind in subject.companions)]),
             MISSING: ", ".join(COMPANIONS[kind] for kind in subject.missing) or "–",
-            MEMORY: f"{memory / 1e9:.1f}",
+            MEMORY: f"{listed.memory / 1e9:.1f}",
+            TIME: in_words(listed.seconds),
             STATE: state,
         }
 
     def onSubject(self, row: int, column: int) -> None:
         """Load and show the maps of a subject that is finished."""
-        subject, _memory = self._listed[row]
+        subject = self._listed[row].subject
         if subject.name not in self._fill():
             self._panel.sayOf("cohort", _("{name} is not finished; there are no maps yet.").format(name=subject.name))
             return

@@ -248,15 +248,16 @@ class Forecast:
         self._rate = None
 
     @contextlib.contextmanager
-    def learning(self, p):
-        """Take the time of a whole run, if it is not cancelled.
+    def learning(self, p, kept):
+        """Take the time of a whole run, if it is not cancelled, and computes its fields itself.
 
         :param p: parameters of the module.
+        :param kept: where fields are kept.
         """
         begun, share = time.monotonic(), _voxels(p) * (1 + METHODS[p.settings.inversion].effort)
         whole = p.settings.stop_after == NOTHING
         yield
-        if whole and share:
+        if whole and share and not kept.were_used:
             self._rate = (time.monotonic() - begun) / share
 
     def ofRun(self, p) -> tuple[str, str]:

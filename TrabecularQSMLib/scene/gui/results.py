@@ -19,10 +19,12 @@ class ResultsBrowser:
     :param runComboBox: QComboBox of the runs.
     :param notesLabel: QLabel of what to know of the chosen one.
     :param table: QTableWidget of its maps.
+    :param inWords: gives a sentence of the library the labels of the panel's widgets.
     """
 
-    def __init__(self, runComboBox, notesLabel, table) -> None:
+    def __init__(self, runComboBox, notesLabel, table, inWords) -> None:
         self._comboBox, self._label, self._table, self._listed = runComboBox, notesLabel, table, []
+        self._inWords = inWords
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         # By the header itself: sized at each filling, the last column would no longer reach the edge.
@@ -30,7 +32,7 @@ class ResultsBrowser:
         table.horizontalHeader().setStretchLastSection(True)
         table.connect("cellClicked(int,int)", self.onMapClicked)
         runComboBox.connect("activated(int)", self.onRunActivated)
-        self._label.setText(wordsOn(None))
+        self._tell()
 
     @property
     def run(self):
@@ -53,13 +55,16 @@ class ResultsBrowser:
                 self._comboBox.addItem(run.name)
             kept = before and not latest and _ids(before) in self._listed
             self._comboBox.setCurrentIndex(self._listed.index(_ids(before)) if kept else 0)
-            self._label.setText(wordsOn(self.run))
+            self._tell()
         fillMaps(self._table, self.run)
 
     def onRunActivated(self, index: int) -> None:
         """Show what the chosen run has."""
-        self._label.setText(wordsOn(self.run))
+        self._tell()
         fillMaps(self._table, self.run)
+
+    def _tell(self):
+        self._label.setText(self._inWords(wordsOn(self.run)))
 
     def onMapClicked(self, row: int, column: int) -> None:
         """Show a map in the slice views, or hide it where its eye is clicked."""
@@ -89,7 +94,7 @@ def fillMaps(table, run) -> None:
     for number, row in enumerate(maps):
         visible = row.node is shown
         low, high = row.window
-        texts = {EYE: "", NAME: row.title, UNIT: row.unit or "–", WINDOW: f"{low:.4g} … {high:.4g}"}
+        texts = {EYE: "", NAME: row.title, UNIT: row.unit or "–", WINDOW: windowText(low, high)}
         for column, text in texts.items():
             item = qt.QTableWidgetItem(text)
             item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
@@ -104,6 +109,16 @@ def fillMaps(table, run) -> None:
             table.setItem(number, column, item)
         if visible:
             table.selectRow(number)
+
+
+def windowText(low: float, high: float) -> str:
+    """Return a window as people write it; what is nearly zero, as after a scene was saved and loaded, is zero.
+
+    :param low: lower end.
+    :param high: upper end.
+    """
+    least = 1e-4 * abs(high - low)
+    return " … ".join(f"{0 if abs(end) < least else end:.4g}" for end in (low, high))
 
 
 def wordsOn(run) -> str:
