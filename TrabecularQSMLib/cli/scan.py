@@ -69,8 +69,8 @@ def _add_scan(parser):
         "input",
         metavar="INPUT",
         help="BIDS dataset or subject folder with *_MEGRE.nii[.gz]; dcm2niix's folder; a DICOM folder; a 4-D NIfTI "
-        "of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams); with --from, the image "
-        "of a field",
+        "of all echoes with its phase beside it; or a .mat file (ImDataParams, imDataParams, or MEDI's iField); with "
+        "--from, the image of a field, or MEDI's RDF.mat",
     )
     parser.add_argument("output", metavar="OUTPUT", help="folder for the results")
     scan = parser.add_argument_group("scan")
