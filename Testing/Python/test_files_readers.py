@@ -124,6 +124,12 @@ class BidsTest(FolderTest):
         np.testing.assert_allclose(found, signal, atol=0.01)
         self.assertIn("was unwrapped already", note)
 
+    def test_a_magnitude_that_was_clipped_is_told(self):
+        signal, _ = self.smooth()
+        self.assertIsNone(self.polar(np.abs(signal), np.angle(signal))[1])
+        _, note = self.polar(np.minimum(np.abs(signal), 100), np.angle(signal))
+        self.assertRegex(note, "magnitude of echo 1 of x is 100 in .*% of its signal: it was clipped there")
+
     def test_what_is_no_phase_of_a_scan_is_refused_by_its_cause(self):
         signal, unwrapped = self.smooth()
         radians = np.angle(signal)
@@ -154,6 +160,10 @@ class BidsTest(FolderTest):
         }.items():
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 self.polar(magnitude, phase.astype(np.float32))
+        magnitude[3] = magnitude[1]
+        with self.assertRaisesRegex(InputError, "The magnitude of echo 2 and of echo 4 of x is the same image"):
+            self.polar(magnitude, radians)
+        magnitude = np.abs(signal)
         with self.assertRaisesRegex(InputError, "Real part and imaginary part of echo 1 of x are the same image"):
             take_off_offset((signal.real * (1 + 1j)).astype(np.complex64), "x")
         # Phase against the first echo fits water and fat as well, whose own phases are free.
@@ -332,6 +342,12 @@ class BidsTest(FolderTest):
                     place = self.folder / f"{unit}{len(others)}"
                     folder = scans.write_bids(place, sidecar=lambda number, s=sidecars: s[number - 1])
                     self.assert_refused(f"is {value} MHz, which looks like {unit}", "(127.74)", path=folder)
+
+    def test_echoes_of_different_scans_are_refused(self):
+        for key, values in (("MagneticFieldStrength", (3, 1.5)), ("ImagingFrequency", (127.7, 63.9))):
+            sidecars = [{"EchoTime": time, key: values[n > 1]} for n, time in enumerate(scans.ECHO_TIMES)]
+            folder = scans.write_bids(self.folder / key, sidecar=lambda number, s=sidecars: s[number - 1])
+            self.assert_refused(f"{key} of sub-01_echo-1", f"sub-01_echo-3_part-mag_MEGRE.nii {values[1]}", path=folder)
 
     def test_echo_times_of_magnitude_and_phase_must_agree(self):
         scans.write_bids(self.folder)
