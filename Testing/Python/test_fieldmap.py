@@ -8,11 +8,13 @@ from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap.cuts import choose_globally
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.kind import SURE_OF_SIGN, EchoGroups, _sign_errors, find_kind
+from TrabecularQSMLib.fieldmap.groups import EchoGroups
+from TrabecularQSMLib.fieldmap.kind import find_kind
 from TrabecularQSMLib.fieldmap.neighborhood import choose_candidates
 from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
+from TrabecularQSMLib.fieldmap.sign import SURE_OF_SIGN, sign_errors
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
 from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
@@ -455,7 +457,7 @@ class KindTest(unittest.TestCase):
         noise = rng.standard_normal(1000)
         for of_water, of_fat, wanted in ((1.0, -3.0, False), (1.0, 3.0, True), (0.0, -3.0, True)):
             misfits = [(np.zeros(1000), 0, 0, fat), (np.where(fat > 0, of_fat, of_water) + noise, 0, 0, fat)]
-            self.assertEqual(abs(_sign_errors(misfits)) > SURE_OF_SIGN, wanted)
+            self.assertEqual(abs(sign_errors(misfits)) > SURE_OF_SIGN, wanted)
 
     def test_four_echoes_tell_what_sign_is_likely_and_none_for_sure(self):
         times = 0.9e-3 * np.arange(1, 5)

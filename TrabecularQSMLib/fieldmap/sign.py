@@ -1,0 +1,67 @@
+"""The sign of the phase, found from the echoes: with the other one, fat lies on the wrong side of water."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .gains import mean_in_errors
+from .groups import EchoGroups
+from .sample import Fits, Sample
+
+# Voxels in which the fit finds such a fraction of fat, with either sign, have a say of their own on the sign: a little
+# fat is told best where it is pure.
+FATTY = (0.4, 0.7)
+# Standard errors at which the sign counts.
+SURE_OF_SIGN = 4.0
+
+
+class Answer(NamedTuple):
+    """Number of the sign that fits better, and whether the other one can be ruled out."""
+
+    best: int
+    sure: bool
+
+
+def answer_of(errors: float) -> Answer:
+    """Return what the errors say, by which the second sign fits worse; the first is taken where they say little."""
+    return Answer(int(errors < -SURE_OF_SIGN), abs(errors) > SURE_OF_SIGN)
+
+
+def sign_errors(fits: Sequence[Fits]) -> float:
+    """Return by how many standard errors the second sign fits worse: over all voxels, or over those with fat."""
+    if len(fits) == 1:
+        return np.inf
+    plus, minus = fits
+    difference, fat = minus.misfit - plus.misfit, np.maximum(minus.fat, plus.fat)
+    # Only fat can tell, and where it is rare, the others add noise alone.
+    errors = [mean_in_errors(difference[fat >= least]) for least in (0.0, *FATTY)]
+    # Water that contradicts fat shows errors of echoes: it looks alike with either sign.
+    return 0.0 if min(errors) < -SURE_OF_SIGN and max(errors) > SURE_OF_SIGN else max(errors, key=abs)
+
+
+def sign_by_gains(signals: Sequence[np.ndarray], best: int, groups: EchoGroups | None, sample: Sample) -> Answer | None:
+    """Return what is known of the sign where single echoes have gains of their own, else None.
+
+    Thousands of voxels then say no more than one, and standard errors over them mean nothing. Where groups of echoes
+    leave such gains over, they are not the whole kind of the scan, and nothing says the sign.
+    """
+    some = sample.of_organs()
+    signals, sample = [one[:, some] for one in signals], sample.part(some)
+    signal = sample.without(groups, signals[best])
+    if not sample.asks_for_gains(signal, sample.fits(signal)):
+        return None
+    if groups is not None:
+        return Answer(0, False)
+    answers = []
+    for signal in signals:
+        gains = np.ones(sample.echoes)
+        # Gains bring the voxels in line, each of which began with its own best field.
+        for _ in range(2):
+            fits = sample.fits((signal / gains[:, None]).astype(np.complex64))
+            explained = sample.explained(signal, fits, gains)
+            gains = explained.fit.gains
+        answers.append(explained)
+    if answers[0].beats(answers[1]):
+        return Answer(0, True)
+    return Answer(1, True) if answers[1].beats(answers[0]) else Answer(0, False)
