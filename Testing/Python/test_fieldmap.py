@@ -12,6 +12,7 @@ from TrabecularQSMLib.fieldmap.groups import EchoGroups
 from TrabecularQSMLib.fieldmap.kind import find_kind
 from TrabecularQSMLib.fieldmap.neighborhood import choose_candidates
 from TrabecularQSMLib.fieldmap.refine import refine
+from TrabecularQSMLib.fieldmap.sample import Fits
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.sign import SURE_OF_SIGN, sign_errors
@@ -456,8 +457,9 @@ class KindTest(unittest.TestCase):
         fat = np.where(np.arange(1000) < 50, 0.9, 0.0)
         noise = rng.standard_normal(1000)
         for of_water, of_fat, wanted in ((1.0, -3.0, False), (1.0, 3.0, True), (0.0, -3.0, True)):
-            misfits = [(np.zeros(1000), 0, 0, fat), (np.where(fat > 0, of_fat, of_water) + noise, 0, 0, fat)]
-            self.assertEqual(abs(sign_errors(misfits)) > SURE_OF_SIGN, wanted)
+            other = np.where(fat > 0, of_fat, of_water) + noise
+            fits = [Fits(misfit, 0 * fat, 0 * fat, fat) for misfit in (0 * fat, other)]
+            self.assertEqual(abs(sign_errors(fits)) > SURE_OF_SIGN, wanted)
 
     def test_four_echoes_tell_what_sign_is_likely_and_none_for_sure(self):
         times = 0.9e-3 * np.arange(1, 5)

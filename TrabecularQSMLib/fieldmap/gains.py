@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..methods import Method
-from .refine import refine
+from .refine import MAXIMUM_ITERATIONS, refine
 from .search import FINEST_MISFIT
 from .signal import Model, project
 
@@ -38,6 +38,7 @@ ALIKE = 3.0
 RIDGE = 1e-3
 STEPS = 6
 LARGEST_STEP = 0.3
+ON_THE_WAY = 5
 # Each voxel's six numbers leave nothing over of fewer echoes. Gains count from this root mean square of their
 # logarithms on, if the misfit falls by this logarithm and so many standard errors.
 FEWEST_ECHOES = 5
@@ -170,8 +171,9 @@ def normal_equations(signal, model, field_hz, r2star, directions):
     changes = changes - q @ (q.transpose(0, 2, 1) @ changes)
     energy = (rest**2).sum(axis=(1, 2))
     weight = 1 / (energy + np.median(energy) + np.finfo(float).tiny)
-    normal = np.einsum("v,vnp,vnq->pq", weight, changes, changes)
-    return normal, np.einsum("v,vnp,vn->p", weight, changes, rest[..., 0])
+    weighted, changes = weight[:, None, None] * changes, changes.reshape(-1, len(directions))
+    weighted = weighted.reshape(changes.shape).T
+    return weighted @ changes, weighted @ rest.ravel()
 
 
 @dataclass(frozen=True)
@@ -193,8 +195,12 @@ def _fit(signal, model, field, rate, steps=STEPS, gains=None):
     for step in range(steps + 1):
         gains = np.exp(logarithm[:echoes] + 1j * logarithm[echoes:])
         data = signal / gains[:, None]
-        field, rate, water, fat, residual = refine(data, model, field, rate)
-        if step == steps:
+        last = step == steps
+        # On the way, fields need not be better known than gains.
+        field, rate, water, fat, residual = refine(
+            data, model, field, rate, iterations=MAXIMUM_ITERATIONS if last else ON_THE_WAY
+        )
+        if last:
             break
         normal, right = normal_equations(data, model, field, rate, [*alone, *(1j * alone)])
         ridge = RIDGE * np.linalg.eigvalsh(normal)[-1]
