@@ -102,9 +102,43 @@ _LEAST_PEAK, _MOST_PEAK = 1e-18, 1e18
 _BRIGHT, _ZEROS = 0.2, 0.05
 
 
-# Where a measured field stands among the stages, and what no tissue or air makes, in ppm.
+# Where a measured field stands among the stages, its units, and what no tissue or air makes, in ppm.
 FIELD_STAGES = ("total", "local")
+FIELD_UNITS = ("ppm", "Hz", "rad/s")
 _MOST_PPM = 50.0
+
+
+def field_in_ppm(field: np.ndarray, unit: str, frequency: float | None, source: str) -> np.ndarray:
+    """Return a field in ppm.
+
+    Parameters
+    ----------
+    field : (K, J, I) array
+    unit : {"ppm", "Hz", "rad/s"}
+    frequency : float or None
+        Imaging frequency in Hz, which ppm do not need.
+    source : str
+        Name for messages.
+
+    Raises
+    ------
+    InputError
+        If the unit is another, or the frequency is needed and not known.
+    """
+    if unit not in FIELD_UNITS:
+        raise InputError(f"`field_unit` is {unit!r}; choose one of {', '.join(FIELD_UNITS)}.")
+    if unit == "ppm":
+        return np.asarray(field, np.float64)
+    if frequency is None:
+        raise InputError(
+            f"{source} is in {unit} but says no field strength; give `field_strength` in tesla, or add "
+            "MagneticFieldStrength to its JSON sidecar."
+        )
+    if not frequency > 0:
+        raise InputError(
+            f"{source} has an imaging frequency of {frequency:g} Hz; expected a positive one, so correct its sidecar."
+        )
+    return np.asarray(field, np.float64) * (1e6 / frequency / (2 * np.pi if unit == "rad/s" else 1.0))
 
 
 @dataclass(frozen=True, eq=False)

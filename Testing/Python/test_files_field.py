@@ -224,6 +224,11 @@ class FieldFileTest(unittest.TestCase):
             self.assertEqual(code, 2)
             self.assertIn(words, err)
 
+    def test_a_cohort_says_where_fields_go(self):
+        code, _, err = run("cohort", self.folder, self.folder / "out", "--from", "local-field")
+        self.assertEqual(code, 2)
+        self.assertIn("starts from echoes; give the field of each subject to reconstruct --from", err)
+
 
 if __name__ == "__main__":
     unittest.main()

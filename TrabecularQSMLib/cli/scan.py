@@ -15,7 +15,7 @@ from .common import OPTIONS, ProgressLine, add_command, check_writable, positive
 _MAIN_SETTINGS = ("background", "inversion", "stop_after", "regularization", "fat_model", "phase_sign")
 
 
-# What a reconstruction can start from, and the units of a field (those of `files.field`, which imports late).
+# What a reconstruction can start from, and the units of a field (those of `acquisition`, which imports late).
 _STARTS = ("echoes", "total-field", "local-field")
 _FIELD_UNITS = ("ppm", "Hz", "rad/s")
 

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, MeasuredField
+from ..acquisition import (
+    FIELD_UNITS,
+    GYROMAGNETIC_RATIO_HZ_PER_T,
+    PATIENT_SUPERIOR,
+    MeasuredField,
+    field_in_ppm,
+)
 from ..errors import InputError
 from ..images import geometry_difference
 from . import mat, nifti
@@ -13,8 +19,7 @@ from .converted import named
 from .echoes import bare_name, number_of, read_json
 from .scan import Scan
 
-# Units of a field, and other ways in which sidecars write them.
-FIELD_UNITS = ("ppm", "Hz", "rad/s")
+# Ways in which sidecars write the units of a field.
 _WRITTEN = {"ppm": "ppm", "hz": "Hz", "hertz": "Hz", "rad/s": "rad/s", "rad/sec": "rad/s"}
 
 
@@ -137,25 +142,13 @@ def _of_image(path, stage, unit, field_strength):
     strength = stored if field_strength is None else field_strength
     # The frequency of the file belongs to the field strength of the file.
     frequency = 1e6 * megahertz if megahertz is not None and field_strength is None else None
-    factor = 1.0
-    if unit != "ppm":
-        if strength is None and frequency is None:
-            raise InputError(
-                f"{path} is in {unit} but says no field strength; give `field_strength` in tesla, or add "
-                "MagneticFieldStrength to its JSON sidecar."
-            )
-        hertz = frequency if frequency is not None else strength * GYROMAGNETIC_RATIO_HZ_PER_T
-        if not hertz > 0:
-            raise InputError(
-                f"{path} has an imaging frequency of {hertz:g} Hz; expected a positive one, so correct its sidecar."
-            )
-        factor = 1e6 / hertz / (2 * np.pi if unit == "rad/s" else 1.0)
+    hertz = frequency if frequency is not None or strength is None else strength * GYROMAGNETIC_RATIO_HZ_PER_T
     notes = (
         *nifti.header_notes(path),
         f"The {stage} field was measured elsewhere and read from {path.name} in {unit}.",
     )
     files = (path, sidecar) if metadata else (path,)
-    return _Stored(np.asarray(array, np.float64) * factor, affine, strength, frequency, notes, files)
+    return _Stored(field_in_ppm(array, unit, hertz, str(path)), affine, strength, frequency, notes, files)
 
 
 def _unit(stored, given, path):
@@ -174,6 +167,4 @@ def _unit(stored, given, path):
         raise InputError(
             f"Nothing says the unit of {path}; give `field_unit` ({', '.join(FIELD_UNITS)}) or Units in a sidecar."
         )
-    if unit not in FIELD_UNITS:
-        raise InputError(f"`field_unit` is {unit!r}; choose one of {', '.join(FIELD_UNITS)}.")
     return unit

@@ -30,7 +30,7 @@ from .measure import measureNodes
 from .phantom import PhantomNodes, addPhantom
 from .profile import ProfileNodes, profileNodes
 from .protocol import ProtocolNodes, protocolNodes
-from .reconstruct import addMapVolumes, reconstructNodes
+from .reconstruct import addMapVolumes, reconstructField, reconstructNodes
 from .regions import (
     addSegmentation,
     loadRegions,
@@ -97,6 +97,7 @@ __all__ = [
     "proposeMaskNode",
     "proposeRegionsNodes",
     "protocolNodes",
+    "reconstructField",
     "reconstructNodes",
     "regionTemplate",
     "regionsFromSegmentation",
