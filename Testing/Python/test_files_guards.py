@@ -251,6 +251,16 @@ class NrrdTest(FileTest):
         for encoding in ("utf-8", "latin-1", "cp1252"):
             self.assertEqual(read_regions(self.write(encoding))[2], {1: "Tubérosité"})
 
+    def test_segments_of_the_same_voxels_are_refused(self):
+        path = self.write()
+        path.write_bytes(path.read_bytes().replace(b"\n\n", b"\nSegment1_Name:=talus\nSegment1_LabelValue:=1\n\n", 1))
+        self.refused(read_regions, path, "gives the segments Tubérosité and talus the same voxels (label 1)")
+
+    def test_a_label_of_two_names_is_refused(self):
+        nifti.write_image(self.folder / "d.nii", np.abs(ARRAY) % 2, AFFINE)
+        (self.folder / "d.tsv").write_text("index\tname\n1\ttibia\n1\ttalus\n")
+        self.refused(read_regions, self.folder / "d.nii", "calls the label 1 both tibia and talus")
+
     def test_a_damaged_header_is_refused(self):
         for words, changes in {
             "cut short": {"cut": 1},
