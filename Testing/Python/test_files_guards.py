@@ -17,9 +17,9 @@ from TrabecularQSMLib.files import nifti, read_acquisition
 from TrabecularQSMLib.files.echoes import read_json
 from TrabecularQSMLib.files.formats import decoded
 from TrabecularQSMLib.files.maps import read_settings
-from TrabecularQSMLib.files.regions import read_regions
+from TrabecularQSMLib.files.regions import read_regions, regions_on
 from TrabecularQSMLib.files.tables import read_table
-from TrabecularQSMLib.files.transforms import read_transform
+from TrabecularQSMLib.files.transforms import read_transform, write_transform
 from TrabecularQSMLib.files.writing import write_text
 from TrabecularQSMLib.images import mask_of, matrix_from
 
@@ -309,6 +309,16 @@ class TransformTest(FileTest):
                     path = str(self.folder / f"t.{ending}")
                     sitk.WriteTransform(transform, path)
                     np.testing.assert_allclose(read_transform(path), matrix_from(transform), atol=1e-9)
+
+    def test_a_transform_that_mirrors_is_told(self):
+        nifti.write_image(self.folder / "d.nii", np.ones(ARRAY.shape, np.uint8), np.eye(4))
+        affine = np.diag([-1.0, 1, 1, 1])
+        affine[0, 3] = 5
+        for matrix, count in ((np.eye(4), 0), (affine, 1)):
+            write_transform(self.folder / "t.tfm", matrix)
+            path = self.folder / "d.nii"
+            notes = regions_on(path, path, ARRAY.shape, np.eye(4), transform=self.folder / "t.tfm")[2]
+            self.assertEqual([note.partition(", as")[0][-7:] for note in notes], count * ["mirrors"])
 
     def test_what_would_end_itk_is_refused_by_its_cause(self):
         good = "0.1 0.2 0.3 1 2 3"

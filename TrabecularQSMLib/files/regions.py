@@ -201,9 +201,11 @@ def regions_on(
     notes, matrix = header_notes(image, path), None
     if transform:
         matrix = np.linalg.inv(read_transform(transform))
-        volume = abs(np.linalg.det(matrix[:3, :3]))
-        if abs(volume - 1) > 0.01:
-            notes.append(f"{transform} changes volumes by a factor of {1 / volume:.3g}; it is no rigid one.")
+        volume = float(np.linalg.det(matrix[:3, :3]))
+        if volume < 0:
+            notes.append(f"{transform} mirrors, as no patient does: left and right are interchanged in {image}.")
+        if abs(abs(volume) - 1) > 0.01:
+            notes.append(f"{transform} changes volumes by a factor of {1 / abs(volume):.3g}; it is no rigid one.")
     labels, its_affine, names = read_regions(path, only=only)
     placed = place_regions(path, labels, its_affine, names, image, shape, affine, matrix)
     return placed, names, notes + notes_on_parts_outside(labels, its_affine, names, image, placed, affine)
