@@ -343,6 +343,15 @@ class BidsTest(FolderTest):
                     folder = scans.write_bids(place, sidecar=lambda number, s=sidecars: s[number - 1])
                     self.assert_refused(f"is {value} MHz, which looks like {unit}", "(127.74)", path=folder)
 
+    def test_an_echo_that_is_not_there_is_told(self):
+        scans.write_bids(self.folder, scans.echoes(count=4))
+        self.assertEqual(read_acquisition(self.folder).acquisition.notes, ())
+        for path in self.folder.glob("*echo-2_*"):
+            path.unlink()
+        acquisition = read_acquisition(self.folder).acquisition
+        np.testing.assert_array_equal(acquisition.echo_times, np.delete(scans.ECHO_TIMES, 1))
+        self.assertIn("sub-01 has no echo-2 but later ones", acquisition.notes[0])
+
     def test_echoes_of_different_scans_are_refused(self):
         for key, values in (("MagneticFieldStrength", (3, 1.5)), ("ImagingFrequency", (127.7, 63.9))):
             sidecars = [{"EchoTime": time, key: values[n > 1]} for n, time in enumerate(scans.ECHO_TIMES)]
