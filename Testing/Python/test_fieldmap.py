@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap.cuts import choose_globally
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.gains import Explained
 from TrabecularQSMLib.fieldmap.groups import EchoGroups
 from TrabecularQSMLib.fieldmap.kind import find_kind
 from TrabecularQSMLib.fieldmap.neighborhood import choose_candidates
@@ -441,6 +442,30 @@ class KindTest(unittest.TestCase):
             scale, phase = 0.1 * np.random.default_rng(100 + seed).standard_normal((2, times.size))
             kind = self.find(self.scan(times, 0.025, 0.0, (1 + scale + 1j * phase)[:, None, None, None]), times)
             self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
+
+    def test_a_little_fat_tells_the_sign_where_water_tells_the_errors_of_echoes(self):
+        scale, phase = 0.1 * np.random.default_rng(100).standard_normal((2, EQUAL.size))
+        gain = (1 + scale + 1j * phase)[:, None, None, None]
+        echoes = self.scan(EQUAL, 0.02, 0.92, gain)
+        echoes[..., :38] = self.scan(EQUAL, 0.02, 0.0, gain)[..., :38]
+        kind = self.find(echoes.conj(), EQUAL)
+        self.assertEqual((kind.sign, kind.sure_of_sign), (-1, True))
+
+    def test_what_rules_out_the_other_sign_beside_errors_of_echoes(self):
+        rare = np.arange(600) < 40
+        noise = np.exp(0.1 * np.random.default_rng(0).standard_normal(600))
+
+        def seen(left=1.0, score=0.0, fat=rare, of_fat=1.0):
+            return Explained(SimpleNamespace(misfit=noise * np.where(rare, of_fat, 1.0), fatty=fat), left, score, False)
+
+        self.assertFalse(seen().beats(seen()))
+        self.assertTrue(seen().beats(seen(left=1.7, score=1.0)))
+        self.assertFalse(seen().beats(seen(left=1.7, score=-1.0)))
+        self.assertTrue(seen().beats(seen(score=4.0)))
+        self.assertFalse(seen().beats(seen(score=4.0), by_tuning=False))
+        self.assertTrue(seen().beats(seen(of_fat=1.5)))
+        self.assertFalse(seen().beats(seen(of_fat=1.1)))
+        self.assertFalse(seen(fat=~rare).beats(seen(of_fat=1.5)))
 
     def test_errors_that_pairs_of_echoes_take_up_make_no_sign_sure(self):
         # A draw that three trains of two echoes explain, better with the opposite sign, by 70 standard errors.

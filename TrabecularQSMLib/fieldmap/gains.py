@@ -32,6 +32,9 @@ HYPOTHESES = 8
 UNEXPLAINED = 2.0
 # The sign of the phase is ruled out by so much more of the misfit left, if the fields say no other.
 RULED_OUT = 1.6
+# Fat is rare up to this share of voxels, and tells the sign from so many on, if the logarithm of its misfit falls by so
+# much in the middle (and in standard errors).
+RARE_FAT, FEWEST_OF_FAT, LEAST_OF_FAT = 0.2, 20, 0.2
 # The difference in log-likelihood below which two ways to see a scan are told to be alike.
 ALIKE = 3.0
 # Changes of gains that the data hardly tell, as a part of those that they tell best, stay at zero.
@@ -120,10 +123,22 @@ class Explained:
     score: float
     alike: bool
 
-    def beats(self, other: "Explained") -> bool:
-        """Return whether the other one can be ruled out beside this one."""
+    def beats(self, other: "Explained", *, by_tuning: bool = True) -> bool:
+        """Return whether the other one can be ruled out beside this one.
+
+        By what it leaves over, by fat that is rare, or (`by_tuning`) by fields that a scanner is hardly tuned to.
+        """
         ratio, ahead = other.left / self.left, other.score - self.score
-        return ratio > RULED_OUT and ahead > 0 or ratio > 1 / RULED_OUT and ahead > ALIKE
+        tuned = by_tuning and ratio > 1 / RULED_OUT and ahead > ALIKE
+        return ratio > RULED_OUT and ahead > 0 or tuned or self._fits_rare_fat(other)
+
+    def _fits_rare_fat(self, other):
+        """Whether fat among much water fits better: the gains are then those of water, which tells nothing else."""
+        fatty = self.fit.fatty | other.fit.fatty
+        if np.count_nonzero(fatty) < FEWEST_OF_FAT or fatty.mean() > RARE_FAT:
+            return False
+        gained = np.log(other.fit.misfit[fatty]) - np.log(self.fit.misfit[fatty])
+        return mean_in_errors(gained) > SURE and float(np.median(gained)) > LEAST_OF_FAT
 
 
 def explained(signal, model, field_hz, r2star, organ, *, fat_hz, ppm_hz, gains=None) -> Explained:

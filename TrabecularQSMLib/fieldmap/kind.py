@@ -100,8 +100,9 @@ def find_kind(
             # Pairs take up errors of single echoes: what they leave over says nothing of the sign.
             errors = sign_errors([one.fits for one in plain])
             best, sure = answer_of(errors)
-        of_groups = None if in_pairs else grouped[best].groups
-        best, sure = sign_by_gains(turned, best, of_groups, sample) or (best, sure)
+        without = in_pairs or grouped[best].groups is None
+        of_signs = [None if without else one.groups for one in grouped]
+        best, sure = sign_by_gains(turned, best, of_signs, sample) or (best, sure)
     groups = grouped[best].groups
     if signs[best] < 0 and groups is not None:
         # The gains belong to the echoes as they came.

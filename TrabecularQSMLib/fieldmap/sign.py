@@ -40,19 +40,19 @@ def sign_errors(fits: Sequence[Fits]) -> float:
     return 0.0 if min(errors) < -SURE_OF_SIGN and max(errors) > SURE_OF_SIGN else max(errors, key=abs)
 
 
-def sign_by_gains(signals: Sequence[np.ndarray], best: int, groups: EchoGroups | None, sample: Sample) -> Answer | None:
+def sign_by_gains(
+    signals: Sequence[np.ndarray], best: int, groups: Sequence[EchoGroups | None], sample: Sample
+) -> Answer | None:
     """Return what is known of the sign where single echoes have gains of their own, else None.
 
-    Thousands of voxels then say no more than one, and standard errors over them mean nothing. Where groups of echoes
-    leave such gains over, they are not the whole kind of the scan, and nothing says the sign.
+    Thousands of voxels then say no more than one, and standard errors over them mean nothing. Where groups of echoes,
+    one for each sign, leave such gains over, they are not the whole kind of the scan, and say less.
     """
     some = sample.of_organs()
-    signals, sample = [one[:, some] for one in signals], sample.part(some)
-    signal = sample.without(groups, signals[best])
-    if not sample.asks_for_gains(signal, sample.fits(signal)):
+    sample = sample.part(some)
+    signals = [sample.without(its, one[:, some]) for its, one in zip(groups, signals, strict=True)]
+    if not sample.asks_for_gains(signals[best], sample.fits(signals[best])):
         return None
-    if groups is not None:
-        return Answer(0, False)
     answers = []
     for signal in signals:
         gains = np.ones(sample.echoes)
@@ -62,6 +62,6 @@ def sign_by_gains(signals: Sequence[np.ndarray], best: int, groups: EchoGroups |
             explained = sample.explained(signal, fits, gains)
             gains = explained.fit.gains
         answers.append(explained)
-    if answers[0].beats(answers[1]):
-        return Answer(0, True)
-    return Answer(1, True) if answers[1].beats(answers[0]) else Answer(0, False)
+    plus, minus = answers
+    wins = [one.beats(other, by_tuning=groups[best] is None) for one, other in ((plus, minus), (minus, plus))]
+    return Answer(wins.index(True), True) if sum(wins) == 1 else Answer(0, False)
