@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 from scipy import ndimage
 
+from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.fieldmap.cuts import choose_globally
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.gains import Explained
@@ -450,6 +451,11 @@ class KindTest(unittest.TestCase):
         echoes[..., :38] = self.scan(EQUAL, 0.02, 0.0, gain)[..., :38]
         kind = self.find(echoes.conj(), EQUAL)
         self.assertEqual((kind.sign, kind.sure_of_sign), (-1, True))
+
+    def test_more_trains_than_echoes_tell_are_refused(self):
+        for count, given in ((5, {"trains": 3}), (3, {"bipolar": True}), (6, {"trains": 2, "bipolar": True})):
+            with self.assertRaisesRegex(InputError, f"^{count} echoes do not tell"):
+                self.find(self.scan(EQUAL[:count], 0.02, 0.0), EQUAL[:count], **given)
 
     def test_what_rules_out_the_other_sign_beside_errors_of_echoes(self):
         rare = np.arange(600) < 40

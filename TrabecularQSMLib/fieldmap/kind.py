@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import InputError
 from ..methods import Method
 from ..progress import Progress, report
 from .fat_models import FatModel
@@ -79,16 +80,27 @@ def find_kind(
         Whether every other echo of a train is read in the opposite direction.
     trains : int, optional
         Number of interleaved trains, whose echoes take turns.
+
+    Raises
+    ------
+    InputError
+        If there are too few echoes for what is given.
     """
     if not mask.any():
         return Kind(sign or 1, sign is not None, 0.0, None, 0.0)
     signal, sample = draw(echoes, mask, echo_times=echo_times, imaging_frequency=imaging_frequency, fat_model=fat_model)
+    ways = ways_to_group(sample.echoes, bipolar, trains)
+    if not ways and (bipolar or (trains or 1) > 1):
+        raise InputError(
+            f"{sample.echoes} echoes do not tell the gains of so many directions of read-out and trains, each of which "
+            "needs two echoes and all together four; set readout and trains to what the scan has."
+        )
     signs = (1, -1) if sign is None else (sign,)
     turned = [signal if one > 0 else signal.conj() for one in signs]
     plain = [Grouped(sample.fits(one)) for one in turned]
     report(progress, 0.2, _MESSAGE)
     given = bipolar is not None and trains is not None
-    grouped = _grouped(turned, plain, sample, ways_to_group(sample.echoes, bipolar, trains), given, progress)
+    grouped = _grouped(turned, plain, sample, ways, given, progress)
     errors = sign_errors([one.fits for one in grouped])
     best, sure = answer_of(errors)
     groups = grouped[best].groups

@@ -25,9 +25,9 @@ SMALLEST_GAIN = 0.02
 # Points over the phase between two groups of echoes, and over its slope from the center to the edge of the image.
 PHASES = 16
 SLOPES = np.linspace(-1.6, 1.6, 17)
-POLISHING_STEPS = 6
-# The same, in turns of a twelfth, where more than two groups have phases of their own.
+# Phases of each of more than two groups, before that.
 TWELFTHS = np.arange(12) * np.pi / 6
+POLISHING_STEPS = 6
 # Groups without slope may be errors of single echoes, if they leave so much more of the misfit.
 MORE_LEFT = 1.25
 
