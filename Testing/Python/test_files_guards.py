@@ -230,6 +230,10 @@ class NiftiTest(FileTest):
             with self.subTest(words):
                 self.refused(nifti.read_image, self.header(at=fields), "x.nii", words)
 
+    def test_echoes_along_the_fifth_axis_are_told_where_they_belong(self):
+        path = self.header(at={self.DIM: (5, 3, 5, 2, 1, 4, 1, 1)})
+        self.refused(nifti.read_series, path, "4 values in each voxel", "if these are echoes, along the fourth axis")
+
     def test_a_header_apart_from_its_values_finds_them(self):
         content = self.header(at={("4s", 344): (b"ni1\0",), ("f", 108): (0.0,)}).read_bytes()
         (self.folder / "pair.hdr").write_bytes(content[:352])
