@@ -57,6 +57,8 @@ def read(
         raise InputError(f"{path.name} stores no voxel size; give it in mm along the array axes with `voxel_size`.")
     else:
         stored_size = np.asarray(voxel_size, dtype=float)
+    if b0_patient is None:
+        b0_patient = contents.b0_axes or PATIENT_SUPERIOR
     entities = {key: checked_label("01" if label is None else label, key) for key, label in labels.items()
                 if label is not None or key == "sub"}  # fmt: skip
     return Scan(
@@ -65,7 +67,7 @@ def read(
             affine=affine_of(cosines * stored_size, values["echoes"].shape[1:]),
             source=path.name,
             notes=tuple(notes),
-            b0_patient=tuple(b0_patient or contents.b0_axes or PATIENT_SUPERIOR),
+            b0_patient=tuple(b0_patient),
         ),
         entities=entities,
         files=(path,),

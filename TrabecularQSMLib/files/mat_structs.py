@@ -75,7 +75,8 @@ def _medi(name, variables, echo_times):
     if signal.ndim == 5:
         raise _coils(name, signal.shape[4])
     notes = [f"The phase of iField in {name} was negated: as MEDI saves it, it falls where the frequency is higher."]
-    return _plain(name, variables, echo_times, lambda times: _in_order(signal, times, name, "iField").conj(), notes)
+    times = _plain_times(name, variables, echo_times, notes)
+    return _plain(name, variables, times, _in_order(signal, times, name, "iField").conj(), notes)
 
 
 def _polar(name, variables, echo_times):
@@ -88,37 +89,37 @@ def _polar(name, variables, echo_times):
             f"phase, with them{f', or start from its {fields[-1]} field' if fields else ''}."
         )
     notes = []
-
-    def echoes(times):
-        images = []
-        for part in parts:
-            image = variables[part]
-            if not isinstance(image, np.ndarray) or image.dtype.kind not in "fiu":
-                raise InputError(f"{part} of {name} is not an array of real numbers; save magnitude and phase as such.")
-            images.append(_in_order(image, times, name, part))
-        if images[0].shape != images[1].shape:
-            raise InputError(
-                f"{parts[0]} of {name} has the shape {variables[parts[0]].shape} but {parts[1]} "
-                f"{variables[parts[1]].shape}; expected one of each for every echo."
-            )
-        signal = np.empty(images[0].shape, np.complex64)
-        signal.real, signal.imag = images
-        note = polar_to_complex(signal, name)
-        notes.extend([note] if note else [])
-        return signal
-
-    return _plain(name, variables, echo_times, echoes, notes)
+    times = _plain_times(name, variables, echo_times, notes)
+    magnitude, phase = (_in_order(_real(name, variables, part), times, name, part) for part in parts)
+    if magnitude.shape != phase.shape:
+        raise InputError(
+            f"{parts[0]} of {name} has the shape {variables[parts[0]].shape} but {parts[1]} "
+            f"{variables[parts[1]].shape}; expected one of each for every echo."
+        )
+    signal = np.empty(magnitude.shape, np.complex64)
+    signal.real, signal.imag = magnitude, phase
+    notes += filter(None, [polar_to_complex(signal, name)])
+    return _plain(name, variables, times, signal, notes)
 
 
-def _plain(name, variables, echo_times, echoes, notes):
-    """Contents of plain variables whose signal `echoes` gives for echo times."""
+def _real(name, variables, part):
+    image = variables[part]
+    if not isinstance(image, np.ndarray) or image.dtype.kind not in "fiu":
+        raise InputError(f"{part} of {name} is not an array of real numbers; save magnitude and phase as such.")
+    return image
+
+
+def _plain_times(name, variables, echo_times, notes):
     if echo_times is None and "TE" not in variables and "delta_TE" in variables:
         raise InputError(
             f"{name} stores the spacing of its echoes (delta_TE) but no TE, and fat and R2* need the first as well; "
             "give all with `echo_times`."
         )
-    times = _echo_times(name, variables, "TE", echo_times, notes)
-    signal = echoes(times)
+    return _echo_times(name, variables, "TE", echo_times, notes)
+
+
+def _plain(name, variables, times, signal, notes):
+    """Contents of plain variables beside the signal (echo, k, j, i) and its echo times."""
     _check_matrix(name, variables, signal.shape[:0:-1])
     values = {
         "echoes": signal,
@@ -206,9 +207,9 @@ def _check_matrix(name, variables, shape):
     key = _first(variables, ("matrix_size", "matrixSize"))
     stored = _numbers(name, variables, key)
     if stored is not None and stored.size and tuple(stored[:3]) != tuple(map(float, shape))[: stored.size]:
+        here, there = (" × ".join(f"{n:g}" for n in sizes) for sizes in (shape, stored))
         raise InputError(
-            f"{name} holds {' × '.join(map(str, shape))} voxels but its {key} is {stored.astype(int).tolist()}; axes "
-            "may have been interchanged, so save it again."
+            f"{name} holds {here} voxels but its {key} is {there}; axes may have been interchanged, so save it again."
         )
 
 
