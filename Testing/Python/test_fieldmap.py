@@ -461,8 +461,8 @@ class KindTest(unittest.TestCase):
         rare = np.arange(600) < 40
         noise = np.exp(0.1 * np.random.default_rng(0).standard_normal(600))
 
-        def seen(left=1.0, score=0.0, fat=rare, of_fat=1.0):
-            return Explained(SimpleNamespace(misfit=noise * np.where(rare, of_fat, 1.0), fatty=fat), left, score, False)
+        def seen(left=1.0, score=0.0, fat=rare, of_fat=1.0, alike=False):
+            return Explained(SimpleNamespace(misfit=noise * np.where(rare, of_fat, 1.0), fatty=fat), left, score, alike)
 
         self.assertFalse(seen().beats(seen()))
         self.assertTrue(seen().beats(seen(left=1.7, score=1.0)))
@@ -472,6 +472,7 @@ class KindTest(unittest.TestCase):
         self.assertTrue(seen().beats(seen(of_fat=1.5)))
         self.assertFalse(seen().beats(seen(of_fat=1.1)))
         self.assertFalse(seen(fat=~rare).beats(seen(of_fat=1.5)))
+        self.assertFalse(seen(alike=True).beats(seen(of_fat=1.5)))
 
     def test_errors_that_pairs_of_echoes_take_up_make_no_sign_sure(self):
         # A draw that three trains of two echoes explain, better with the opposite sign, by 70 standard errors.

@@ -133,9 +133,12 @@ class Explained:
         return ratio > RULED_OUT and ahead > 0 or tuned or self._fits_rare_fat(other)
 
     def _fits_rare_fat(self, other):
-        """Whether fat among much water fits better: the gains are then those of water, which tells nothing else."""
+        """Whether fat among much water fits better: the gains are then those of water, which tells nothing else.
+
+        If it is water: where fat, taken for water, does nearly as well, the few may be water themselves.
+        """
         fatty = self.fit.fatty | other.fit.fatty
-        if np.count_nonzero(fatty) < FEWEST_OF_FAT or fatty.mean() > RARE_FAT:
+        if self.alike or np.count_nonzero(fatty) < FEWEST_OF_FAT or fatty.mean() > RARE_FAT:
             return False
         gained = np.log(other.fit.misfit[fatty]) - np.log(self.fit.misfit[fatty])
         return mean_in_errors(gained) > SURE and float(np.median(gained)) > LEAST_OF_FAT
