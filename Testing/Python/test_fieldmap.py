@@ -493,6 +493,26 @@ class KindTest(unittest.TestCase):
             fits = [Fits(misfit, 0 * fat, 0 * fat, fat) for misfit in (0 * fat, other)]
             self.assertEqual(abs(sign_errors(fits)) > SURE_OF_SIGN, wanted)
 
+    def test_voxels_that_are_water_or_fat_by_the_sign_alone_must_say_more(self):
+        noise = np.random.default_rng(49).standard_normal(1000)
+        for share, of_all, wanted in ((0.4, 0.25, True), (0.6, 0.25, False), (0.6, 0.6, True)):
+            fat = np.where(np.arange(1000) < 1000 * share, 0.9, 0.0)
+            fits = [Fits(0 * fat, 0 * fat, 0 * fat, 0 * fat), Fits(of_all + noise, 0 * fat, 0 * fat, fat)]
+            self.assertEqual(abs(sign_errors(fits)) > SURE_OF_SIGN, wanted)
+
+    def test_a_little_fat_in_noise_makes_no_sign_sure_in_a_weak_field(self):
+        # Nearly every voxel is water with one sign and fat with the other, the wrong one by six standard errors.
+        times, frequency = 2.07e-3 + 3.86e-3 * np.arange(6), 0.35 * 42.577e6
+        model = Model(times, FAT.signal(times, frequency))
+        _, y, x = np.indices((1, 90, 90))
+        signal = synthesize(0.92 + 0 * x.ravel(), 0.08, (0.05 * x + 0.02 * y).ravel(), 40.0, model)
+        echoes = signal.reshape(-1, *x.shape) + noise(np.random.default_rng(1), (6, *x.shape), 0.1)
+        kind = find_kind(
+            echoes.astype(np.complex64), np.ones(x.shape, bool), echo_times=times, imaging_frequency=frequency,
+            fat_model=FAT, bipolar=False, trains=1,
+        )  # fmt: skip
+        self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
+
     def test_four_echoes_tell_what_sign_is_likely_and_none_for_sure(self):
         times = 0.9e-3 * np.arange(1, 5)
         echoes = self.scan(times, 0.02)

@@ -14,6 +14,9 @@ from .sample import Fits, Sample
 FATTY = (0.4, 0.7)
 # Standard errors at which the sign counts.
 SURE_OF_SIGN = 4.0
+# Where most voxels are water with one sign and fat with the other, as noise makes them in a weak field, up to 30 % of
+# fat in water speaks for the wrong sign by up to 7.5 standard errors: more is asked for.
+SURE_IF_AMBIGUOUS, HALF = 12.0, 0.5
 
 
 class Answer(NamedTuple):
@@ -37,7 +40,11 @@ def sign_errors(fits: Sequence[Fits]) -> float:
     # Only fat can tell, and where it is rare, the others add noise alone.
     errors = [mean_in_errors(difference[fat >= least]) for least in (0.0, *FATTY)]
     # Water that contradicts fat shows errors of echoes: it looks alike with either sign.
-    return 0.0 if min(errors) < -SURE_OF_SIGN and max(errors) > SURE_OF_SIGN else max(errors, key=abs)
+    if min(errors) < -SURE_OF_SIGN and max(errors) > SURE_OF_SIGN:
+        return 0.0
+    best = max(errors, key=abs)
+    ambiguous = np.mean((plus.fat > HALF) != (minus.fat > HALF)) > HALF
+    return 0.0 if ambiguous and abs(best) < SURE_IF_AMBIGUOUS else best
 
 
 def sign_by_gains(
