@@ -511,6 +511,11 @@ class KindTest(unittest.TestCase):
         signal, sample = draw(echoes, np.ones(x.shape, bool), **where)
         self.assertLess(abs(sign_errors([sample.fits(signal), sample.fits(signal.conj())])), SURE_OF_SIGN)
 
+    def test_echoes_with_fat_and_water_in_one_phase_make_no_sign_sure(self):
+        times = (0.7 + 1.05 * np.arange(6)) / (3.4e-6 * FREQUENCY)
+        kind = self.find(self.scan(times, 0.02).conj(), times, bipolar=False, trains=1)
+        self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
+
     def test_four_echoes_tell_what_sign_is_likely_and_none_for_sure(self):
         times = 0.9e-3 * np.arange(1, 5)
         echoes = self.scan(times, 0.02)

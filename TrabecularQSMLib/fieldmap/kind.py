@@ -115,6 +115,8 @@ def find_kind(
         without = in_pairs or grouped[best].groups is None
         of_signs = [None if without else one.groups for one in grouped]
         best, sure = sign_by_gains(turned, best, of_signs, sample) or (best, sure)
+        if sample.fat_like_water:
+            best, sure = 0, False
     groups = grouped[best].groups
     if signs[best] < 0 and groups is not None:
         # The gains belong to the echoes as they came.

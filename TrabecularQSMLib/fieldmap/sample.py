@@ -14,6 +14,8 @@ from .search import FINEST_MISFIT, SearchTable, search, search_table
 from .signal import Model, project
 
 VOXELS = 8000
+# Share of fat's energy over the echoes that is the same in all of them, as water's.
+LIKE_WATER = 0.5
 # Voxels that are asked about errors of single echoes.
 FEWER_VOXELS = 600
 
@@ -47,6 +49,12 @@ class Sample:
     def echoes(self) -> int:
         """Number of echoes."""
         return self.model.echo_times.size
+
+    @property
+    def fat_like_water(self) -> bool:
+        """Whether the echoes come when fat and water are nearly in the same phase: they hardly differ then."""
+        fat = self.model.fat
+        return bool(np.abs(fat.mean()) ** 2 > LIKE_WATER * np.mean(np.abs(fat) ** 2))
 
     def part(self, which) -> "Sample":
         """Return the sample of some of the voxels."""
