@@ -96,9 +96,49 @@ class Acquisition:
         return Reorientation.to_ras(self.affine, self.shape)
 
 
-# Where a measured field stands among the stages, and what no tissue or air makes, in ppm.
+# Peaks of the magnitude beyond which its squares are no numbers of single precision.
+_LEAST_PEAK, _MOST_PEAK = 1e-18, 1e18
+# Share of an echo's peak that is signal, and of such voxels that another echo may leave at zero (opposed phase may).
+_BRIGHT, _ZEROS = 0.2, 0.05
+
+
+# Where a measured field stands among the stages, its units, and what no tissue or air makes, in ppm.
 FIELD_STAGES = ("total", "local")
+FIELD_UNITS = ("ppm", "Hz", "rad/s")
 _MOST_PPM = 50.0
+
+
+def field_in_ppm(field: np.ndarray, unit: str, frequency: float | None, source: str) -> np.ndarray:
+    """Return a field in ppm.
+
+    Parameters
+    ----------
+    field : (K, J, I) array
+    unit : {"ppm", "Hz", "rad/s"}
+    frequency : float or None
+        Imaging frequency in Hz, which ppm do not need.
+    source : str
+        Name for messages.
+
+    Raises
+    ------
+    InputError
+        If the unit is another, or the frequency is needed and not known.
+    """
+    if unit not in FIELD_UNITS:
+        raise InputError(f"`field_unit` is {unit!r}; choose one of {', '.join(FIELD_UNITS)}.")
+    if unit == "ppm":
+        return np.asarray(field, np.float64)
+    if frequency is None:
+        raise InputError(
+            f"{source} is in {unit} but says no field strength; give `field_strength` in tesla, or add "
+            "MagneticFieldStrength to its JSON sidecar."
+        )
+    if not frequency > 0:
+        raise InputError(
+            f"{source} has an imaging frequency of {frequency:g} Hz; expected a positive one, so correct its sidecar."
+        )
+    return np.asarray(field, np.float64) * (1e6 / frequency / (2 * np.pi if unit == "rad/s" else 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +321,7 @@ def _check_echoes(echoes, echo_times, source):
             f"The signal of {source} is real ({echoes.dtype}); expected complex numbers, "
             "so join magnitude and phase to magnitude · exp(i phase)."
         )
-    peak = 0.0
+    peaks = []
     for number, echo in enumerate(echoes, start=1):
         wrong = echo.size - int(np.count_nonzero(np.isfinite(echo)))
         if wrong:
@@ -290,9 +330,36 @@ def _check_echoes(echoes, echo_times, source):
                 f"Echo {number} of {source} holds {found} (NaN or infinite); "
                 "export the scan again or replace them by zero."
             )
-        peak = max(peak, float(np.abs(echo).max()))
-    if peak == 0:
+        peaks.append(float(np.abs(echo).max()))
+    if max(peaks) == 0:
         raise InputError(f"The magnitude of {source} is zero everywhere; check that the right series was exported.")
+    if not _LEAST_PEAK < max(peaks) < _MOST_PEAK:
+        raise InputError(
+            f"The magnitude of {source} reaches {max(peaks):.3g}, whose square is no number of single precision; "
+            "scale magnitude (or real and imaginary part) to around 1,000."
+        )
+    _check_signal_of_echoes(echoes, peaks, source)
+
+
+def _check_signal_of_echoes(echoes, peaks, source):
+    """Refuse an echo of zeros, or with zeros where its neighbors in time have signal: it was not exported whole."""
+    last = len(peaks) - 1
+    for number, peak in enumerate(peaks):
+        if peak == 0:
+            raise InputError(f"Echo {number + 1} of {source} is zero everywhere; export it again, or leave it out.")
+        zeros = signal = 0
+        beside = sorted({max(number - 1, 0), min(number + 1, last)} - {number})
+        for k, plane in enumerate(echoes[number]):  # the copies stay small
+            if np.all(plane):
+                continue
+            there = np.logical_and.reduce([np.abs(echoes[n][k]) > _BRIGHT * peaks[n] for n in beside])
+            signal += int(np.count_nonzero(there))
+            zeros += int(np.count_nonzero(there & (plane == 0)))
+        if zeros > _ZEROS * signal:
+            raise InputError(
+                f"Echo {number + 1} of {source} is zero in {zeros / signal:.0%} of the voxels in which the echoes "
+                "beside it have signal; export it again, or leave it out."
+            )
 
 
 def _check_echo_times(echo_times, source):

@@ -275,7 +275,10 @@ def _matlab(folder):
     toolbox = {"images": values["signal"][:, :, :, None], "TE": values["TE_s"], "FieldStrength": 3.0,
                "PrecessionIsClockwise": 1.0, "voxelSize": values["voxelSize_mm"],
                "more": np.array(["a", 1.0], object)}  # fmt: skip
+    medi = {"iField": values["signal"].conj(), "TE": values["TE_s"], "CF": 127.74e6, "voxel_size": [1.5, 1.2, 3.0],
+            "matrix_size": values["signal"].shape[:3], "B0_dir": [0.0, 0.0, 1.0]}  # fmt: skip
     for name, content, options in (
+        ("medi.mat", medi, {}),
         ("plain.mat", {"ImDataParams": values}, {}),
         ("packed.mat", {"imDataParams": toolbox}, {"do_compression": True}),
         ("nested.mat", {"study": {"name": "x", "first": {"ImDataParams": values}}, "cells": toolbox["more"]}, {}),

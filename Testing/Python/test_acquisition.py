@@ -102,6 +102,23 @@ class AcquisitionTest(unittest.TestCase):
         self.assert_refused("empty", echoes=np.zeros((4, 0, 5, 6), np.complex64))
         self.assert_refused("3 dimensions", echoes=scans.echoes()[0])
 
+    def test_an_echo_that_was_not_exported_whole_is_refused(self):
+        for number in (1, 3, 4):
+            signal = scans.echoes()
+            signal[number - 1] = 0
+            self.assert_refused(f"Echo {number} of a scan is zero everywhere", echoes=signal)
+            signal = scans.echoes()
+            signal[number - 1, 1] = 0
+            self.assert_refused(f"Echo {number} of a scan is zero in", "beside it have signal", echoes=signal)
+        signal = scans.echoes()
+        signal[:, 1] = 0  # no signal in any echo
+        signal[2, 0, 0, 0] = 0  # opposed phase
+        scans.acquisition(echoes=signal)
+
+    def test_a_magnitude_whose_square_is_no_number_is_refused(self):
+        for factor in (1e-22, 1e25):
+            self.assert_refused("single precision", echoes=factor * scans.echoes())
+
     def test_a_geometry_with_shear_or_without_size_is_refused(self):
         sheared = scans.AFFINE.copy()
         sheared[0, 0] += 0.2

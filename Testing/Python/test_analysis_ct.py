@@ -83,6 +83,7 @@ class AttenuationTest(unittest.TestCase):
             "from 5 to 59": np.where(self.ct < -5, -3024, self.ct + 10),
             "from -0.01 to 0.049, but air has -?−1000.*another unit or scale": self.ct / 1e3,
             "from 32758 to 32817, but air has": self.ct + 32768.0,
+            "reaches 65535, but .* without their sign .65535 for -1.": self.ct.astype(np.uint16),
             "down to -12000. and vary: air has": np.where(self.ct < 40, 100.0 * self.ct - 11000, self.ct),
         }.items():
             with self.subTest(words), self.assertRaisesRegex(InputError, words):

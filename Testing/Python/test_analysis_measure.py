@@ -154,7 +154,7 @@ class FilesTest(unittest.TestCase):
             nifti.write_image(path, array, scans.AFFINE)
 
     def measure(self, regions=None, **options):
-        return measure_files(self.folder / "maps", regions or self.regions, **options)
+        return measure_files(self.folder / "maps", regions or self.regions, **options)[0]
 
     def test_every_session_is_a_case_and_the_table_is_plain_and_reproducible(self):
         self.write("sub-01_ses-1_acq-hr")
@@ -195,6 +195,15 @@ class FilesTest(unittest.TestCase):
             image.SetMetaData(f"Segment{number}_LabelValue", str(label))
         sitk.WriteImage(image, str(path))
         self.assertEqual({row["region"] for row in self.measure(path)}, {"tuber", "talus"})
+
+    def test_a_region_that_lies_partly_outside_of_the_maps_is_told(self):
+        moved = scans.AFFINE.copy()
+        moved[:3, 3] += 2 * moved[:3, 0]
+        path = self.folder / "moved.nii.gz"
+        nifti.write_image(path, np.where(np.indices(self.labels.shape)[2] > 1, 1, 0).astype(np.uint8), moved)
+        rows, (note,) = measure_files(self.folder / "maps", path)
+        self.assertEqual(rows[0]["n"] + rows[0]["excluded"], 4 * 5 * 2)
+        self.assertRegex(note, "50 % of the region label 1 lie outside of sub-01_")
 
     def test_regions_on_another_grid_are_brought_to_that_of_the_maps(self):
         expected = csv_text(COLUMNS, self.measure())

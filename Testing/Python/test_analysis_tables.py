@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from TrabecularQSMLib.analysis.tables import Table, pair_up, parse_exclusion
+from TrabecularQSMLib.analysis.tables import Table, number_in, pair_up, parse_exclusion
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.tables import read_table
 
@@ -44,6 +44,14 @@ class ReadTest(unittest.TestCase):
         for separator in ",\t;":
             self.path.write_text(f"\ufeffa{separator}b c\n1{separator} x \n\n", encoding="utf-8")
             self.assertEqual(read_table(self.path).rows, ({"a": "1", "b c": "x"},))
+
+    def test_letters_with_marks_are_read_in_one_form(self):
+        self.path.write_text("case,re\u0301gion\n1,Fu\u0308\u00df\n", encoding="utf-8")
+        self.assertEqual(read_table(self.path).rows, ({"case": "1", "r\u00e9gion": "F\u00fc\u00df"},))
+
+    def test_what_is_a_number_to_python_alone_is_none(self):
+        cells = ("-1.5e3", "2", "1_000", "nan?", "", None)
+        np.testing.assert_array_equal([number_in(cell) for cell in cells], [-1500, 2, *[np.nan] * 4])
 
     def test_between_semicolons_a_comma_is_the_decimal_mark(self):
         self.path.write_text("a;b;c;d\n-0,5;1,5e-3;x, y;0.25\n")

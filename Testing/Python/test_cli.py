@@ -81,6 +81,13 @@ class CommandLineTest(unittest.TestCase):
 
 
 class FormsTest(unittest.TestCase):
+    def test_a_name_that_the_system_does_not_take_is_one_sentence(self):
+        long = "x" * 300 + ".csv"
+        for arguments in (("measure", ROOT, "--regions", "r.nii", "--output", long), ("reconstruct", long, "o")):
+            code, _, err = run(*arguments)
+            self.assertEqual((code, len(err.splitlines())), (2, 1))
+            self.assertRegex(err, r"^trabecular-qsm: x{80}… cannot be reached .*; give another name\.$")
+
     def test_every_setting_has_its_flag_with_the_same_choices(self):
         for command, left_out in (("reconstruct", set()), ("lcurve", {"stop_after"})):
             actions = {action.dest: action for action in parser_of(command)._actions}

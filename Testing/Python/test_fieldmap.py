@@ -6,13 +6,18 @@ from types import SimpleNamespace
 import numpy as np
 from scipy import ndimage
 
+from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.fieldmap.cuts import choose_globally
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.kind import SURE_OF_SIGN, EchoGroups, _sign_errors, find_kind
+from TrabecularQSMLib.fieldmap.gains import Explained
+from TrabecularQSMLib.fieldmap.groups import EchoGroups
+from TrabecularQSMLib.fieldmap.kind import find_kind
 from TrabecularQSMLib.fieldmap.neighborhood import choose_candidates
 from TrabecularQSMLib.fieldmap.refine import refine
+from TrabecularQSMLib.fieldmap.sample import Fits, draw
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
+from TrabecularQSMLib.fieldmap.sign import SURE_OF_SIGN, sign_errors
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
 from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
@@ -439,6 +444,36 @@ class KindTest(unittest.TestCase):
             kind = self.find(self.scan(times, 0.025, 0.0, (1 + scale + 1j * phase)[:, None, None, None]), times)
             self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
 
+    def test_a_little_fat_tells_the_sign_where_water_tells_the_errors_of_echoes(self):
+        scale, phase = 0.1 * np.random.default_rng(100).standard_normal((2, EQUAL.size))
+        gain = (1 + scale + 1j * phase)[:, None, None, None]
+        echoes = self.scan(EQUAL, 0.02, 0.92, gain)
+        echoes[..., :38] = self.scan(EQUAL, 0.02, 0.0, gain)[..., :38]
+        kind = self.find(echoes.conj(), EQUAL, bipolar=False, trains=1)
+        self.assertEqual((kind.sign, kind.sure_of_sign), (-1, True))
+
+    def test_more_trains_than_echoes_tell_are_refused(self):
+        for count, given in ((5, {"trains": 3}), (3, {"bipolar": True}), (6, {"trains": 2, "bipolar": True})):
+            with self.assertRaisesRegex(InputError, f"^{count} echoes do not tell"):
+                self.find(self.scan(EQUAL[:count], 0.02, 0.0), EQUAL[:count], **given)
+
+    def test_what_rules_out_the_other_sign_beside_errors_of_echoes(self):
+        rare = np.arange(600) < 40
+        noise = np.exp(0.1 * np.random.default_rng(0).standard_normal(600))
+
+        def seen(left=1.0, score=0.0, fat=rare, of_fat=1.0, alike=False):
+            return Explained(SimpleNamespace(misfit=noise * np.where(rare, of_fat, 1.0), fatty=fat), left, score, alike)
+
+        self.assertFalse(seen().beats(seen()))
+        self.assertTrue(seen().beats(seen(left=1.7, score=1.0)))
+        self.assertFalse(seen().beats(seen(left=1.7, score=-1.0)))
+        self.assertTrue(seen().beats(seen(score=4.0)))
+        self.assertFalse(seen().beats(seen(score=4.0), by_tuning=False))
+        self.assertTrue(seen().beats(seen(of_fat=1.5)))
+        self.assertFalse(seen().beats(seen(of_fat=1.1)))
+        self.assertFalse(seen(fat=~rare).beats(seen(of_fat=1.5)))
+        self.assertFalse(seen(alike=True).beats(seen(of_fat=1.5)))
+
     def test_errors_that_pairs_of_echoes_take_up_make_no_sign_sure(self):
         # A draw that three trains of two echoes explain, better with the opposite sign, by 70 standard errors.
         times = 1.2e-3 * np.arange(1, 7)
@@ -454,8 +489,32 @@ class KindTest(unittest.TestCase):
         fat = np.where(np.arange(1000) < 50, 0.9, 0.0)
         noise = rng.standard_normal(1000)
         for of_water, of_fat, wanted in ((1.0, -3.0, False), (1.0, 3.0, True), (0.0, -3.0, True)):
-            misfits = [(np.zeros(1000), 0, 0, fat), (np.where(fat > 0, of_fat, of_water) + noise, 0, 0, fat)]
-            self.assertEqual(abs(_sign_errors(misfits)) > SURE_OF_SIGN, wanted)
+            other = np.where(fat > 0, of_fat, of_water) + noise
+            fits = [Fits(misfit, 0 * fat, 0 * fat, fat) for misfit in (0 * fat, other)]
+            self.assertEqual(abs(sign_errors(fits)) > SURE_OF_SIGN, wanted)
+
+    def test_voxels_that_are_water_or_fat_by_the_sign_alone_must_say_more(self):
+        noise = np.random.default_rng(49).standard_normal(1000)
+        for share, of_all, wanted in ((0.4, 0.25, True), (0.6, 0.25, False), (0.6, 0.6, True)):
+            fat = np.where(np.arange(1000) < 1000 * share, 0.9, 0.0)
+            fits = [Fits(0 * fat, 0 * fat, 0 * fat, 0 * fat), Fits(of_all + noise, 0 * fat, 0 * fat, fat)]
+            self.assertEqual(abs(sign_errors(fits)) > SURE_OF_SIGN, wanted)
+
+    def test_a_little_fat_in_noise_makes_no_sign_sure_in_a_weak_field(self):
+        # Nearly every voxel is water with one sign and fat with the other, the wrong one by six standard errors.
+        times, frequency = 2.07e-3 + 3.86e-3 * np.arange(6), 0.35 * 42.577e6
+        model = Model(times, FAT.signal(times, frequency))
+        _, y, x = np.indices((1, 90, 90))
+        signal = synthesize(0.92 + 0 * x.ravel(), 0.08, (0.05 * x + 0.02 * y).ravel(), 40.0, model)
+        echoes = signal.reshape(-1, *x.shape) + noise(np.random.default_rng(1), (6, *x.shape), 0.1)
+        where = {"echo_times": times, "imaging_frequency": frequency, "fat_model": FAT}
+        signal, sample = draw(echoes, np.ones(x.shape, bool), **where)
+        self.assertLess(abs(sign_errors([sample.fits(signal), sample.fits(signal.conj())])), SURE_OF_SIGN)
+
+    def test_echoes_with_fat_and_water_in_one_phase_make_no_sign_sure(self):
+        times = (0.7 + 1.05 * np.arange(6)) / (3.4e-6 * FREQUENCY)
+        kind = self.find(self.scan(times, 0.02).conj(), times, bipolar=False, trains=1)
+        self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
 
     def test_four_echoes_tell_what_sign_is_likely_and_none_for_sure(self):
         times = 0.9e-3 * np.arange(1, 5)

@@ -5,7 +5,7 @@ import unittest
 import numpy as np
 
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.kind import EchoGroups
+from TrabecularQSMLib.fieldmap.groups import EchoGroups
 from TrabecularQSMLib.fieldmap.two_rates import LARGEST_SIGMA, two_rates
 
 ECHO_TIMES = 1.2e-3 + 0.7e-3 * np.arange(9)

@@ -6,6 +6,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+import scipy.io
 from test_cli import run
 
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, MeasuredField
@@ -139,6 +140,37 @@ class FieldFileTest(unittest.TestCase):
         self.assertFalse(given.known[4, 4, 4:6].any())
         self.assertTrue(np.all(np.isfinite(given.field)))
 
+    def write_medi(self, **changes):
+        """A file of MEDI, whose fields are radians in the time between echoes, along axes x, y, z."""
+        radians = (2e-6 * np.pi * 1.2e-3 * 127.7e6 * self.field).T
+        values = {"RDF": radians, "iFreq": 2 * radians, "Mask": radians != 0, "iMag": np.ones(radians.shape),
+                  "delta_TE": 1.2e-3, "CF": 127.7e6, "voxel_size": [1.0, 2.0, 3.0], "B0_dir": [1.0, 0, 0],
+                  "matrix_size": radians.shape}  # fmt: skip
+        values = {name: value for name, value in {**values, **changes}.items() if value is not None}
+        scipy.io.savemat(self.folder / "RDF.mat", values)
+        return self.folder / "RDF.mat"
+
+    def test_medis_fields_are_read_from_its_mat_file(self):
+        for stage, factor in (("local", 1), ("total", 2)):
+            given = read_field(self.write_medi(), stage).acquisition
+            np.testing.assert_allclose(given.field, factor * self.field, rtol=1e-5, atol=1e-9)
+            np.testing.assert_array_equal(given.magnitude, np.ones(self.field.shape))
+            self.assertEqual((given.imaging_frequency, given.b0_patient), (127.7e6, (1, 0, 0)))
+            np.testing.assert_array_equal(np.diag(given.affine), (1, 2, 3, 1))
+            self.assertIn("radians in the time between echoes", given.notes[1])
+        outside = np.ones(self.field.T.shape)
+        outside[3] = 0
+        self.assertFalse(read_field(self.write_medi(Mask=outside), "local").acquisition.known[..., 3].any())
+        cases = (
+            ("leave `field_unit` out", {}),
+            ("no delta_TE and no CF", {"delta_TE": None, "CF": 0.0}),
+            ("no RDF, a field of MEDI", {"RDF": None}),
+            ("10 × 9 × 8", {"matrix_size": (8, 9, 10)}),
+        )
+        for words, changes in cases:
+            with self.assertRaisesRegex(InputError, words):
+                read_field(self.write_medi(**changes), "local", unit=None if changes else "Hz")
+
     def test_what_is_not_known_is_asked_for_and_what_contradicts_is_refused(self):
         plain = self.write(self.field, "plain.nii.gz")
         odd = self.write(self.field, "odd.nii.gz", Units="T")
@@ -191,6 +223,11 @@ class FieldFileTest(unittest.TestCase):
             code, _, err = run("reconstruct", path, self.folder / "out", *options)
             self.assertEqual(code, 2)
             self.assertIn(words, err)
+
+    def test_a_cohort_says_where_fields_go(self):
+        code, _, err = run("cohort", self.folder, self.folder / "out", "--from", "local-field")
+        self.assertEqual(code, 2)
+        self.assertIn("starts from echoes; give the field of each subject to reconstruct --from", err)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from TrabecularQSMLib.files import nifti, read_acquisition
 from TrabecularQSMLib.files.echoes import read_json
 from TrabecularQSMLib.files.formats import decoded
 from TrabecularQSMLib.files.maps import read_settings
-from TrabecularQSMLib.files.regions import read_regions
+from TrabecularQSMLib.files.regions import read_regions, regions_on
 from TrabecularQSMLib.files.tables import read_table
-from TrabecularQSMLib.files.transforms import read_transform
+from TrabecularQSMLib.files.transforms import read_transform, write_transform
 from TrabecularQSMLib.files.writing import write_text
 from TrabecularQSMLib.images import mask_of, matrix_from
 
@@ -230,6 +230,10 @@ class NiftiTest(FileTest):
             with self.subTest(words):
                 self.refused(nifti.read_image, self.header(at=fields), "x.nii", words)
 
+    def test_echoes_along_the_fifth_axis_are_told_where_they_belong(self):
+        path = self.header(at={self.DIM: (5, 3, 5, 2, 1, 4, 1, 1)})
+        self.refused(nifti.read_series, path, "4 values in each voxel", "if these are echoes, along the fourth axis")
+
     def test_a_header_apart_from_its_values_finds_them(self):
         content = self.header(at={("4s", 344): (b"ni1\0",), ("f", 108): (0.0,)}).read_bytes()
         (self.folder / "pair.hdr").write_bytes(content[:352])
@@ -250,6 +254,16 @@ class NrrdTest(FileTest):
     def test_names_of_segments_are_read_in_any_usual_encoding(self):
         for encoding in ("utf-8", "latin-1", "cp1252"):
             self.assertEqual(read_regions(self.write(encoding))[2], {1: "Tubérosité"})
+
+    def test_segments_of_the_same_voxels_are_refused(self):
+        path = self.write()
+        path.write_bytes(path.read_bytes().replace(b"\n\n", b"\nSegment1_Name:=talus\nSegment1_LabelValue:=1\n\n", 1))
+        self.refused(read_regions, path, "gives the segments Tubérosité and talus the same voxels (label 1)")
+
+    def test_a_label_of_two_names_is_refused(self):
+        nifti.write_image(self.folder / "d.nii", np.abs(ARRAY) % 2, AFFINE)
+        (self.folder / "d.tsv").write_text("index\tname\n1\ttibia\n1\ttalus\n")
+        self.refused(read_regions, self.folder / "d.nii", "calls the label 1 both tibia and talus")
 
     def test_a_damaged_header_is_refused(self):
         for words, changes in {
@@ -299,6 +313,16 @@ class TransformTest(FileTest):
                     path = str(self.folder / f"t.{ending}")
                     sitk.WriteTransform(transform, path)
                     np.testing.assert_allclose(read_transform(path), matrix_from(transform), atol=1e-9)
+
+    def test_a_transform_that_mirrors_is_told(self):
+        nifti.write_image(self.folder / "d.nii", np.ones(ARRAY.shape, np.uint8), np.eye(4))
+        affine = np.diag([-1.0, 1, 1, 1])
+        affine[0, 3] = 5
+        for matrix, count in ((np.eye(4), 0), (affine, 1)):
+            write_transform(self.folder / "t.tfm", matrix)
+            path = self.folder / "d.nii"
+            notes = regions_on(path, path, ARRAY.shape, np.eye(4), transform=self.folder / "t.tfm")[2]
+            self.assertEqual([note.partition(", as")[0][-7:] for note in notes], count * ["mirrors"])
 
     def test_what_would_end_itk_is_refused_by_its_cause(self):
         good = "0.1 0.2 0.3 1 2 3"

@@ -124,6 +124,12 @@ class BidsTest(FolderTest):
         np.testing.assert_allclose(found, signal, atol=0.01)
         self.assertIn("was unwrapped already", note)
 
+    def test_a_magnitude_that_was_clipped_is_told(self):
+        signal, _ = self.smooth()
+        self.assertIsNone(self.polar(np.abs(signal), np.angle(signal))[1])
+        _, note = self.polar(np.minimum(np.abs(signal), 100), np.angle(signal))
+        self.assertRegex(note, "magnitude of echo 1 of x is 100 in .*% of its signal: it was clipped there")
+
     def test_what_is_no_phase_of_a_scan_is_refused_by_its_cause(self):
         signal, unwrapped = self.smooth()
         radians = np.angle(signal)
@@ -154,6 +160,10 @@ class BidsTest(FolderTest):
         }.items():
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 self.polar(magnitude, phase.astype(np.float32))
+        magnitude[3] = magnitude[1]
+        with self.assertRaisesRegex(InputError, "The magnitude of echo 2 and of echo 4 of x is the same image"):
+            self.polar(magnitude, radians)
+        magnitude = np.abs(signal)
         with self.assertRaisesRegex(InputError, "Real part and imaginary part of echo 1 of x are the same image"):
             take_off_offset((signal.real * (1 + 1j)).astype(np.complex64), "x")
         # Phase against the first echo fits water and fat as well, whose own phases are free.
@@ -332,6 +342,21 @@ class BidsTest(FolderTest):
                     place = self.folder / f"{unit}{len(others)}"
                     folder = scans.write_bids(place, sidecar=lambda number, s=sidecars: s[number - 1])
                     self.assert_refused(f"is {value} MHz, which looks like {unit}", "(127.74)", path=folder)
+
+    def test_an_echo_that_is_not_there_is_told(self):
+        scans.write_bids(self.folder, scans.echoes(count=4))
+        self.assertEqual(read_acquisition(self.folder).acquisition.notes, ())
+        for path in self.folder.glob("*echo-2_*"):
+            path.unlink()
+        acquisition = read_acquisition(self.folder).acquisition
+        np.testing.assert_array_equal(acquisition.echo_times, np.delete(scans.ECHO_TIMES, 1))
+        self.assertIn("sub-01 has no echo-2 but later ones", acquisition.notes[0])
+
+    def test_echoes_of_different_scans_are_refused(self):
+        for key, values in (("MagneticFieldStrength", (3, 1.5)), ("ImagingFrequency", (127.7, 63.9))):
+            sidecars = [{"EchoTime": time, key: values[n > 1]} for n, time in enumerate(scans.ECHO_TIMES)]
+            folder = scans.write_bids(self.folder / key, sidecar=lambda number, s=sidecars: s[number - 1])
+            self.assert_refused(f"{key} of sub-01_echo-1", f"sub-01_echo-3_part-mag_MEGRE.nii {values[1]}", path=folder)
 
     def test_echo_times_of_magnitude_and_phase_must_agree(self):
         scans.write_bids(self.folder)
@@ -523,17 +548,17 @@ class MatTest(FolderTest):
                 path.write_bytes(content[:keep])
                 self.assert_refused("scan.mat", "cut short" if keep else "is empty", path=path)
 
-    def write_hdf5(self, variable="ImDataParams"):
+    def write_hdf5(self, variable="ImDataParams", source=None):
         """The struct of `write` as MATLAB 7.3 lays it out: axes reversed, complex as pairs, text as character codes."""
         if h5py is None:
             self.skipTest("h5py cannot be imported")
-        struct = scipy.io.loadmat(self.write())["ImDataParams"].ravel()[0]
+        values = read_variables(source or self.write())
+        values = values.get("ImDataParams", values)
         path = self.folder / "new.mat"
         with h5py.File(path, "w", userblock_size=512) as file:
-            for field in struct.dtype.names:
-                value = struct[field]
-                if value.dtype.kind == "U":
-                    codes = np.array([[ord(letter)] for letter in str(value.ravel()[0])], np.uint16)
+            for field, value in values.items():
+                if isinstance(value, str):
+                    codes = np.array([[ord(letter)] for letter in value], np.uint16)
                     file.create_dataset(f"{variable}/{field}", data=codes).attrs["MATLAB_class"] = np.bytes_("char")
                 elif np.iscomplexobj(value):
                     pairs = np.dtype([("real", value.real.dtype), ("imag", value.real.dtype)])
@@ -561,6 +586,66 @@ class MatTest(FolderTest):
         path = self.write_hdf5()
         path.write_bytes(path.read_bytes()[:2000])
         self.assert_refused("new.mat", "cut short", path=path)
+
+    def write_medi(self, name="medi.mat", **changes):
+        """MEDI's variables: its phase falls where the frequency is higher."""
+        values = {
+            "iField": self.signal.conj(),
+            "TE": np.array(scans.ECHO_TIMES),
+            "delta_TE": 0.7e-3,
+            "CF": 127.76e6,
+            "voxel_size": np.array([[0.7], [0.8], [1.5]]),
+            "matrix_size": np.array(self.signal.shape[:3], float),
+            "B0_dir": np.array([0.0, 0.6, 0.8]),
+        }
+        path, values = self.folder / name, {**values, **changes}
+        scipy.io.savemat(path, {key: value for key, value in values.items() if value is not None}, do_compression=True)
+        return path
+
+    def test_medis_variables_are_a_scan_with_its_sign_undone_and_said(self):
+        nested = self.folder / "nested.mat"
+        scipy.io.savemat(nested, {"study": {"one": read_variables(self.write_medi())}})
+        one = self.write_medi("one.mat", iField=self.signal[:, :, 1].conj(), matrix_size=None)
+        hdf5 = [self.write_hdf5(place, self.write_medi()) for place in ("", "study")]
+        for path in (self.write_medi(), nested, one, *hdf5):
+            with self.subTest(path.name):
+                acquisition = read_acquisition(path).acquisition
+                expected = scans.echoes()[:, 1:2] if path == one else scans.echoes()
+                np.testing.assert_array_equal(acquisition.echoes, expected)
+                np.testing.assert_array_equal(acquisition.echo_times, scans.ECHO_TIMES)
+                self.assertEqual(acquisition.imaging_frequency, 127.76e6)
+                np.testing.assert_allclose(acquisition.voxel_size, (1.5, 0.8, 0.7))
+                np.testing.assert_allclose(acquisition.b0_direction, (0.8, 0.6, 0))
+                self.assertIn("negated", acquisition.notes[0])
+                self.assertIn("B0_dir (0, 0.6, 0.8)", acquisition.notes[1])
+        self.assertEqual(read_acquisition(path, b0_direction=(1, 0, 0)).acquisition.b0_direction, (0, 0, 1))
+
+    def test_magnitude_and_phase_as_plain_variables_are_a_scan(self):
+        parts = {"magn": np.abs(self.signal), "phase": np.angle(self.signal) * 2048 / np.pi}
+        path = self.write_medi(iField=None, voxel_size=None, voxelSize=[1.0, 1, 1], CF=None, B0=3.0, **parts)
+        acquisition = read_acquisition(path).acquisition
+        np.testing.assert_allclose(acquisition.echoes, scans.echoes(), atol=1e-3)
+        self.assertEqual(acquisition.field_strength, 3)
+        self.assertIn("rescaled to radians", acquisition.notes[0])
+
+    def test_what_medis_variables_lack_is_asked_for(self):
+        cases = {
+            "`echo_times`": {"TE": None},
+            "no echo times": {"TE": None, "delta_TE": None},
+            "`voxel_size`": {"voxel_size": None},
+            "`field_strength`": {"CF": None},
+            "if it is in MHz": {"CF": 127.76},
+            "not complex": {"iField": np.abs(self.signal)},
+            "2 coils": {"iField": np.stack([self.signal] * 2, axis=4)},
+            "interchanged": {"matrix_size": np.array([5.0, 6, 4])},
+            "three numbers along x, y, z": {"B0_dir": np.zeros(3)},
+            "no echoes with their phase": {"iField": None, "iMag": np.abs(self.signal)},
+            "start from its local field": {"iField": None, "iMag": np.abs(self.signal), "RDF": np.ones((6, 5, 4))},
+            "(but TE, delta_TE, CF": {"iField": None},
+        }
+        for words, changes in cases.items():
+            with self.subTest(words):
+                self.assert_refused(words, "medi.mat", path=self.write_medi(**changes))
 
     def test_both_in_vivo_scans_are_read_where_they_are_present(self):
         folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "ismrm2012"

@@ -13,6 +13,7 @@ import numpy as np
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition, MeasuredField
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.gains import EchoGains
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.inversion.lcurve import LCurve
@@ -376,6 +377,12 @@ class RemarksTest(unittest.TestCase):
         self.assertIn("Only 40% of the voxels in the mask have signal", note)
         with self.assertRaisesRegex(InputError, "No voxel of the mask has signal in x"):
             remarks.on_mask(~signal, signal, "x")
+
+    def test_errors_of_echoes_that_no_scanner_makes_are_doubted(self):
+        for largest, count in ((1.3, 1), (0.5, 2)):
+            notes = remarks.on_gains(EchoGains(np.array([1, 1.1, largest * np.exp(0.1j)]), 9.0, alike=False))
+            self.assertEqual(len(notes), count)
+        self.assertIn("do not trust the maps", notes[1])
 
     def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)

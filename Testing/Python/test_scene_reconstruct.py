@@ -12,12 +12,14 @@ import numpy as np
 from scenes import AFFINE, SHAPE, SceneTest, random_acquisition, random_map, slicer, vtk
 
 from TrabecularQSMLib import scene
+from TrabecularQSMLib.acquisition import MeasuredField
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import Reconstruction, reconstruct, sweep_regularization
 from TrabecularQSMLib.quantities import ADDED_MAPS, WITHOUT_PHASE
 from TrabecularQSMLib.scene import lcurve as lcurve_module
 from TrabecularQSMLib.scene import reconstruct as reconstruct_module
+from TrabecularQSMLib.scene.volumes import newVolume
 from TrabecularQSMLib.settings import Settings, preset
 
 
@@ -44,6 +46,38 @@ def cancel_at(limit):
             raise Cancelled
 
     return progress
+
+
+class ReconstructFieldTest(PhantomTest):
+    def test_a_field_of_other_software_gives_what_its_array_gives(self):
+        affine, settings = self.phantom.acquisition.affine, replace(self.settings, phase_sign="+1")
+        field = self.phantom.truth["field_hz"].astype(np.float32)
+        magnitude = self.phantom.truth["signal"].astype(np.float32)
+        given = MeasuredField(field / (3 * 42.577478518), affine, "total", magnitude=magnitude)
+        expected = reconstruct(given, settings)
+        fieldNode, magnitudeNode = (
+            slicer.mrmlScene.AddNode(newVolume(array, affine, name))
+            for array, name in ((field, "theirs"), (magnitude, "magnitude"))
+        )
+        before = self.state()
+        for words, changes in {
+            "unit= is 'T'": {"unit": "T"},
+            "give fieldStrength=": {"fieldStrength": None},
+            "choose one of total, local": {"stage": "echoes"},
+            "choose a volume as magnitude": {"magnitudeNode": self.segmentation()},
+        }.items():
+            call = {"stage": "total", "unit": "Hz", "fieldStrength": 3.0, "settings": settings, **changes}
+            with self.assertRaisesRegex(InputError, words):
+                scene.reconstructField(fieldNode, **call)
+        nodes = scene.reconstructField(
+            fieldNode, "total", "Hz", magnitudeNode=magnitudeNode, fieldStrength=3.0, settings=settings
+        )
+        self.assertEqual(set(nodes), set(expected.maps))
+        chi = slicer.util.arrayFromVolume(nodes["chi"])
+        np.testing.assert_allclose(chi, expected.maps["chi"], atol=1e-5)
+        self.assertEqual(nodes["chi"].GetName(), "theirs χ [ppm]")
+        self.assertIn("taken from theirs in Hz", scene.notesOf(nodes["chi"])[0])
+        self.assertNotEqual(self.state(), before)
 
 
 class ReconstructNodesTest(PhantomTest):

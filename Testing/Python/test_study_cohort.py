@@ -230,7 +230,7 @@ class ResumeTest(CohortTest):
         self.run_cohort(dataset)
         sidecar = next((dataset / "sub-01").rglob("*.json"))
         values = json.loads(sidecar.read_text(encoding="utf-8"))
-        sidecar.write_text(json.dumps({**values, "ImagingFrequency": 120.0}), encoding="utf-8")
+        sidecar.write_text(json.dumps({**values, "ImagingFrequency": 127.0}), encoding="utf-8")
         before = contents(self.output)
         outcomes = self.run_cohort(dataset, resume=True)
         self.assertEqual(self.statuses(outcomes), {"sub-01": "failed", "sub-02": "unchanged"})

@@ -13,6 +13,8 @@ UNITS = {"ct": "HU", "bmd": "mg/cm³"}
 PADDING_HU = -2000
 # A CT of less range, or that begins above, is in another unit or scale.
 _LEAST_RANGE_HU, _MOST_LOW_HU = 20.0, 3000.0
+# What scanners store at most.
+_MOST_HU = 2**15 - 1
 # Where more voxels lie at padding, at least this share of them has one value.
 _PADDING_SHARE, _ONE_VALUE = 0.01, 0.2
 # A share of voxels at the largest value, where that is below what scanners reach, is a window's end.
@@ -163,6 +165,11 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
         raise InputError(
             f"The CT runs from {low:g} to {high:g}, but air has −1000, muscle 50 and cortical bone above 1000 HU: "
             "these are no Hounsfield units (another unit or scale?); export it again."
+        )
+    if high > _MOST_HU:
+        raise InputError(
+            f"The CT reaches {high:g}, but metal ends at {_MOST_HU} HU: values below zero were stored without their "
+            f"sign ({high:g} for {high - 2**16:g}), or these are no Hounsfield units; export it again."
         )
     if low >= 0:
         said = f"The CT runs from {low:g} to {high:g}, but fat has −100 and air −1000 HU: these are"

@@ -17,6 +17,7 @@ from .tables import (
     check_exclusions,
     find_entries,
     listed_columns,
+    number_in,
     split_case,
 )
 
@@ -272,10 +273,7 @@ def numbers_of(name: str, texts: Sequence[str]) -> np.ndarray:
 
 def as_numbers(texts: Sequence[str]) -> np.ndarray | None:
     """Return texts as finite numbers, or None if one is none."""
-    try:
-        numbers = np.array([float(text) for text in texts])
-    except ValueError:
-        return None
+    numbers = np.array([number_in(text) for text in texts])
     return numbers if np.all(np.isfinite(numbers)) else None
 
 

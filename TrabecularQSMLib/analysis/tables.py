@@ -111,6 +111,14 @@ def split_case(name: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else (name, "")
 
 
+def number_in(cell) -> float:
+    """Return the number of a cell, NaN if it is none; what only Python takes for one, such as 1_000, is none."""
+    try:
+        return math.nan if "_" in str(cell) else float(cell)
+    except (TypeError, ValueError):
+        return math.nan
+
+
 @dataclass(frozen=True)
 class Entry:
     """One value of a quantity: where it stands."""
@@ -128,10 +136,7 @@ class Entry:
     def value(self) -> float:
         """Return the number; `InputError` where there is none, which names the row."""
         cell = self.row[self.column]
-        try:
-            value = float(cell)
-        except (TypeError, ValueError):
-            value = math.nan
+        value = number_in(cell)
         if not math.isfinite(value):
             if all(row[self.column] in (None, "") for row in self.table.rows if row.get("quantity") == self.quantity):
                 raise InputError(

@@ -6,6 +6,7 @@ traceback and 1.
 
 import argparse
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -36,6 +37,9 @@ from .common import OPTIONS
 
 # Libraries read these when numpy is loaded, so that nothing above imports it.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# Errors of the system that are of a name that was given, wherever it is first looked up, and how much of one is shown.
+_OF_NAMES = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP)
+_LONG_NAME = 80
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,6 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read what is printed, such as `head`, has seen enough; files were written before.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in _OF_NAMES:
+            raise
+        name = os.fsdecode(error.filename)
+        name = name if len(name) < _LONG_NAME else f"{name[:_LONG_NAME]}…"
+        print(f"trabecular-qsm: {name} cannot be reached ({error.strerror}); give another name.", file=sys.stderr)
+        return 2
     except (KeyboardInterrupt, Cancelled) as stop:
         print(f"trabecular-qsm: cancelled; {str(stop) or 'nothing was written'}.", file=sys.stderr)
         return 130

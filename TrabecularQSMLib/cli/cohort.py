@@ -1,8 +1,9 @@
 """The command cohort."""
 
+import argparse
 from pathlib import Path
 
-from ..errors import worded
+from ..errors import InputError, worded
 from .common import OPTIONS, ProgressLine, add_command, check_writable, positive, print_result
 from .scan import add_reading, add_settings, chosen_settings, reading_options
 from .workers import executors_of
@@ -39,6 +40,7 @@ def add_commands(commands):
     scan = parser.add_argument_group("scan")
     scan.add_argument("--run", metavar="ID", dest="run_label", help="which run")
     scan.add_argument("--acq", metavar="ID", help="which acquisition")
+    scan.add_argument("--from", dest="start", default="echoes", help=argparse.SUPPRESS)
     add_reading(scan)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -62,6 +64,11 @@ def _cohort(arguments):
     from ..study.estimate import needed_memory, usable_workers
     from ..study.subjects import COMPANIONS, find_subjects
 
+    if arguments.start != "echoes":
+        raise InputError(
+            "A cohort starts from echoes; give the field of each subject to reconstruct --from total-field or "
+            "local-field, and its maps to measure."
+        )
     settings = chosen_settings(arguments)
     patterns = {kind: value for kind in COMPANIONS if (value := getattr(arguments, kind))}
     subjects = find_subjects(arguments.dataset, patterns, arguments.participant_label)

@@ -43,12 +43,14 @@ def _measure(arguments):
     from ..study.measure import measure_files
 
     check_outputs((arguments.output, TABLE_ENDINGS))
-    rows = measure_files(arguments.maps, arguments.regions, case=arguments.case, only=arguments.only, with_mask=True)
+    rows, outside = measure_files(
+        arguments.maps, arguments.regions, case=arguments.case, only=arguments.only, with_mask=True
+    )
     chi_notes = reference_notes(rows, arguments.reference)
     if arguments.reference:
         rows = referenced(rows, arguments.reference)
     cases = list(dict.fromkeys(row["case"] for row in rows))
     notes = [] if len(cases) == 1 else [f"The same regions are measured in {len(cases)} scans: {', '.join(cases)}."]
-    notes += chi_notes
+    notes += chi_notes + outside
     notes += [*header_notes(arguments.regions), *notes_on_subjects(f"{cases[0]}_maps", arguments.regions)]
     print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))

@@ -15,7 +15,7 @@ from .common import OPTIONS, ProgressLine, add_command, check_writable, positive
 _MAIN_SETTINGS = ("background", "inversion", "stop_after", "regularization", "fat_model", "phase_sign")
 
 
-# What a reconstruction can start from, and the units of a field (those of `files.field`, which imports late).
+# What a reconstruction can start from, and the units of a field (those of `acquisition`, which imports late).
 _STARTS = ("echoes", "total-field", "local-field")
 _FIELD_UNITS = ("ppm", "Hz", "rad/s")
 
@@ -69,8 +69,8 @@ def _add_scan(parser):
         "input",
         metavar="INPUT",
         help="BIDS dataset or subject folder with *_MEGRE.nii[.gz]; dcm2niix's folder; a DICOM folder; a 4-D NIfTI "
-        "of all echoes with its phase beside it; or a .mat file (ImDataParams or imDataParams); with --from, the image "
-        "of a field",
+        "of all echoes with its phase beside it; or a .mat file (ImDataParams, imDataParams, or MEDI's iField); with "
+        "--from, the image of a field, or MEDI's RDF.mat",
     )
     parser.add_argument("output", metavar="OUTPUT", help="folder for the results")
     scan = parser.add_argument_group("scan")

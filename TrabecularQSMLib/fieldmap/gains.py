@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..methods import Method
-from .refine import refine
+from .refine import MAXIMUM_ITERATIONS, refine
 from .search import FINEST_MISFIT
 from .signal import Model, project
 
@@ -32,12 +32,16 @@ HYPOTHESES = 8
 UNEXPLAINED = 2.0
 # The sign of the phase is ruled out by so much more of the misfit left, if the fields say no other.
 RULED_OUT = 1.6
+# Fat is rare up to this share of voxels, and tells the sign from so many on, if the logarithm of its misfit falls by so
+# much in the middle (and in standard errors).
+RARE_FAT, FEWEST_OF_FAT, LEAST_OF_FAT = 0.2, 20, 0.2
 # The difference in log-likelihood below which two ways to see a scan are told to be alike.
 ALIKE = 3.0
 # Changes of gains that the data hardly tell, as a part of those that they tell best, stay at zero.
 RIDGE = 1e-3
 STEPS = 6
 LARGEST_STEP = 0.3
+ON_THE_WAY = 5
 # Each voxel's six numbers leave nothing over of fewer echoes. Gains count from this root mean square of their
 # logarithms on, if the misfit falls by this logarithm and so many standard errors.
 FEWEST_ECHOES = 5
@@ -119,10 +123,25 @@ class Explained:
     score: float
     alike: bool
 
-    def beats(self, other: "Explained") -> bool:
-        """Return whether the other one can be ruled out beside this one."""
+    def beats(self, other: "Explained", *, by_tuning: bool = True) -> bool:
+        """Return whether the other one can be ruled out beside this one.
+
+        By what it leaves over, by fat that is rare, or (`by_tuning`) by fields that a scanner is hardly tuned to.
+        """
         ratio, ahead = other.left / self.left, other.score - self.score
-        return ratio > RULED_OUT and ahead > 0 or ratio > 1 / RULED_OUT and ahead > ALIKE
+        tuned = by_tuning and ratio > 1 / RULED_OUT and ahead > ALIKE
+        return ratio > RULED_OUT and ahead > 0 or tuned or self._fits_rare_fat(other)
+
+    def _fits_rare_fat(self, other):
+        """Whether fat among much water fits better: the gains are then those of water, which tells nothing else.
+
+        If it is water: where fat, taken for water, does nearly as well, the few may be water themselves.
+        """
+        fatty = self.fit.fatty | other.fit.fatty
+        if self.alike or np.count_nonzero(fatty) < FEWEST_OF_FAT or fatty.mean() > RARE_FAT:
+            return False
+        gained = np.log(other.fit.misfit[fatty]) - np.log(self.fit.misfit[fatty])
+        return mean_in_errors(gained) > SURE and float(np.median(gained)) > LEAST_OF_FAT
 
 
 def explained(signal, model, field_hz, r2star, organ, *, fat_hz, ppm_hz, gains=None) -> Explained:
@@ -170,8 +189,9 @@ def normal_equations(signal, model, field_hz, r2star, directions):
     changes = changes - q @ (q.transpose(0, 2, 1) @ changes)
     energy = (rest**2).sum(axis=(1, 2))
     weight = 1 / (energy + np.median(energy) + np.finfo(float).tiny)
-    normal = np.einsum("v,vnp,vnq->pq", weight, changes, changes)
-    return normal, np.einsum("v,vnp,vn->p", weight, changes, rest[..., 0])
+    weighted, changes = weight[:, None, None] * changes, changes.reshape(-1, len(directions))
+    weighted = weighted.reshape(changes.shape).T
+    return weighted @ changes, weighted @ rest.ravel()
 
 
 @dataclass(frozen=True)
@@ -193,8 +213,12 @@ def _fit(signal, model, field, rate, steps=STEPS, gains=None):
     for step in range(steps + 1):
         gains = np.exp(logarithm[:echoes] + 1j * logarithm[echoes:])
         data = signal / gains[:, None]
-        field, rate, water, fat, residual = refine(data, model, field, rate)
-        if step == steps:
+        last = step == steps
+        # On the way, fields need not be better known than gains.
+        field, rate, water, fat, residual = refine(
+            data, model, field, rate, iterations=MAXIMUM_ITERATIONS if last else ON_THE_WAY
+        )
+        if last:
             break
         normal, right = normal_equations(data, model, field, rate, [*alone, *(1j * alone)])
         ridge = RIDGE * np.linalg.eigvalsh(normal)[-1]

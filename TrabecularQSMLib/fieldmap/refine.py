@@ -22,6 +22,7 @@ def refine(
     *,
     tied_to: np.ndarray | None = None,
     tie: float = 0.0,
+    iterations: int = MAXIMUM_ITERATIONS,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the least-squares field, R2*, water, fat and residual of voxels, from a start nearby.
 
@@ -37,6 +38,8 @@ def refine(
         Field in Hz that the result is drawn to; it leaves the rest of the fit as it is.
     tie : float
         How strongly: the square of the distance in Hz times this is added to the sum of squares.
+    iterations : int
+        At most so many, where a start will do.
 
     Returns
     -------
@@ -49,7 +52,7 @@ def refine(
     Notes
     -----
     A step that raises the cost is taken back and damped tenfold more (Levenberg–Marquardt). A voxel is done when its
-    next step is below `FIELD_TOLERANCE_HZ` and `R2STAR_TOLERANCE`, or after `MAXIMUM_ITERATIONS`.
+    next step is below `FIELD_TOLERANCE_HZ` and `R2STAR_TOLERANCE`, or after `iterations`.
     """
     signal = np.asarray(signal, np.complex128)
     field_hz = np.array(field_hz, np.float64)
@@ -60,7 +63,7 @@ def refine(
     cost, slope, curvature = at.cost + tie * (field_hz - tied_to) ** 2, at.slope, at.curvature
     damping = np.zeros(field_hz.size)
     longest = LONGEST_STEP / model.train
-    for _ in range(MAXIMUM_ITERATIONS):
+    for _ in range(iterations):
         bent = np.maximum(curvature[active] * (1 + damping[active]), np.finfo(float).tiny)
         pull = tie * (tied_to[active] - field_hz[active])
         field_step = (2 * np.pi * slope[active].imag + pull) / ((2 * np.pi) ** 2 * bent + tie * (1 + damping[active]))

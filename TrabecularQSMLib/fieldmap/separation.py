@@ -10,7 +10,7 @@ from ..methods import Method
 from ..progress import Progress, part
 from .fat_models import FatModel
 from .gains import FEWEST_VOXELS, EchoGains, echo_gains
-from .kind import EchoGroups, positions_of
+from .groups import EchoGroups, positions_of
 from .neighborhood import choose_candidates, smoothed
 from .refine import refine
 from .search import CANDIDATES, search, search_table

@@ -12,7 +12,7 @@ import numpy as np
 from ..methods import Method
 from ..progress import Progress, report
 from .fat_models import WATER_PPM_PER_KELVIN, FatModel
-from .kind import positions_of
+from .groups import positions_of
 from .refine import refine
 from .separation import Separation
 from .signal import Model, project

@@ -8,7 +8,7 @@ from ..chunks import run_chunks
 from ..methods import Method
 from ..progress import Progress
 from .fat_models import FatModel
-from .kind import EchoGroups, positions_of
+from .groups import EchoGroups, positions_of
 from .refine import R2STAR_RANGE
 from .signal import Model
 

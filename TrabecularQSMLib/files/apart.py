@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,31 +21,42 @@ from .formats import BEST_PACKING, filled
 
 # Reading slower than this is taken for hanging.
 _STARTING_S, _BYTES_PER_S = 60.0, 2e6
-_DEEPEST = 32
 # No filter is loaded from shared libraries that lie where HDF5 looks for such.
 _NO_PLUGINS = {"HDF5_PLUGIN_PRELOAD": "::"}
 _CODE = "import sys; sys.path[:] = {path!r}; from TrabecularQSMLib.files import apart; apart.main()"
 _NO_END = "the library that reads it does not come to its end"
 
 
-def read_arrays(path, *names: str) -> dict[str, dict]:
-    """Read groups of an HDF5 file whose names are among `names`, wherever they lie: MATLAB's structs.
+def read_arrays(path, structs: Collection[str], variables: Collection[str] = ()) -> dict:
+    """Read what an HDF5 file of MATLAB holds under some names.
+
+    Parameters
+    ----------
+    path : path
+    structs : collection of str
+        Groups that are read with all their fields, wherever they lie.
+    variables : collection of str
+        Datasets that are read if they lie in the nearest group that holds any of them.
 
     Returns
     -------
-    dict of str to dict
-        Name of the group to its fields: arrays with MATLAB's own axes, text as str, None for what is neither. None
-        stands for what is no group.
+    dict
+        Structs as dicts of their fields, and the variables: arrays with MATLAB's own axes, text as str, None for what
+        is neither. None stands for a struct that is no group.
 
     Raises
     ------
     InputError
         If the file is damaged, or holds less than it declares.
     """
-    with _answer(_arrays_of, path, list(names)) as (found, array):
-        for fields in filter(None, found.values()):
-            fields |= {name: array(*value) for name, value in fields.items() if isinstance(value, list)}
-    return found
+    with _answer(_arrays_of, path, list(structs), list(variables)) as (found, array):
+
+        def filled_in(value):
+            if isinstance(value, dict):
+                return {name: filled_in(one) for name, one in value.items()}
+            return array(*value) if isinstance(value, list) else value
+
+        return filled_in(found)
 
 
 def read_transforms(path) -> list[list]:
@@ -156,27 +167,33 @@ def _transforms_of(_, path):
     ]
 
 
-def _arrays_of(arrays, path, names):
+def _arrays_of(arrays, path, structs, variables):
     import h5py
 
     with h5py.File(path, "r") as file:
         room, found = BEST_PACKING * os.path.getsize(path), {}
-        for name, group in _named(file, names):
-            if name not in found:
-                found[name] = _fields(group, arrays, room) if isinstance(group, h5py.Group) else None
+        for group in _groups(file):
+            own = dict(_own(group))
+            if not any(name in found for name in variables):
+                found |= _fields({name: own[name] for name in variables if name in own}, arrays, room)
+            for name in own.keys() & set(structs) - found.keys():
+                struct = own[name]
+                found[name] = _fields(dict(_own(struct)), arrays, room) if isinstance(struct, h5py.Group) else None
         return found
 
 
-def _named(group, names, depth=0):
-    """Yield what has one of some names inside a group, the nearest first."""
+def _groups(file):
+    """Yield a group and those inside, the nearest first."""
     import h5py
 
-    items = dict(_own(group))
-    yield from ((name, item) for name, item in items.items() if name in names)
-    for name, item in items.items():
-        # What cells and arrays of structs refer to lies under #refs#.
-        if isinstance(item, h5py.Group) and name != "#refs#" and depth < _DEEPEST:
-            yield from _named(item, names, depth + 1)
+    waiting, seen = [file], {file}
+    for group in waiting:
+        yield group
+        for name, item in _own(group):
+            # What cells and arrays of structs refer to lies under #refs#.
+            if isinstance(item, h5py.Group) and name != "#refs#" and item not in seen:
+                seen.add(item)
+                waiting.append(item)
 
 
 def _own(group):
@@ -188,12 +205,12 @@ def _own(group):
             yield name, group[name]
 
 
-def _fields(group, arrays, room):
+def _fields(items, arrays, room):
     """Fields of a struct: text, None, or type and shape of an array, which is put behind `arrays`."""
     import h5py
 
     fields = {}
-    for name, item in _own(group):
+    for name, item in items.items():
         if not isinstance(item, h5py.Dataset):
             continue
         if item.external or item.is_virtual:

@@ -37,7 +37,16 @@ def read(folder: Path, scans: dict, labels: dict, **options) -> Scan:
             return scan_of(files, entities, folder, by_time=True, notes=(note,), **options)
         raise InputError(_several(folder, left))
     files = [_echo_file(path, number, part) for path, number, part in scans[left[0]]]
-    return scan_of(files, dict(left[0]), folder, **options)
+    notes = _on_gaps(stem_of(dict(left[0])), {number for _, number, _ in scans[left[0]]} - {None})
+    return scan_of(files, dict(left[0]), folder, notes=notes, **options)
+
+
+def _on_gaps(stem, numbers):
+    """Say which echoes are not there, by the numbers of those that are."""
+    missing = [str(number) for number in range(1, max(numbers, default=0)) if number not in numbers]
+    if not missing or len(missing) > len(numbers):
+        return ()
+    return (f"{stem} has no echo-{', echo-'.join(missing)} but later ones; the scan is read without.",)
 
 
 def find(folder: Path) -> dict:

@@ -19,6 +19,8 @@ B0_KEY = "B0DirectionRAS"
 PAIRS = (("mag", "phase"), ("real", "imag"))
 # Of protons at 30 T; what lies beyond is in another unit.
 _MOST_MHZ = 1300.0
+# Field strength and frequency of one scan differ by no more than this share between its echoes.
+_SAME_SCAN = 0.01
 # Keys of a sidecar that tell the part.
 TYPE_KEYS = ("ComplexImageComponent", "ImageType")
 _WORDS = {
@@ -174,7 +176,7 @@ def scan_of(
         order = np.argsort(times, kind="stable")
         echoes, times = echoes[order], [times[n] for n in order]
     frequency = _frequency(rows, source)
-    strength = field_strength_of(_first(rows, "MagneticFieldStrength"), field_strength, source, notes)
+    strength = field_strength_of(_common(rows, "MagneticFieldStrength"), field_strength, source, notes)
     return Scan(
         acquisition=Acquisition(
             echoes=echoes,
@@ -386,7 +388,7 @@ def _b0_of(file):
 
 def _frequency(rows, source):
     """ImagingFrequency in Hz, which BIDS and DICOM give in MHz."""
-    value = _first(rows, "ImagingFrequency")
+    value = _common(rows, "ImagingFrequency")
     if value is not None and value > _MOST_MHZ:
         unit, factor = ("Hz", 1e-6) if value * 1e-3 > _MOST_MHZ else ("kHz", 1e-3)
         raise InputError(
@@ -396,9 +398,20 @@ def _frequency(rows, source):
     return None if value is None else 1e6 * value
 
 
-def _first(rows, key):
-    values = (number_of(file.metadata, key, file.path.name) for row in rows for file in row)
-    return next((value for value in values if value is not None), None)
+def _common(rows, key):
+    """Number of the sidecars that is the same for the whole scan, or None."""
+    stored = [(number_of(file.metadata, key, file.path.name), file.path.name) for row in rows for file in row]
+    stored = [(value, name) for value, name in stored if value is not None]
+    if not stored:
+        return None
+    value, name = stored[0]
+    for other, its_name in stored:
+        if abs(other - value) > _SAME_SCAN * abs(value):
+            raise InputError(
+                f"{key} of {name} is {value:g} but that of {its_name} {other:g}; expected one for the whole scan, so "
+                "correct the sidecars, or give the echoes of one scan alone."
+            )
+    return value
 
 
 def number_of(metadata: dict, key: str, name: str):

@@ -1,19 +1,25 @@
 """A field map that other software has written, as the beginning of a reconstruction."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, MeasuredField
+from ..acquisition import (
+    FIELD_UNITS,
+    GYROMAGNETIC_RATIO_HZ_PER_T,
+    PATIENT_SUPERIOR,
+    MeasuredField,
+    field_in_ppm,
+)
 from ..errors import InputError
 from ..images import geometry_difference
-from . import nifti
+from . import mat, nifti
 from .converted import named
 from .echoes import bare_name, number_of, read_json
 from .scan import Scan
 
-# Units of a field, and other ways in which sidecars write them.
-FIELD_UNITS = ("ppm", "Hz", "rad/s")
+# Ways in which sidecars write the units of a field.
 _WRITTEN = {"ppm": "ppm", "hz": "Hz", "hertz": "Hz", "rad/s": "rad/s", "rad/sec": "rad/s"}
 
 
@@ -29,12 +35,12 @@ def read_field(
     field_strength: float | None = None,
     b0_direction=None,
 ) -> Scan:
-    """Read one field map of NIfTI, NRRD or MetaImage, with its JSON sidecar if there is one.
+    """Read one field map of NIfTI, NRRD or MetaImage with its JSON sidecar if there is one, or of a .mat file of MEDI.
 
     Parameters
     ----------
     path : path
-        One real volume; zeros and what is not finite were not measured.
+        One real volume; zeros and what is not finite were not measured. Of a .mat file iFreq or RDF, by the stage.
     stage : {"total", "local"}
         Whether the field still holds its background.
     subject, session, run : str, optional
@@ -61,6 +67,72 @@ def read_field(
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the one file that holds the field.")
+    read = _of_matlab if path.suffix.lower() == ".mat" else _of_image
+    field = read(path, stage, unit, field_strength)
+    image = field.magnitude
+    if magnitude is not None:
+        image, its_affine = nifti.read_image(magnitude)
+        difference = geometry_difference(field.ppm.shape, field.affine, image.shape, its_affine)
+        if difference:
+            raise InputError(
+                f"The magnitude {magnitude} is not on the grid of {path.name}: {difference}; resample it to the field."
+            )
+    acquisition = MeasuredField(
+        field.ppm,
+        field.affine,
+        stage,
+        magnitude=image,
+        field_strength=field.strength,
+        imaging_frequency=field.frequency,
+        source=path.name,
+        notes=field.notes,
+        b0_patient=field.b0_patient if b0_direction is None else b0_direction,
+    )
+    files = [*field.files, *([Path(magnitude)] if magnitude is not None else [])]
+    entities = named({"sub": subject, "ses": session, "run": run}, path)
+    return Scan(acquisition, entities, tuple(sorted(files)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """A field (k, j, i) in ppm as a file stores it, and what the file says beside; tesla and Hz."""
+
+    ppm: np.ndarray
+    affine: np.ndarray
+    strength: float | None
+    frequency: float | None
+    notes: tuple[str, ...]
+    files: tuple[Path, ...]
+    magnitude: np.ndarray | None = None
+    b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
+
+
+def _of_matlab(path, stage, unit, field_strength):
+    """MEDI's variables."""
+    if unit is not None:
+        raise InputError(f"{path} holds a field of MEDI, radians in the time between echoes; leave `field_unit` out.")
+    found = mat.read_field(path, stage)
+    notes = (
+        mat.axes_note(path.name, found.b0_axes),
+        f"The {stage} field was measured elsewhere and read from {found.variable} of {path.name}, in radians in the "
+        "time between echoes.",
+    )
+    turned = [None if image is None else image.transpose(2, 1, 0) for image in (found.field, found.magnitude)]
+    return _Stored(
+        turned[0],
+        mat.affine_of(np.diag(found.voxel_size), turned[0].shape),
+        field_strength,
+        # The frequency of the file turned its radians into ppm, whatever field strength is given.
+        found.imaging_frequency,
+        notes,
+        (path,),
+        turned[1],
+        found.b0_axes or PATIENT_SUPERIOR,
+    )
+
+
+def _of_image(path, stage, unit, field_strength):
+    """An image with its sidecar."""
     array, affine = nifti.read_image(path)
     sidecar = path.with_name((bare_name(path) or path.stem) + ".json")
     metadata = read_json(sidecar) if sidecar.exists() else {}
@@ -70,43 +142,13 @@ def read_field(
     strength = stored if field_strength is None else field_strength
     # The frequency of the file belongs to the field strength of the file.
     frequency = 1e6 * megahertz if megahertz is not None and field_strength is None else None
-    notes = [*nifti.header_notes(path)]
-    factor = 1.0
-    if unit != "ppm":
-        if strength is None and frequency is None:
-            raise InputError(
-                f"{path} is in {unit} but says no field strength; give `field_strength` in tesla, or add "
-                "MagneticFieldStrength to its JSON sidecar."
-            )
-        hertz = frequency if frequency is not None else strength * GYROMAGNETIC_RATIO_HZ_PER_T
-        if not hertz > 0:
-            raise InputError(
-                f"{path} has an imaging frequency of {hertz:g} Hz; expected a positive one, so correct its sidecar."
-            )
-        factor = 1e6 / hertz / (2 * np.pi if unit == "rad/s" else 1.0)
-    notes.append(f"The {stage} field was measured elsewhere and read from {path.name} in {unit}.")
-    image = None
-    if magnitude is not None:
-        image, its_affine = nifti.read_image(magnitude)
-        difference = geometry_difference(array.shape, affine, image.shape, its_affine)
-        if difference:
-            raise InputError(
-                f"The magnitude {magnitude} is not on the grid of {path.name}: {difference}; resample it to the field."
-            )
-    acquisition = MeasuredField(
-        np.asarray(array, np.float64) * factor,
-        affine,
-        stage,
-        magnitude=image,
-        field_strength=strength,
-        imaging_frequency=frequency,
-        source=path.name,
-        notes=tuple(notes),
-        b0_patient=PATIENT_SUPERIOR if b0_direction is None else b0_direction,
+    hertz = frequency if frequency is not None or strength is None else strength * GYROMAGNETIC_RATIO_HZ_PER_T
+    notes = (
+        *nifti.header_notes(path),
+        f"The {stage} field was measured elsewhere and read from {path.name} in {unit}.",
     )
-    files = [path, *([sidecar] if metadata else []), *([Path(magnitude)] if magnitude is not None else [])]
-    entities = named({"sub": subject, "ses": session, "run": run}, path)
-    return Scan(acquisition, entities, tuple(sorted(files)))
+    files = (path, sidecar) if metadata else (path,)
+    return _Stored(field_in_ppm(array, unit, hertz, str(path)), affine, strength, frequency, notes, files)
 
 
 def _unit(stored, given, path):
@@ -125,6 +167,4 @@ def _unit(stored, given, path):
         raise InputError(
             f"Nothing says the unit of {path}; give `field_unit` ({', '.join(FIELD_UNITS)}) or Units in a sidecar."
         )
-    if unit not in FIELD_UNITS:
-        raise InputError(f"`field_unit` is {unit!r}; choose one of {', '.join(FIELD_UNITS)}.")
     return unit

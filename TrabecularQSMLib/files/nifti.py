@@ -168,9 +168,10 @@ class _Image:
     def check(self, *, layers=False, series=False):
         """Raise `InputError` unless it is one volume, with `layers` of several values, with `series` several."""
         if self.components != 1 and not layers:
+            echoes = ", or, if these are echoes, along the fourth axis" if series and self.count == 1 else ""
             raise InputError(
                 f"{self.path} has {self.components} values in each voxel; expected one, "
-                "so save each component as a volume of its own."
+                f"so save each component as a volume of its own{echoes}."
             )
         if self.count != 1 and not series:
             raise InputError(

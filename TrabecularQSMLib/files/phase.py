@@ -37,6 +37,8 @@ _ROUGH = 0.2
 # second is.
 _NARROW, _ANOTHER = 0.5, 0.02
 _SAMPLES = 200_000
+# Of the upper half of a magnitude, no more than this share, and so many voxels, are at its very end.
+_UPPER, _CLIPPED, _LEAST_VOXELS = 0.5, 0.02, 20
 # An offset of real and imaginary part: its least size and largest change between echoes in parts of the signal, the
 # least share of voxels (air) that lie there, and how many more than at zero.
 _LEAST_OFFSET, _STEADY, _AIR, _RARER = 0.1, 0.05, 0.05, 5
@@ -69,7 +71,8 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
         )
     _refuse_copies(echoes, ("magnitude", "phase"), source)
     scale, middle, note = _phase_scale(echoes, source)
-    note = " ".join(filter(None, (note, _check_one_unit(echoes, _TURN / scale, source)))) or None
+    notes = (note, _check_one_unit(echoes, _TURN / scale, source), _clipped(echoes, source))
+    note = " ".join(filter(None, notes)) or None
     for echo in echoes:
         for plane in echo:  # plane by plane: the copies stay small
             magnitude, phase = plane.real.copy(), (plane.imag - np.float32(middle)) * np.float32(scale)
@@ -127,7 +130,7 @@ def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
 
 
 def _refuse_copies(echoes, names, source):
-    """Refuse an image that stands for two: both parts of an echo, or the second part of two echoes."""
+    """Refuse an image that stands for two: both parts of an echo, or the same part of two echoes."""
     seen = {}
     for number, echo in enumerate(echoes, start=1):
         if np.array_equal(echo.real, echo.imag) and np.any(echo):
@@ -135,14 +138,29 @@ def _refuse_copies(echoes, names, source):
                 f"{names[0].capitalize()} and {names[1]} of echo {number} of {source} are the same image; export it "
                 "again."
             )
-        if np.ptp(echo.imag) == 0:
-            continue
-        first = seen.setdefault(zlib.crc32(np.ascontiguousarray(echo.imag)), number)
-        if first != number and np.array_equal(echoes[first - 1].imag, echo.imag):
-            raise InputError(
-                f"The {names[1]} of echo {first} and of echo {number} of {source} is the same image, bit for bit; "
-                "export the echoes again."
+        for name, part in zip(names, ("real", "imag"), strict=True):
+            image = getattr(echo, part)
+            if np.ptp(image) == 0:
+                continue
+            first = seen.setdefault((part, zlib.crc32(np.ascontiguousarray(image))), number)
+            if first != number and np.array_equal(getattr(echoes[first - 1], part), image):
+                raise InputError(
+                    f"The {name} of echo {first} and of echo {number} of {source} is the same image, bit for bit; "
+                    "export the echoes again."
+                )
+
+
+def _clipped(echoes, source):
+    """Return a note on an echo whose magnitude ends at a value that much of its signal has."""
+    for number, echo in enumerate(echoes, start=1):
+        most = float(echo.real.max())
+        ends, signal = (np.count_nonzero(echo.real >= share * most) for share in (1.0, _UPPER))
+        if ends > max(_CLIPPED * signal, _LEAST_VOXELS):
+            return (
+                f"The magnitude of echo {number} of {source} is {most:g} in {ends / signal:.0%} of its signal: it was "
+                "clipped there, and R2* and fat fraction are wrong."
             )
+    return None
 
 
 def _check_one_unit(echoes, turn, source):

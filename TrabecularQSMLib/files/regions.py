@@ -201,19 +201,26 @@ def regions_on(
     notes, matrix = header_notes(image, path), None
     if transform:
         matrix = np.linalg.inv(read_transform(transform))
-        volume = abs(np.linalg.det(matrix[:3, :3]))
-        if abs(volume - 1) > 0.01:
-            notes.append(f"{transform} changes volumes by a factor of {1 / volume:.3g}; it is no rigid one.")
+        volume = float(np.linalg.det(matrix[:3, :3]))
+        if volume < 0:
+            notes.append(f"{transform} mirrors, as no patient does: left and right are interchanged in {image}.")
+        if abs(abs(volume) - 1) > 0.01:
+            notes.append(f"{transform} changes volumes by a factor of {1 / abs(volume):.3g}; it is no rigid one.")
     labels, its_affine, names = read_regions(path, only=only)
     placed = place_regions(path, labels, its_affine, names, image, shape, affine, matrix)
+    return placed, names, notes + notes_on_parts_outside(labels, its_affine, names, image, placed, affine)
+
+
+def notes_on_parts_outside(labels, affine, names, target, placed, target_affine) -> list[str]:
+    """Say of which regions a part is cut off by the grid that they were placed on; arguments are as there."""
+    notes, voxels = [], [abs(np.linalg.det(its[:3, :3])) for its in (affine, target_affine)]
     for label, name in names.items():
         there, here = (
-            np.count_nonzero(array == label) * abs(np.linalg.det(its[:3, :3]))
-            for array, its in ((labels, its_affine), (placed, affine))
+            np.count_nonzero(array == label) * voxel for array, voxel in zip((labels, placed), voxels, strict=True)
         )
         if here < 0.9 * there:
-            notes.append(f"{100 * (1 - here / there):.0f} % of the region {name} lie outside of {image}.")
-    return placed, names, notes
+            notes.append(f"{100 * (1 - here / there):.0f} % of the region {name} lie outside of {target}.")
+    return notes
 
 
 def read_bone(path, image, shape, affine) -> np.ndarray:
@@ -268,7 +275,11 @@ def _names_beside(path):
             raise ValueError("a label that no image can hold")
     except (AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(f"{table} is not a table of labels; expected tab-separated columns index and name.") from error
-    return {label: name for label, name in rows if label}
+    names = {}
+    for label, name in rows:
+        if names.setdefault(label, name) != name:
+            raise InputError(f"{table} calls the label {label} both {names[label]} and {name}; give it one name.")
+    return {label: name for label, name in names.items() if label}
 
 
 def _segments(path, layers):
@@ -286,6 +297,12 @@ def _segments(path, layers):
             raise InputError(
                 f"{path} says of the segment {name} that its layer is {layer} and its label {value}, but it has "
                 f"{layers} layers; save the segmentation again."
+            )
+        same = next((other for other, *place in segments if place == [int(layer), int(value)]), None)
+        if same is not None:
+            raise InputError(
+                f"{path} gives the segments {same} and {name} the same voxels (label {value}); save the segmentation "
+                "again."
             )
         segments.append((name, int(layer), int(value)))
     return segments

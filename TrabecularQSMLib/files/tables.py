@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import unicodedata
 from pathlib import Path
 
 from ..analysis.tables import KEY_COLUMNS, NOTHING, Table
@@ -37,7 +38,8 @@ def read_table(path) -> Table:
 def _cells(path):
     """Column names, the cells of all rows, and what separates them."""
     start = first_bytes(path)
-    text = decoded(read_bytes(path))
+    # Letters with marks in one form, whichever the system writes: names that look alike join.
+    text = unicodedata.normalize("NFC", decoded(read_bytes(path)))
     if "\0" in text:
         kind = kind_of(path, start)
         raise InputError(f"{path} is {kind[0] if kind else 'no text'}; expected a table, so save it as CSV (UTF-8).")

@@ -28,6 +28,8 @@ _STEEP, _TORN = 0.25, 1.0
 # Where two power laws meet, the curvature of an L-curve is 0.7 at most; below this there is no corner to speak of. A λ
 # more often below or above that of the settings than this is told of.
 _ROUND, _FAR = 0.5, 5.0
+# Errors of single echoes, as logarithms, beyond which it is doubted that they are such.
+_LARGE_GAIN = 0.4
 # The axes of arrays in the closest RAS order.
 _DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
@@ -44,8 +46,8 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
         )
     elif settings.phase_sign == "auto" and not kind.sure_of_sign:
         notes.append(
-            "The sign of the phase cannot be told from this scan (both fit alike, as without fat), so it was taken "
-            "to grow with frequency; set the phase sign if it falls."
+            "The sign of the phase cannot be told from this scan (both fit alike, as without fat, or errors of "
+            "echoes hide it), so it was taken to grow with frequency; set the phase sign if it falls."
         )
     elif settings.phase_sign == "auto" and kind.sign < 0:
         notes.append(
@@ -108,6 +110,11 @@ def on_gains(gains: EchoGains | None) -> list[str]:
         f"in phase ({gains.errors:.0f} standard errors); this was taken off, but for a slope over echoes, which is "
         "R2* and field. Set echo gains to none to keep the echoes as they are."
     )
+    if np.abs(np.log(gains.gains)).max() > _LARGE_GAIN:
+        notes.append(
+            "Errors so large are seldom those of a scanner: do not trust the maps before it has been checked that "
+            "every echo has its own magnitude, phase and echo time."
+        )
     if gains.alike:
         notes.append(
             "With such errors of echoes, water taken for fat or fat for water fits this scan nearly as well; check "

@@ -32,7 +32,7 @@ from .preview import Preview, missingOfPreview, removePreviews
 from .profile import ProfileNodes, profileNodes
 from .protocol import ProtocolNodes, protocolNodes
 from .protocol_bone import ChainNodes, SweepNodes, chainNodes, sweepNodes
-from .reconstruct import addMapVolumes, reconstructNodes
+from .reconstruct import addMapVolumes, reconstructField, reconstructNodes
 from .regions import (
     addSegmentation,
     loadRegions,
@@ -104,6 +104,7 @@ __all__ = [
     "proposeMaskNode",
     "proposeRegionsNodes",
     "protocolNodes",
+    "reconstructField",
     "reconstructNodes",
     "regionTemplate",
     "regionsFromSegmentation",

@@ -3,8 +3,12 @@
 import json
 
 import numpy as np
+import slicer
 
 from .. import __version__
+from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, MeasuredField, field_in_ppm
+from ..errors import InputError, worded
+from ..images import geometry_difference
 from ..pipeline import KeptFields, Reconstruction, reconstruct
 from ..progress import Progress, part, report
 from ..settings import Settings
@@ -12,7 +16,7 @@ from .alive import keepAlive
 from .echoes import B0_ATTRIBUTE, NOTES_ATTRIBUTE, acquisitionFromSequences, b0Along, baseName, transformOfScan
 from .folders import resultFolder
 from .regions import maskFromSegment
-from .volumes import addMapVolume, freeName
+from .volumes import addMapVolume, affineFromVolume, checkVolume, freeName, nameOf
 
 SETTINGS_ATTRIBUTE = "TrabecularQSM.Settings"
 VERSION_ATTRIBUTE = "TrabecularQSM.Version"
@@ -74,6 +78,73 @@ def reconstructNodes(
         beside=magnitudeSequence,
         transform=transformOfScan(magnitudeSequence),
         b0Direction=acquisition.b0_patient,
+        progress=part(progress, 0.97, 1.0),
+    )
+
+
+def reconstructField(
+    fieldNode,
+    stage: str,
+    unit: str,
+    *,
+    magnitudeNode=None,
+    fieldStrength: float | None = None,
+    settings: Settings | None = None,
+    maskSegmentation=None,
+    maskSegmentID: str | None = None,
+    b0Direction=None,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> dict:
+    """Reconstruct susceptibility from a field that other software has measured, as volumes in a folder.
+
+    They come under the transform above the field. Nothing is left in the scene if it fails or is cancelled.
+
+    :param fieldNode: volume of the field, positive where the frequency is higher (else the setting `phase_sign` is -1);
+        zeros were not measured.
+    :param stage: ``"total"`` if it still holds its background, or ``"local"``.
+    :param unit: ``"ppm"``, ``"Hz"`` or ``"rad/s"``.
+    :param magnitudeNode: volume on the same grid, for weights, edges and the body.
+    :param fieldStrength: tesla, for a field in Hz or rad/s.
+    :param settings: those of `reconstructNodes`, as are maskSegmentation, maskSegmentID, name and progress.
+    :param b0Direction: direction of B0 in RAS; superior by default.
+    :return: volume nodes by the name of their quantity.
+    :raises InputError: if the nodes are no usable field.
+    """
+    checkVolume(fieldNode, "field")
+    source, affine = fieldNode.GetName(), affineFromVolume(fieldNode)
+    frequency = None if fieldStrength is None else fieldStrength * GYROMAGNETIC_RATIO_HZ_PER_T
+    try:
+        ppm = field_in_ppm(slicer.util.arrayFromVolume(fieldNode), unit, frequency, source)
+    except InputError as error:
+        raise InputError(worded(str(error), {"field_unit": "unit=", "field_strength": "fieldStrength="})) from error
+    magnitude = None
+    if magnitudeNode is not None:
+        checkVolume(magnitudeNode, "magnitude")
+        magnitude = slicer.util.arrayFromVolume(magnitudeNode)
+        if difference := geometry_difference(ppm.shape, affine, magnitude.shape, affineFromVolume(magnitudeNode)):
+            raise InputError(f"The magnitude {magnitudeNode.GetName()} is not on the grid of {source}: {difference}.")
+    field = MeasuredField(
+        ppm,
+        affine,
+        stage,
+        magnitude=magnitude,
+        field_strength=fieldStrength,
+        source=source,
+        notes=(f"The {stage} field was measured elsewhere and taken from {source} in {unit}.",),
+        b0_patient=PATIENT_SUPERIOR if b0Direction is None else tuple(b0Direction),
+    )
+    mask = None
+    if maskSegmentation is not None:
+        mask = maskFromSegment(maskSegmentation, maskSegmentID, fieldNode)
+    result = keepAlive(lambda told: reconstruct(field, settings, mask=mask, progress=told), part(progress, 0.0, 0.97))
+    return addMapVolumes(
+        result,
+        affine,
+        name or nameOf(fieldNode),
+        beside=fieldNode,
+        transform=fieldNode.GetParentTransformNode(),
+        b0Direction=field.b0_patient,
         progress=part(progress, 0.97, 1.0),
     )
 

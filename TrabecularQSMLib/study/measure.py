@@ -7,15 +7,17 @@ from ..analysis.measure import MASK, measure, whole_mask
 from ..errors import InputError
 from ..files.maps import find_maps, read_chi_noise
 from ..files.nifti import read_image
-from ..files.regions import place_regions, read_regions
+from ..files.regions import notes_on_parts_outside, place_regions, read_regions
 from ..files.scan import case_of
 from ..images import geometry_difference
 
 
 def measure_files(
     folder, regions, *, case: str | None = None, only: Sequence[str] = (), with_mask: bool = False
-) -> list[dict]:
+) -> tuple[list[dict], list[str]]:
     """Return the rows of `measure` for every scan of a subject whose maps lie below `folder`, with its regions.
+
+    Notes say of which regions a part lies outside of the maps.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def measure_files(
     short = {scan: case or case_of(f"{scan}_") for scan in scans}
     cases = short if len(set(short.values())) == len(scans) else {scan: scan for scan in scans}
     labels, affine, names = read_regions(regions, only=only)
-    rows = []
+    rows, notes = [], []
     for scan, paths in scans.items():
         maps, first = {}, None
         for name, path in paths.items():
@@ -67,8 +69,9 @@ def measure_files(
                     f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {scan} again."
                 )
         placed = place_regions(regions, labels, affine, names, *first)
+        notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
         rows += measure(maps, placed, names, case=cases[scan], chi_noise=noise)
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)
-    return rows
+    return rows, notes

@@ -64,7 +64,8 @@ def measure_subject(
     activities.append(_measuring(files, within))
     write_labels(anat / f"{subject.name}_dseg", labels, affine, names, activities[-1].sidecar)
     notes += told
-    rows += measure_files(anat, files["regions"], case=subject.name, only=only)
+    # Its notes are those of placing the regions on the echo MIP.
+    rows += measure_files(anat, files["regions"], case=subject.name, only=only)[0]
     for kind, way in ways.items():
         where["only"], told = regions_seen(files["regions"], files[kind], transform=way, only=only)
         notes += told
