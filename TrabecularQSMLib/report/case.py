@@ -1,6 +1,5 @@
 """The page of one case: its maps, how far they can be trusted, its numbers, and how all of it was made."""
 
-import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..figures.registration import checkerboard_figure
 from ..files.nifti import read_image
 from ..files.provenance import software_of
 from ..files.regions import read_regions
+from ..files.tables import read_measured
 from ..progress import Progress, report
 from ..quantities import QUANTITIES
 from .consensus import acquisition_items, methods_paragraph, reconstruction_items
@@ -76,7 +76,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     regions = {name: labels == label for label, name in names.items()} if names else {"mask": mask}
     measured = {name: maps[name] for name in _HISTOGRAMS if name in maps}
     histograms = [Figure(picture(histogram_figure(measured, regions)), "Values by region.")] if measured else []
-    rows = measured_rows(folder / f"{case}_regions.csv")
+    rows = read_measured(folder / f"{case}_regions.csv")
     others = _others(folder, case, stem, maps["mip"], affine)
     text, references = methods_paragraph(sidecar)
     return page(
@@ -233,25 +233,6 @@ def _reference(maps, mask, sidecar):
     values = maps["chi"][mask]
     said = {"none": "none", "mask": "mean over the mask"}[sidecar["Settings"].get("reference", "none")]
     return f"{said}; over the mask χ is {values.mean():.3f} ± {values.std():.3f} ppm (mean ± SD)"
-
-
-def measured_rows(path: Path) -> list[dict]:
-    """Return the rows of a table that `measure` or `cohort` wrote, with numbers as such and None where there is none.
-
-    There are none where there is no such table.
-    """
-    if not path.exists():
-        return []
-    texts = ("case", "region", "quantity", "unit")
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [
-            {key: value if key in texts else float(value) if value else None for key, value in row.items()}
-            for row in rows
-        ]
-    except (ValueError, TypeError, csv.Error) as error:
-        raise InputError(f"{path} is not a table that measure or cohort wrote; make it again.") from error
 
 
 def _cohort_notes(path, sidecar):

@@ -17,9 +17,8 @@ from ..errors import InputError
 from ..figures.regression import Panel, regression_figure
 from ..figures.strips import strip_figure
 from ..figures.studies import agreement_figure
-from ..files.tables import read_table
+from ..files.tables import read_measured, read_table
 from ..study.regressions import regressions_of
-from .case import measured_rows
 from .consensus import methods_paragraph
 from .pages import SHOWN, Figure, number, page, picture, title_of
 
@@ -45,7 +44,7 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         If the tables cannot be read, or Jinja2 or matplotlib is missing.
     """
     output = Path(output)
-    rows = measured_rows(output / "cohort.csv")
+    rows = read_measured(output / "cohort.csv")
     table = Table("cohort.csv", COLUMNS, tuple(row for row in rows if row["mean"] is not None))
     status = output / "subjects.csv"
     ended = read_table(status).rows if status.exists() else []
