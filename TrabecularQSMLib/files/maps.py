@@ -8,6 +8,7 @@ import numpy as np
 from ..acquisition import Acquisition, MeasuredField
 from ..errors import InputError
 from ..fieldmap.magnitude import is_equidistant
+from ..fieldmap.separation import EXACT_ECHOES
 from ..pipeline import Reconstruction
 from ..progress import Progress
 from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
@@ -31,6 +32,8 @@ def planned_maps(settings: Settings, acquisition: Acquisition | MeasuredField | 
     if isinstance(acquisition, MeasuredField):
         names = [*(["total_field"] if acquisition.stage == "total" else []), *_OF_FIELDS]
         return [name for name in QUANTITIES if name in names and name not in left_out]
+    if acquisition is not None and len(acquisition.echo_times) <= EXACT_ECHOES:
+        left_out.append("residual")
     arlo = acquisition is None or is_equidistant(acquisition.echo_times)
     added = [name for setting, names in ADDED_MAPS.items() if getattr(settings, setting) == "yes" for name in names]
     added = [name for name in added if arlo or not name.endswith("_arlo")]

@@ -25,7 +25,7 @@ from .pages import SHOWN, Figure, page, picture, title_of, with_error
 PLANES = ("sagittal", "coronal", "axial")
 # What is drawn, in rows of pictures, as far as it is there.
 _SHOWN = (("mip", "chi", "r2star", "pdff"), ("water", "fat", "field_hz", "local_field"))
-_QUALITY = (("reliability", "sigma_field", "sigma_r2star", "sigma_pdff"),)
+_QUALITY = (("reliability", "residual", "sigma_field"), ("sigma_r2star", "sigma_pdff", "sigma_chi"))
 _HISTOGRAMS = ("chi", "r2star", "pdff")
 _SECTIONS = {
     "regions": "Regions",
@@ -170,8 +170,11 @@ def _quality_items(maps, mask, sidecar):
     if "reliability" not in maps or not mask.any():
         return []
     trust = maps["reliability"][mask]
-    residual = sidecar.get("FitResidual")
-    items = [] if residual is None else [("Median residual of the fit", f"{residual:.1%} of the signal")]
+    items = []
+    if "residual" in maps:
+        median, high = np.percentile(maps["residual"][mask], (50, 95))
+        items.append(("Residual of the fit, median in the mask", f"{median:.1%} of the signal"))
+        items.append(("Residual of the fit in 95 of 100 voxels", f"below {high:.1%} of the signal"))
     items += [
         ("Median reliability in the mask", f"{np.median(trust):.2f} (0 to 1)"),
         ("Voxels of reliability 0 in the mask", f"{np.mean(trust == 0):.1%}"),
