@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..inversion.lcurve import LCurve
-from .style import line_style, render
+from .style import label_logarithmic, line_style, render
 
 
 def lcurve_figure(curve: LCurve, title: str, picture_format: str = "png") -> bytes:
@@ -32,6 +32,7 @@ def lcurve_figure(curve: LCurve, title: str, picture_format: str = "png") -> byt
         if curve.region_means:
             for number, (name, means) in enumerate(curve.region_means.items()):
                 axes[2].semilogx(curve.regularization, means, markersize=3, label=name, **line_style(number))
+            label_logarithmic(axes[2].xaxis)
             axes[2].set(title="Region means", xlabel="λ", ylabel="χ [ppm]")
             axes[2].legend(loc="center left", bbox_to_anchor=(1, 0.5))
         for axis in (axes[0], *axes[2:]):
@@ -44,6 +45,7 @@ def lcurve_figure(curve: LCurve, title: str, picture_format: str = "png") -> byt
 
 def _draw_curve(left, right, curve):
     left.loglog(curve.regularization, curve.discrepancy, "o-", markersize=4)
+    label_logarithmic(left.xaxis, left.yaxis)
     left.set(title="Discrepancy", xlabel="λ", ylabel="‖Dχ − f‖² [ppm²]")
     corner = curve.regularization.tolist().index(curve.best)
     data_term, regularizer = np.log10(curve.data_term), np.log10(curve.regularizer)

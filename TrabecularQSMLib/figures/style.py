@@ -11,6 +11,8 @@ DARK, LIGHT = "#121212", "#ebebeb"
 # Okabe and Ito's colors, told apart also by the color-blind: first those that stand out most on white and on gray.
 LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442")
 _DPI = 150
+# A logarithmic axis that is no longer has labels between the powers of ten.
+_FEW_DECADES = 1000
 _STYLE = {
     # Letters become outlines, so that an SVG looks the same where a font is missing.
     "svg.fonttype": "path",
@@ -76,6 +78,20 @@ def outline_style(number: int) -> dict:
     """Color and dashes of the n-th of several outlines: each color in turn, and from the second round on dashed."""
     style = line_style(number)
     return {"color": style["color"], "linestyle": "solid" if style["marker"] == "o" else "dashed"}
+
+
+def label_logarithmic(*axes) -> None:
+    """Label logarithmic axes (such as ``axes.xaxis``) by plain numbers, once all is drawn.
+
+    Matplotlib's own labels are formulas, which no text is taken for here.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis in axes:
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < _FEW_DECADES * low else (1,)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def color_map(colors: str):

@@ -257,7 +257,8 @@ def _others(folder, case, stem, mip, affine):
                 Figure(picture(checkerboard_figure(mip, array, affine)), f"Echo MIP (fixed) and {name} (moving).")
             )
     for path in sorted(folder.glob(f"{stem}_*lcurve.png")):
-        figures.append(Figure(picture(path.read_bytes()), "L-curve.", light=True))
+        caption = "L-curve; the square marks the λ of largest curvature."
+        figures.append(Figure(picture(path.read_bytes()), caption, light=True))
     return figures
 
 
