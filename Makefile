@@ -16,6 +16,8 @@ PYTHON ?= $(shell for name in python3.12 python3.11 python3.13 python3.10; do \
 BIN := .venv/bin
 STAMP := .venv/installed.stamp
 export MPLBACKEND := Agg
+# Threads of the libraries under numpy would only get in the way of those that share the work, and of other tests.
+export OMP_NUM_THREADS ?= 1
 # The off-screen view of VTK, where there is no display.
 export VTK_DEFAULT_OPENGL_WINDOW ?= vtkEGLRenderWindow
 
