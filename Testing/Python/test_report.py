@@ -160,7 +160,7 @@ class PageTest(unittest.TestCase):
 
     def test_a_cohort_has_its_repeatability_or_else_its_ranges(self):
         for sessions, there, absent in (
-            (2, "chi [ppm]: repeatability", "± 1.96 SD"),
+            (2, "Susceptibility [ppm]: repeatability", "± 1.96 SD"),
             (1, "± 1.96 SD", "repeatability"),
         ):
             rows = [

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,10 +162,11 @@ def _study(table, name):
     except InputError:
         return None
     what = "repeatability, if nothing changed between the sessions" if again else "range of these subjects"
+    label = replace(observations, name=title_of(name)).label
     rows = [(_repeatability_row if again else _range_row)(one) for one in study.results]
     return {
-        "title": f"{observations.label}: {what}",
-        "source": picture(agreement_figure(study.results, observations.label)) if again else None,
+        "title": f"{label}: {what}",
+        "source": picture(agreement_figure(study.results, label)) if again else None,
         "columns": list(rows[0]),
         "rows": rows,
         "notes": list(study.notes),
