@@ -74,6 +74,21 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
 
 
+def find_scan(folder) -> tuple[str, dict[str, Path]]:
+    """Return the one scan whose maps lie below a folder, and its maps as `find_maps` gives them.
+
+    Raises
+    ------
+    InputError
+        If there are no maps, or those of several scans.
+    """
+    scans = find_maps(folder) if Path(folder).is_dir() else {}
+    if len(scans) != 1:
+        found = f"holds {len(scans)} scans ({', '.join(list(scans)[:4])})" if scans else "holds no maps"
+        raise InputError(f"{folder} {found}; give the folder of one scan that reconstruct or cohort wrote.")
+    return next(iter(scans.items()))
+
+
 def read_settings(path) -> dict:
     """Return the settings that the sidecar of a map holds, or a JSON file of settings alone, by name.
 

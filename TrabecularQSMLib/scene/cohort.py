@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..errors import InputError
-from ..files.maps import find_maps, read_settings
+from ..files.maps import find_scan, read_settings
 from ..files.nifti import read_image
 from ..files.tables import read_measured
 from ..pipeline import Reconstruction
@@ -28,11 +28,7 @@ def loadMaps(folder, *, progress: Progress | None = None) -> dict:
     :return: volume nodes by the name of their quantity, in a folder of the scene.
     :raises InputError: if it holds no maps, or those of several scans.
     """
-    scans = find_maps(folder)
-    if len(scans) != 1:
-        found = f"holds {len(scans)} scans ({', '.join(list(scans)[:4])})" if scans else "holds no maps"
-        raise InputError(f"{folder} {found}; choose the folder of one scan.")
-    ((stem, files),) = scans.items()
+    stem, files = find_scan(folder)
 
     def read(told):
         images = {}
