@@ -46,7 +46,8 @@ $(STAMP): pyproject.toml
 		echo "for instance from python.org, conda, or 'apt install python3 python3-venv'." >&2; exit 2; fi
 	@$(BIN)/python -c "import pip" >/dev/null 2>&1 || { echo "Making .venv with $(PYTHON)"; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing from PyPI into .venv (once, about 1.4 GB with the libraries of 3D Slicer)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[cli,report,stats,batch,mrml,test]'
+	@# Python compiles what is imported, when it is; pip would compile all there is, for half a minute.
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --editable '.[cli,report,stats,batch,mrml,test]'
 	@touch $@
 
 clean:
