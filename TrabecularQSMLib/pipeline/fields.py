@@ -62,6 +62,11 @@ class Fields:
         if settings.stop_after != "fieldmap":
             self._remove_background(total_ppm, edges, trust, part(progress, start, 1.0))
 
+    @property
+    def signal(self) -> np.ndarray:
+        """Signal at echo time zero; of a field, its magnitude."""
+        return self.maps["water"] + self.maps["fat"] if "water" in self.maps else self.magnitude
+
     def _given_field(self, mask) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Begin with a field that was measured already: return it, the image of its edges, and its reliability."""
         given, settings, apply = self.acquisition, self.settings, self.reorientation.apply
@@ -109,7 +114,7 @@ class Fields:
         else:
             self.mask = self._eroded(body)
         self.body = body | self.mask
-        self.signal, self.fat_fraction = self.magnitude, np.zeros_like(self.magnitude)
+        self.fat_fraction = np.zeros_like(self.magnitude)
         self.settings = replace(settings, **changes)
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
         return field, self.magnitude, trust
@@ -144,7 +149,6 @@ class Fields:
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
-        self.signal = np.abs(separation.water) + np.abs(separation.fat)
         self.fat_fraction = fat_fraction(separation.water, separation.fat)
         self.maps |= {
             "pdff": self.fat_fraction,
