@@ -11,8 +11,9 @@ DARK, LIGHT = "#121212", "#ebebeb"
 # Okabe and Ito's colors, told apart also by the color-blind: first those that stand out most on white and on gray.
 LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442")
 _DPI = 150
-# A logarithmic axis that is no longer has labels between the powers of ten.
-_FEW_DECADES = 1000
+# From this ratio of its ends on, a logarithmic axis has labels at 1, 2 and 5 times a power of ten; from the other on, at
+# the powers alone.
+_PART_OF_DECADE, _FEW_DECADES = 5, 1000
 _STYLE = {
     # Letters become outlines, so that an SVG looks the same where a font is missing.
     "svg.fonttype": "path",
@@ -85,11 +86,12 @@ def label_logarithmic(*axes) -> None:
 
     Matplotlib's own labels are formulas, which no text is taken for here.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     for axis in axes:
         low, high = axis.get_view_interval()
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < _FEW_DECADES * low else (1,)))
+        powers = LogLocator(subs=(1, 2, 5) if high < _FEW_DECADES * low else (1,))
+        axis.set_major_locator(MaxNLocator(4) if high < _PART_OF_DECADE * low else powers)
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
 
