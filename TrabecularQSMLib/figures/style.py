@@ -11,8 +11,7 @@ DARK, LIGHT = "#121212", "#ebebeb"
 # Okabe and Ito's colors, told apart also by the color-blind: first those that stand out most on white and on gray.
 LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442")
 _DPI = 150
-# From this ratio of its ends on, a logarithmic axis has labels at 1, 2 and 5 times a power of ten; from the other on, at
-# the powers alone.
+# Ratios of its ends from which a logarithmic axis has labels at 1, 2 and 5 times a power of ten, and at powers alone.
 _PART_OF_DECADE, _FEW_DECADES = 5, 1000
 _STYLE = {
     # Letters become outlines, so that an SVG looks the same where a font is missing.
