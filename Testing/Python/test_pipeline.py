@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition
+from TrabecularQSMLib.chunks import _openblas
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
@@ -564,6 +565,22 @@ class ManyTest(unittest.TestCase):
         for threads in (0, -1):
             with self.assertRaisesRegex(InputError, "threads"):
                 reconstruct(phantom().acquisition, FAST, threads=threads)
+
+    def test_the_library_under_numpy_has_one_thread_meanwhile_and_its_own_afterwards(self):
+        if not _openblas():
+            self.skipTest("numpy is without its own OpenBLAS here")
+        ((get, put),) = _openblas()
+        self.addCleanup(put, get())
+        put(2)
+        seen = []
+
+        def stop(*_):
+            seen.append(get())
+            raise Cancelled
+
+        with self.assertRaises(Cancelled):
+            reconstruct(phantom().acquisition, FAST, progress=stop)
+        self.assertEqual((seen, get()), ([1], 2))
 
 
 class ProgressTest(unittest.TestCase):
