@@ -25,7 +25,8 @@ demo: $(STAMP)
 	@$(BIN)/python Testing/demo.py
 
 test: lint
-	@$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile Testing/Python
+	@# In the order of names: files of few tests, which would come last, hold the longest ones.
+	@$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder Testing/Python
 
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet
