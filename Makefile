@@ -16,6 +16,8 @@ PYTHON ?= $(shell for name in python3.12 python3.11 python3.13 python3.10; do \
 BIN := .venv/bin
 STAMP := .venv/installed.stamp
 export MPLBACKEND := Agg
+# Threads of the libraries under numpy would only get in the way of those that share the work, and of other tests.
+export OMP_NUM_THREADS ?= 1
 # The off-screen view of VTK, where there is no display.
 export VTK_DEFAULT_OPENGL_WINDOW ?= vtkEGLRenderWindow
 
@@ -23,7 +25,8 @@ demo: $(STAMP)
 	@$(BIN)/python Testing/demo.py
 
 test: lint
-	@$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile Testing/Python
+	@# In the order of names: files of few tests, which would come last, hold the longest ones.
+	@$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder Testing/Python
 
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet
@@ -44,7 +47,8 @@ $(STAMP): pyproject.toml
 		echo "for instance from python.org, conda, or 'apt install python3 python3-venv'." >&2; exit 2; fi
 	@$(BIN)/python -c "import pip" >/dev/null 2>&1 || { echo "Making .venv with $(PYTHON)"; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing from PyPI into .venv (once, about 1.4 GB with the libraries of 3D Slicer)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[cli,report,stats,batch,mrml,test]'
+	@# Python compiles what is imported, when it is; pip would compile all there is, for half a minute.
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --editable '.[cli,report,stats,batch,mrml,test]'
 	@touch $@
 
 clean:

@@ -1,8 +1,13 @@
-"""Voxel-wise work in chunks that fit the cache, on a few threads."""
+"""Voxel-wise work in chunks that fit the cache, on a few threads, and no others in their way."""
 
-from collections.abc import Callable
+import contextlib
+import ctypes
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import lru_cache
+from pathlib import Path
 
+import numpy as np
 import scipy.fft
 
 from .progress import Progress, report
@@ -30,3 +35,32 @@ def run_chunks(
             report(progress, done / len(chunks), message)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Leave the library under numpy (OpenBLAS) one thread for matrix products, in this process, while this lasts.
+
+    The work is shared among threads of our own; for each of its small products those of the library would wait for
+    each other, which took up to three times the time of processors. Where numpy has another library nothing happens.
+    """
+    before = [(put, get()) for get, put in _openblas()]
+    try:
+        for put, _ in before:
+            put(1)
+        yield
+    finally:
+        for put, threads in before:
+            put(threads)
+
+
+@lru_cache(maxsize=1)
+def _openblas() -> list[tuple[Callable[[], int], Callable[[int], None]]]:
+    """Functions that tell and set the number of threads of the OpenBLAS that came with numpy; nothing if none did."""
+    found, package = [], Path(np.__file__).parent
+    # Beside the package on Linux and Windows, inside of it on macOS; loaded already, and not once more here.
+    for path in (*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")):
+        with contextlib.suppress(OSError, AttributeError):
+            library = ctypes.CDLL(str(path))
+            found.append((library.scipy_openblas_get_num_threads64_, library.scipy_openblas_set_num_threads64_))
+    return found

@@ -67,6 +67,9 @@ _QUANTITIES = (
     Quantity("reliability", "desc-reliability_map", "1", "Reliability",
              "How far a voxel's fit can be trusted, 0 to 1, from signal, residual, next fit and mask.", (0.0, 1.0),
              measured=False),
+    Quantity("residual", "desc-residual_map", "1", "Residual of the fit",
+             "What the fit leaves over of a voxel's echoes: root sum of squares, as a part of that of the signal.",
+             (0.0, 0.25), measured=False),
     Quantity("sigma_field", "desc-sigma_fieldmap", "Hz", "SD of the field map",
              "Standard deviation of the field by noise, from the fit.", (0.0, 20.0), measured=False),
     Quantity("sigma_r2star", "desc-sigma_R2starmap", "1/s", "SD of R2*",
@@ -123,7 +126,7 @@ ADDED_MAPS = {
     "chi_sigma": ("sigma_chi",),
 }
 # What a scan without phase gives beside those of its magnitude.
-WITHOUT_PHASE = ("water", "fat", "mip", "mask", "reliability")
+WITHOUT_PHASE = ("water", "fat", "mip", "mask", "reliability", "residual")
 
 
 def display_window(name: str, array: np.ndarray) -> tuple[float, float]:

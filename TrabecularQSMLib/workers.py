@@ -5,6 +5,7 @@ import multiprocessing.connection
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
@@ -15,6 +16,8 @@ from threading import Thread
 from .errors import InputError
 
 _LOOK_EVERY_S = 0.2  # whether the user cancelled, while workers are busy
+# As `creationflags` of a process: no window of a console on Windows.
+NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 def process_pool(workers: int) -> ProcessPoolExecutor:

@@ -8,7 +8,6 @@ the pipeline itself that runs: for the error budget, the field is replaced where
     truth.py --seeds tuned --backgrounds all                 each background removal with the presets' inversion
     truth.py --seeds reported --presets all --inversions all
     truth.py --budget                                        true field, its noise, partial volume, background
-    truth.py --repeatability                                 two draws of noise by two positions
     truth.py --set mask_erosion=2 --set mask_erosion=6       the same settings, each changed by one
 
 It writes truth.csv (a row a run), truth_regions.csv (a row a region) and truth.md (means over seeds), and judges
@@ -46,7 +45,7 @@ from TrabecularQSMLib.analysis.accuracy import Accuracy, accuracy  # noqa: E402
 from TrabecularQSMLib.background import METHODS as BACKGROUNDS  # noqa: E402
 from TrabecularQSMLib.inversion import METHODS as INVERSIONS  # noqa: E402
 from TrabecularQSMLib.kernels import convolve, dipole_kernel  # noqa: E402
-from TrabecularQSMLib.phantom import Phantom, PhantomSettings, make_phantom, simulate  # noqa: E402
+from TrabecularQSMLib.phantom import Phantom, PhantomSettings, make_phantom  # noqa: E402
 from TrabecularQSMLib.settings import Settings, load_presets, preset  # noqa: E402
 
 SEEDS = {"tuned": (1, 2, 3), "reported": (41, 42, 43)}
@@ -64,15 +63,13 @@ BONES = {
     "calcaneus": ("calcaneus subtalar", "calcaneus tuber"),
     "femur": ("femur medial condyle", "femur metaphysis"),
 }
-# The second position of a patient: turned about the left–right axis and moved, in degrees and mm.
-TURN, MOVE = 6.0, (2.0, -3.0, 1.0)
 BUDGET = ("true field", "plus noise", "partial volume", "measured")
 # What the separation depends on, beside the scan.
 SEPARATION_SETTINGS = ("fat_model", "phase_sign", "readout", "trains", "mask_threshold")
 # Marrow this near to cortex, and cortex whose normal is within this angle of B0 (across) or of the plane (along).
 NEAR_MM, WITHIN_DEGREES = 4.0, 30.0
 OPEN_SPACE_MM = 90.0
-HEAD = ("case", "seed", "tuned", "draw", "position", "preset", "background", "inversion", "changes", "stage")
+HEAD = ("case", "seed", "tuned", "preset", "background", "inversion", "changes", "stage")
 SUMMARY = {
     "marrow_r2": "R² marrow", "marrow_slope": "slope", "marrow_rmse": "RMSE [ppm]", "marrow_xsim": "XSIM",
     "marrow_hfen": "HFEN", "marrow_nonlinearity": "bend", "bone_r2": "R² bone", "bone_slope": "slope bone",
@@ -84,7 +81,7 @@ SUMMARY = {
 
 @dataclass(frozen=True)
 class Scan:
-    """One phantom with one draw of noise; `key` names what it was made from."""
+    """One phantom with noise; `key` names what it was made from."""
 
     phantom: Phantom
     acquisition: Acquisition
@@ -100,27 +97,23 @@ def main() -> None:
     cache.mkdir(parents=True, exist_ok=True)
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)
-    draws = list(itertools.product((0, 1), (0, 1))) if arguments.repeatability else [(0, 0)]
     rows, regions, budgeted = [], [], set()
     for case, seed in itertools.product(arguments.cases, seeds):
-        for position, draw in draws:
-            scan = make_scan(case, seed, cache, scale=arguments.scale, draw=draw, position=position)
-            for name, settings, changes in _chosen(arguments):
-                # The truer fields have no background: they are the same for all removals.
-                truer = (scan.key, name, replace(settings, background="none"))
-                truer_too = arguments.budget and (draw, position) == (0, 0) and truer not in budgeted
-                budgeted.add(truer)
-                for stage in (*BUDGET, "chain") if truer_too else ("chain",):
-                    row, found = measure(scan, settings, stage, cache, arguments.threads)
-                    head = {**scan.head, "preset": name, "changes": changes, "stage": stage}
-                    rows.append({**head, **row})
-                    regions += [{**{key: rows[-1][key] for key in HEAD}, **one} for one in found]
-                    _print_row(rows[-1])
-                    write_csv(output / "truth.csv", rows)
-                    write_csv(output / "truth_regions.csv", regions)
+        scan = make_scan(case, seed, cache, scale=arguments.scale)
+        for name, settings, changes in _chosen(arguments):
+            # The truer fields have no background: they are the same for all removals.
+            truer = (scan.key, name, replace(settings, background="none"))
+            truer_too = arguments.budget and truer not in budgeted
+            budgeted.add(truer)
+            for stage in (*BUDGET, "chain") if truer_too else ("chain",):
+                row, found = measure(scan, settings, stage, cache, arguments.threads)
+                head = {**scan.head, "preset": name, "changes": changes, "stage": stage}
+                rows.append({**head, **row})
+                regions += [{**{key: rows[-1][key] for key in HEAD}, **one} for one in found]
+                _print_row(rows[-1])
+                write_csv(output / "truth.csv", rows)
+                write_csv(output / "truth_regions.csv", regions)
     text = summary(rows)
-    if arguments.repeatability:
-        text += "\n" + repeatability(regions)
     (output / "truth.md").write_text(text, encoding="utf-8")
     print("\n" + text)
 
@@ -138,7 +131,6 @@ def _parser():
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE[,…]", help="a variant of settings")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the voxels along each axis (default: 1)")
     parser.add_argument("--budget", action="store_true", help="also from truer fields, with the same weights")
-    parser.add_argument("--repeatability", action="store_true", help="two draws of noise by two positions")
     parser.add_argument("--cache", metavar="DIR", help="where phantoms and separations are kept")
     parser.add_argument("--output", metavar="DIR", default=".")
     parser.add_argument("--threads", type=int, default=2)
@@ -178,38 +170,22 @@ def _value(pair):
 # Scans
 
 
-def make_scan(case, seed, cache, *, scale=1.0, draw=0, position=0) -> Scan:
-    """Return a phantom, simulated or from the cache, with noise of one draw."""
+def make_scan(case, seed, cache, *, scale=1.0) -> Scan:
+    """Return a phantom, simulated or from the cache, with noise."""
     settings = PhantomSettings(seed=seed, **CASES[case])
     snr = settings.snr
     settings = replace(settings, snr=None, shape=tuple(max(16, round(scale * n)) for n in settings.shape))
-    key = _hash(repr(settings), position, _code("phantom", "fieldmap", "data/fat_models.json"))
-    path = cache / f"phantom-{key}.pickle"
-    phantom = _remembered(path, lambda: _posed_phantom(settings, position))
+    key = _hash(repr(settings), _code("phantom", "fieldmap", "data/fat_models.json"))
+    phantom = _remembered(cache / f"phantom-{key}.pickle", lambda: make_phantom(settings))
     acquisition = phantom.acquisition
-    noise = np.random.default_rng((seed, 100 + draw, position))
+    noise = np.random.default_rng((seed, 100))
     echoes = acquisition.echoes.copy()
     deviation = np.float32(phantom.truth["signal"].max() / snr)
     for echo in echoes:
         echo.real += deviation * noise.standard_normal(echo.shape, dtype=np.float32)
         echo.imag += deviation * noise.standard_normal(echo.shape, dtype=np.float32)
-    head = {"case": case, "seed": seed, "tuned": seed in SEEDS["tuned"], "draw": draw, "position": position}
-    return Scan(phantom, replace(acquisition, echoes=echoes), _hash(key, snr, draw), head)
-
-
-def _posed_phantom(settings, position):
-    draw_patient = simulate.draw_patient
-
-    def turned(*given, **options):
-        patient = draw_patient(*given, **options)
-        angle = np.deg2rad(TURN)
-        turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
-        return replace(patient, pose=turn @ patient.pose, shift=patient.shift + MOVE)
-
-    if position == 0:
-        return make_phantom(settings)
-    with mock.patch.object(simulate, "draw_patient", turned):
-        return make_phantom(settings)
+    head = {"case": case, "seed": seed, "tuned": seed in SEEDS["tuned"]}
+    return Scan(phantom, replace(acquisition, echoes=echoes), _hash(key, snr), head)
 
 
 def _remembered(path, compute):
@@ -398,8 +374,8 @@ def summary(rows) -> str:
     """Markdown: the mean over seeds of each run."""
     groups = defaultdict(list)
     for row in rows:
-        groups[tuple(str(row[key]) for key in HEAD if key not in ("seed", "draw", "position"))].append(row)
-    head = [key for key in HEAD if key not in ("seed", "draw", "position")]
+        groups[tuple(str(row[key]) for key in HEAD if key != "seed")].append(row)
+    head = [key for key in HEAD if key != "seed"]
     lines = ["| " + " | ".join((*head, "scans", *SUMMARY.values())) + " |"]
     lines.append("|" + " --- |" * (len(head) + 1 + len(SUMMARY)))
     for group, found in groups.items():
@@ -409,43 +385,6 @@ def summary(rows) -> str:
             mean = np.mean(values) if values else np.nan
             cells.append(f"{mean:.3f}" if mean < 20 else f"{mean:.0f}" if values else "")
         lines.append("| " + " | ".join((*group, str(len(found)), *cells)) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def repeatability(regions) -> str:
-    """Markdown: bias and 95 % limits of agreement of region means in ppb, by noise, by position, and by both."""
-    groups, lines = defaultdict(dict), []
-    for one in regions:
-        if one["stage"] == "chain" and one["n"]:
-            run = tuple(one[key] for key in ("preset", "background", "inversion", "changes"))
-            scan = (one["draw"], one["position"])
-            groups[run].setdefault((one["case"], one["seed"], one["region"]), {})[scan] = one
-    pairs = {"noise": ((0, 0), (1, 0)), "position": ((0, 0), (0, 1)), "both": ((0, 0), (1, 1))}
-    lines.append("Region means in ppb, as they are and less the mean of muscle: bias (limits of agreement)\n")
-    lines.append(
-        "| run | regions | " + " | ".join(f"{title}{ref}" for ref in ("", ", muscle") for title in pairs) + " |"
-    )
-    lines.append("|" + " --- |" * (2 + 2 * len(pairs)))
-    for run, found in groups.items():
-        cells = []
-        for reference in (None, "muscle"):
-            for first, second in pairs.values():
-                changes = []
-                for (case, seed, region), scans in found.items():
-                    if region == reference or not {first, second} <= scans.keys():
-                        continue
-                    zero = found.get((case, seed, reference), {})
-                    # Positions partly differ in truth, as regions do in voxels: that is not an error of χ.
-                    error = [scans[scan]["measured"] - scans[scan]["truth"] for scan in (first, second)]
-                    if reference is not None:
-                        if not {first, second} <= zero.keys():
-                            continue
-                        zeros = [zero[scan]["measured"] - zero[scan]["truth"] for scan in (first, second)]
-                        error = np.subtract(error, zeros)
-                    changes.append(1e3 * (error[1] - error[0]))
-                low, high = np.mean(changes) + np.array((-1.96, 1.96)) * np.std(changes, ddof=1)
-                cells.append(f"{np.mean(changes):+.0f} ({low:+.0f} … {high:+.0f})")
-        lines.append(f"| {' '.join(filter(None, run))} | {len(found)} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 

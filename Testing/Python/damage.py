@@ -27,9 +27,8 @@ from TrabecularQSMLib.files.archive import write_dicom
 from TrabecularQSMLib.files.field import read_field
 from TrabecularQSMLib.files.maps import read_chi_noise, read_settings
 from TrabecularQSMLib.files.regions import read_regions
-from TrabecularQSMLib.files.tables import read_rods, read_table
+from TrabecularQSMLib.files.tables import read_measured, read_rods, read_table
 from TrabecularQSMLib.files.transforms import read_transform
-from TrabecularQSMLib.report.case import measured_rows
 from TrabecularQSMLib.settings import preset
 
 try:
@@ -253,7 +252,7 @@ def _texts():
     comma = b'case,region,n,mean,se\n"a, b",tibia,99,-1.25,0.03\nsub-01,talus,9,1e-3,\n'
     decimal = "case\tregion\thu\tdensity\twater\nÄ\ttibia\t1.234,5\t0,5\t1\nb\ttalus\t−12,25\t1 000\t2\n".encode()
     rows = b"case,region,quantity,unit,n,mean\nsub-01,tibia,chi,ppm,99,-1.25\nsub-01,talus,chi,ppm,9,\n"
-    yield Kind("measured rows", {"m.csv": rows}, ("m.csv",), (("m.csv", measured_rows),))
+    yield Kind("measured rows", {"m.csv": rows}, ("m.csv",), (("m.csv", read_measured),))
     for name, content in (("t.csv", comma), ("t.tsv", decimal), ("u.csv", decimal.decode().encode("utf-16"))):
         yield Kind(name, {name: content}, (name,), ((name, read_table), (name, read_rods)))
 

@@ -1,3 +1,4 @@
+import csv
 import tempfile
 import unittest
 from pathlib import Path
@@ -6,7 +7,7 @@ import numpy as np
 
 from TrabecularQSMLib.analysis.tables import Table, number_in, pair_up, parse_exclusion
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files.tables import read_table
+from TrabecularQSMLib.files.tables import csv_text, read_measured, read_table
 
 
 def long_table(name="maps.csv", cases=("sub-01", "sub-02"), regions=("tuber", "tibia"), **quantities):
@@ -52,6 +53,20 @@ class ReadTest(unittest.TestCase):
     def test_what_is_a_number_to_python_alone_is_none(self):
         cells = ("-1.5e3", "2", "1_000", "nan?", "", None)
         np.testing.assert_array_equal([number_in(cell) for cell in cells], [-1500, 2, *[np.nan] * 4])
+
+    def test_names_that_spreadsheets_take_for_formulas_are_written_as_text_and_come_back(self):
+        names = ["=cmd|' /C calc'!A1", "+tuber", "-tuber", "@SUM(A1)", " =1", "'=x", "''-y", "'plain'", "5' -x", "-5"]
+        rows = [{"region": name, "mean": -0.5, "n": -1} for name in names]
+        text = csv_text(("region", "mean", "n"), rows)
+        self.path.write_text(text, encoding="utf-8")
+        lines = list(csv.reader(text.splitlines()))
+        self.assertEqual([line[0] for line in lines[1:] if line[0].lstrip()[0] in "=+-@"], ["-5"])
+        self.assertEqual({(line[1], line[2]) for line in lines[1:]}, {("-0.5", "-1")})
+        self.assertEqual([row["region"] for row in read_measured(self.path)], names)
+        self.assertEqual([row["region"] for row in read_table(self.path).rows], [*map(str.strip, names)])
+        self.path.write_text(csv_text(("a", "=b"), [{"a": 1, "=b": 2}]))
+        self.assertEqual(self.path.read_text(), "a,'=b\n1,2\n")
+        self.assertEqual(read_table(self.path).columns, ("a", "=b"))
 
     def test_between_semicolons_a_comma_is_the_decimal_mark(self):
         self.path.write_text("a;b;c;d\n-0,5;1,5e-3;x, y;0.25\n")

@@ -400,6 +400,22 @@ class CheckerboardTest(unittest.TestCase):
 
 
 @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+class LogarithmicTest(unittest.TestCase):
+    def test_an_axis_of_any_length_has_a_few_labels_which_are_numbers(self):
+        from matplotlib.figure import Figure
+
+        for low, high in ((620, 900), (0.21, 0.49), (3, 30), (2e-3, 1.5), (1e-4, 1e2)):
+            axes = Figure().subplots()
+            axes.set(yscale="log", ylim=(low, high))
+            style.label_logarithmic(axes.yaxis)
+            axes.figure.canvas.draw()
+            labels = [one for one in axes.yaxis.get_ticklabels() if low <= one.get_position()[1] <= high]
+            self.assertTrue(2 <= len(labels) <= 10, (low, high))
+            for one in labels:
+                self.assertAlmostEqual(float(one.get_text()) / one.get_position()[1], 1, places=5)
+
+
+@unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
 class FileTest(unittest.TestCase):
     def pictures(self, picture_format):
         curve = curve_of(region_means={"talus $1": np.logspace(-2, 1, 4)}, maps={0.1: noise()})
@@ -431,6 +447,8 @@ class FileTest(unittest.TestCase):
         for name, picture in self.pictures("svg").items():
             text = picture.decode()
             self.assertNotRegex(text, "<text|font-family|@font-face|<dc:date", name)
+            # Comments say what the outlines are; names are no formulas, so that a formula would be shown as it is.
+            self.assertNotIn("mathdefault", text, name)
             for link in re.findall(r'href="([^"]*)"', text):
                 self.assertRegex(link, "^(#|data:image/png;base64,)", name)
 

@@ -3,7 +3,7 @@
 import sys
 import unittest
 import warnings
-from functools import lru_cache, partial
+from functools import lru_cache
 from types import SimpleNamespace
 from unittest import mock
 
@@ -288,19 +288,16 @@ class TVTest(unittest.TestCase):
             found = self.solve()
         np.testing.assert_array_equal(found, results[2] - results[2].mean())
 
-    def test_it_ends_within_one_percent_of_five_thousand_iterations(self):
-        found = self.solve()
-        # The reference: smoothing a thousandth of the mean slope, which adds less than 0.05 % to the total variation.
-        smoothing = 1e-3 * self.cost.total_variation(found) / (3 * found.size)
-        reference = accelerated_gradient(
-            partial(self.cost.smoothed, smoothing=smoothing, bounds=self.cost.bounds(smoothing)),
-            found,
-            tolerance=0.0,
-            iterations=5000,
-        )
-        best = self.cost.value(reference)
-        self.assertLess(best, self.cost.value(found))
-        self.assertLess(self.cost.value(found) / best - 1, 0.01)
+    def test_it_ends_within_one_percent_of_the_least_cost_that_is_known(self):
+        found = self.cost.value(self.solve())
+        # Splitting, which is compared with a primal-dual method, falls below what 5,000 iterations here come to.
+        arguments = options(self.ankle, self.REGULARIZATION) | {"b0_direction": self.ankle.b0_direction}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            precise = {"method": "medi-tv", "tolerance": 5e-5, "iterations": 3000}
+            best = self.cost.value(invert(self.ankle.field, self.ankle.voxel_size, **precise, **arguments))
+        self.assertLess(best, found)
+        self.assertLess(found / best - 1, 0.01)
 
     def test_a_field_of_zero_gives_zero(self):
         self.ankle = SimpleNamespace(**(vars(self.ankle) | {"field": np.zeros_like(self.ankle.field)}))

@@ -21,10 +21,10 @@ from TrabecularQSMLib.analysis.measure import COLUMNS
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.maps import find_maps
 from TrabecularQSMLib.files.phantom import write_phantom
-from TrabecularQSMLib.files.tables import csv_text
+from TrabecularQSMLib.files.tables import csv_text, read_measured
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.report import consensus, pages
-from TrabecularQSMLib.report.case import case_report, kind_items, measured_rows
+from TrabecularQSMLib.report.case import case_report, kind_items
 from TrabecularQSMLib.report.cohort import _how, _outliers, cohort_report
 from TrabecularQSMLib.settings import preset
 
@@ -129,7 +129,7 @@ class PageTest(unittest.TestCase):
 
     def test_a_case_shows_its_maps_rows_settings_and_hashes(self):
         self.assertGreaterEqual(self.case.count("data:image/png"), 4)
-        rows = measured_rows(self.output / "cohort.csv")
+        rows = read_measured(self.output / "cohort.csv")
         mean = next(row["mean"] for row in rows if row["region"] == "calcaneus tuber" and row["quantity"] == "r2star")
         self.assertIn(pages.number(mean), self.case)
         for words in (
@@ -160,7 +160,7 @@ class PageTest(unittest.TestCase):
 
     def test_a_cohort_has_its_repeatability_or_else_its_ranges(self):
         for sessions, there, absent in (
-            (2, "chi [ppm]: repeatability", "± 1.96 SD"),
+            (2, "Susceptibility [ppm]: repeatability", "± 1.96 SD"),
             (1, "± 1.96 SD", "repeatability"),
         ):
             rows = [

@@ -78,7 +78,7 @@ class CohortTest(SceneTest):
             self.assertEqual(self.state(), before)
 
     def test_a_folder_without_maps_or_with_those_of_several_scans_is_refused(self):
-        with self.assertRaisesRegex(InputError, "in holds no maps; choose the folder of one scan"):
+        with self.assertRaisesRegex(InputError, "in holds no maps; give the folder of one scan"):
             scene.loadMaps(self.output / "in")
         shutil.copytree(self.output / "sub-01" / "anat", self.output / "sub-02" / "anat")
         for path in sorted((self.output / "sub-02" / "anat").iterdir()):

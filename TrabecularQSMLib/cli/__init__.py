@@ -35,7 +35,7 @@ from . import (
 )
 from .common import OPTIONS
 
-# Libraries read these when numpy is loaded, so that nothing above imports it.
+# The libraries under numpy read these when it is loaded, so that nothing above imports it.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 # Errors of the system that are of a name that was given, wherever it is first looked up, and how much of one is shown.
 _OF_NAMES = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP)
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console without λ is no reason to fail
-    _limit_threads(argv)
+    _keep_to_own_threads()
     # As Ctrl+C: batch queues and `timeout` end programs so, and nothing half-written may stay then either.
     with contextlib.suppress(ValueError):  # of a thread that may not
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -119,12 +119,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"trabecular-qsm: {message}; see {self.prog} --help\n")
 
 
-def _limit_threads(argv):
-    """Pass --threads to the libraries under numpy, which read the environment when they are loaded."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--threads")
-    threads = early.parse_known_args(argv)[0].threads
-    if threads is None and argv[:1] == ["cohort"]:
-        threads = cohort.THREADS
-    if threads and threads.isdecimal() and int(threads) > 0 and "numpy" not in sys.modules:
-        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, threads))
+def _keep_to_own_threads():
+    """Leave the libraries under numpy one thread each.
+
+    The work is shared among threads of our own (``--threads``); for each of its small products those of the libraries
+    would only wait for each other, which took up to three times the time of processors.
+    """
+    if "numpy" not in sys.modules:
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))

@@ -4,12 +4,10 @@ import argparse
 from pathlib import Path
 
 from ..errors import InputError, worded
-from .common import OPTIONS, ProgressLine, add_command, check_writable, positive, print_result
+from .common import OPTIONS, ProgressLine, add_command, check_writable, positive, print_result, with_default
 from .scan import add_reading, add_settings, chosen_settings, reading_options
 from .workers import executors_of
 
-# Threads of each subject, so that results do not depend on how many are worked on at a time.
-THREADS = "1"
 # Exit code where some subjects failed.
 SOME_FAILED = 3
 
@@ -50,9 +48,8 @@ def add_commands(commands):
         help="subjects at a time (default: as many as processors and memory allow)",
     )
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
-    parser.add_argument(
-        "--threads", type=positive, metavar="N", default=int(THREADS), help=f"of each subject (default: {THREADS})"
-    )
+    # The same for any number of workers, so that results do not depend on that.
+    parser.add_argument("--threads", type=positive, metavar="N", default=1, help=with_default("of each subject", 1))
     parser.add_argument("--resume", action="store_true", help="skip subjects that are finished and unchanged")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
     parser.add_argument("--dry-run", action="store_true", help="say what was found and what it needs, and stop")

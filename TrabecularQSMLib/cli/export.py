@@ -1,7 +1,5 @@
 """The command export."""
 
-from pathlib import Path
-
 from ..errors import InputError
 from .common import REGIONS_HELP, ProgressLine, add_command, check_writable, print_result
 
@@ -30,17 +28,13 @@ def add_commands(commands):
 def _export(arguments):
     from ..analysis.measure import measure
     from ..files.archive import EXPORTED, write_dicom
-    from ..files.maps import find_maps
+    from ..files.maps import find_scan
     from ..files.nifti import read_image
     from ..files.regions import regions_on
     from ..files.scan import case_of
     from ..progress import part
 
-    scans = find_maps(arguments.maps) if Path(arguments.maps).is_dir() else {}
-    if len(scans) != 1:
-        found = f"holds {len(scans)} scans ({', '.join(list(scans)[:4])})" if scans else "holds no maps"
-        raise InputError(f"{arguments.maps} {found}; give the folder of one scan that reconstruct wrote.")
-    ((stem, files),) = scans.items()
+    stem, files = find_scan(arguments.maps)
     if unknown := [name for name in arguments.only if name not in files]:
         raise InputError(f"There is no map {unknown[0]!r} of {stem}; choose from {', '.join(files)}.")
     check_writable(arguments.output)

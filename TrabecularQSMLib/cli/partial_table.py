@@ -20,19 +20,7 @@ def read_partial(path: Path, head: dict, columns: tuple[str, ...]) -> dict:
     InputError
         If it cannot be read, or belongs to a run with another `head`.
     """
-    if not path.exists():
-        return {}
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline was cut off
-        first, *geometries = (json.loads(line) for line in lines)
-        kept = {_geometry(rows, set(columns)): rows for rows in geometries} if first == head else {}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InputError(f"{path} is not the partial table of a simulation; remove it or give another name.") from error
-    if first != head:
-        raise InputError(
-            f"{path} belongs to a run with other parameters or of another version; "
-            "give the same to go on, remove it, or give another --output."
-        )
+    kept = _kept(path, head, lambda rows: _geometry(rows, set(columns)), "a simulation")
     parameters = head["parameters"]
     for (number, radius, repeat), rows in kept.items():
         known = number in parameters["numbers"] and radius in parameters["radii"] and repeat < parameters["repeats"]
@@ -58,15 +46,25 @@ def read_blocks(path: Path, head: dict, columns: tuple[str, ...], key: tuple[str
     InputError
         As for `read_partial`.
     """
+
+    def block(rows):
+        if any(set(row) != set(columns) for row in rows):
+            raise ValueError("not the rows of a block")
+        return tuple(rows[0][name] for name in key)
+
+    return _kept(path, head, block, "a sweep")
+
+
+def _kept(path, head, key_of, kind):
+    """Rows of each line of a partial table under its head, by the key that `key_of` finds in them."""
     if not path.exists():
         return {}
     try:
-        first, *blocks = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1])
-        kept = {tuple(rows[0][name] for name in key): rows for rows in blocks}
-        if any(set(row) != set(columns) for rows in blocks for row in rows):
-            raise ValueError("not the rows of a block")
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline was cut off
+        first, *blocks = (json.loads(line) for line in lines)
+        kept = {key_of(rows): rows for rows in blocks} if first == head else {}
     except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
-        raise InputError(f"{path} is not the partial table of a sweep; remove it or give another name.") from error
+        raise InputError(f"{path} is not the partial table of {kind}; remove it or give another name.") from error
     if first != head:
         raise InputError(
             f"{path} belongs to a run with other parameters or of another version; "

@@ -29,6 +29,7 @@ def _split(arguments):
     from ..analysis.subregions import split_region
     from ..files.nifti import write_image
     from ..files.regions import names_file, read_regions
+    from ..files.writing import names_text
     from ..images import check_right_angles
 
     table = re.sub(r"\.nii(\.gz)?$", ".tsv", arguments.output, flags=re.IGNORECASE)
@@ -42,9 +43,8 @@ def _split(arguments):
     voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
     with errors_of(f"{arguments.region} of {arguments.regions}"):
         parts = split_region(labels == next(iter(names)), arguments.count, voxel_size)
-    rows = "".join(f"{number}\t{arguments.region} {number}\n" for number in range(1, arguments.count + 1))
     contents = {
         arguments.output: lambda path: write_image(path, parts.astype(np.uint16), affine),
-        table: "index\tname\n" + rows,
+        table: names_text({number: f"{arguments.region} {number}" for number in range(1, arguments.count + 1)}),
     }
     print_result((), write_outputs(contents))

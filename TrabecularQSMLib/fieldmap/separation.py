@@ -25,6 +25,8 @@ GAIN_VOXELS = 1000
 BRIGHT = 0.1
 # More units of log-likelihood than this make no difference.
 DECIDED = 10.0
+# So many echoes just determine the unknowns: a fit to them leaves nothing over, whatever the data.
+EXACT_ECHOES = 3
 # How far fields stray from the mean around them, as a part of the distance between fields that are taken for each
 # other: so weak a tie moves only voxels whose field is hardly known.
 TIE = 0.25
@@ -126,7 +128,7 @@ def separate(
         starts = _starts(signal, power, model, **where, progress=part(progress, 0.3, 0.5))
     start_field, start_rate, margin, own, misfit = starts
     tied_to, tie = None, 0.0
-    if len(echo_times) > 3:
+    if len(echo_times) > EXACT_ECHOES:
         tied_to = _around(start_field, power * -np.expm1(-np.maximum(margin, 0)), mask, voxel_size, model.period_hz)
         # Where the background was set to zero, what the search leaves over tells the noise.
         tie = max(noise**2, misfit / (2 * len(echo_times) - 6)) / (TIE * confusion_distance(model, fat_hz)) ** 2

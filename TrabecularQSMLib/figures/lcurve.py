@@ -7,7 +7,7 @@ import numpy as np
 
 from ..inversion.lcurve import LCurve
 from .maps import INVERSION_TITLES, View, map_panel, panels_figure
-from .style import line_style, plain_logarithms, render
+from .style import label_logarithmic, line_style, render
 
 
 def lcurve_figure(curve: LCurve, title: str, picture_format: str = "png") -> bytes:
@@ -36,7 +36,7 @@ def lcurve_figure(curve: LCurve, title: str, picture_format: str = "png") -> byt
         if curve.region_means:
             for number, (name, means) in enumerate(curve.region_means.items()):
                 axes[2].semilogx(curve.regularization, means, markersize=3, label=name, **line_style(number))
-            plain_logarithms(axes[2].xaxis)
+            label_logarithmic(axes[2].xaxis)
             axes[2].set(title="Region means", xlabel="λ", ylabel="χ [ppm]")
             axes[2].legend(loc="center left", bbox_to_anchor=(1, 0.5))
         for axis in (axes[0], *axes[2:]):
@@ -80,7 +80,7 @@ def compare_lcurves(curves: Sequence[LCurve], mask: np.ndarray, view: View, pict
                 axes.loglog(curve.regularization, values, markersize=3, label=_title(curve), **style)
                 rings = {"linestyle": "none", "markersize": 8, "fillstyle": "none"}
                 axes.loglog(curve.regularization[drawn], values[drawn], **rings, **style)
-            plain_logarithms(axes.xaxis, axes.yaxis)
+            label_logarithmic(axes.xaxis, axes.yaxis)
             axes.set(title=title, xlabel="λ (rings: shown below)", ylabel="[ppm²]")
             axes.grid(True)
             axes.legend()
@@ -101,7 +101,7 @@ def _title(curve):
 
 def _draw_curve(left, right, curve):
     left.loglog(curve.regularization, curve.discrepancy, "o-", markersize=4)
-    plain_logarithms(left.xaxis, left.yaxis)
+    label_logarithmic(left.xaxis, left.yaxis)
     left.set(title="Discrepancy", xlabel="λ", ylabel="‖Dχ − f‖² [ppm²]")
     corner = curve.regularization.tolist().index(curve.best)
     data_term, regularizer = np.log10(curve.data_term), np.log10(curve.regularizer)

@@ -11,7 +11,7 @@ from ..analysis.studies.inference import NORMAL, SIGNIFICANT
 from ..analysis.studies.power import Plan, detectable_effect
 from ..analysis.studies.ranges import NormalRange
 from ..analysis.studies.repeatability import Repeatability
-from .style import line_style, render
+from .style import label_logarithmic, line_style, render
 
 _ACROSS = 3
 _FIRST, _SECOND = (line_style(number)["color"] for number in (0, 1))
@@ -114,10 +114,7 @@ def power_figure(results: Sequence[Plan], label: str, picture_format: str = "png
         if first.subjects is not None:
             axis.axvline(first.subjects, color="0.25", linestyle="--", linewidth=1)
         axis.set(xscale="log", yscale="log", ylabel=f"detectable difference of {label}")
-        for along in (axis.xaxis, axis.yaxis):
-            along.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter("{x:g}")  # a decade of differences may be all that there is
-        axis.xaxis.set_minor_formatter("")
+        label_logarithmic(axis.xaxis, axis.yaxis)
         axis.set_xlabel("subjects" if first.design == CHANGE else "subjects of each group")
         axis.set_title(f"power {first.power:g}, α {first.alpha:g}, two-sided")
         axis.grid(True, which="both")

@@ -11,6 +11,8 @@ DARK, LIGHT = "#121212", "#ebebeb"
 # Okabe and Ito's colors, told apart also by the color-blind: first those that stand out most on white and on gray.
 LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442")
 _DPI = 150
+# Ratios of its ends from which a logarithmic axis has labels at 1, 2 and 5 times a power of ten, and at powers alone.
+_PART_OF_DECADE, _FEW_DECADES = 5, 1000
 _STYLE = {
     # Letters become outlines, so that an SVG looks the same where a font is missing.
     "svg.fonttype": "path",
@@ -78,13 +80,19 @@ def outline_style(number: int) -> dict:
     return {"color": style["color"], "linestyle": "solid" if style["marker"] == "o" else "dashed"}
 
 
-def plain_logarithms(*axes) -> None:
-    """Label logarithmic axes with plain numbers: those of matplotlib are formulas, which these pictures do not read."""
-    from matplotlib.ticker import LogFormatter
+def label_logarithmic(*axes) -> None:
+    """Label logarithmic axes (such as ``axes.xaxis``) by plain numbers, once all is drawn.
+
+    Matplotlib's own labels are formulas, which no text is taken for here.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     for axis in axes:
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # where there is hardly a decade
+        low, high = axis.get_view_interval()
+        powers = LogLocator(subs=(1, 2, 5) if high < _FEW_DECADES * low else (1,))
+        axis.set_major_locator(MaxNLocator(4) if high < _PART_OF_DECADE * low else powers)
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def color_map(colors: str):

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..workers import python_program
-from .formats import BEST_PACKING, filled
+from ..workers import NO_WINDOW, python_program
+from .formats import BEST_PACKING, damaged, filled
 
 # Reading slower than this is taken for hanging.
 _STARTING_S, _BYTES_PER_S = 60.0, 2e6
@@ -83,7 +83,7 @@ def _answer(task, path, *more):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, **_NO_PLUGINS},
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        creationflags=NO_WINDOW,
     )
     size = sum(os.path.getsize(one) for one in (path, *more) if isinstance(one, str | Path))
     timer = threading.Timer(_STARTING_S + size / _BYTES_PER_S, process.kill)
@@ -93,7 +93,7 @@ def _answer(task, path, *more):
         dtype = np.dtype(kind)
         content = filled(process.stdout, dtype.itemsize * math.prod(shape))
         if len(content) < dtype.itemsize * math.prod(shape):
-            raise _damaged(path, _NO_END)
+            raise damaged(path, _NO_END)
         return np.frombuffer(content, dtype).reshape(shape, order="F")
 
     try:
@@ -103,7 +103,7 @@ def _answer(task, path, *more):
         line = process.stdout.readline()
         answer = json.loads(line) if line else {"error": _NO_END}
         if "error" in answer:
-            raise _damaged(path, answer["error"])
+            raise damaged(path, answer["error"])
         yield answer["found"], array
     finally:
         timer.cancel()
@@ -114,10 +114,6 @@ def _answer(task, path, *more):
 
 def _plain(value):
     return str(value) if isinstance(value, Path) else value
-
-
-def _damaged(path, why):
-    return InputError(f"{path} is damaged or cut short ({why}); copy it again.")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..acquisition import Reorientation
 from ..errors import InputError, PackageNeeded, counted
 from ..images import geometry_difference
+from ..workers import NO_WINDOW
 from . import converted, dicom_series, nifti
 from .echoes import MAGNITUDE_ADVICE, scan_of
 from .scan import Scan, check_voxel_size
@@ -110,7 +111,9 @@ def _convert(program, files, place, candidate, grid):
     command = [program, "-b", "y", "-ba", "n", "-x", "i", "-z", "n", "-f", "%s", "-o", str(target), str(source)]
     longest = _CONVERTING_S + sum(file.stat().st_size for file in files) / _BYTES_PER_S
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=longest)
+        ended = subprocess.run(
+            command, capture_output=True, errors="replace", check=False, timeout=longest, creationflags=NO_WINDOW
+        )
     except subprocess.TimeoutExpired:
         return [], "does not come to its end"
     pair = dicom_series.pair_of(candidate)

@@ -168,6 +168,11 @@ def cut_short(path) -> InputError:
     return InputError(f"{path} is cut short: it holds less than its header announces; copy or export it again.")
 
 
+def damaged(path, why) -> InputError:
+    """Return what is said of a file that its reader cannot make sense of."""
+    return InputError(f"{path} is damaged or cut short ({why}); copy it again.")
+
+
 def unreadable(path, error: OSError) -> InputError:
     """Return what is said of a file that the system does not give."""
     return InputError(f"{path} cannot be read ({error.strerror or error}); check its permissions and its disk.")

@@ -8,6 +8,7 @@ import numpy as np
 from ..acquisition import Acquisition, MeasuredField
 from ..errors import InputError
 from ..fieldmap.magnitude import is_equidistant
+from ..fieldmap.separation import EXACT_ECHOES
 from ..pipeline import Reconstruction
 from ..progress import Progress
 from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
@@ -31,6 +32,8 @@ def planned_maps(settings: Settings, acquisition: Acquisition | MeasuredField | 
     if isinstance(acquisition, MeasuredField):
         names = [*(["total_field"] if acquisition.stage == "total" else []), *_OF_FIELDS]
         return [name for name in QUANTITIES if name in names and name not in left_out]
+    if acquisition is not None and len(acquisition.echo_times) <= EXACT_ECHOES:
+        left_out.append("residual")
     arlo = acquisition is None or is_equidistant(acquisition.echo_times)
     added = [name for setting, names in ADDED_MAPS.items() if getattr(settings, setting) == "yes" for name in names]
     added = [name for name in added if arlo or not name.endswith("_arlo")]
@@ -69,6 +72,21 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
         maps[quantity.name] = path
     order = list(ALL_QUANTITIES)
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
+
+
+def find_scan(folder) -> tuple[str, dict[str, Path]]:
+    """Return the one scan whose maps lie below a folder, and its maps as `find_maps` gives them.
+
+    Raises
+    ------
+    InputError
+        If there are no maps, or those of several scans.
+    """
+    scans = find_maps(folder) if Path(folder).is_dir() else {}
+    if len(scans) != 1:
+        found = f"holds {len(scans)} scans ({', '.join(list(scans)[:4])})" if scans else "holds no maps"
+        raise InputError(f"{folder} {found}; give the folder of one scan that reconstruct or cohort wrote.")
+    return next(iter(scans.items()))
 
 
 def read_settings(path) -> dict:

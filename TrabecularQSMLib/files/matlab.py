@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .formats import BEST_PACKING, read_bytes
+from .formats import BEST_PACKING, damaged, read_bytes
 
 # Types of stored data, and the classes of arrays that hold numbers (double, single, and integers of both kinds).
 _TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -49,7 +49,7 @@ def read_variables(path: Path, wanted: Collection[str] = ()) -> dict:
         if order:
             return dict(_variables_4(content, order, wanted))
     except (ValueError, struct.error, zlib.error) as error:
-        raise InputError(f"{path} is damaged or cut short ({error}); copy it again.") from error
+        raise damaged(path, error) from error
     raise InputError(f"{path} is not a MATLAB file; give a .mat file that MATLAB saved.")
 
 

@@ -1,4 +1,9 @@
-"""Tables in files: read as texts by column, written so that the same numbers give the same text."""
+"""Tables in files: read as texts by column, written so that the same numbers give the same text.
+
+Spreadsheets take a text that begins with one of ``= + - @`` for a formula, which can start programs. Such a text, be it
+the name of a region or a case, is written with an apostrophe before it, which keeps it a text there and which is taken
+off when it is read here. Numbers stay as they are.
+"""
 
 import csv
 import io
@@ -15,6 +20,11 @@ _NUMBER = re.compile(r"[+-]?(\d+[\d.,'’ ]*|[.,]\d+)([eE][+-]?\d+)?")
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-"})
 # One to three digits (not zero alone), then groups of three: a number of thousands or one of three decimals.
 _GROUPS = r"[+-]?[1-9]\d{0,2}(?:%s\d{3})+"
+# What spreadsheets take for a formula, guarded or not, and what is written before it.
+_FORMULA = re.compile(r"['\s]*[=+\-@]")
+_GUARD = "'"
+# Columns of what `measure` writes that hold no numbers.
+_TEXTS = ("case", "region", "quantity", "unit")
 
 
 def read_table(path) -> Table:
@@ -51,7 +61,7 @@ def _cells(path):
     except csv.Error as error:
         raise InputError(f"{path} cannot be read as a table ({error}); save it as CSV once more.") from error
     lines = [line for line in lines if any(cell.strip() for cell in line)]
-    columns = tuple(cell.strip() for cell in lines[0]) if lines else ()
+    columns = tuple(_unguarded(cell.strip()) for cell in lines[0]) if lines else ()
     if len(columns) < 2 or len(set(columns)) < len(columns):
         raise InputError(f"{path} has no line of different column names; give a CSV file such as measure writes.")
     if len(lines) == 1:
@@ -60,7 +70,8 @@ def _cells(path):
         if len(line) != len(columns):
             found = counted(len(line), "cell")
             raise InputError(f"Row {number} of {path} has {found} but the row of column names {len(columns)}.")
-    return columns, [[cell.strip().translate(_SPACES) for cell in line] for line in lines[1:]], separator
+    rows = [[_unguarded(cell.strip()).strip().translate(_SPACES) for cell in line] for line in lines[1:]]
+    return columns, rows, separator
 
 
 def _numbers(path, columns, rows, separator):
@@ -142,6 +153,26 @@ def _plain(cell, decimal):
     return f"{whole}.{rest}" if found else whole
 
 
+def read_measured(path) -> list[dict]:
+    """Return the rows of a table that `measure` or `cohort` wrote, with numbers as such and None where there is none.
+
+    There are none where there is no such table.
+    """
+    if not Path(path).exists():
+        return []
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return [{key: _measured(key, text) for key, text in row.items()} for row in csv.DictReader(file)]
+    except (ValueError, TypeError, AttributeError, csv.Error) as error:
+        raise InputError(f"{path} is not a table that measure or cohort wrote; make it again.") from error
+
+
+def _measured(column, text):
+    if column in _TEXTS:
+        return _unguarded(text)
+    return float(text) if text else None
+
+
 def read_rods(path) -> dict[str, list[float] | None]:
     """Read the rods of a calibration phantom, as `analysis.ct.fit_calibration` takes them.
 
@@ -167,7 +198,7 @@ def csv_text(columns, rows: list[dict]) -> str:
     """Return rows as CSV with plain newlines; the same numbers give the same text."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(_cell, columns))
     writer.writerows([_cell(row[column]) for column in columns] for row in rows)
     return text.getvalue()
 
@@ -175,5 +206,20 @@ def csv_text(columns, rows: list[dict]) -> str:
 def _cell(value):
     if value is None:
         return ""
+    if isinstance(value, str):
+        return _GUARD + value if _FORMULA.match(value) and not _is_number(value) else value
     # Seven digits: all that float32 maps hold.
     return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def _unguarded(text):
+    """Return a cell without the apostrophe that `csv_text` put before it."""
+    return text[1:] if text.startswith(_GUARD) and _FORMULA.match(text) else text
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -221,8 +221,12 @@ def write_labels(stem, labels, affine, names, provenance):
     write_image(stem.with_name(stem.name + ".nii.gz"), labels, affine)
     values = {"Description": "Regions, named by the table", "SkullStripped": False, **provenance}
     write_json(stem.with_name(stem.name + ".json"), values)
-    rows = "".join(f"{label}\t{' '.join(name.split())}\n" for label, name in names.items())
-    write_text(stem.with_name(stem.name + ".tsv"), "index\tname\n" + rows)
+    write_text(stem.with_name(stem.name + ".tsv"), names_text(names))
+
+
+def names_text(names):
+    """Return the names of labels as BIDS's table beside a label map."""
+    return "index\tname\n" + "".join(f"{label}\t{' '.join(name.split())}\n" for label, name in names.items())
 
 
 def describe_dataset(staging, output, name, kind="derivative"):

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.fft
 
 from ..acquisition import Acquisition, MeasuredField
+from ..chunks import one_blas_thread
 from ..errors import InputError, SolverWarning
 from ..inversion import METHODS, lcurve
 from ..inversion.grid import Grid
@@ -252,7 +253,9 @@ def _solver_warnings() -> Iterator[list[str]]:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, source=one.source)
 
 
-def _workers(threads: int | None) -> contextlib.AbstractContextManager:
+@contextlib.contextmanager
+def _workers(threads: int | None) -> Iterator[None]:
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; give a whole number of at least 1.")
-    return scipy.fft.set_workers(threads or os.cpu_count() or 1)
+    with scipy.fft.set_workers(threads or os.cpu_count() or 1), one_blas_thread():
+        yield

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.kind import Kind, find_kind
-from ..fieldmap.separation import Separation, fat_fraction, separate
+from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from ..fieldmap.unwrap import parts_apart, unwrap
 from ..inversion.cortex import field_of_share, missing_share
@@ -57,12 +57,16 @@ class Fields:
             return
         else:
             echoes = self.reorientation.apply(acquisition.echoes)
-            separation, trust = self._separate(echoes, mask, part(progress, 0.0, 0.8))
+            edges, trust = self._separate(echoes, mask, part(progress, 0.0, 0.8))
             total_ppm = self.maps["field_hz"] * np.float32(1e6 / acquisition.imaging_frequency)
-            opposed, start = settings.edge_image == "opposed-phase", 0.8
-            edges = np.abs(separation.water - separation.fat) if opposed else self.magnitude
+            start = 0.8
         if settings.stop_after != "fieldmap":
             self._remove_background(total_ppm, edges, trust, part(progress, start, 1.0))
+
+    @property
+    def signal(self) -> np.ndarray:
+        """Signal at echo time zero; of a field, its magnitude."""
+        return self.maps["water"] + self.maps["fat"] if "water" in self.maps else self.magnitude
 
     def _given_field(self, mask) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Begin with a field that was measured already: return it, the image of its edges, and its reliability."""
@@ -111,12 +115,13 @@ class Fields:
         else:
             self.mask = self._eroded(body)
         self.body = body | self.mask
-        self.signal, self.fat_fraction = self.magnitude, np.zeros_like(self.magnitude)
+        self.fat_fraction = np.zeros_like(self.magnitude)
         self.settings = replace(settings, **changes)
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
         return field, self.magnitude, trust
 
-    def _separate(self, echoes, mask, progress) -> tuple[Separation, np.ndarray]:
+    def _separate(self, echoes, mask, progress) -> tuple[np.ndarray, np.ndarray]:
+        """Make the maps of the echoes; return the image of the edges of χ, and the reliability."""
         settings = self.settings
         # What noise alone reaches is known of the MIP: in a root sum of squares the noise of all echoes adds up.
         mip = masks.combine_echoes(echoes)
@@ -145,7 +150,6 @@ class Fields:
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
-        self.signal = np.abs(separation.water) + np.abs(separation.fat)
         self.fat_fraction = fat_fraction(separation.water, separation.fat)
         self.maps |= {
             "pdff": self.fat_fraction,
@@ -161,10 +165,17 @@ class Fields:
             "sigma_pdff": separation.sigma_pdff,
         }
         self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]))
-        if (inside := self.mask & fitted).any():
-            self.fit_residual = float(np.median(separation.residual[inside]))
+        self._keep_residual(separation.residual, fitted)
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
-        return separation, trust
+        opposed = settings.edge_image == "opposed-phase"
+        return np.abs(separation.water - separation.fat) if opposed else self.magnitude, trust
+
+    def _keep_residual(self, residual, fitted):
+        """Keep what the fit leaves over, and its median, unless it is nothing by necessity."""
+        if len(self.acquisition.echo_times) > EXACT_ECHOES:
+            self.maps["residual"] = residual
+            if (inside := self.mask & fitted).any():
+                self.fit_residual = float(np.median(residual[inside]))
 
     def _model(self) -> dict:
         """What fits of the echoes are told of the scan."""
@@ -290,6 +301,7 @@ class Fields:
             "mask": self.mask.astype(np.float32),
             "reliability": trust,
         }
+        self._keep_residual(fit.residual, fitted)
         self.notes.append(
             f"{self.acquisition.source} has no phase: R2* and fat fraction are from the magnitude alone, which tells "
             f"water from fat by the smaller peaks of fat only (in about {magnitude.doubt(fit.margin[self.mask]):.1%} "

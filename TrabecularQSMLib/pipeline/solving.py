@@ -1,9 +1,11 @@
 """From the local field to χ: the chosen inversion, its corrections, and what noise makes of it."""
 
+import warnings
 from functools import partial
 
 import numpy as np
 
+from ..errors import SolverWarning
 from ..inversion import METHODS, invert
 from ..inversion.cortex import COARSEST_MM, susceptibility_of_share
 from ..inversion.grid import Grid
@@ -97,7 +99,9 @@ def _noise(fields, once, grid, chi, offset, progress) -> tuple[np.ndarray, dict]
         here = part(progress, number / DRAWS, (number + 1) / DRAWS)
         drawn = random.standard_normal(ppm.shape, dtype=np.float32)
         field, _ = fields.local(fields.maps["total_field"] + ppm * drawn, part(here, 0.0, 0.1))
-        noisy = once(grid.put(field) - offset, part(here, 0.1, 1.0))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SolverWarning)  # said of χ itself already
+            noisy = once(grid.put(field) - offset, part(here, 0.1, 1.0))
         draws.append(grid.take(noisy - chi))
     return chi_noise(draws, fields.drawn & (fields.maps["reliability"] > 0), fields.voxel_size)
 

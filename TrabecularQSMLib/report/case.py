@@ -1,6 +1,5 @@
 """The page of one case: its maps, how far they can be trusted, its numbers, and how all of it was made."""
 
-import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..figures.registration import checkerboard_figure
 from ..files.nifti import read_image
 from ..files.provenance import software_of
 from ..files.regions import read_regions
+from ..files.tables import read_measured
 from ..progress import Progress, report
 from ..quantities import QUANTITIES
 from .consensus import acquisition_items, methods_paragraph, reconstruction_items
@@ -25,7 +25,7 @@ from .pages import SHOWN, Figure, page, picture, title_of, with_error
 PLANES = ("sagittal", "coronal", "axial")
 # What is drawn, in rows of pictures, as far as it is there.
 _SHOWN = (("mip", "chi", "r2star", "pdff"), ("water", "fat", "field_hz", "local_field"))
-_QUALITY = (("reliability", "sigma_field", "sigma_r2star", "sigma_pdff"),)
+_QUALITY = (("reliability", "residual", "sigma_field"), ("sigma_r2star", "sigma_pdff", "sigma_chi"))
 _HISTOGRAMS = ("chi", "r2star", "pdff")
 _SECTIONS = {
     "regions": "Regions",
@@ -76,7 +76,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     regions = {name: labels == label for label, name in names.items()} if names else {"mask": mask}
     measured = {name: maps[name] for name in _HISTOGRAMS if name in maps}
     histograms = [Figure(picture(histogram_figure(measured, regions)), "Values by region.")] if measured else []
-    rows = measured_rows(folder / f"{case}_regions.csv")
+    rows = read_measured(folder / f"{case}_regions.csv")
     others = _others(folder, case, stem, maps["mip"], affine)
     text, references = methods_paragraph(sidecar)
     return page(
@@ -170,8 +170,11 @@ def _quality_items(maps, mask, sidecar):
     if "reliability" not in maps or not mask.any():
         return []
     trust = maps["reliability"][mask]
-    residual = sidecar.get("FitResidual")
-    items = [] if residual is None else [("Median residual of the fit", f"{residual:.1%} of the signal")]
+    items = []
+    if "residual" in maps:
+        median, high = np.percentile(maps["residual"][mask], (50, 95))
+        items.append(("Residual of the fit, median in the mask", f"{median:.1%} of the signal"))
+        items.append(("Residual of the fit in 95 of 100 voxels", f"below {high:.1%} of the signal"))
     items += [
         ("Median reliability in the mask", f"{np.median(trust):.2f} (0 to 1)"),
         ("Voxels of reliability 0 in the mask", f"{np.mean(trust == 0):.1%}"),
@@ -235,25 +238,6 @@ def _reference(maps, mask, sidecar):
     return f"{said}; over the mask χ is {values.mean():.3f} ± {values.std():.3f} ppm (mean ± SD)"
 
 
-def measured_rows(path: Path) -> list[dict]:
-    """Return the rows of a table that `measure` or `cohort` wrote, with numbers as such and None where there is none.
-
-    There are none where there is no such table.
-    """
-    if not path.exists():
-        return []
-    texts = ("case", "region", "quantity", "unit")
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [
-            {key: value if key in texts else float(value) if value else None for key, value in row.items()}
-            for row in rows
-        ]
-    except (ValueError, TypeError, csv.Error) as error:
-        raise InputError(f"{path} is not a table that measure or cohort wrote; make it again.") from error
-
-
 def _cohort_notes(path, sidecar):
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))["Notes"]
@@ -273,7 +257,8 @@ def _others(folder, case, stem, mip, affine):
                 Figure(picture(checkerboard_figure(mip, array, affine)), f"Echo MIP (fixed) and {name} (moving).")
             )
     for path in sorted(folder.glob(f"{stem}_*lcurve.png")):
-        figures.append(Figure(picture(path.read_bytes()), "L-curve.", light=True))
+        caption = "L-curve; the square marks the λ of largest curvature."
+        figures.append(Figure(picture(path.read_bytes()), caption, light=True))
     return figures
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,8 @@ from ..errors import InputError
 from ..figures.regression import Panel, regression_figure
 from ..figures.strips import strip_figure
 from ..figures.studies import agreement_figure
-from ..files.tables import read_table
+from ..files.tables import read_measured, read_table
 from ..study.regressions import regressions_of
-from .case import measured_rows
 from .consensus import methods_paragraph
 from .pages import SHOWN, Figure, number, page, picture, title_of
 
@@ -45,7 +45,7 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         If the tables cannot be read, or Jinja2 or matplotlib is missing.
     """
     output = Path(output)
-    rows = measured_rows(output / "cohort.csv")
+    rows = read_measured(output / "cohort.csv")
     table = Table("cohort.csv", COLUMNS, tuple(row for row in rows if row["mean"] is not None))
     status = output / "subjects.csv"
     ended = read_table(status).rows if status.exists() else []
@@ -162,10 +162,11 @@ def _study(table, name):
     except InputError:
         return None
     what = "repeatability, if nothing changed between the sessions" if again else "range of these subjects"
+    label = replace(observations, name=title_of(name)).label
     rows = [(_repeatability_row if again else _range_row)(one) for one in study.results]
     return {
-        "title": f"{observations.label}: {what}",
-        "source": picture(agreement_figure(study.results, observations.label)) if again else None,
+        "title": f"{label}: {what}",
+        "source": picture(agreement_figure(study.results, label)) if again else None,
         "columns": list(rows[0]),
         "rows": rows,
         "notes": list(study.notes),

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from ..errors import InputError
-from ..files.maps import find_maps, read_settings
+from ..files.maps import find_scan, read_settings
 from ..files.nifti import read_image
-from ..files.tables import read_table
+from ..files.tables import read_measured
 from ..pipeline import Reconstruction
 from ..progress import Progress, part, report
 from ..settings import Settings
@@ -16,9 +16,6 @@ from .measure import addRows
 from .reconstruct import addMapVolumes
 from .regions import loadRegions, showOutlines
 from .volumes import removeWithHelpers
-
-# Columns of the table that hold no numbers.
-_TEXTS = ("case", "region", "quantity", "unit")
 
 
 def loadMaps(folder, *, progress: Progress | None = None) -> dict:
@@ -31,11 +28,7 @@ def loadMaps(folder, *, progress: Progress | None = None) -> dict:
     :return: volume nodes by the name of their quantity, in a folder of the scene.
     :raises InputError: if it holds no maps, or those of several scans.
     """
-    scans = find_maps(folder)
-    if len(scans) != 1:
-        found = f"holds {len(scans)} scans ({', '.join(list(scans)[:4])})" if scans else "holds no maps"
-        raise InputError(f"{folder} {found}; choose the folder of one scan.")
-    ((stem, files),) = scans.items()
+    stem, files = find_scan(folder)
 
     def read(told):
         images = {}
@@ -74,11 +67,7 @@ def cohortTable(output):
     :raises InputError: if there is none, or no region was measured.
     """
     output = Path(output)
-    rows = [{name: _value(name, text) for name, text in row.items()} for row in read_table(output / TABLE).rows]
+    rows = read_measured(output / TABLE)
+    if not rows:
+        raise InputError(f"{output / TABLE} holds no row; give the cohort's subjects regions to be measured in.")
     return addRows(rows, None, f"{output.name} cohort table")
-
-
-def _value(column, text):
-    if column in _TEXTS:
-        return text
-    return float(text) if text else None

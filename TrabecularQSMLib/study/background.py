@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import Cancelled, InputError
-from ..workers import python_program
+from ..workers import NO_WINDOW, python_program
 
 # What Python runs, and where it finds that.
 _COMMAND, _ROOT = ("-m", "TrabecularQSMLib", "cohort"), Path(__file__).resolve().parents[2]
@@ -20,8 +20,6 @@ _SOME_FAILED, _WRONG_INPUT, _CANCELLED = 3, 2, 130
 _PROGRESS_LINE = re.compile(r"\s*(\d+) % (.*)")
 _NOTE = "Note: "
 _FAILED_LINE = re.compile(r"(sub-\S+) failed: (.*)")
-# No window of a console on Windows.
-_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class BackgroundCohort:
                 stdout=said,
                 stderr=told,
                 env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
-                creationflags=_NO_WINDOW,
+                creationflags=NO_WINDOW,
             )
         # It ends with this program, and where nobody waits for it any more.
         self._end = weakref.finalize(self, _end, self._process, self._folder)
