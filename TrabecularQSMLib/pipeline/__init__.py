@@ -189,10 +189,10 @@ def sweep_regularization(
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
         begin = before + share_before(settings) * (1 - before) / len(regularizations)
-        apart, of_cortex, said = cortex_apart(fields, settings, grid, part(progress, before, begin))
+        apart, rest, said = cortex_apart(fields, settings, grid, part(progress, before, begin))
         inside = {name: grid.put(apply(one) & fields.mask) for name, one in (regions or {}).items()}
         curve = lcurve.sweep(
-            grid.put(fields.local_field) - of_cortex,
+            grid.put(rest.local),
             fields.voxel_size,
             regularizations,
             method=settings.inversion,

@@ -28,8 +28,8 @@ class Fields:
     """The stages before inversion, run on construction; everything in the closest RAS order.
 
     `maps` has what they give by name, `settings` what was found, `notes` what a user should know. Where background was
-    removed, there are also `local_field` and the `interior` in which it holds, `mask` in which χ is solved and `drawn`,
-    its part with a field, both weights, and `signal` at echo time zero with its `fat_fraction`.
+    removed, there are also `total_field`, the `local_field` and the `interior` in which it holds, `mask` in which χ is
+    solved and `drawn`, its part with a field, both weights, and `signal` at echo time zero with its `fat_fraction`.
     """
 
     def __init__(self, acquisition: Acquisition | MeasuredField, settings: Settings, mask, progress: Progress | None):
@@ -325,7 +325,7 @@ class Fields:
     def _remove_background(self, total_ppm, edges, trust, progress):
         if not (isinstance(self.acquisition, MeasuredField) and self.acquisition.stage == "local"):
             self.maps["total_field"] = total_ppm
-        self.trust = trust
+        self.total_field, self.trust = total_ppm, trust
         self.local_field, self.interior = self.local(total_ppm, progress)
         self.maps["reliability"] = np.where(self.interior, trust, 0)
         self.drawn = self.mask & _planes_with(self.interior)
@@ -359,10 +359,12 @@ class Fields:
             progress=progress,
             **background.METHODS[self.settings.background].arguments(self.settings),
         )
-        return self.filled(local, interior), interior
+        # Where nothing was measured (cortex, air) it is noise of whole periods, which weighted inversions do not see,
+        # but others do.
+        return masks.fill_unreliable(local, np.where(interior, self.trust, 0), interior, self.voxel_size), interior
 
     def cortex(self, padding: int, progress) -> tuple[np.ndarray, np.ndarray]:
-        """Return the share of cortex in each voxel, and the field of such a share with χ of 1 ppm.
+        """Return the share of cortex in each voxel of the body, and the field of such a share with χ of 1 ppm.
 
         They are computed once for all inversions, on a grid around the body.
         """
@@ -376,15 +378,8 @@ class Fields:
             field = field_of_share(
                 share, self.voxel_size, b0_direction=self.b0_direction, progress=part(progress, 0.3, 1.0)
             )
-            self._cortex[padding] = grid.take(share) * self.mask, np.where(self.interior, grid.take(field), 0)
+            self._cortex[padding] = grid.take(share), grid.take(field)
         return self._cortex[padding]
-
-    def filled(self, field, interior) -> np.ndarray:
-        """Return a local field with that around it where nothing was measured (cortex, air).
-
-        There it is noise of whole periods, which weighted inversions do not see, but others do.
-        """
-        return masks.fill_unreliable(field, np.where(interior, self.trust, 0), interior, self.voxel_size)
 
 
 def _planes_with(mask):

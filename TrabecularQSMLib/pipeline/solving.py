@@ -2,6 +2,7 @@
 
 import warnings
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from .fields import Fields
 
 def share_before(settings: Settings) -> float:
     """Return the share of the time of an inversion that cortex apart takes before it."""
-    return 0.15 if settings.separate_cortex == "yes" else 0.0
+    return 0.2 if settings.separate_cortex == "yes" else 0.0
 
 
 def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[list[str], dict | None]:
@@ -32,13 +33,13 @@ def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | N
         options=inversion_options(fields, settings, grid),
     )
     before = share_before(settings)
-    apart, offset, said = cortex_apart(fields, settings, grid, part(progress, 0.0, before * share))
-    chi = once(grid.put(fields.local_field) - offset, part(progress, before * share, share))
+    apart, rest, said = cortex_apart(fields, settings, grid, part(progress, 0.0, before * share))
+    chi = once(grid.put(rest.local), part(progress, before * share, share))
     fields.maps["chi"] = np.where(fields.drawn, grid.take(chi + apart), 0)
     fields.maps.pop("sigma_chi", None)  # of the settings before
     found = None
     if wanted:
-        fields.maps["sigma_chi"], found = _noise(fields, once, grid, chi, offset, part(progress, share, 1.0))
+        fields.maps["sigma_chi"], found = _noise(fields, once, grid, chi, rest.total, part(progress, share, 1.0))
         said.append(
             "The standard deviation of χ is that by noise of the field, drawn three times and taken through "
             "background removal and inversion; errors that are not noise (background, voxels cut by cortex, "
@@ -64,44 +65,59 @@ def inversion_options(fields: Fields, settings: Settings, grid: Grid) -> dict:
     return options
 
 
+class Rest(NamedTuple):
+    """Total and local field in ppm without those of cortex, (K, J, I)."""
+
+    total: np.ndarray
+    local: np.ndarray
+
+
 def cortex_apart(
     fields: Fields, settings: Settings, grid: Grid, progress: Progress | None
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return χ of cortex less that of its surroundings, its field, both in ppm on a grid, and what is to be said."""
-    nothing = np.zeros(grid.put(fields.local_field).shape, np.float32)
+) -> tuple[np.ndarray, Rest, list[str]]:
+    """Return χ of cortex less that of its surroundings, in ppm on a grid, the rest's fields, and what is to be said.
+
+    The field of cortex is taken off before the background: much of it lies on the mask's surface, where background
+    removals take it for background.
+    """
+    nothing = np.zeros(grid.put(fields.mask).shape, np.float32)
+    whole = Rest(fields.total_field, fields.local_field)
     if settings.separate_cortex == "no":
-        return nothing, nothing, []
+        return nothing, whole, []
     if (longest := max(fields.voxel_size)) > COARSEST_MM:
         said = f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most)"
-        return nothing, nothing, [f"{said}: it was not solved apart (separate_cortex)."]
-    share, field = fields.cortex(settings.padding, progress)
-    share = grid.put(share)
+        return nothing, whole, [f"{said}: it was not solved apart (separate_cortex)."]
+    share, field = fields.cortex(settings.padding, part(progress, 0.0, 0.7))
+    inside = grid.put(share * fields.mask)
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
         # Where nothing was measured this stands as it is, while the field beside it was filled in from around: Δ
         # shrinks by a fifth, and comes closer to what brings χ of marrow nearest to the truth.
-        grid.put(field),
-        share,
+        grid.put(np.where(fields.interior, field, 0)),
+        inside,
         grid.put(fields.data_weight),
         fields.voxel_size,
         b0_direction=fields.b0_direction,
     )
-    field = grid.put(fields.filled(field, fields.interior))
+    if not delta:
+        return nothing, whole, [said]
+    total = fields.total_field - np.float32(delta) * field
+    local, _ = fields.local(total, part(progress, 0.7, 1.0))
     # The mean over the grid stays zero.
-    return np.float32(delta) * (share - share.mean()), np.float32(delta) * field, [said]
+    return np.float32(delta) * (inside - inside.mean()), Rest(total, local), [said]
 
 
-def _noise(fields, once, grid, chi, offset, progress) -> tuple[np.ndarray, dict]:
+def _noise(fields, once, grid, chi, total, progress) -> tuple[np.ndarray, dict]:
     """Standard deviation of χ, and how neighbors share its noise."""
     ppm = fields.maps["sigma_field"] * np.float32(1e6 / fields.imaging_frequency)
     random, draws = np.random.default_rng(SEED), []
     for number in range(DRAWS):
         here = part(progress, number / DRAWS, (number + 1) / DRAWS)
         drawn = random.standard_normal(ppm.shape, dtype=np.float32)
-        field, _ = fields.local(fields.maps["total_field"] + ppm * drawn, part(here, 0.0, 0.1))
+        field, _ = fields.local(total + ppm * drawn, part(here, 0.0, 0.1))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SolverWarning)  # said of χ itself already
-            noisy = once(grid.put(field) - offset, part(here, 0.1, 1.0))
+            noisy = once(grid.put(field), part(here, 0.1, 1.0))
         draws.append(grid.take(noisy - chi))
     return chi_noise(draws, fields.drawn & (fields.maps["reliability"] > 0), fields.voxel_size)
 
