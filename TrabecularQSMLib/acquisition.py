@@ -99,7 +99,7 @@ class Acquisition:
 # Peaks of the magnitude beyond which its squares are no numbers of single precision.
 _LEAST_PEAK, _MOST_PEAK = 1e-18, 1e18
 # Share of an echo's peak that is signal, and of such voxels that another echo may leave at zero (opposed phase may, and
-# fat that a read-out to and fro displaces, where there is no noise).
+# fat that a bipolar read-out displaces, where there is no noise).
 _BRIGHT, _ZEROS = 0.2, 0.1
 
 
