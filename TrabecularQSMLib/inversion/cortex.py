@@ -3,7 +3,7 @@
 A thin dark shell is what a regularized inversion blurs most, and voxels that it cuts measure the field of their part
 with signal, not their mean. So χ is taken as ``u + Δ M``, with M the share of each voxel that gives no signal, Δ one
 number, and u smooth through cortex. The field of M, averaged as signal averages it, is known; Δ times it is taken off
-the measured field before u is inverted.
+the measured field before background removal, and u is inverted from the rest.
 """
 
 import numpy as np
