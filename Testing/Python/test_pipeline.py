@@ -538,8 +538,10 @@ class ManyTest(unittest.TestCase):
         original = fields.separate
         self.addCleanup(setattr, fields, "separate", original)
         fields.separate = lambda *args, **more: calls.append(1) or original(*args, **more)
-        together = reconstruct_each(acquisition, settings)
+        with mock.patch.object(fields.Fields, "local", autospec=True, side_effect=fields.Fields.local) as local:
+            together = reconstruct_each(acquisition, settings)
         self.assertEqual(len(calls), 1)
+        self.assertEqual(local.call_count, 2)  # with cortex and without, for all of them
         for one, found in zip(settings, together, strict=True):
             alone = reconstruct(acquisition, one)
             self.assertEqual(found.settings, alone.settings)

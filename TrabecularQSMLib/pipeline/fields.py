@@ -13,8 +13,6 @@ from ..fieldmap.kind import Kind, find_kind
 from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from ..fieldmap.unwrap import parts_apart, unwrap
-from ..inversion.cortex import field_of_share, missing_share
-from ..inversion.grid import Grid
 from ..inversion.weights import data_weight, edge_weight
 from ..progress import Progress, part, report
 from ..settings import Settings
@@ -38,7 +36,7 @@ class Fields:
         self.settings = settings
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
-        self._cortex: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self.apart: dict[int, tuple] = {}  # what `solving.cortex_apart` finds, by padding: once for all inversions
         if not isinstance(acquisition, MeasuredField):
             _check_echoes_suffice(acquisition, settings)
         self.reorientation = acquisition.reorientation
@@ -362,24 +360,6 @@ class Fields:
         # Where nothing was measured (cortex, air) it is noise of whole periods, which weighted inversions do not see,
         # but others do.
         return masks.fill_unreliable(local, np.where(interior, self.trust, 0), interior, self.voxel_size), interior
-
-    def cortex(self, padding: int, progress) -> tuple[np.ndarray, np.ndarray]:
-        """Return the share of cortex in each voxel of the body, and the field of such a share with χ of 1 ppm.
-
-        They are computed once for all inversions, on a grid around the body.
-        """
-        if padding not in self._cortex:
-            grid = Grid.around(self.body, padding)
-            share = missing_share(
-                *(grid.put(array) for array in (self.signal, self.fat_fraction, self.body)),
-                self.voxel_size,
-                progress=part(progress, 0.0, 0.3),
-            )
-            field = field_of_share(
-                share, self.voxel_size, b0_direction=self.b0_direction, progress=part(progress, 0.3, 1.0)
-            )
-            self._cortex[padding] = grid.take(share), grid.take(field)
-        return self._cortex[padding]
 
 
 def _planes_with(mask):

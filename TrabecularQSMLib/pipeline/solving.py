@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import SolverWarning
 from ..inversion import METHODS, invert
-from ..inversion.cortex import COARSEST_MM, susceptibility_of_share
+from ..inversion.cortex import COARSEST_MM, field_of_share, missing_share, susceptibility_of_share
 from ..inversion.grid import Grid
 from ..inversion.noise import DRAWS, SEED, chi_noise
 from ..inversion.prior import fat_prior
@@ -75,36 +75,54 @@ class Rest(NamedTuple):
 def cortex_apart(
     fields: Fields, settings: Settings, grid: Grid, progress: Progress | None
 ) -> tuple[np.ndarray, Rest, list[str]]:
-    """Return χ of cortex less that of its surroundings, in ppm on a grid, the rest's fields, and what is to be said.
+    """Return χ of cortex less that of its surroundings, in ppm on a grid, the rest's fields, and what is to be said."""
+    if settings.separate_cortex == "no":
+        return *_not_apart(fields, grid), []
+    if settings.padding not in fields.apart:
+        fields.apart[settings.padding] = _find_cortex(fields, settings.padding, grid, progress)
+    apart, rest, said = fields.apart[settings.padding]
+    return apart, rest, [said]
+
+
+def _not_apart(fields, grid):
+    return np.zeros(grid.put(fields.mask).shape, np.float32), Rest(fields.total_field, fields.local_field)
+
+
+def _find_cortex(fields, padding, grid, progress) -> tuple[np.ndarray, Rest, str]:
+    """What `cortex_apart` returns.
 
     The field of cortex is taken off before the background: much of it lies on the mask's surface, where background
     removals take it for background.
     """
-    nothing = np.zeros(grid.put(fields.mask).shape, np.float32)
-    whole = Rest(fields.total_field, fields.local_field)
-    if settings.separate_cortex == "no":
-        return nothing, whole, []
     if (longest := max(fields.voxel_size)) > COARSEST_MM:
         said = f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most)"
-        return nothing, whole, [f"{said}: it was not solved apart (separate_cortex)."]
-    share, field = fields.cortex(settings.padding, part(progress, 0.0, 0.7))
-    inside = grid.put(share * fields.mask)
+        return *_not_apart(fields, grid), f"{said}: it was not solved apart (separate_cortex)."
+    around = Grid.around(fields.body, padding)
+    share = missing_share(
+        *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)),
+        fields.voxel_size,
+        progress=part(progress, 0.0, 0.2),
+    )
+    field = around.take(
+        field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction, progress=part(progress, 0.2, 0.7))
+    )
+    share = grid.put(around.take(share) * fields.mask)
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
         # Where nothing was measured this stands as it is, while the field beside it was filled in from around: Δ
         # shrinks by a fifth, and comes closer to what brings χ of marrow nearest to the truth.
         grid.put(np.where(fields.interior, field, 0)),
-        inside,
+        share,
         grid.put(fields.data_weight),
         fields.voxel_size,
         b0_direction=fields.b0_direction,
     )
     if not delta:
-        return nothing, whole, [said]
+        return *_not_apart(fields, grid), said
     total = fields.total_field - np.float32(delta) * field
     local, _ = fields.local(total, part(progress, 0.7, 1.0))
     # The mean over the grid stays zero.
-    return np.float32(delta) * (inside - inside.mean()), Rest(total, local), [said]
+    return np.float32(delta) * (share - share.mean()), Rest(total, local), said
 
 
 def _noise(fields, once, grid, chi, total, progress) -> tuple[np.ndarray, dict]:
