@@ -5,7 +5,7 @@ import numpy as np
 from ..protocol.assess import BIAS_BVTV, Assessment
 from ..protocol.chain import QUANTITIES, TRUTHS, chain_lines
 from ..protocol.settings import ProtocolSettings
-from ..protocol.sweep import condition_text, panels
+from ..protocol.sweep import condition_text, means_over_repeats, panels
 from .style import line_style, render
 
 _BOUNDS = (
@@ -126,26 +126,21 @@ def sweep_figure(rows: list[dict], varied: list[str], settings: ProtocolSettings
         for line, panel in zip(axes, shown, strict=True):
             line[1].set_title(", ".join(condition_text(*one) for one in panel.held.items()))
             for axis, quantity in zip(line, _SWEEP_LABELS, strict=True):
-                _draw_sweep(axis, panel.rows, panel.condition, quantity)
+                _draw_sweep(axis, panel, quantity)
 
     return render(draw, (12.6, 0.3 + 3.6 * len(shown)), picture_format)
 
 
-def _draw_sweep(axis, rows, condition, quantity):
-    for number, value in enumerate(sorted({row[condition] for row in rows})):
-        some = [row for row in rows if row[condition] == value]
-        wanted = sorted({row["bvtv_wanted"] for row in some})
-        means = [
-            [np.mean([row[name] for row in some if row["bvtv_wanted"] == one]) for one in wanted]
-            for name in ("bvtv", quantity)
-        ]
-        axis.plot(*means, markersize=4, label=condition_text(condition, value), **line_style(number))
+def _draw_sweep(axis, panel, quantity):
+    for number, (value, some) in enumerate(panel.by_value().items()):
+        means = means_over_repeats(some, quantity)
+        axis.plot(*means, markersize=4, label=condition_text(panel.condition, value), **line_style(number))
         axis.plot(
             [row["bvtv"] for row in some], [row[quantity] for row in some], linestyle="none", markersize=2,
             color=line_style(number)["color"], marker=".",
         )  # fmt: skip
     if quantity == "chi":
-        ends = sorted((row["bvtv"], row["chi_true"]) for row in rows)
+        ends = sorted((row["bvtv"], row["chi_true"]) for row in panel.rows)
         axis.plot(*zip(*ends, strict=True), color="0.4", linestyle="dashed", label="true")
     axis.set(xlabel="BV/TV", ylabel=_SWEEP_LABELS[quantity])
     axis.legend(fontsize="x-small")

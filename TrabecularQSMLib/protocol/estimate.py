@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from ..inversion import METHODS
+from ..inversion.noise import DRAWS
 from .chain import ChainSettings, scan_shape
 from .settings import ProtocolSettings
 from .sweep import SweepSettings
@@ -13,8 +14,6 @@ from .sweep import SweepSettings
 # and 27 s at voxels of 3, 2 and, with TV-MEDI, 1.5 mm). Bytes: 0.3, 0.5 and 1.0 GB.
 _BLOCK_S, _SCAN_US, _FIELDS_US, _ECHOES = 2.5, 22.0, 13.0, 9
 _BLOCK_BYTES, _SCAN_BYTES = 250e6, 1400
-# Drawing the noise of χ takes the inversion so many times more.
-_DRAWS = 3
 # Of a sweep: for each voxel of the geometry to draw it, to compute its field, and to see it by nine echoes; for each
 # imaging voxel, to fit it; bytes (0.11 GB for 128³ voxels).
 _DRAW_US, _DIPOLES_US, _SEE_US, _FIT_US, _SWEEP_BYTES = 0.15, 0.36, 0.07, 27.0, 55
@@ -30,7 +29,7 @@ class Cost(NamedTuple):
 def chain_cost(settings: ProtocolSettings, chain: ChainSettings) -> Cost:
     """Return what `chain.run_chain` costs, one block at a time."""
     grid, chosen = math.prod(scan_shape(settings)), chain.reconstruction
-    runs = (1 + _DRAWS * (chosen.chi_sigma == "yes")) * (chosen.stop_after is None)
+    runs = (1 + DRAWS * (chosen.chi_sigma == "yes")) * (chosen.stop_after is None)
     inverting = _FIELDS_US * runs * METHODS[chosen.inversion].effort
     each = _SCAN_US * len(settings.echo_times) / _ECHOES + inverting
     return Cost(len(chain.bone.points()) * (_BLOCK_S + 1e-6 * grid * each), _BLOCK_BYTES + _SCAN_BYTES * grid)

@@ -171,6 +171,21 @@ class Panel(NamedTuple):
     held: dict[str, float]
     rows: list[dict]
 
+    def by_value(self) -> dict[float, list[dict]]:
+        """Return the rows of each value of the condition."""
+        values = sorted({row[self.condition] for row in self.rows})
+        return {value: [row for row in self.rows if row[self.condition] == value] for value in values}
+
+
+def means_over_repeats(rows: list[dict], quantity: str) -> tuple[list[float], list[float]]:
+    """Return BV/TV and a quantity of rows under one condition, each the mean over the repeats of one BV/TV wanted."""
+    wanted = sorted({row["bvtv_wanted"] for row in rows})
+    bvtv, means = (
+        [float(np.mean([row[name] for row in rows if row["bvtv_wanted"] == one])) for one in wanted]
+        for name in ("bvtv", quantity)
+    )
+    return bvtv, means
+
 
 def panels(rows: list[dict], varied: list[str], settings: ProtocolSettings) -> list[Panel]:
     """Return what is to be seen of a sweep: one panel for each condition with several values, or one of the train.

@@ -3,14 +3,12 @@
 import json
 from typing import NamedTuple
 
-import numpy as np
-
 from ..progress import Progress, part, report
 from ..protocol.chain import COLUMNS as CHAIN_COLUMNS
 from ..protocol.chain import QUANTITIES, TRUTHS, ChainLine, ChainSettings, chain_lines, run_chain
 from ..protocol.settings import ProtocolSettings
 from ..protocol.sweep import COLUMNS as SWEEP_COLUMNS
-from ..protocol.sweep import SweepSettings, condition_text, panels, run_sweep, sorted_rows
+from ..protocol.sweep import SweepSettings, condition_text, means_over_repeats, panels, run_sweep, sorted_rows
 from .alive import keepAlive
 from .folders import resultFolder
 from .protocol import SETTINGS_ATTRIBUTE
@@ -148,11 +146,9 @@ def _varied(put, panel, quantity, name, varied):
     """Chart of a quantity over BV/TV, one line of means over the repeats for each value of a condition."""
     condition, word = panel.condition, _WORDS[quantity]
     series = []
-    for number, value in enumerate(sorted({row[condition] for row in panel.rows})):
+    for number, (value, rows) in enumerate(panel.by_value().items()):
         label = condition_text(condition, value)
-        some = [row for row in panel.rows if row[condition] == value]
-        blocks = {row["bvtv_wanted"]: [one for one in some if one["bvtv_wanted"] == row["bvtv_wanted"]] for row in some}
-        x, y = ([float(np.mean([row[key] for row in rows])) for rows in blocks.values()] for key in ("bvtv", quantity))
+        x, y = means_over_repeats(rows, quantity)
         points = _points(put, f"{name} {word} {label}", x, y)
         series.append(addSeries(put, label, points, "x", "y", COLORS[number % len(COLORS)]))
     if quantity == "chi":

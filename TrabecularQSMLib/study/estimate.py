@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files.nifti import read_grid
+from ..inversion.noise import DRAWS
 from ..settings import Settings
 from .subjects import Subject
 
@@ -19,8 +20,6 @@ _PROGRAM, _ECHO_VOXEL, _MAP_VOXEL, _COMPANION_VOXEL = 380e6, 16, 160, 16
 _START_S, _COMPANION_S, _FIELD_US = 3.0, 10.0, 16.0
 _INVERSION_US = {"closed-form": 1.0, "medi-l2": 15.0, "total-field": 15.0, "medi-tv": 27.0}
 _SLOWEST_US, _ECHOES = 60.0, 9
-# Drawing the noise of χ takes the inversion so many times more.
-_DRAWS = 3
 # Of the memory that is free, what is left to others.
 _SPARED = 0.1
 
@@ -45,7 +44,7 @@ def needed_seconds(subject: Subject, settings: Settings) -> float:
     seconds = _START_S + _COMPANION_S * sum(kind in subject.companions for kind in ("bssfp", "ct"))
     if not grid:
         return seconds
-    runs = 1 + _DRAWS * (settings.chi_sigma == "yes")
+    runs = 1 + DRAWS * (settings.chi_sigma == "yes")
     inverting = runs * _INVERSION_US.get(settings.inversion, _SLOWEST_US) if settings.stop_after is None else 0.0
     return seconds + 1e-6 * grid * (_FIELD_US * values / (2 * _ECHOES * grid) + inverting)
 
