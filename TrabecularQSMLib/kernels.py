@@ -4,6 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import scipy.fft
+from scipy import ndimage
+
+# Surfaces are smoothed by these SD in samples, before their slope is taken and after; how far both reach together;
+# and how many planes are worked on at a time.
+_BEFORE, _AFTER, _REACH, _PLANES = 0.7, 1.0, 8, 32
 
 
 def dipole_kernel(shape, voxel_size, b0_direction) -> np.ndarray:
@@ -73,6 +78,48 @@ def convolve(kernel: np.ndarray, array: np.ndarray) -> np.ndarray:
     transform = scipy.fft.rfftn(array)
     transform *= kernel
     return scipy.fft.irfftn(transform, s=array.shape, overwrite_x=True)
+
+
+def within_thin_layer(share: np.ndarray, voxel_size, b0_direction) -> np.ndarray:
+    """Return by how much the field within a thin layer of χ of 1 ppm differs from that beside it: 1/3 − cos²θ.
+
+    Parameters
+    ----------
+    share : (K, J, I) float array
+        Share of each sample that the layer takes, 0 to 1.
+    voxel_size, b0_direction : (3,) floats
+        As for `dipole_kernel`.
+
+    Returns
+    -------
+    (K, J, I) float32 array
+        In ppm, −2/3 where B0 is normal to the layer, 1/3 where it lies in it; 0 away from its surfaces.
+
+    Notes
+    -----
+    θ lies between B0 and the normal of the layer's surface, and cos²θ is a mean over about two samples, weighted with
+    the square of the slope of the share.
+    """
+    result = np.empty(share.shape, np.float32)
+    for first in range(0, len(share), _PLANES):
+        low, last = max(first - _REACH, 0), first + _PLANES
+        slab = _within_thin_layer(share[low : last + _REACH], voxel_size, b0_direction)
+        result[first:last] = slab[first - low : last - low]
+    return result
+
+
+def _within_thin_layer(share, voxel_size, b0_direction):
+    smoothed = ndimage.gaussian_filter(share, _BEFORE)
+    along, total = np.zeros_like(smoothed), np.zeros_like(smoothed)
+    for axis, (h, cosine) in enumerate(zip(voxel_size, b0_direction, strict=True)):
+        if share.shape[axis] > 1:
+            slope = np.gradient(smoothed, np.float32(h), axis=axis)
+            along += np.float32(cosine) * slope
+            total += np.square(slope, out=slope)
+    along = ndimage.gaussian_filter(np.square(along, out=along), _AFTER)
+    total = ndimage.gaussian_filter(total, _AFTER)
+    flat = total < 1e-6 / max(voxel_size) ** 2
+    return np.where(flat, 0, np.float32(1 / 3) - along / np.where(flat, 1, total))
 
 
 def block_means(array: np.ndarray, edges, dtype=None) -> np.ndarray:

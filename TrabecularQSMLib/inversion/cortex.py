@@ -9,7 +9,7 @@ the measured field before background removal, and u is inverted from the rest.
 import numpy as np
 from scipy import ndimage
 
-from ..kernels import block_means, convolve, dipole_kernel
+from ..kernels import block_means, convolve, dipole_kernel, within_thin_layer
 from ..methods import Method
 from ..progress import Progress, part, report
 from .closed_form import closed_form
@@ -36,7 +36,7 @@ _LEAST_VOXELS = 50
 _MESSAGE = "Taking off the field of cortex"
 # Sharpening: SD of the neighborhood in fine voxels, steepness, passes, halvings of the search for a voxel's level,
 # and the share below which a voxel counts as whole.
-_NEAR, _STEEPNESS, _SHARPENINGS, _HALVINGS, _WHOLE = 1.0, 6.0, 4, 18, 0.05
+_NEAR, _STEEPNESS, _SHARPENINGS, _HALVINGS, _WHOLE = 1.5, 6.0, 4, 18, 0.05
 
 
 def missing_share(
@@ -45,6 +45,8 @@ def missing_share(
     body: np.ndarray,
     voxel_size,
     *,
+    r2star: np.ndarray | None = None,
+    echo_times=None,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return the share of each voxel that gives no signal, 0 to 1, near thin dark layers and 0 elsewhere, float32.
@@ -59,12 +61,20 @@ def missing_share(
         Where there is tissue.
     voxel_size : (3,) floats
         mm.
+    r2star : (K, J, I) array, optional
+        1/s, by which `signal` was extrapolated to echo time zero.
+    echo_times : (N,) floats, optional
+        Seconds, from which it was.
 
     Notes
     -----
     What a voxel would give if it were full lies between the means of fatty and of watery tissue around it, where its
     own fat fraction says: two tissues and nothing, from water and fat. Marrow, whose trabeculae take signal too, is
     thus compared with marrow.
+
+    Where cortex bends the field within a voxel, signal falls like 1 − (g t)² at first and not exponentially, and the
+    extrapolation ends too high. A line through t² over the echo times, ``a + b t``, tells by how much: by
+    ``exp(−R a / b)``, with R the voxel's R2* less that of tissue around.
     """
     signal = np.asarray(signal, np.float32)
     if not (signal * body).any():
@@ -75,18 +85,22 @@ def missing_share(
     spread = [_NEIGHBORHOOD_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, signal.shape, strict=True)]
     mean = lambda array: ndimage.gaussian_filter(array.astype(np.float32), spread, truncate=3.0)  # noqa: E731
     share = 1 - signal / full
+    arrays, early = (1, signal, signal * fat_fraction), None
+    if r2star is not None:
+        slope, start = np.polyfit(echo_times, np.square(echo_times), 1)
+        arrays, early = (*arrays, r2star), np.float32(-start / slope)
     for step in range(_PASSES):
         near = ndimage.binary_dilation(share > _SEARCHED, ndimage.generate_binary_structure(3, 1))
         pure = body & ~near & (signal > floor)
         ends = []
         for half, kind in enumerate((pure & (fat_fraction >= 0.5), pure & (fat_fraction < 0.5))):
             weights = []
-            for third, array in enumerate((kind, signal * kind, signal * fat_fraction * kind)):
-                weights.append(mean(array))
-                report(progress, (step + (half + (third + 1) / 3) / 2) / _PASSES, _MESSAGE)
+            for number, array in enumerate(arrays, 1):
+                weights.append(mean(array * kind))
+                report(progress, (step + (half + number / len(arrays)) / 2) / _PASSES, _MESSAGE)
             known = np.maximum(weights[0], 1e-6)
-            ends.append((weights[0] > _SEEN, weights[1] / known, weights[2] / known))
-        (fatty_seen, fatty, fat_of_fatty), (watery_seen, watery, fat_of_watery) = ends
+            ends.append((weights[0] > _SEEN, *(weight / known for weight in weights[1:])))
+        (fatty_seen, fatty, fat_of_fatty, *fatty_decay), (watery_seen, watery, fat_of_watery, *watery_decay) = ends
         # The share t of fatty tissue follows from the fat fraction p: p = (t F₁ + (1−t) F₂) / (t S₁ + (1−t) S₂).
         above = fat_of_fatty - fat_fraction * fatty
         below = fat_of_watery - fat_fraction * watery
@@ -94,7 +108,13 @@ def missing_share(
         fatty_share = np.clip(-below / np.where(differ, above - below, 1), 0, 1)
         fatty_share = np.where(fatty_seen, np.where(watery_seen, fatty_share, 1), 0)
         mixed = fatty_share * fatty + (1 - fatty_share) * watery
-        share = 1 - signal / np.maximum(np.where(fatty_seen | watery_seen, mixed, full), floor)
+        full_signal = np.maximum(np.where(fatty_seen | watery_seen, mixed, full), floor)
+        seen = signal
+        if early is not None:
+            around = fatty_share * fatty_decay[0] + (1 - fatty_share) * watery_decay[0]
+            faster = np.where(fatty_seen | watery_seen, r2star - around, 0)
+            seen = signal * np.exp(-early * np.maximum(faster, 0))
+        share = 1 - seen / full_signal
     return np.where(near & body, np.clip(share, 0, 1), 0).astype(np.float32)
 
 
@@ -135,13 +155,19 @@ def field_of_share(share: np.ndarray, voxel_size, *, b0_direction, progress: Pro
 
     Notes
     -----
-    The field is computed on a grid twice as fine, from the sharpened share m, and averaged with ``1 − m``. A voxel
-    without signal has the plain mean of its field.
+    The field is computed on a grid twice as fine, from the sharpened share m, and averaged with ``1 − m``. A fine
+    voxel that is cut by a flat surface has the mean of the fields on its two sides, of which signal sees one: the
+    other's part is taken off. A voxel without signal has the plain mean of its field.
     """
     fine = sharpened(np.asarray(share, np.float32), progress=part(progress, 0.0, 0.8))
-    field = convolve(dipole_kernel(fine.shape, np.asarray(voxel_size, float) / 2, b0_direction), fine)
-    report(progress, 0.9, _MESSAGE)
+    spacing = np.asarray(voxel_size, float) / 2
+    field = convolve(dipole_kernel(fine.shape, spacing, b0_direction), fine)
+    report(progress, 0.87, _MESSAGE)
     plain = block_means(field, (2, 2, 2))
+    within = within_thin_layer(fine, spacing, b0_direction)
+    report(progress, 0.95, _MESSAGE)
+    field -= np.multiply(within, fine, out=within)
+    del within
     np.subtract(1, fine, out=fine)
     left = block_means(fine, (2, 2, 2))
     fine *= field

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
+from scipy import ndimage
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition
 from ..chunks import run_chunks
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
 from ..fieldmap.signal import Model
-from ..kernels import dipole_kernel, solid_harmonics
+from ..kernels import dipole_kernel, solid_harmonics, within_thin_layer
 from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import ANATOMIES, draw_patient
@@ -137,7 +138,7 @@ class _Grid:
 def _paint(grid: _Grid, patient: Patient, first: int, last: int, tesla=REFERENCE_TESLA) -> dict[str, np.ndarray]:
     """Tissue properties of the extended fine grid between two planes; `chi` has air at zero."""
     shape = (last - first, *grid.extended_shape[1:])
-    names = ("water", "fat", "decay", "chi", "bvtv", "cortex", "body")
+    names = ("water", "fat", "decay", "chi", "bvtv", "cortex", "body", "cortex_chi")
     canvas = {name: np.zeros(shape, np.float32) for name in names}
     label = canvas["label"] = np.zeros(shape, np.uint8)
     width = np.float32(np.mean(grid.voxel_size))
@@ -160,6 +161,7 @@ def _paint(grid: _Grid, patient: Patient, first: int, last: int, tesla=REFERENCE
         values = {
             "water": density * (1 - tissue.pdff), "fat": density * tissue.pdff, "decay": density * r2star,
             "chi": chi, "bvtv": bvtv, "cortex": float(tissue.is_cortex), "body": 1.0,
+            "cortex_chi": chi if tissue.is_cortex else 0.0,
         }  # fmt: skip
         rest = 1 - share
         for name, value in values.items():
@@ -206,6 +208,19 @@ def _field(source: np.ndarray, grid: _Grid, region) -> np.ndarray:
         view[axis] = -1
         transform *= np.exp(-2 * (np.pi * SOFTENING * cycles) ** 2).astype(np.float32).reshape(view)
     return np.ascontiguousarray(scipy.fft.irfftn(transform, s=shape, workers=-1, overwrite_x=True)[region])
+
+
+def _smeared(fine, grid) -> np.ndarray:
+    """Part of the field in ppm that a point's mean and softening smear from cortex into the signal beside it.
+
+    A surface that is flat within a point parts the field within cortex from that beside it, which alone signal sees.
+    """
+    share, chi = fine.pop("cortex"), fine.pop("cortex_chi")
+    near = lambda array: ndimage.gaussian_filter(array, 1.0)  # noqa: E731
+    beside = near(fine["chi"] - chi) / np.maximum(near(1 - share), 1e-3)
+    excess = ndimage.gaussian_filter(chi - share * beside, SOFTENING)
+    excess *= within_thin_layer(share, grid.voxel_size, grid.b0_direction)
+    return excess
 
 
 def _centered_mm(shape, voxel_size):
@@ -274,10 +289,11 @@ def make_phantom(
     -----
     Tissue is painted on a grid finer than the voxels that goes on beyond the field of view. The field is the
     convolution of its susceptibility, softened, with the dipole kernel (Salomir et al. 2003, doi
-    10.1002/cmr.b.10083); a second-order shim over the body is taken off. The signal of every fine point evolves on
-    its own and is averaged over the voxel, echo by echo, so that partial volume and dephasing within the voxel come
-    about as in a scan. The coil's smooth sensitivity, gains of echoes by train and direction of the read-out, and
-    independent Gaussian noise in both channels come last. The same settings give the same bytes.
+    10.1002/cmr.b.10083), and beside cortex that of the side with signal, so that it hardly depends on how fine the
+    grid is; a second-order shim over the body is taken off. The signal of every fine point evolves on its own and is
+    averaged over the voxel, echo by echo, so that partial volume and dephasing within the voxel come about as in a
+    scan. The coil's smooth sensitivity, gains of echoes by train and direction of the read-out, and independent
+    Gaussian noise in both channels come last. The same settings give the same bytes.
     """
     settings = PhantomSettings() if settings is None else settings
     patient_rng, coil_rng, noise_rng = (np.random.default_rng((settings.seed, n)) for n in range(3))
@@ -289,10 +305,13 @@ def make_phantom(
     body = truth.pop("body")
     report(progress, 0.35, "Field of the tissue inside the field of view")
     inside = tuple(slice(0, n) for n in (np.array(grid.shape) * factor))
+    smeared = _smeared(fine, grid)
     local_fine = _field(fine.pop("chi"), grid, inside)
+    local_fine -= smeared
     report(progress, 0.45, "Field of all sources")
     total_fine = _field(source, grid, grid.inside)
-    del source
+    total_fine -= smeared
+    del source, smeared
 
     frequency = settings.field_strength * GYROMAGNETIC_RATIO_HZ_PER_T
     total_fine *= np.float32(1e-6 * frequency)
@@ -375,7 +394,7 @@ def _paint_all(grid, patient, tesla, progress, placed=None):
     factor, count = grid.factor, grid.factor**3
     planes, first_inside, last_inside = grid.extended_shape[0], grid.inside[0].start, grid.inside[0].stop
     fine_shape = tuple(n * factor for n in grid.shape)
-    fine = {name: np.zeros(fine_shape, np.float32) for name in ("water", "fat", "decay", "chi")}
+    fine = {name: np.zeros(fine_shape, np.float32) for name in ("water", "fat", "decay", "chi", "cortex", "cortex_chi")}
     truth = {name: np.zeros(grid.shape, np.float32) for name in ("chi", "bvtv", "cortex", "body", "water", "fat")}
     regions = np.zeros(grid.shape, np.uint8)
     source = np.zeros(grid.extended_shape, np.float32)

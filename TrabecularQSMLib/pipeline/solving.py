@@ -98,9 +98,13 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[np.ndarray, Rest, str
         said = f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most)"
         return *_not_apart(fields, grid), f"{said}: it was not solved apart (separate_cortex)."
     around = Grid.around(fields.body, padding)
+    decay = {}
+    if "r2star" in fields.maps:
+        decay = {"r2star": around.put(fields.maps["r2star"]), "echo_times": fields.acquisition.echo_times}
     share = missing_share(
         *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)),
         fields.voxel_size,
+        **decay,
         progress=part(progress, 0.0, 0.2),
     )
     field = around.take(
