@@ -48,6 +48,20 @@ class ShareTest(unittest.TestCase):
         blind = missing_share(signal, np.zeros_like(signal), np.ones(share.shape, bool), VOXEL_SIZE)
         self.assertGreater(np.abs(blind - share)[cut].mean(), 1.5 * error)
 
+    def test_signal_that_cortex_dephases_is_not_taken_for_more_signal(self):
+        share, inside = shell()
+        times = np.arange(1, 10) * 0.8e-3
+        # Water of 20 1/s; within a voxel that cortex cuts it falls like a Gaussian besides, by up to half at the end.
+        exponent = -20 * times[:, None, None, None] - (np.square(times)[:, None, None, None] * (1.2e4 * share))
+        slopes, logs = np.polyfit(times, exponent.reshape(times.size, -1), 1)
+        signal = (1 - share) * np.exp(logs.reshape(share.shape))
+        water, cut = np.zeros_like(signal), (share > 0.1) & (share < 0.6)
+        error = lambda **decay: (  # noqa: E731
+            missing_share(signal, water, np.ones(share.shape, bool), VOXEL_SIZE, **decay) - share
+        )[cut].mean()
+        self.assertLess(error(), -0.02)
+        self.assertLess(abs(error(r2star=-slopes.reshape(share.shape), echo_times=times)), 0.004)
+
     def test_nothing_is_missing_outside_the_body_without_signal_or_in_thick_noise(self):
         share = slab()
         zeros = np.zeros(SHAPE, np.float32)
@@ -76,8 +90,7 @@ class FieldTest(unittest.TestCase):
             outside = -within * share.mean()
             field = field_of_share(share, VOXEL_SIZE, b0_direction=b0)
             np.testing.assert_allclose(field[14:16], within + outside, rtol=0.05)
-            # The sharpened share is 0.9 right, as the signal that is known per voxel allows.
-            np.testing.assert_allclose(field[[13, 16]], outside, atol=0.05)
+            np.testing.assert_allclose(field[[13, 16]], outside, atol=0.01)
             np.testing.assert_allclose(field[:12], outside, atol=0.01)
 
 
@@ -100,7 +113,7 @@ class SusceptibilityTest(unittest.TestCase):
         for delta in (-2.0, -0.7):
             found, said = self.found(delta)
             # A step of 0.3 ppm across the shell follows the share a little.
-            self.assertAlmostEqual(found, delta, delta=0.15)
+            self.assertAlmostEqual(found, delta, delta=0.25)
             self.assertIn(f"{-found:.2f} ppm below", said)
 
     def test_without_a_step_across_the_shell_delta_is_exact(self):

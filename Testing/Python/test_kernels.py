@@ -2,6 +2,7 @@
 
 import unittest
 from itertools import permutations, product
+from unittest import mock
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from TrabecularQSMLib.kernels import (
     gradient_adjoint,
     gradient_norm_squared,
     laplacian_symbol,
+    within_thin_layer,
 )
 from TrabecularQSMLib.solvers import accelerated_gradient
 
@@ -99,6 +101,23 @@ class DipoleTest(unittest.TestCase):
                 [direction[axis] * flip for axis, flip in zip(order, flips, strict=True)],
             )
             np.testing.assert_allclose(convolve(kernel, move(array)), move(field), atol=1e-6)
+
+
+class ThinLayerTest(unittest.TestCase):
+    def test_a_slab_has_the_field_of_a_slab_at_every_angle_to_b0(self):
+        planes = np.zeros((70, 12, 12), np.float32)
+        planes[20:23] = 1
+        for b0, within in (((1, 0, 0), -2 / 3), ((0, 1, 0), 1 / 3), ((0.6, 0, 0.8), 1 / 3 - 0.36)):
+            found = within_thin_layer(planes, (1.0, 2.0, 0.5), b0)
+            np.testing.assert_allclose(found[18:25], within, rtol=1e-4)
+            self.assertEqual(np.abs(found[40:]).max(), 0)
+
+    def test_slabs_of_planes_give_the_bytes_of_the_whole(self):
+        share = np.random.default_rng(2).random((70, 9, 8), dtype=np.float32)
+        with mock.patch("TrabecularQSMLib.kernels._PLANES", 1000):
+            whole = within_thin_layer(share, (1.0, 1.2, 0.9), (0.6, 0.0, 0.8))
+        np.testing.assert_array_equal(within_thin_layer(share, (1.0, 1.2, 0.9), (0.6, 0.0, 0.8)), whole)
+        self.assertTrue(whole.min() >= -0.667 and whole.max() <= 0.334)
 
 
 class GradientTest(unittest.TestCase):

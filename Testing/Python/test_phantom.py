@@ -12,12 +12,12 @@ from scipy import ndimage
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
-from TrabecularQSMLib.kernels import dipole_kernel
+from TrabecularQSMLib.kernels import block_means, dipole_kernel
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.phantom.anatomy import ANATOMIES, draw_patient
 from TrabecularQSMLib.phantom.body import marrow_r2star, relaxation
 from TrabecularQSMLib.phantom.readout import displaced
-from TrabecularQSMLib.phantom.simulate import _field, _Grid, _pure_labels, solid_harmonics
+from TrabecularQSMLib.phantom.simulate import _field, _Grid, _pure_labels, _smeared, solid_harmonics
 from TrabecularQSMLib.pipeline import reconstruct
 from TrabecularQSMLib.settings import preset
 
@@ -242,6 +242,25 @@ class Field(unittest.TestCase):
         # The field outside is Δχ/3 (a/r)³ (3 cos²θ − 1), here up to 0.34 ppm; inside it is zero (Lorentz sphere).
         self.assertLess(np.abs(field - outside)[shell].max(), 0.006)
         self.assertLess(np.abs(field[distance < radius - 3]).max(), 0.006)
+
+    def test_signal_beside_a_shell_of_cortex_sees_the_analytic_field_of_its_own_side(self):
+        n, parts, inner, outer, chi = 40, 3, 11.3, 13.1, np.float32(-2.0)
+        points = (np.arange(n * parts) + 0.5) / parts - n / 2
+        k, j, i = points[:, None, None], points[None, :, None], points[None, None, :]
+        radius = np.sqrt(k**2 + j**2 + i**2)
+        within = (radius > inner) & (radius < outer)
+        share = block_means(within, (parts,) * 3, np.float32)
+        # Outside the field of two balls, inside of neither.
+        dipole = (3 * (k / radius) ** 2 - 1) / (3 * radius**3)
+        true = block_means(np.where(radius > outer, chi * (outer**3 - inner**3) * dipole, 0) * ~within, (parts,) * 3)
+        cut = (share > 0.05) & (share < 0.95)
+        grid = SimpleNamespace(voxel_size=(1.0, 1.0, 1.0), b0_direction=(1.0, 0.0, 0.0), factor=1)
+        plain = _field(chi * share, grid, (slice(None, n),) * 3)
+        smeared = _smeared({"cortex": share, "cortex_chi": chi * share, "chi": chi * share}, grid)
+        seen = true[cut] / (1 - share[cut])
+        self.assertGreater(np.std(plain[cut] - seen), 0.25)
+        self.assertLess(np.std((plain - smeared)[cut] - seen), 0.06)
+        self.assertLess(np.abs(smeared[radius[1::3, 1::3, 1::3] < 7]).max(), 0.005)
 
     def test_local_field_is_the_convolution_of_the_tissue_inside_the_field_of_view(self):
         phantom = made(replace(COARSE, shape=(72, 72, 34)))
