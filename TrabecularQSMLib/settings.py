@@ -159,7 +159,7 @@ class Settings:
     separate_cortex : {"no", "yes"}
         Whether what gives no signal near thin dark layers, cortex above all, gets a χ of its own, whose field is taken
         off before the rest is inverted: it is blurred otherwise, and voxels that it cuts are misread. Not with voxels
-        longer than 2.5 mm. Ours; paper: no.
+        longer than 3.5 mm. Ours; paper: no.
     chi_sigma : {"no", "yes"}
         "yes" adds the standard deviation of χ by noise of the field, of three draws that are inverted too: four times
         as long. Errors that are not noise are no part of it. Ours; paper: no.

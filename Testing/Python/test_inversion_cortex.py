@@ -148,8 +148,8 @@ class ChainTest(unittest.TestCase):
         np.testing.assert_array_equal(apart.maps["local_field"], together.maps["local_field"])
         told = [any("solved apart" in note for note in one.notes) for one in (apart, together)]
         self.assertEqual(told, [True, False])
-        # Voxels of 3 mm are left as they are, and that is told.
-        coarse = replace(given, affine=np.diag((3.0, 3.0, 3.0, 1.0)))
+        # Voxels of 4 mm are left as they are, and that is told.
+        coarse = replace(given, affine=np.diag((4.0, 4.0, 4.0, 1.0)))
         quick = replace(quick, inversion_iterations=2)
         tried, together = reconstruct_each(coarse, [quick, replace(quick, separate_cortex="no")])
         np.testing.assert_array_equal(tried.maps["chi"], together.maps["chi"])
