@@ -48,7 +48,7 @@ CHOICES = _Choices(
     background=background.METHODS,
     air_first=background.AIR_FIRST,
     inversion=inversion.METHODS,
-    edge_image=("opposed-phase", "magnitude"),
+    edge_image=("opposed-phase", "magnitude", "smoothed-magnitude"),
     variation=("anisotropic", "isotropic"),
     separate_cortex=("no", "yes"),
     chi_sigma=("no", "yes"),
@@ -140,8 +140,9 @@ class Settings:
         Dipole inversion. Paper: closed form, MEDI-ℓ2 and TV-MEDI, the last being best.
     regularization : float or None
         λ of the cost; left out, that of the preset for the inversion. Paper: 0.2, 0.1, 0.03 (see presets.json).
-    edge_image : {"opposed-phase", "magnitude"}
-        Image whose edges are not penalised. Paper: |W − F|; authors' scripts: magnitude over echoes.
+    edge_image : {"opposed-phase", "magnitude", "smoothed-magnitude"}
+        Image whose edges are not penalised. Smoothed, noise makes no edges, and those of cortex are as wide as its
+        voxels. Paper: |W − F|; authors' scripts: magnitude over echoes.
     edge_fraction : float
         Share of mask voxels that count as edges. Paper: 0.4.
     edge_threshold : float or None
@@ -202,7 +203,7 @@ class Settings:
     background_tolerance: float | None = None
     inversion: str = "medi-tv"
     regularization: float | None = None
-    edge_image: str = "opposed-phase"
+    edge_image: str = "smoothed-magnitude"
     edge_fraction: float = 0.4
     edge_threshold: float | None = None
     edge_weight: float = 0.01

@@ -107,7 +107,7 @@ def reliability(magnitude, residual, excess, margin, mask, *, noise: float, thre
     """Return how far a voxel's field can be trusted, 0 to 1, float32.
 
     Zero outside the mask and where the signal is below `threshold` of the bright end or four times the noise. Above
-    that the product of: ``1 − (4 r)²`` for the residual r, zero when it reaches a quarter of the signal;
+    that the product of: ``1 / (1 + (4 r)²)`` for the residual r, one half when it reaches a quarter of the signal;
     ``1 / (1 + (x / 0.08)²)`` for what noise does not explain of it, x, as where an echo is wrong or blood flows;
     ``1 − e^{−m}`` for the margin m, zero where another minimum is as good; and ``(2 s)²`` up to one for the share s of
     its neighbors' signal that the voxel has, where it lies between them and what gives no signal (`signal_share`).
@@ -127,7 +127,7 @@ def reliability(magnitude, residual, excess, margin, mask, *, noise: float, thre
     weight = np.zeros(mask.shape, np.float32)
     signal = signal_mask(magnitude, noise, threshold)
     inside = mask & signal
-    weight[inside] = np.clip(1 - (residual[inside] / 0.25) ** 2, 0, 1) * -np.expm1(-np.maximum(margin[inside], 0))
+    weight[inside] = 1 / (1 + (residual[inside] / 0.25) ** 2) * -np.expm1(-np.maximum(margin[inside], 0))
     weight[inside] /= 1 + (excess[inside] / CONTRADICTION) ** 2
     weight[inside] *= np.minimum(2 * signal_share(magnitude, signal)[inside], 1) ** 2
     return weight

@@ -1,9 +1,14 @@
 """Weights of the inversion: how much each voxel's field counts, and where edges of χ are free."""
 
 import numpy as np
+from scipy import ndimage
 
 from ..kernels import gradient
 from ..methods import Method
+
+# Of an image smoothed by this SD in voxels, noise at SNR 15 makes no edges; χ of marrow is nearest to the truth from 1
+# to 1.4.
+SMOOTHING = 1.2
 
 
 def data_weight(magnitude: np.ndarray, mask: np.ndarray, reliability: np.ndarray | None = None) -> np.ndarray:
@@ -28,6 +33,7 @@ def edge_weight(
     fraction: float = 0.4,
     threshold: float | None = None,
     weight: float = 0.01,
+    smoothing: float = 0.0,
 ) -> np.ndarray:
     """Return W_g: `weight` on the edges of an image, 1 elsewhere, (K, J, I) float32.
 
@@ -44,12 +50,16 @@ def edge_weight(
         If given, edges are gradients above this fraction of the largest one in the mask instead.
     weight : float
         Paper: 0.01.
+    smoothing : float
+        SD in voxels by which the image is smoothed before.
 
     References
     ----------
     Liu et al., NeuroImage 2012, doi 10.1016/j.neuroimage.2011.08.082; Diefenbach et al. 2019, section 2.1.2.
     """
     image = np.asarray(image, np.float32)
+    if smoothing:
+        image = ndimage.gaussian_filter(image, [smoothing if n > 1 else 0 for n in image.shape])
     steepness = np.sqrt(np.square(gradient(image, voxel_size)).sum(axis=0))
     inside = steepness[mask]
     if inside.size == 0:

@@ -583,8 +583,8 @@
         <translation>Kantenbild:</translation>
     </message>
     <message>
-        <source>Image whose edges may also be edges of susceptibility. Paper: opposed-phase, |W − F|; authors&apos; scripts: magnitude.</source>
-        <translation>Bild, an dessen Kanten auch die Suszeptibilität Kanten haben darf. Veröffentlichung: Gegenphase, |W − F|; Skripte der Autoren: Magnitude.</translation>
+        <source>Image whose edges may also be edges of susceptibility; smoothed, noise makes no edges. Paper: opposed-phase, |W − F|; authors&apos; scripts: magnitude.</source>
+        <translation>Bild, an dessen Kanten auch die Suszeptibilität Kanten haben darf; geglättet macht Rauschen keine Kanten. Veröffentlichung: Gegenphase, |W − F|; Skripte der Autoren: Magnitude.</translation>
     </message>
     <message>
         <source>Edge fraction:</source>
