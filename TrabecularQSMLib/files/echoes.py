@@ -17,6 +17,10 @@ from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
 B0_KEY = "B0DirectionRAS"
 PAIRS = (("mag", "phase"), ("real", "imag"))
+# Of a file whose numbers are complex.
+WHOLE = "complex"
+# What makes a signal, the first that is there.
+SIGNALS = (*PAIRS, (WHOLE,))
 # Of protons at 30 T; what lies beyond is in another unit.
 _MOST_MHZ = 1300.0
 # Field strength and frequency of one scan differ by no more than this share between its echoes.
@@ -51,7 +55,7 @@ class EchoFile:
     ----------
     path : Path
     part : str
-        "mag", "phase", "real" or "imag"; others are left aside.
+        "mag", "phase", "real", "imag" or `WHOLE`; others are left aside.
     order : tuple
         Which echo it is: files with the same are parts of one echo, and echoes are sorted by it.
     metadata : dict
@@ -103,6 +107,13 @@ def part_of_type(metadata: dict) -> str | None:
     # Philips names magnitude after the other component in some of its types (PHASE MAP\\P\\FFE), never the reverse.
     parts = [_PART_OF_TYPE[word] for word in words if word in _PART_OF_TYPE]
     return next((part for part in ("phase", "imag", "real", "mag") if part in parts), None)
+
+
+def part_of(path: Path, metadata: dict, named: str | None = None) -> str:
+    """Part that a file holds: what its numbers, its BIDS label (`named`), its sidecar or its name tell."""
+    if nifti.is_complex(path):
+        return WHOLE
+    return named or part_of_type(metadata) or split_part(bare_name(path))[1] or "mag"
 
 
 def read_json(file: Path) -> dict:
@@ -165,7 +176,8 @@ def scan_of(
     parts, rows = _complete(source, place, files, magnitude_alone)
     notes = list(notes)
     echoes, affine, counts = _load(rows)
-    notes += to_complex(echoes, parts, source) if len(parts) == 2 else check_magnitude(echoes, source)
+    has_phase = parts != ("mag",)
+    notes += to_complex(echoes, parts, source) if has_phase else check_magnitude(echoes, source)
     first = rows[0][0]
     if not nifti.stores_orientation(first.path):
         notes.append(f"{first.path.name} stores no orientation; `b0_direction` sets B0 if it is not along the slices.")
@@ -187,7 +199,7 @@ def scan_of(
             source=source,
             notes=tuple(notes),
             b0_patient=_b0_of(first) if b0_patient is None else tuple(b0_patient),
-            has_phase=len(parts) == 2,
+            has_phase=has_phase,
         ),
         entities=entities,
         files=tuple(sorted({p for row in rows for file in row for p in (file.path, *file.sidecars)})),
@@ -199,14 +211,14 @@ def scan_of(
     )
 
 
-def to_complex(echoes: np.ndarray, parts: tuple[str, str], source: str) -> list[str]:
-    """Turn both parts of `parts`, held as real and imaginary part of `echoes`, into the signal in place; say what else.
+def to_complex(echoes: np.ndarray, parts: tuple[str, ...], source: str) -> list[str]:
+    """Turn the parts, held as real and imaginary part of `echoes`, into the signal in place; say what else.
 
     Parameters
     ----------
     echoes : (E, K, J, I) complex64 array
     parts : tuple of str
-        One of `PAIRS`.
+        One of `SIGNALS`.
     source : str
         Name for messages.
     """
@@ -257,7 +269,7 @@ def undo_alternate_slices(echoes: np.ndarray) -> bool:
 
 
 def _complete(source, place, files, magnitude_alone):
-    """Return the pair of parts to read and the files of each echo, when every echo has both; or the magnitude alone."""
+    """Return the parts to read and the files of each echo, when every echo has both; or the magnitude alone."""
     found = {}
     for file in files:
         row = found.setdefault(file.order, {})
@@ -267,10 +279,10 @@ def _complete(source, place, files, magnitude_alone):
             )
         row[file.part] = file
     rows = [found[order] for order in sorted(found)]
-    for pair in PAIRS:
+    for pair in SIGNALS:
         if all(part in row for row in rows for part in pair):
             return pair, [tuple(row[part] for part in pair) for row in rows]
-    numbers = {part: sum(part in row for row in rows) for pair in PAIRS for part in pair}
+    numbers = {part: sum(part in row for row in rows) for pair in SIGNALS for part in pair}
     text = ", ".join(f"part-{part} for {number}" for part, number in numbers.items() if number)
     if numbers["mag"] == len(rows) == sum(numbers.values()):
         if magnitude_alone:
@@ -286,7 +298,7 @@ def _complete(source, place, files, magnitude_alone):
 
 
 def _load(rows):
-    """Both parts of all echoes in one complex64 array, as real and imaginary part whatever they mean.
+    """All parts of all echoes in one complex64 array, two as real and imaginary part whatever they mean.
 
     Also the affine, and the number of volumes in each row's files.
     """
@@ -310,7 +322,11 @@ def _load(rows):
                     f"{file.path.name} and {rows[0][0].path.name} are on different grids: {difference}; "
                     "export all echoes of one scan, without resampling."
                 )
-            setattr(echoes[start : start + counts[number]], target, array)
+            here = echoes[start : start + counts[number]]
+            if file.part == WHOLE:
+                here[...] = array
+            else:
+                setattr(here, target, array)
             bad = int(np.count_nonzero(~np.isfinite(array)))
             if bad:
                 found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
