@@ -14,7 +14,9 @@ import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti, read_acquisition
-from TrabecularQSMLib.files.echoes import part_of_type, split_part, undo_alternate_slices
+from TrabecularQSMLib.files.echoes import part_of_type, split_part
+from TrabecularQSMLib.files.slices import undo_alternate_slices, undo_slices
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
 IMAGE_TYPES = {
     "mag": ["ORIGINAL", "PRIMARY", "M", "ND"],
@@ -486,7 +488,23 @@ class FileKindTest(DoorTest):
         self.assert_refused(path.name, "gone.json, a file that is not here")
 
 
-class AlternateSlicesTest(unittest.TestCase):
+class SlicesTest(unittest.TestCase):
+    def test_a_phase_that_runs_the_other_way_in_single_slices_or_every_other_one_is_negated_and_told(self):
+        steep = {"field_gradient_hz_per_mm": (20.0, 0.0, 0.0)}  # the field passes zero between two slices
+        patterns = [[], [9], [6, 14], [*range(1, 24, 2)]]
+        for changes, tried in (({"snr": 10.0}, patterns), (steep, patterns[::3])):
+            settings = PhantomSettings(shape=(50, 50, 24), supersampling=1, seed=3, **changes)
+            right = make_phantom(settings).acquisition.echoes
+            for slices in tried:
+                with self.subTest(changes, slices=slices):
+                    echoes = right.copy()
+                    echoes[:, slices] = echoes[:, slices].conj()
+                    notes = undo_slices(echoes, "x")
+                    np.testing.assert_array_equal(echoes, right)
+                    self.assertEqual(len(notes), bool(slices))
+                    for note in notes:
+                        self.assertIn("1 slice of x (10)" if slices == [9] else f"{len(slices)} slices of x", note)
+
     def test_a_sign_that_alternates_along_the_slices_is_undone(self):
         rng = np.random.default_rng(0)
         noise = rng.standard_normal((3, 8, 20, 20, 2)) @ [1, 1j]

@@ -13,6 +13,7 @@ from . import nifti
 from .formats import is_number, read_json_file
 from .phase import polar_to_complex, take_off_offset
 from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
+from .slices import undo_slices
 
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
 B0_KEY = "B0DirectionRAS"
@@ -43,8 +44,6 @@ _TYPES = {
 }
 _PART_OF_TYPE = {word: part for part, words in _TYPES.items() for word in words}
 MAGNITUDE_ADVICE = "set magnitude_maps to yes for R2* and fat fraction from the magnitude alone"
-# Share of the signal that turns from slice to slice by half a turn before this is undone.
-_ALTERNATING, _LEAST_VOXELS = -0.5, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,10 +222,7 @@ def to_complex(echoes: np.ndarray, parts: tuple[str, ...], source: str) -> list[
         Name for messages.
     """
     note = (polar_to_complex if parts == ("mag", "phase") else take_off_offset)(echoes, source)
-    notes = [note] if note else []
-    if undo_alternate_slices(echoes):
-        notes.append(f"The phase of {source} turns by half a turn from slice to slice, which was undone.")
-    return notes
+    return [*([note] if note else []), *undo_slices(echoes, source)]
 
 
 def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
@@ -243,29 +239,6 @@ def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
             "check that it is not the real part."
         )
     return []
-
-
-def undo_alternate_slices(echoes: np.ndarray) -> bool:
-    """Undo, in place, a sign that alternates from slice to slice, and tell whether there was one.
-
-    GE stores real and imaginary part of 3-D scans so (a transform along the slices whose origin is not in the middle).
-
-    Parameters
-    ----------
-    echoes : (E, K, J, I) complex64 array
-    """
-    for axis in range(3):  # converters may interchange axes
-        slices = np.moveaxis(echoes[0], axis, 0)
-        turned, whole, count = 0.0, 0.0, 0
-        for here, above in zip(slices[:-1], slices[1:], strict=True):
-            product = here * above.conj()
-            turned += float(product.real.sum(dtype=np.float64))
-            whole += float(np.abs(product).sum(dtype=np.float64))
-            count += product.size
-        if count >= _LEAST_VOXELS and whole > 0 and turned <= _ALTERNATING * whole:
-            np.moveaxis(echoes, axis + 1, 0)[1::2] *= -1
-            return True
-    return False
 
 
 def _complete(source, place, files, magnitude_alone):
