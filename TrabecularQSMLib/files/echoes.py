@@ -10,6 +10,7 @@ from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
+from .doubts import doubts
 from .formats import is_number, read_json_file
 from .phase import polar_to_complex, take_off_offset
 from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
@@ -222,7 +223,7 @@ def to_complex(echoes: np.ndarray, parts: tuple[str, ...], source: str) -> list[
         Name for messages.
     """
     note = (polar_to_complex if parts == ("mag", "phase") else take_off_offset)(echoes, source)
-    return [*([note] if note else []), *undo_slices(echoes, source)]
+    return [*([note] if note else []), *undo_slices(echoes, source), *doubts(echoes, source)]
 
 
 def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:

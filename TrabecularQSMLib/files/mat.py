@@ -12,6 +12,7 @@ import numpy as np
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, PackageNeeded
 from .apart import read_arrays
+from .doubts import doubts
 from .formats import first_bytes, kind_of
 from .mat_structs import FIELDS, PLAIN, STRUCTS, VARIABLES, FieldContents, field_contents
 from .matlab import read_variables
@@ -46,7 +47,7 @@ def read(
     contents = {**STRUCTS, **PLAIN}[kind](path.name, struct, echo_times)
     values, notes, stored_size = contents.values, list(contents.notes), contents.voxel_size
     values["echoes"] = np.array(values["echoes"], np.complex64, order="C")
-    notes += undo_slices(values["echoes"], path.name)
+    notes += [*undo_slices(values["echoes"], path.name), *doubts(values["echoes"], path.name)]
     values["field_strength"] = field_strength_of(values["field_strength"], field_strength, path.name, notes)
     cosines = _cosines(path.name, contents.orientation)
     if contents.orientation is None:
