@@ -746,7 +746,7 @@ class ForeignFileTest(FolderTest):
 
 class DoubtsTest(unittest.TestCase):
     def setUp(self):
-        settings = PhantomSettings(shape=(44, 40, 16), supersampling=1, seed=3, echo_times=(2e-3, 5e-3, 8e-3, 11e-3))
+        settings = PhantomSettings(shape=(56, 50, 16), supersampling=1, seed=3, echo_times=(2e-3, 5e-3, 8e-3, 11e-3))
         self.echoes = make_phantom(settings).acquisition.echoes
         self.magnitude, self.phase = np.abs(self.echoes), np.angle(self.echoes)
 
@@ -770,6 +770,9 @@ class DoubtsTest(unittest.TestCase):
         }.items():
             with self.subTest(words):
                 self.assertIn(words, self.said(phase=moved)[0])
+        slice_alone = np.s_[:, 8:9, :, :]
+        self.assertIn("moved by +2 along i", self.said(self.magnitude[slice_alone], moved[slice_alone])[0])
+        self.assertEqual(self.said(self.magnitude[slice_alone], self.phase[slice_alone]), [])
 
     def test_a_phase_without_low_frequencies_is_told(self):
         width = (0, 3, 3, 3)

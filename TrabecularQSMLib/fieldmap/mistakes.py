@@ -82,23 +82,15 @@ def find_mistake(
     signal, sample = signal[:, :VOXELS], sample.part(slice(VOXELS))
     as_is = sample.without(kind.groups, signal)
     as_is = sample.fits((as_is if kind.sign > 0 else as_is.conj()).astype(np.complex64))
-    power = (np.abs(signal) ** 2).sum(axis=0)
+    power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
     by_noise = np.log((2 * count - 6) * noise**2 / power) if noise > 0 else np.full(power.size, -np.inf)
 
     def noisy(fits):
         return np.mean(fits.misfit - by_noise) < np.log(NOISY)
 
     possible = [*(_scaled(signal, SMALL) if noisy(as_is) else _possible(signal, sample))]
-    fits = []
-    for tried, (what, number, changed, times, shift) in enumerate(possible):
-        report(progress, tried / len(possible), "Looking for mistakes of the header")
-        one = sample if times is None and shift == 1 else _timed(sample, times, shift, fat_model, imaging_frequency)
-        for turned in (changed, changed.conj()):
-            cost = np.log(search(turned, one.table)[2][0] + FINEST_MISFIT).mean()
-            fits.append(_Fit(float(cost), what, number, turned, one))
-    fits.sort(key=lambda fit: fit.cost)
     best = None
-    for fit in fits[:LIKELY]:
+    for fit in _likeliest(possible, sample, fat_model, imaging_frequency, progress):
         without = fit.sample.fits(fit.signal)
         gained, errors = _gain(as_is, without)
         counts = gained > GAINED and errors > SURE and (gained > MOST or noisy(without))
@@ -115,6 +107,18 @@ class _Fit(NamedTuple):
     number: float
     signal: np.ndarray
     sample: Sample
+
+
+def _likeliest(possible, sample, fat_model, imaging_frequency, progress) -> list[_Fit]:
+    """Return the mistakes that the search alone, with either sign of the phase, prefers."""
+    fits = []
+    for tried, (what, number, changed, times, shift) in enumerate(possible):
+        report(progress, tried / len(possible), "Looking for mistakes of the header")
+        one = sample if times is None and shift == 1 else _timed(sample, times, shift, fat_model, imaging_frequency)
+        for turned in (changed, changed.conj()):
+            cost = np.log(search(turned, one.table)[2][0] + FINEST_MISFIT).mean()
+            fits.append(_Fit(float(cost), what, number, turned, one))
+    return sorted(fits, key=lambda fit: fit.cost)[:LIKELY]
 
 
 def _possible(signal, sample) -> Iterator[tuple]:

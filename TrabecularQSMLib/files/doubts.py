@@ -6,14 +6,14 @@ import numpy as np
 import scipy.fft
 from scipy import ndimage
 
-# The middle of the image, up to so many voxels along an axis, is looked at.
-_MOST = 128
+# The middle of the image, up to so many voxels along an axis, is looked at; so few in all tell nothing.
+_MOST, _FEWEST = 96, 2000
 # Phase that agrees less with that of the six neighbors, as a mean cosine, is noise, and this share of it at least shows
 # where air is. A magnitude of which more is zero was cut out already.
 _NOISE, _LEAST_AIR, _MOST_CUT = 0.3, 0.1, 0.05
 # The magnitude lies elsewhere if its logarithm follows the agreement so well there, and so much better than here, at
 # least by so many standard errors.
-_FOLLOWS, _BETTER, _SURE = 0.3, 0.01, 4.0
+_FOLLOWS, _BETTER, _SURE = 0.3, 0.01, 2.0
 # Mean over standard deviation of noise in so many voxels around: 1.9 of a magnitude, more of several coils, 1 of its
 # square.
 _AROUND, _SQUARED = 5, 1.35
@@ -37,6 +37,8 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     if not np.all(np.isfinite(echoes)) or not np.any(echoes):  # which is told where the scan is checked
         return []
     scale = _on_scale(echoes, source)
+    if echoes[0].size < _FEWEST:
+        return scale
     middle = tuple(slice(max(n - _MOST, 0) // 2, max(n - _MOST, 0) // 2 + min(n, _MOST)) for n in echoes.shape[1:])
     echoes = echoes[(slice(None), *middle)]
     return [*scale, *_on_air(echoes[0], source), *_on_filter(echoes, source)]
@@ -59,7 +61,7 @@ def _on_scale(echoes, source) -> list[str]:
 def _on_air(echo, source) -> Iterator[str]:
     """A magnitude whose body is not where phase is coherent, or that is squared: noise in air shows both."""
     magnitude = np.abs(echo)
-    if min(echo.shape) < 2 or np.mean(magnitude == 0) > _MOST_CUT:
+    if np.mean(magnitude == 0) > _MOST_CUT:
         return
     agreement = _agreement(echo)
     air = agreement < _NOISE
