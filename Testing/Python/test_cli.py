@@ -284,6 +284,29 @@ class ExitTest(CommandLineTest):
             self.assert_refused("already holds", "--overwrite")
             never.assert_not_called()
 
+    def test_results_are_not_put_among_the_files_they_are_made_of(self):
+        data = self.folder / "data"
+        scans.write_bids(data / "sub-01" / "anat")
+        (data / "dataset_description.json").write_text("{}")
+        before = files(data)
+        for arguments in (
+            ("reconstruct", data, data),
+            ("reconstruct", data / "sub-01", data),
+            ("reconstruct", data, data / "sub-01", "--overwrite"),
+            ("reconstruct", data / "sub-01" / "anat", data / "sub-01" / "anat" / ".." / "anat"),
+            ("lcurve", data, data),
+            ("convert", data / "sub-01", data, "--overwrite"),
+            ("cohort", data, data, "--overwrite"),
+        ):
+            with self.subTest(arguments):
+                code, _, err = run(*arguments)
+                self.assertEqual(code, 2, err)
+                self.assertRegex(err, "holds the input.*derivatives|pip install")  # without matplotlib no L-curve
+        self.assertEqual(files(data), before)
+        for output in (data / "derivatives" / "maps", data / "maps", self.folder):
+            with self.subTest(output), mock.patch.object(pipeline, "reconstruct", stub):
+                self.assertEqual(run("reconstruct", data, output)[0], 0)
+
     def test_what_belongs_to_one_run_is_in_the_log_alone(self):
         with mock.patch.object(pipeline, "reconstruct", stub):
             run("reconstruct", self.scan, self.output, "--threads", "1")

@@ -14,7 +14,9 @@ import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti, read_acquisition
-from TrabecularQSMLib.files.echoes import part_of_type, split_part, undo_alternate_slices
+from TrabecularQSMLib.files.echoes import part_of_type, split_part
+from TrabecularQSMLib.files.slices import undo_alternate_slices, undo_slices
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
 IMAGE_TYPES = {
     "mag": ["ORIGINAL", "PRIMARY", "M", "ND"],
@@ -26,9 +28,9 @@ ENDINGS = {"mag": "", "phase": "_ph", "real": "_real", "imag": "_imaginary"}
 CONVERT = {"mag": np.abs, "phase": np.angle, "real": np.real, "imag": np.imag}
 
 
-def write_series(path, volumes):
+def write_series(path, volumes, kind=np.float32):
     """Write volumes along the fourth axis of a plain NIfTI file, with the affine of the tests, which ITK drops."""
-    sitk.WriteImage(sitk.JoinSeries([sitk.GetImageFromArray(one.astype(np.float32)) for one in volumes]), str(path))
+    sitk.WriteImage(sitk.JoinSeries([sitk.GetImageFromArray(one.astype(kind)) for one in volumes]), str(path))
     content = bytearray(Path(path).read_bytes())
     struct.pack_into("<2h", content, 252, 0, 1)
     struct.pack_into("<12f", content, 280, *scans.AFFINE[:3].ravel())
@@ -320,6 +322,41 @@ class OneFileTest(DoorTest):
         self.assertEqual(split_part("magnet_phantom"), ("magnet_phantom", None))
 
 
+class ComplexTest(DoorTest):
+    def test_complex_echoes_are_magnitude_and_phase_in_each_folder_that_is_read(self):
+        def write(folder, name, side):
+            place = self.folder / folder
+            place.mkdir()
+            for n, (echo, time) in enumerate(zip(scans.echoes(), scans.ECHO_TIMES, strict=True), start=1):
+                values = {"EchoTime": time, "MagneticFieldStrength": 3, "ImagingFrequency": 127.74, **side}
+                nifti.write_image(place / f"{name.format(n)}.nii.gz", echo, scans.AFFINE)
+                (place / f"{name.format(n)}.json").write_text(json.dumps(values))
+            return place
+
+        bids = write("bids", "sub-01_echo-{}_MEGRE", {})
+        converted = write("converted", "gre_e{}", {"SeriesNumber": 5, "ImageType": IMAGE_TYPES["mag"]})
+        for folder in (bids, converted):
+            self.assert_same_scan(self.read(folder).acquisition)
+        self.assertEqual(self.read(bids).acquisition.notes, ())
+        image = bids / "sub-01_echo-2_MEGRE.nii.gz"
+        with self.assertRaisesRegex(InputError, "holds complex numbers; expected one real number"):
+            nifti.read_image(image)  # such as a mask
+        nifti.write_image(image, np.abs(scans.echoes()[1]), scans.AFFINE)
+        self.assert_refused("4 echoes with part-mag for 1, part-complex for 3", path=bids)
+
+    def test_one_complex_file_of_all_echoes_needs_nothing_beside_it(self):
+        path = self.folder / "all.nii"
+        write_series(path, scans.echoes(), np.complex64)
+        options = {"echo_times": scans.ECHO_TIMES, "field_strength": 3.0}
+        for place in (path, self.folder):
+            self.assert_same_scan(self.read(place, **options).acquisition)
+        content = bytearray(path.read_bytes())
+        struct.pack_into("<2f", content, 112, 0.5, 3.0)  # a scale holds for either part
+        path.write_bytes(content)
+        scaled, _ = nifti.read_series(path)
+        np.testing.assert_allclose(scaled, 0.5 * scans.echoes() + 3 + 3j, rtol=1e-5)
+
+
 class RunsTest(DoorTest):
     TIMES = tuple(n * 1e-4 + 0.001 for n in range(9))
 
@@ -451,7 +488,23 @@ class FileKindTest(DoorTest):
         self.assert_refused(path.name, "gone.json, a file that is not here")
 
 
-class AlternateSlicesTest(unittest.TestCase):
+class SlicesTest(unittest.TestCase):
+    def test_a_phase_that_runs_the_other_way_in_single_slices_or_every_other_one_is_negated_and_told(self):
+        steep = {"field_gradient_hz_per_mm": (20.0, 0.0, 0.0)}  # the field passes zero between two slices
+        patterns = [[], [9], [6, 14], [*range(1, 24, 2)]]
+        for changes, tried in (({"snr": 10.0}, patterns), (steep, patterns[::3])):
+            settings = PhantomSettings(shape=(50, 50, 24), supersampling=1, seed=3, **changes)
+            right = make_phantom(settings).acquisition.echoes
+            for slices in tried:
+                with self.subTest(changes, slices=slices):
+                    echoes = right.copy()
+                    echoes[:, slices] = echoes[:, slices].conj()
+                    notes = undo_slices(echoes, "x")
+                    np.testing.assert_array_equal(echoes, right)
+                    self.assertEqual(len(notes), bool(slices))
+                    for note in notes:
+                        self.assertIn("1 slice of x (10)" if slices == [9] else f"{len(slices)} slices of x", note)
+
     def test_a_sign_that_alternates_along_the_slices_is_undone(self):
         rng = np.random.default_rng(0)
         noise = rng.standard_normal((3, 8, 20, 20, 2)) @ [1, 1j]

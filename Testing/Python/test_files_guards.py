@@ -218,7 +218,7 @@ class NiftiTest(FileTest):
             "its sizes are": {self.DIM: (9, 6, 5, 4, 1, 1, 1, 1)},
             "sizes are [3, 6, -5": {self.DIM: (3, 6, -5, 4, 1, 1, 1, 1)},
             "cut short": {self.DIM: (3, 30000, 30000, 30000, 1, 1, 1, 1)},
-            "complex numbers": {self.TYPE: (32,)},
+            "complex numbers": {self.TYPE: (2048,)},
             "colors": {self.TYPE: (128,)},
             "NIfTI type 7": {self.TYPE: (7,)},
             "4 values in each voxel": {self.DIM: (5, 3, 5, 2, 1, 4, 1, 1)},

@@ -12,12 +12,15 @@ import scans
 import scipy.io
 import scipy.sparse
 import SimpleITK as sitk
+from scipy import ndimage
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import bids, nifti, read_acquisition, read_mask
+from TrabecularQSMLib.files.doubts import doubts
 from TrabecularQSMLib.files.matlab import read_variables
 from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
 from TrabecularQSMLib.images import affine_from, image_from
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
 try:
     import h5py
@@ -739,6 +742,50 @@ class ForeignFileTest(FolderTest):
                 self.refused(path, "cut short")
                 path.write_bytes(content[:60])
                 self.refused(path, "cut short|header|values")
+
+
+class DoubtsTest(unittest.TestCase):
+    def setUp(self):
+        settings = PhantomSettings(shape=(56, 50, 16), supersampling=1, seed=3, echo_times=(2e-3, 5e-3, 8e-3, 11e-3))
+        self.echoes = make_phantom(settings).acquisition.echoes
+        self.magnitude, self.phase = np.abs(self.echoes), np.angle(self.echoes)
+
+    def said(self, magnitude=None, phase=None):
+        magnitude, phase = self.magnitude if magnitude is None else magnitude, self.phase if phase is None else phase
+        return doubts((magnitude * np.exp(1j * phase)).astype(np.complex64), "x")
+
+    def test_what_was_measured_and_what_was_cut_out_is_not_doubted(self):
+        body = self.magnitude[0] > 0.1 * self.magnitude[0].max()
+        self.assertEqual(self.said(), [])
+        self.assertEqual(self.said(phase=self.phase * body), [])
+        self.assertEqual(self.said(self.magnitude * body, self.phase * body), [])
+        self.assertEqual(doubts(0 * self.echoes, "x"), [])
+
+    def test_a_phase_that_lies_elsewhere_than_its_magnitude_is_told_with_the_way_back(self):
+        for words, moved in {
+            "turned round along j": np.flip(self.phase, 2),
+            "turned round along i": np.flip(self.phase, 3),
+            "moved by -1 along j": np.roll(self.phase, 1, 2),
+            "moved by +2 along i": np.roll(self.phase, -2, 3),
+        }.items():
+            with self.subTest(words):
+                self.assertIn(words, self.said(phase=moved)[0])
+        slice_alone = np.s_[:, 8:9, :, :]
+        self.assertIn("moved by +2 along i", self.said(self.magnitude[slice_alone], moved[slice_alone])[0])
+        self.assertEqual(self.said(self.magnitude[slice_alone], self.phase[slice_alone]), [])
+
+    def test_a_phase_without_low_frequencies_is_told(self):
+        width = (0, 3, 3, 3)
+        low = ndimage.gaussian_filter(self.echoes.real, width) + 1j * ndimage.gaussian_filter(self.echoes.imag, width)
+        self.assertIn("low frequencies had been filtered out", self.said(phase=np.angle(self.echoes * low.conj()))[0])
+
+    def test_a_magnitude_that_was_squared_or_scaled_echo_by_echo_is_told(self):
+        self.assertIn("squared magnitude", self.said(self.magnitude**2)[0])
+        peaks = self.magnitude.max(axis=(1, 2, 3), keepdims=True)
+        self.assertIn("same largest magnitude, 4095", self.said(np.round(4095 * self.magnitude / peaks))[0])
+        peaks = np.abs(self.echoes.real).max(axis=(1, 2, 3), keepdims=True)
+        self.assertIn("same largest real part", doubts(self.echoes / peaks, "x")[0])
+        self.assertEqual(self.said(np.minimum(self.magnitude, 0.2 * self.magnitude.max())), [])  # clipped: told before
 
 
 if __name__ == "__main__":

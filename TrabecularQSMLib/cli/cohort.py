@@ -4,7 +4,16 @@ import argparse
 from pathlib import Path
 
 from ..errors import InputError, worded
-from .common import OPTIONS, ProgressLine, add_command, check_writable, positive, print_result, with_default
+from .common import (
+    OPTIONS,
+    ProgressLine,
+    add_command,
+    check_apart,
+    check_writable,
+    positive,
+    print_result,
+    with_default,
+)
 from .scan import add_reading, add_settings, chosen_settings, reading_options
 from .workers import executors_of
 
@@ -73,6 +82,7 @@ def _cohort(arguments):
     if arguments.dry_run:
         _print_plan(subjects, settings, workers)
         return 0
+    check_apart(arguments.output, arguments.dataset)
     check_writable(arguments.output)
     work = Work(
         dataset=Path(arguments.dataset),

@@ -112,6 +112,28 @@ def check_outputs(*files, inputs=()):
         check_writable(name)
 
 
+def check_apart(output, given, folder=".", files=()):
+    """Raise `InputError` if results would lie among what they are made of, where nothing tells the two apart.
+
+    Parameters
+    ----------
+    output, given : path
+        Folder of the results, and the input.
+    folder : path
+        Where the results go inside `output`.
+    files : iterable of path
+        Those of the input. Results may lie in a folder inside the input that holds none of them.
+    """
+    output, given = Path(output).resolve(), Path(given).resolve()
+    holds = [parent for file in files for parent in Path(file).resolve().parents]
+    inside = given.is_dir() and output.is_relative_to(given) and output in {given, *holds}
+    if inside or output / folder in holds:
+        raise InputError(
+            f"{output} holds the input, which results would mix with; give a folder of their own, such as "
+            f"{(given if inside else output) / 'derivatives' / 'trabecular-qsm'}."
+        )
+
+
 def check_writable(name):
     """Raise `InputError` unless a file or folder of this name could be made."""
     path = Path(name).resolve()

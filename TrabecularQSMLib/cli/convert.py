@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .common import ProgressLine, add_command, check_writable, print_result
+from .common import ProgressLine, add_command, check_apart, check_writable, print_result
 from .scan import add_reading, reading_options
 
 
@@ -30,6 +30,7 @@ def add_commands(commands):
 
 def _convert(arguments):
     from ..files import bids, read_acquisition
+    from ..files.scan import folder_of
     from ..progress import part
 
     check_writable(arguments.output)
@@ -41,6 +42,7 @@ def _convert(arguments):
     )
     named = dict(scan.entities)
     named |= {key: value for key, value in (("sub", arguments.subject), ("ses", arguments.session)) if value}
+    check_apart(arguments.output, arguments.input, folder_of(named), scan.files)
     with ProgressLine() as progress:
         written = bids.write_scan(
             arguments.output,

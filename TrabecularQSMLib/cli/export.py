@@ -1,7 +1,7 @@
 """The command export."""
 
 from ..errors import InputError
-from .common import REGIONS_HELP, ProgressLine, add_command, check_writable, print_result
+from .common import REGIONS_HELP, ProgressLine, add_command, check_apart, check_writable, print_result
 
 
 def add_commands(commands):
@@ -37,6 +37,7 @@ def _export(arguments):
     stem, files = find_scan(arguments.maps)
     if unknown := [name for name in arguments.only if name not in files]:
         raise InputError(f"There is no map {unknown[0]!r} of {stem}; choose from {', '.join(files)}.")
+    check_apart(arguments.output, arguments.dicom)
     check_writable(arguments.output)
     maps = {name: read_image(path) for name, path in files.items()}
     affine = next(iter(maps.values()))[1]

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import InputError, worded
-from .common import OPTIONS, ProgressLine, add_command, check_writable, positive, print_result, with_default
+from .common import (
+    OPTIONS,
+    ProgressLine,
+    add_command,
+    check_apart,
+    check_writable,
+    positive,
+    print_result,
+    with_default,
+)
 
 # Settings that most users meet; the others are listed under "advanced settings".
 _MAIN_SETTINGS = ("background", "inversion", "stop_after", "regularization", "fat_model", "phase_sign")
@@ -183,6 +192,7 @@ def _reconstruct(arguments):
     settings = chosen_settings(arguments)
     started = time.time()
     scan = _read_scan(arguments, settings)
+    check_apart(arguments.output, arguments.input, scan.folder, scan.files)
     refuse_existing(arguments.output, map_files(scan, QUANTITIES), arguments.overwrite)
     check_writable(arguments.output)
     mask, notes = _read_mask(arguments, scan)
@@ -221,6 +231,7 @@ def _lcurve(arguments):
     scan = _read_scan(arguments, settings)
     stem = scan.folder / f"{scan.stem}_desc-{settings.inversion.replace('-', '')}_lcurve"
     files = [stem.with_name(stem.name + ending) for ending in (".csv", ".json", ".png")]
+    check_apart(arguments.output, arguments.input, scan.folder, scan.files)
     refuse_existing(arguments.output, files, arguments.overwrite)
     check_writable(arguments.output)
     mask, notes = _read_mask(arguments, scan)

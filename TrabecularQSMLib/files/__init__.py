@@ -39,9 +39,9 @@ def read_acquisition(
     ----------
     path : path
         BIDS dataset, subject folder or any folder with ``*_MEGRE.nii[.gz]`` files; the folder that dcm2niix left; a
-        folder of DICOM files, or one file of all frames; one 4-D NIfTI file with its partner (phase, or imaginary
-        part) beside it; or a ``.mat`` file that holds ``ImDataParams`` (the authors'), ``imDataParams`` (the ISMRM
-        fat–water toolbox's) or ``iField`` (MEDI's; or magnitude and phase), with what belongs to it.
+        folder of DICOM files, or one file of all frames; one 4-D NIfTI file, complex or with its partner (phase, or
+        imaginary part) beside it; or a ``.mat`` file that holds ``ImDataParams`` (the authors'), ``imDataParams`` (the
+        ISMRM fat–water toolbox's) or ``iField`` (MEDI's; or magnitude and phase), with what belongs to it.
     subject, session, run, acq : str, optional
         Labels, with or without ``sub-`` and so on. In a BIDS folder they choose among several scans; for other input
         they name the results (subject 01 if not given).

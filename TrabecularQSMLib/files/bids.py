@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..images import geometry_difference
 from ..progress import Progress, report
 from . import nifti
-from .echoes import B0_KEY, EchoFile, bare_name, part_of_type, read_json, scan_of, split_part
+from .echoes import B0_KEY, EchoFile, bare_name, part_of, read_json, scan_of
 from .formats import is_number
 from .scan import Scan, checked_label, folder_of, parse_name, stem_of
 from .writing import refuse_existing, staged_dataset, write_json
@@ -196,7 +196,7 @@ def _joined(left, scans):
         # One sidecar of an echo's parts will do, as elsewhere.
         known = {number: metadata["EchoTime"] for _, number, _, metadata, _ in found if "EchoTime" in metadata}
         for path, number, part, metadata, sidecars in found:
-            part = part or part_of_type(metadata) or "mag"
+            part = part_of(path, metadata, part)
             times = metadata.get("EchoTime", known.get(number))
             times = times if isinstance(times, list) else [times]
             earlier = taken.setdefault(part, [])
@@ -222,7 +222,7 @@ def _joined(left, scans):
 
 def _echo_file(path, number, part):
     metadata, sidecars = sidecar(path)
-    part = part or part_of_type(metadata) or split_part(bare_name(path))[1] or "mag"
+    part = part_of(path, metadata, part)
     order = (number,)
     if number is None:
         time = metadata.get("EchoTime")

@@ -13,12 +13,12 @@ from . import nifti
 from .bids import EXPECTED_NAME, files_below, image_files
 from .echoes import (
     MAGNITUDE_ADVICE,
-    PAIRS,
+    SIGNALS,
     TYPE_KEYS,
     EchoFile,
     bare_name,
     number_of,
-    part_of_type,
+    part_of,
     read_json,
     scan_of,
     split_part,
@@ -70,8 +70,8 @@ class Candidate:
 
     @property
     def complete(self) -> bool:
-        """Whether it is a scan of enough echoes with magnitude and phase, or real and imaginary part."""
-        return len(self.echo_times) >= _LEAST_ECHOES and any(set(pair) <= set(self.parts) for pair in PAIRS)
+        """Whether it is a scan of enough echoes, each with one of `SIGNALS`."""
+        return len(self.echo_times) >= _LEAST_ECHOES and any(set(signal) <= set(self.parts) for signal in SIGNALS)
 
     @property
     def magnitude(self) -> bool:
@@ -187,8 +187,7 @@ def _echo_file(path):
         return None
     if side.stem != bare_name(path):  # of the other part: what it says of that is not of this one
         metadata = {key: value for key, value in metadata.items() if key not in TYPE_KEYS}
-    part = part_of_type(metadata) or split_part(bare_name(path))[1] or "mag"
-    return EchoFile(path, part, (round(time, 5),), metadata, (side,))
+    return EchoFile(path, part_of(path, metadata), (round(time, 5),), metadata, (side,))
 
 
 def _sidecar(path):

@@ -10,13 +10,19 @@ from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
+from .doubts import doubts
 from .formats import is_number, read_json_file
 from .phase import polar_to_complex, take_off_offset
 from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
+from .slices import undo_slices
 
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
 B0_KEY = "B0DirectionRAS"
 PAIRS = (("mag", "phase"), ("real", "imag"))
+# Of a file whose numbers are complex.
+WHOLE = "complex"
+# What makes a signal, the first that is there.
+SIGNALS = (*PAIRS, (WHOLE,))
 # Of protons at 30 T; what lies beyond is in another unit.
 _MOST_MHZ = 1300.0
 # Field strength and frequency of one scan differ by no more than this share between its echoes.
@@ -39,8 +45,6 @@ _TYPES = {
 }
 _PART_OF_TYPE = {word: part for part, words in _TYPES.items() for word in words}
 MAGNITUDE_ADVICE = "set magnitude_maps to yes for R2* and fat fraction from the magnitude alone"
-# Share of the signal that turns from slice to slice by half a turn before this is undone.
-_ALTERNATING, _LEAST_VOXELS = -0.5, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,7 @@ class EchoFile:
     ----------
     path : Path
     part : str
-        "mag", "phase", "real" or "imag"; others are left aside.
+        "mag", "phase", "real", "imag" or `WHOLE`; others are left aside.
     order : tuple
         Which echo it is: files with the same are parts of one echo, and echoes are sorted by it.
     metadata : dict
@@ -103,6 +107,13 @@ def part_of_type(metadata: dict) -> str | None:
     # Philips names magnitude after the other component in some of its types (PHASE MAP\\P\\FFE), never the reverse.
     parts = [_PART_OF_TYPE[word] for word in words if word in _PART_OF_TYPE]
     return next((part for part in ("phase", "imag", "real", "mag") if part in parts), None)
+
+
+def part_of(path: Path, metadata: dict, named: str | None = None) -> str:
+    """Part that a file holds: what its numbers, its BIDS label (`named`), its sidecar or its name tell."""
+    if nifti.is_complex(path):
+        return WHOLE
+    return named or part_of_type(metadata) or split_part(bare_name(path))[1] or "mag"
 
 
 def read_json(file: Path) -> dict:
@@ -165,7 +176,8 @@ def scan_of(
     parts, rows = _complete(source, place, files, magnitude_alone)
     notes = list(notes)
     echoes, affine, counts = _load(rows)
-    notes += to_complex(echoes, parts, source) if len(parts) == 2 else check_magnitude(echoes, source)
+    has_phase = parts != ("mag",)
+    notes += to_complex(echoes, parts, source) if has_phase else check_magnitude(echoes, source)
     first = rows[0][0]
     if not nifti.stores_orientation(first.path):
         notes.append(f"{first.path.name} stores no orientation; `b0_direction` sets B0 if it is not along the slices.")
@@ -187,7 +199,7 @@ def scan_of(
             source=source,
             notes=tuple(notes),
             b0_patient=_b0_of(first) if b0_patient is None else tuple(b0_patient),
-            has_phase=len(parts) == 2,
+            has_phase=has_phase,
         ),
         entities=entities,
         files=tuple(sorted({p for row in rows for file in row for p in (file.path, *file.sidecars)})),
@@ -199,22 +211,19 @@ def scan_of(
     )
 
 
-def to_complex(echoes: np.ndarray, parts: tuple[str, str], source: str) -> list[str]:
-    """Turn both parts of `parts`, held as real and imaginary part of `echoes`, into the signal in place; say what else.
+def to_complex(echoes: np.ndarray, parts: tuple[str, ...], source: str) -> list[str]:
+    """Turn the parts, held as real and imaginary part of `echoes`, into the signal in place; say what else.
 
     Parameters
     ----------
     echoes : (E, K, J, I) complex64 array
     parts : tuple of str
-        One of `PAIRS`.
+        One of `SIGNALS`.
     source : str
         Name for messages.
     """
     note = (polar_to_complex if parts == ("mag", "phase") else take_off_offset)(echoes, source)
-    notes = [note] if note else []
-    if undo_alternate_slices(echoes):
-        notes.append(f"The phase of {source} turns by half a turn from slice to slice, which was undone.")
-    return notes
+    return [*([note] if note else []), *undo_slices(echoes, source), *doubts(echoes, source)]
 
 
 def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
@@ -233,31 +242,8 @@ def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
     return []
 
 
-def undo_alternate_slices(echoes: np.ndarray) -> bool:
-    """Undo, in place, a sign that alternates from slice to slice, and tell whether there was one.
-
-    GE stores real and imaginary part of 3-D scans so (a transform along the slices whose origin is not in the middle).
-
-    Parameters
-    ----------
-    echoes : (E, K, J, I) complex64 array
-    """
-    for axis in range(3):  # converters may interchange axes
-        slices = np.moveaxis(echoes[0], axis, 0)
-        turned, whole, count = 0.0, 0.0, 0
-        for here, above in zip(slices[:-1], slices[1:], strict=True):
-            product = here * above.conj()
-            turned += float(product.real.sum(dtype=np.float64))
-            whole += float(np.abs(product).sum(dtype=np.float64))
-            count += product.size
-        if count >= _LEAST_VOXELS and whole > 0 and turned <= _ALTERNATING * whole:
-            np.moveaxis(echoes, axis + 1, 0)[1::2] *= -1
-            return True
-    return False
-
-
 def _complete(source, place, files, magnitude_alone):
-    """Return the pair of parts to read and the files of each echo, when every echo has both; or the magnitude alone."""
+    """Return the parts to read and the files of each echo, when every echo has both; or the magnitude alone."""
     found = {}
     for file in files:
         row = found.setdefault(file.order, {})
@@ -267,10 +253,10 @@ def _complete(source, place, files, magnitude_alone):
             )
         row[file.part] = file
     rows = [found[order] for order in sorted(found)]
-    for pair in PAIRS:
+    for pair in SIGNALS:
         if all(part in row for row in rows for part in pair):
             return pair, [tuple(row[part] for part in pair) for row in rows]
-    numbers = {part: sum(part in row for row in rows) for pair in PAIRS for part in pair}
+    numbers = {part: sum(part in row for row in rows) for pair in SIGNALS for part in pair}
     text = ", ".join(f"part-{part} for {number}" for part, number in numbers.items() if number)
     if numbers["mag"] == len(rows) == sum(numbers.values()):
         if magnitude_alone:
@@ -286,7 +272,7 @@ def _complete(source, place, files, magnitude_alone):
 
 
 def _load(rows):
-    """Both parts of all echoes in one complex64 array, as real and imaginary part whatever they mean.
+    """All parts of all echoes in one complex64 array, two as real and imaginary part whatever they mean.
 
     Also the affine, and the number of volumes in each row's files.
     """
@@ -310,7 +296,11 @@ def _load(rows):
                     f"{file.path.name} and {rows[0][0].path.name} are on different grids: {difference}; "
                     "export all echoes of one scan, without resampling."
                 )
-            setattr(echoes[start : start + counts[number]], target, array)
+            here = echoes[start : start + counts[number]]
+            if file.part == WHOLE:
+                here[...] = array
+            else:
+                setattr(here, target, array)
             bad = int(np.count_nonzero(~np.isfinite(array)))
             if bad:
                 found = counted(bad, "voxel that is not a number", "voxels that are not numbers")

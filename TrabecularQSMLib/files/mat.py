@@ -12,10 +12,12 @@ import numpy as np
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, PackageNeeded
 from .apart import read_arrays
+from .doubts import doubts
 from .formats import first_bytes, kind_of
 from .mat_structs import FIELDS, PLAIN, STRUCTS, VARIABLES, FieldContents, field_contents
 from .matlab import read_variables
 from .scan import Scan, check_voxel_size, checked_label, field_strength_of
+from .slices import undo_slices
 
 # Directions of the array axes i, j, k in RAS (columns) for each `orientation` of the authors' struct.
 _ORIENTATIONS = {
@@ -44,6 +46,8 @@ def read(
     kind, struct = _struct(path, (*STRUCTS, *PLAIN))
     contents = {**STRUCTS, **PLAIN}[kind](path.name, struct, echo_times)
     values, notes, stored_size = contents.values, list(contents.notes), contents.voxel_size
+    values["echoes"] = np.array(values["echoes"], np.complex64, order="C")
+    notes += [*undo_slices(values["echoes"], path.name), *doubts(values["echoes"], path.name)]
     values["field_strength"] = field_strength_of(values["field_strength"], field_strength, path.name, notes)
     cosines = _cosines(path.name, contents.orientation)
     if contents.orientation is None:

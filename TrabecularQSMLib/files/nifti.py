@@ -45,7 +45,7 @@ def read_image(path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_series(path) -> tuple[np.ndarray, np.ndarray]:
-    """Read a volume, or several along the fourth axis.
+    """Read a volume, or several along the fourth axis, of real or complex values.
 
     Parameters
     ----------
@@ -75,6 +75,11 @@ def read_grid(path) -> tuple[int, tuple[int, int, int], np.ndarray]:
     file = _opened(path)
     file.check(series=True)
     return file.count, file.shape, file.affine
+
+
+def is_complex(path) -> bool:
+    """Whether an image file holds complex numbers, as NIfTI can."""
+    return is_nifti(first_bytes(path)) and read_header(path).dtype.kind == "c"
 
 
 def read_layers(path) -> tuple[np.ndarray, np.ndarray]:
@@ -164,9 +169,18 @@ class _Image:
     """An image whose header was read: sizes, affine, and where its values come from."""
 
     notes: tuple[str, ...] = ()
+    complex = False
 
     def check(self, *, layers=False, series=False):
-        """Raise `InputError` unless it is one volume, with `layers` of several values, with `series` several."""
+        """Raise `InputError` unless it is one volume, with `layers` of several values, with `series` several.
+
+        Series alone may be complex: they are echoes.
+        """
+        if self.complex and not series:
+            raise InputError(
+                f"{self.path} holds complex numbers; expected one real number in each voxel, so save magnitude and "
+                "phase (or real and imaginary part) as files of their own."
+            )
         if self.components != 1 and not layers:
             echoes = ", or, if these are echoes, along the fourth axis" if series and self.count == 1 else ""
             raise InputError(
@@ -189,7 +203,7 @@ class _Nifti(_Image):
     def __init__(self, path):
         header = read_header(path)
         self.path, self.shape, self.affine, self.notes = path, header.shape, header.affine, header.notes
-        self.values = header.values
+        self.values, self.complex = header.values, header.dtype.kind == "c"
         self.dimensions = min(len(header.sizes), 4)
         self.count = header.sizes[3] if len(header.sizes) > 3 else 1
         self.components = math.prod(header.sizes[4:])

@@ -17,9 +17,10 @@ from ..images import farthest_corner
 from .formats import BEST_PACKING, cut_short, filled, first_bytes, unreadable
 
 _TYPES = {
-    2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"
+    2: "u1", 4: "i2", 8: "i4", 16: "f4", 32: "c8", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
+    1792: "c16",
 }  # fmt: skip
-_OTHER_TYPES = {1: "single bits", 32: "complex numbers", 1792: "complex numbers", 128: "colors", 2304: "colors"}
+_OTHER_TYPES = {1: "single bits", 128: "colors", 2048: "complex numbers of 256 bits", 2304: "colors"}
 _CODES = {1: "scanner", 2: "aligned", 3: "Talairach", 4: "MNI", 5: "template"}
 _MM = {1: 1e3, 2: 1.0, 3: 1e-3}  # units of length: m, mm, µm
 # Where each version keeps what is used: format and place of a field.
@@ -56,7 +57,7 @@ class NiftiHeader:
     offset : int
         Where the values begin, in bytes.
     slope, intercept : float
-        A value is slope · stored + intercept, unless the slope is 0.
+        A value is slope · stored + intercept, unless the slope is 0; of complex numbers, each part is.
     affine : (4, 4) array
         Voxel indices (i, j, k) to RAS in mm.
     codes : (int, int)
@@ -105,7 +106,8 @@ class NiftiHeader:
         numbers = math.isfinite(self.slope) and math.isfinite(self.intercept)
         if self.slope != 0 and numbers and (self.slope, self.intercept) != (1.0, 0.0):
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told where values are checked
-                array = array * self.slope + self.intercept
+                intercept = self.intercept * (1 + 1j) if array.dtype.kind == "c" else self.intercept
+                array = array * self.slope + intercept
         return array
 
 
@@ -115,7 +117,7 @@ def read_header(path) -> NiftiHeader:
     Raises
     ------
     InputError
-        If it contradicts itself or the file, or the values are no real numbers.
+        If it contradicts itself or the file, or the values are no numbers.
     """
     path = Path(path)
     start = first_bytes(path, 544)
@@ -130,10 +132,7 @@ def read_header(path) -> NiftiHeader:
     code = take["type"][0]
     if code not in _TYPES:
         what = _OTHER_TYPES.get(code, f"values of NIfTI type {code}")
-        remedy = "export it as float"
-        if "complex" in what:
-            remedy = "save magnitude and phase (or real and imaginary part) as files of their own"
-        raise InputError(f"{path} holds {what}; expected one real number in each voxel, so {remedy}.")
+        raise InputError(f"{path} holds {what}; expected one real number in each voxel, so export it as float.")
     dtype = np.dtype(order + _TYPES[code])
     offset = int(take["offset"][0]) if math.isfinite(take["offset"][0]) else 0
     _check_length(data, max(offset, 0), math.prod(sizes) * dtype.itemsize)

@@ -36,6 +36,8 @@ _ROUGH = 0.2
 # An echo whose phase spans less than the first share of what the others span may be in another unit, and less than the
 # second is.
 _NARROW, _ANOTHER = 0.5, 0.02
+# The first one's may be zero but for rounding.
+_ZERO = 1e-6
 _SAMPLES = 200_000
 # Of the upper half of a magnitude, no more than this share, and so many voxels, are at its very end.
 _UPPER, _CLIPPED, _LEAST_VOXELS = 0.5, 0.02, 20
@@ -170,15 +172,16 @@ def _check_one_unit(echoes, turn, source):
     unwrapped = widest[1] - widest[0] > 1.02 * turn
     for number, (low, high) in enumerate(ranges, start=1):
         share = (high - low) / (widest[1] - widest[0])
-        if share >= _NARROW or number == 1 and share == 0:
+        if share >= _NARROW or number == 1 and share < _ZERO:
             continue
         if share < _ANOTHER or not unwrapped and _texture(echoes[number - 1 : number], low, high)[0]:
             raise InputError(
                 f"The phase of echo {number} of {source} runs from {low:g} to {high:g}, that of others from "
                 f"{widest[0]:g} to {widest[1]:g}; expected one unit in all, so export the echoes again."
             )
-    if ranges[0][0] == ranges[0][1]:
-        return f"The phase of echo 1 of {source} is {ranges[0][0]:g} everywhere, and the zero of that of the others."
+    low, high = ranges[0]
+    if high - low < _ZERO * (widest[1] - widest[0]):
+        return f"The phase of echo 1 of {source} is {low:.4g} everywhere, and the zero of that of the others."
     return None
 
 

@@ -1,4 +1,4 @@
-"""One NIfTI file that holds all echoes along its fourth axis, and its partner: phase, or the imaginary part."""
+"""One NIfTI file of all echoes along its fourth axis, and its partner (phase, or the imaginary part) if it is real."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from .converted import named
 from .echoes import (
     MAGNITUDE_ADVICE,
     PAIRS,
+    WHOLE,
     EchoFile,
     bare_name,
     name_of_part,
@@ -21,7 +22,7 @@ from .scan import Scan
 
 
 def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) -> Scan:
-    """Read a 4-D file and the file beside it that is called alike but for the part.
+    """Read a 4-D file, and if its numbers are not complex the file beside it that is called alike but for the part.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
             f"{path} holds one volume; give the folder that holds all echoes, or one file with all of them along its "
             "fourth axis."
         )
+    if nifti.is_complex(path):
+        return scan_of([_echo_file(path, WHOLE)], named(labels, path), path.parent, source=path.name, **options)
     base, part = split_part(bare_name(path))
     beside = {}
     for other in sorted(path.parent.iterdir()):
@@ -78,6 +81,6 @@ def _echo_file(path, part):
     side = path.with_name(bare_name(path) + ".json")
     metadata = read_json(side) if side.exists() else {}
     said = part_of_type(metadata)
-    if said and said != part:
+    if said and part not in (said, WHOLE):
         raise InputError(f"{path} is called the {part} part but its sidecar says {said}; rename it or correct that.")
     return EchoFile(path, part, (0,), metadata, (side,) if side.exists() else ())

@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.kind import Kind, find_kind
+from ..fieldmap.mistakes import find_mistake
 from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from ..fieldmap.unwrap import parts_apart, unwrap
@@ -126,8 +127,12 @@ class Fields:
         noise = masks.noise_level(echoes, mip)
         signal, fitted = self._find_body(mip, noise, mask)
         model = self._model()
-        kind = self._find_kind(echoes, signal & fitted, model, part(progress, 0.0, 0.05))
+        kind = self._find_kind(echoes, signal & fitted, model, part(progress, 0.0, 0.04))
         self._keep_kind(kind)
+        mistake = find_mistake(
+            echoes, signal & fitted, **model, kind=kind, noise=noise, progress=part(progress, 0.04, 0.05)
+        )
+        self.notes += remarks.on_mistake(mistake)
         end = 0.95 - 0.25 * sum(value == "yes" for value in (settings.separate_rates, settings.magnitude_maps))
         half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
         separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))

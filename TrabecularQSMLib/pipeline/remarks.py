@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import InputError
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
+from ..fieldmap.mistakes import Mistake
 from ..fieldmap.refine import R2STAR_RANGE
 from ..fieldmap.separation import Separation
 from ..fieldmap.unwrap import PartApart
@@ -77,6 +78,27 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
             "would be taken for fat."
         )
     return notes
+
+
+def on_mistake(mistake: Mistake | None) -> list[str]:
+    """What is wrong in the header or the export, as the echoes show."""
+    if mistake is None:
+        return []
+    number = mistake.number
+    undone = {
+        "scale": f"if fat lay {number:.2g} times as far from water, as with so much larger times or field strength",
+        "offset": f"if all echo times were {1e3 * abs(number):.2g} ms {'later' if number > 0 else 'earlier'}",
+        "order": f"if echoes {number} and {number + 1} changed places",
+        "reversed": "in the reverse order of echoes",
+        "gap": f"if an echo were missing behind echo {number}, so that the later ones have later echo times",
+        "negated": f"if echo {number} were negated",
+        "conjugated": f"if the phase of echo {number} were negated",
+    }[mistake.what]
+    return [
+        f"The scan fits far better {undone}: that takes {mistake.gained:.0%} off what is left over "
+        f"({mistake.errors:.0f} standard errors). Do not trust the maps before echo times, field strength and order of "
+        "the echoes have been checked; `echo_times` and `field_strength` give others than the header."
+    ]
 
 
 def on_mask(mask: np.ndarray, signal: np.ndarray, source: str) -> list[str]:

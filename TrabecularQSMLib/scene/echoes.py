@@ -6,8 +6,7 @@ from slicer import vtkMRMLSequenceNode
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
-from ..files.echoes import check_magnitude
-from ..files.phase import polar_to_complex
+from ..files.echoes import check_magnitude, to_complex
 from ..images import geometry_difference
 from ..progress import Progress, part, report
 from .alive import keepAlive
@@ -262,7 +261,7 @@ def acquisitionFromSequences(
         if count and phaseSequence is None:
             decided = check_magnitude(echoes, name)
         elif count:
-            decided = [polar_to_complex(echoes, f"{name} and {phaseSequence.GetName()}")]
+            decided = to_complex(echoes, ("mag", "phase"), f"{name} and {phaseSequence.GetName()}")
         return Acquisition(
             echoes=echoes,
             echo_times=echoTimes,
@@ -270,7 +269,7 @@ def acquisitionFromSequences(
             field_strength=fieldStrength,
             imaging_frequency=float(frequency) if frequency and fieldStrength is None else None,
             source=name,
-            notes=tuple(filter(None, (*decided, *notes))),
+            notes=(*decided, *notes),
             b0_patient=tuple(float(x) for x in direction),
             has_phase=phaseSequence is not None,
         )

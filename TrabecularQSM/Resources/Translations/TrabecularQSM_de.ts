@@ -103,8 +103,8 @@
         <translation>Aus Datei…</translation>
     </message>
     <message>
-        <source>Load a scan from a .mat file that holds ImDataParams (the authors&apos; format) or imDataParams (ISMRM fat–water toolbox), or from a 4-D NIfTI file of all echoes with its phase beside it.</source>
-        <translation>Einen Scan laden: aus einer .mat-Datei mit ImDataParams (Format der Autoren) oder imDataParams (ISMRM fat–water toolbox), oder aus einer 4-D-NIfTI-Datei aller Echos, deren Phase daneben liegt.</translation>
+        <source>Load a scan from a .mat file: ImDataParams (the authors&apos;), imDataParams (ISMRM fat–water toolbox), or MEDI&apos;s iField, or magn or mag with phase; or from a 4-D NIfTI file of all echoes, complex or with its phase beside it.</source>
+        <translation>Einen Scan laden: aus einer .mat-Datei mit ImDataParams (der Autoren), imDataParams (ISMRM fat–water toolbox), MEDIs iField, oder magn oder mag mit phase; oder aus einer 4-D-NIfTI-Datei aller Echos, komplex oder mit der Phase daneben.</translation>
     </message>
     <message>
         <source>Loading options</source>

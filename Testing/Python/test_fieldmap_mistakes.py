@@ -1,0 +1,58 @@
+import unittest
+from dataclasses import replace
+from unittest import mock
+
+import numpy as np
+
+from TrabecularQSMLib.acquisition import Acquisition
+from TrabecularQSMLib.fieldmap import masks, mistakes
+from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.kind import Kind
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.pipeline.remarks import on_mistake
+
+PLAIN = Kind(1, True, 50.0, None, 0.0)
+
+
+class MistakesTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        times = tuple(1.2e-3 + 1.1e-3 * n for n in range(6))
+        settings = PhantomSettings(shape=(40, 40, 12), supersampling=1, seed=4, echo_times=times)
+        cls.scan = make_phantom(settings).acquisition
+
+    def find(self, echoes=None, times=None, frequency=1.0, kind=PLAIN, voxels=200) -> mistakes.Mistake | None:
+        scan: Acquisition = self.scan
+        echoes = scan.echoes if echoes is None else np.ascontiguousarray(echoes)
+        mip = masks.combine_echoes(echoes)
+        with mock.patch.object(mistakes, "VOXELS", voxels):
+            return mistakes.find_mistake(
+                echoes, mip > 0.1 * mip.max(), echo_times=scan.echo_times if times is None else times,
+                imaging_frequency=frequency * scan.imaging_frequency, fat_model=FAT_MODELS["ren-marrow"],
+                kind=kind, noise=masks.noise_level(echoes, mip),
+            )  # fmt: skip
+
+    def test_a_scan_as_its_header_says_has_none_with_errors_of_echoes_neither(self):
+        self.assertIsNone(self.find())
+        self.assertIsNone(self.find(self.scan.echoes.conj(), kind=replace(PLAIN, sign=-1)))
+        rng = np.random.default_rng(0)
+        gains = np.exp(0.07 * (rng.standard_normal(6) + 1j * rng.standard_normal(6)))[:, None, None, None]
+        self.assertIsNone(self.find(self.scan.echoes * gains))
+        self.assertIsNone(self.find(self.scan.echoes[:3], times=self.scan.echo_times[:3]))
+
+    def test_what_the_echoes_contradict_is_named(self):
+        echoes, times = self.scan.echoes, self.scan.echo_times
+        order = [0, 1, 3, 2, 4, 5]
+        negated = echoes * np.array([1, 1, 1, 1, -1, 1])[:, None, None, None]
+        cases = {
+            ("scale", 2.0): {"frequency": 0.5},
+            ("scale", 0.9): {"times": times * 1.1, "voxels": 400},
+            ("order", 3): {"echoes": echoes[order]},
+            ("gap", 2): {"echoes": np.delete(echoes, 2, axis=0), "times": times[:5]},
+            ("negated", 5): {"echoes": negated},
+        }
+        for (what, number), changes in cases.items():
+            with self.subTest(what, number=number):
+                found = self.find(**changes)
+                self.assertEqual((found.what, found.number), (what, number))
+                self.assertIn("Do not trust the maps", on_mistake(found)[0])

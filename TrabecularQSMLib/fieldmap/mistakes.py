@@ -1,0 +1,170 @@
+"""Mistakes of headers and exports that the echoes themselves show: with one of them undone, they fit far better."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ..methods import Method
+from ..progress import Progress, report
+from .fat_models import FatModel
+from .gains import mean_in_errors
+from .kind import Kind
+from .sample import Fits, Sample, draw
+from .search import FINEST_MISFIT, search, search_table
+from .signal import Model
+
+# Voxels that are asked, and those with so much fat that have a say of their own.
+VOXELS, FATTY, FEWEST = 400, 0.4, 50
+# How many mistakes, the likeliest by the search alone, are fitted.
+LIKELY = 4
+# Where the misfit is no more than so many times that of noise, only small errors of times could be hidden in it.
+NOISY = 1.5
+# A mistake counts if the logarithm of the misfit falls by so much without it, and by so many standard errors; and if
+# little but noise is left then, or so much is gone that errors of single echoes would not do it.
+GAINED, SURE, MOST = 0.25, 8.0, np.log(2)
+# What times or field strengths may be off by: other fields than 3 T and 1.5 T, factors of 2, and times of another scan.
+SMALL = (0.9, 1.1)
+SCALES = (0.43, 0.5, 0.67, 0.8, *SMALL, 1.25, 1.5, 2.0, 2.33)
+# What all times may be off by, in parts of their spacing.
+OFFSETS = (-1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake, and what speaks for it.
+
+    `what` is "scale" (times, or the field strength, are to be multiplied by `number`), "offset" (all times are to be
+    later by `number` seconds), "order" (echo `number` belongs
+    behind the next one), "reversed", "gap" (an echo is missing behind echo `number`), "negated" or "conjugated" (echo
+    `number`); `gained` is the part of the misfit that is gone without it, `errors` that in standard errors.
+    """
+
+    what: str
+    number: float
+    gained: float
+    errors: float
+
+
+def find_mistake(
+    echoes: np.ndarray,
+    mask: np.ndarray,
+    *,
+    echo_times: np.ndarray,
+    imaging_frequency: float,
+    fat_model: FatModel,
+    kind: Kind,
+    noise: float,
+    progress: Progress | None = None,
+) -> Mistake | None:
+    """Return the mistake without which a scan fits best, or None if it fits as well as noise lets it, or nearly.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex array
+    mask : (K, J, I) bool array
+        Voxels with signal.
+    echo_times : (E,) array
+        Seconds, as the header says.
+    imaging_frequency : float
+        Hz, as the header says.
+    fat_model : FatModel
+    kind : Kind
+        What was found without the thought of a mistake; it must fit less well than what is found here.
+    noise : float
+        Standard deviation in the real channel of an echo.
+    """
+    count = len(echo_times)
+    if count <= 3 or not mask.any():  # three echoes fit anything
+        return None
+    signal, sample = draw(echoes, mask, echo_times=echo_times, imaging_frequency=imaging_frequency, fat_model=fat_model)
+    signal, sample = signal[:, :VOXELS], sample.part(slice(VOXELS))
+    as_is = sample.without(kind.groups, signal)
+    as_is = sample.fits((as_is if kind.sign > 0 else as_is.conj()).astype(np.complex64))
+    power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
+    by_noise = np.log((2 * count - 6) * noise**2 / power) if noise > 0 else np.full(power.size, -np.inf)
+
+    def noisy(fits):
+        return np.mean(fits.misfit - by_noise) < np.log(NOISY)
+
+    possible = [*(_scaled(signal, SMALL) if noisy(as_is) else _possible(signal, sample))]
+    best = None
+    for fit in _likeliest(possible, sample, fat_model, imaging_frequency, progress):
+        without = fit.sample.fits(fit.signal)
+        gained, errors = _gain(as_is, without)
+        counts = gained > GAINED and errors > SURE and (gained > MOST or noisy(without))
+        if counts and (best is None or gained > best.gained):
+            best = Mistake(fit.what, fit.number, gained, errors)
+    return best if best is None else replace(best, gained=float(-np.expm1(-best.gained)))
+
+
+class _Fit(NamedTuple):
+    """A mistake, the signal and sample without it, and what the search alone leaves over then."""
+
+    cost: float
+    what: str
+    number: float
+    signal: np.ndarray
+    sample: Sample
+
+
+def _likeliest(possible, sample, fat_model, imaging_frequency, progress) -> list[_Fit]:
+    """Return the mistakes that the search alone, with either sign of the phase, prefers."""
+    fits = []
+    for tried, (what, number, changed, times, shift) in enumerate(possible):
+        report(progress, tried / len(possible), "Looking for mistakes of the header")
+        one = sample if times is None and shift == 1 else _timed(sample, times, shift, fat_model, imaging_frequency)
+        for turned in (changed, changed.conj()):
+            cost = np.log(search(turned, one.table)[2][0] + FINEST_MISFIT).mean()
+            fits.append(_Fit(float(cost), what, number, turned, one))
+    return sorted(fits, key=lambda fit: fit.cost)[:LIKELY]
+
+
+def _possible(signal, sample) -> Iterator[tuple]:
+    """Mistakes, each with the signal, the times (or None) and the factor of fat's shift without it."""
+    times = sample.model.echo_times
+    count = times.size
+    yield from _scaled(signal, SCALES)
+    for part in OFFSETS:
+        later = part * (times[1] - times[0])
+        if times[0] + later > 0:
+            yield "offset", later, signal, times + later, 1.0
+    yield "reversed", 0, signal[::-1], None, 1.0
+    for n in range(count - 1):
+        order = np.arange(count)
+        order[[n, n + 1]] = n + 1, n
+        yield "order", n + 1, signal[order], None, 1.0
+        gap = times[n + 1] - times[n]
+        yield "gap", n + 1, signal, np.where(np.arange(count) > n, times + gap, times), 1.0
+    for n in range(count):
+        here = (np.arange(count) == n)[:, None]
+        yield "negated", n + 1, np.where(here, -signal, signal), None, 1.0
+        yield "conjugated", n + 1, np.where(here, signal.conj(), signal), None, 1.0
+
+
+def _scaled(signal, scales) -> Iterator[tuple]:
+    for scale in scales:
+        yield "scale", scale, signal, None, scale
+
+
+def _timed(sample: Sample, times, shift, fat_model, imaging_frequency) -> Sample:
+    """Return the sample with other echo times, or fat at another shift."""
+    times = sample.model.echo_times if times is None else times
+    model = Model(times, fat_model.signal(shift * times, imaging_frequency))
+    return replace(sample, model=model, table=search_table(model, imaging_frequency))
+
+
+def _gain(as_is: Fits, other: Fits) -> tuple[float, float]:
+    """Mean fall of the logarithm of the misfit, and that in standard errors, over all voxels or over those with fat."""
+    difference, fat = as_is.misfit - other.misfit, np.maximum(as_is.fat, other.fat)
+    parts = [difference[part] for part in (fat >= 0, fat >= FATTY) if np.count_nonzero(part) >= FEWEST]
+    return max(((float(part.mean()), mean_in_errors(part)) for part in parts), default=(0.0, 0.0))
+
+
+METHOD = Method(
+    find_mistake,
+    title="Mistakes of headers and exports",
+    solves="the single mistake (times, field strength, order, sign of an echo) without which misfits fall most",
+    test="test_fieldmap_mistakes.MistakesTest",
+)

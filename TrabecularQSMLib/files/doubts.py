@@ -1,0 +1,135 @@
+"""Whether a magnitude and a phase can be what they claim: of one place, as they were measured."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.fft
+from scipy import ndimage
+
+# The middle of the image, up to so many voxels along an axis, is looked at; so few in all tell nothing.
+_MOST, _FEWEST = 96, 2000
+# Phase that agrees less with that of the six neighbors, as a mean cosine, is noise, and this share of it at least shows
+# where air is. A magnitude of which more is zero was cut out already.
+_NOISE, _LEAST_AIR, _MOST_CUT = 0.3, 0.1, 0.05
+# The magnitude lies elsewhere if its logarithm follows the agreement so well there, and so much better than here, at
+# least by so many standard errors.
+_FOLLOWS, _BETTER, _SURE = 0.3, 0.01, 2.0
+# Mean over standard deviation of noise in so many voxels around: 1.9 of a magnitude, more of several coils, 1 of its
+# square.
+_AROUND, _SQUARED = 5, 1.35
+# The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
+# were taken from the phase, though in this share of the body it is not small (rad).
+_LOW, _NEAR_ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.5, 0.2
+# Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped.
+_ALIKE, _CLIPPED = 1e-5, 5
+_AXES = "kji"
+
+
+def doubts(echoes: np.ndarray, source: str) -> list[str]:
+    """Return what speaks against the echoes being a magnitude and a phase of one place, as they were measured.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex array
+    source : str
+        Name for messages.
+    """
+    if not np.all(np.isfinite(echoes)) or not np.any(echoes):  # which is told where the scan is checked
+        return []
+    scale = _on_scale(echoes, source)
+    if echoes[0].size < _FEWEST:
+        return scale
+    middle = tuple(slice(max(n - _MOST, 0) // 2, max(n - _MOST, 0) // 2 + min(n, _MOST)) for n in echoes.shape[1:])
+    echoes = echoes[(slice(None), *middle)]
+    return [*scale, *_on_air(echoes[0], source), *_on_filter(echoes, source)]
+
+
+def _on_scale(echoes, source) -> list[str]:
+    """Each echo scaled to its own largest value, of the magnitude or of one part."""
+    for part, what in ((np.abs, "magnitude"), (np.real, "real part"), (np.imag, "imaginary part")):
+        peaks = [float(np.abs(part(echo)).max()) for echo in echoes]
+        least = (1 - _ALIKE) * max(peaks)
+        # Values that were clipped have the same end, which many voxels have.
+        if min(peaks) >= least and min(np.count_nonzero(np.abs(part(echo)) >= least) for echo in echoes) < _CLIPPED:
+            return [
+                f"Every echo of {source} has the same largest {what}, {peaks[0]:.4g}, as if each had been scaled on "
+                "its own: R2* is wrong then; export the echoes with one scale."
+            ]
+    return []
+
+
+def _on_air(echo, source) -> Iterator[str]:
+    """A magnitude whose body is not where phase is coherent, or that is squared: noise in air shows both."""
+    magnitude = np.abs(echo)
+    if np.mean(magnitude == 0) > _MOST_CUT:
+        return
+    agreement = _agreement(echo)
+    air = agreement < _NOISE
+    if air.mean() < _LEAST_AIR:
+        return
+    yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
+    mean, square = (ndimage.uniform_filter(values, _AROUND) for values in (magnitude, magnitude**2))
+    inside = ndimage.uniform_filter(air.astype(np.float32), _AROUND) > 0.6
+    ratio = mean[inside] / np.sqrt(np.maximum(square - mean**2, np.finfo(np.float32).tiny))[inside]
+    if ratio.size and np.median(ratio) < _SQUARED:
+        yield (
+            f"Noise in the air of {source} is spread as that of a squared magnitude (mean over standard deviation "
+            f"{np.median(ratio):.2f}; 1.9 or more of a magnitude): R2* and fat fraction are wrong then; take the root."
+        )
+
+
+def _agreement(echo):
+    """Mean cosine of the difference of phase to the six neighbors."""
+    turn = echo / np.maximum(np.abs(echo), np.finfo(np.float32).tiny)
+    total, count = np.zeros(echo.shape, np.float32), np.zeros(echo.shape, np.float32)
+    for axis in range(3):
+        along, to, counted = (np.moveaxis(array, axis, 0) for array in (turn, total, count))
+        cosine = (along[1:] * along[:-1].conj()).real
+        for part in (slice(1, None), slice(None, -1)):
+            to[part] += cosine
+            counted[part] += 1
+    return total / count
+
+
+def _on_place(magnitude, agreement, source):
+    """Where the magnitude would lie on the phase better: flipped and shifted, by the peak of their correlation."""
+    magnitude, agreement = magnitude - magnitude.mean(), agreement - agreement.mean()
+    size = np.sqrt(np.sum(magnitude**2, dtype=np.float64) * np.sum(agreement**2, dtype=np.float64))
+    if size == 0:
+        return
+    transformed = scipy.fft.rfftn(magnitude)
+    here, best, flips, peak = None, -np.inf, (), ()
+    for number in range(8):
+        axes = tuple(axis for axis in range(3) if number >> axis & 1)
+        there = scipy.fft.irfftn(transformed * scipy.fft.rfftn(np.flip(agreement, axes)).conj(), s=magnitude.shape)
+        here = float(there[0, 0, 0]) if here is None else here
+        if there.max() > best:
+            best, flips, peak = float(there.max()), axes, np.unravel_index(there.argmax(), there.shape)
+    here, best = here / size, best / size
+    if best < _FOLLOWS or best - here < max(_BETTER, _SURE / np.sqrt(magnitude.size)):
+        return
+    shifts = [int((at + n // 2) % n - n // 2) for at, n in zip(peak, magnitude.shape, strict=True)]
+    moves = [f"turned round along {_AXES[axis]}" for axis in flips]
+    moves += [f"moved by {shift:+d} along {_AXES[axis]}" for axis, shift in enumerate(shifts) if shift]
+    yield (
+        f"The phase of {source} lies on its magnitude better if it is {' and '.join(moves)} (it is coherent where "
+        f"there is signal with a correlation of {best:.2f}, {here:.2f} as it is): the two are not of one place, and "
+        "all maps are wrong; export both again."
+    )
+
+
+def _on_filter(echoes, source) -> Iterator[str]:
+    """A phase without its low frequencies, as for susceptibility-weighted images: it varies about zero everywhere."""
+    last = echoes[-1]
+    body = np.abs(last) > 0.1 * np.abs(last).max()
+    if np.mean(np.abs(np.angle(last[body])) > _NOT_SMALL) < _SHARE:
+        return
+    for echo in (echoes[n] for n in sorted({1, len(echoes) // 2, len(echoes) - 1})):
+        low = ndimage.uniform_filter(echo.real, _LOW) + 1j * ndimage.uniform_filter(echo.imag, _LOW)
+        if low.real.sum() < _NEAR_ZERO * np.abs(low).sum():
+            return
+    yield (
+        f"The phase of {source} varies about zero everywhere and in every echo, as if its low frequencies had been "
+        "filtered out (for susceptibility-weighted images): field, χ and fat fraction are wrong then; export the phase "
+        "without filter."
+    )
