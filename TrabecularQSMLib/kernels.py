@@ -150,7 +150,7 @@ def periodic_difference(array: np.ndarray, axis: int, h: float, following: np.nd
     result = np.empty(array.shape, array.dtype)
     source, target = _along(axis, array, result)
     np.subtract(source[1:], source[:-1], out=target[:-1])
-    source, target = np.moveaxis(array, axis, 0), np.moveaxis(result, axis, 0)
+    source, target = array.swapaxes(axis, 0), result.swapaxes(axis, 0)
     np.subtract(source[0] if following is None else following, source[-1], out=target[-1])
     result *= np.asarray(1 / h, array.dtype)
     return result
@@ -163,7 +163,7 @@ def periodic_difference_adjoint(
     back = np.empty(array.shape, array.dtype)
     source, result = _along(axis, array, back)
     np.subtract(source[:-1], source[1:], out=result[1:])
-    source, result = np.moveaxis(array, axis, 0), np.moveaxis(back, axis, 0)
+    source, result = array.swapaxes(axis, 0), back.swapaxes(axis, 0)
     if following is None:
         np.subtract(source[-1], source[0], out=result[0])
     else:
@@ -180,4 +180,4 @@ def _along(axis, *arrays):
     """
     if axis == arrays[0].ndim - 1 and all(array.flags.c_contiguous for array in arrays):
         return [array.reshape(-1) for array in arrays]
-    return [np.moveaxis(array, axis, 0) for array in arrays]
+    return [array.swapaxes(axis, 0) for array in arrays]

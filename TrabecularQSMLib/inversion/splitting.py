@@ -317,7 +317,7 @@ class _State:
         # A link past the border has no weight, and no share in the length.
         for axis in axes:
             if axis > 0 or planes.stop == len(self.back):
-                np.moveaxis(array, axis, 0)[-1] = 0
+                array.swapaxes(axis, 0)[-1] = 0
 
 
 def _following(array, axis, planes):
