@@ -259,7 +259,7 @@ class _State:
         v, h = [one[planes] for one in self.kept], self.problem.voxel_size
         for axis, one in enumerate(v):
             # Over-relaxed by a smaller voxel.
-            one += periodic_difference(chi[planes], axis, h[axis] / RELAXATION, _following(chi, axis, planes))
+            one += periodic_difference(chi[planes], axis, h[axis] / RELAXATION, following(chi, axis, planes))
             if self.length:
                 one -= RELAXATION * slopes[axis][planes]
         back = self.back[planes]
@@ -275,9 +275,9 @@ class _State:
         """The splits of Ew."""
         v, h = [one[planes] for one in self.kept_second], [one / RELAXATION for one in self.problem.voxel_size]
         for one, ((a, b), _) in zip(v, PAIRS, strict=True):
-            bend = periodic_difference(slopes[b][planes], a, h[a], _following(slopes[b], a, planes))
+            bend = periodic_difference(slopes[b][planes], a, h[a], following(slopes[b], a, planes))
             if a != b:
-                bend += periodic_difference(slopes[a][planes], b, h[b], _following(slopes[a], b, planes))
+                bend += periodic_difference(slopes[a][planes], b, h[b], following(slopes[a], b, planes))
                 bend *= np.float32(0.5)
             one += bend
         limit, h = self.second_limit * self.problem.edge_weight[planes], self.problem.voxel_size
@@ -292,6 +292,7 @@ class _State:
 
     def _multipliers(self, planes, v, limit, components):
         """What shrinkage takes away from the components v of a norm, given as their axes and how often each counts."""
+        last = planes.stop == len(self.back)
         if self.problem.power == 2:
             u = [one * limit for one in v]
         elif not self.problem.isotropic:
@@ -302,27 +303,29 @@ class _State:
         else:
             length = np.zeros_like(limit)
             for one, (axes, count) in zip(v, components, strict=True):
+                # A link past the border has no weight, and no share in the length.
                 square = np.float32(count) * one**2
-                self._empty_past_border(square, axes, planes)
+                empty_past_border(square, axes, last)
                 length += square
             np.sqrt(length, out=length)
             np.maximum(length, np.float32(1e-20), out=length)
             share = np.minimum(1, np.divide(limit, length, out=length), out=length)
             u = [one * share for one in v]
         for one, (axes, _) in zip(u, components, strict=True):
-            self._empty_past_border(one, axes, planes)
+            empty_past_border(one, axes, last)
         return u
 
-    def _empty_past_border(self, array, axes, planes):
-        # A link past the border has no weight, and no share in the length.
-        for axis in axes:
-            if axis > 0 or planes.stop == len(self.back):
-                array.swapaxes(axis, 0)[-1] = 0
 
-
-def _following(array, axis, planes):
-    """The plane after a slab, where differences leave it."""
+def following(array: np.ndarray, axis: int, planes: slice) -> np.ndarray | None:
+    """Return the plane after a slab of the first axis, if that is where differences along an axis leave it."""
     return array[planes.stop % len(array)] if axis == 0 else None
+
+
+def empty_past_border(array: np.ndarray, axes, last: bool) -> None:
+    """Set to 0, in a slab, what links past the border of the grid along some axes hold; `last`: no slab comes after."""
+    for axis in axes:
+        if axis > 0 or last:
+            array.swapaxes(axis, 0)[-1] = 0
 
 
 def _reflect(v, u):
