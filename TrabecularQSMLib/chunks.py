@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import lru_cache
@@ -11,6 +12,9 @@ import numpy as np
 import scipy.fft
 
 from .progress import Progress, report
+
+# Voxels of a slab: some arrays of them stay in a processor's own cache.
+SLAB_VOXELS = 65_000
 
 
 def run_chunks(
@@ -23,11 +27,13 @@ def run_chunks(
     it raises stops the chunks that have not begun.
     """
     chunks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-    if len(chunks) == 1:  # a thread would take longer to start than many a small fit takes
-        work(chunks[0])
-        report(progress, 1.0, message)
+    workers = min(scipy.fft.get_workers(), len(chunks))
+    if workers == 1:  # a thread would take longer to start than many a small fit takes
+        for done, chunk in enumerate(chunks, start=1):
+            work(chunk)
+            report(progress, done / len(chunks), message)
         return
-    executor = ThreadPoolExecutor(max_workers=scipy.fft.get_workers())
+    executor = ThreadPoolExecutor(max_workers=workers)
     try:
         futures = [executor.submit(work, chunk) for chunk in chunks]
         for done, future in enumerate(as_completed(futures), start=1):
@@ -35,6 +41,21 @@ def run_chunks(
             report(progress, done / len(chunks), message)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def run_slabs(work: Callable[[slice], object], shape: tuple) -> list:
+    """Return the results of ``work(planes)`` for all slabs, along the first axis, of a grid, in their order.
+
+    What takes several steps a voxel is bound by memory on whole arrays, and by the processor on slabs in its cache.
+    """
+    size = max(1, SLAB_VOXELS * shape[0] // math.prod(shape))
+    results: list = [None] * -(-shape[0] // size)
+
+    def one(planes):
+        results[planes.start // size] = work(planes)
+
+    run_chunks(one, shape[0], size)
+    return results
 
 
 @contextlib.contextmanager

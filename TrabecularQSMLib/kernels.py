@@ -189,20 +189,42 @@ def difference_symbols(shape, voxel_size) -> list[np.ndarray]:
     return symbols
 
 
-def periodic_difference(array: np.ndarray, axis: int, h: float) -> np.ndarray:
-    """Return forward differences per mm along an axis; the last one goes to the first sample."""
-    result = np.empty_like(array)
-    target, source = np.moveaxis(result, axis, 0), np.moveaxis(array, axis, 0)
+def periodic_difference(array: np.ndarray, axis: int, h: float, following: np.ndarray | None = None) -> np.ndarray:
+    """Return forward differences per mm along an axis; the last one goes to the first sample.
+
+    Of a slab of a larger grid it goes to the plane `following`.
+    """
+    result = np.empty(array.shape, array.dtype)
+    source, target = _along(axis, array, result)
     np.subtract(source[1:], source[:-1], out=target[:-1])
-    np.subtract(source[0], source[-1], out=target[-1])
+    source, target = array.swapaxes(axis, 0), result.swapaxes(axis, 0)
+    np.subtract(source[0] if following is None else following, source[-1], out=target[-1])
     result *= np.asarray(1 / h, array.dtype)
     return result
 
 
-def periodic_difference_adjoint(array: np.ndarray, axis: int, h: float, target: np.ndarray) -> None:
-    """Add the exact adjoint of `periodic_difference` to `target`."""
-    source = np.moveaxis(array * np.asarray(1 / h, array.dtype), axis, 0)
-    target = np.moveaxis(target, axis, 0)
-    target -= source
-    target[1:] += source[:-1]
-    target[0] += source[-1]
+def periodic_difference_adjoint(
+    array: np.ndarray, axis: int, h: float, target: np.ndarray, following: np.ndarray | None = None
+) -> None:
+    """Add the exact adjoint of `periodic_difference` to `target`, and to `following` what goes there."""
+    back = np.empty(array.shape, array.dtype)
+    source, result = _along(axis, array, back)
+    np.subtract(source[:-1], source[1:], out=result[1:])
+    source, result = array.swapaxes(axis, 0), back.swapaxes(axis, 0)
+    if following is None:
+        np.subtract(source[-1], source[0], out=result[0])
+    else:
+        np.negative(source[0], out=result[0])
+        following += source[-1] * np.asarray(1 / h, array.dtype)
+    back *= np.asarray(1 / h, array.dtype)
+    target += back
+
+
+def _along(axis, *arrays):
+    """Views of arrays of one shape of which the first axis is the given one, for differences.
+
+    One long row is faster than many short ones, so the last axis is left with differences of ends and beginnings.
+    """
+    if axis == arrays[0].ndim - 1 and all(array.flags.c_contiguous for array in arrays):
+        return [array.reshape(-1) for array in arrays]
+    return [array.swapaxes(axis, 0) for array in arrays]

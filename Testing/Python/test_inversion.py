@@ -10,6 +10,7 @@ from unittest import mock
 import numpy as np
 import scipy.fft
 
+from TrabecularQSMLib import chunks
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.inversion import METHODS, invert, lcurve
 from TrabecularQSMLib.inversion.closed_form import ClosedForm, closed_form
@@ -168,7 +169,7 @@ class TVCostTest(unittest.TestCase):
     def setUp(self):
         self.case = problem()
         # Thin slabs, so that the seams between them are tested.
-        patcher = mock.patch.object(NESTEROV, "SLAB_VOXELS", 600)
+        patcher = mock.patch.object(chunks, "SLAB_VOXELS", 600)
         patcher.start()
         self.addCleanup(patcher.stop)
         self.cost = Cost(self.case.field, VOXEL_SIZE, B0, 0.03, self.case.data_weight, self.case.edge_weight)

@@ -3,10 +3,12 @@
 import unittest
 import warnings
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import scipy.sparse as sp
 
+from TrabecularQSMLib import chunks
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
 from TrabecularQSMLib.inversion import METHODS, invert
 from TrabecularQSMLib.inversion.prior import fat_prior
@@ -176,6 +178,15 @@ class TotalVariationTest(unittest.TestCase):
                 self.assertAlmostEqual(np.vdot(slope, v), np.vdot(x, back), delta=1e-12)
                 # Symbols are float32.
                 np.testing.assert_allclose(slope, convolve(symbol, x), atol=1e-5)
+
+    def test_slabs_change_nothing(self):
+        one, found = case(), []
+        for more in ({}, {"isotropic": True}, {"power": 2}, {"second_order_mm": 3.0, "harmonic": 0.5}):
+            for voxels in (45, 10**6):  # two planes, all
+                with mock.patch.object(chunks, "SLAB_VOXELS", voxels), warnings.catch_warnings():
+                    warnings.simplefilter("ignore", SolverWarning)
+                    found.append(solve(problem(one, **more), tolerance=1e-9, iterations=20, message="A (test)"))
+            np.testing.assert_allclose(*found[-2:], atol=1e-5 * np.abs(found[-1]).max(), err_msg=str(more))
 
     def test_with_a_quadratic_regularizer_it_reaches_the_least_squares_solution(self):
         one = case()

@@ -2,11 +2,14 @@
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.linalg import cg
+from scipy.sparse.linalg import LinearOperator, cg, splu
 
 from ..errors import InputError
 from ..methods import Background
 from ..progress import Progress, report
+
+# Voxels along an edge of the blocks of which one value each is solved for directly.
+BLOCK = 6
 
 
 def lbv(
@@ -41,11 +44,13 @@ def lbv(
     -----
     The background is harmonic inside the mask. It is taken to be the harmonic function that equals the total field
     on the mask's outermost layer, so the local field u solves Δu = Δf inside with u = 0 on that layer (7-point
-    Laplacian with true voxel sizes, float64). Local field on that layer is thereby taken for background.
+    Laplacian with true voxel sizes, float64). Local field on that layer is thereby taken for background. Conjugate
+    gradients would need about as many iterations as the mask is wide; with the means of blocks solved for directly in
+    each, the block's width counts instead.
 
     References
     ----------
-    Zhou et al., NMR Biomed 2014, doi 10.1002/nbm.3064.
+    Zhou et al., NMR Biomed 2014, doi 10.1002/nbm.3064; Nicolaides, SIAM J Numer Anal 1987, doi 10.1137/0724027.
     """
     interior = _interior(mask)
     if not interior.any():
@@ -66,10 +71,11 @@ def lbv(
     def follow(_):
         nonlocal iterations
         iterations += 1
-        # CG on a Laplacian needs about as many iterations as the mask is wide; the end is not known beforehand.
-        report(progress, 1 - 0.99**iterations, "Removing the background field (LBV)")
+        # The end is not known beforehand.
+        report(progress, 1 - 0.95**iterations, "Removing the background field (LBV)")
 
-    solution, failed = cg(matrix, right, rtol=tolerance, atol=0.0, maxiter=20 * sum(mask.shape), callback=follow)
+    options = {"rtol": tolerance, "atol": 0.0, "maxiter": 20 * sum(mask.shape), "callback": follow}
+    solution, failed = cg(matrix, right, M=_by_blocks(matrix, interior), **options)
     if failed:
         raise RuntimeError(f"LBV did not reach a relative residual of {tolerance:g} in {iterations} iterations.")
     local[interior] = solution
@@ -105,6 +111,21 @@ def _laplace_system(field, interior, index, voxel_size):
             values.append(np.full(np.count_nonzero(linked), -1 / h**2))
     matrix = csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(count, count))
     return matrix, right
+
+
+def _by_blocks(matrix, interior):
+    """Return the preconditioner: the diagonal's inverse plus, for what is constant in blocks, the system's own."""
+    edges = [-(-n // BLOCK) for n in interior.shape]
+    blocks = np.ravel_multi_index([at // BLOCK for at in np.nonzero(interior)], edges)
+    used, block = np.unique(blocks, return_inverse=True)
+    count = len(block)
+    sums = csr_array((np.ones(count), (block, np.arange(count))), shape=(len(used), count))
+    coarse, scale = splu((sums @ matrix @ sums.T).tocsc()), 1 / matrix.diagonal()
+
+    def apply(residual):
+        return scale * residual + coarse.solve(np.bincount(block, residual, len(used)))[block]
+
+    return LinearOperator(matrix.shape, matvec=apply, dtype=np.float64)
 
 
 METHOD = Background(

@@ -21,7 +21,7 @@ def resharp(
     *,
     radius: float = 5.0,
     tikhonov: float = TIKHONOV,
-    tolerance: float = 1e-3,
+    tolerance: float = 4e-4,
     progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the local field by regularization-enabled harmonic artifact reduction, and where it holds.

@@ -5,11 +5,12 @@ import warnings
 import numpy as np
 import scipy.fft
 
+from ..chunks import run_slabs
 from ..errors import SolverWarning
-from ..kernels import dipole_kernel, gradient, gradient_adjoint, laplacian_symbol
+from ..kernels import dipole_kernel, laplacian_symbol, periodic_difference, periodic_difference_adjoint
 from ..methods import Inversion
 from ..progress import Progress, report
-from .splitting import Problem, solve
+from .splitting import Problem, empty_past_border, following, solve
 
 MESSAGE = "Inverting the field (MEDI-ℓ2)"
 
@@ -20,10 +21,25 @@ def normal_operator(chi, spectrum, kernel, data_weight_squared, edge_weight_squa
     field *= data_weight_squared
     result = scipy.fft.rfftn(field)
     result *= kernel
-    vectors = gradient(chi, voxel_size)
-    vectors *= edge_weight_squared
-    vectors *= np.float32(regularization)
-    result += scipy.fft.rfftn(gradient_adjoint(vectors, voxel_size))
+    result += scipy.fft.rfftn(_regularizer(chi, edge_weight_squared, voxel_size, regularization))
+    return result
+
+
+def _regularizer(chi, edge_weight_squared, voxel_size, regularization):
+    """Return ``λ ∇ᵀ W_g² ∇ χ``."""
+    result = np.zeros_like(chi)
+
+    def work(planes):
+        weight, spill = edge_weight_squared[planes] * np.float32(regularization), np.zeros_like(chi[0])
+        for axis, h in enumerate(voxel_size):
+            slope = periodic_difference(chi[planes], axis, h, following(chi, axis, planes))
+            slope *= weight
+            empty_past_border(slope, (axis,), planes.stop == len(chi))
+            periodic_difference_adjoint(slope, axis, h, result[planes], spill if axis == 0 else None)
+        return planes.stop % len(chi), spill
+
+    for plane, spill in run_slabs(work, chi.shape):
+        result[plane] += spill
     return result
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import scipy.fft
 
-from ..chunks import run_chunks
+from ..chunks import run_slabs
 from ..kernels import convolve, dipole_kernel, laplacian_symbol
 from ..methods import Inversion
 from ..progress import Progress, report
@@ -15,8 +15,6 @@ from ..solvers import accelerated_gradient
 SMOOTHING_START = 2.0
 SMOOTHING_END = 0.01
 CONTINUATION_STEPS = 4
-# Voxels of a slab that is worked on at once.
-SLAB_VOXELS = 130_000
 
 
 class Cost:
@@ -70,28 +68,17 @@ class Cost:
             slope *= edge
             yield axis, edge, slope
 
-    def _run(self, work, planes):
-        # Some planes at a time stay in the cache, and NumPy lets two threads work at once.
-        size = max(1, int(SLAB_VOXELS * planes / self.field.size))
-        totals = np.zeros(-(-planes // size))
-
-        def one(chunk):
-            totals[chunk.start // size] = work(chunk.start, chunk.stop)
-
-        run_chunks(one, planes, size)
-        return float(totals.sum())
-
     def total_variation(self, chi) -> float:
         """``‖W_g ∇χ‖₁``."""
 
-        def work(first, last):
-            total = 0.0
-            for axis, _, slope in self._slopes(chi, first, last):
+        def work(planes):
+            total, first = 0.0, planes.start
+            for axis, _, slope in self._slopes(chi, first, planes.stop):
                 own = slope[1:] if axis == 0 and first > 0 else slope
                 total += float(np.abs(own).sum(dtype=np.float64))
             return total
 
-        return self._run(work, chi.shape[0])
+        return float(np.sum(run_slabs(work, chi.shape)))
 
     def value(self, chi) -> float:
         """The cost, not smoothed."""
@@ -112,8 +99,8 @@ class Cost:
         slope_of_data = scipy.fft.irfftn(spectrum, s=chi.shape)
         edges = np.zeros_like(chi)
 
-        def work(first, last):
-            huber = 0.0
+        def work(planes):
+            huber, first, last = 0.0, planes.start, planes.stop
             for axis, edge, slope in self._slopes(chi, first, last):
                 dual = slope * np.float32(1 / smoothing)
                 np.clip(dual, -1, 1, out=dual)
@@ -134,7 +121,7 @@ class Cost:
                     target[1:] += dual
             return huber
 
-        value += self.regularization * self._run(work, chi.shape[0])
+        value += self.regularization * float(np.sum(run_slabs(work, chi.shape)))
         edges *= np.float32(self.regularization)
         frequency, space = bounds
         spectrum += scipy.fft.rfftn(edges)

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.fft
 from scipy.ndimage import binary_fill_holes
 
+from ..chunks import run_slabs
 from ..errors import SolverWarning
 from ..kernels import difference_symbols, dipole_kernel, periodic_difference, periodic_difference_adjoint
 from ..progress import Progress, report
@@ -16,8 +17,10 @@ NATURAL_SLOPE = 0.3
 DATA_SHARE = 0.05
 QUADRATIC = 0.3
 # Over-relaxation, between 1 and 2.
-RELAXATION = 1.8
-# Components of a symmetric 3 × 3 field of second differences: its axes, and how often each counts in the norm.
+RELAXATION = np.float32(1.8)
+# Components of a field of first differences: their axes, and how often each counts in the norm.
+AXES = (((0,), 1), ((1,), 1), ((2,), 1))
+# The same of a symmetric 3 × 3 field of second differences.
 PAIRS = (((0, 0), 1), ((1, 1), 1), ((2, 2), 1), ((0, 1), 2), ((0, 2), 2), ((1, 2), 2))
 
 
@@ -118,7 +121,11 @@ def solve(
 
 
 class _State:
-    """Splits and their scaled multipliers; v is z + u, of which both follow."""
+    """Splits and their scaled multipliers, in units of the penalty ρ₂ of the first differences.
+
+    Of a split z = Kx, v is z + u. An iteration leaves two arrays of it: `kept`, v − r z with r the over-relaxation, to
+    which r Kx is added for the next v; and `target`, z − u, which the next Kx comes close to.
+    """
 
     def __init__(self, problem: Problem):
         self.problem, self.fraction = problem, 0.0
@@ -127,130 +134,204 @@ class _State:
         ours = weight[weight > 0]
         rho_data = DATA_SHARE * float(ours.mean()) if ours.size else 1.0
         rho = problem.regularization / NATURAL_SLOPE if problem.power == 1 else QUADRATIC * problem.regularization
-        self.length = problem.second_order_mm
+        self.rho_data = np.float32(rho_data / rho)
         self.kernel = dipole_kernel(shape, voxel_size, problem.b0_direction)
         self.symbols = difference_symbols(shape, voxel_size)
-        squared = sum(np.abs(d) ** 2 for d in self.symbols).astype(np.float32)
-        self.share = weight / (weight + np.float32(rho_data))
-        limit = problem.edge_weight * np.float32(problem.regularization / rho)
+        self.squared = sum(np.abs(d) ** 2 for d in self.symbols).astype(np.float32)
+        self.share = np.divide(weight, weight + np.float32(rho_data), out=weight)
+        self.limit = problem.edge_weight * np.float32(problem.regularization / rho)
         if problem.power == 2:
             # The share of v that u is: 2λ W_g² over itself and ρ.
-            limit *= 2 * problem.edge_weight
-            limit /= 1 + limit
-        self.limits = [limit.copy() for _ in range(3)]
-        for axis, limit in enumerate(self.limits):
-            np.moveaxis(limit, axis, 0)[-1] = 0
-        self.v_data = np.zeros(shape, np.float32)
-        self.v = [np.zeros(shape, np.float32) for _ in range(3)]
-        regularizer = np.float32(rho) * squared
+            self.limit *= 2 * problem.edge_weight
+            self.limit /= 1 + self.limit
+        zeros = lambda: np.zeros(shape, np.float32)  # noqa: E731
+        self.kept_data, self.target_data = zeros(), zeros()
+        self.kept, self.back = [zeros() for _ in range(3)], zeros()
+        system = self.rho_data * self.kernel**2
+        self.length = problem.second_order_mm
         if self.length:
-            # ρ₃ over ρ₂: second differences are slopes over ℓ.
-            self.second = second = np.float32(self.length**2)
-            self.damping = 1 / (1 + second * squared)
-            self.inverse = 1 / (1 + second / 2 * squared)
-            regularizer *= second * squared * self.damping
-            scale = np.float32(problem.regularization * self.length / (rho * self.length**2))
-            self.second_limits = []
-            for (a, b), _ in PAIRS:
-                limit = problem.edge_weight * scale
-                np.moveaxis(limit, a, 0)[-1] = 0
-                np.moveaxis(limit, b, 0)[-1] = 0
-                self.second_limits.append(limit)
-            self.v_second = [np.zeros(shape, np.float32) for _ in PAIRS]
-        self.rho, self.rho_data = np.float32(rho), np.float32(rho_data)
-        system = self.rho_data * self.kernel**2 + regularizer
-        system[0, 0, 0] = np.inf
+            self._add_second_order(system, problem.regularization / rho)
+            self.kept_second = [zeros() for _ in PAIRS]
+            self.rights = [zeros() for _ in range(3)]
+        else:
+            system += self.squared
         if problem.harmonic:
-            # The data penalty of h alone, and of Δh; χ after h is eliminated.
-            rho_harmonic = np.float32(2 * problem.harmonic)
-            self.rho_harmonic, self.laplacian = rho_harmonic, -squared
-            self.harmonic_system = 1 / (self.rho_data + rho_harmonic * squared**2)
-            self.couple = self.rho_data * self.kernel * self.harmonic_system
-            system -= self.rho_data * self.kernel * self.couple
-            system[0, 0, 0] = np.inf
-            # β over β and ρ/2, and nothing outside.
-            inside = problem.inside
-            if inside is None:
-                inside = binary_fill_holes(problem.data_weight > 0)
-            self.damped = np.where(inside, np.float32(0.5), np.float32(0))
-            self.v_harmonic = np.zeros(shape, np.float32)
-        self.system = 1 / system
+            self._add_harmonic(system, np.float32(2 * problem.harmonic / rho))
+            self.kept_harmonic, self.target_harmonic = zeros(), zeros()
+        system[0, 0, 0] = np.inf
+        self.inverse = np.divide(1, system, out=system)
+        self._advance(zeros(), [zeros()] * 3, zeros())
 
-    def _clipped(self, v, limits, counts=(1, 1, 1)):
-        """The multipliers: what shrinkage takes away from v."""
-        if self.problem.power == 2:
-            return [one * limit for one, limit in zip(v, limits, strict=True)]
-        if not self.problem.isotropic:
-            return [np.clip(one, -limit, limit) for one, limit in zip(v, limits, strict=True)]
-        length = np.sqrt(
-            sum(
-                np.float32(n) * np.where(limit > 0, one, 0) ** 2
-                for n, one, limit in zip(counts, v, limits, strict=True)
-            )
-        )
-        # A link past the border has no weight, and no share in the length.
-        return [
-            one * np.minimum(1, limit / np.maximum(length, np.float32(1e-20)))
-            for one, limit in zip(v, limits, strict=True)
-        ]
+    def _add_second_order(self, system, scale):
+        # ρ₃ over ρ₂: second differences are slopes over ℓ.
+        self.second = second = np.float32(self.length**2)
+        self.second_limit = np.float32(self.length * scale / self.length**2)
+        self.damping = 1 / (1 + second * self.squared)
+        self.inverse_slopes = 1 / (1 + second / 2 * self.squared)
+        system += self.squared * second * self.squared * self.damping
+
+    def _add_harmonic(self, system, rho):
+        # The data penalty of h alone, and of Δh; χ after h is eliminated.
+        self.rho_harmonic = rho
+        self.inverse_harmonic = 1 / (self.rho_data + rho * self.squared**2)
+        self.couple = self.rho_data * self.kernel * self.inverse_harmonic
+        system -= self.rho_data * self.kernel * self.couple
+        # β over β and ρ/2, and nothing outside.
+        inside = self.problem.inside
+        if inside is None:
+            inside = binary_fill_holes(self.problem.data_weight > 0)
+        self.damped = np.where(inside, np.float32(0.5), np.float32(0))
 
     def step(self) -> np.ndarray:
         """One iteration; returns χ."""
-        problem, shape, h = self.problem, self.v_data.shape, self.problem.voxel_size
-        u_data = self.share * (self.v_data - problem.field)
-        data = self.rho_data * scipy.fft.rfftn(self.v_data - 2 * u_data)
-        u = self._clipped(self.v, self.limits)
-        targets = [one - 2 * taken for one, taken in zip(self.v, u, strict=True)]
-        back = np.zeros(shape, np.float32)
-        for axis in range(3):
-            periodic_difference_adjoint(targets[axis], axis, h[axis], back)
-        right = self.rho * scipy.fft.rfftn(back)
-        right += data * self.kernel
+        shape = self.back.shape
+        data = scipy.fft.rfftn(self.target_data)
+        right = scipy.fft.rfftn(self.back)
+        along = bend = slopes = None
         if self.length:
-            u_second = self._clipped(self.v_second, self.second_limits, [n for _, n in PAIRS])
-            slopes = [-one for one in targets]
-            for ((a, b), _), one, taken in zip(PAIRS, self.v_second, u_second, strict=True):
-                target = self.second * (one - 2 * taken)
-                periodic_difference_adjoint(target, b, h[b], slopes[a])
-                if a != b:
-                    periodic_difference_adjoint(target, a, h[a], slopes[b])
-            slopes = [scipy.fft.rfftn(one, overwrite_x=True) for one in slopes]
+            slopes = [scipy.fft.rfftn(one) for one in self.rights]
             along = sum(np.conj(d) * one for d, one in zip(self.symbols, slopes, strict=True))
-            right += self.rho * self.damping * along
-        if problem.harmonic:
-            u_harmonic = self.damped * self.v_harmonic
-            own = data + self.rho_harmonic * self.laplacian * scipy.fft.rfftn(self.v_harmonic - 2 * u_harmonic)
+            right += self.damping * along
+        if self.problem.harmonic:
+            own = scipy.fft.rfftn(self.target_harmonic)
+            own *= -self.rho_harmonic * self.squared
+            own += data
             right -= self.couple * own
-        right *= self.system
+        data *= self.kernel
+        right += data
+        right *= self.inverse
         chi = scipy.fft.irfftn(right, s=shape)
-        field = right * self.kernel
-        if problem.harmonic:
-            harmonic = own * self.harmonic_system - self.couple * right
-            field += harmonic
-            bend = scipy.fft.irfftn(self.laplacian * harmonic, s=shape, overwrite_x=True)
-            self.v_harmonic += RELAXATION * (bend - self.v_harmonic + u_harmonic)
-        relaxation = np.float32(RELAXATION)
-        self.v_data += relaxation * (scipy.fft.irfftn(field, s=shape, overwrite_x=True) - self.v_data + u_data)
+        field = np.multiply(right, self.kernel, out=data)
+        if self.problem.harmonic:
+            own *= self.inverse_harmonic
+            own -= self.couple * right
+            field += own
+            own *= -self.squared
+            bend = scipy.fft.irfftn(own, s=shape, overwrite_x=True)
+        # Its array takes the next target, times its penalty.
+        self.target_data = scipy.fft.irfftn(field, s=shape, overwrite_x=True)
         if self.length:
-            # (b − ½ρ₃ d dᴴb/(ρ₂ + ρ₃e)) / (ρ₂ + ½ρ₃e), with b the right side plus ρ₂ d χ.
-            e_chi = sum(np.abs(d) ** 2 for d in self.symbols) * right
-            share = self.second / 2 * self.damping * (along + e_chi)
-            slopes = [
-                scipy.fft.irfftn(self.inverse * (one + d * (right - share)), s=shape, overwrite_x=True)
-                for d, one in zip(self.symbols, slopes, strict=True)
-            ]
-            for index, ((a, b), _) in enumerate(PAIRS):
-                bend = periodic_difference(slopes[b], a, h[a])
-                if a != b:
-                    bend += periodic_difference(slopes[a], b, h[b])
-                    bend *= np.float32(0.5)
-                self.v_second[index] += relaxation * (bend - self.v_second[index] + u_second[index])
-        for axis in range(3):
-            slope = periodic_difference(chi, axis, h[axis])
-            if self.length:
-                slope -= slopes[axis]
-            slope -= self.v[axis]
-            slope += u[axis]
-            slope *= relaxation
-            self.v[axis] += slope
+            slopes = self._slopes(slopes, right, along)
+        self._advance(chi, slopes, bend)
         return chi
+
+    def _slopes(self, rights, spectrum, along):
+        """w: (b − ½ρ₃ d dᴴb/(ρ₂ + ρ₃e)) / (ρ₂ + ½ρ₃e), with b the right side plus ρ₂ d χ."""
+        share = self.second / 2 * self.damping * (along + self.squared * spectrum)
+        return [
+            scipy.fft.irfftn(self.inverse_slopes * (one + d * (spectrum - share)), s=self.back.shape, overwrite_x=True)
+            for d, one in zip(self.symbols, rights, strict=True)
+        ]
+
+    def _advance(self, chi, slopes, bend):
+        """Splits and targets from χ, Dχ + h (in `target_data`), w and Δh."""
+
+        def work(planes):
+            self._advance_plain(planes, bend)
+            spill = np.zeros((4, *chi.shape[1:]), np.float32)
+            self._advance_slopes(planes, chi, slopes, spill[0])
+            if self.length:
+                self._advance_bends(planes, slopes, spill[1:])
+            return planes.stop % len(chi), spill
+
+        outputs = [self.back, *(self.rights if self.length else ())]
+        for plane, spill in run_slabs(work, chi.shape):
+            # What the adjoint of a slab gives to the plane that follows it.
+            for output, one in zip(outputs, spill, strict=False):
+                output[plane] += one
+
+    def _advance_plain(self, planes, bend):
+        """The splits of Dχ + h and of Δh."""
+        v, field = self.kept_data[planes], self.target_data[planes]
+        field *= RELAXATION
+        v += field
+        u = np.subtract(v, self.problem.field[planes], out=field)
+        u *= self.share[planes]
+        target = _reflect(v, u)
+        target *= self.rho_data
+        if self.problem.harmonic:
+            v, u = self.kept_harmonic[planes], self.target_harmonic[planes]
+            v += np.multiply(bend[planes], RELAXATION, out=u)
+            _reflect(v, np.multiply(v, self.damped[planes], out=u))
+
+    def _advance_slopes(self, planes, chi, slopes, spill):
+        """The splits of ∇χ − w."""
+        v, h = [one[planes] for one in self.kept], self.problem.voxel_size
+        for axis, one in enumerate(v):
+            # Over-relaxed by a smaller voxel.
+            one += periodic_difference(chi[planes], axis, h[axis] / RELAXATION, following(chi, axis, planes))
+            if self.length:
+                one -= RELAXATION * slopes[axis][planes]
+        back = self.back[planes]
+        back[:] = 0
+        u = self._multipliers(planes, v, self.limit[planes], AXES)
+        for axis, (one, taken) in enumerate(zip(v, u, strict=True)):
+            target = _reflect(one, taken)
+            periodic_difference_adjoint(target, axis, h[axis], back, spill if axis == 0 else None)
+            if self.length:
+                np.negative(target, out=self.rights[axis][planes])
+
+    def _advance_bends(self, planes, slopes, spill):
+        """The splits of Ew."""
+        v, h = [one[planes] for one in self.kept_second], [one / RELAXATION for one in self.problem.voxel_size]
+        for one, ((a, b), _) in zip(v, PAIRS, strict=True):
+            bend = periodic_difference(slopes[b][planes], a, h[a], following(slopes[b], a, planes))
+            if a != b:
+                bend += periodic_difference(slopes[a][planes], b, h[b], following(slopes[a], b, planes))
+                bend *= np.float32(0.5)
+            one += bend
+        limit, h = self.second_limit * self.problem.edge_weight[planes], self.problem.voxel_size
+        rights = [one[planes] for one in self.rights]
+        u = self._multipliers(planes, v, limit, PAIRS)
+        for one, taken, ((a, b), _) in zip(v, u, PAIRS, strict=True):
+            target = _reflect(one, taken)
+            target *= self.second
+            periodic_difference_adjoint(target, b, h[b], rights[a], spill[a] if b == 0 else None)
+            if a != b:
+                periodic_difference_adjoint(target, a, h[a], rights[b], spill[b] if a == 0 else None)
+
+    def _multipliers(self, planes, v, limit, components):
+        """What shrinkage takes away from the components v of a norm, given as their axes and how often each counts."""
+        last = planes.stop == len(self.back)
+        if self.problem.power == 2:
+            u = [one * limit for one in v]
+        elif not self.problem.isotropic:
+            least = -limit
+            u = [np.minimum(one, limit) for one in v]
+            for one in u:
+                np.maximum(one, least, out=one)
+        else:
+            length = np.zeros_like(limit)
+            for one, (axes, count) in zip(v, components, strict=True):
+                # A link past the border has no weight, and no share in the length.
+                square = np.float32(count) * one**2
+                empty_past_border(square, axes, last)
+                length += square
+            np.sqrt(length, out=length)
+            np.maximum(length, np.float32(1e-20), out=length)
+            share = np.minimum(1, np.divide(limit, length, out=length), out=length)
+            u = [one * share for one in v]
+        for one, (axes, _) in zip(u, components, strict=True):
+            empty_past_border(one, axes, last)
+        return u
+
+
+def following(array: np.ndarray, axis: int, planes: slice) -> np.ndarray | None:
+    """Return the plane after a slab of the first axis, if that is where differences along an axis leave it."""
+    return array[planes.stop % len(array)] if axis == 0 else None
+
+
+def empty_past_border(array: np.ndarray, axes, last: bool) -> None:
+    """Set to 0, in a slab, what links past the border of the grid along some axes hold; `last`: no slab comes after."""
+    for axis in axes:
+        if axis > 0 or last:
+            array.swapaxes(axis, 0)[-1] = 0
+
+
+def _reflect(v, u):
+    """Leave in v what an iteration leaves of it, and in u, which is returned, the target."""
+    z = v - u
+    np.subtract(z, u, out=u)
+    z *= RELAXATION
+    v -= z
+    return u

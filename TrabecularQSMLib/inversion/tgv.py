@@ -70,5 +70,5 @@ METHOD = Inversion(
     power=1,
     weighted=True,
     regularization=0.01,
-    effort=6.0,
+    effort=4.2,
 )
