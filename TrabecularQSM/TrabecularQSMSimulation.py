@@ -43,7 +43,7 @@ from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.simulation.model import DECAY  # noqa: E402
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, check_grid  # noqa: E402
 from TrabecularQSMLib.simulation.settings import (  # noqa: E402
-    BOXES,
+    BOUNDARIES,
     POINT_SPREADS,
     SHAPES,
     DecaySettings,
@@ -97,7 +97,7 @@ class SimulationParameters:
     """
 
     size: Annotated[int, WithinRange(8, 512)] = SimulationSettings.size
-    boundary: Annotated[str, Choice(list(BOXES))] = SimulationSettings.boundary
+    boundary: Annotated[str, Choice(list(BOUNDARIES))] = SimulationSettings.boundary
     shape: Annotated[str, Choice(list(SHAPES))] = SimulationSettings.shape
     regularization: Annotated[float, WithinRange(0.001, 1000.0)] = SimulationSettings.regularization
     field_strength: Annotated[float, WithinRange(0.01, 30.0)] = SimulationSettings.field_strength
