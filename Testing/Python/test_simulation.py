@@ -208,7 +208,7 @@ class FieldTest(unittest.TestCase):
 
     def test_it_takes_no_more_memory_than_is_told(self):
         for boundary in BOUNDARIES:
-            settings = SimulationSettings(size=65, boundary=boundary, imaging_voxel=8)  # its window is longer than twice
+            settings = SimulationSettings(size=65, boundary=boundary, imaging_voxel=8)  # a window of more than 2 · 65
             mask = draw_geometry(settings, 5, 4, 0)
             tracemalloc.start()
             measure_geometry(FieldModel(settings), mask)

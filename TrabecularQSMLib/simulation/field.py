@@ -13,8 +13,8 @@ from ..methods import Method
 from .settings import SimulationSettings
 
 _VOXEL = (1.0, 1.0, 1.0)
-# Bytes for each voxel of the region at most, measured at 192³ and 260³ with a fifth on top: making the kernel, or R2′ of
-# imaging voxels where the region repeats.
+# Bytes for each voxel of the region at most, measured at 192³ and 260³ with a fifth on top: making the kernel, or R2′
+# of imaging voxels where the region repeats.
 _BYTES = {"periodic": 155, "linear": 85, "filled": 60}
 # Samples between the rows of a plane: rows that are a power of two of bytes apart share few lines of the cache.
 _APART = 8

@@ -96,7 +96,8 @@ class SimulationSettings:
         Edge of the cubic region in voxels; 128 in the paper.
     boundary : str
         ``"periodic"``: the region lies in an empty box three times as long that repeats itself, as in the paper.
-        ``"linear"``: empty space without end (for the field within the region; the χ of a box about twice as long repeats).
+        ``"linear"``: empty space without end (for the field within the region; the χ of a box about twice as long
+        repeats).
         ``"filled"``: the region itself repeats, and spheres that leave it come in again opposite (cylinders and plates
         if they lie along its axes); no field tells the mean χ of what is everywhere, so that there is none.
     shape : str
