@@ -134,13 +134,15 @@ class PanelTest(driving.PanelCase):
     def test_what_keeps_bone_from_being_scanned_is_said(self):
         for widget, wrong, button, said in (
             (self.ui.boneBvtvLineEdit, "", self.ui.chainButton, "Enter values of BV/TV"),
-            (self.ui.boneBvtvLineEdit, "0.9", self.ui.chainButton, "bvtv"),
+            (self.ui.boneBvtvLineEdit, "0.9", self.ui.chainButton, "BV/TV is 0.9"),
             (self.ui.protocolEchoTimesLineEdit, "", self.ui.sweepButton, "Enter the echo times"),
             (self.ui.boneVoxelsLineEdit, "9", self.ui.sweepButton, "Voxels of 9 mm do not fit"),
             (self.ui.boneConcentrationLineEdit, "1 2", self.ui.sweepButton, "give one number"),
             (self.ui.boneConcentrationLineEdit, "2000", self.ui.chainButton, "concentration is 2000"),
-            (self.ui.boneConcentrationLineEdit, "x", self.ui.chainButton, "give numbers"),
+            (self.ui.boneConcentrationLineEdit, "x", self.ui.chainButton, "give one number"),
             (self.ui.boneTrainsLineEdit, "1 2 3; 4 5", self.ui.sweepButton, "three or more"),
+            (self.ui.protocolEchoTimesLineEdit, "3 2 1", self.ui.sweepButton, "that increase in 'Echo times'"),
+            (self.ui.protocolVoxelSizeLineEdit, "1 1", self.ui.chainButton, "'Voxel size' is 1.0 1.0; give 3"),
         ):
             right, widget.text = widget.text, wrong
             self.assertFalse(button.enabled)

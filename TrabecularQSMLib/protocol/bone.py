@@ -63,7 +63,7 @@ class BoneSettings:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
         if self.mask is not None:
             put("bvtv", (float(self.mask.mean(dtype=np.float64)),))
-        put("bvtv", tuple(sorted(set(numbers("bvtv", self.bvtv, None, low=0.01, high=0.7)))))
+        put("bvtv", tuple(sorted(set(numbers("BV/TV", self.bvtv, None, low=0.01, high=0.7)))))
         put("repeats", numbers("repeats", self.repeats, 1, whole=True, low=1, high=1000)[0])
         put("size", numbers("size", self.size, 1, whole=True, low=8, high=512)[0])
         put("radius", numbers("radius", self.radius, 1, whole=True, low=1, high=(self.size - 1) // 2)[0])

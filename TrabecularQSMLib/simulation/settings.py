@@ -187,4 +187,4 @@ def rate_per_s(hwhm_ppm: float, field_strength: float) -> float:
 
 
 def _plain(vector):
-    return " ".join(f"{x:g}" for x in vector)
+    return " ".join(f"{x:g}" for x in vector) or "empty"

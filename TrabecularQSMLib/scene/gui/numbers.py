@@ -51,10 +51,13 @@ def oneNumber(text: str, what: str) -> float | None:
     :param text: what the user entered.
     :param what: what the number is, for the error.
     """
-    values = numbers(text, what)
-    if len(values) > 1:
-        raise InputError(_("The {what} is {text!r}; give one number.").format(what=what, text=text))
-    return values[0] if values else None
+    try:
+        values = numbers(text, what)
+        if len(values) < 2:
+            return values[0] if values else None
+    except InputError:
+        pass
+    raise InputError(_("The {what} is {text!r}; give one number.").format(what=what, text=text))
 
 
 def echoTimesText(echoTimes) -> str:
