@@ -96,7 +96,7 @@ class ChainTest(unittest.TestCase):
 
     def test_impossible_bone_is_told(self):
         for words, changes in (
-            ("bvtv", {"bvtv": (0.9,)}),
+            ("BV/TV is 0.9; give", {"bvtv": (0.9,)}),
             ("repeats", {"repeats": 0}),
             ("radius", {"radius": 100}),
             ("shape", {"shape": "rods"}),
