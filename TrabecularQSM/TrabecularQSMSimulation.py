@@ -24,7 +24,7 @@ from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
-from TrabecularQSMLib.scene.gui.numbers import numbers, wholeNumbers  # noqa: E402
+from TrabecularQSMLib.scene.gui.numbers import numbers, oneNumber, wholeNumbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.protocol import (  # noqa: E402
     BoneParameters,
     ProtocolParameters,
@@ -43,7 +43,7 @@ from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.simulation.model import DECAY  # noqa: E402
 from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, check_grid  # noqa: E402
 from TrabecularQSMLib.simulation.settings import (  # noqa: E402
-    BOXES,
+    BOUNDARIES,
     POINT_SPREADS,
     SHAPES,
     DecaySettings,
@@ -97,7 +97,7 @@ class SimulationParameters:
     """
 
     size: Annotated[int, WithinRange(8, 512)] = SimulationSettings.size
-    boundary: Annotated[str, Choice(list(BOXES))] = SimulationSettings.boundary
+    boundary: Annotated[str, Choice(list(BOUNDARIES))] = SimulationSettings.boundary
     shape: Annotated[str, Choice(list(SHAPES))] = SimulationSettings.shape
     regularization: Annotated[float, WithinRange(0.001, 1000.0)] = SimulationSettings.regularization
     field_strength: Annotated[float, WithinRange(0.01, 30.0)] = SimulationSettings.field_strength
@@ -213,7 +213,8 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
         for button, isSweep in ((ui.chainButton, False), (ui.sweepButton, True)):
             missing, text = onBone(p, isSweep)
             self.offer(button, missing, wide=True, text=text)
-        ui.boneOrientationLineEdit.enabled = p.bone.shape != SimulationSettings.shape
+        for widget in (ui.boneOrientationLineEdit, ui.boneConcentrationLineEdit):
+            widget.enabled = p.bone.shape != SimulationSettings.shape
         for lineEdit in (ui.protocolEchoTimesLineEdit, ui.echoTimesLineEdit):
             if not lineEdit.focus:
                 lineEdit.cursorPosition = 0  # show the first echo time rather than the last
@@ -313,7 +314,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             shape=s.shape,
             # The library's axes k, j, i are S, A, R.
             orientation=tuple(reversed(numbers(p.orientation, _("orientation")))),
-            concentration=self._concentration(p),
+            concentration=oneNumber(p.concentration, _("concentration")),
             b0_direction=tuple(reversed(numbers(p.b0_direction, _("B0 direction")))),
             regularization=s.regularization,
             field_strength=s.field_strength,
@@ -411,13 +412,6 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             return text
         return text + " " + _("Over the echo times it is {decay:.1f} 1/s.").format(decay=decay)
 
-    def _concentration(self, p):
-        """Return the one number of the text, or None."""
-        values = numbers(p.concentration, _("concentration"))
-        if len(values) > 1:
-            raise InputError(_("The concentration is {text!r}; give one number.").format(text=p.concentration))
-        return values[0] if values else None
-
     def _name(self, p):
         return p.name.strip() or "simulation"
 
@@ -463,10 +457,11 @@ class TrabecularQSMSimulationTest(ModuleTestMixin, ScriptedLoadableModuleTest):
     def test_directions_can_be_spread(self):
         self.p.model.shape = "cylinders"
         for text, concentration in (("", None), ("0", 0.0), (" -20.5", -20.5)):
-            self.p.concentration = text
+            self.p.concentration = self.p.bone.concentration = text
             self.assertEqual(self.logic.settings(self.p).concentration, concentration)
+            self.assertEqual(chainSettings(self.p.bone).bone.concentration, concentration)
         self.assertEqual(self.logic.run(self.p).table.GetNumberOfRows(), 24)
-        for text, said in (("1 2", "give one number"), ("2000", "concentration is 2000"), ("x", "give numbers")):
+        for text, said in (("1 2", "give one number"), ("2000", "concentration is 2000"), ("x", "give one number")):
             self.p.concentration = text
             self.assertIn(said, self.logic.missing(self.p))
 

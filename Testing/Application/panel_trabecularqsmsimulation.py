@@ -121,9 +121,11 @@ class PanelTest(driving.PanelCase):
             return [point | {"chi": -point["bvtv"], "chi_true": -2 * point["bvtv"]} for point in points]
 
         self.replace(protocol_bone, "run_chain", rows)
+        self.ui.boneShapeComboBox.currentText, self.ui.boneConcentrationLineEdit.text = "cylinders", "-3.5"
         self.ui.chainButton.click()
         ((settings, chain),) = seen
         self.assertEqual((settings.voxel_size, chain.bone.bvtv), ((3.0, 3.0, 3.0), (0.1, 0.2, 0.3)))
+        self.assertEqual((chain.bone.shape, chain.bone.concentration), ("cylinders", -3.5))
         self.assertEqual(chain.reconstruction, preset(inversion="closed-form"))
         self.assertIn("χ changes by -1 ppm (50% of the true change) and R2*", self.ui.statusLabel.text)
         ((_kind, node, charts, _slices),) = self.shown
@@ -132,10 +134,15 @@ class PanelTest(driving.PanelCase):
     def test_what_keeps_bone_from_being_scanned_is_said(self):
         for widget, wrong, button, said in (
             (self.ui.boneBvtvLineEdit, "", self.ui.chainButton, "Enter values of BV/TV"),
-            (self.ui.boneBvtvLineEdit, "0.9", self.ui.chainButton, "bvtv"),
+            (self.ui.boneBvtvLineEdit, "0.9", self.ui.chainButton, "BV/TV is 0.9"),
             (self.ui.protocolEchoTimesLineEdit, "", self.ui.sweepButton, "Enter the echo times"),
             (self.ui.boneVoxelsLineEdit, "9", self.ui.sweepButton, "Voxels of 9 mm do not fit"),
+            (self.ui.boneConcentrationLineEdit, "1 2", self.ui.sweepButton, "give one number"),
+            (self.ui.boneConcentrationLineEdit, "2000", self.ui.chainButton, "concentration is 2000"),
+            (self.ui.boneConcentrationLineEdit, "x", self.ui.chainButton, "give one number"),
             (self.ui.boneTrainsLineEdit, "1 2 3; 4 5", self.ui.sweepButton, "three or more"),
+            (self.ui.protocolEchoTimesLineEdit, "3 2 1", self.ui.sweepButton, "that increase in 'Echo times'"),
+            (self.ui.protocolVoxelSizeLineEdit, "1 1", self.ui.chainButton, "'Voxel size' is 1.0 1.0; give 3"),
         ):
             right, widget.text = widget.text, wrong
             self.assertFalse(button.enabled)
@@ -218,6 +225,9 @@ class PanelTest(driving.PanelCase):
         self.assertFalse(self.ui.orientationLineEdit.enabled)
         self.ui.shapeComboBox.currentText = "plates"
         self.assertTrue(self.ui.orientationLineEdit.enabled and self.ui.concentrationLineEdit.enabled)
+        self.assertFalse(self.ui.boneConcentrationLineEdit.enabled)
+        self.ui.boneShapeComboBox.currentText = "cylinders"
+        self.assertTrue(self.ui.boneOrientationLineEdit.enabled and self.ui.boneConcentrationLineEdit.enabled)
 
 
 if __name__ == "__main__":

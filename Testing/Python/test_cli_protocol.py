@@ -9,12 +9,15 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 from test_cli import run
 
-from TrabecularQSMLib.protocol import chain, sweep
+from TrabecularQSMLib.files.nifti import write_image
+from TrabecularQSMLib.protocol import assess, chain, sweep
 from TrabecularQSMLib.protocol.chain import COLUMNS
 from TrabecularQSMLib.protocol.sweep import COLUMNS as SWEEP_COLUMNS
 from TrabecularQSMLib.report import protocol as report
+from TrabecularQSMLib.study import estimate
 
 COMMAND = (
     "protocol --echo-times 1.2 2.4 3.6 4.8 6 7.2 --field-strength 1.5 --voxel-size 2 2 4 --snr 30 --bandwidth 1300 "
@@ -101,12 +104,35 @@ class ProtocolTest(unittest.TestCase):
             self.assertIn('id="sweep"', (output / "protocol.html").read_text(encoding="utf-8"))
         self.assertIn("give --output FOLDER", run(*command)[2])
 
+    def test_what_bone_costs_is_told_before_and_what_does_not_fit_is_refused(self):
+        ran = self.replaced(chain, "run_chain", return_value=[])
+        code, _, err = run(*COMMAND, "--chain", "0.1", "--repeats", "1", "--workers", "1")
+        self.assertEqual(code, 0, err)
+        self.assertRegex(err, r"0 % 1 block, about \d+ s of a processor, 0\.\d+ GB of memory for each process")
+        self.replaced(estimate, "free_memory", return_value=0.1e9)
+        code, _, err = run(*COMMAND, "--chain", "0.1")
+        self.assertEqual((code, ran.call_count), (2, 1))
+        self.assertRegex(err, r"about 0\.\d+ GB of memory and there are 0\.1 GB; take larger voxels")
+
+    def test_a_mask_must_be_of_trabeculae_and_is_looked_at_before_all_else(self):
+        self.replaced(chain, "run_chain", return_value=[])
+        assessed = self.replaced(assess, "assess", wraps=assess.assess)
+        with tempfile.TemporaryDirectory() as folder:
+            mask = Path(folder) / "mask.nii.gz"
+            blocks = np.kron(np.indices((4, 4, 4)).sum(axis=0) % 2, np.ones((8, 8, 8)))
+            for voxel, wanted, words in ((0.3, 0, "is about 1.6 mm thick with voxels of 0.3 mm"), (1.0, 2, "of 1 mm")):
+                write_image(mask, blocks, np.diag([voxel, voxel, voxel, 1]))
+                code, out, err = run(*COMMAND, "--chain", "--mask", mask)
+                self.assertEqual(code, wanted, err)
+                self.assertIn(words, out + err)
+        self.assertEqual(assessed.call_count, 1)
+
     def test_impossible_input_is_one_sentence_and_nothing_is_written(self):
         with tempfile.TemporaryDirectory() as folder:
             for words, changes in (
                 ("the last one to 7.2 ms; give a --longest-echo", ["--shortest-echo", "9"]),
                 ("three or more that increase in --echo-times", ["--echo-times", "1", "2"]),
-                ("snr is", ["--snr", "0"]),
+                ("snr is 0.0; give a finite number between 1 and", ["--snr", "0"]),
             ):
                 code, _, err = run(*COMMAND, *changes, "--output", f"{folder}/out")
                 self.assertEqual(code, 2)

@@ -62,6 +62,10 @@ class ChainTest(unittest.TestCase):
         self.assertTrue(3 < less.seconds < 6 and 0.25e9 < less.memory < 0.4e9, less)  # 4.1 s, 0.31 GB
         several = ChainSettings(replace(one, repeats=3), preset(inversion="medi-tv"))
         self.assertAlmostEqual(chain_cost(PAPER, several).seconds, 3 * cost.seconds)
+        # A large mask takes 2.6 GB in the same coarse scan.
+        large = replace(one, mask=np.broadcast_to(np.arange(260) % 5 == 0, (260,) * 3))
+        of_mask = chain_cost(COARSE, ChainSettings(large, preset(inversion="closed-form")))
+        self.assertTrue(2.5e9 < of_mask.memory < 3.2e9 and of_mask.seconds > 15, of_mask)
 
     def test_a_line_is_recovered_with_its_scatter(self):
         random, bvtv = np.random.default_rng(3), np.linspace(0.1, 0.4, 400)
@@ -92,7 +96,7 @@ class ChainTest(unittest.TestCase):
 
     def test_impossible_bone_is_told(self):
         for words, changes in (
-            ("bvtv", {"bvtv": (0.9,)}),
+            ("BV/TV is 0.9; give", {"bvtv": (0.9,)}),
             ("repeats", {"repeats": 0}),
             ("radius", {"radius": 100}),
             ("shape", {"shape": "rods"}),

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 import unittest
 from unittest import mock
 
@@ -8,12 +9,12 @@ from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.inversion.closed_form import closed_form
 from TrabecularQSMLib.kernels import convolve, dipole_kernel
 from TrabecularQSMLib.simulation import field as field_module
-from TrabecularQSMLib.simulation.field import FieldModel
+from TrabecularQSMLib.simulation.field import FieldModel, needed_memory
 from TrabecularQSMLib.simulation.geometry import draw_geometry, expected_bvtv
 from TrabecularQSMLib.simulation.image import check_repeats, thickness, thickness_notes
 from TrabecularQSMLib.simulation.lineshape import fit_line_shape, fit_within_voxels
 from TrabecularQSMLib.simulation.model import measure_geometry
-from TrabecularQSMLib.simulation.settings import BOXES, SHAPES, SimulationSettings, rate_per_s
+from TrabecularQSMLib.simulation.settings import BOUNDARIES, SHAPES, SimulationSettings, rate_per_s
 
 STATIC_DEPHASING = 2 * math.pi / (9 * math.sqrt(3))  # half width / (Δχ · BV/TV), Yablonskiy and Haacke 1994
 
@@ -157,7 +158,7 @@ class FieldTest(unittest.TestCase):
             self.assertAlmostEqual(np.mean(ratios), 1, delta=0.04, msg=f"{number} of radius {radius}")
 
     def test_the_transforms_of_the_window_are_those_of_the_box(self):
-        for boundary in BOXES:
+        for boundary in BOUNDARIES:
             for size, shape in zip((20, 19, 22), SHAPES, strict=True):  # 2 · 19 − 1 is prime: its window is longer
                 settings = SimulationSettings(
                     size=size, boundary=boundary, shape=shape, orientation=(1, 1, 0), b0_direction=(3, -4, 5)
@@ -204,6 +205,17 @@ class FieldTest(unittest.TestCase):
             distance = np.linalg.norm(offset, axis=1)
             summed = np.sum((3 * offset[:, 0] ** 2 / distance**2 - 1) / (4 * np.pi * distance**3))
             self.assertAlmostEqual(float(field[place]), summed, delta=1e-6)
+
+    def test_it_takes_no_more_memory_than_is_told(self):
+        for boundary in BOUNDARIES:
+            settings = SimulationSettings(size=65, boundary=boundary, imaging_voxel=8)  # a window of more than 2 · 65
+            mask = draw_geometry(settings, 5, 4, 0)
+            tracemalloc.start()
+            measure_geometry(FieldModel(settings), mask)
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            self.assertLess(most, needed_memory(settings), boundary)
+            self.assertGreater(most, needed_memory(settings) / 3, boundary)
 
     def test_the_kernel_is_made_once(self):
         model = FieldModel(SimulationSettings(size=16))

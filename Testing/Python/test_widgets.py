@@ -65,8 +65,8 @@ class LabelTest(unittest.TestCase):
         folder = ROOT / "TrabecularQSM" / "Resources" / "UI"
         found = labels.labelsOf(folder / "TrabecularQSM.ui")
         self.assertEqual({name for name in SETTING_NAMES if "_" in name} - set(found), set())
-        text = "lower mask_threshold or mask_erosion, or give a mask; see true_bvtv."
-        expected = "lower 'Mask threshold' or 'Mask erosion', or give a mask; see true_bvtv."
+        text = "lower mask_threshold or `mask_erosion`, or give a mask; see `true_bvtv`."
+        expected = "lower 'Mask threshold' or 'Mask erosion', or give a mask; see `true_bvtv`."
         self.assertEqual(labels.inLabels(text, found), expected)
         self.assertEqual(labels.labelsOf(folder / "TrabecularQSMSimulation.ui")["imaging_voxel"], "Imaging voxel")
         # What sentences about a file that lacks something ask for, see `loadOptions`.

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from .. import __version__
-from ..errors import InputError, worded
+from ..errors import InputError, counted, worded
 from .common import (
     OPTIONS,
     ProgressLine,
@@ -50,7 +50,7 @@ _ASSUMED = (
 # What sentences of the protocol's settings are called here.
 _WORDS = (
     OPTIONS
-    | {"chi_sigma": "reconstruct --chi-sigma yes"}
+    | {"chi_sigma": "reconstruct --chi-sigma yes", "voxel_size_mm": "the right one in it"}
     | {name: f"--{flag}" for flag, name, _, _ in (*_PROTOCOL, *_SCANNER, *_ASSUMED)}
 )
 
@@ -185,19 +185,51 @@ def _bone_of_mask(arguments):
     return bone_of_image(image, affine, arguments.mask, repeats=arguments.repeats, seed=arguments.seed)
 
 
-def _chain(arguments, settings):
-    """Settings and rows of the chain; None where it is not asked for."""
-    from ..protocol.chain import ChainSettings, run_chain
+def _thickness_notes(arguments, chain):
+    """What to say of a mask whose bone is no trabeculae."""
+    from ..simulation.image import thickness_notes
+
+    if arguments.mask is None:
+        return []
+    bone = chain[0].bone
+    return thickness_notes(bone.mask, bone.voxel_mm, arguments.mask)
+
+
+def _chain_settings(arguments):
+    """Settings of the chain; None where it is not asked for."""
+    from ..protocol.chain import ChainSettings
     from ..settings import preset
-    from .workers import executors_of
 
     if arguments.chain is None:
         return None
     changes = {} if arguments.inversion is None else {"inversion": arguments.inversion}
     bone = _bone(arguments, arguments.chain) if arguments.mask is None else _bone_of_mask(arguments)
-    chain = ChainSettings(bone, preset(arguments.preset, **changes))
+    return ChainSettings(bone, preset(arguments.preset, **changes))
+
+
+def _run_chain(arguments, settings, chain):
+    """Rows of the chain."""
+    from ..protocol.chain import run_chain
+    from ..protocol.estimate import chain_cost
+    from .workers import executors_of
+
     with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
-        return chain, run_chain(settings, chain, executors=executors, progress=progress)
+        _tell_cost(arguments, chain.bone, chain_cost(settings, chain), progress)
+        return run_chain(settings, chain, executors=executors, progress=progress)
+
+
+def _tell_cost(arguments, bone, cost, progress):
+    """Say before a run how long it takes and how much memory, and refuse what does not fit."""
+    from ..study.estimate import free_memory, in_words
+
+    memory, free = arguments.workers * cost.memory, None if arguments.scheduler else free_memory()
+    if free is not None and memory > free:
+        raise InputError(
+            f"It takes about {memory / 1e9:.3g} GB of memory and there are {free / 1e9:.3g} GB; take larger voxels, or "
+            "fewer --workers."
+        )
+    blocks, time = counted(len(bone.points()), "block"), in_words(cost.seconds)
+    progress(0.0, f"{blocks}, about {time} of a processor, {cost.memory / 1e9:.2g} GB of memory for each process")
 
 
 def _sweep_settings(arguments, settings):
@@ -223,6 +255,7 @@ def _sweep_settings(arguments, settings):
 
 def _run_sweep(arguments, settings, sweep):
     """Rows of the sweep, kept while it runs, and the file in which they are kept."""
+    from ..protocol.estimate import sweep_cost
     from ..protocol.sweep import COLUMNS, run_sweep, sorted_rows
     from .partial_table import partial_table, read_blocks
     from .workers import executors_of
@@ -233,6 +266,7 @@ def _run_sweep(arguments, settings, sweep):
     kept = read_blocks(partial, head, COLUMNS, ("bvtv_wanted", "repeat"))
     rows = [row for some in kept.values() for row in some]
     with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+        _tell_cost(arguments, sweep.bone, sweep_cost(sweep), progress)
         found = run_sweep(settings, sweep, executors=executors, done=kept, progress=progress)
         with partial_table(partial, head, kept) as keep:
             for new in found:
@@ -248,15 +282,15 @@ def _protocol(arguments):
     from ..report.protocol import advice, chain_sentences, summary
 
     settings = _settings(arguments)
-    sweep = _sweep_settings(arguments, settings)
+    chain, sweep = _chain_settings(arguments), _sweep_settings(arguments, settings)
     if arguments.output:
         require_jinja()
         require_matplotlib()
         check_writable(arguments.output)
     with ProgressLine() as progress:
         found = assess(settings, progress)
-    chain = _chain(arguments, settings)
-    said = [worded(sentence, _WORDS) for sentence in unknowns(found)]
+    chain = chain and (chain, _run_chain(arguments, settings, chain))
+    said = [worded(sentence, _WORDS) for sentence in [*unknowns(found), *_thickness_notes(arguments, chain)]]
     print(summary(found))
     for row in rows(found):
         print(_line(row))

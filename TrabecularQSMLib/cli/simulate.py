@@ -99,7 +99,7 @@ def _add_same(parser):
     same.add_argument("--size", type=int, help=with_default("edge of the region, voxels", default.size))
     same.add_argument(
         "--boundary",
-        choices=tuple(defaults.BOXES),
+        choices=defaults.BOUNDARIES,
         help=with_default("an empty box that repeats, empty space, or the region itself repeated", default.boundary),
     )
     same.add_argument("--shape", choices=defaults.SHAPES, help=with_default("of the inclusions", default.shape))

@@ -188,7 +188,8 @@ def numbers(name, values, count, *, whole=False, low=-math.inf, high=math.inf, u
         values = (values,)
     right = count is None or len(values) == count
     if not right or not all(_is_number(v, whole) and math.isfinite(v) and low <= v <= high for v in values):
-        kind = f"{'' if count is None else f'{count} '}{'whole numbers' if whole else 'finite numbers'}"
+        noun = f"{'whole' if whole else 'finite'} number"
+        kind = f"a {noun}" if count == 1 else f"{'' if count is None else f'{count} '}{noun}s"
         limits = "" if math.isinf(low) else f" between {low:g} and {high:g}{unit}"
-        raise InputError(f"{name} is {values}; give {kind}{limits}.")
+        raise InputError(f"{name} is {' '.join(map(str, values)) or 'empty'}; give {kind}{limits}.")
     return values if whole else tuple(float(v) for v in values)

@@ -12,6 +12,8 @@ from ..simulation.geometry import draw_geometry, expected_bvtv
 from ..simulation.image import bone_of, cube_edge
 from ..simulation.settings import SHAPES, SimulationSettings
 
+_COARSEST_MM = 0.5
+
 
 @dataclass(frozen=True)
 class BoneSettings:
@@ -61,11 +63,11 @@ class BoneSettings:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
         if self.mask is not None:
             put("bvtv", (float(self.mask.mean(dtype=np.float64)),))
-        put("bvtv", tuple(sorted(set(numbers("bvtv", self.bvtv, None, low=0.01, high=0.7)))))
+        put("bvtv", tuple(sorted(set(numbers("BV/TV", self.bvtv, None, low=0.01, high=0.7)))))
         put("repeats", numbers("repeats", self.repeats, 1, whole=True, low=1, high=1000)[0])
         put("size", numbers("size", self.size, 1, whole=True, low=8, high=512)[0])
         put("radius", numbers("radius", self.radius, 1, whole=True, low=1, high=(self.size - 1) // 2)[0])
-        put("voxel_mm", numbers("voxel_mm", self.voxel_mm, 1, low=0.001, high=0.5)[0])
+        put("voxel_mm", numbers("voxel_mm", self.voxel_mm, 1, low=0.001, high=_COARSEST_MM)[0])
         put("orientation", numbers("orientation", self.orientation, 3))
         put("seed", numbers("seed", self.seed, 1, whole=True, low=0)[0])
         if not any(self.orientation):
@@ -154,7 +156,12 @@ def bone_of_image(image: np.ndarray, affine: np.ndarray, source: str, **others) 
     Raises
     ------
     InputError
-        If voxels are not cubes, or the image is not binary.
+        If voxels are not cubes or too large for trabeculae, or the image is not binary.
     """
     edge = cube_edge(affine, source)
+    if edge > _COARSEST_MM:
+        raise InputError(
+            f"{source} has voxels of {edge:.3g} mm, and trabeculae are 0.1 to 0.3 mm thick; expected {_COARSEST_MM:g} "
+            "mm at most: take a finer image, or correct the voxel size in its header."
+        )
     return BoneSettings(mask=bone_of(image, source), voxel_mm=edge, shape="mask", **others)

@@ -9,11 +9,11 @@ from .chain import ChainSettings, scan_shape
 from .settings import ProtocolSettings
 from .sweep import SweepSettings
 
-# Measured seconds of one thread for a block: of the bone and the fine field about it, and millionths for each voxel of
-# a scan of nine echoes, simulated and fitted, of which the fields take a part that inversions are multiples of (4, 8
-# and 27 s at voxels of 3, 2 and, with TV-MEDI, 1.5 mm). Bytes: 0.3, 0.5 and 1.0 GB.
-_BLOCK_S, _SCAN_US, _FIELDS_US, _ECHOES = 2.5, 22.0, 13.0, 9
-_BLOCK_BYTES, _SCAN_BYTES = 250e6, 1400
+# Measured millionths of a second of one thread for each voxel of a block's geometry, to draw it and for the field about
+# it, and for each voxel of a scan of nine echoes, simulated and fitted, of which the fields take a part that inversions
+# are multiples of (4, 8 and 27 s at voxels of 3, 2 and, with TV-MEDI, 1.5 mm). Bytes: 0.3, 0.5 and 1.0 GB.
+_BLOCK_US, _SCAN_US, _FIELDS_US, _ECHOES = 1.2, 22.0, 13.0, 9
+_BLOCK_BYTES, _SCAN_BYTES = 140, 1400
 # Of a sweep: for each voxel of the geometry to draw it, to compute its field, and to see it by nine echoes; for each
 # imaging voxel, to fit it; bytes (0.11 GB for 128³ voxels).
 _DRAW_US, _DIPOLES_US, _SEE_US, _FIT_US, _SWEEP_BYTES = 0.15, 0.36, 0.07, 27.0, 55
@@ -32,7 +32,9 @@ def chain_cost(settings: ProtocolSettings, chain: ChainSettings) -> Cost:
     runs = (1 + DRAWS * (chosen.chi_sigma == "yes")) * (chosen.stop_after is None)
     inverting = _FIELDS_US * runs * METHODS[chosen.inversion].effort
     each = _SCAN_US * len(settings.echo_times) / _ECHOES + inverting
-    return Cost(len(chain.bone.points()) * (_BLOCK_S + 1e-6 * grid * each), _BLOCK_BYTES + _SCAN_BYTES * grid)
+    fine = chain.bone.size**3 if chain.bone.mask is None else chain.bone.mask.size
+    seconds = 1e-6 * len(chain.bone.points()) * (_BLOCK_US * fine + each * grid)
+    return Cost(seconds, _BLOCK_BYTES * fine + _SCAN_BYTES * grid)
 
 
 def sweep_cost(sweep: SweepSettings) -> Cost:

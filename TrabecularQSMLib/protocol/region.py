@@ -11,6 +11,15 @@ _EDGE_MM = 100.0
 _MOST_VOXELS = 160
 
 
+def ball(voxel_size, radius_mm: float) -> np.ndarray:
+    """Return the voxels of a ball and of the body around it, (K, J, I) bool; voxels in mm along k, j, i."""
+    least = max(_EDGE_MM, 6 * radius_mm)
+    shape = [scipy.fft.next_fast_len(int(np.clip(least / h, 16, _MOST_VOXELS)), real=True) for h in voxel_size]
+    axes = [h * (np.arange(n) - n // 2) for n, h in zip(shape, voxel_size, strict=True)]
+    k, j, i = np.meshgrid(*axes, indexing="ij", sparse=True)
+    return k**2 + j**2 + i**2 <= radius_mm**2
+
+
 def ball_of_chi(voxel_size, radius_mm: float, *, b0_direction, regularization: float) -> tuple[int, float, float]:
     """Return what the closed-form inversion does to the mean χ of a ball.
 
@@ -40,17 +49,13 @@ def ball_of_chi(voxel_size, radius_mm: float, *, b0_direction, regularization: f
     adjoint: its error is ``‖H w‖``. The grid repeats itself after 100 mm, or after six radii where that is more: a
     larger one lets in longer waves of noise, and the error grows slowly with it.
     """
-    least = max(_EDGE_MM, 6 * radius_mm)
-    shape = [scipy.fft.next_fast_len(int(np.clip(least / h, 16, _MOST_VOXELS)), real=True) for h in voxel_size]
-    axes = [h * (np.arange(n) - n // 2) for n, h in zip(shape, voxel_size, strict=True)]
-    k, j, i = np.meshgrid(*axes, indexing="ij", sparse=True)
-    ball = k**2 + j**2 + i**2 <= radius_mm**2
-    voxels = int(np.count_nonzero(ball))
+    inside = ball(voxel_size, radius_mm)
+    voxels = int(np.count_nonzero(inside))
 
     def inverted(field):
         return closed_form(field, voxel_size, b0_direction=b0_direction, regularization=regularization)
 
-    weights = (ball / voxels).astype(np.float32)
+    weights = (inside / voxels).astype(np.float32)
     error = float(np.linalg.norm(inverted(weights).astype(np.float64)))
-    chi = inverted(convolve(dipole_kernel(shape, voxel_size, b0_direction), ball.astype(np.float32)))
-    return voxels, error, float(chi[ball].mean() - chi[~ball].mean())
+    chi = inverted(convolve(dipole_kernel(inside.shape, voxel_size, b0_direction), inside.astype(np.float32)))
+    return voxels, error, float(chi[inside].mean() - chi[~inside].mean())

@@ -10,11 +10,12 @@ import scipy.fft
 from ..errors import InputError
 from ..kernels import dipole_planes
 from ..methods import Method
-from .settings import BOXES, SimulationSettings
+from .settings import SimulationSettings
 
 _VOXEL = (1.0, 1.0, 1.0)
-# Bytes for each voxel of the region at most, measured at 192³ with a fifth on top: making the kernel.
-_BYTES = {"periodic": 155, "linear": 85, "filled": 50}
+# Bytes for each voxel of the region at most, measured at 192³ and 260³ with a fifth on top: making the kernel, or R2′
+# of imaging voxels where the region repeats.
+_BYTES = {"periodic": 155, "linear": 85, "filled": 60}
 # Samples between the rows of a plane: rows that are a power of two of bytes apart share few lines of the cache.
 _APART = 8
 _MOST_MEMORY = 16e9  # of a computer of which nothing is known
@@ -41,20 +42,20 @@ class FieldModel:
     -----
     The region lies in a box that is otherwise empty, and only the region is looked at. With the periodic boundary the
     kernel is the dipole in k-space, ``D = 1/3 − (k·b)² / |k|²``. With the linear one it is the dipole in space,
-    ``(3 cos²θ − 1) / (4π r³)`` and 0 at the origin, on a box twice as long: no voxel of the region then sees a
-    repetition of another.
+    ``(3 cos²θ − 1) / (4π r³)`` and 0 at the origin, on a box about twice as long, the window: no voxel of the region
+    then sees a repetition of another.
 
     Two voxels of the region lie less than its length apart, so that of any kernel in space only those offsets count:
-    a window twice as long as the region holds them, whatever the box. Transforms along each axis leave out what is
-    zero before and what is not wanted after.
+    a window about twice as long as the region holds them, whatever the box. Transforms along each axis leave out what
+    is zero before and what is not wanted after.
     """
 
     def __init__(self, settings: SimulationSettings, shape=None, threads: int = 1):
         self.settings = settings
         self.shape = (settings.size,) * 3 if shape is None else tuple(int(n) for n in shape)
-        self.box = tuple(BOXES[settings.boundary] * n for n in self.shape)
-        filled = self.box == self.shape
-        self.window = self.shape if filled else tuple(scipy.fft.next_fast_len(2 * n - 1) for n in self.shape)
+        around = tuple(scipy.fft.next_fast_len(2 * n - 1) for n in self.shape)
+        self.window = self.shape if settings.boundary == "filled" else around
+        self.box = tuple(3 * n for n in self.shape) if settings.boundary == "periodic" else self.window
         self.threads = threads
         check_box(settings, self.shape)
 
@@ -88,7 +89,8 @@ class FieldModel:
     def _dipole(self):
         """Transfer function of the field on the window."""
         if self.settings.boundary == "linear":
-            return self._laid_out(self._dipole_of_space(self.window))
+            planes = _transfer(self.window, lambda j: _dipole_in_space(self.window, j, self.settings.b0_direction))
+            return self._laid_out(planes)
         return self._laid_out(self._on_window(dipole_planes(self.box, _VOXEL, self.settings.b0_direction)))
 
     def _gain(self):
@@ -103,16 +105,11 @@ class FieldModel:
             out[:, :wide] = plane
         return result
 
-    def _dipole_of_space(self, grid):
-        return _transfer(grid, lambda j: _dipole_in_space(grid, j, self.settings.b0_direction))
-
     def _gain_planes(self):
         """D² / (D² + λ E), plane by plane of the box's half grid."""
         box, weight = self.box, np.float32(self.settings.regularization)
         if box == self.window:
             planes = self._dipole[:, :, : box[2]]
-        elif self.settings.boundary == "linear":
-            planes = self._dipole_of_space(box)
         else:
             planes = dipole_planes(box, _VOXEL, self.settings.b0_direction)
         deep, high, wide = (2 - 2 * np.cos(2 * np.pi * scipy.fft.fftfreq(n)) for n in box)

@@ -7,8 +7,8 @@ from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
 from ..fieldmap.fat_models import FAT_MODELS
 
-# What lies around the region, and how long an edge of the computed box is against the region's.
-BOXES = {"periodic": 3, "linear": 2, "filled": 1}
+# What lies around the region.
+BOUNDARIES = ("periodic", "linear", "filled")
 SHAPES = ("spheres", "cylinders", "plates")
 POINT_SPREADS = ("box", "sinc", "hann")
 # Water in bone against marrow of the same volume, and how long its signal lasts.
@@ -96,7 +96,8 @@ class SimulationSettings:
         Edge of the cubic region in voxels; 128 in the paper.
     boundary : str
         ``"periodic"``: the region lies in an empty box three times as long that repeats itself, as in the paper.
-        ``"linear"``: empty space without end (for the field within the region; the χ of the box twice as long repeats).
+        ``"linear"``: empty space without end (for the field within the region; the χ of a box about twice as long
+        repeats).
         ``"filled"``: the region itself repeats, and spheres that leave it come in again opposite (cylinders and plates
         if they lie along its axes); no field tells the mean χ of what is everywhere, so that there is none.
     shape : str
@@ -146,7 +147,7 @@ class SimulationSettings:
     def __post_init__(self):
         if self.size < 8:
             raise InputError(f"The region's size is {self.size} voxels; give at least 8.")
-        for name, value, choices in (("boundary", self.boundary, BOXES), ("shape", self.shape, SHAPES)):
+        for name, value, choices in (("boundary", self.boundary, BOUNDARIES), ("shape", self.shape, SHAPES)):
             if value not in choices:
                 raise InputError(f"The {name} is {value!r}; choose one of {', '.join(choices)}.")
         for name, words in (("orientation", "orientation of the inclusions"), ("b0_direction", "direction of B0")):
@@ -186,4 +187,4 @@ def rate_per_s(hwhm_ppm: float, field_strength: float) -> float:
 
 
 def _plain(vector):
-    return " ".join(f"{x:g}" for x in vector)
+    return " ".join(f"{x:g}" for x in vector) or "empty"

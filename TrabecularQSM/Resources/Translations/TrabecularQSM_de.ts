@@ -1653,6 +1653,10 @@
         <translation>Ausrichtung</translation>
     </message>
     <message>
+        <source>concentration</source>
+        <translation>Konzentration</translation>
+    </message>
+    <message>
         <source>B0 direction</source>
         <translation>Richtung von B0</translation>
     </message>
@@ -1719,14 +1723,6 @@
     <message>
         <source>Over the echo times it is {decay:.1f} 1/s.</source>
         <translation>Über die Echozeiten ist es {decay:.1f} 1/s.</translation>
-    </message>
-    <message>
-        <source>concentration</source>
-        <translation>Konzentration</translation>
-    </message>
-    <message>
-        <source>The concentration is {text!r}; give one number.</source>
-        <translation>Die Konzentration ist {text!r}; eine Zahl angeben.</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -2489,6 +2485,10 @@
         <source>The {what} are {text!r}; give whole numbers.</source>
         <translation>{what}: {text!r} gefunden; bitte ganze Zahlen angeben.</translation>
     </message>
+    <message>
+        <source>The {what} is {text!r}; give one number.</source>
+        <translation>{what}: {text!r} gefunden; bitte eine Zahl angeben.</translation>
+    </message>
 </context>
 <context>
     <name>gui.packages</name>
@@ -2552,6 +2552,10 @@
     <message>
         <source>orientation</source>
         <translation>Ausrichtung</translation>
+    </message>
+    <message>
+        <source>concentration</source>
+        <translation>Konzentration</translation>
     </message>
     <message>
         <source>field strengths</source>
@@ -2721,16 +2725,12 @@
         <translation>{count} Karten hinzugefügt.</translation>
     </message>
     <message>
-        <source>field strength</source>
-        <translation>Feldstärke</translation>
-    </message>
-    <message>
-        <source>The field strength is {text!r}; give one number.</source>
-        <translation>Die Feldstärke ist {text!r}; eine Zahl angeben.</translation>
-    </message>
-    <message>
         <source>voxel sizes</source>
         <translation>Voxelgrößen</translation>
+    </message>
+    <message>
+        <source>field strength</source>
+        <translation>Feldstärke</translation>
     </message>
 </context>
 <context>

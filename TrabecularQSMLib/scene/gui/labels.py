@@ -1,6 +1,7 @@
 """Settings and options by the labels of their widgets, for sentences that name them as library and commands do."""
 
 import re
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ _FLAGS = {
 }
 
 
+@cache
 def labelsOf(path: Path) -> dict[str, str]:
     """Return the name of each parameter that reads like code, such as ``mask_erosion``, to the label of its widget.
 
@@ -50,14 +52,14 @@ def inLabels(text: str, labels: dict[str, str]) -> str:
     """
 
     def ofName(found):
-        return f"'{labels[found[0]]}'" if found[0] in labels else found[0]
+        return f"'{labels[found[1]]}'" if found[1] in labels else found[0]
 
     def ofFlag(found):
         name = found[1].replace("-", "_")
         name = _FLAGS.get(name, name)
         return f"'{labels[name]}'" if name in labels else found[0]
 
-    text = re.sub(r"\b[a-z0-9]+(_[a-z0-9]+)+\b", ofName, text)
+    text = re.sub(r"`?\b([a-z0-9]+(?:_[a-z0-9]+)+)\b`?", ofName, text)
     # What stands behind a flag in capitals is the form of its value.
     text = re.sub(r"(?<!\S)--([a-z0-9-]+)( [A-Z]+\b)*", ofFlag, text)
     # Several options may be one widget.

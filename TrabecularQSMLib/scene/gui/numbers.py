@@ -45,6 +45,21 @@ def wholeNumbers(text: str, what: str) -> list[int]:
     return [int(value) for value in values]
 
 
+def oneNumber(text: str, what: str) -> float | None:
+    """Read a number; None of empty text.
+
+    :param text: what the user entered.
+    :param what: what the number is, for the error.
+    """
+    try:
+        values = numbers(text, what)
+        if len(values) < 2:
+            return values[0] if values else None
+    except InputError:
+        pass
+    raise InputError(_("The {what} is {text!r}; give one number.").format(what=what, text=text))
+
+
 def echoTimesText(echoTimes) -> str:
     """Echo times as text in ms.
 

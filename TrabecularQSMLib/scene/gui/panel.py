@@ -176,6 +176,7 @@ class PanelMixin(RunMixin):
         :param wide: whether it has room to say so as its text as well.
         :param text: text while it can be pressed, if not that of the .ui file.
         """
+        missing = missing and self.inWords(missing)
         ownText, toolTip = self._ownTexts.setdefault(button.name, (button.text, button.toolTip))
         button.enabled = not missing and not self.running
         button.toolTip = missing or toolTip

@@ -17,7 +17,7 @@ from ...protocol.sweep import SweepSettings
 from ...settings import load_presets, preset
 from ...simulation.settings import SHAPES
 from ...study.estimate import free_memory, in_words
-from .numbers import echoTimesText, numbers
+from .numbers import echoTimesText, numbers, oneNumber
 
 # How the inversion is called that is the preset's.
 PRESETS_OWN = "preset"
@@ -55,6 +55,7 @@ class BoneParameters:
     bvtv - BV/TV of the blocks, separated by spaces.
     repeats - Random geometries for each.
     shape, radius, orientation - Of the pieces of bone; the radius in voxels of 0.1 mm, the orientation R A S.
+    concentration - Of their directions about it; empty where all lie in it.
     seed - Start of the random numbers.
     preset, inversion - Of the reconstruction.
     field_strengths, voxels, angles - Tesla, mm and degrees, separated by spaces; the protocol's own if empty.
@@ -66,6 +67,7 @@ class BoneParameters:
     shape: Annotated[str, Choice(list(SHAPES))] = _BONE.shape
     radius: Annotated[int, WithinRange(1, (_BONE.size - 1) // 2)] = _BONE.radius
     orientation: str = " ".join(f"{one:g}" for one in _BONE.orientation)
+    concentration: str = ""
     seed: Annotated[int, WithinRange(0, 2147483647)] = _BONE.seed
     preset: Annotated[str, Choice(list(load_presets()))] = "default"
     inversion: Annotated[str, Choice([PRESETS_OWN, *METHODS])] = PRESETS_OWN
@@ -104,6 +106,7 @@ def boneSettings(b: BoneParameters) -> BoneSettings:
         shape=b.shape,
         radius=b.radius,
         orientation=tuple(numbers(b.orientation, _("orientation"))),
+        concentration=oneNumber(b.concentration, _("concentration")),
         seed=b.seed,
     )
 

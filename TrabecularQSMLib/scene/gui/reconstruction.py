@@ -20,7 +20,7 @@ from ..echoes import SOURCE_ATTRIBUTE, notesOf, scanValues, sequencesFromVolumes
 from ..load import LABELS
 from ..regions import showOutlines
 from ..volumes import removeWithHelpers
-from .numbers import echoTimesText, numbers
+from .numbers import echoTimesText, numbers, oneNumber
 
 # Of the parameter node: the scan of which the acquisition was filled in, and with what.
 _FILLED_FROM, _FILLED_STRENGTH, _FILLED_B0 = "filledFrom", "filledFieldStrength", "filledB0Direction"
@@ -337,19 +337,13 @@ def loadOptions(p, labels: dict[str, str]) -> dict:
     :param p: parameters of the module.
     :param labels: what `labels.labelsOf` returned for the panel, whose words sentences use.
     """
-    times, strength = (
-        numbers(text, what)
-        for text, what in ((p.fileEchoTimes, _("echo times")), (p.fileFieldStrength, _("field strength")))
-    )
-    if len(strength) > 1:
-        raise InputError(_("The field strength is {text!r}; give one number.").format(text=p.fileFieldStrength))
     widgets = {"voxel_size": "voxel_size", "echo_times": "file_echo_times", "field_strength": "file_field_strength"}
     widgets |= {"b0_direction": "b0_direction", **dict.fromkeys(LABELS.values(), "scan_labels")}
     return {
         "labels": p.scanLabels,
         "voxelSize": numbers(p.voxelSize, _("voxel sizes")) or None,
-        "echoTimes": [time / 1e3 for time in times] or None,
-        "fieldStrength": strength[0] if strength else None,
+        "echoTimes": [time / 1e3 for time in numbers(p.fileEchoTimes, _("echo times"))] or None,
+        "fieldStrength": oneNumber(p.fileFieldStrength, _("field strength")),
         "magnitudeAlone": p.settings.magnitude_maps == "yes",
         "words": {name: f"'{labels[parameter]}'" for name, parameter in widgets.items()},
     }
