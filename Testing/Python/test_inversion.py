@@ -17,7 +17,7 @@ from TrabecularQSMLib.inversion.closed_form import ClosedForm, closed_form
 from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.inversion.medi_l2 import medi_l2, normal_operator
 from TrabecularQSMLib.inversion.medi_tv_nesterov import Cost, medi_tv_nesterov
-from TrabecularQSMLib.inversion.weights import data_weight, edge_weight
+from TrabecularQSMLib.inversion.weights import SMOOTHING, data_weight, edge_weight
 from TrabecularQSMLib.kernels import convolve, dipole_kernel, gradient, gradient_adjoint
 from TrabecularQSMLib.solvers import accelerated_gradient
 
@@ -384,6 +384,17 @@ class WeightsTest(unittest.TestCase):
         mask[..., 5:15] = False
         weight = edge_weight(image, mask, (1.0, 1.0, 1.0), threshold=0.1, weight=0.0)
         self.assertTrue(np.all(weight[..., 19] == 0))
+
+    def test_smoothed_edges_follow_the_image_and_not_its_noise(self):
+        image = np.random.default_rng(10).normal(0, 1 / 8, (20, 20, 40))
+        image[..., 20:] += 0.6
+        mask = np.ones(image.shape, bool)
+        at_step = [
+            np.mean(edge_weight(image, mask, (1.0, 1.0, 1.0), fraction=0.1, smoothing=sd)[..., 17:22] < 1)
+            for sd in (0.0, SMOOTHING)
+        ]
+        self.assertLess(at_step[0], 0.35)
+        self.assertGreater(at_step[1], 0.6)
 
 
 class GridTest(unittest.TestCase):
