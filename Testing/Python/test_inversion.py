@@ -17,7 +17,7 @@ from TrabecularQSMLib.inversion.closed_form import ClosedForm, closed_form
 from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.inversion.medi_l2 import medi_l2, normal_operator
 from TrabecularQSMLib.inversion.medi_tv_nesterov import Cost, medi_tv_nesterov
-from TrabecularQSMLib.inversion.weights import SMOOTHING, data_weight, edge_weight
+from TrabecularQSMLib.inversion.weights import SMOOTHING_MM, data_weight, edge_weight
 from TrabecularQSMLib.kernels import convolve, dipole_kernel, gradient, gradient_adjoint
 from TrabecularQSMLib.solvers import accelerated_gradient
 
@@ -390,8 +390,8 @@ class WeightsTest(unittest.TestCase):
         image[..., 20:] += 0.6
         mask = np.ones(image.shape, bool)
         at_step = [
-            np.mean(edge_weight(image, mask, (1.0, 1.0, 1.0), fraction=0.1, smoothing=sd)[..., 17:22] < 1)
-            for sd in (0.0, SMOOTHING)
+            np.mean(edge_weight(image, mask, (2.0, 2.0, 2.0), fraction=0.1, smoothing=sd)[..., 17:22] < 1)
+            for sd in (0.0, SMOOTHING_MM)
         ]
         self.assertLess(at_step[0], 0.35)
         self.assertGreater(at_step[1], 0.6)

@@ -14,7 +14,7 @@ from ..fieldmap.mistakes import find_mistake
 from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from ..fieldmap.unwrap import parts_apart, unwrap
-from ..inversion.weights import SMOOTHING, data_weight, edge_weight
+from ..inversion.weights import SMOOTHING_MM, data_weight, edge_weight
 from ..progress import Progress, part, report
 from ..settings import Settings
 from . import remarks
@@ -345,7 +345,7 @@ class Fields:
             fraction=self.settings.edge_fraction,
             threshold=self.settings.edge_threshold,
             weight=self.settings.edge_weight,
-            smoothing=SMOOTHING if self.settings.edge_image == "smoothed-magnitude" else 0.0,
+            smoothing=SMOOTHING_MM if self.settings.edge_image == "smoothed-magnitude" else 0.0,
         )
 
     def local(self, total_ppm, progress) -> tuple[np.ndarray, np.ndarray]:
