@@ -56,9 +56,9 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     InputError
         If a map or its sidecar cannot be read, or Jinja2 or matplotlib is missing.
     """
-    if "mip" not in files or "mask" not in files:
-        raise InputError(f"{stem} has no echo MIP and mask among its maps; give the folder that reconstruct wrote.")
-    folder, case = files["mip"].parent, _case(stem)
+    if "mask" not in files:
+        raise InputError(f"{stem} has no mask among its maps; give the folder that reconstruct wrote.")
+    folder, case = files["mask"].parent, _case(stem)
     sidecar = _sidecar(files)
     report(progress, 0.0, f"{stem}: reading")
     maps, affine = {}, None
@@ -77,7 +77,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     measured = {name: maps[name] for name in _HISTOGRAMS if name in maps}
     histograms = [Figure(picture(histogram_figure(measured, regions)), "Values by region.")] if measured else []
     rows = read_measured(folder / f"{case}_regions.csv")
-    others = _others(folder, case, stem, maps["mip"], affine)
+    others = _others(folder, case, stem, maps.get("mip"), affine)
     text, references = methods_paragraph(sidecar)
     return page(
         "report_case.html",
@@ -96,7 +96,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
         others=others,
         paragraph=text,
         references=references,
-        acquisition=acquisition_items(sidecar, mask.shape, voxel_size(affine)),
+        acquisition=acquisition_items(sidecar, mask.shape, affine),
         reconstruction=reconstruction_items(sidecar, _reference(maps, mask, sidecar)),
         settings=[(name, "none" if value is None else value) for name, value in sidecar["Settings"].items()],
         inputs=list(sidecar.get("InputFiles", {}).items()),
@@ -109,7 +109,7 @@ def _case(stem):
 
 
 def _sidecar(files):
-    path = files.get("chi", files["mip"])
+    path = files.get("chi", files["mask"])
     path = path.with_name(path.name.removesuffix(".nii.gz") + ".json")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -134,7 +134,7 @@ def _middle(inside):
 
 
 def _figures(maps, rows, view, more):
-    body = maps["mip"] > 0 if "reliability" not in maps else maps["reliability"] > 0
+    body = maps.get("reliability", maps["mask"]) > 0
     figures = []
     for row in rows:
         some = {name: maps[name] for name in row if name in maps}
@@ -252,7 +252,7 @@ def _others(folder, case, stem, mip, affine):
     for path in sorted(folder.glob(f"{case}_space-MIP_*.nii.gz")):
         name = path.name.removesuffix(".nii.gz").rpartition("_")[2]
         array, _ = read_image(path)
-        if array.shape == mip.shape:
+        if mip is not None and array.shape == mip.shape:
             figures.append(
                 Figure(picture(checkerboard_figure(mip, array, affine)), f"Echo MIP (fixed) and {name} (moving).")
             )
