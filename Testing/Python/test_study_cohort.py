@@ -254,6 +254,13 @@ class ResumeTest(CohortTest):
         other = preset(inversion="closed-form", regularization=0.5)
         self.assertEqual(set(self.statuses(self.run_cohort(dataset, settings=other, resume=True)).values()), {"failed"})
 
+    def test_subjects_one_after_the_other_come_to_the_same_tables_as_all_at_once(self):
+        work = cohort.Work(self.dataset, self.output, SETTINGS)
+        for label in ("02", "01"):
+            cohort.run_cohort(find_subjects(self.dataset, {"regions": REGIONS}, [label]), work)
+        self.run_cohort(output=self.folder / "whole")
+        self.assertEqual(contents(self.output), contents(self.folder / "whole"))
+
     def test_a_folder_that_cohort_did_not_make_is_kept(self):
         (self.output / "sub-01").mkdir(parents=True)
         outcomes = self.run_cohort(resume=True)
