@@ -377,6 +377,12 @@ class CommandTest(CohortTest):
         self.assertRegex(out, r"sub-02 failed: .*echo-1_part-mag_MEGRE.nii")
         self.assertIn("1 of 2 subjects are finished.", out)
 
+    def test_results_that_are_there_are_told_with_the_options_that_help(self):
+        (self.output / "sub-01").mkdir(parents=True)
+        code, _, err = self.run_command(self.dataset, self.output)
+        self.assertEqual(code, 2)
+        self.assertIn("--resume to go on, or --overwrite to replace them", err)
+
     def test_a_run_says_that_it_does_not_know_the_free_memory(self):
         with (
             mock.patch("TrabecularQSMLib.study.estimate.free_memory", lambda: None),

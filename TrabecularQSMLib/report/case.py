@@ -26,6 +26,8 @@ PLANES = ("sagittal", "coronal", "axial")
 # What is drawn, in rows of pictures, as far as it is there.
 _SHOWN = (("mip", "chi", "r2star", "pdff"), ("water", "fat", "field_hz", "local_field"))
 _QUALITY = (("reliability", "residual", "sigma_field"), ("sigma_r2star", "sigma_pdff", "sigma_chi"))
+# Fewer maps side by side than these take less of the page, so that all come out about as large.
+_NARROW = 3
 _HISTOGRAMS = ("chi", "r2star", "pdff")
 _SECTIONS = {
     "regions": "Regions",
@@ -75,7 +77,11 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     report(progress, 0.8, f"{stem}: drawing histograms")
     regions = {name: labels == label for label, name in names.items()} if names else {"mask": mask}
     measured = {name: maps[name] for name in _HISTOGRAMS if name in maps}
-    histograms = [Figure(picture(histogram_figure(measured, regions)), "Values by region.")] if measured else []
+    histograms = (
+        [Figure(picture(histogram_figure(measured, regions)), "Share of each region's voxels over their value.")]
+        if measured
+        else []
+    )
     rows = read_measured(folder / f"{case}_regions.csv")
     others = _others(folder, case, stem, maps.get("mip"), affine)
     text, references = methods_paragraph(sidecar)
@@ -140,7 +146,8 @@ def _figures(maps, rows, view, more):
         some = {name: maps[name] for name in row if name in maps}
         if some:
             caption = f"{', '.join(_title(name) for name in some)} in three planes. {more}".strip()
-            figures.append(Figure(picture(map_figure(some, view, body=body)), caption))
+            narrow = len(some) < _NARROW
+            figures.append(Figure(picture(map_figure(some, view, body=body)), caption, narrow=narrow))
     return figures
 
 
@@ -235,7 +242,8 @@ def _reference(maps, mask, sidecar):
         return None
     values = maps["chi"][mask]
     said = {"none": "none", "mask": "mean over the mask"}[sidecar["Settings"].get("reference", "none")]
-    return f"{said}; over the mask χ is {values.mean():.3f} ± {values.std():.3f} ppm (mean ± SD)"
+    mean = f"{values.mean():.3f}".replace("-", "−")
+    return f"{said}; over the mask χ is {mean} ± {values.std():.3f} ppm (mean ± SD)"
 
 
 def _cohort_notes(path, sidecar):
