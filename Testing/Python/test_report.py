@@ -84,6 +84,15 @@ class ConsensusTest(unittest.TestCase):
         self.assertEqual(items["Partial echo"], "yes (scan option PFF)")
         self.assertIsNone(items["Partial Fourier"])
 
+    def test_the_center_frequency_is_told_for_each_scanner(self):
+        other = {"ImagingFrequency": 123.2, "Protocol": {"Manufacturer": "B"}}
+        items = consensus.frequency_items([SIDECAR, {**SIDECAR, "ImagingFrequency": 127.76}, other, {}])
+        expected = [
+            ("Center frequency, A", "127.7500 ± 0.0141 MHz (mean ± SD)"),
+            ("Center frequency, B", "123.2000 MHz"),
+        ]
+        self.assertEqual(items, expected)
+
     def test_the_paragraph_says_what_was_done(self):
         def paragraph(more=(), **changes):
             settings = preset("default", readout="bipolar", trains="3", phase_sign="+1", **changes).as_dict()

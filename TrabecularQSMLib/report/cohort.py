@@ -20,7 +20,7 @@ from ..figures.strips import strip_figure
 from ..figures.studies import agreement_figure
 from ..files.tables import read_measured, read_table
 from ..study.regressions import regressions_of
-from .consensus import methods_paragraph
+from .consensus import frequency_items, methods_paragraph
 from .pages import SHOWN, Figure, number, page, picture, title_of
 
 _SHOWN_COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "se", "sd", "median")
@@ -105,7 +105,7 @@ def _case(output, name, address):
 
 
 def _how(cases):
-    """How the maps were made: versions and settings with the cases that have them, and the paragraph of the first."""
+    """How the maps were made: versions, scanners, settings with their cases, and the paragraph of the first case."""
     ways = {}
     for case in cases:
         sidecar = case["sidecar"]
@@ -121,6 +121,7 @@ def _how(cases):
             values.setdefault(str(json.loads(text).get(name)), []).extend(case["name"] for case in those)
         common[name] = values
     made = [("version", ", ".join(dict.fromkeys(version for version, _ in ways)))]
+    made += frequency_items([case["sidecar"] for case in cases])
     for name, values in common.items():
         most = max(values, key=lambda value: len(values[value]))
         others = "; ".join(f"{value}: {', '.join(names)}" for value, names in values.items() if value != most)

@@ -4,6 +4,8 @@ Items of tables 3 (hardware), 4 and 5 of the recommendations of the ISMRM's stud
 that no file tells are None, so that a reader sees what is still to be looked up.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..acquisition import voxel_size
@@ -30,12 +32,11 @@ def acquisition_items(sidecar: dict, shape, affine: np.ndarray) -> list[Item]:
         (i, j, k) → RAS mm.
     """
     protocol, settings = sidecar.get("Protocol", {}), sidecar.get("Settings", {})
-    scanner = " ".join(str(protocol[key]) for key in _SCANNER if key in protocol)
     field = sidecar.get("MagneticFieldStrength")
     counts, sizes = shape[::-1], voxel_size(affine)[::-1]
     readout, trains = settings.get("readout", "auto"), settings.get("trains")
     return [
-        ("Scanner", scanner or None),
+        ("Scanner", _text(protocol, *_SCANNER)),
         ("Field strength", None if field is None else f"{field:.4g} T"),
         ("Center frequency", _with_unit(sidecar.get("ImagingFrequency"), "MHz", ".7g")),
         ("Receive coil, its elements", _text(protocol, "ReceiveCoilName", "ReceiveCoilActiveElements")),
@@ -61,6 +62,21 @@ def acquisition_items(sidecar: dict, shape, affine: np.ndarray) -> list[Item]:
         ("Phase stabilization", None),
         ("Scan time", _with_unit(protocol.get("AcquisitionDuration"), "s", "g")),
         ("Coil combination of the phase", None),
+    ]
+
+
+def frequency_items(sidecars: Sequence[dict]) -> list[Item]:
+    """Return the mean ± SD of the center frequency on each scanner, which a study on several ones is to tell."""
+    found: dict[str, list[float]] = {}
+    for sidecar in sidecars:
+        frequency = sidecar.get("ImagingFrequency")
+        if isinstance(frequency, int | float):
+            found.setdefault(_text(sidecar.get("Protocol", {}), *_SCANNER) or "scanner not known", []).append(frequency)
+    return [
+        (f"Center frequency, {scanner}", f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f} MHz (mean ± SD)")
+        if len(values) > 1
+        else (f"Center frequency, {scanner}", f"{values[0]:.4f} MHz")
+        for scanner, values in found.items()
     ]
 
 
