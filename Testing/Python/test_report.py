@@ -20,6 +20,7 @@ import numpy as np
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.analysis.measure import COLUMNS
+from TrabecularQSMLib.analysis.tables import Table
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.maps import find_maps
 from TrabecularQSMLib.files.phantom import write_phantom
@@ -29,6 +30,7 @@ from TrabecularQSMLib.report import consensus, pages
 from TrabecularQSMLib.report.case import case_report, kind_items
 from TrabecularQSMLib.report.cohort import _how, _outliers, cohort_report
 from TrabecularQSMLib.settings import preset
+from TrabecularQSMLib.study.regressions import regressions_of
 
 EVIL = "<script>alert(1)</script>"
 SIDECAR = {
@@ -224,6 +226,15 @@ class PageTest(unittest.TestCase):
         # Two subjects are too few for either.
         (output / "cohort.csv").write_text(csv_text(COLUMNS, rows[:2]), encoding="utf-8")
         self.assertNotIn("Subjects and sessions", cohort_report(output, {}))
+
+    def test_a_case_without_one_quantity_does_not_take_the_regression_away(self):
+        rows = [
+            {"case": f"sub-{n}", "region": "talus", "quantity": name, "unit": "", "mean": n + 0.1 * (n * factor % 3)}
+            for n in range(6) for name, factor in (("ct", 1), ("chi", 2)) if (n, name) != (4, "ct")
+        ]  # fmt: skip
+        ((_, result),) = regressions_of(Table("cohort.csv", tuple(rows[0]), tuple(rows)))
+        self.assertEqual(result.pooled.n, 5)
+        self.assertIn("Without one of ct and chi and left out: sub-4 talus.", result.warnings)
 
     def test_what_is_no_result_is_refused(self):
         with self.assertRaisesRegex(InputError, "holds no maps|is not a folder"):

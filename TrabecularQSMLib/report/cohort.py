@@ -55,9 +55,11 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         for name in SHOWN
         if (chosen := [row for row in rows if row["quantity"] == name and row["mean"] is not None])
     }
+    regions = list(dict.fromkeys(row["region"] for row in rows))
     distributions = [
         Figure(
-            picture(strip_figure(title_of(name), chosen)), f"{title_of(name)}: means of regions, a point for each case."
+            picture(strip_figure(title_of(name), chosen, regions)),
+            f"{title_of(name)}: means of regions, a point for each case.",
         )
         for name, chosen in by_quantity.items()
     ]
@@ -71,7 +73,7 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         "report_cohort.html",
         title=f"Cohort {output.resolve().name}",
         version=__version__,
-        summary=f"{_count(len(addresses), 'case')}, {_count(len({row['region'] for row in rows}), 'region')}"
+        summary=f"{_count(len(addresses), 'case')}, {_count(len(regions), 'region')}"
         + (f"; {len(failed)} of {len(ended)} subjects failed in the last run" if failed else ""),
         failed=failed,
         cases=cases,
