@@ -19,7 +19,7 @@ RUN python -m pip install --no-cache-dir "$(echo /wheels/*.whl)[cli,mat73,dicom,
     && useradd --create-home --uid 1000 user
 # Where matplotlib keeps its fonts, for users without a home.
 ENV MPLBACKEND=Agg MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1
-USER user
+USER 1000
 WORKDIR /data
 ENTRYPOINT ["trabecular-qsm"]
 CMD ["--help"]

@@ -12,6 +12,7 @@ the file holds. Each case runs in a worker process that is watched from here; it
 import argparse
 import collections
 import multiprocessing
+import os
 import shutil
 import sys
 import tempfile
@@ -79,6 +80,11 @@ def limit_memory():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def slowness():
+    """How many times longer work takes than on a machine that does nothing else."""
+    return max(1.0, os.getloadavg()[0] / os.cpu_count()) if hasattr(os, "getloadavg") else 1.0
+
+
 class Worker:
     """A process that runs cases, and is made anew after one that it did not survive."""
 
@@ -99,7 +105,7 @@ class Worker:
     def fault_of(self, number):
         """Run a case: what went wrong (None if nothing), and whether the file was refused."""
         foreign = self.kinds[number % len(self.kinds)][1]
-        limit = _LIMIT_FOREIGN_S if foreign else _LIMIT_S
+        limit = (_LIMIT_FOREIGN_S if foreign else _LIMIT_S) * slowness()
         self.pipe.send(number)
         try:
             if self.pipe.poll(limit):

@@ -147,6 +147,16 @@ class ArchiveTest(unittest.TestCase):
         self.write(maps={"chi": MAPS["chi"] + 1})
         self.assertNotEqual(self.dataset("sub-01_chi.dcm").SOPInstanceUID, first)
 
+    def test_a_damaged_distance_of_slices_in_the_source_does_not_matter(self):
+        for path in (self.folder / "scan").rglob("*"):
+            if path.is_file():
+                dataset = dicoms.pydicom.dcmread(path)
+                dataset.add_new("SpacingBetweenSlices", "LO", "no")  # by another kind of value it can be written
+                dataset.save_as(path)
+        self.write()
+        measures = self.dataset("sub-01_chi.dcm").SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+        self.assertAlmostEqual(float(measures.SpacingBetweenSlices), np.linalg.norm(scans.AFFINE[:3, 2]), places=5)
+
     def test_another_place_another_study_and_no_dicom_are_refused(self):
         moved = scans.AFFINE.copy()
         moved[:3, 3] += 3.3

@@ -16,8 +16,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.analysis.measure import COLUMNS
+from TrabecularQSMLib.analysis.tables import Table
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.maps import find_maps
 from TrabecularQSMLib.files.phantom import write_phantom
@@ -27,6 +30,7 @@ from TrabecularQSMLib.report import consensus, pages
 from TrabecularQSMLib.report.case import case_report, kind_items
 from TrabecularQSMLib.report.cohort import _how, _outliers, cohort_report
 from TrabecularQSMLib.settings import preset
+from TrabecularQSMLib.study.regressions import regressions_of
 
 EVIL = "<script>alert(1)</script>"
 SIDECAR = {
@@ -56,7 +60,7 @@ class NumberTest(unittest.TestCase):
 
 class ConsensusTest(unittest.TestCase):
     def test_items_are_filled_from_the_files_or_not_known(self):
-        items = dict(consensus.acquisition_items(SIDECAR, (68, 147, 130), (2.0, 1.5, 1.5)))
+        items = dict(consensus.acquisition_items(SIDECAR, (68, 147, 130), np.diag([-1.5, -1.5, 2.0, 1.0])))
         self.assertEqual(items["Field strength"], "3 T")
         self.assertEqual(items["Echoes (number, echo times)"], "3 echoes (1.2, 2.4, 3.6 ms)")
         self.assertEqual(items["Repetition time"], "14.8 ms")
@@ -64,11 +68,55 @@ class ConsensusTest(unittest.TestCase):
         self.assertEqual(items["Matrix"], "130 × 147 × 68")
         self.assertEqual(items["Field of view"], "195 × 220.5 × 136 mm")
         self.assertEqual(items["Acceleration"].strip(), "2 (phase)")
+        self.assertEqual(items["Orientation of the slices"], "axial")
         self.assertIsNone(items["Flow compensation"])
+        self.assertIsNone(items["Partial echo"])
         found = dict(consensus.reconstruction_items(SIDECAR, "none; 0.1 ± 0.2 ppm"))
         self.assertIn("LBV", found["Background removal"])
         self.assertIn("λ = ", found["Dipole inversion"])
         self.assertEqual(found["Referencing"], "none; 0.1 ± 0.2 ppm")
+
+    def test_orientation_and_options_are_told_from_what_there_is(self):
+        tilt = np.radians(12)
+        affine = np.array([[0, 0, np.cos(tilt), 0], [1, 0, 0, 0], [0, 1, np.sin(tilt), 0], [0, 0, 0, 1]])
+        options = {**SIDECAR, "Protocol": {"ScanOptions": "FC\\PFF\\SAT1"}}
+        items = dict(consensus.acquisition_items(options, (3, 4, 5), affine))
+        self.assertEqual(items["Orientation of the slices"], "sagittal, tilted by 12°")
+        self.assertEqual(items["Flow compensation"], "yes (scan option FC)")
+        self.assertEqual(items["Partial echo"], "yes (scan option PFF)")
+        self.assertIsNone(items["Partial Fourier"])
+
+    def test_the_center_frequency_is_told_for_each_scanner(self):
+        other = {"ImagingFrequency": 123.2, "Protocol": {"Manufacturer": "B"}}
+        items = consensus.frequency_items([SIDECAR, {**SIDECAR, "ImagingFrequency": 127.76}, other, {}])
+        expected = [
+            ("Center frequency, A", "127.7500 ± 0.0141 MHz (mean ± SD)"),
+            ("Center frequency, B", "123.2000 MHz"),
+        ]
+        self.assertEqual(items, expected)
+
+    def test_the_paragraph_says_what_was_done(self):
+        def paragraph(more=(), **changes):
+            settings = preset("default", readout="bipolar", trains="3", phase_sign="+1", **changes).as_dict()
+            return consensus.methods_paragraph({**SIDECAR, "Settings": settings, **dict(more)})[0]
+
+        text = paragraph()
+        for words in ("complex signal", "bipolar, of 3 interleaved trains", "in the body, eroded by 5 mm", "no region"):
+            self.assertIn(words, text)
+        self.assertNotIn("cortex", text)
+        notes = [
+            "χ of what gives no signal lies 2 ppm below that of its surroundings; it was solved apart from the rest."
+        ]
+        self.assertIn("that of cortex, which gives no signal, apart", paragraph({"Notes": notes}))
+        self.assertIn("in the given mask", paragraph({"MaskFile": "mask.nii.gz"}))
+        self.assertIn("relative to its mean over the mask", paragraph(reference="mask"))
+        self.assertIn("a model of the field of the air", paragraph(air_first="on"))
+        self.assertIn("No background field was removed", paragraph(background="none"))
+        elsewhere = paragraph({"StartedFrom": "local-field"}, background="none")
+        self.assertIn("The local field was computed with other software. Susceptibility was", elsewhere)
+        magnitude = paragraph({"StartedFrom": "magnitude"})
+        self.assertIn("to the magnitude of 3 echoes", magnitude)
+        self.assertNotIn("usceptibility was", magnitude)
 
     def test_what_was_not_run_is_not_claimed(self):
         settings = {**SIDECAR["Settings"], "stop_after": "fieldmap"}
@@ -179,11 +227,20 @@ class PageTest(unittest.TestCase):
         (output / "cohort.csv").write_text(csv_text(COLUMNS, rows[:2]), encoding="utf-8")
         self.assertNotIn("Subjects and sessions", cohort_report(output, {}))
 
+    def test_a_case_without_one_quantity_does_not_take_the_regression_away(self):
+        rows = [
+            {"case": f"sub-{n}", "region": "talus", "quantity": name, "unit": "", "mean": n + 0.1 * (n * factor % 3)}
+            for n in range(6) for name, factor in (("ct", 1), ("chi", 2)) if (n, name) != (4, "ct")
+        ]  # fmt: skip
+        ((_, result),) = regressions_of(Table("cohort.csv", tuple(rows[0]), tuple(rows)))
+        self.assertEqual(result.pooled.n, 5)
+        self.assertIn("Without one of ct and chi and left out: sub-4 talus.", result.warnings)
+
     def test_what_is_no_result_is_refused(self):
         with self.assertRaisesRegex(InputError, "holds no maps|is not a folder"):
             cli.report._report(type("Arguments", (), {"output": str(self.folder / "study" / "none")}))
         (files,) = find_maps(self.output).values()
-        with self.assertRaisesRegex(InputError, "no echo MIP and mask"):
+        with self.assertRaisesRegex(InputError, "no mask among"):
             case_report("sub-01", {"chi": files["chi"]})
         with mock.patch.dict(sys.modules, {"jinja2": None}):
             with self.assertRaisesRegex(InputError, "pip install jinja2 matplotlib"):

@@ -32,7 +32,14 @@ from TrabecularQSMLib.files.phantom import write_phantom
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.settings import preset
 from TrabecularQSMLib.study import cohort
-from TrabecularQSMLib.study.estimate import in_words, needed_memory, needed_seconds, usable_workers, whole_seconds
+from TrabecularQSMLib.study.estimate import (
+    free_memory,
+    in_words,
+    needed_memory,
+    needed_seconds,
+    usable_workers,
+    whole_seconds,
+)
 from TrabecularQSMLib.study.subjects import find_subjects
 from TrabecularQSMLib.workers import process_pool
 
@@ -247,6 +254,13 @@ class ResumeTest(CohortTest):
         other = preset(inversion="closed-form", regularization=0.5)
         self.assertEqual(set(self.statuses(self.run_cohort(dataset, settings=other, resume=True)).values()), {"failed"})
 
+    def test_subjects_one_after_the_other_come_to_the_same_tables_as_all_at_once(self):
+        work = cohort.Work(self.dataset, self.output, SETTINGS)
+        for label in ("02", "01"):
+            cohort.run_cohort(find_subjects(self.dataset, {"regions": REGIONS}, [label]), work)
+        self.run_cohort(output=self.folder / "whole")
+        self.assertEqual(contents(self.output), contents(self.folder / "whole"))
+
     def test_a_folder_that_cohort_did_not_make_is_kept(self):
         (self.output / "sub-01").mkdir(parents=True)
         outcomes = self.run_cohort(resume=True)
@@ -303,6 +317,30 @@ class SubjectsTest(CohortTest):
                 self.assertEqual(usable_workers(needed, 5), 2)
                 self.assertEqual(usable_workers(needed, 1), 1)
 
+    def test_free_memory_is_known_on_macos_and_windows_too(self):
+        said = (
+            "Mach Virtual Memory Statistics: (page size of 16384 bytes)\n"
+            "Pages free:                                3631.\nPages active:                            404433.\n"
+            "Pages inactive:                          402225.\nPages speculative:                         1350.\n"
+        )
+
+        def fill(reference):
+            status = reference._obj
+            self.assertEqual(status.length, 64)
+            status.total, status.available = 16 << 30, 5 << 30
+            return 1
+
+        windows = mock.Mock()
+        windows.kernel32.GlobalMemoryStatusEx = fill
+        with mock.patch("subprocess.run", return_value=mock.Mock(stdout=said)), mock.patch("sys.platform", "darwin"):
+            self.assertEqual(free_memory(), 16384 * (3631 + 402225 + 1350))
+        with mock.patch("ctypes.windll", windows, create=True), mock.patch("sys.platform", "win32"):
+            self.assertEqual(free_memory(), 5 << 30)
+        with mock.patch("subprocess.run", side_effect=OSError), mock.patch("sys.platform", "darwin"):
+            self.assertIsNone(free_memory())
+        with mock.patch("sys.platform", "freebsd14"):
+            self.assertIsNone(free_memory())
+
 
 class ConvertTest(CohortTest):
     def test_a_scan_becomes_one_subject_of_a_dataset_with_its_protocol(self):
@@ -338,6 +376,22 @@ class CommandTest(CohortTest):
         self.assertEqual(code, 3, err)
         self.assertRegex(out, r"sub-02 failed: .*echo-1_part-mag_MEGRE.nii")
         self.assertIn("1 of 2 subjects are finished.", out)
+
+    def test_results_that_are_there_are_told_with_the_options_that_help(self):
+        (self.output / "sub-01").mkdir(parents=True)
+        code, _, err = self.run_command(self.dataset, self.output)
+        self.assertEqual(code, 2)
+        self.assertIn("--resume to go on, or --overwrite to replace them", err)
+
+    def test_a_run_says_that_it_does_not_know_the_free_memory(self):
+        with (
+            mock.patch("TrabecularQSMLib.study.estimate.free_memory", lambda: None),
+            mock.patch("os.cpu_count", lambda: 2),
+        ):
+            _, out, _ = self.run_command(self.dataset, self.output, "--dry-run")
+            _, given, _ = self.run_command(self.dataset, self.output, "--dry-run", "--workers", "2")
+        self.assertIn("How much memory is free is not known here: 2 subjects at a time", out)
+        self.assertNotIn("not known", given)
 
     def test_a_dry_run_says_what_there_is_and_writes_nothing(self):
         code, out, _ = self.run_command(self.dataset, self.output, "--ct", "{folder}/{name}_CT.nii.gz", "--dry-run")

@@ -67,7 +67,7 @@ def add_commands(commands):
 
 def _cohort(arguments):
     from ..study.cohort import LOG, REGRESSIONS, SUBJECTS_TABLE, TABLE, Work, run_cohort
-    from ..study.estimate import needed_memory, usable_workers
+    from ..study.estimate import free_memory, needed_memory, usable_workers
     from ..study.subjects import COMPANIONS, find_subjects
 
     if arguments.start != "echoes":
@@ -79,6 +79,11 @@ def _cohort(arguments):
     patterns = {kind: value for kind in COMPANIONS if (value := getattr(arguments, kind))}
     subjects = find_subjects(arguments.dataset, patterns, arguments.participant_label)
     workers = arguments.workers or usable_workers(max(map(needed_memory, subjects)), len(subjects))
+    if workers > 1 and not (arguments.workers or arguments.scheduler) and free_memory() is None:
+        print(
+            f"How much memory is free is not known here: {workers} subjects at a time, as many as processors; give "
+            "--workers for fewer."
+        )
     if arguments.dry_run:
         _print_plan(subjects, settings, workers)
         return 0

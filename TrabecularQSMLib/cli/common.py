@@ -12,7 +12,10 @@ FIGURE_ENDINGS = (".png", ".svg")
 # Arguments of the library that its sentences name, as options.
 OPTIONS = {
     name: f"--{name.replace('_', '-')}"
-    for name in ("subject", "session", "acq", "run", "series", "overwrite", "sessions", "difference", "repeatability")
+    for name in (
+        *("subject", "session", "acq", "run", "series", "overwrite", "resume"),
+        *("sessions", "difference", "repeatability"),
+    )
 } | {
     "voxel_size": "--voxel-size I J K",
     "voxel_size_mm": "--voxel-size MM",

@@ -9,7 +9,7 @@ from .style import line_style, render
 _SPREAD = 0.18
 
 
-def strip_figure(title: str, rows: Sequence[dict], picture_format: str = "png") -> bytes:
+def strip_figure(title: str, rows: Sequence[dict], regions: Sequence[str], picture_format: str = "png") -> bytes:
     """Return a picture with a column of points for each region, one point a case, and its median and quartiles.
 
     Parameters
@@ -17,6 +17,8 @@ def strip_figure(title: str, rows: Sequence[dict], picture_format: str = "png") 
     title : str
     rows : sequence of dict
         Of `measure`: `region`, `case`, `mean` and `unit`.
+    regions : sequence of str
+        From left to right, in the same place and color in every picture; one without rows stays empty.
     picture_format : {"png", "svg"}
         The same rows give the same bytes.
 
@@ -25,13 +27,14 @@ def strip_figure(title: str, rows: Sequence[dict], picture_format: str = "png") 
     InputError
         If matplotlib is missing.
     """
-    regions = list(dict.fromkeys(row["region"] for row in rows))
     unit = rows[0]["unit"]
 
     def draw(figure):
         axis = figure.subplots()
         for number, region in enumerate(regions):
             values = np.array([row["mean"] for row in rows if row["region"] == region])
+            if not values.size:
+                continue
             # Side by side in the order of the rows, so that points do not hide each other.
             across = number + np.linspace(-_SPREAD, _SPREAD, len(values)) * (len(values) > 1)
             color = line_style(number)["color"]

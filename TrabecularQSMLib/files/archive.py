@@ -201,6 +201,9 @@ def _reference(pydicom, source, affine, progress):
     for key in _MAY_BE_EMPTY:  # anonymized studies have lost some
         if key not in chosen or not _is_usable(pydicom, key, chosen.get(key)):
             setattr(chosen, key, None)
+    # highdicom reads it, though the maps have their own.
+    if "SpacingBetweenSlices" in chosen and _count_floats(chosen.get("SpacingBetweenSlices")) != 1:
+        del chosen.SpacingBetweenSlices
     return chosen
 
 

@@ -20,6 +20,8 @@ from .writing import files_below, input_hashes, provenance, refuse_existing, sta
 
 # What is made of a field that was measured elsewhere, the total field aside.
 _OF_FIELDS = ("mask", "reliability", "local_field", "chi")
+# What a reconstruction may have started from, as the sidecars' StartedFrom says.
+ECHOES, MAGNITUDE, LOCAL_FIELD = "echoes", "magnitude", "local-field"
 # Where a sidecar says how noise of χ averages over voxels.
 CHI_NOISE = "NoiseOfChi"
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
@@ -188,6 +190,8 @@ def write_reconstruction(
         Settings=reconstruction.settings.as_dict(),
         FoundFromData=list(reconstruction.found),
         **({} if reconstruction.fit_residual is None else {"FitResidual": round(reconstruction.fit_residual, 5)}),
+        StartedFrom=_start_of(acquisition),
+        **({} if mask_file is None else {"MaskFile": Path(mask_file).name}),
         **_strength(acquisition),
         B0Direction=list(acquisition.b0_patient),
         EchoTimes=[float(time) for time in getattr(acquisition, "echo_times", ())],
@@ -206,6 +210,12 @@ def write_reconstruction(
         for file in set(ever_written) - set(files_below(staging)):
             (output / file).unlink(missing_ok=True)
     return written
+
+
+def _start_of(acquisition):
+    if isinstance(acquisition, MeasuredField):
+        return f"{acquisition.stage}-field"
+    return ECHOES if acquisition.has_phase else MAGNITUDE
 
 
 def _strength(acquisition):

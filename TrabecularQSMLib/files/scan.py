@@ -15,6 +15,7 @@ PROTOCOL = (
     "ManufacturersModelName",
     "SoftwareVersions",
     "ReceiveCoilName",
+    "ReceiveCoilActiveElements",
     "MRAcquisitionType",
     "ScanningSequence",
     "PulseSequenceType",

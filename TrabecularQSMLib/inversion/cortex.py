@@ -33,6 +33,8 @@ _REGULARIZATION = 0.05
 COARSEST_MM = 3.5
 # Fewer voxels of cortex than these tell nothing.
 _LEAST_VOXELS = 50
+# What the sentence on a cortex that was solved apart says.
+APART = "it was solved apart from the rest"
 _MESSAGE = "Taking off the field of cortex"
 # Sharpening: SD of the neighborhood in fine voxels, steepness, passes, halvings of the search for a voxel's level,
 # and the share below which a voxel counts as whole.
@@ -217,8 +219,8 @@ def susceptibility_of_share(
             f"{high:g} ppm): it was not solved apart; look at the sign of the phase and at what the mask encloses."
         )
     return delta, (
-        f"χ of what gives no signal, cortex above all, lies {-delta:.2f} ppm below that of its surroundings; it was "
-        "solved apart from the rest (separate_cortex)."
+        f"χ of what gives no signal, cortex above all, lies {-delta:.2f} ppm below that of its surroundings; {APART} "
+        "(separate_cortex)."
     )
 
 

@@ -64,7 +64,8 @@ METHOD = Inversion(
     title="TV-MEDI",
     solves="‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖₁, by ADMM",
     test="test_inversion_splitting.TotalVariationTest",
-    reference="Bilgic et al., MRM 2014, doi 10.1002/mrm.25029",
+    reference="Liu et al., NeuroImage 2012, doi 10.1016/j.neuroimage.2011.08.082; "
+    "Bilgic et al., MRM 2014, doi 10.1002/mrm.25029",
     options={
         "variation": "variation",
         "weak_harmonic": "weak_harmonic",

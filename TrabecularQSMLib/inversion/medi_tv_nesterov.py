@@ -215,7 +215,8 @@ METHOD = Inversion(
     title="TV-MEDI, Nesterov",
     solves="‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖₁, smoothed",
     test="test_inversion.TVTest",
-    reference="Becker et al. (NESTA), SIAM J Imaging Sci 2011, doi 10.1137/090756855",
+    reference="Liu et al., NeuroImage 2012, doi 10.1016/j.neuroimage.2011.08.082; "
+    "Becker et al. (NESTA), SIAM J Imaging Sci 2011, doi 10.1137/090756855",
     options={"tolerance": "inversion_tolerance", "iterations": "inversion_iterations"},
     power=1,
     weighted=True,

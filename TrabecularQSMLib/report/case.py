@@ -26,6 +26,8 @@ PLANES = ("sagittal", "coronal", "axial")
 # What is drawn, in rows of pictures, as far as it is there.
 _SHOWN = (("mip", "chi", "r2star", "pdff"), ("water", "fat", "field_hz", "local_field"))
 _QUALITY = (("reliability", "residual", "sigma_field"), ("sigma_r2star", "sigma_pdff", "sigma_chi"))
+# Fewer maps side by side than these take less of the page, so that all come out about as large.
+_NARROW = 3
 _HISTOGRAMS = ("chi", "r2star", "pdff")
 _SECTIONS = {
     "regions": "Regions",
@@ -56,9 +58,9 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     InputError
         If a map or its sidecar cannot be read, or Jinja2 or matplotlib is missing.
     """
-    if "mip" not in files or "mask" not in files:
-        raise InputError(f"{stem} has no echo MIP and mask among its maps; give the folder that reconstruct wrote.")
-    folder, case = files["mip"].parent, _case(stem)
+    if "mask" not in files:
+        raise InputError(f"{stem} has no mask among its maps; give the folder that reconstruct wrote.")
+    folder, case = files["mask"].parent, _case(stem)
     sidecar = _sidecar(files)
     report(progress, 0.0, f"{stem}: reading")
     maps, affine = {}, None
@@ -75,9 +77,13 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     report(progress, 0.8, f"{stem}: drawing histograms")
     regions = {name: labels == label for label, name in names.items()} if names else {"mask": mask}
     measured = {name: maps[name] for name in _HISTOGRAMS if name in maps}
-    histograms = [Figure(picture(histogram_figure(measured, regions)), "Values by region.")] if measured else []
+    histograms = (
+        [Figure(picture(histogram_figure(measured, regions)), "Share of each region's voxels over their value.")]
+        if measured
+        else []
+    )
     rows = read_measured(folder / f"{case}_regions.csv")
-    others = _others(folder, case, stem, maps["mip"], affine)
+    others = _others(folder, case, stem, maps.get("mip"), affine)
     text, references = methods_paragraph(sidecar)
     return page(
         "report_case.html",
@@ -96,7 +102,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
         others=others,
         paragraph=text,
         references=references,
-        acquisition=acquisition_items(sidecar, mask.shape, voxel_size(affine)),
+        acquisition=acquisition_items(sidecar, mask.shape, affine),
         reconstruction=reconstruction_items(sidecar, _reference(maps, mask, sidecar)),
         settings=[(name, "none" if value is None else value) for name, value in sidecar["Settings"].items()],
         inputs=list(sidecar.get("InputFiles", {}).items()),
@@ -109,7 +115,7 @@ def _case(stem):
 
 
 def _sidecar(files):
-    path = files.get("chi", files["mip"])
+    path = files.get("chi", files["mask"])
     path = path.with_name(path.name.removesuffix(".nii.gz") + ".json")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -134,13 +140,14 @@ def _middle(inside):
 
 
 def _figures(maps, rows, view, more):
-    body = maps["mip"] > 0 if "reliability" not in maps else maps["reliability"] > 0
+    body = maps.get("reliability", maps["mask"]) > 0
     figures = []
     for row in rows:
         some = {name: maps[name] for name in row if name in maps}
         if some:
             caption = f"{', '.join(_title(name) for name in some)} in three planes. {more}".strip()
-            figures.append(Figure(picture(map_figure(some, view, body=body)), caption))
+            narrow = len(some) < _NARROW
+            figures.append(Figure(picture(map_figure(some, view, body=body)), caption, narrow=narrow))
     return figures
 
 
@@ -235,7 +242,8 @@ def _reference(maps, mask, sidecar):
         return None
     values = maps["chi"][mask]
     said = {"none": "none", "mask": "mean over the mask"}[sidecar["Settings"].get("reference", "none")]
-    return f"{said}; over the mask χ is {values.mean():.3f} ± {values.std():.3f} ppm (mean ± SD)"
+    mean = f"{values.mean():.3f}".replace("-", "−")
+    return f"{said}; over the mask χ is {mean} ± {values.std():.3f} ppm (mean ± SD)"
 
 
 def _cohort_notes(path, sidecar):
@@ -252,7 +260,7 @@ def _others(folder, case, stem, mip, affine):
     for path in sorted(folder.glob(f"{case}_space-MIP_*.nii.gz")):
         name = path.name.removesuffix(".nii.gz").rpartition("_")[2]
         array, _ = read_image(path)
-        if array.shape == mip.shape:
+        if mip is not None and array.shape == mip.shape:
             figures.append(
                 Figure(picture(checkerboard_figure(mip, array, affine)), f"Echo MIP (fixed) and {name} (moving).")
             )

@@ -20,7 +20,7 @@ from ..figures.strips import strip_figure
 from ..figures.studies import agreement_figure
 from ..files.tables import read_measured, read_table
 from ..study.regressions import regressions_of
-from .consensus import methods_paragraph
+from .consensus import frequency_items, methods_paragraph
 from .pages import SHOWN, Figure, number, page, picture, title_of
 
 _SHOWN_COLUMNS = ("case", "region", "quantity", "unit", "n", "mean", "se", "sd", "median")
@@ -55,9 +55,11 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         for name in SHOWN
         if (chosen := [row for row in rows if row["quantity"] == name and row["mean"] is not None])
     }
+    regions = list(dict.fromkeys(row["region"] for row in rows))
     distributions = [
         Figure(
-            picture(strip_figure(title_of(name), chosen)), f"{title_of(name)}: means of regions, a point for each case."
+            picture(strip_figure(title_of(name), chosen, regions)),
+            f"{title_of(name)}: means of regions, a point for each case.",
         )
         for name, chosen in by_quantity.items()
     ]
@@ -71,7 +73,7 @@ def cohort_report(output, pages: Mapping[str, Path]) -> str:
         "report_cohort.html",
         title=f"Cohort {output.resolve().name}",
         version=__version__,
-        summary=f"{_count(len(addresses), 'case')}, {_count(len({row['region'] for row in rows}), 'region')}"
+        summary=f"{_count(len(addresses), 'case')}, {_count(len(regions), 'region')}"
         + (f"; {len(failed)} of {len(ended)} subjects failed in the last run" if failed else ""),
         failed=failed,
         cases=cases,
@@ -105,7 +107,7 @@ def _case(output, name, address):
 
 
 def _how(cases):
-    """How the maps were made: versions and settings with the cases that have them, and the paragraph of the first."""
+    """How the maps were made: versions, scanners, settings with their cases, and the paragraph of the first case."""
     ways = {}
     for case in cases:
         sidecar = case["sidecar"]
@@ -121,6 +123,7 @@ def _how(cases):
             values.setdefault(str(json.loads(text).get(name)), []).extend(case["name"] for case in those)
         common[name] = values
     made = [("version", ", ".join(dict.fromkeys(version for version, _ in ways)))]
+    made += frequency_items([case["sidecar"] for case in cases])
     for name, values in common.items():
         most = max(values, key=lambda value: len(values[value]))
         others = "; ".join(f"{value}: {', '.join(names)}" for value, names in values.items() if value != most)

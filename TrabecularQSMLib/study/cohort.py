@@ -361,13 +361,15 @@ def _is_running(work):
 def _summarize(work, outcomes):
     """Write what is known of all subjects that are finished: their rows, how all ended, and times."""
     lines, header = [], csv_text(COLUMNS, [])
-    for name, folder in finished_subjects(work.output).items():
+    finished = finished_subjects(work.output)
+    for name, folder in finished.items():
         text = (folder / "anat" / f"{name}_regions.csv").read_text(encoding="utf-8")
         lines.append(text.removeprefix(header))
     # Whether it was worked on in this run or before is in the log alone.
+    failed = {one.name: one.message for one in outcomes if one.status == "failed"}
     ended = [
-        {"case": one.name, "status": "failed" if one.status == "failed" else "finished", "message": one.message}
-        for one in outcomes
+        {"case": name, "status": "failed" if name in failed else "finished", "message": failed.get(name, "")}
+        for name in sorted({*finished, *failed})
     ]
     times = _earlier_times(work.output) | {
         one.name: {"Seconds": round(one.seconds, 1), "Status": one.status}

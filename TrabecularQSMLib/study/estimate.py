@@ -1,6 +1,10 @@
 """How much memory and time a subject needs, and how many can be worked on at a time."""
 
+import ctypes
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,12 +76,15 @@ def usable_workers(needed: float, subjects: int) -> int:
 def free_memory() -> float | None:
     """Return the bytes of memory that programs can still have, or None where that is not known."""
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        values = dict(line.split(":", 1) for line in lines)
-        free = 1024.0 * int(values["MemAvailable"].split()[0])
-    except (OSError, ValueError, KeyError):
+        return _FREE[sys.platform]()
+    except (OSError, ValueError, KeyError, AttributeError, subprocess.SubprocessError):
         return None
-    limits = [free]
+
+
+def _free_on_linux():
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    values = dict(line.split(":", 1) for line in lines)
+    limits = [1024.0 * int(values["MemAvailable"].split()[0])]
     # Containers and batch queues give less than the computer has.
     for limit, used in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -88,6 +95,34 @@ def free_memory() -> float | None:
         except (OSError, ValueError):  # "max"
             continue
     return min(limits)
+
+
+def _free_on_macos():
+    said = subprocess.run(["/usr/bin/vm_stat"], capture_output=True, text=True, timeout=10, check=True).stdout
+    pages = {name: int(number) for name, number in re.findall(r"^Pages (\w+): +(\d+)\.", said, re.MULTILINE)}
+    (size,) = re.findall(r"page size of (\d+) bytes", said)
+    return float(size) * (pages["free"] + pages["speculative"] + pages["inactive"])
+
+
+def _free_on_windows():
+    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+    if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return None
+    return float(status.available)
+
+
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX of Windows."""
+
+    _fields_ = [
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        *((name, ctypes.c_uint64) for name in ("total", "available", "pages", "free_pages", "space", "free_space")),
+        ("extended", ctypes.c_uint64),
+    ]
+
+
+_FREE = {"linux": _free_on_linux, "darwin": _free_on_macos, "win32": _free_on_windows}
 
 
 def _sizes(subject):

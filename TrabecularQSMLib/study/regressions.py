@@ -1,5 +1,8 @@
 """Which quantities of a cohort's regions go with which."""
 
+from dataclasses import replace
+
+from ..analysis.observations import named
 from ..analysis.regression import Regression, regress
 from ..analysis.tables import Pairs, Table, pair_up
 from ..errors import InputError
@@ -14,14 +17,40 @@ def regressions_of(table: Table) -> list[tuple[Pairs, Regression]]:
     Parameters
     ----------
     table : Table
-        In the columns of `measure`, with rows of several cases.
+        In the columns of `measure`, with rows of several cases. What has one of the two quantities alone, such as the
+        regions of a case without a CT, is left out, with a warning.
     """
-    quantities, found = {row["quantity"] for row in table.rows}, []
+    found = []
     for x, y in PAIRS:
-        if {x, y} <= quantities:
-            try:
-                pairs = pair_up([table], x, y)
-                found.append((pairs, regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects)))
-            except InputError:  # too few rows, or all alike
-                continue
+        both, left_out = _with_both(table, x, y)
+        if not both.rows:
+            continue
+        try:
+            pairs = pair_up([both], x, y)
+            result = regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects)
+        except InputError:  # too few rows, or all alike
+            continue
+        if left_out:
+            warning = f"Without one of {x} and {y} and left out: {named(left_out)}."
+            result = replace(result, warnings=(*result.warnings, warning))
+        found.append((pairs, result))
     return found
+
+
+def _with_both(table, x, y):
+    """The rows of what has both quantities, and the names of what has one alone."""
+    of_x, of_y = (
+        {
+            (row["case"], row["region"]): None
+            for row in table.rows
+            if row["quantity"] == name and row["mean"] not in (None, "")
+        }
+        for name in (x, y)
+    )
+    rows = tuple(row for row in table.rows if (place := (row["case"], row["region"])) in of_x and place in of_y)
+    alone = [
+        f"{case} {region}"
+        for case, region in {**of_x, **of_y}
+        if not ((case, region) in of_x and (case, region) in of_y)
+    ]
+    return replace(table, rows=rows), alone

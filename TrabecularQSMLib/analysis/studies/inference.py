@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ...errors import InputError
+from ...errors import InputError, counted
 
 CONFIDENCE = 0.95
 # Two-sided.
@@ -151,7 +151,7 @@ def checked(values: np.ndarray, what: str, least: int = LEAST_SUBJECTS) -> np.nd
     """
     values = np.asarray(values, np.float64)
     if len(values) < least:
-        raise InputError(f"{what} of {len(values)} subjects; at least {least} are needed, so add some.")
+        raise InputError(f"{what} of {counted(len(values), 'subject')}; at least {least} are needed, so add some.")
     if not np.all(np.isfinite(values)):
         raise InputError(f"{what} of values that are no numbers; leave those subjects out.")
     return values
