@@ -359,6 +359,17 @@ class BrainsTest(TwoImagesTest):
             self.assertIn("initialTransform", call)
             np.testing.assert_array_equal(seen["mask"], 1)
 
+    def test_it_compares_as_many_voxels_as_this_library(self):
+        self.without_search()
+        half = np.zeros(FIXED_SHAPE, np.uint8)
+        half[:15] = 1
+        mask = scene.addSegmentation(half, {1: "half"}, FIXED_AFFINE, "half")
+        voxels = half.size
+        for samples, inside, share in ((voxels // 4, None, 0.25), (voxels // 4, mask, 0.5), (voxels * 2, None, 1.0)):
+            with mock.patch.object(brains, "SAMPLES", samples):
+                _, (call,) = self.register(mask=inside)
+            self.assertEqual(call["samplingPercentage"], share)
+
     def test_it_starts_from_the_transform_set_by_hand(self):
         self.without_search()
         near = rigid((1, 2, 3), (4, 5, 6))

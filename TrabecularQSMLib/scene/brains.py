@@ -6,12 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import slicer
 
+from ..analysis.registration import SAMPLES
 from ..errors import Cancelled, InputError
 from ..progress import Progress, report
 from .volumes import affineFromVolume, removeWithHelpers
 
-# Share of the voxels that are compared: as in Slicer's own example of a script.
-SAMPLING_PERCENTAGE = 0.02
 _POLL_SECONDS, _LONGEST_END_SECONDS = 0.05, 20.0
 _LONGEST_ERROR = 1000  # characters, the last ones
 
@@ -19,7 +18,8 @@ _LONGEST_ERROR = 1000  # characters, the last ones
 def brainsParameters(fixed, moving, transform, *, initialTransform, mask=None) -> dict:
     """Return the arguments of BRAINSFit for a rigid registration, which is told where to start.
 
-    Its own starts put the sample's bSSFP 28 mm and more away from where it belongs.
+    Its own starts put the sample's bSSFP 27 mm and more away from where it belongs. It compares as many voxels as this
+    library does: with the 2 % of Slicer's example it moves the sample's CT away from a start that is closer.
 
     :param fixed: fixed volume.
     :param moving: moving volume.
@@ -27,12 +27,13 @@ def brainsParameters(fixed, moving, transform, *, initialTransform, mask=None) -
     :param initialTransform: linear transform node to start from, as one would put the moving volume under it.
     :param mask: label map node on the fixed volume.
     """
+    compared = np.count_nonzero(slicer.util.arrayFromVolume(mask)) if mask else fixed.GetImageData().GetNumberOfPoints()
     parameters = {
         "fixedVolume": fixed,
         "movingVolume": moving,
         "linearTransform": transform,
         "useRigid": True,
-        "samplingPercentage": SAMPLING_PERCENTAGE,
+        "samplingPercentage": min(1.0, SAMPLES / compared),
         "initializeTransformMode": "Off",
         "initialTransform": initialTransform,
     }

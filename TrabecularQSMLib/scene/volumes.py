@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import slicer
 import vtk
-from slicer import vtkMRMLScalarVolumeNode
+from slicer import vtkMRMLScalarVolumeDisplayNode, vtkMRMLScalarVolumeNode
 
 from ..errors import InputError
 from ..files.terminology import PRIVATE_SCHEME
@@ -35,9 +35,12 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
     node.SetDescription(f"{quantity.description} Unit: {quantity.unit}.")
     with allOrNone() as added:
         added.append(slicer.mrmlScene.AddNode(node))
-        node.CreateDefaultDisplayNodes()
-        display = node.GetScalarVolumeDisplayNode()
+        # Not CreateDefaultDisplayNodes: that makes a histogram for a window nobody asks for, and keeps it.
+        display = vtkMRMLScalarVolumeDisplayNode()
+        followUndo(display)
         display.SetAutoWindowLevel(False)
+        added.append(slicer.mrmlScene.AddNode(display))
+        node.SetAndObserveDisplayNodeID(display.GetID())
         display.SetWindowLevelMinMax(*display_window(quantityName, array))
         display.SetAndObserveColorNodeID(colorNode(quantity.colors).GetID())
         if quantity.colors == "sequential":
