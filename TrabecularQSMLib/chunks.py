@@ -28,7 +28,7 @@ def run_chunks(
     """
     chunks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
     workers = min(scipy.fft.get_workers(), len(chunks))
-    if workers == 1:  # a thread would take longer to start than many a small fit takes
+    if workers <= 1:  # a thread would take longer to start than many a small fit takes
         for done, chunk in enumerate(chunks, start=1):
             work(chunk)
             report(progress, done / len(chunks), message)

@@ -3,6 +3,7 @@
 import json
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,12 @@ class GivenFieldTest(unittest.TestCase):
 
     def test_a_magnitude_gives_weights_edges_and_the_body(self):
         given = MeasuredField(self.maps["total_field"], self.acquisition.affine, "total", magnitude=self.maps["mip"])
-        found = reconstruct(given, preset(inversion="medi-l2", inversion_iterations=3))
-        self.assertEqual(found.settings.edge_image, "magnitude")
+        quick = preset(inversion="medi-l2", inversion_iterations=3)
+        found = reconstruct(given, quick)
+        self.assertEqual(found.settings.edge_image, "smoothed-magnitude")
+        asked = reconstruct(given, replace(quick, edge_image="opposed-phase"))
+        self.assertEqual(asked.settings.edge_image, "magnitude")
+        self.assertIn("A field has no opposed-phase image", " ".join(asked.notes))
         # LBV leaves no field in the outermost slices of the mask, which then ends before them.
         ends = np.ones(self.mask.shape, bool)
         ends[1:-1, 1:-1, 1:-1] = False

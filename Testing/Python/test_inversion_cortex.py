@@ -144,7 +144,7 @@ class ChainTest(unittest.TestCase):
         apart, together = reconstruct_each(given, [quick, replace(quick, separate_cortex="no")])
         marrow = inside > 0.99
         errors = [np.std((one.maps["chi"] - truth)[marrow]) for one in (apart, together)]
-        self.assertLess(errors[0], 0.6 * errors[1])
+        self.assertLess(errors[0], 0.7 * errors[1])
         np.testing.assert_array_equal(apart.maps["local_field"], together.maps["local_field"])
         told = [any("solved apart" in note for note in one.notes) for one in (apart, together)]
         self.assertEqual(told, [True, False])

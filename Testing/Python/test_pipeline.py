@@ -169,8 +169,10 @@ class MapsTest(unittest.TestCase):
                 # A fraction of the iterations is enough to run through everything.
                 maps = reconstruct(phantom().acquisition, preset(name, inversion_iterations=30)).maps
                 inside = maps["reliability"] > 0.5
-                # Fat and bone are told apart in a box that cuts the ankle on all sides; more is asked at full size.
-                self.assertGreater(np.corrcoef(maps["chi"][inside], truth[inside])[0, 1], 0.4)
+                # Fat and bone are told apart in a box that cuts the ankle on all sides, less so where cortex is solved
+                # with the rest; more is asked at full size.
+                least = 0.4 if preset(name).separate_cortex == "yes" else 0.2
+                self.assertGreater(np.corrcoef(maps["chi"][inside], truth[inside])[0, 1], least)
 
 
 class SpectrumTest(unittest.TestCase):

@@ -223,6 +223,18 @@ def _smeared(fine, grid) -> np.ndarray:
     return excess
 
 
+def _fields_seen(fine, source, grid, progress):
+    """Fields in ppm that signal sees: of the tissue inside the field of view, and of all sources."""
+    report(progress, 0.0, "Field of the tissue inside the field of view")
+    smeared = _smeared(fine, grid)
+    local = _field(fine.pop("chi"), grid, tuple(slice(0, n * grid.factor) for n in grid.shape))
+    local -= smeared
+    report(progress, 0.5, "Field of all sources")
+    total = _field(source, grid, grid.inside)
+    total -= smeared
+    return local, total
+
+
 def _centered_mm(shape, voxel_size):
     """Coordinates along the array axes from the center of the field of view in units of 100 mm, broadcastable."""
     result = []
@@ -303,15 +315,8 @@ def make_phantom(
     placed = None if block is None else PlacedBlock(block, grid, patient, settings)
     fine, truth, regions, source = _paint_all(grid, patient, settings.field_strength, part(progress, 0.0, 0.35), placed)
     body = truth.pop("body")
-    report(progress, 0.35, "Field of the tissue inside the field of view")
-    inside = tuple(slice(0, n) for n in (np.array(grid.shape) * factor))
-    smeared = _smeared(fine, grid)
-    local_fine = _field(fine.pop("chi"), grid, inside)
-    local_fine -= smeared
-    report(progress, 0.45, "Field of all sources")
-    total_fine = _field(source, grid, grid.inside)
-    total_fine -= smeared
-    del source, smeared
+    local_fine, total_fine = _fields_seen(fine, source, grid, part(progress, 0.35, 0.55))
+    del source
 
     frequency = settings.field_strength * GYROMAGNETIC_RATIO_HZ_PER_T
     total_fine *= np.float32(1e-6 * frequency)

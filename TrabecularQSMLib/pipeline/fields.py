@@ -38,8 +38,10 @@ class Fields:
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
         self.apart: dict[int, tuple] = {}  # what `solving.cortex_apart` finds, by padding: once for all inversions
+        self.echo_times = None
         if not isinstance(acquisition, MeasuredField):
             _check_echoes_suffice(acquisition, settings)
+            self.echo_times = acquisition.echo_times
         self.reorientation = acquisition.reorientation
         affine = self.reorientation.apply_affine(acquisition.affine)
         self.voxel_size = voxel_size(affine)

@@ -100,7 +100,7 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[np.ndarray, Rest, str
     around = Grid.around(fields.body, padding)
     decay = {}
     if "r2star" in fields.maps:
-        decay = {"r2star": around.put(fields.maps["r2star"]), "echo_times": fields.acquisition.echo_times}
+        decay = {"r2star": around.put(fields.maps["r2star"]), "echo_times": fields.echo_times}
     share = missing_share(
         *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)),
         fields.voxel_size,
