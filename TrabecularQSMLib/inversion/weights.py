@@ -7,7 +7,7 @@ from ..kernels import gradient
 from ..methods import Method
 
 # Of an image smoothed by this SD in mm, noise at SNR 15 makes no edges, and χ of marrow is nearest to the truth.
-SMOOTHING_MM = 2.6
+SMOOTHING_MM = 2.2
 
 
 def data_weight(magnitude: np.ndarray, mask: np.ndarray, reliability: np.ndarray | None = None) -> np.ndarray:
