@@ -220,7 +220,7 @@ def susceptibility_of_share(
         )
     return delta, (
         f"χ of what gives no signal, cortex above all, lies {-delta:.2f} ppm below that of its surroundings; {APART} "
-        "(separate_cortex)."
+        "(separate_cortex). Tendons, where as dark, show it too."
     )
 
 
