@@ -12,12 +12,13 @@ from scipy import ndimage
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
-from TrabecularQSMLib.kernels import block_means, dipole_kernel
+from TrabecularQSMLib.kernels import block_means, dipole_kernel, solid_harmonics
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.phantom.anatomy import ANATOMIES, draw_patient
 from TrabecularQSMLib.phantom.body import marrow_r2star, relaxation
+from TrabecularQSMLib.phantom.field import field_of, smeared_field
+from TrabecularQSMLib.phantom.fine_grid import FineGrid, pure_labels
 from TrabecularQSMLib.phantom.readout import displaced
-from TrabecularQSMLib.phantom.simulate import _field, _Grid, _pure_labels, _smeared, solid_harmonics
 from TrabecularQSMLib.pipeline import reconstruct
 from TrabecularQSMLib.settings import preset
 
@@ -91,7 +92,7 @@ class Anatomy(unittest.TestCase):
                 self.assertEqual(face.max(), 0)
 
     def test_tissue_goes_on_beyond_the_field_of_view_where_the_body_does(self):
-        grid = _Grid(COARSE, draw_patient(np.random.default_rng(0)))
+        grid = FineGrid(COARSE, draw_patient(np.random.default_rng(0)))
         # Sagittal: tissue above (low j) and in front (low i), at two points per voxel and a fifth of 48 voxels.
         self.assertEqual(grid.before, (0, 20, 20))
         self.assertEqual(tuple(np.subtract(grid.extended_shape, np.multiply(grid.shape, 2))), (0, 20, 20))
@@ -112,7 +113,7 @@ class Anatomy(unittest.TestCase):
     def test_a_label_needs_all_points_of_the_voxel(self):
         label = np.full((2, 2, 4), 3, np.uint8)
         label[1, 0, 3] = 5
-        np.testing.assert_array_equal(_pure_labels(label, 2), [[[3, 0]]])
+        np.testing.assert_array_equal(pure_labels(label, 2), [[[3, 0]]])
 
 
 class Knee(unittest.TestCase):
@@ -235,7 +236,7 @@ class Field(unittest.TestCase):
         distance = np.sqrt(k**2 + j**2 + i**2)
         sphere = np.clip(0.5 - (distance - radius), 0, 1).astype(np.float32)
         grid = SimpleNamespace(voxel_size=voxel, b0_direction=tuple(direction), factor=1)
-        field = _field(sphere, grid, (slice(None, n),) * 3)
+        field = field_of(sphere, grid, (slice(None, n),) * 3)
         cosine = (k * direction[0] + j * direction[1] + i * direction[2]) / distance
         outside = (radius / distance) ** 3 / 3 * (3 * cosine**2 - 1)
         shell = (distance > radius + 3) & (distance < 26)
@@ -255,8 +256,8 @@ class Field(unittest.TestCase):
         true = block_means(np.where(radius > outer, chi * (outer**3 - inner**3) * dipole, 0) * ~within, (parts,) * 3)
         cut = (share > 0.05) & (share < 0.95)
         grid = SimpleNamespace(voxel_size=(1.0, 1.0, 1.0), b0_direction=(1.0, 0.0, 0.0), factor=1)
-        plain = _field(chi * share, grid, (slice(None, n),) * 3)
-        smeared = _smeared({"cortex": share, "cortex_chi": chi * share, "chi": chi * share}, grid)
+        plain = field_of(chi * share, grid, (slice(None, n),) * 3)
+        smeared = smeared_field({"cortex": share, "cortex_chi": chi * share, "chi": chi * share}, grid)
         seen = true[cut] / (1 - share[cut])
         self.assertGreater(np.std(plain[cut] - seen), 0.25)
         self.assertLess(np.std((plain - smeared)[cut] - seen), 0.06)

@@ -36,9 +36,9 @@ class Mistake:
     """One mistake, and what speaks for it.
 
     `what` is "scale" (times, or the field strength, are to be multiplied by `number`), "offset" (all times are to be
-    later by `number` seconds), "order" (echo `number` belongs
-    behind the next one), "reversed", "gap" (an echo is missing behind echo `number`), "negated" or "conjugated" (echo
-    `number`); `gained` is the part of the misfit that is gone without it, `errors` that in standard errors.
+    later by `number` seconds), "order" (echo `number` belongs behind the next one), "reversed", "gap" (an echo is
+    missing behind echo `number`), "negated" or "conjugated" (echo `number`); `gained` is the part of the misfit that
+    is gone without it, `errors` that in standard errors.
     """
 
     what: str

@@ -20,8 +20,9 @@ from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import ANATOMIES, draw_patient
 from .body import Patient
+from .fine_grid import FineGrid, paint
 from .settings import ORIENTATIONS, numbers
-from .simulate import Phantom, _Grid, _paint
+from .simulate import Phantom
 
 # How far the radiographer's field of view is off, mm.
 POSITIONING_MM = 5.0
@@ -235,13 +236,13 @@ def _structure(settings, rng):
 
 def _painted(patient, scan, use, message, progress):
     """Call ``use(first, last, canvas)`` for slabs of planes that together fill the grid of a scan."""
-    grid = _Grid(scan, patient, margin=0.0)
+    grid = FineGrid(scan, patient, margin=0.0)
     planes = grid.extended_shape[0]
     step = max(1, int(1e6 / (grid.extended_shape[1] * grid.extended_shape[2])))
 
     def work(slabs):
         first, last = slabs.start * step, min(slabs.stop * step, planes)
-        use(first, last, _paint(grid, patient, first, last))
+        use(first, last, paint(grid, patient, first, last))
 
     run_chunks(work, -(-planes // step), 1, message=message, progress=progress)
 

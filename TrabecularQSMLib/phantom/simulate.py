@@ -3,27 +3,21 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
-from scipy import ndimage
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition
 from ..chunks import run_chunks
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
 from ..fieldmap.signal import Model
-from ..kernels import dipole_kernel, solid_harmonics, within_thin_layer
 from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import ANATOMIES, draw_patient
-from .body import MARROW_R2, REFERENCE_TESLA, SOFTENING, Patient, marrow_chi, marrow_r2star, relaxation
+from .field import fields_seen, shim_and_shift
+from .fine_grid import FineGrid, block_sum, centered_mm, paint, pure_labels
 from .readout import AXES, displaced, gain, peaks
 from .settings import PhantomSettings
 from .trabeculae import LABEL, NAME, Block, PlacedBlock
 
-# Tissue is simulated this far beyond the field of view, as a share of it, where the body goes on.
-MARGIN = 0.2
-# Air around all sources: copies of the patient, which the FFT puts there, must be far away.
-PADDING_MM = 90.0
 # R2* is fitted where the first echo is above this share of its peak; the rest is air and cortex.
 FIT_THRESHOLD = 0.005
 
@@ -73,204 +67,9 @@ class Phantom:
     settings: PhantomSettings
 
 
-class _Grid:
-    """The fine grid: supersampled, and extended by whole voxels where the body leaves the field of view.
-
-    Of `settings`, it reads shape, affine and supersampling; it is extended by up to `margin`, a share of the shape.
-    """
-
-    def __init__(self, settings: PhantomSettings, patient: Patient, margin: float = MARGIN):
-        self.factor = settings.supersampling
-        self.affine = settings.affine
-        self.shape = settings.shape[::-1]
-        spacing = np.linalg.norm(self.affine[:3, :3], axis=0)
-        self.voxel_size = tuple(spacing[::-1] / self.factor)
-        self.b0_direction = tuple((self.affine[:3, :3] / spacing)[2, ::-1])
-        # Indices (i, j, k) of voxels to the anatomy's own coordinates.
-        self.to_anatomy = patient.pose @ self.affine[:3, :3]
-        self.origin = patient.pose @ self.affine[:3, 3] + patient.shift
-        size = np.array(self.shape)
-        # The leg counts as far as the grid can reach: further away, it would lean out of a grid slightly turned.
-        corners = np.array(list(np.ndindex(2, 2, 2))) * (1 + 2 * margin) - margin
-        heights = self.origin[2] + corners * (size[::-1] - 1) @ self.to_anatomy[2]
-        (*body_low, bottom), (*body_high, top) = patient.box
-        low, high = self._corners(((*body_low, max(bottom, heights.min())), (*body_high, min(top, heights.max()))))
-        room = np.round(margin * size)
-        before = np.clip(np.ceil(-0.5 - low), 0, room).astype(int)
-        after = np.clip(np.ceil(high - (size - 0.5)), 0, room).astype(int)
-        self.before = tuple(before * self.factor)
-        self.extended_shape = tuple((before + size + after) * self.factor)
-        self.inside = tuple(slice(b, b + n * self.factor) for b, n in zip(self.before, self.shape, strict=True))
-
-    def _corners(self, box):
-        """Smallest and largest voxel index (k, j, i) of a box of the anatomy."""
-        corners = np.array([[box[n >> axis & 1][axis] for axis in range(3)] for n in range(8)], float)
-        indices = np.linalg.solve(self.to_anatomy, (corners - self.origin).T)[::-1]
-        return indices.min(axis=1), indices.max(axis=1)
-
-    def positions(self, axis, start=0, stop=None):
-        """Voxel indices, with fractions, of the extended fine grid along one array axis."""
-        n = np.arange(start, self.extended_shape[axis] if stop is None else stop)
-        return (n - self.before[axis] + 0.5) / self.factor - 0.5
-
-    def box(self, box, first, last):
-        """Slices of the extended fine grid, between two planes, that hold a box of the anatomy; None if none."""
-        low, high = ((c + 0.5) * self.factor - 0.5 + self.before for c in self._corners(box))
-        low = np.maximum(np.floor(low) - 1, (first, 0, 0)).astype(int)
-        high = np.minimum(np.ceil(high) + 2, (last, *self.extended_shape[1:])).astype(int)
-        return None if np.any(low >= high) else tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-
-    def coordinates(self, slices):
-        """Anatomy coordinates of a block, as broadcastable arrays: an axis that does not matter has length one."""
-        result = []
-        for row, origin in zip(self.to_anatomy, self.origin, strict=True):
-            total = np.full((1, 1, 1), origin)
-            for axis, block in enumerate(slices):
-                coefficient = row[2 - axis]
-                if abs(coefficient) > 1e-9 * np.abs(row).max():
-                    view = [1, 1, 1]
-                    view[axis] = -1
-                    total = total + coefficient * self.positions(axis, block.start, block.stop).reshape(view)
-            result.append(total.astype(np.float32))
-        return result
-
-
-def _paint(grid: _Grid, patient: Patient, first: int, last: int, tesla=REFERENCE_TESLA) -> dict[str, np.ndarray]:
-    """Tissue properties of the extended fine grid between two planes; `chi` has air at zero."""
-    shape = (last - first, *grid.extended_shape[1:])
-    names = ("water", "fat", "decay", "chi", "bvtv", "cortex", "body", "cortex_chi")
-    canvas = {name: np.zeros(shape, np.float32) for name in names}
-    label = canvas["label"] = np.zeros(shape, np.uint8)
-    width = np.float32(np.mean(grid.voxel_size))
-    for painted in patient.parts:
-        slices = grid.box(painted.box, first, last)
-        if slices is None:
-            continue
-        x, y, z = grid.coordinates(slices)
-        share = np.clip(0.5 - painted.distance(x, y, z) / width, 0, 1)
-        if not share.any():
-            continue
-        target = (slice(slices[0].start - first, slices[0].stop - first), *slices[1:])
-        tissue = painted.tissue
-        density, chi, bvtv = tissue.density, tissue.chi, 0.0
-        r2star = relaxation(tissue.r2star, tissue.r2, tesla)
-        if tissue.bvtv is not None:
-            bvtv = tissue.bvtv(x, y, z)
-            density, r2star = 1 - bvtv, relaxation(marrow_r2star(bvtv), MARROW_R2, tesla)
-            chi = marrow_chi(bvtv, tissue.pdff, patient.chi_fat, patient.chi_bone)
-        values = {
-            "water": density * (1 - tissue.pdff), "fat": density * tissue.pdff, "decay": density * r2star,
-            "chi": chi, "bvtv": bvtv, "cortex": float(tissue.is_cortex), "body": 1.0,
-            "cortex_chi": chi if tissue.is_cortex else 0.0,
-        }  # fmt: skip
-        rest = 1 - share
-        for name, value in values.items():
-            block = canvas[name][target]
-            block *= rest
-            if np.ndim(value) or value != 0:
-                block += share * np.asarray(value, np.float32)
-        new = tissue.label(x, y, z) if callable(tissue.label) else np.uint8(tissue.label)
-        label[target] = np.where(share > 0.999, new, np.where(share > 0.001, np.uint8(0), label[target]))
-    return canvas
-
-
-def _block_sum(array: np.ndarray, factor: int, axes=(2, 1, 0)) -> np.ndarray:
-    """Sum over blocks of `factor` along some axes."""
-    for axis in axes:
-        pick = [slice(None)] * 3
-        total = 0
-        for n in range(factor):
-            pick[axis] = slice(n, None, factor)
-            total = total + array[tuple(pick)]
-        array = total
-    return array
-
-
-def _pure_labels(label, factor):
-    """Label of voxels all of whose points carry it; 0 elsewhere."""
-    k, j, i = (n // factor for n in label.shape)
-    blocks = label.reshape(k, factor, j, factor, i, factor)
-    low, high = blocks.min(axis=(1, 3, 5)), blocks.max(axis=(1, 3, 5))
-    return np.where(low == high, low, 0).astype(np.uint8)
-
-
-def _field(source: np.ndarray, grid: _Grid, region) -> np.ndarray:
-    """Field in ppm within `region` of the grid that `source` fills, susceptibility in ppm against its surroundings."""
-    shape = [
-        scipy.fft.next_fast_len(int(np.ceil(n + PADDING_MM / h)), real=True)
-        for n, h in zip(source.shape, grid.voxel_size, strict=True)
-    ]
-    transform = scipy.fft.rfftn(source, s=shape, workers=-1)
-    transform *= dipole_kernel(tuple(shape), grid.voxel_size, grid.b0_direction)
-    for axis, n in enumerate(shape):
-        cycles = scipy.fft.rfftfreq(n) if axis == 2 else scipy.fft.fftfreq(n)
-        view = [1, 1, 1]
-        view[axis] = -1
-        transform *= np.exp(-2 * (np.pi * SOFTENING * cycles) ** 2).astype(np.float32).reshape(view)
-    return np.ascontiguousarray(scipy.fft.irfftn(transform, s=shape, workers=-1, overwrite_x=True)[region])
-
-
-def _smeared(fine, grid) -> np.ndarray:
-    """Part of the field in ppm that a point's mean and softening smear from cortex into the signal beside it.
-
-    A surface that is flat within a point parts the field within cortex from that beside it, which alone signal sees.
-    """
-    share, chi = fine.pop("cortex"), fine.pop("cortex_chi")
-    near = lambda array: ndimage.gaussian_filter(array, 1.0)  # noqa: E731
-    beside = near(fine["chi"] - chi) / np.maximum(near(1 - share), 1e-3)
-    excess = ndimage.gaussian_filter(chi - share * beside, SOFTENING)
-    excess *= within_thin_layer(share, grid.voxel_size, grid.b0_direction)
-    return excess
-
-
-def _fields_seen(fine, source, grid, progress):
-    """Fields in ppm that signal sees: of the tissue inside the field of view, and of all sources."""
-    report(progress, 0.0, "Field of the tissue inside the field of view")
-    smeared = _smeared(fine, grid)
-    local = _field(fine.pop("chi"), grid, tuple(slice(0, n * grid.factor) for n in grid.shape))
-    local -= smeared
-    report(progress, 0.5, "Field of all sources")
-    total = _field(source, grid, grid.inside)
-    total -= smeared
-    return local, total
-
-
-def _centered_mm(shape, voxel_size):
-    """Coordinates along the array axes from the center of the field of view in units of 100 mm, broadcastable."""
-    result = []
-    for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
-        view = [1, 1, 1]
-        view[axis] = -1
-        result.append(((np.arange(n) - (n - 1) / 2) * (h / 100.0)).reshape(view))
-    return result
-
-
-def _shim(field: np.ndarray, body: np.ndarray, grid: _Grid) -> np.ndarray:
-    """Coefficients of the solid harmonics that fit the voxel-wise field over the body best."""
-    z, y, x = _centered_mm(grid.shape, np.multiply(grid.voxel_size, grid.factor))
-    where = body > 0.5
-    columns = [np.broadcast_to(term, grid.shape)[where] for term in solid_harmonics(x, y, z)]
-    basis = np.stack(columns, axis=1).astype(np.float64)
-    return np.linalg.lstsq(basis.T @ basis, basis.T @ field[where].astype(np.float64), rcond=None)[0]
-
-
-def _shim_and_shift(field, body, grid, settings):
-    """Take the shim off a fine field in Hz, and add the settings' offset and gradient, in place."""
-    shim = _shim(_block_sum(field, grid.factor) / grid.factor**3, body, grid)
-    offset, gradient = settings.field_offset_hz, settings.field_gradient_hz_per_mm
-    cosines = settings.affine[:3, :3] / np.linalg.norm(settings.affine[:3, :3], axis=0)
-    slopes = (cosines.T @ gradient) * 100.0  # per unit of the centered coordinates, along i, j, k
-    z, y, x = _centered_mm(field.shape, grid.voxel_size)
-    for k in range(field.shape[0]):  # plane by plane, to need no second fine array
-        terms = solid_harmonics(x, y, z[k])
-        added = offset + slopes[0] * x + slopes[1] * y + slopes[2] * z[k]
-        added = added - sum(coefficient * term for coefficient, term in zip(shim, terms, strict=True))
-        field[k] += added[0].astype(np.float32)
-
-
 def _coil(rng, grid):
     """Smooth complex sensitivity of the receiver on the voxel grid: 0.75 to 1 with a slowly varying phase."""
-    z, y, x = _centered_mm(grid.shape, np.multiply(grid.voxel_size, grid.factor))
+    z, y, x = centered_mm(grid.shape, np.multiply(grid.voxel_size, grid.factor))
     center = rng.uniform(-0.3, 0.3, 3)
     distance = (x - center[0]) ** 2 + (y - center[1]) ** 2 + (z - center[2]) ** 2
     magnitude = 0.7 + 0.3 * np.exp(-distance / (2 * 0.9**2))
@@ -310,24 +109,24 @@ def make_phantom(
     settings = PhantomSettings() if settings is None else settings
     patient_rng, coil_rng, noise_rng = (np.random.default_rng((settings.seed, n)) for n in range(3))
     patient = draw_patient(patient_rng, settings)
-    grid = _Grid(settings, patient)
+    grid = FineGrid(settings, patient)
     factor = grid.factor
     placed = None if block is None else PlacedBlock(block, grid, patient, settings)
     fine, truth, regions, source = _paint_all(grid, patient, settings.field_strength, part(progress, 0.0, 0.35), placed)
     body = truth.pop("body")
-    local_fine, total_fine = _fields_seen(fine, source, grid, part(progress, 0.35, 0.55))
+    local_fine, total_fine = fields_seen(fine, source, grid, part(progress, 0.35, 0.55))
     del source
 
     frequency = settings.field_strength * GYROMAGNETIC_RATIO_HZ_PER_T
     total_fine *= np.float32(1e-6 * frequency)
-    _shim_and_shift(total_fine, body, grid, settings)
+    shim_and_shift(total_fine, body, grid, settings)
     weight = fine["water"] + fine["fat"]
-    signal_sum = _block_sum(weight, factor)
+    signal_sum = block_sum(weight, factor)
     silent = signal_sum == 0
     for name, values in (("field_hz", total_fine), ("local_field", local_fine)):
         truth[name] = _weighted_mean(values, weight, factor)
     truth["total_field"] = truth["field_hz"] / np.float32(1e-6 * frequency)
-    nominal_r2star = _block_sum(fine["decay"], factor) / np.where(silent, 1, signal_sum)
+    nominal_r2star = block_sum(fine["decay"], factor) / np.where(silent, 1, signal_sum)
     np.divide(fine["decay"], weight, out=fine["decay"], where=weight > 0)
     del weight, local_fine
 
@@ -371,10 +170,10 @@ def _region_names(settings, block):
 
 def _weighted_mean(values, weight, factor):
     """Mean over each voxel: where there is signal, it decides how the points count; elsewhere all count alike."""
-    total = _block_sum(weight, factor)
+    total = block_sum(weight, factor)
     silent = total == 0
-    weighted = _block_sum(weight * values, factor) / np.where(silent, 1, total)
-    return np.where(silent, _block_sum(values, factor) / factor**3, weighted)
+    weighted = block_sum(weight * values, factor) / np.where(silent, 1, total)
+    return np.where(silent, block_sum(values, factor) / factor**3, weighted)
 
 
 def _apply_gains(echoes, settings):
@@ -408,7 +207,7 @@ def _paint_all(grid, patient, tesla, progress, placed=None):
 
     def work(slabs):
         first, last = slabs.start * step, min(slabs.stop * step, planes)
-        canvas = _paint(grid, patient, first, last, tesla)
+        canvas = paint(grid, patient, first, last, tesla)
         if placed is not None:
             placed.paint(canvas, first, last)
         source[first:last] = canvas["chi"] - np.float32(patient.chi_air) * canvas["body"]
@@ -422,8 +221,8 @@ def _paint_all(grid, patient, tesla, progress, placed=None):
         for name, values in fine.items():
             values[planes_inside] = inside[name]
         for name, values in truth.items():
-            values[voxels] = _block_sum(inside[name], factor) / count
-        regions[voxels] = _pure_labels(inside["label"], factor)
+            values[voxels] = block_sum(inside[name], factor) / count
+        regions[voxels] = pure_labels(inside["label"], factor)
 
     run_chunks(work, -(-planes // step), 1, message="Painting the tissue", progress=progress)
     return fine, truth, regions, source
@@ -460,10 +259,10 @@ def _echoes(fine, field_hz, factor, model: Model, progress, settings=None, place
                 water_now = water * turned + hard
             if axis is None:
                 signal = water_now + fat * np.complex64(phasor) * turned
-                echoes[e, chunk] = _block_sum(signal, factor) / np.float32(factor**3)
+                echoes[e, chunk] = block_sum(signal, factor) / np.float32(factor**3)
             else:
-                points = _block_sum(fat * turned, factor, tuple(other for other in (2, 1, 0) if other != axis))
-                signal = _block_sum(water_now, factor) + displaced(points, factor, axis, peaks(settings, e))
+                points = block_sum(fat * turned, factor, tuple(other for other in (2, 1, 0) if other != axis))
+                signal = block_sum(water_now, factor) + displaced(points, factor, axis, peaks(settings, e))
                 echoes[e, chunk] = signal / np.float32(factor**3)
 
     # A read-out along the planes needs all of them at once.
