@@ -15,11 +15,11 @@ from ..progress import Progress, part, report
 from .closed_form import closed_form
 
 # Cortex is searched within a voxel of what misses more than this share of the brightness beside it; more than
-# DARK is cortex for the most part.
-_SEARCHED, DARK = 0.35, 0.4
-# Width in voxels of a dark layer that counts as thin, and the SD in mm of the neighborhood whose tissue, fat and water
-# each, stands for a voxel full of signal.
-_THIN, _NEIGHBORHOOD_MM = 5, 2.5
+# DARK is cortex for the most part. What misses less than _FULL is full of signal even beside cortex, as a thin joint.
+_SEARCHED, DARK, _FULL = 0.3, 0.4, 0.1
+# Width in mm of a dark layer that counts as thin (cortex and a tendon on it together), and the SD in mm of the
+# neighborhood whose tissue, fat and water each, stands for a voxel full of signal.
+_THIN_MM, _NEIGHBORHOOD_MM = 20.0, 2.5
 _PASSES = 2
 # Least weight of a neighborhood, of 1, that tells what its tissue gives.
 _SEEN = 2e-3
@@ -74,26 +74,28 @@ def missing_share(
     own fat fraction says: two tissues and nothing, from water and fat. Marrow, whose trabeculae take signal too, is
     thus compared with marrow.
 
-    Where cortex bends the field within a voxel, signal falls like 1 − (g t)² at first and not exponentially, and the
-    extrapolation ends too high. A line through t² over the echo times, ``a + b t``, tells by how much: by
-    ``exp(−R a / b)``, with R the voxel's R2* less that of tissue around.
+    The extrapolation is too high where R2* is, by ``exp(R t)`` with R the voxel's R2* less that of tissue around: by
+    noise, t is then the mean echo time; where cortex bends the field within a voxel, so that signal falls like
+    1 − (g t)² at first and not exponentially, t is −a / b of a line ``a + b t`` through t² over the echo times. The
+    mean of the two is taken off.
     """
     signal = np.asarray(signal, np.float32)
     if not (signal * body).any():
         return np.zeros(signal.shape, np.float32)
     floor = _TISSUE * float(np.percentile(signal[signal > 0], 99))
     # What a thin layer lies in; a neighborhood that is dark as a whole is measured against the image.
-    full = np.maximum(ndimage.grey_closing(ndimage.gaussian_filter(signal, 0.5), _THIN), 2 * floor)
+    across = [2 * round(_THIN_MM / 2 / h) + 1 for h in voxel_size]
+    full = np.maximum(ndimage.grey_closing(ndimage.gaussian_filter(signal, 0.8), across), 2 * floor)
     spread = [_NEIGHBORHOOD_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, signal.shape, strict=True)]
     mean = lambda array: ndimage.gaussian_filter(array.astype(np.float32), spread, truncate=3.0)  # noqa: E731
     share = 1 - signal / full
     arrays, early = (1, signal, signal * fat_fraction), None
     if r2star is not None:
         slope, start = np.polyfit(echo_times, np.square(echo_times), 1)
-        arrays, early = (*arrays, r2star), np.float32(-start / slope)
+        arrays, early = (*arrays, r2star), np.float32((np.mean(echo_times) - start / slope) / 2)
     for step in range(_PASSES):
         near = ndimage.binary_dilation(share > _SEARCHED, ndimage.generate_binary_structure(3, 1))
-        pure = body & ~near & (signal > floor)
+        pure = body & (~near | (share < _FULL)) & (signal > floor)
         ends = []
         for half, kind in enumerate((pure & (fat_fraction >= 0.5), pure & (fat_fraction < 0.5))):
             weights = []
@@ -115,7 +117,7 @@ def missing_share(
         if early is not None:
             around = fatty_share * fatty_decay[0] + (1 - fatty_share) * watery_decay[0]
             faster = np.where(fatty_seen | watery_seen, r2star - around, 0)
-            seen = signal * np.exp(-early * np.maximum(faster, 0))
+            seen = signal * np.exp(-early * faster)
         share = 1 - seen / full_signal
     return np.where(near & body, np.clip(share, 0, 1), 0).astype(np.float32)
 
