@@ -144,9 +144,9 @@ class Settings:
         Image whose edges are not penalised. Smoothed, noise makes no edges, and those of cortex are as wide as its
         voxels. Paper: |W − F|; authors' scripts: magnitude over echoes.
     edge_fraction : float
-        Share of mask voxels that count as edges. Paper: 0.4.
+        Share of mask voxels that count as edges where there is no edge_threshold. Paper: 0.4.
     edge_threshold : float or None
-        If given, edges are gradients above this fraction of the largest one instead. Authors' scripts: 0.1.
+        Edges are gradients above this fraction of the largest one in the mask. Paper: none; authors' scripts: 0.1.
     edge_weight : float
         W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
     variation : {"anisotropic", "isotropic"}
@@ -205,7 +205,7 @@ class Settings:
     regularization: float | None = None
     edge_image: str = "smoothed-magnitude"
     edge_fraction: float = 0.4
-    edge_threshold: float | None = None
+    edge_threshold: float | None = 0.18
     edge_weight: float = 0.01
     variation: str = "anisotropic"
     weak_harmonic: float = 0.0
@@ -286,12 +286,12 @@ def preset(name: str = "default", **changes) -> Settings:
         "paper", "authors-code" or "default".
     **changes
         Settings that differ from the preset. A λ not given is the preset's for the chosen inversion, or else the
-        inversion's own.
+        inversion's own. An edge_fraction given alone takes the place of the preset's edge_threshold.
     """
     presets = load_presets()
     if name not in presets:
         raise InputError(f"There is no preset {name!r}; choose one of {', '.join(presets)}.")
-    settings = Settings(**{**presets[name]["settings"], **changes})
+    settings = Settings(**{**presets[name]["settings"], **_counted(changes)})
     if settings.regularization is None:
         own = inversion.METHODS[settings.inversion].regularization
         chosen = presets[name]["regularization"].get(settings.inversion, own)
@@ -306,4 +306,9 @@ def merged(name: str, stored: dict, given: dict) -> Settings:
     """
     if given.get("inversion", stored.get("inversion")) != stored.get("inversion"):
         stored = {key: value for key, value in stored.items() if key != "regularization"}
-    return preset(name, **{**stored, **given})
+    return preset(name, **{**stored, **_counted(given)})
+
+
+def _counted(given):
+    """Settings given, with no edge_threshold that would keep a given edge_fraction from counting."""
+    return {"edge_threshold": None, **given} if "edge_fraction" in given else given

@@ -210,6 +210,11 @@ class SettingsTest(CommandLineTest):
         file.write_text(json.dumps({"Settings": {"edge_fraction": 0.7, "mask_erosion": 2.0}, "Units": "ppm"}))
         found = self.settings("--preset", "authors-code", "--settings", file, "--mask-erosion", "5")
         self.assertEqual((found.mask_erosion, found.edge_fraction, found.edge_weight), (5.0, 0.7, 0.0))
+        # A share of edges given alone counts, and not the preset's or the file's threshold.
+        self.assertIsNone(found.edge_threshold)
+        file.write_text(json.dumps({"Settings": preset().as_dict()}))
+        self.assertIsNone(self.settings("--settings", file, "--edge-fraction", "0.3").edge_threshold)
+        self.assertEqual(self.settings("--edge-fraction", "0.3", "--edge-threshold", "0.2").edge_threshold, 0.2)
         self.assertEqual(self.settings("--preset", "authors-code"), preset("authors-code"))
         self.assertEqual(self.settings(), preset())
 

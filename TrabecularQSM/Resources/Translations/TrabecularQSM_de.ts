@@ -595,8 +595,8 @@
         <translation> × Maskenvoxel</translation>
     </message>
     <message>
-        <source>Share of the mask&apos;s voxels that count as edges. Paper: 0.4.</source>
-        <translation>Anteil der Maskenvoxel, die als Kanten gelten. Veröffentlichung: 0.4.</translation>
+        <source>Share of the mask&apos;s voxels that count as edges where the edge threshold is not used. Paper: 0.4.</source>
+        <translation>Anteil der Maskenvoxel, die als Kanten gelten, wo die Kantenschwelle nicht verwendet wird. Veröffentlichung: 0.4.</translation>
     </message>
     <message>
         <source>Edge threshold:</source>
@@ -611,8 +611,8 @@
         <translation>nicht verwendet</translation>
     </message>
     <message>
-        <source>If used, edges are gradients above this fraction of the largest one instead. Paper: not used; authors&apos; scripts: 0.1.</source>
-        <translation>Falls verwendet, sind Kanten stattdessen Gradienten über diesem Anteil des größten. Veröffentlichung: nicht verwendet; Skripte der Autoren: 0.1.</translation>
+        <source>Edges are gradients above this fraction of the largest one in the mask. Paper: not used; authors&apos; scripts: 0.1.</source>
+        <translation>Kanten sind Gradienten über diesem Anteil des größten in der Maske. Veröffentlichung: nicht verwendet; Skripte der Autoren: 0.1.</translation>
     </message>
     <message>
         <source>Edge weight:</source>
