@@ -103,6 +103,16 @@ class FormatTest(FileTest):
                 except InputError:
                     pass
 
+    def test_values_that_changed_on_the_way_are_noticed_by_their_check_sum(self):
+        sitk.WriteImage(sitk.GetImageFromArray(ARRAY), str(self.folder / "x.nrrd"), True)
+        nifti.write_image(self.folder / "x.nii.gz", ARRAY, AFFINE)
+        for name in ("x.nii.gz", "x.nrrd"):
+            path = self.folder / name
+            content = bytearray(path.read_bytes())
+            content[-8] ^= 1  # where gzip keeps it
+            path.write_bytes(content)
+            self.refused(nifti.read_image, path, name, "damaged")
+
     def test_text_is_read_in_the_encodings_of_windows_too(self):
         for encoding in ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"):
             self.assertEqual(decoded("Tubérosité".encode(encoding)), "Tubérosité")

@@ -20,8 +20,9 @@ _AROUND, _SQUARED = 5, 1.35
 # The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
 # were taken from the phase, though in this share of the body it is not small (rad).
 _LOW, _NEAR_ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.5, 0.2
-# Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped.
-_ALIKE, _CLIPPED = 1e-5, 5
+# Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped,
+# and as many in all echoes, but for this share, where each was scaled to a percentile of its own.
+_ALIKE, _CLIPPED, _AS_MANY = 1e-5, 5, 0.02
 _AXES = "kji"
 
 
@@ -49,8 +50,11 @@ def _on_scale(echoes, source) -> list[str]:
     for part, what in ((np.abs, "magnitude"), (np.real, "real part"), (np.imag, "imaginary part")):
         peaks = [float(np.abs(part(echo)).max()) for echo in echoes]
         least = (1 - _ALIKE) * max(peaks)
-        # Values that were clipped have the same end, which many voxels have.
-        if min(peaks) >= least and min(np.count_nonzero(np.abs(part(echo)) >= least) for echo in echoes) < _CLIPPED:
+        if min(peaks) < least:
+            continue
+        # Values that were clipped have the same end, which many voxels have, and fewer the later the echo.
+        ends = [np.count_nonzero(np.abs(part(echo)) >= least) for echo in echoes]
+        if min(ends) < _CLIPPED or max(ends) <= (1 + _AS_MANY) * min(ends):
             return [
                 f"Every echo of {source} has the same largest {what}, {peaks[0]:.4g}, as if each had been scaled on "
                 "its own: R2* is wrong then; export the echoes with one scale."

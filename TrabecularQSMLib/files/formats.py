@@ -57,8 +57,10 @@ def first_bytes(path, count: int = _ENOUGH, *, unpacked: bool = True) -> bytes:
         if unpacked and start[:2] == b"\x1f\x8b":
             with gzip.open(path) as file:
                 start = file.read(count)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         raise cut_short(path) from error
+    except gzip.BadGzipFile as error:
+        raise damaged(path, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
     if not start:

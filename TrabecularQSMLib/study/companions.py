@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias
-from ..analysis.ct import Calibration, attenuation, hounsfield, without_padding
+from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions, without_padding
 from ..analysis.registration import Registration, register_rigid
 from ..errors import InputError, errors_of
 from ..files.nifti import header_notes, read_grid, read_image
@@ -138,7 +138,7 @@ def attenuation_of_files(
     with errors_of(image):
         array, told = hounsfield(array)
         rows = attenuation(array, labels, names, case=case, calibration=calibration)
-    return rows, notes + told
+    return rows, [*notes, *told, *on_regions(array, labels, names)]
 
 
 def regions_seen(regions, image, *, transform=None, only: Sequence[str] = ()) -> tuple[list[str], list[str]]:
