@@ -210,6 +210,13 @@ class ConvertedTest(DoorTest):
                 (self.folder / f"megre_5_e{n}_ph{kind}").rename(self.folder / f"megre_5_e{n}x{kind}")
         self.assert_same_scan(self.read().acquisition)
 
+    def test_a_folder_of_packed_images_or_of_headers_alone_is_told(self):
+        (self.folder / "x.nii.bz2").write_bytes(b"BZh91AY")
+        self.assert_refused("x.nii.bz2 is packed by bzip2; unpack it")
+        (self.folder / "x.nii.bz2").unlink()
+        (self.folder / "x.hdr").write_bytes(struct.pack("<i", 348) + bytes(344))
+        self.assert_refused("x.hdr is a header apart from its values")
+
     def test_a_folder_without_a_scan_says_what_it_holds(self):
         self.assert_refused("it is empty")
         (self.folder / "notes.txt").write_text("to do")

@@ -238,6 +238,10 @@ class BidsTest(FolderTest):
                 scans.write_bids(place / folder, name=name)
                 self.assert_refused("is called", f"lies in the folder {folder.split('/')[-2]}", path=place / folder)
 
+    def test_a_header_that_knows_nothing_of_the_place_is_noticed(self):
+        scans.write_bids(self.folder, affine=np.eye(4))
+        self.assertIn("as programs write where they know nothing", read_acquisition(self.folder).acquisition.notes[0])
+
     def test_scans_that_differ_in_acq_are_chosen_by_it(self):
         for name in ("sub-01_acq-fine", "sub-01_acq-coarse"):
             scans.write_bids(self.folder, name=name)
@@ -805,6 +809,15 @@ class DoubtsTest(unittest.TestCase):
         width = (0, 3, 3, 3)
         low = ndimage.gaussian_filter(self.echoes.real, width) + 1j * ndimage.gaussian_filter(self.echoes.imag, width)
         self.assertIn("low frequencies had been filtered out", self.said(phase=np.angle(self.echoes * low.conj()))[0])
+
+    def test_a_part_alone_and_parts_of_two_scales_are_told(self):
+        for words, signal in (("no imaginary part", self.magnitude + 0j), ("is 1 everywhere", np.exp(1j * self.phase))):
+            with self.assertRaisesRegex(InputError, words):
+                doubts(signal.astype(np.complex64), "x")
+        noise = np.random.default_rng(2).normal(0, 0.02, (2, *self.echoes.shape))
+        noisy = self.echoes + noise[0] + 1j * noise[1]
+        self.assertEqual(doubts(noisy.astype(np.complex64), "x"), [])
+        self.assertIn("0.51 times as strong", doubts((noisy.real + 2j * noisy.imag).astype(np.complex64), "x")[0])
 
     def test_a_magnitude_that_was_squared_or_scaled_echo_by_echo_is_told(self):
         self.assertIn("squared magnitude", self.said(self.magnitude**2)[0])

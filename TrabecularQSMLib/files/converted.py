@@ -24,7 +24,7 @@ from .echoes import (
     scan_of,
     split_part,
 )
-from .formats import first_bytes, is_number
+from .formats import first_bytes, is_nifti, is_number, kind_of
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
@@ -339,9 +339,17 @@ def nothing_found(folder: Path) -> InputError:
         if not path.suffix and path.is_file() and not path.stat().st_size:
             continue  # such as a mark that a program left
         try:
-            first_bytes(path, unpacked=False)
+            start = first_bytes(path, unpacked=False)
         except InputError as error:
             return InputError(f"{folder} holds no multi-echo images: {error}")
+        if is_nifti(start):
+            return InputError(
+                f"{folder} holds no multi-echo images in single files: {path.name} is a header apart from its values; "
+                "save each image as one .nii file."
+            )
+        kind = kind_of(path, start)
+        if kind and kind[1].startswith(("unpack", "convert")):
+            return InputError(f"{folder} holds no multi-echo images: {path.name} is {kind[0]}; {kind[1]}.")
     scan = next((path for path in others if path.suffix.lower() == ".mat"), None)
     if scan and not images:
         return InputError(f"{folder} holds no images of echoes but {scan.name}; give that file instead of the folder.")

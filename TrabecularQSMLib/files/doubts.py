@@ -6,6 +6,8 @@ import numpy as np
 import scipy.fft
 from scipy import ndimage
 
+from ..errors import InputError
+
 # The middle of the image, up to so many voxels along an axis, is looked at; so few in all tell nothing.
 _MOST, _FEWEST = 96, 2000
 # Phase that agrees less with that of the six neighbors, as a mean cosine, is noise, and this share of it at least shows
@@ -17,6 +19,8 @@ _FOLLOWS, _BETTER, _SURE = 0.3, 0.01, 2.0
 # Mean over standard deviation of noise in so many voxels around: 1.9 of a magnitude, more of several coils, 1 of its
 # square.
 _AROUND, _SQUARED = 5, 1.35
+# Real and imaginary part of noise spread alike, but for this share.
+_UNEQUAL = 0.15
 # The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
 # were taken from the phase, though in this share of the body it is not small (rad).
 _LOW, _NEAR_ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.5, 0.2
@@ -34,15 +38,33 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     echoes : (E, K, J, I) complex array
     source : str
         Name for messages.
+
+    Raises
+    ------
+    InputError
+        If there is no phase, or no magnitude, in any of them.
     """
     if not np.all(np.isfinite(echoes)) or not np.any(echoes):  # which is told where the scan is checked
         return []
+    _refuse_one_part(echoes, source)
     scale = _on_scale(echoes, source)
     if echoes[0].size < _FEWEST:
         return scale
     middle = tuple(slice(max(n - _MOST, 0) // 2, max(n - _MOST, 0) // 2 + min(n, _MOST)) for n in echoes.shape[1:])
     echoes = echoes[(slice(None), *middle)]
     return [*scale, *_on_air(echoes[0], source), *_on_filter(echoes, source)]
+
+
+def _refuse_one_part(echoes, source):
+    """Refuse what is the magnitude alone, or the phase alone, in the form of a complex signal."""
+    if not np.any(echoes.imag):
+        raise InputError(f"The signal of {source} has no imaginary part: its phase was not stored; export it as well.")
+    first = np.abs(echoes[0])
+    if np.ptp(first) <= _ALIKE * first.max() and first.size > 1:
+        raise InputError(
+            f"The magnitude of {source} is {first.max():.4g} everywhere: the phase alone was stored; export the "
+            "magnitude as well."
+        )
 
 
 def _on_scale(echoes, source) -> list[str]:
@@ -71,6 +93,7 @@ def _on_air(echo, source) -> Iterator[str]:
     air = agreement < _NOISE
     if air.mean() < _LEAST_AIR:
         return
+    yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
     mean, square = (ndimage.uniform_filter(values, _AROUND) for values in (magnitude, magnitude**2))
     inside = ndimage.uniform_filter(air.astype(np.float32), _AROUND) > 0.6
@@ -79,6 +102,16 @@ def _on_air(echo, source) -> Iterator[str]:
         yield (
             f"Noise in the air of {source} is spread as that of a squared magnitude (mean over standard deviation "
             f"{np.median(ratio):.2f}; 1.9 or more of a magnitude): R2* and fat fraction are wrong then; take the root."
+        )
+
+
+def _on_parts(noise, source):
+    """Real and imaginary part in different units, as where each image has a scale of its own."""
+    real, imaginary = (float(np.sqrt(np.mean(part**2))) if noise.size else 0.0 for part in (noise.real, noise.imag))
+    if noise.size >= _FEWEST and abs(real - imaginary) > _UNEQUAL * max(real, imaginary):
+        yield (
+            f"Noise in the air of {source} is {real / max(imaginary, 1e-30):.2f} times as strong in the real part as "
+            "in the imaginary one: the two are not of one scale, and all maps are wrong; export them again."
         )
 
 
