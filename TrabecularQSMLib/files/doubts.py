@@ -107,8 +107,10 @@ def _on_air(echo, source) -> Iterator[str]:
 
 def _on_parts(noise, source):
     """Real and imaginary part in different units, as where each image has a scale of its own."""
-    real, imaginary = (float(np.sqrt(np.mean(part**2))) if noise.size else 0.0 for part in (noise.real, noise.imag))
-    if noise.size >= _FEWEST and abs(real - imaginary) > _UNEQUAL * max(real, imaginary):
+    if noise.size < _FEWEST:
+        return
+    real, imaginary = (float(np.median(np.abs(part))) for part in (noise.real, noise.imag))  # whatever signal is in it
+    if abs(real - imaginary) > _UNEQUAL * max(real, imaginary):
         yield (
             f"Noise in the air of {source} is {real / max(imaginary, 1e-30):.2f} times as strong in the real part as "
             "in the imaginary one: the two are not of one scale, and all maps are wrong; export them again."
