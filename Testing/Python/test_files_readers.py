@@ -821,6 +821,7 @@ class DoubtsTest(unittest.TestCase):
 
     def test_a_magnitude_that_was_squared_or_scaled_echo_by_echo_is_told(self):
         self.assertIn("squared magnitude", self.said(self.magnitude**2)[0])
+        self.assertIn("root of a magnitude", self.said(np.sqrt(self.magnitude))[0])
         peaks = self.magnitude.max(axis=(1, 2, 3), keepdims=True)
         self.assertIn("same largest magnitude, 4095", self.said(np.round(4095 * self.magnitude / peaks))[0])
         bright = np.quantile(self.magnitude, 0.999, axis=(1, 2, 3), keepdims=True)
