@@ -100,6 +100,8 @@ class AttenuationTest(unittest.TestCase):
         }.items():
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 hounsfield(other)
+        with self.assertRaisesRegex(InputError, "holds no number"):
+            hounsfield(np.full((2, 3, 4), np.nan))
         self.assertIn("were not divided", hounsfield(ct / 10)[1][0])
         self.assertIn("75% of the region tibia lie in air", on_regions(ct, np.roll(labels, 24, 2), {1: "tibia"})[0])
         self.assertIn("more than any bone", on_regions(10 * ct, labels, {1: "tibia"})[0])

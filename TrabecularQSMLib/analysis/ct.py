@@ -178,7 +178,9 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """
     _refuse_scaled(np.asarray(ct))
     ct, notes = without_padding(ct, np.nan)
-    low, high = (float(x) for x in (np.nanmin(ct), np.nanmax(ct))) if np.isfinite(ct).any() else (np.nan, np.nan)
+    if not np.isfinite(ct).any():
+        raise InputError("The CT holds no number; export it again.")
+    low, high = float(np.nanmin(ct)), float(np.nanmax(ct))
     if low == high:
         raise InputError(f"The CT is {low:g} everywhere; give one that shows the bones.")
     if high - low < _LEAST_RANGE_HU or low > _MOST_LOW_HU:

@@ -68,7 +68,7 @@ def _check_folders(path, entities):
     """Refuse a file that lies in the folder of another subject or session than its name says."""
     for key in ("sub", "ses"):
         # Of sub-X/ses-Y/anat; farther up, folders are called as people like.
-        folder = next((name for name in path.parts[-4:-1] if name.startswith(f"{key}-")), None)
+        folder = next((name for name in path.parts[-2:-5:-1] if name.startswith(f"{key}-")), None)
         if folder and key in entities and folder != f"{key}-{entities[key]}":
             raise InputError(
                 f"{path} is called {key}-{entities[key]} but lies in the folder {folder}; rename one of the two."

@@ -19,7 +19,7 @@ _NOISE, _LEAST_AIR, _MOST_CUT = 0.3, 0.1, 0.05
 _FOLLOWS, _BETTER, _SURE = 0.3, 0.01, 2.0
 # Mean over standard deviation of noise in so many voxels around: 1.9 of a magnitude, more of several coils, 1 of its
 # square.
-_AROUND, _SQUARED = 5, 1.35
+_AROUND, _MOSTLY_AIR, _SQUARED = 5, 0.6, 1.35
 # Noise of a magnitude is skewed to large values, by 0.63 of one coil and 0.1 of many; that of its root to small ones,
 # by so many standard errors at least. It is looked at where this share of so many voxels around is air.
 _SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
@@ -99,21 +99,28 @@ def _on_air(echo, source) -> Iterator[str]:
         return
     yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
+    yield from _on_noise(magnitude, air, source)
+
+
+def _on_noise(magnitude, air, source):
+    """Noise of another spread or skewness than that of a magnitude."""
     mean, square = (ndimage.uniform_filter(values, _AROUND) for values in (magnitude, magnitude**2))
-    inside = ndimage.uniform_filter(air.astype(np.float32), _AROUND) > 0.6
+    inside = ndimage.uniform_filter(air.astype(np.float32), _AROUND) > _MOSTLY_AIR
     ratio = mean[inside] / np.sqrt(np.maximum(square - mean**2, np.finfo(np.float32).tiny))[inside]
     if ratio.size and np.median(ratio) < _SQUARED:
         yield (
             f"Noise in the air of {source} is spread as that of a squared magnitude (mean over standard deviation "
             f"{np.median(ratio):.2f}; 1.9 or more of a magnitude): R2* and fat fraction are wrong then; take the root."
         )
-    noise = (magnitude / np.maximum(mean, np.finfo(np.float32).tiny))[
-        ndimage.uniform_filter(air.astype(np.float32), _FAR_AROUND) > _IN_AIR
-    ]
-    if noise.size >= _FEWEST and (skewness := float(skew(noise))) < -_SKEWED * np.sqrt(6 / noise.size):
+    inside = ndimage.uniform_filter(air.astype(np.float32), _FAR_AROUND) > _IN_AIR
+    noise = magnitude[inside] / np.maximum(mean[inside], np.finfo(np.float32).tiny)
+    if noise.size < _FEWEST:
+        return
+    skewness = float(skew(noise))
+    if skewness < -_SKEWED * np.sqrt(6 / noise.size):
         yield (
-            f"Noise in the air of {source} is skewed as that of the root of a magnitude ({skewness:.2f}; 0.1 or more of "
-            "a magnitude): R2* and fat fraction are wrong then; square it."
+            f"Noise in the air of {source} is skewed as that of the root of a magnitude ({skewness:.2f}; 0.1 or more "
+            "of a magnitude): R2* and fat fraction are wrong then; square it."
         )
 
 
