@@ -193,7 +193,6 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
             f"The CT reaches {high:g}, but metal ends at {_MOST_HU} HU: values below zero were stored without their "
             f"sign ({high:g} for {high - 2**16:g}), or these are no Hounsfield units; export it again."
         )
-    _refuse_displaced(ct, low)
     if low >= 0:
         said = f"The CT runs from {low:g} to {high:g}, but fat has −100 and air −1000 HU: these are"
         if np.count_nonzero(ct <= _AIR_RAW) > _AIR_SHARE * ct.size:
@@ -202,6 +201,7 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
                 "picture; export it in Hounsfield units."
             )
         notes.append(f"{said} no Hounsfield units, unless this is a piece of bone alone.")
+    _refuse_displaced(ct, low)
     if not high > 0:
         raise InputError(
             f"The CT runs from {low:g} to {high:g}, but muscle and bone lie above 0 HU: these are no Hounsfield units "
