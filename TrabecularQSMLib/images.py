@@ -21,6 +21,8 @@ MOST_LABELS = 64
 _FEW_LABELS = 16
 # Largest values that masks have beside 1: percent, and 8 bits. Splines overshoot 1 by less than half.
 _FULL, _OVERSHOOT = (100, 255), 1.5
+# Of what is above a tenth of the largest value of a mask that was blurred, at least this share is near that value.
+_NEAR_TOP = 0.008
 
 _INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "spline": sitk.sitkBSpline}
 
@@ -140,7 +142,8 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
         if not soft:
             listed = ", ".join(f"{value:g}" for value in values[values != 0])
             return inside, [f"The mask {name} holds the labels {listed}: all of them count as inside."]
-    elif high > _OVERSHOOT and not mostly_high:
+    near_top = np.count_nonzero(array >= 0.9 * min(high, 1.0)) / np.count_nonzero(array > 0.1 * min(high, 1.0))
+    if not mostly_high and (high > _OVERSHOOT or near_top < _NEAR_TOP):
         raise InputError(
             f"The mask {name} holds values up to {high:.4g} that are no whole numbers, like an image; expected 0 "
             "outside and 1 inside."
@@ -149,6 +152,11 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     return array > 0.5 * top, [
         f"The mask {name} holds values between 0 and {high:.4g}, as after interpolation: it was cut at {0.5 * top:g}."
     ]
+
+
+def is_graded(array: np.ndarray) -> bool:
+    """Whether whole numbers are too many and too different from voxel to voxel for labels, as in an image or shares."""
+    return np.unique(array).size > _FEW_LABELS and _graded(array, float(array.max()))
 
 
 def _graded(array, high):

@@ -7,7 +7,15 @@ import numpy as np
 import SimpleITK as sitk
 
 from TrabecularQSMLib.analysis import bvtv
-from TrabecularQSMLib.analysis.bvtv import COLUMNS, RULES, apparent_bvtv, combine_phase_cycles, correct_bias
+from TrabecularQSMLib.analysis.bvtv import (
+    COLUMNS,
+    RULES,
+    apparent_bvtv,
+    combine_phase_cycles,
+    correct_bias,
+    on_ends,
+    on_reference,
+)
 from TrabecularQSMLib.errors import Cancelled, InputError
 
 AFFINE = np.diag([0.3, 0.3, 0.9, 1.0])
@@ -154,6 +162,27 @@ class IndexTest(unittest.TestCase):
             )
 
 
+class ValuesTest(unittest.TestCase):
+    def test_what_is_no_magnitude_one_cycle_twice_and_clipping_are_told(self):
+        labels = np.zeros((8, 8, 8), int)
+        labels[2:6], bone = 1, np.zeros(labels.shape, bool)
+        bone[0, 0] = True
+        image = np.random.default_rng(1).normal(1000, 100, labels.shape)
+        image[0] = 100
+        self.assertEqual(on_ends(image, labels, {1: "talus"}), [])
+        self.assertEqual(len(apparent_bvtv(image - 150, labels, {1: "talus"}, bone)), 1)  # a bit below zero
+        self.assertIn("10% of the region talus are exactly 1100", on_ends(image.clip(0, 1100), labels, {1: "talus"})[0])
+        cut = image * (np.arange(8) > 3)
+        self.assertIn("50% of the region talus are exactly 0", on_ends(cut, labels, {1: "talus"})[0])
+        for reference, count in ((bone, 0), (bone | (labels > 0), 1)):
+            found = apparent_bvtv(image, labels, {1: "talus"}, reference)
+            self.assertEqual(len(on_reference(image, reference, found)), count)
+        with self.assertRaisesRegex(InputError, "which a magnitude has not"):
+            apparent_bvtv(image - 600, labels, {1: "talus"}, bone)
+        with self.assertRaisesRegex(InputError, "Two phase cycles are the same image"):
+            combine_phase_cycles([image, image])
+
+
 class BiasTest(unittest.TestCase):
     def setUp(self):
         rng = np.random.default_rng(0)
@@ -226,7 +255,7 @@ class BiasTest(unittest.TestCase):
     def test_images_without_tissue_are_refused(self):
         with self.assertRaisesRegex(InputError, "is 0 everywhere"):
             correct_bias(np.zeros((5, 6, 7)), self.affine)
-        with self.assertRaisesRegex(InputError, "not positive in tissue"):
+        with self.assertRaisesRegex(InputError, "which a magnitude has not"):
             correct_bias(-1 - self.image, self.affine)
         with self.assertRaisesRegex(InputError, "single slice; bias correction needs two"):
             correct_bias(self.image[:1], self.affine)

@@ -1,8 +1,16 @@
 import unittest
 
 import numpy as np
+from scipy import ndimage
 
-from TrabecularQSMLib.analysis.ct import Calibration, attenuation, fit_calibration, hounsfield, without_padding
+from TrabecularQSMLib.analysis.ct import (
+    Calibration,
+    attenuation,
+    fit_calibration,
+    hounsfield,
+    on_regions,
+    without_padding,
+)
 from TrabecularQSMLib.analysis.measure import COLUMNS
 from TrabecularQSMLib.errors import InputError
 
@@ -41,6 +49,8 @@ class CalibrationTest(unittest.TestCase):
             "has no number": ([5.0, np.nan], [3.0, 4.0]),
             "slope -1 .* rises with attenuation": ([5.0, 6.0], [4.0, 3.0]),
             "columns are swapped": (-K2HPO4, K2HPO4, 0 * K2HPO4),
+            "not g/cm³": ([0.0, 500.0], [0.0, 0.4]),
+            "Rod 3 of the calibration .24 mg/cm³. lies": ([0.0, 100, 300, 500], [0.0, 80, 24, 400]),
         }.items():
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 fit_calibration(*arguments)
@@ -64,6 +74,37 @@ class AttenuationTest(unittest.TestCase):
         self.assertEqual(found["talus", "bmd"], ("mg/cm³", 20, 0.5 * 39.5 + 2, 0.5 * 49 + 2))
         rows = attenuation(self.ct, self.labels, self.names, case="sub-01")
         self.assertEqual({row["quantity"] for row in rows}, {"ct"})
+
+    def leg(self):
+        """A leg in air as a CT shows it: fat, muscle, cortex and marrow with trabeculae, with noise and soft edges."""
+        j, i = np.indices((64, 64)) - 31.5
+        radius = np.hypot(j, i) * np.ones((6, 1, 1))
+        tissue = np.select([radius < 7, radius < 9, radius < 18, radius < 22], [280.0, 1300, 60, -100], -1000)
+        noise = np.random.default_rng(1).normal(0, 15, radius.shape)
+        return np.maximum(ndimage.uniform_filter(tissue, (1, 2, 2)) + noise, -1024), (radius < 5).astype(int)
+
+    def test_air_and_tissue_at_other_places_are_refused_and_bone_in_air_told(self):
+        ct, labels = self.leg()
+        self.assertEqual(hounsfield(ct)[1] + on_regions(ct, labels, {1: "tibia"}), [])
+        inner = np.s_[:, 16:48, 16:48]
+        for kept in (ct[inner], np.where(ct < -500, -500, ct), np.where(ct < -900, -1500, ct)):
+            self.assertNotIn("no Hounsfield", " ".join(hounsfield(kept)[1]))  # cut, windowed, filled
+        for words, other in {
+            "around 1000 HU, .* none around": ct + 1000,
+            "around -500 and none": ct + 500,
+            "around -5[01].": ct / 2,
+            "and vary: air has .* these are no": 2 * ct,
+            "between -1900 and -1400": ndimage.zoom(np.maximum(2 * ct, -2000), (1, 0.5, 0.5), order=1),
+            "and vary: air": ct - 1024,
+            "lie around 1000 HU": np.where(ct < 200, -ct, ct),
+        }.items():
+            with self.subTest(words), self.assertRaisesRegex(InputError, words):
+                hounsfield(other)
+        with self.assertRaisesRegex(InputError, "holds no number"):
+            hounsfield(np.full((2, 3, 4), np.nan))
+        self.assertIn("were not divided", hounsfield(ct / 10)[1][0])
+        self.assertIn("75% of the region tibia lie in air", on_regions(ct, np.roll(labels, 24, 2), {1: "tibia"})[0])
+        self.assertIn("more than any bone", on_regions(10 * ct, labels, {1: "tibia"})[0])
 
     def test_wrong_input_gets_its_sentence(self):
         for words, arguments in {

@@ -73,6 +73,12 @@ class ObserveTest(unittest.TestCase):
         found = variables_of([TWICE, PEOPLE, visits], ["age"], observe([TWICE], "chi"))
         self.assertEqual(found["age"], ("41", "43", None))
 
+    def test_a_code_for_no_value_is_told(self):
+        rows = [(f"sub-{n}", "talus", str(-0.1 * n), "") for n in range(1, 8)]
+        self.assertEqual(observe([long_table(rows)], "chi").notes, ())
+        rows[2] = ("sub-3", "talus", "-9999", "")
+        self.assertIn("chi is far from all others in sub-3 talus (-9999)", observe([long_table(rows)], "chi").notes[0])
+
     def test_wrong_input_is_one_sentence(self):
         people = Table("people.csv", ("subject", "age"), ({"subject": "01", "age": "41"},))
         other = Table("other.csv", ("subject", "age"), ({"subject": "sub-01", "age": "42"},))

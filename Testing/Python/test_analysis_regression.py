@@ -62,6 +62,19 @@ class LineTest(unittest.TestCase):
         self.assertEqual((line.slope, line.r2, line.p), (0, 0, 1))
 
 
+class NoteTest(unittest.TestCase):
+    def test_values_that_stand_for_none_and_names_spelled_in_two_ways_are_told(self):
+        x, y, groups, subjects = example()
+        self.assertNotIn("far from", " ".join(regress(x, y, groups=groups, subjects=subjects).warnings))
+        y = np.array(y)
+        y[3] = -999
+        said = " ".join(regress(x, y, groups=groups, subjects=subjects).warnings)
+        self.assertIn(f"Row 4 ({subjects[3]}, {groups[3]}) has y -999, far from all others", said)
+        groups = [str(name).upper() if n == 0 else str(name) for n, name in enumerate(groups)]
+        said = " ".join(regress(x, y, groups=groups, subjects=subjects).warnings)
+        self.assertIn("differ in spelling alone", said)
+
+
 class CookTest(unittest.TestCase):
     def test_it_is_how_far_the_fit_moves_without_the_row(self):
         x, y, _, _ = example(8)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from TrabecularQSMLib.analysis.tables import Table, number_in, pair_up, parse_exclusion
+from TrabecularQSMLib.analysis.tables import Table, far_off, number_in, pair_up, parse_exclusion, spelled_alike
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.tables import csv_text, read_measured, read_table
 
@@ -112,6 +112,11 @@ class ReadTest(unittest.TestCase):
         with self.assertRaisesRegex(InputError, "The column y of t.csv is empty for y"):
             pair_up([read_table(self.path)], "x", "y")
 
+    def test_empty_columns_behind_and_signs_that_nobody_sees_do_not_matter(self):
+        self.path.write_text("case,x,,\n\u200bsub\u20111,1,,\nsub-2  left,2\n", encoding="utf-8")
+        rows = read_table(self.path).rows
+        self.assertEqual(rows, ({"case": "sub-1", "x": "1"}, {"case": "sub-2 left", "x": "2"}))
+
     def test_a_spreadsheets_line_about_its_separator_is_understood(self):
         self.path.write_text("sep=;\na;b\n1,5;x,y,z\n")
         self.assertEqual(read_table(self.path).rows, ({"a": "1.5", "b": "x,y,z"},))
@@ -119,7 +124,9 @@ class ReadTest(unittest.TestCase):
     def test_what_is_no_table_is_refused(self):
         self.assertRaisesRegex(InputError, "does not exist", read_table, self.path)
         for text, sentence in (
-            ("a,a\n1,2\n", "no line of different column names"),
+            ("a,a\n1,2\n", "no line of different column names: its first one has 'a' as the name of several"),
+            ("Study,,\na,b,c\n1,2,3\n", "its first one has columns without a name"),
+            ("a|b\n1|2\n", "its first one has 'a.b', which holds no names between commas, tabs or semicolons"),
             ("a,b\n", "no row under"),
             ("a,b\n1,2\n3\n", "Row 2 of .* has 1 cell but the row of column names 2"),
         ):
@@ -229,6 +236,23 @@ class PairTest(unittest.TestCase):
             pair_up(tables, "bvtv", "chi")
         with self.assertRaisesRegex(InputError, "gives bvtv of sub-02, tuber, but no row gives chi"):
             pair_up(tables, "chi", "bvtv")
+        tables = [long_table(cases=("sub-1", "sub-2")), bvtv_table()]
+        with self.assertRaisesRegex(InputError, "of bvtv alone: sub-01, tuber; .* and others; spelled otherwise"):
+            pair_up(tables, "chi", "bvtv")
+
+    def test_one_quantity_twice_or_in_two_units_is_told(self):
+        with self.assertRaisesRegex(InputError, "x and y are both chi; name two"):
+            pair_up([long_table()], "chi", "chi")
+        tables = [changed(long_table(), 0, unit="ppb"), bvtv_table()]
+        with self.assertRaisesRegex(InputError, "chi is in ppb and in ppm; bring the tables to one unit"):
+            pair_up(tables, "bvtv", "chi")
+
+    def test_values_far_from_their_group_and_names_that_differ_in_spelling_are_found(self):
+        values, groups = np.array([1.0, 2, 3, -999, 500, 501, 502, 503]), ["a"] * 4 + ["b"] * 4
+        self.assertEqual(far_off(values, groups), [3])
+        self.assertEqual(far_off(values[:3]), [])
+        self.assertEqual(far_off(np.full(9, 5.0)), [])
+        self.assertEqual(spelled_alike(["Talus", "tuber", "talus ", "talus 2"]), [("Talus", "talus ")])
 
     def test_a_duplicate_row_is_named(self):
         with self.assertRaisesRegex(InputError, r"Row 1 of again gives chi of sub-01, tuber once more .*row 1 of maps"):

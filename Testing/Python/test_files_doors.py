@@ -105,6 +105,17 @@ class ConvertedTest(DoorTest):
         self.assertIn("megre_8_e1_ph", str(self.read(series="7").files))
         self.assert_refused("no series 99", "series 11 other", series=99)
 
+    def test_why_magnitude_and_phase_are_no_scan_is_told(self):
+        self.write(5, ("mag",), RepetitionTime=0.012)
+        self.write(6, ("phase",), RepetitionTime=0.0120000001)  # as after a division
+        self.assert_same_scan(self.read().acquisition)
+        self.write(6, ("phase",), RepetitionTime=0.015)
+        self.assert_refused("megre_6_e1_ph.nii.gz do not belong together (RepetitionTime 0.012 against 0.015)")
+        self.write(6, ("phase",), RepetitionTime=0.012)
+        for path in self.folder.glob("*_ph.nii.gz"):
+            nifti.write_image(path, nifti.read_image(path)[0][1:], scans.AFFINE)
+        self.assert_refused("do not belong together (6 × 5 × 4 voxels (i × j × k) against 6 × 5 × 3)")
+
     def test_other_series_of_the_examination_are_left_aside(self):
         self.write(2, ("mag",), times=(0.005,), ProtocolName="localizer")
         self.write(3, ("mag", "phase"), times=(0.005, 0.007), ProtocolName="field map")
@@ -136,7 +147,8 @@ class ConvertedTest(DoorTest):
         for name in ("anna_{}", "bert_{}"):
             self.write(5, ("mag",), name=name)
             self.write(6, ("phase",), name=name)
-        self.assert_refused("2 scans")
+        for series in (None, 5):  # whose number does not choose
+            self.assert_refused("2 scans", "a folder that holds only one of them", series=series)
         for path in self.folder.glob("anna*"):
             path.unlink()
         self.assert_same_scan(self.read().acquisition)
@@ -197,6 +209,13 @@ class ConvertedTest(DoorTest):
             for kind in (".nii.gz", ".json"):
                 (self.folder / f"megre_5_e{n}_ph{kind}").rename(self.folder / f"megre_5_e{n}x{kind}")
         self.assert_same_scan(self.read().acquisition)
+
+    def test_a_folder_of_packed_images_or_of_headers_alone_is_told(self):
+        (self.folder / "x.nii.bz2").write_bytes(b"BZh91AY")
+        self.assert_refused("x.nii.bz2 is packed by bzip2; unpack it")
+        (self.folder / "x.nii.bz2").unlink()
+        (self.folder / "x.hdr").write_bytes(struct.pack("<i", 348) + bytes(344))
+        self.assert_refused("x.hdr is a header apart from its values")
 
     def test_a_folder_without_a_scan_says_what_it_holds(self):
         self.assert_refused("it is empty")

@@ -103,6 +103,16 @@ class FormatTest(FileTest):
                 except InputError:
                     pass
 
+    def test_values_that_changed_on_the_way_are_noticed_by_their_check_sum(self):
+        sitk.WriteImage(sitk.GetImageFromArray(ARRAY), str(self.folder / "x.nrrd"), True)
+        nifti.write_image(self.folder / "x.nii.gz", ARRAY, AFFINE)
+        for name in ("x.nii.gz", "x.nrrd"):
+            path = self.folder / name
+            content = bytearray(path.read_bytes())
+            content[-8] ^= 1  # where gzip keeps it
+            path.write_bytes(content)
+            self.refused(nifti.read_image, path, name, "damaged")
+
     def test_text_is_read_in_the_encodings_of_windows_too(self):
         for encoding in ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"):
             self.assertEqual(decoded("Tubérosité".encode(encoding)), "Tubérosité")
@@ -283,6 +293,18 @@ class NrrdTest(FileTest):
             self.assertEqual(read_regions(self.folder / "d.nii")[2], {1: "Tubérosité"})
 
 
+class SharesTest(FileTest):
+    def test_shares_of_voxels_and_images_are_no_labels(self):
+        shares = np.round(255 * np.random.default_rng(1).random((6, 7, 8))).astype(np.uint8)
+        nifti.write_image(self.folder / "x.nii", shares, AFFINE)
+        self.refused(read_regions, self.folder / "x.nii", "change from voxel to voxel, as an image or shares")
+        for kind in ("Master", "Source"):
+            image = sitk.GetImageFromArray((shares > 200).astype(np.uint8))
+            image.SetMetaData(f"Segmentation_{kind}Representation", "Fractional labelmap")
+            sitk.WriteImage(image, str(self.folder / "x.seg.nrrd"))
+            self.refused(read_regions, self.folder / "x.seg.nrrd", "is a fractional segmentation")
+
+
 class TransformTest(FileTest):
     TEXT = (
         "#Insight Transform File V1.0\nTransform: Euler3DTransform_double_3_3\nParameters: {}\nFixedParameters: 0 0 0\n"
@@ -323,6 +345,27 @@ class TransformTest(FileTest):
             path = self.folder / "d.nii"
             notes = regions_on(path, path, ARRAY.shape, np.eye(4), transform=self.folder / "t.tfm")[2]
             self.assertEqual([note.partition(", as")[0][-7:] for note in notes], count * ["mirrors"])
+
+    def test_a_transform_that_stretches_is_told_also_where_volumes_stay(self):
+        path, table = self.folder / "d.nii", self.folder / "t.tfm"
+        nifti.write_image(path, np.ones(ARRAY.shape, np.uint8), np.eye(4))
+        write_transform(table, np.diag([2, 0.5, 1, 1]))
+        notes = regions_on(path, path, ARRAY.shape, np.eye(4), transform=table)[2]
+        self.assertIn("is not rigid: it stretches by 0.5 to 2, and volumes by 1", notes[0])
+
+    def test_transforms_of_other_programs_are_called_so_and_a_mark_before_text_does_not_matter(self):
+        for words, text in (
+            ("FSL", "1 0 0 2.5\n0 1 0 -3e-1\n0 0 1 0\n0 0 0 1\n"),
+            ("elastix", '(Transform "EulerTransform")\n(NumberOfParameters 6)\n'),
+            ("FreeSurfer", "type      = 1\nnxforms   = 1\n"),
+            ("MINC", "MNI Transform File\n"),
+        ):
+            for name in ("t.mat", "t.txt"):
+                self.refused(read_transform, self.write("", text, name), f"is a transform of {words}", "not of ITK")
+        path = self.write("0.1 0.2 0.3 1 2 3")
+        matrix = read_transform(path)
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+        np.testing.assert_array_equal(read_transform(path), matrix)
 
     def test_what_would_end_itk_is_refused_by_its_cause(self):
         good = "0.1 0.2 0.3 1 2 3"
@@ -399,6 +442,7 @@ class MaskTest(unittest.TestCase):
             "down to -1": self.HARD.astype(int) - 1,
             "values down to -3": self.HARD.astype(int) * 4 - 3,
             "not numbers": np.where(self.HARD > 0, np.nan, 0),
+            "up to 1 that are no whole numbers, like an image": rng.beta(2, 8, (16, 16, 16)).clip(0, 0.7) / 0.7,
             "like an image": rng.integers(0, 4000, (6, 6, 6)),
             "no whole numbers, like an image": rng.normal(200, 40, (6, 6, 6)),
         }.items():

@@ -119,6 +119,17 @@ class BidsTest(FolderTest):
                     np.testing.assert_allclose(found[inside], signal[inside], atol=0.01)
                     self.assertIn(words, note)
 
+    def test_radians_from_another_end_in_one_echo_are_radians_and_other_units_are_told(self):
+        signal, _ = self.smooth()
+        phase = np.angle(signal)
+        phase[1] %= 2 * np.pi
+        found, note = self.polar(np.abs(signal), phase)
+        np.testing.assert_allclose(found, signal, atol=0.01)
+        self.assertIsNone(note)
+        phase[2] = np.round((phase[2] / np.pi + 1) * 2047.5)
+        with self.assertRaisesRegex(InputError, "echo 1 of x runs from .* that of others from 3 to 4095; expected one"):
+            self.polar(np.abs(signal), phase)
+
     def test_phase_unwrapped_over_the_echoes_alone_is_taken(self):
         signal, _ = self.smooth()
         phase = np.unwrap(np.angle(signal), axis=0)  # every voxel by itself: wraps in space stay
@@ -202,6 +213,7 @@ class BidsTest(FolderTest):
         (self.folder / "sub-01" / "sub-01_MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 3}))
         (folder / "sub-01_MEGRE.json").write_text(json.dumps({"EchoTime": 8.0}))  # less specific than the echoes' own
         (self.folder / "sub-02_MEGRE.json").write_text(json.dumps({"MagneticFieldStrength": 7}))
+        (folder / "._sub-01_MEGRE.json").write_bytes(b"\0\5\x16\7")  # of macOS, on a disk of another system
         for number, time in enumerate(scans.ECHO_TIMES, start=1):
             (folder / f"sub-01_echo-{number}_MEGRE.json").write_text(json.dumps({"EchoTime": time}))
         scan = read_acquisition(self.folder)
@@ -218,6 +230,17 @@ class BidsTest(FolderTest):
         self.assertEqual(read_acquisition(self.folder, subject="01", run="02").stem, "sub-01_run-2")
         scan = read_acquisition(self.folder, session="ses-a")
         self.assertEqual((scan.stem, scan.folder), ("sub-02_ses-a", Path("sub-02/ses-a/anat")))
+
+    def test_a_file_in_the_folder_of_another_subject_or_session_is_told(self):
+        for folder, name in (("sub-02/anat", "sub-01"), ("sub-01/ses-2/anat", "sub-01_ses-1")):
+            with self.subTest(folder):
+                place = self.folder / name
+                scans.write_bids(place / folder, name=name)
+                self.assert_refused("is called", f"lies in the folder {folder.split('/')[-2]}", path=place / folder)
+
+    def test_a_header_that_knows_nothing_of_the_place_is_noticed(self):
+        scans.write_bids(self.folder, affine=np.eye(4))
+        self.assertIn("as programs write where they know nothing", read_acquisition(self.folder).acquisition.notes[0])
 
     def test_scans_that_differ_in_acq_are_chosen_by_it(self):
         for name in ("sub-01_acq-fine", "sub-01_acq-coarse"):
@@ -723,6 +746,14 @@ class ForeignFileTest(FolderTest):
         _, affine = nifti.read_image(self.image(self.values, qform=[0, 0, half, 1, 2, 3], codes=(1, 0)))
         np.testing.assert_allclose(affine[:3], [[0, -2, 0, 1], [2, 0, 0, 2], [0, 0, 2, 3]], atol=1e-6)
 
+    def test_values_of_one_file_begin_behind_its_header_whatever_is_said(self):
+        for version, kind, at in ((1, "<f", 108), (2, "<q", 168)):
+            path = self.image(self.values, sform=self.place, codes=(0, 1), version=version)
+            content = bytearray(path.read_bytes())
+            struct.pack_into(kind, content, at, 0)
+            path.write_bytes(content)
+            np.testing.assert_array_equal(nifti.read_image(path)[0], self.values)
+
     def test_geometry_of_itk_is_that_of_our_own_parser(self):
         path = self.folder / "scan.nii"
         nifti.write_image(path, self.values, scans.AFFINE)
@@ -779,10 +810,22 @@ class DoubtsTest(unittest.TestCase):
         low = ndimage.gaussian_filter(self.echoes.real, width) + 1j * ndimage.gaussian_filter(self.echoes.imag, width)
         self.assertIn("low frequencies had been filtered out", self.said(phase=np.angle(self.echoes * low.conj()))[0])
 
+    def test_a_part_alone_and_parts_of_two_scales_are_told(self):
+        for words, signal in (("no imaginary part", self.magnitude + 0j), ("is 1 everywhere", np.exp(1j * self.phase))):
+            with self.assertRaisesRegex(InputError, words):
+                doubts(signal.astype(np.complex64), "x")
+        noise = np.random.default_rng(2).normal(0, 0.02, (2, *self.echoes.shape))
+        noisy = self.echoes + noise[0] + 1j * noise[1]
+        self.assertEqual(doubts(noisy.astype(np.complex64), "x"), [])
+        self.assertIn("0.51 times as strong", doubts((noisy.real + 2j * noisy.imag).astype(np.complex64), "x")[0])
+
     def test_a_magnitude_that_was_squared_or_scaled_echo_by_echo_is_told(self):
         self.assertIn("squared magnitude", self.said(self.magnitude**2)[0])
+        self.assertIn("root of a magnitude", self.said(np.sqrt(self.magnitude))[0])
         peaks = self.magnitude.max(axis=(1, 2, 3), keepdims=True)
         self.assertIn("same largest magnitude, 4095", self.said(np.round(4095 * self.magnitude / peaks))[0])
+        bright = np.quantile(self.magnitude, 0.999, axis=(1, 2, 3), keepdims=True)
+        self.assertIn("same largest magnitude, 1", self.said(np.minimum(self.magnitude / bright, 1))[0])
         peaks = np.abs(self.echoes.real).max(axis=(1, 2, 3), keepdims=True)
         self.assertIn("same largest real part", doubts(self.echoes / peaks, "x")[0])
         self.assertEqual(self.said(np.minimum(self.magnitude, 0.2 * self.magnitude.max())), [])  # clipped: told before

@@ -26,6 +26,10 @@ _SHADING_MM = 70.0
 _OTSU_BINS = 200
 # Bins in one standard deviation of the kernel, and at most in all, of the smooth density.
 _BINS_IN_KERNEL, _MOST_BINS = 8, 65536
+# How far below zero interpolation brings a magnitude, and the share of a region at an end of the image.
+_OVERSHOOT, _AT_END = 0.2, 0.02
+# Share of a reference of bone that partial volume brings near to marrow.
+_MARROW_IN_BONE = 0.1
 # Its bandwidth follows the width of the marrow peak, which is known better each time.
 _BANDWIDTH_STEPS = 4
 
@@ -254,6 +258,8 @@ def combine_phase_cycles(images: Sequence[np.ndarray], method: str = "maximum") 
     for image in images[1:]:
         if image.shape != images[0].shape:
             raise InputError(f"The phase cycles have shapes {images[0].shape} and {image.shape}; give one grid.")
+        if np.array_equal(image, images[0]):
+            raise InputError("Two phase cycles are the same image; give the other one, or a single image.")
     result = np.zeros(images[0].shape, np.float32)
     for number, image in enumerate(images):
         image = np.asarray(image, np.float32)
@@ -273,7 +279,44 @@ def _checked(image):
     lowest, highest = (image.min().item(), image.max().item()) if image.size else (0, 0)
     if lowest == highest:
         raise InputError(f"The image is {lowest:g} everywhere; give one that shows marrow and bone.")
+    if lowest < -_OVERSHOOT * highest:
+        raise InputError(
+            f"The image has values down to {lowest:g} (up to {highest:g}), which a magnitude has not; give the "
+            "magnitude, not the phase or a real part."
+        )
     return highest
+
+
+def on_ends(image: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> list[str]:
+    """Say in which regions the image was clipped or cut out; before its bias is corrected.
+
+    Arguments are those of `apparent_bvtv`.
+    """
+    notes, top = [], image.max()
+    for label, name in names.items():
+        inside = image[labels == label]
+        for value, what in (
+            (top, "it was clipped there; export it without a window"),
+            (0, "it was cut out there, or they are out of view; export it whole, or draw the region on what it shows"),
+        ):
+            share = np.count_nonzero(inside == value) / max(inside.size, 1)
+            if share > _AT_END:
+                notes.append(
+                    f"{share:.0%} of the region {name} are exactly {value:g} in the image, and BV/TV is wrong: {what}."
+                )
+    return notes
+
+
+def on_reference(image: np.ndarray, bone: np.ndarray, results: Sequence[ApparentBVTV]) -> list[str]:
+    """Say if a reference of bone, as for `apparent_bvtv`, holds marrow, by the levels that it gave."""
+    half = min(0.5 * (one.marrow + one.bone) for one in results)
+    share = np.count_nonzero(image[bone] > half) / np.count_nonzero(bone)
+    if share <= _MARROW_IN_BONE:
+        return []
+    return [
+        f"{share:.0%} of the bone reference are nearer to marrow than to its own mean, so that BV/TV is too high: draw "
+        "it on dark cortical bone alone."
+    ]
 
 
 def _half_peak(inverted):

@@ -21,6 +21,19 @@ _PADDING_SHARE, _ONE_VALUE = 0.01, 0.2
 _CUT_SHARE, _REACHED_HU = 1e-3, 1500
 # Air of stored values that lack their intercept, and the share of it that tells them from a piece of bone.
 _AIR_RAW, _AIR_SHARE = 100, 0.01
+# Where air lies, and this share of a CT that shows any; where hardly a voxel of a limb lies (lung does), but for a
+# window's end, which has this share of those; and between padding and air, where scanners store nothing.
+_AIR_HU, _SHOWS_AIR = (-1100, -900), 0.01
+_EMPTY_HU, _EMPTY_SHARE, _WINDOW_END = (-850, -250), 0.05, 0.8
+_BELOW_AIR_HU, _BELOW_AIR_SHARE = (-1900, -1400), 0.02
+# Where soft tissue lies if the intercept is lost, as seldom as bone is so dense in more voxels than less dense.
+_DENSE_HU, _BONE_HU, _DENSE_SHARE = (850, 1150), (200, 800), 0.1
+# A CT from fat or air to no more than the latter shows no bone.
+_FAT_HU, _NO_BONE_HU = -50, 200
+# Below lies air, which no bone holds in more than this share of its voxels; no bone is denser on average.
+_NO_TISSUE_HU, _IN_AIR, _MOST_BONE_HU = -300, 0.02, 2200
+# Slopes of calibrations, mg/cm³ per HU, are about 1; rods lie on their line but for this share of their range.
+_LEAST_SLOPE, _MOST_SLOPE, _OFF_LINE = 0.1, 10.0, 0.12
 # Mindways' solid phantom: what water and the reference material add to slope and intercept of the rods' line, to get
 # from their density of K2HPO4 to attenuation.
 _K2HPO4_SLOPE, _WATER_INTERCEPT = -0.2174, 999.6
@@ -46,6 +59,11 @@ class Calibration:
             raise InputError(
                 f"The calibration has the slope {self.slope:g} mg/cm³ per HU, but density rises with attenuation; "
                 "check that the values are not swapped."
+            )
+        if not _LEAST_SLOPE <= self.slope <= _MOST_SLOPE:
+            raise InputError(
+                f"The calibration has the slope {self.slope:g} mg/cm³ per HU; expected {_LEAST_SLOPE:g} to "
+                f"{_MOST_SLOPE:g}, so check the unit of its densities (mg/cm³, not g/cm³)."
             )
 
     def density(self, hu: np.ndarray) -> np.ndarray:
@@ -96,8 +114,10 @@ def fit_calibration(hu, density, water=None) -> Calibration:
         raise InputError(f"All rods of the calibration have the same {what}; give rods that differ.")
     if water is None:
         slope, intercept = _line(hu, density)
+        _refuse_off_line(density, slope * hu + intercept, density)
         return Calibration(slope, intercept)
     slope, intercept = _line(density, hu - given[2])
+    _refuse_off_line(hu - given[2], slope * density + intercept, density)
     sigma, beta = slope + _K2HPO4_SLOPE, intercept + _WATER_INTERCEPT
     if not sigma > 0:
         raise InputError(
@@ -158,7 +178,9 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """
     _refuse_scaled(np.asarray(ct))
     ct, notes = without_padding(ct, np.nan)
-    low, high = (float(x) for x in (np.nanmin(ct), np.nanmax(ct))) if np.isfinite(ct).any() else (np.nan, np.nan)
+    if not np.isfinite(ct).any():
+        raise InputError("The CT holds no number; export it again.")
+    low, high = float(np.nanmin(ct)), float(np.nanmax(ct))
     if low == high:
         raise InputError(f"The CT is {low:g} everywhere; give one that shows the bones.")
     if high - low < _LEAST_RANGE_HU or low > _MOST_LOW_HU:
@@ -179,6 +201,7 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
                 "picture; export it in Hounsfield units."
             )
         notes.append(f"{said} no Hounsfield units, unless this is a piece of bone alone.")
+    _refuse_displaced(ct, low)
     if not high > 0:
         raise InputError(
             f"The CT runs from {low:g} to {high:g}, but muscle and bone lie above 0 HU: these are no Hounsfield units "
@@ -190,7 +213,60 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
             f"{cut} voxels hold the largest value, {high:g} HU, as where a window cuts values off; means of dense bone "
             "are too low then."
         )
+    if -_NO_BONE_HU < low < _FAT_HU and high < _NO_BONE_HU:
+        notes.append(
+            f"The CT runs from {low:g} to {high:g} HU, but cortical bone lies above 500 HU and trabecular bone mostly "
+            "above 100 HU: check that its values were not divided, or windowed."
+        )
     return ct, notes
+
+
+def _refuse_displaced(ct, low):
+    """Raise `InputError` where air and soft tissue stand out, but not at their places."""
+    count = np.count_nonzero(np.isfinite(ct))
+    share = lambda places: np.count_nonzero((ct >= places[0]) & (ct < places[1])) / count  # noqa: E731
+    advice = "are no Hounsfield units (another intercept, scale or sign?); export it again"
+    # Padding of a value of its own is no tissue's.
+    if share(_BELOW_AIR_HU) > max(_BELOW_AIR_SHARE, 2 * np.count_nonzero(ct == low) / count):
+        raise InputError(
+            f"{share(_BELOW_AIR_HU):.0%} of the CT lie between {_BELOW_AIR_HU[0]} and {_BELOW_AIR_HU[1]}, but nothing "
+            f"does between padding and air (−1000 HU): these {advice}."
+        )
+    if share(_AIR_HU) >= _SHOWS_AIR:
+        return
+    empty = share(_EMPTY_HU)
+    if empty > _EMPTY_SHARE and np.count_nonzero(ct == low) < _WINDOW_END * empty * count:
+        place = float(np.median(ct[(ct >= _EMPTY_HU[0]) & (ct < _EMPTY_HU[1])]))
+        raise InputError(
+            f"{empty:.0%} of the CT lie around {place:.0f} and none around −1000 HU, where air lies: these {advice}."
+        )
+    if share(_DENSE_HU) > max(_DENSE_SHARE, share(_BONE_HU)):
+        raise InputError(
+            f"{share(_DENSE_HU):.0%} of the CT lie around 1000 HU, more than at those of trabecular bone, and none "
+            f"around −1000 HU, where air lies: these {advice}."
+        )
+
+
+def on_regions(ct: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> list[str]:
+    """Say which regions can hardly be of bone: partly in air, or too dense; arguments are those of `attenuation`."""
+    notes = []
+    for label, name in names.items():
+        values = np.asarray(ct)[labels == label]
+        values = values[np.isfinite(values)]
+        if not values.size:
+            continue
+        if values.mean() > _MOST_BONE_HU:
+            notes.append(
+                f"The region {name} has {values.mean():.0f} HU on average, more than any bone: it holds metal, or "
+                "these are no Hounsfield units."
+            )
+        share = float(np.mean(values < _NO_TISSUE_HU))
+        if share > _IN_AIR:
+            notes.append(
+                f"{share:.0%} of the region {name} lie in air (below {_NO_TISSUE_HU} HU): it is beside its bone, or "
+                "partly out of the scanner's field of view; check the transform and the direction in which it maps."
+            )
+    return notes
 
 
 def attenuation(
@@ -238,6 +314,17 @@ def _line(x, y):
     offsets = x - x.mean()
     slope = float(offsets @ (y - y.mean()) / (offsets @ offsets))
     return slope, float(y.mean() - slope * x.mean())
+
+
+def _refuse_off_line(values, fitted, density):
+    """Raise `InputError` if one of three or more rods lies off the line of all."""
+    off = np.abs(values - fitted)
+    if off.max() > _OFF_LINE * np.ptp(values):
+        worst = int(off.argmax())
+        raise InputError(
+            f"Rod {worst + 1} of the calibration ({density[worst]:g} mg/cm³) lies {off[worst]:.3g} off the line of "
+            f"all, over whose range values change by {np.ptp(values):.3g}; check its numbers."
+        )
 
 
 METHODS = (

@@ -15,10 +15,12 @@ from .tables import (
     Table,
     cell_text,
     check_exclusions,
+    far_off,
     find_entries,
     listed_columns,
     number_in,
     split_case,
+    unit_of,
 )
 
 # Of tables that have no regions, such as one value for each case.
@@ -135,18 +137,21 @@ def observe(
     cases, subjects, sessions = _whose(known, subject, session)
     regions = _cells(known, region, GROUP_COLUMNS, "region") or (_NO_REGION,) * len(known)
     _check_once(known, list(zip(subjects, sessions, regions, strict=True)), quantity)
-    units = {str(entry.row.get("unit") or "1") for entry in known if entry.column == "mean"}
-    if len(units) > 1:
-        raise InputError(f"{quantity} is in {' and in '.join(sorted(units))}; bring the tables to one unit.")
+    unit = unit_of(known, quantity)
+    values = np.array([entry.value() for entry in known])
+    if far := [f"{cases[place]} {regions[place]} ({values[place]:g})" for place in far_off(values, regions)]:
+        notes.append(
+            f"{quantity} is far from all others in {named(far)}: check the unit, and whether it stands for no value."
+        )
     return Observations(
-        values=np.array([entry.value() for entry in known]),
+        values=values,
         errors=np.array([_error(entry) for entry in known]),
         cases=cases,
         subjects=subjects,
         sessions=sessions,
         regions=regions,
         name=quantity.rpartition(":")[2],
-        unit="".join(units - {"1"}),
+        unit=unit,
         notes=tuple(notes),
     )
 

@@ -15,6 +15,7 @@ from scipy import stats
 
 from ..errors import InputError, counted
 from ..methods import Method
+from .tables import far_off, spelled_alike
 
 _CONFIDENCE = 0.95
 _SIGNIFICANT = 0.05
@@ -269,6 +270,9 @@ def regress(
     notes: list[str] = []
     groups = None if groups is None else np.array([str(group) for group in groups])
     subjects = None if subjects is None else np.array([str(subject) for subject in subjects])
+    _on_names(groups, "groups", notes)
+    _on_names(subjects, "subjects", notes)
+    _on_values(x, y, groups, subjects, notes)
     within = _lines(x, y, groups, "group", notes)
     per_subject: dict[str, Line] = {}
     paired = mixed = mixed_within = None
@@ -301,6 +305,23 @@ def regress(
     return Regression(
         pooled, within, common, paired, mixed, mixed_within, per_subject, cooks_distance(x, y), tuple(notes)
     )
+
+
+def _on_names(names, kind, notes):
+    """Say which names are probably one."""
+    for one, other in spelled_alike(_ordered(names)):
+        notes.append(f"The {kind} {one} and {other} differ in spelling alone, and are taken for two.")
+
+
+def _on_values(x, y, groups, subjects, notes):
+    """Say which values lie far from all others, which decide the line alone."""
+    for values, axis in ((x, "x"), (y, "y")):
+        for place in far_off(values, groups):
+            whose = ", ".join(str(names[place]) for names in (subjects, groups) if names is not None)
+            notes.append(
+                f"Row {place + 1}{f' ({whose})' if whose else ''} has {axis} {values[place]:g}, far from all others: "
+                "check its unit, and whether it stands for no value."
+            )
 
 
 def _same(values):

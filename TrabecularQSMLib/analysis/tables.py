@@ -19,6 +19,8 @@ NOTHING = ("", "n/a", "na", "nan", "none", "null", "-")
 _KEY = ("case", "subject", "region", "label")
 # Columns whose cells are names, whatever they look like.
 KEY_COLUMNS = (*_KEY, "quantity", "unit")
+# A value is far off if it is so many times farther from the median than half of the values, of which there are so many.
+_FAR, _LEAST_VALUES = 50.0, 4
 # A case of BIDS, whose sessions and runs are of one subject.
 _BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_(.+)$")
 
@@ -83,6 +85,8 @@ def pair_up(
         key = _columns_of(x_entries, (*_KEY, *filter(None, (group, subject))))
         if len(key) > 1:  # a single column need not tell rows apart, as with several rows of a subject
             _by_key(x_entries, key)
+        if x_entries and [entry.column for entry in x_entries] == [entry.column for entry in y_entries]:
+            raise InputError(f"x and y are both {x_entries[0].name}; name two quantities.")
         joined = [(one.row, one, other) for one, other in zip(x_entries, y_entries, strict=True)]
     else:
         joined = _join(x_entries, y_entries, x, y)
@@ -159,6 +163,40 @@ class Entry:
         """Return what the row is of, in brackets."""
         names = [cell_text(self.row[name]) for name in _KEY if name in self.row]
         return f" ({', '.join(names)})" if names else ""
+
+
+def unit_of(entries: Sequence["Entry"], name: str) -> str:
+    """Return the unit of a quantity in long tables, nothing for plain numbers; `InputError` if there are several."""
+    units = {str(entry.row.get("unit") or "1") for entry in entries if entry.column == "mean"}
+    if len(units) > 1:
+        raise InputError(f"{name} is in {' and in '.join(sorted(units))}; bring the tables to one unit.")
+    return "".join(units - {"1"})
+
+
+def far_off(values: np.ndarray, groups: Sequence[str] | None = None) -> list[int]:
+    """Return the places of values that lie far from those of their group, such as codes for no value.
+
+    Parameters
+    ----------
+    values : (n,) array
+    groups : sequence of n str, optional
+    """
+    values, found = np.asarray(values, np.float64), []
+    groups = np.zeros(values.size) if groups is None else np.asarray(groups)
+    for group in np.unique(groups):
+        places = np.flatnonzero(groups == group)
+        away = np.abs(values[places] - np.median(values[places]))
+        if places.size >= _LEAST_VALUES and np.median(away) > 0:
+            found += places[away > _FAR * np.median(away)].tolist()
+    return sorted(found)
+
+
+def spelled_alike(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of names that differ in capitals, spaces and hyphens alone."""
+    plain = {}
+    for name in dict.fromkeys(names):
+        plain.setdefault(re.sub(r"[\s_-]+", "", name).casefold(), []).append(name)
+    return [(alike[0], other) for alike in plain.values() for other in alike[1:]]
 
 
 def parse_exclusion(text: str) -> dict[str, str]:
@@ -279,20 +317,28 @@ def _join(x_entries, y_entries, x, y):
         for entry in entries.values():
             which = tuple(cell_text(entry.row[column]) for column in key)
             partners.setdefault(which, {}).setdefault(name, []).append(entry)
-    alone = [", ".join(which) for which, both in partners.items() if len(both) < 2]
-    if alone:
-        both = next(both for both in partners.values() if len(both) < 2)
-        entry = next(iter(both.values()))[0]
-        here, there = (x, y) if "x" in both else (y, x)
-        first, *others = alone
-        more = f" (nor of {'; '.join(others[:3])}{' and others' if len(others) > 3 else ''})" if others else ""
+    alone = {
+        side: {", ".join(which): both[side][0] for which, both in partners.items() if list(both) == [side]}
+        for side in ("x", "y")
+    }
+    for side, other, here, there in (("x", "y", x, y), ("y", "x", y, x)):
+        if not alone[side]:
+            continue
+        (first, entry), *others = alone[side].items()
+        more = f" (nor of {_some(name for name, _ in others)})" if others else ""
+        instead = f" (rows of {there} alone: {_some(alone[other])}; spelled otherwise?)" if alone[other] else ""
         raise InputError(
             f"Row {entry.number} of {entry.table.name} gives {here} of {first}, but no row gives "
-            f"{there} of it{more}; measure that too, or exclude the row."
+            f"{there} of it{more}{instead}; measure that too, or exclude the row."
         )
     return [
         ({**other.row, **one.row}, one, other) for both in partners.values() for one in both["x"] for other in both["y"]
     ]
+
+
+def _some(names):
+    names = list(names)
+    return "; ".join(names[:3]) + (" and others" if len(names) > 3 else "")
 
 
 def _named(rows, column, usual):
@@ -316,5 +362,5 @@ def cell_text(value) -> str:
 
 
 def _label(name, entries):
-    units = {entry.row["unit"] for entry in entries if entry.column == "mean" and entry.row.get("unit")} - {"1"}
-    return f"{name} [{units.pop()}]" if len(units) == 1 else name
+    unit = unit_of(entries, name)
+    return f"{name} [{unit}]" if unit else name

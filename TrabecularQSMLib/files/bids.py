@@ -59,8 +59,20 @@ def find(folder: Path) -> dict:
         number, part = entities.pop("echo", None), entities.pop("part", None)
         if next(iter(entities), None) != "sub" or number is not None and not number.isdecimal():
             raise InputError(f"{path} has no subject or no echo number in its name; expected {EXPECTED_NAME}.")
+        _check_folders(path, entities)
         scans.setdefault(tuple(entities.items()), []).append((path, None if number is None else int(number), part))
     return scans
+
+
+def _check_folders(path, entities):
+    """Refuse a file that lies in the folder of another subject or session than its name says."""
+    for key in ("sub", "ses"):
+        # Of sub-X/ses-Y/anat; farther up, folders are called as people like.
+        folder = next((name for name in path.parts[-2:-5:-1] if name.startswith(f"{key}-")), None)
+        if folder and key in entities and folder != f"{key}-{entities[key]}":
+            raise InputError(
+                f"{path} is called {key}-{entities[key]} but lies in the folder {folder}; rename one of the two."
+            )
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -243,6 +255,8 @@ def sidecar(path: Path) -> tuple[dict, tuple[Path, ...]]:
     for folder in _upwards(path.parent):
         applicable = []
         for file in folder.glob(f"*{suffix}.json"):
+            if file.name.startswith("."):  # what macOS leaves beside files on other disks
+                continue
             its_entities, its_suffix = parse_name(file.stem)
             if its_suffix == suffix and its_entities.items() <= entities.items():
                 applicable.append((len(its_entities), file.name, file))

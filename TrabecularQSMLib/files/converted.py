@@ -5,6 +5,7 @@ Names are whatever the user chose; they tell only what the sidecars do not.
 
 import re
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from ..errors import InputError
@@ -23,7 +24,7 @@ from .echoes import (
     scan_of,
     split_part,
 )
-from .formats import first_bytes, is_number
+from .formats import first_bytes, is_nifti, is_number, kind_of
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
@@ -119,7 +120,7 @@ def read(
     **options
         Those of `echoes.scan_of`.
     """
-    candidate = chosen(folder, candidates, series, magnitude_alone)
+    candidate = chosen(folder, candidates, series, magnitude_alone, _apart(candidates))
     options |= {
         "source": candidate.source,
         "notes": candidate.notes,
@@ -138,27 +139,62 @@ def named(labels: dict, path: Path | None = None) -> dict[str, str]:
     return {key: checked_label(label, key) for key, label in found.items() if label is not None}
 
 
-def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=False) -> Candidate:
-    """Return the one candidate that is a complete scan (or magnitude alone), or the one of the series asked for."""
+def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=False, apart: str = "") -> Candidate:
+    """Return the one candidate that is a complete scan (or magnitude alone), or the one of the series asked for.
+
+    `apart` says why two of them are not one scan.
+    """
     if series is not None:
         left = [one for one in candidates if str(series) in one.names]
         if len(left) != 1:
-            found = "no" if not left else f"{len(left)} scans of the"
-            raise InputError(f"{folder} holds {found} series {series}; choose from: {_listed(candidates)}.")
+            if left:
+                raise InputError(
+                    f"{folder} holds {len(left)} scans of the series {series} ({_listed(left)}); give a folder that "
+                    "holds only one of them."
+                )
+            raise InputError(f"{folder} holds no series {series}; choose from: {_listed(candidates)}.")
         return left[0]
     complete = [one for one in candidates if one.complete]
     magnitudes = [one for one in candidates if one.magnitude]
     if magnitude_alone and not complete:
         complete = magnitudes
     if len(complete) > 1:
-        raise InputError(f"{folder} holds {len(complete)} scans ({_listed(complete)}); choose one with `series`.")
+        names = [name for one in complete for name in one.names]
+        advice = "choose one with `series`"
+        if len(set(names)) < len(names):
+            advice = "give a folder that holds only one of them"
+        raise InputError(f"{folder} holds {len(complete)} scans ({_listed(complete)}); {advice}.")
     if not complete:
         advice = MAGNITUDE_ADVICE if magnitudes else "choose one with `series` to see what it lacks"
         raise InputError(
             f"{folder} holds no scan of at least three echoes with magnitude and phase or real and imaginary part, but "
-            f"{_listed(candidates)}; export what is missing, or {advice}."
+            f"{_listed(candidates)}; {apart or 'export what is missing'}, or {advice}."
         )
     return complete[0]
+
+
+def _apart(candidates):
+    """Say why two series that would be a scan together are not taken for one; nothing if there are none such."""
+    for pair in combinations(candidates, 2):
+        parts = [one.files for one in pair]
+        if parts[0].keys() & parts[1].keys() or not Candidate([], "", parts[0] | parts[1]).complete:
+            continue
+        files = [next(iter(one.values())) for one in parts]
+        (_, *grid), (_, *other) = (nifti.read_grid(file.path) for file in files)
+        difference = geometry_difference(*grid, *other) or next(
+            (f"{key} {one} against {its}" for key, one, its in zip(_COMMON, *map(_common, files), strict=True)
+             if one != its), None
+        )  # fmt: skip
+        if difference:
+            names = " and ".join(file.path.name for file in files)
+            return f"{names} do not belong together ({difference}), so export both of one scan"
+    return ""
+
+
+def _common(file):
+    """What a file has in common with the others of its scan, numbers to four digits."""
+    values = (file.metadata.get(key) for key in _COMMON)
+    return tuple(f"{value:.4g}" if is_number(value) else str(value) for value in values)
 
 
 def find(folder: Path) -> list[Candidate]:
@@ -209,8 +245,7 @@ def _grouped(files, by_folder):
         same = next((n for n, other in enumerate(grids) if geometry_difference(*other, *grid) is None), len(grids))
         if same == len(grids):
             grids.append(grid)
-        common = tuple(str(file.metadata.get(key)) for key in _COMMON)
-        families.setdefault((file.path.parent if by_folder else None, common, same), []).append(file)
+        families.setdefault((file.path.parent if by_folder else None, _common(file), same), []).append(file)
     found = []
     for family in families.values():
         series = _series(family)
@@ -304,9 +339,17 @@ def nothing_found(folder: Path) -> InputError:
         if not path.suffix and path.is_file() and not path.stat().st_size:
             continue  # such as a mark that a program left
         try:
-            first_bytes(path, unpacked=False)
+            start = first_bytes(path, unpacked=False)
         except InputError as error:
             return InputError(f"{folder} holds no multi-echo images: {error}")
+        if is_nifti(start):
+            return InputError(
+                f"{folder} holds no multi-echo images in single files: {path.name} is a header apart from its values; "
+                "save each image as one .nii file."
+            )
+        kind = kind_of(path, start)
+        if kind and kind[1].startswith(("unpack", "convert")):
+            return InputError(f"{folder} holds no multi-echo images: {path.name} is {kind[0]}; {kind[1]}.")
     scan = next((path for path in others if path.suffix.lower() == ".mat"), None)
     if scan and not images:
         return InputError(f"{folder} holds no images of echoes but {scan.name}; give that file instead of the folder.")

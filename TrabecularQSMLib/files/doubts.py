@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.fft
 from scipy import ndimage
+from scipy.stats import skew
+
+from ..errors import InputError
 
 # The middle of the image, up to so many voxels along an axis, is looked at; so few in all tell nothing.
 _MOST, _FEWEST = 96, 2000
@@ -16,12 +19,18 @@ _NOISE, _LEAST_AIR, _MOST_CUT = 0.3, 0.1, 0.05
 _FOLLOWS, _BETTER, _SURE = 0.3, 0.01, 2.0
 # Mean over standard deviation of noise in so many voxels around: 1.9 of a magnitude, more of several coils, 1 of its
 # square.
-_AROUND, _SQUARED = 5, 1.35
+_AROUND, _MOSTLY_AIR, _SQUARED = 5, 0.6, 1.35
+# Noise of a magnitude is skewed to large values, by 0.63 of one coil and 0.1 of many; that of its root to small ones,
+# by so many standard errors at least. It is looked at where this share of so many voxels around is air.
+_SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
+# Real and imaginary part of noise spread alike, but for this share.
+_UNEQUAL = 0.15
 # The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
 # were taken from the phase, though in this share of the body it is not small (rad).
 _LOW, _NEAR_ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.5, 0.2
-# Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped.
-_ALIKE, _CLIPPED = 1e-5, 5
+# Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped,
+# and as many in all echoes, but for this share, where each was scaled to a percentile of its own.
+_ALIKE, _CLIPPED, _AS_MANY = 1e-5, 5, 0.02
 _AXES = "kji"
 
 
@@ -33,9 +42,15 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     echoes : (E, K, J, I) complex array
     source : str
         Name for messages.
+
+    Raises
+    ------
+    InputError
+        If there is no phase, or no magnitude, in any of them.
     """
     if not np.all(np.isfinite(echoes)) or not np.any(echoes):  # which is told where the scan is checked
         return []
+    _refuse_one_part(echoes, source)
     scale = _on_scale(echoes, source)
     if echoes[0].size < _FEWEST:
         return scale
@@ -44,13 +59,28 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     return [*scale, *_on_air(echoes[0], source), *_on_filter(echoes, source)]
 
 
+def _refuse_one_part(echoes, source):
+    """Refuse what is the magnitude alone, or the phase alone, in the form of a complex signal."""
+    if not np.any(echoes.imag):
+        raise InputError(f"The signal of {source} has no imaginary part: its phase was not stored; export it as well.")
+    first = np.abs(echoes[0])
+    if np.ptp(first) <= _ALIKE * first.max() and first.size > 1:
+        raise InputError(
+            f"The magnitude of {source} is {first.max():.4g} everywhere: the phase alone was stored; export the "
+            "magnitude as well."
+        )
+
+
 def _on_scale(echoes, source) -> list[str]:
     """Each echo scaled to its own largest value, of the magnitude or of one part."""
     for part, what in ((np.abs, "magnitude"), (np.real, "real part"), (np.imag, "imaginary part")):
         peaks = [float(np.abs(part(echo)).max()) for echo in echoes]
         least = (1 - _ALIKE) * max(peaks)
-        # Values that were clipped have the same end, which many voxels have.
-        if min(peaks) >= least and min(np.count_nonzero(np.abs(part(echo)) >= least) for echo in echoes) < _CLIPPED:
+        if min(peaks) < least:
+            continue
+        # Values that were clipped have the same end, which many voxels have, and fewer the later the echo.
+        ends = [np.count_nonzero(np.abs(part(echo)) >= least) for echo in echoes]
+        if min(ends) < _CLIPPED or max(ends) <= (1 + _AS_MANY) * min(ends):
             return [
                 f"Every echo of {source} has the same largest {what}, {peaks[0]:.4g}, as if each had been scaled on "
                 "its own: R2* is wrong then; export the echoes with one scale."
@@ -59,7 +89,7 @@ def _on_scale(echoes, source) -> list[str]:
 
 
 def _on_air(echo, source) -> Iterator[str]:
-    """A magnitude whose body is not where phase is coherent, or that is squared: noise in air shows both."""
+    """A magnitude whose body is not where phase is coherent, or its square or root: noise in air shows each."""
     magnitude = np.abs(echo)
     if np.mean(magnitude == 0) > _MOST_CUT:
         return
@@ -67,14 +97,42 @@ def _on_air(echo, source) -> Iterator[str]:
     air = agreement < _NOISE
     if air.mean() < _LEAST_AIR:
         return
+    yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
+    yield from _on_noise(magnitude, air, source)
+
+
+def _on_noise(magnitude, air, source):
+    """Noise of another spread or skewness than that of a magnitude."""
     mean, square = (ndimage.uniform_filter(values, _AROUND) for values in (magnitude, magnitude**2))
-    inside = ndimage.uniform_filter(air.astype(np.float32), _AROUND) > 0.6
+    inside = ndimage.uniform_filter(air.astype(np.float32), _AROUND) > _MOSTLY_AIR
     ratio = mean[inside] / np.sqrt(np.maximum(square - mean**2, np.finfo(np.float32).tiny))[inside]
     if ratio.size and np.median(ratio) < _SQUARED:
         yield (
             f"Noise in the air of {source} is spread as that of a squared magnitude (mean over standard deviation "
             f"{np.median(ratio):.2f}; 1.9 or more of a magnitude): R2* and fat fraction are wrong then; take the root."
+        )
+    inside = ndimage.uniform_filter(air.astype(np.float32), _FAR_AROUND) > _IN_AIR
+    noise = magnitude[inside] / np.maximum(mean[inside], np.finfo(np.float32).tiny)
+    if noise.size < _FEWEST:
+        return
+    skewness = float(skew(noise))
+    if skewness < -_SKEWED * np.sqrt(6 / noise.size):
+        yield (
+            f"Noise in the air of {source} is skewed as that of the root of a magnitude ({skewness:.2f}; 0.1 or more "
+            "of a magnitude): R2* and fat fraction are wrong then; square it."
+        )
+
+
+def _on_parts(noise, source):
+    """Real and imaginary part in different units, as where each image has a scale of its own."""
+    if noise.size < _FEWEST:
+        return
+    real, imaginary = (float(np.median(np.abs(part))) for part in (noise.real, noise.imag))  # whatever signal is in it
+    if abs(real - imaginary) > _UNEQUAL * max(real, imaginary):
+        yield (
+            f"Noise in the air of {source} is {real / max(imaginary, 1e-30):.2f} times as strong in the real part as "
+            "in the imaginary one: the two are not of one scale, and all maps are wrong; export them again."
         )
 
 

@@ -181,6 +181,11 @@ def scan_of(
     first = rows[0][0]
     if not nifti.stores_orientation(first.path):
         notes.append(f"{first.path.name} stores no orientation; `b0_direction` sets B0 if it is not along the slices.")
+    elif np.array_equal(affine, np.eye(4)):
+        notes.append(
+            f"{first.path.name} has voxels of 1 × 1 × 1 mm at the origin along the patient's axes, as programs write "
+            "where they know nothing of it: check voxel size and orientation, on which χ depends."
+        )
     notes += nifti.header_notes(first.path)
     check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
     times = _times(rows, counts, source, echo_times, notes)
@@ -259,6 +264,7 @@ def _complete(source, place, files, magnitude_alone):
     numbers = {part: sum(part in row for row in rows) for pair in SIGNALS for part in pair}
     text = ", ".join(f"part-{part} for {number}" for part, number in numbers.items() if number)
     if numbers["mag"] == len(rows) == sum(numbers.values()):
+        nifti.read_grid(rows[0]["mag"].path)  # which tells if a file holds both parts
         if magnitude_alone:
             return ("mag",), [(row["mag"],) for row in rows]
         raise InputError(

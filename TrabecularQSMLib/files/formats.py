@@ -32,6 +32,9 @@ _KINDS = (
     (b"7z\xbc\xaf\x27\x1c", "packed by 7-Zip", "unpack it"),
     (b"(\xb5/\xfd", "packed by Zstandard", "unpack it"),
     (b"%PDF", "a PDF document", "give the image"),
+    (b"# vtk DataFile", "a file of VTK (such as a surface)", "export it as an image, regions as a label map"),
+    (b"solid ", "a surface (STL)", "export the regions as a label map or .seg.nrrd"),
+    (b"<MRML", "a scene of 3D Slicer, without its images", "save the one image or segmentation of it"),
     (b"\x89PNG", "a picture (PNG), which has no place in the patient", "export the volume as NIfTI"),
     (b"\xff\xd8\xff", "a picture (JPEG), which has no place in the patient", "export the volume as NIfTI"),
     (b"GIF8", "a picture (GIF), which has no place in the patient", "export the volume as NIfTI"),
@@ -57,8 +60,10 @@ def first_bytes(path, count: int = _ENOUGH, *, unpacked: bool = True) -> bytes:
         if unpacked and start[:2] == b"\x1f\x8b":
             with gzip.open(path) as file:
                 start = file.read(count)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         raise cut_short(path) from error
+    except gzip.BadGzipFile as error:
+        raise damaged(path, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
     if not start:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..images import farthest_corner
-from .formats import BEST_PACKING, cut_short, filled, first_bytes, unreadable
+from .formats import BEST_PACKING, cut_short, damaged, filled, first_bytes, unreadable
 
 _TYPES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 32: "c8", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
@@ -96,8 +96,12 @@ class NiftiHeader:
                 file.seek(self.offset)
                 count = math.prod(self.sizes)
                 content = filled(file, count * self.dtype.itemsize)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                if packed:
+                    file.read(1)  # at its end gzip compares its check sum
+        except (EOFError, zlib.error) as error:
             raise cut_short(self.data) from error
+        except gzip.BadGzipFile as error:
+            raise damaged(self.data, error) from error
         except OSError as error:
             raise unreadable(self.data, error) from error
         if len(content) < count * self.dtype.itemsize:
@@ -135,11 +139,13 @@ def read_header(path) -> NiftiHeader:
         raise InputError(f"{path} holds {what}; expected one real number in each voxel, so export it as float.")
     dtype = np.dtype(order + _TYPES[code])
     offset = int(take["offset"][0]) if math.isfinite(take["offset"][0]) else 0
-    _check_length(data, max(offset, 0), math.prod(sizes) * dtype.itemsize)
+    # In one file values come behind the header and four bytes on extensions, whatever a writer says.
+    offset = max(offset, size + 4 if data == path else 0)
+    _check_length(data, offset, math.prod(sizes) * dtype.itemsize)
     slope, intercept = take["scale"]
     affine, notes = _position(path, take, sizes)
     codes = tuple(int(code) for code in take["codes"])
-    return NiftiHeader(path, data, sizes, dtype, max(offset, 0), slope, intercept, affine, codes, notes)
+    return NiftiHeader(path, data, sizes, dtype, offset, slope, intercept, affine, codes, notes)
 
 
 def spans_volume(affine) -> bool:

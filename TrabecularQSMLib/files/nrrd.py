@@ -156,6 +156,7 @@ def _values(path, start, dtype, sizes, encoding):
         try:
             with gzip.open(file) as archive:
                 content = filled(archive, needed)
+                archive.read(1)  # at its end gzip compares its check sum
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"{path} is cut short or damaged; copy or export it again.") from error
     if len(content) < needed:

@@ -167,7 +167,7 @@ def _clipped(echoes, source):
 
 def _check_one_unit(echoes, turn, source):
     """Refuse echoes whose phase is nothing, or in another unit than that of the others; return a note on the first."""
-    ranges = [(float(echo.imag.min()), float(echo.imag.max())) for echo in echoes]
+    ranges = _ranges(echoes)
     widest = max(ranges, key=lambda one: one[1] - one[0])
     unwrapped = widest[1] - widest[0] > 1.02 * turn
     for number, (low, high) in enumerate(ranges, start=1):
@@ -185,6 +185,11 @@ def _check_one_unit(echoes, turn, source):
     return None
 
 
+def _ranges(echoes):
+    """Least and largest phase of each echo, in the unit of the file."""
+    return [(float(echo.imag.min()), float(echo.imag.max())) for echo in echoes]
+
+
 def _phase_scale(echoes, source):
     """Radians per stored unit, the stored value of zero, and a note if that is not plain radians."""
     low, high = float(echoes.imag.min()), float(echoes.imag.max())
@@ -200,8 +205,11 @@ def _phase_scale(echoes, source):
             f"{said} in whole numbers: radians were rounded to integers, and their fraction is lost; export the phase "
             "as float or in the scanner's own scale."
         )
-    within = lambda first, last: first - _RADIANS_TOLERANCE <= low and high <= last + _RADIANS_TOLERANCE  # noqa: E731
-    radians = within(-np.pi, np.pi) or within(0.0, _TURN)
+    # Converters may take 0 to 2π for one echo and −π to π for another.
+    radians = all(
+        any(start - _RADIANS_TOLERANCE <= least and most <= start + _TURN + _RADIANS_TOLERANCE for start in (-np.pi, 0))
+        for least, most in _ranges(echoes)
+    )
     if radians and span >= _WHOLE * _TURN:
         return 1.0, 0.0, None
     if not radians:
@@ -214,6 +222,7 @@ def _phase_scale(echoes, source):
     if wrapped and abs(span - 1) < 0.02 and (abs(low + 0.5) < 0.02 or abs(low) < 0.02):
         return _TURN, round(0.5 * (low + high), 1), _rescaled(source, low, high, 1)
     if wrapped or radians and span < _LEAST_RANGE:
+        _check_one_unit(echoes, span, source)  # which may be the cause
         what = (
             "which it fills as wrapped phase of another scale does" if wrapped else "which is no phase of a whole scan"
         )

@@ -10,13 +10,15 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..errors import InputError, counted
-from ..images import geometry_difference, image_from, resample
+from ..images import geometry_difference, image_from, is_graded, resample
 from .formats import decoded, first_bytes, read_bytes
 from .nifti import header_notes, read_layers, read_metadata
 from .terminology import segment_color, terminology_entry
 from .transforms import read_transform
 
 _LARGEST_LABEL = np.iinfo(np.int32).max
+# By how much a rigid transform may stretch, by its rounding.
+_RIGID = 0.01
 
 
 def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
@@ -42,6 +44,7 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
     if layers.size and layers.max() > _LARGEST_LABEL:
         raise InputError(f"{path} holds labels beyond {_LARGEST_LABEL}; number its regions from 1.")
     layers = layers.astype(np.int32)
+    _refuse_shares(path, layers)
     segments = _segments(path, len(layers))
     if len(layers) > 1 and not segments:
         raise InputError(
@@ -79,6 +82,21 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
             )
         labels[inside] = label
     return labels, affine, names
+
+
+def _refuse_shares(path, layers):
+    """Refuse what says how much of a voxel is inside, or is an image, where labels are asked for."""
+    kinds = ("Segmentation_SourceRepresentation", "Segmentation_MasterRepresentation")
+    metadata = read_metadata(path)
+    if any(metadata.get(kind, "").startswith("Fractional") for kind in kinds):
+        raise InputError(
+            f"{path} is a fractional segmentation, whose values are shares of voxels; export it as binary labelmap."
+        )
+    if any(is_graded(layer) for layer in layers):
+        raise InputError(
+            f"{path} holds {np.unique(layers).size} values up to {layers.max()} that change from voxel to voxel, as an "
+            "image or shares of voxels do; export the segmentation as labels."
+        )
 
 
 def write_segments(
@@ -204,8 +222,13 @@ def regions_on(
         volume = float(np.linalg.det(matrix[:3, :3]))
         if volume < 0:
             notes.append(f"{transform} mirrors, as no patient does: left and right are interchanged in {image}.")
-        if abs(abs(volume) - 1) > 0.01:
-            notes.append(f"{transform} changes volumes by a factor of {1 / abs(volume):.3g}; it is no rigid one.")
+        stretches = np.linalg.svd(matrix[:3, :3], compute_uv=False)
+        if np.abs(stretches - 1).max() > _RIGID:
+            low, high = 1 / stretches.max(), 1 / stretches.min()
+            notes.append(
+                f"{transform} is not rigid: it stretches by {low:.3g} to {high:.3g}, and volumes by "
+                f"{1 / abs(volume):.3g}."
+            )
     labels, its_affine, names = read_regions(path, only=only)
     placed = place_regions(path, labels, its_affine, names, image, shape, affine, matrix)
     return placed, names, notes + notes_on_parts_outside(labels, its_affine, names, image, placed, affine)

@@ -18,6 +18,9 @@ from .formats import decoded, first_bytes, kind_of, read_bytes
 # Cells that spreadsheets write for numbers: with one mark alone, with both, or with spaces between thousands.
 _NUMBER = re.compile(r"[+-]?(\d+[\d.,'’ ]*|[.,]\d+)([eE][+-]?\d+)?")
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-"})
+# What nobody sees in a name, or takes for a hyphen, and spaces of which one would do.
+_UNSEEN = str.maketrans("\u2010\u2011", "--", "\u200b\u200c\u200d\ufeff\u00ad")
+_SEVERAL_SPACES = re.compile(r"  +")
 # One to three digits (not zero alone), then groups of three: a number of thousands or one of three decimals.
 _GROUPS = r"[+-]?[1-9]\d{0,2}(?:%s\d{3})+"
 # What spreadsheets take for a formula, guarded or not, and what is written before it.
@@ -61,17 +64,42 @@ def _cells(path):
     except csv.Error as error:
         raise InputError(f"{path} cannot be read as a table ({error}); save it as CSV once more.") from error
     lines = [line for line in lines if any(cell.strip() for cell in line)]
+    lines = _without_empty_columns(lines)
     columns = tuple(_unguarded(cell.strip()) for cell in lines[0]) if lines else ()
-    if len(columns) < 2 or len(set(columns)) < len(columns):
-        raise InputError(f"{path} has no line of different column names; give a CSV file such as measure writes.")
+    _check_columns(path, columns)
     if len(lines) == 1:
         raise InputError(f"{path} holds no row under its column names; measure something first.")
     for number, line in enumerate(lines[1:], start=1):
         if len(line) != len(columns):
             found = counted(len(line), "cell")
             raise InputError(f"Row {number} of {path} has {found} but the row of column names {len(columns)}.")
-    rows = [[_unguarded(cell.strip()).strip().translate(_SPACES) for cell in line] for line in lines[1:]]
-    return columns, rows, separator
+    return columns, [[_cleaned(cell) for cell in line] for line in lines[1:]], separator
+
+
+def _cleaned(cell):
+    text = _unguarded(cell.translate(_UNSEEN).strip()).translate(_SPACES)
+    return _SEVERAL_SPACES.sub(" ", text).strip()
+
+
+def _without_empty_columns(lines):
+    """Rows without what spreadsheets add behind the last column."""
+    last = max((n for line in lines for n, cell in enumerate(line, start=1) if cell.strip()), default=0)
+    return [line[:last] for line in lines]
+
+
+def _check_columns(path, columns):
+    """Refuse a first line that is no line of different column names, and say what it is."""
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if len(columns) >= 2 and twice is None:
+        return
+    if len(columns) < 2:
+        what = f"{', '.join(columns)[:60]!r}, which holds no names between commas, tabs or semicolons"
+    else:
+        what = f"{twice!r} as the name of several columns" if twice else "columns without a name"
+    raise InputError(
+        f"{path} has no line of different column names: its first one has {what}; give a CSV file such as "
+        "measure writes."
+    )
 
 
 def _numbers(path, columns, rows, separator):

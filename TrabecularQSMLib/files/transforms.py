@@ -1,5 +1,6 @@
 """Linear transforms in files of ITK: texts and MATLAB files are read here, so that ITK's parsers see numbers only."""
 
+import codecs
 import math
 import re
 from pathlib import Path
@@ -28,6 +29,13 @@ _LINEAR = {
     "VersorTransform": sitk.VersorTransform,
 }
 _LINES = re.compile(r"(Transform|Parameters|FixedParameters):(.*)")
+# How transforms of other programs begin, and whose they are.
+_FOREIGN = (
+    (rb"\s*(?:[-+\d.eE]+[ \t]+){3}[-+\d.eE]+\s*\n", "FSL (a plain matrix)"),
+    (rb"(?s).{0,200}?\(Transform ", "elastix"),
+    (rb"(?s).{0,400}?\bnxforms\b", "FreeSurfer"),
+    (rb"MNI Transform File", "MINC"),
+)
 _SMALLEST_DETERMINANT = 1e-6
 
 
@@ -45,7 +53,11 @@ def read_transform(path) -> np.ndarray:
         If the file is absent, damaged, or holds a transform that is not linear or has no inverse.
     """
     path = Path(path)
-    start = first_bytes(path)
+    start = first_bytes(path).removeprefix(codecs.BOM_UTF8)
+    if whose := next((whose for pattern, whose in _FOREIGN if re.match(pattern, start)), None):
+        raise InputError(
+            f"{path} is a transform of {whose}, not of ITK; convert it to one (.tfm), or register the images again."
+        )
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         matrix = _product(path, read_transforms(path), composite=True)
     elif path.suffix.lower() == ".mat":

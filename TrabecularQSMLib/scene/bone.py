@@ -7,7 +7,7 @@ import numpy as np
 import slicer
 
 from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias
-from ..analysis.ct import attenuation, hounsfield
+from ..analysis.ct import attenuation, hounsfield, on_regions
 from ..errors import InputError
 from ..progress import Progress, part, report
 from .alive import keepAlive
@@ -148,7 +148,8 @@ def attenuationNodes(
     def compute(told):
         report(told, 0.0, "Measuring the CT")
         values, notes = hounsfield(array)
-        return notes, attenuation(values, labels, names, case=case, calibration=calibration)
+        rows = attenuation(values, labels, names, case=case, calibration=calibration)
+        return [*notes, *on_regions(values, labels, names)], rows
 
     try:
         notes, rows = keepAlive(compute, part(progress, 0.5, 1.0))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias
-from ..analysis.ct import Calibration, attenuation, hounsfield, without_padding
+from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
+from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions, without_padding
 from ..analysis.registration import Registration, register_rigid
 from ..errors import InputError, errors_of
 from ..files.nifti import header_notes, read_grid, read_image
@@ -103,11 +103,13 @@ def bvtv_of_files(
             raise InputError(f"{other} is not on the grid of {image}: {difference}; give images of one scan.")
         array = combine_phase_cycles([array, second], combination)
     labels, names, notes = regions_on(regions, image, array.shape, affine, transform=transform, only=only)
+    notes += on_ends(array, labels, names)
     reference = read_bone(bone, image, array.shape, affine)
     with errors_of(image):
         if bias_correction:
             array = correct_bias(array, affine, progress=progress)
         found = apparent_bvtv(array, labels, names, reference, rule=rule)
+    notes += on_reference(array, reference, found)
     notes += [
         f"The apparent BV/TV of {one.region} is {one.bvtv:.3g}, beyond 0 to 1: "
         "look at its histogram and at the bone reference."
@@ -138,7 +140,7 @@ def attenuation_of_files(
     with errors_of(image):
         array, told = hounsfield(array)
         rows = attenuation(array, labels, names, case=case, calibration=calibration)
-    return rows, notes + told
+    return rows, [*notes, *told, *on_regions(array, labels, names)]
 
 
 def regions_seen(regions, image, *, transform=None, only: Sequence[str] = ()) -> tuple[list[str], list[str]]:

@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from ...errors import InputError, counted
 from ...methods import Method
 from ..observations import Observations, as_numbers, named
+from ..tables import spelled_alike
 from .inference import (
     SIGNIFICANT,
     TAIL,
@@ -257,6 +258,9 @@ def _columns(name, texts):
     numbers = as_numbers(texts)
     if numbers is None:
         levels = sorted(set(texts))
+        wrong = [text for text in levels if as_numbers([text]) is None]
+        if len(wrong) < len(levels) / 2:
+            raise InputError(f"{name} is a number of most subjects but {named(wrong)} of others; correct these.")
         if len(levels) > max(2, _MOST_LEVELS * len(texts)):
             raise InputError(
                 f"{name} has {len(levels)} different texts of {len(texts)} subjects, such as {named(levels)}; give "
@@ -298,6 +302,8 @@ def _effect_interval(t, free, root):
 def _remarks(region, groups, residual, covariates, values, design, first_group):
     names = sorted(set(groups.tolist()))
     spreads = [residual[groups == name] for name in names]
+    for one, other in spelled_alike(names):
+        yield f"{region}: the groups {one} and {other} differ in spelling alone, and are taken for two."
     p = float(stats.levene(*spreads).pvalue)
     if p < SIGNIFICANT:
         yield f"{region}: the groups' spread differs (p {p:.2g}), so that p and intervals are rough."

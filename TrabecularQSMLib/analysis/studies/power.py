@@ -220,7 +220,7 @@ def _check_plan(design, difference, subjects, power, alpha):
         raise InputError("Give a `difference` to detect, the number of `subjects`, or both.")
     if difference is not None and not (np.isfinite(difference) and difference != 0):
         raise InputError(f"The difference is {difference:g}; give one that is not zero.")
-    for name, value, low, high in (("power", power, alpha, 1), ("alpha", alpha, 0, 1)):
+    for name, value, low, high in (("alpha", alpha, 0, 1), ("power", power, alpha, 1)):
         if not low < value < high:
             raise InputError(f"The {name} is {value:g}; expected between {low:g} and {high:g}, without these.")
 

@@ -30,6 +30,8 @@ from .inference import (
 _SHARES = {"p2_5": 0.025, "median": 0.5, "p97_5": 0.975}
 # As the guideline CLSI EP28 asks for.
 _ENOUGH = 120
+# Years; beyond are months, or years of birth.
+_OLDEST = 120
 _DECADE = 10
 
 
@@ -143,6 +145,11 @@ def normal_range(values: np.ndarray, ages: np.ndarray | None = None, *, region: 
     left, trend, free = values - values.mean(), None, len(values) - 1
     if ages is not None:
         ages = checked(ages, f"The ages in {region or 'a region'} are")
+        if ages.min() < 0 or ages.max() > _OLDEST:
+            raise InputError(
+                f"The ages run from {ages.min():g} to {ages.max():g}; expected years of age (not months, nor years of "
+                "birth), so correct that column."
+            )
         if is_constant(ages):
             raise InputError(f"All subjects are of the age {ages[0]:g}; leave age out.")
         away = ages - ages.mean()
