@@ -304,6 +304,14 @@ class SubjectsTest(CohortTest):
         with_ct = replace(subject, companions={"ct": subject.images[0]})
         self.assertGreater(needed_seconds(with_ct, fast), needed_seconds(subject, fast) + 5)
 
+    def test_time_is_about_what_was_measured(self):
+        for voxels, measured in ((98 * 98 * 45, 16), (147 * 147 * 68, 34)):
+            with mock.patch("TrabecularQSMLib.study.estimate._sizes", return_value=(18 * voxels, voxels)):
+                told = needed_seconds(
+                    replace(find_subjects(self.dataset)[0], companions={}), preset(inversion="medi-tv")
+                )
+            self.assertAlmostEqual(told / measured, 1, delta=0.25)
+
     def test_all_subjects_take_as_long_as_their_share_or_the_longest_one(self):
         self.assertEqual([whole_seconds([30, 60, 90], workers) for workers in (1, 2, 3)], [180, 90, 90])
         self.assertEqual(whole_seconds([30], 1), 30)

@@ -61,5 +61,5 @@ METHOD = Inversion(
     power=2,
     weighted=False,
     regularization=0.2,
-    effort=0.15,
+    effort=0.01,
 )

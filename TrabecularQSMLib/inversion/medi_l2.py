@@ -154,5 +154,5 @@ METHOD = Inversion(
     power=2,
     weighted=True,
     regularization=0.1,
-    effort=2.0,
+    effort=1.3,
 )

@@ -221,5 +221,5 @@ METHOD = Inversion(
     power=1,
     weighted=True,
     regularization=0.01,  # closest to the truth on simulated ankles of seeds 1 to 3
-    effort=7.0,
+    effort=6.1,
 )

@@ -170,17 +170,19 @@ class _State:
         self.inverse_slopes = 1 / (1 + second / 2 * self.squared)
         system += self.squared * second * self.squared * self.damping
 
-    def _add_harmonic(self, system, rho):
-        # The data penalty of h alone, and of Δh; χ after h is eliminated.
+    def _add_harmonic(self, system, weight):
+        # The data penalty of h alone, and that of Δh; χ after h is eliminated. The two are alike for an h that bends
+        # within a voxel: whatever β, χ then comes closest in the same number of iterations.
+        rho = self.rho_data * np.float32(np.prod(self.problem.voxel_size) ** (4 / 3))
         self.rho_harmonic = rho
         self.inverse_harmonic = 1 / (self.rho_data + rho * self.squared**2)
         self.couple = self.rho_data * self.kernel * self.inverse_harmonic
         system -= self.rho_data * self.kernel * self.couple
-        # β over β and ρ/2, and nothing outside.
+        # The share of v that u is: 2β over itself and ρ, and nothing outside.
         inside = self.problem.inside
         if inside is None:
             inside = binary_fill_holes(self.problem.data_weight > 0)
-        self.damped = np.where(inside, np.float32(0.5), np.float32(0))
+        self.damped = np.where(inside, weight / (weight + rho), np.float32(0))
 
     def step(self) -> np.ndarray:
         """One iteration; returns χ."""

@@ -19,7 +19,7 @@ from ..settings import Settings, preset
 from . import remarks
 from .fields import Fields
 from .kept import KeptFields, inversion_settings
-from .solving import cortex_apart, inversion_options, share_before, solve
+from .solving import cortex_apart, effort, inversion_options, share_before, solve
 
 # Settings that the data decide: the kind of scan, the spectrum of fat, and what a field measured elsewhere leaves no
 # choice of.
@@ -117,7 +117,7 @@ def reconstruct_each(
     for name in Settings.__dataclass_fields__:
         if name not in inversion_settings() and len({getattr(one, name) for one in settings}) > 1:
             raise InputError(f"Inversions are compared on the same fields, but {name} differs; give it one value.")
-    before = _share_of_fields([one.inversion for one in settings if one.stop_after is None])
+    before = 1 / (1 + sum(map(effort, settings)))  # progress goes by time
     results, step = [], (1 - before) / len(settings)
     with _workers(threads):
         fields = _fields(kept)(acquisition, settings[0], mask, part(progress, 0.0, before))
@@ -183,12 +183,13 @@ def sweep_regularization(
     if not len(regularizations):
         regularizations = settings.regularization * np.logspace(-2, 2, LCURVE_COUNT)
     regularizations = lcurve.checked_regularizations(regularizations)  # before the minutes that the fields take
-    before = _share_of_fields([settings.inversion] * len(regularizations))
+    runs = len(regularizations)
+    before = 1 / (1 + effort(settings, runs))  # progress goes by time
     with _workers(threads):
         fields = _fields(kept)(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
-        begin = before + share_before(settings) * (1 - before) / len(regularizations)
+        begin = before + share_before(settings, runs) * (1 - before)
         apart, rest, said = cortex_apart(fields, settings, grid, part(progress, before, begin))
         inside = {name: grid.put(apply(one) & fields.mask) for name, one in (regions or {}).items()}
         curve = lcurve.sweep(
@@ -231,11 +232,6 @@ def _complete(settings: Settings | None) -> Settings:
     if settings.regularization is None:
         return replace(settings, regularization=preset(inversion=settings.inversion).regularization)
     return settings
-
-
-def _share_of_fields(inversions: Sequence[str]) -> float:
-    """Share of the whole time that the stages before some inversions take: progress goes by time."""
-    return 1 / (1 + sum(METHODS[name].effort for name in inversions))
 
 
 @contextlib.contextmanager

@@ -3,16 +3,15 @@
 import math
 from typing import NamedTuple
 
-from ..inversion import METHODS
-from ..inversion.noise import DRAWS
+from ..pipeline.solving import inversion_seconds
 from .chain import ChainSettings, scan_shape
 from .settings import ProtocolSettings
 from .sweep import SweepSettings
 
 # Measured millionths of a second of one thread for each voxel of a block's geometry, to draw it and for the field about
-# it, and for each voxel of a scan of nine echoes, simulated and fitted, of which the fields take a part that inversions
-# are multiples of (4, 8 and 27 s at voxels of 3, 2 and, with TV-MEDI, 1.5 mm). Bytes: 0.3, 0.5 and 1.0 GB.
-_BLOCK_US, _SCAN_US, _FIELDS_US, _ECHOES = 1.2, 22.0, 13.0, 9
+# it, and for each voxel of a scan of nine echoes, simulated and fitted (with TV-MEDI 6, 15 and 24 s at voxels of 3, 2
+# and 1.5 mm). Bytes: 0.3, 0.5 and 1.0 GB.
+_BLOCK_US, _SCAN_US, _ECHOES = 1.2, 26.0, 9
 _BLOCK_BYTES, _SCAN_BYTES = 140, 1400
 # Of a sweep: for each voxel of the geometry to draw it, to compute its field, and to see it by nine echoes; for each
 # imaging voxel, to fit it; bytes (0.11 GB for 128³ voxels).
@@ -28,12 +27,11 @@ class Cost(NamedTuple):
 
 def chain_cost(settings: ProtocolSettings, chain: ChainSettings) -> Cost:
     """Return what `chain.run_chain` costs, one block at a time."""
-    grid, chosen = math.prod(scan_shape(settings)), chain.reconstruction
-    runs = (1 + DRAWS * (chosen.chi_sigma == "yes")) * (chosen.stop_after is None)
-    inverting = _FIELDS_US * runs * METHODS[chosen.inversion].effort
-    each = _SCAN_US * len(settings.echo_times) / _ECHOES + inverting
+    grid = math.prod(scan_shape(settings))
+    scanning = 1e-6 * grid * _SCAN_US * len(settings.echo_times) / _ECHOES
+    each = scanning + inversion_seconds(grid, chain.reconstruction)
     fine = chain.bone.size**3 if chain.bone.mask is None else chain.bone.mask.size
-    seconds = 1e-6 * len(chain.bone.points()) * (_BLOCK_US * fine + each * grid)
+    seconds = len(chain.bone.points()) * (1e-6 * _BLOCK_US * fine + each)
     return Cost(seconds, _BLOCK_BYTES * fine + _SCAN_BYTES * grid)
 
 
