@@ -36,7 +36,6 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     RegistrationParameters,
     RegressionParameters,
     added,
-    ctSummary,
     missing,
     proposalMaps,
     proposalSummary,
@@ -207,7 +206,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
         self.atOnce(self.logic.combineCycles, _("The phase cycles could not be combined."), added)
 
     def onCtButton(self) -> None:
-        table = self.step(self.logic.ct, _("The CT could not be measured."), ctSummary)
+        table = self.step(self.logic.ct, _("The CT could not be measured."), tableSummary)
         if table:
             self.bringUp(show.showNumbers, table)
 

@@ -564,6 +564,13 @@ class PanelTest(driving.PanelCase):
         self.assertLess(self.ui.statusLabel.y + self.ui.statusLabel.height, 390)
         times = self.ui.echoTimesLineEdit
         self.assertLess(times.fontMetrics().horizontalAdvance(times.text), 280)
+        # Sentences about a run are broken into lines, and make the panel no wider than its views leave room for.
+        panel = self.ui.progressBar.parent()
+        width = panel.minimumSizeHint.width()
+        self.ui.resultsCollapsibleButton.collapsed = False
+        self.ui.resultsNotesLabel.setText("What is to be known of a run is told in long sentences. " * 5)
+        slicer.app.processEvents()
+        self.assertEqual(panel.minimumSizeHint.width(), width)
 
     def test_the_terminology_is_loaded_when_the_application_has_started(self):
         logic = slicer.modules.terminologies.logic()

@@ -463,6 +463,10 @@ class PanelTest(driving.PanelCase):
         self.assertIn("look at the checkerboard", self.ui.statusLabel.text)
         self.assertEqual(self.shown, [("showOver", fixed, moving)])
         before = driving.names()
+        self.ui.registerButton.click()
+        self.assertIn("nothing changed", self.ui.statusLabel.text)
+        self.assertEqual(driving.names(), before)
+        self.assertIs(moving.GetParentTransformNode(), transform)
         self.during(self.ui.cancelButton.click)
         self.ui.checkerboardButton.click()
         self.assertEqual((self.ui.statusLabel.text, driving.names()), ("Cancelled.", before))
@@ -660,6 +664,15 @@ class PanelTest(driving.PanelCase):
         self.assertIn(self.ui.bvtvImageSelector.currentNode(), added)
         for name in ("registerButton", "measureButton", "bvtvButton", "ctButton"):
             self.assertTrue(getattr(self.ui, name).enabled, getattr(self.ui, name).text)
+        # A second sample's rows go into the same table, as another case.
+        self.ui.measureButton.click()
+        rows = len(rowsFromTable(self.p.measure.table))
+        with mock.patch.multiple(samples, **quick):
+            samples.loadCompanions(self.widget.logic)
+        self.ui.measureButton.click()
+        found = rowsFromTable(self.p.measure.table)
+        self.assertEqual(len(found), 2 * rows)
+        self.assertEqual(list(dict.fromkeys(row["case"] for row in found)), ["ankle phantom", "ankle phantom 2"])
         # Slicer's subject hierarchy logs a critical error for a segmentation that changes while the scene closes.
         changed = []
         for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):

@@ -129,6 +129,9 @@ class BvtvTest(BoneTest):
         table = self.run_bvtv().table
         self.assertIs(self.run_bvtv(case="sub-02", table=table).table, table)
         self.run_bvtv(case="sub-02", table=table)
+        self.assertEqual(scene.notesOf(table), [])
+        self.run_bvtv(case="sub-02", rule="robust", table=table)
+        self.assertIn("values of case sub-02 are replaced (rows: 2)", scene.notesOf(table)[0])
         cases = [row["case"] for row in tables.rowsFromTable(table)]
         self.assertEqual(cases, ["sub-01"] * 2 + ["sub-02"] * 2)
 
@@ -197,6 +200,8 @@ class CtTest(BoneTest):
         cut = self.add(np.minimum(self.array, 250), "windowed")
         scene.attenuationNodes(cut, self.segmentation, case="sub-02", table=table)
         self.assertRegex(" ".join(scene.notesOf(table)), "^windowed: .* voxels hold the largest value, 250 HU")
+        scene.attenuationNodes(self.ct, self.segmentation, case="sub-02", table=table)
+        self.assertIn("values of case sub-02 are replaced", " ".join(scene.notesOf(table)))
         scene.attenuationNodes(self.ct, self.segmentation, case="sub-01", table=table)
         self.assertEqual(scene.notesOf(table), [])
 

@@ -64,6 +64,19 @@ class MeasureTest(SceneTest):
         scene.measureNodes([self.add(random_map(3), "r2star")], self.segmentation, case="sub-01", table=table)
         self.assertEqual(len(tables.rowsFromTable(table)), 6)
 
+    def test_values_of_another_scan_under_the_same_case_are_told(self):
+        options = {"segmentation": self.segmentation, "case": "sub-01"}
+        first = self.add(random_map(1))
+        table = scene.measureNodes([first], **options)
+        scene.measureNodes([first], table=table, **options)
+        self.assertEqual(scene.notesOf(table), [])  # the same again
+        scene.measureNodes([self.add(random_map(2), name="other")], table=table, **options)
+        self.assertRegex(
+            scene.notesOf(table)[0], r"values of case sub-01 are replaced \(rows: 2\); another scan needs a"
+        )
+        scene.measureNodes([self.add(random_map(3), "r2star")], table=table, **options)
+        self.assertEqual(scene.notesOf(table), [])
+
     def test_maps_of_reliability_and_mask_in_the_same_folder_count(self):
         chi = random_map().astype(np.float32)
         unreliable = np.ones(SHAPE, dtype=np.float32)

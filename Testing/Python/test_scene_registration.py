@@ -15,6 +15,7 @@ from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.images import resample
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.scene import brains, registration
+from TrabecularQSMLib.scene.gui.undo import oneUndoStep
 from TrabecularQSMLib.scene.registration import pointsBetween, qualityOf
 from TrabecularQSMLib.scene.volumes import controlPoints, newVolume, pointsInVolume
 from TrabecularQSMLib.settings import preset
@@ -106,6 +107,9 @@ class TwoImagesTest(SceneTest):
         search = mock.patch.object(registration, "find_start", return_value=TRUTH)
         search.start()
         self.addCleanup(search.stop)
+
+    def transforms(self):
+        return slicer.util.getNodesByClass("vtkMRMLLinearTransformNode")
 
     def points(self, name, points):
         node = self.scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
@@ -206,9 +210,9 @@ class RegistrationTest(TwoImagesTest):
             movingPoints.SetAndObserveTransformNodeID(under)
             for point in seen:
                 movingPoints.AddControlPointWorld(*point)
-            found = []
-            for _press in range(3):
-                scene.registerNodes(self.fixed, self.moving, landmarks=(fixedPoints, movingPoints), **options)
+            found, lists = [], (fixedPoints, movingPoints)
+            for name in ("one", "two", None, None):  # under a new transform, the same one, and without computing
+                scene.registerNodes(self.fixed, self.moving, landmarks=lists, name=name, **options)
                 found.append(pointsBetween(self.fixed, self.moving))
                 # The points are seen on the same tissue of the moving volume as before.
                 own = pointsInVolume(controlPoints(movingPoints), self.moving)
@@ -222,6 +226,95 @@ class RegistrationTest(TwoImagesTest):
         np.testing.assert_allclose(own, (places @ TRUTH.T)[:, :3], atol=1e-6)
         with self.assertRaisesRegex(InputError, "on fixed is chosen as points on both volumes"):
             scene.registerNodes(self.fixed, self.moving, start="landmarks", landmarks=(fixedPoints, fixedPoints))
+
+    def test_registering_again_with_the_same_images_and_options_changes_nothing(self):
+        self.without_search()
+        found = types.SimpleNamespace(matrix=TRUTH, mutual_information=0.5, iterations=3, converged=True)
+        for start in ("geometry", "moments", "current"):
+            with mock.patch.object(registration, "register_rigid", return_value=found) as program:
+                transform = scene.registerNodes(self.fixed, self.moving, start=start)
+                ids, matrix, quality = self.node_ids(), pointsBetween(self.fixed, self.moving), qualityOf(transform)
+                self.assertNotIn("repeated", quality)
+                self.assertIs(scene.registerNodes(self.fixed, self.moving, start=start), transform)
+            program.assert_called_once()
+            self.assertEqual(self.node_ids(), ids)
+            np.testing.assert_array_equal(pointsBetween(self.fixed, self.moving), matrix)
+            self.assertEqual(qualityOf(transform), quality | {"repeated": True})
+
+    def test_what_was_changed_since_is_registered_again(self):
+        self.without_search()
+        calls = []
+
+        def run(*arguments):
+            calls.append(arguments)
+            return TRUTH
+
+        def changed(node):
+            array = slicer.util.arrayFromVolume(node)
+            array[10, 10, 10] += 1
+
+        mask = scene.addSegmentation(np.ones(FIXED_SHAPE, np.uint8), {1: "all"}, FIXED_AFFINE, "all")
+        options = {"useBrains": True, "run": run}
+        for number, change in enumerate(
+            (
+                lambda: None,
+                lambda: changed(self.fixed),
+                lambda: changed(self.moving),
+                lambda: options.update(mask=mask),
+                lambda: options.update(start="moments"),
+            ),
+            start=1,
+        ):
+            change()
+            for _press in range(2):
+                transform = scene.registerNodes(self.fixed, self.moving, **options)
+            self.assertEqual(len(calls), number)
+        # All are the newest result of one transform.
+        self.assertEqual([node.GetName() for node in self.transforms()], ["bSSFP to echo MIP"])
+        self.assertIs(self.moving.GetParentTransformNode(), transform)
+
+    def test_another_pair_or_a_transform_changed_by_hand_gets_a_new_one(self):
+        self.without_search()
+        matrices = [TRUTH, np.eye(4)]
+        options = {"useBrains": True, "run": lambda *arguments: matrices[0]}
+        first = scene.registerNodes(self.fixed, self.moving, **options)
+        other = slicer.mrmlScene.AddNode(newVolume(self.arrays[0], FIXED_AFFINE, "other"))
+        second = scene.registerNodes(other, self.moving, **options)
+        self.assertIsNot(first, second)
+        byHand = slicer.util.vtkMatrixFromArray(rigid((0, 0, 0), (1, 2, 3)))
+        second.SetMatrixTransformToParent(byHand)
+        third = scene.registerNodes(other, self.moving, **options)
+        self.assertEqual(third.GetName(), "bSSFP to other 2")
+        kept = slicer.util.vtkMatrixFromArray(np.eye(4))
+        second.GetMatrixTransformToParent(kept)
+        self.assertEqual(kept.GetElement(2, 3), 3)
+        self.assertLess(self.error_mm(), 1e-9)
+        # What moved the fixed volume meanwhile takes the moving one along.
+        other.SetAndObserveTransformNodeID(self.transform(rigid((0, 0, 20), (5, 0, 0))).GetID())
+        fourth = scene.registerNodes(other, self.moving, **options)
+        self.assertIs(fourth.GetParentTransformNode(), other.GetParentTransformNode())
+        self.fixed = other
+        self.assertLess(self.error_mm(), 1e-9)
+
+    def test_a_result_brought_up_to_date_is_taken_back_by_undo(self):
+        self.without_search()
+        self.addCleanup(self.scene.ClearUndoStack)
+        self.addCleanup(self.scene.SetUndoFlag, self.scene.GetUndoFlag())
+        self.scene.SetUndoFlag(True)
+        for kind in ("vtkMRMLLinearTransformNode", "vtkMRMLScalarVolumeNode"):
+            self.scene.AddDefaultNode(default := getattr(slicer, kind)())
+            default.SetUndoEnabled(True)
+            self.addCleanup(default.SetUndoEnabled, False)
+        self.moving.SetUndoEnabled(True)
+        options = {"useBrains": True, "run": lambda fixed, moving, start, inside, told: start}
+        transform = scene.registerNodes(self.fixed, self.moving, start="moments", **options)
+        before, quality = pointsBetween(self.fixed, self.moving), qualityOf(transform)
+        with oneUndoStep():
+            scene.registerNodes(self.fixed, self.moving, **options)
+        self.assertLess(self.error_mm(), 1e-9)
+        self.scene.Undo()
+        np.testing.assert_allclose(pointsBetween(self.fixed, self.moving), before, atol=1e-9)
+        self.assertEqual(qualityOf(self.moving.GetParentTransformNode()), quality)
 
     def test_the_other_maps_of_a_run_go_with_the_one_that_is_registered(self):
         self.without_search()

@@ -11,11 +11,11 @@ from ..analysis.ct import attenuation, hounsfield, on_regions
 from ..errors import InputError
 from ..progress import Progress, part, report
 from .alive import keepAlive
-from .echoes import NOTES_ATTRIBUTE
+from .echoes import NOTES_ATTRIBUTE, notesOf
 from .folders import resultFolder
-from .measure import addRows
+from .measure import addRows, addToTable
 from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
-from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, appendRows, columnsOf
+from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, columnsOf
 from .volumes import (
     PRIVATE_SCHEME,
     affineFromVolume,
@@ -114,7 +114,7 @@ def bvtvNodes(
         if table is None:
             table = put(addTable(f"{name} BV/TV table", columns))
         else:
-            appendRows(table, columns, _KEY)
+            addToTable(table, columns, _KEY)
     return BvtvNodes(table, corrected, chart)
 
 
@@ -130,7 +130,8 @@ def attenuationNodes(
 ):
     """Measure the attenuation of a CT in every segment and return the table, with the columns of `measureNodes`.
 
-    What a user should know of the CT is in the table's attribute `NOTES_ATTRIBUTE`, one sentence a line.
+    What a user should know of the CT, and of rows that are replaced, is in the table's attribute `NOTES_ATTRIBUTE`, one
+    sentence a line.
 
     :param ct: volume in Hounsfield units, registered to where the regions were drawn.
     :param segmentation: the regions.
@@ -156,7 +157,8 @@ def attenuationNodes(
     except InputError as error:
         raise InputError(f"{ct.GetName()} with {segmentation.GetName()}: {error}") from error
     table = addRows(rows, table, name or "CT table")
-    table.SetAttribute(NOTES_ATTRIBUTE, "\n".join(f"{ct.GetName()}: {note}" for note in notes) or None)
+    notes = [*notesOf(table), *(f"{ct.GetName()}: {note}" for note in notes)]
+    table.SetAttribute(NOTES_ATTRIBUTE, "\n".join(notes) or None)
     return table
 
 

@@ -1,11 +1,14 @@
 """Statistics of maps in segments, as rows of one table that grows case by case."""
 
+from collections.abc import Sequence
+
 import slicer
 
 from ..analysis.measure import COLUMNS, measure
 from ..errors import InputError
 from ..progress import Progress, report
 from ..quantities import QUANTITIES
+from .echoes import NOTES_ATTRIBUTE
 from .folders import resultFolder, sameFolder
 from .regions import regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
@@ -49,7 +52,9 @@ def measureNodes(
 
     Segments are resampled to the nearest neighbor on each map's own grid, and transforms of maps and segmentation
     are followed. Maps of reliability and mask in the same folder of the scene, or among those given, say which voxels
-    count, those of standard deviations give the error of the means. Nothing changes if it fails or is cancelled.
+    count, those of standard deviations give the error of the means. Scans are told apart by their case: rows that are
+    replaced by other values are told in the table's attribute `NOTES_ATTRIBUTE`. Nothing changes if it fails or is
+    cancelled.
 
     :param volumes: scalar volumes, or a dictionary of them such as `reconstructNodes` returns. A volume without a
         quantity of this extension goes by its own name.
@@ -95,8 +100,21 @@ def addRows(rows: list[dict], table, name: str):
     if table is None:
         with resultFolder("Measurements") as put:
             return put(addTable(name, columns))
-    appendRows(table, columns, KEY)
+    addToTable(table, columns, KEY)
     return table
+
+
+def addToTable(table, columns: Sequence[Column], key: Sequence[str]) -> None:
+    """Add rows of one case to a table, and note in it if they took the place of other values.
+
+    :param table: table of an earlier run of the step.
+    :param columns: the new rows, column by column, one of them the case.
+    :param key: names of the columns that tell rows apart.
+    """
+    replaced = appendRows(table, columns, key)
+    case = next(column.values[0] for column in columns if column.name == "case")
+    note = f"Other values of case {case} are replaced (rows: {replaced}); another scan needs a case of its own."
+    table.SetAttribute(NOTES_ATTRIBUTE, note if replaced else None)
 
 
 def _column(name):

@@ -1,5 +1,6 @@
 """Rigid registration of volumes; the result is a transform node above the moving volume, which can be taken back."""
 
+import hashlib
 import json
 from collections.abc import Callable
 
@@ -32,6 +33,8 @@ from .volumes import (
 
 # How well the images agree, as JSON; saved with the scene.
 QUALITY_ATTRIBUTE = "TrabecularQSM.Registration"
+# Of the transform: the volumes of which it is the result.
+_FIXED_ROLE, _MOVING_ROLE = "TrabecularQSM.Fixed", "TrabecularQSM.Moving"
 # A result whose quality is below this share of that of a mere search over shifts has failed: on the sample data results
 # that are 2 mm off have 0.88 of it and more, those that are 5 mm off 0.71 to 0.85.
 LEAST_SHARE = 0.85
@@ -58,6 +61,11 @@ def registerNodes(
     goes with it: segmentations that were drawn on it, such as a bone reference, the other maps of its run, its
     landmarks. Nothing changes if it fails or is cancelled.
 
+    Where the moving volume is under the transform that was found for these two volumes before, that one is brought up
+    to date: as the output of a Slicer module it is the result of the newest options, and the scene does not fill with
+    transforms of which one alone is in use. Clone it in the module Data to keep it. With the same images and options
+    nothing is computed, and nothing changes. A transform that was changed by hand since is kept, and a new one made.
+
     :param fixed: volume that stays, such as the echo MIP.
     :param moving: volume that is moved, such as the bSSFP or CT.
     :param start: one of `STARTS`.
@@ -66,7 +74,7 @@ def registerNodes(
     :param mask: segmentation on the fixed volume; only voxels in its segments count. All by default.
     :param useBrains: whether Slicer's module General Registration (BRAINS) registers, instead of this library.
     :param run: what runs BRAINS, for tests.
-    :param name: name of the transform node.
+    :param name: name of a transform node that is new in any case.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :return: the transform node.
     :raises InputError: if the volumes, points or mask are none that can be registered.
@@ -83,38 +91,73 @@ def registerNodes(
             raise InputError(f"{mask.GetName()} has no voxel inside {fixed.GetName()}; draw it there, or choose none.")
     images = [(slicer.util.arrayFromVolume(volume), affineFromVolume(volume)) for volume in (fixed, moving)]
     arrays = (*images[0], *images[1])
-    try:
-        # Where the images lie after a search over shifts: from there BRAINS starts, and to it results are compared.
-        searched = None
-        if useBrains or start != "geometry":
-            searched = keepAlive(
-                lambda told: find_start(*arrays, fixed_mask=inside, progress=told), part(progress, 0.0, 0.2)
-            )
-        if useBrains:
-            if start == "moments":
-                initial = find_start(*arrays, start="moments", fixed_mask=inside)
-            elif start == "geometry":
-                initial = searched
-            matrix = run(fixed, moving, initial, inside, part(progress, 0.2, 1.0))
-            quality = {"program": "BRAINSFit"}
-        else:
-            found = keepAlive(
-                lambda told: register_rigid(*arrays, start=initial, fixed_mask=inside, progress=told),
-                part(progress, 0.2, 1.0),
-            )
-            matrix = found.matrix
-            quality = {
-                "program": "SimpleITK",
-                "mutual_information": found.mutual_information,
-                "iterations": found.iterations,
-                "converged": found.converged,
-            }
-        quality |= _judged(arrays, matrix, inside, searched)
-    except InputError as error:
-        raise InputError(f"{moving.GetName()} to {fixed.GetName()}: {error}") from error
+    known = None if name else _foundBefore(fixed, moving)
+    # Added to zero, -0 is 0.
+    options = start if start != "landmarks" else (initial.round(6) + 0.0).tolist(), useBrains
+    request = _digest(arrays, inside, options)
+    before = qualityOf(known) if known else {}
+    if before.get("request") == request:
+        matrix, quality = np.array(before["matrix"]), before | {"repeated": True}
+    else:
+        try:
+            matrix, quality = _found(fixed, moving, arrays, start, initial, inside, useBrains and run, progress)
+        except InputError as error:
+            raise InputError(f"{moving.GetName()} to {fixed.GetName()}: {error}") from error
+        quality |= {"request": request, "matrix": matrix.tolist()}
     report(progress, 1.0, "Registered")
     points = (landmarks or (None, None))[1]
-    return _putUnder(moving, fixed, matrix, name or f"{nameOf(moving)} to {nameOf(fixed)}", quality, points)
+    return _putUnder(moving, fixed, matrix, known or name or f"{nameOf(moving)} to {nameOf(fixed)}", quality, points)
+
+
+def _found(fixed, moving, arrays, start, initial, inside, run, progress):
+    """Matrix from fixed to moving points, and its quality; by BRAINS if there is what runs it."""
+    # Where the images lie after a search over shifts: from there BRAINS starts, and to it results are compared.
+    searched = None
+    if run or start != "geometry":
+        searched = keepAlive(
+            lambda told: find_start(*arrays, fixed_mask=inside, progress=told), part(progress, 0.0, 0.2)
+        )
+    if run:
+        if start == "moments":
+            initial = find_start(*arrays, start="moments", fixed_mask=inside)
+        elif start == "geometry":
+            initial = searched
+        matrix = run(fixed, moving, initial, inside, part(progress, 0.2, 1.0))
+        quality = {"program": "BRAINSFit"}
+    else:
+        found = keepAlive(
+            lambda told: register_rigid(*arrays, start=initial, fixed_mask=inside, progress=told),
+            part(progress, 0.2, 1.0),
+        )
+        matrix = found.matrix
+        quality = {
+            "program": "SimpleITK",
+            "mutual_information": found.mutual_information,
+            "iterations": found.iterations,
+            "converged": found.converged,
+        }
+    return matrix, quality | _judged(arrays, matrix, inside, searched)
+
+
+def _foundBefore(fixed, moving):
+    """The transform above a volume if it was found for these two, and is as it was found; or None."""
+    transform = moving.GetParentTransformNode()
+    if transform is None or transform.GetTransformNodeID() != fixed.GetTransformNodeID():
+        return None
+    pair = transform.GetNodeReference(_FIXED_ROLE), transform.GetNodeReference(_MOVING_ROLE)
+    if pair != (fixed, moving):
+        return None
+    asFound = np.allclose(pointsBetween(fixed, moving), qualityOf(transform)["matrix"], atol=1e-6)
+    return transform if asFound else None
+
+
+def _digest(arrays, inside, options):
+    """Text that is another one where any of the images, the mask or the options is."""
+    digest = hashlib.blake2b(json.dumps(options).encode(), digest_size=16)
+    for array in (*arrays, *([] if inside is None else [inside])):
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def _judged(arrays, matrix, inside, searched):
@@ -230,19 +273,24 @@ def _movedTogether(volume):
     ]
 
 
-def _putUnder(moving, fixed, matrix, name, quality, points):
-    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", freeName(name))
-    moved = []
+def _putUnder(moving, fixed, matrix, transform, quality, points):
+    """Put a volume and what goes with it under a transform that is there, or a new one of a name; return it."""
+    isNew, moved = isinstance(transform, str), []
+    if isNew:
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", freeName(transform))
+    toVolume = transformBetween(points, moving) if points is not None else None
+    together = _movedTogether(moving)
     try:
         # `matrix` takes fixed to moving points, as ITK has it; a transform node takes the moving volume to its parent.
         transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.linalg.inv(matrix)))
         transform.SetAndObserveTransformNodeID(fixed.GetTransformNodeID())
+        for role, node in ((_FIXED_ROLE, fixed), (_MOVING_ROLE, moving)):
+            transform.SetNodeReferenceID(role, node.GetID())
         transform.SetAttribute(QUALITY_ATTRIBUTE, json.dumps(quality))
         if "quality" in quality:
             description = f"Registration quality {quality['quality']:.3f} (0 to 1), overlap {quality['overlap']:.2f}."
             transform.SetDescription(" ".join([description, *filter(None, [quality.get("warning")])]))
-        toVolume = transformBetween(points, moving) if points is not None else None
-        for node in _movedTogether(moving):
+        for node in together:
             moved.append((node, node.GetTransformNodeID()))
             node.SetAndObserveTransformNodeID(transform.GetID())
         if points is not None:
@@ -252,6 +300,7 @@ def _putUnder(moving, fixed, matrix, name, quality, points):
     except BaseException:
         for node, above in moved:
             node.SetAndObserveTransformNodeID(above)
-        removeWithHelpers(transform)
+        if isNew:
+            removeWithHelpers(transform)
         raise
     return transform

@@ -91,12 +91,13 @@ def rowsFromTable(tableNode) -> list[dict]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def appendRows(tableNode, columns: Sequence[Column], key: Sequence[str]) -> None:
+def appendRows(tableNode, columns: Sequence[Column], key: Sequence[str]) -> int:
     """Append rows to a table; those that are there already under the same key are replaced.
 
     :param tableNode: table that `addTable` made with these columns; other columns stay.
     :param columns: the new rows, column by column.
     :param key: names of the columns that tell rows apart.
+    :return: how many rows that were there say something else now.
     :raises InputError: if the table lacks one of the columns.
     """
     old = rowsFromTable(tableNode)
@@ -109,7 +110,11 @@ def appendRows(tableNode, columns: Sequence[Column], key: Sequence[str]) -> None
         )
     given = {column.name: column for column in columns}
     new = [dict(zip(given, row, strict=True)) for row in zip(*(column.values for column in columns), strict=True)]
-    replaced = {tuple(row[name] for name in key) for row in new}
+
+    def byKey(rows):
+        return {tuple(row[name] for name in key): row for row in rows}
+
+    replaced = byKey(new)
     rows = [row for row in old if tuple(row[name] for name in key) not in replaced] + new
     merged = []
     for name in present or given:
@@ -117,6 +122,8 @@ def appendRows(tableNode, columns: Sequence[Column], key: Sequence[str]) -> None
         merged.append(known._replace(values=[row.get(name) for row in rows]))
     with slicer.util.NodeModify(tableNode):
         _fill(tableNode, merged, DIGITS)
+    after = byKey(rowsFromTable(tableNode))
+    return sum(row != after[one] for one, row in byKey(old).items())
 
 
 def columnsOf(rows: Sequence[dict], about: dict[str, Column]) -> list[Column]:

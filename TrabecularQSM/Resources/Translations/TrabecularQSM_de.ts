@@ -2328,6 +2328,10 @@
         <translation>Jede Region ansehen, bevor gemessen wird.</translation>
     </message>
     <message>
+        <source>Registered before with these images and options; nothing changed.</source>
+        <translation>Mit diesen Bildern und Optionen schon registriert; nichts geändert.</translation>
+    </message>
+    <message>
         <source>Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.</source>
         <translation>Qualität {quality:.2f} (0 bis 1), Überlappung {overlap:.0%}; bitte das Schachbrett ansehen.</translation>
     </message>

@@ -334,9 +334,11 @@ def registrationSummary(transform) -> str:
     :param transform: the transform node.
     """
     found = qualityOf(transform)
+    said = [_("Registered before with these images and options; nothing changed.")] if "repeated" in found else []
     if "warning" in found:
-        return found["warning"]
-    return _("Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.").format(**found)
+        return " ".join([*said, found["warning"]])
+    quality = _("Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.").format(**found)
+    return " ".join([*said, quality])
 
 
 def added(node) -> str:
@@ -348,21 +350,13 @@ def added(node) -> str:
 
 
 def tableSummary(table) -> str:
-    """Return one line about a table.
+    """Return one line about a table, and what a user should know of it.
 
     :param table: the table node.
     """
     count = table.GetTable().GetNumberOfRows()
     text = _("{name}: one row.") if count == 1 else _("{name}: {count} rows.")
-    return text.format(name=table.GetName(), count=count)
-
-
-def ctSummary(table) -> str:
-    """Return one line about a table of a CT, and what a user should know of that.
-
-    :param table: what `scene.attenuationNodes` returned.
-    """
-    return " ".join([tableSummary(table), *notesOf(table)])
+    return " ".join([text.format(name=table.GetName(), count=count), *notesOf(table)])
 
 
 def regressionSummary(nodes) -> str:

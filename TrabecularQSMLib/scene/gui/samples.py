@@ -11,6 +11,7 @@ from ...phantom import CompanionSettings, PhantomSettings
 from ...progress import part
 from ...settings import preset
 from ..companions import addCompanions
+from ..echoes import baseName
 from ..reconstruct import reconstructNodes
 from .packages import withPackages
 from .show import showEchoes
@@ -126,7 +127,8 @@ def selectCompanions(p, progress=None) -> tuple:
     for segmentation in (nodes.phantom.regions, nodes.boneReference):
         segmentation.GetDisplayNode().SetVisibility(False)  # so that the regions of all scans are seen
     with slicer.util.NodeModify(p.parameterNode):
-        p.case, p.segmentation = "phantom", nodes.boneRegions
+        # Of several samples, each is a case of its own in the tables.
+        p.case, p.segmentation = baseName(nodes.phantom.magnitudeSequence), nodes.boneRegions
         p.regions.reference = p.registration.fixed = maps["mip"]
         p.registration.moving = p.bvtv.image = nodes.bssfp
         p.measure.maps = [maps["chi"], maps["r2star"], maps["pdff"]]
