@@ -22,6 +22,7 @@ from TrabecularQSMLib.fieldmap import masks  # noqa: E402
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS  # noqa: E402
 from TrabecularQSMLib.fieldmap.kind import find_kind  # noqa: E402
 from TrabecularQSMLib.fieldmap.refine import refine  # noqa: E402
+from TrabecularQSMLib.fieldmap.sample import draw  # noqa: E402
 from TrabecularQSMLib.fieldmap.separation import separate  # noqa: E402
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
@@ -257,10 +258,9 @@ def random_scan(rng):
     field = 42.577 * tesla * (0.3 * i - 0.2 * j + rng.normal(0, 0.3))
     data = scan(tissue, field, rng.uniform(8, 60), times, tesla, snr=snr, gain=gain, seed=rng.integers(2**32))
     turned = rng.random() < 0.5
-    kind = find_kind(
-        data.echoes.conj() if turned else data.echoes, np.ones(i.shape, bool), echo_times=data.echo_times,
-        imaging_frequency=data.imaging_frequency, fat_model=FAT,
-    )  # fmt: skip
+    echoes = data.echoes.conj() if turned else data.echoes
+    where = {"echo_times": data.echo_times, "imaging_frequency": data.imaging_frequency, "fat_model": FAT}
+    kind = find_kind(*draw(echoes, np.ones(i.shape, bool), **where))
     about = "3 and 4 echoes" if count < 5 else "no fat" if np.max(tissue) < 0.05 else "with fat"
     right = kind.sign == (-1 if turned else 1)
     told = ("right" if right else "SURE AND WRONG") if kind.sure_of_sign else "undecidable"

@@ -425,7 +425,8 @@ class KindTest(unittest.TestCase):
 
     def find(self, echoes, times, **given):
         mask = np.ones(self.shape, bool)
-        return find_kind(echoes, mask, echo_times=times, imaging_frequency=FREQUENCY, fat_model=FAT, **given)
+        drawn = draw(echoes, mask, echo_times=times, imaging_frequency=FREQUENCY, fat_model=FAT)
+        return find_kind(*drawn, **given)
 
     def test_the_sign_of_the_phase_is_found_by_a_little_fat(self):
         _, _, x = np.indices(self.shape)

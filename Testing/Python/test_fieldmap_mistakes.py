@@ -1,5 +1,4 @@
 import unittest
-from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -7,11 +6,10 @@ import numpy as np
 from TrabecularQSMLib.acquisition import Acquisition
 from TrabecularQSMLib.fieldmap import masks, mistakes
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.kind import Kind
+from TrabecularQSMLib.fieldmap.kind import find_kind
+from TrabecularQSMLib.fieldmap.sample import draw
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline.remarks import on_mistake
-
-PLAIN = Kind(1, True, 50.0, None, 0.0)
 
 
 class MistakesTest(unittest.TestCase):
@@ -21,20 +19,21 @@ class MistakesTest(unittest.TestCase):
         settings = PhantomSettings(shape=(40, 40, 12), supersampling=1, seed=4, echo_times=times)
         cls.scan = make_phantom(settings).acquisition
 
-    def find(self, echoes=None, times=None, frequency=1.0, kind=PLAIN, voxels=200) -> mistakes.Mistake | None:
+    def find(self, echoes=None, times=None, frequency=1.0, sign=1, voxels=200) -> mistakes.Mistake | None:
         scan: Acquisition = self.scan
         echoes = scan.echoes if echoes is None else np.ascontiguousarray(echoes)
         mip = masks.combine_echoes(echoes)
         with mock.patch.object(mistakes, "VOXELS", voxels):
-            return mistakes.find_mistake(
+            drawn = draw(
                 echoes, mip > 0.1 * mip.max(), echo_times=scan.echo_times if times is None else times,
                 imaging_frequency=frequency * scan.imaging_frequency, fat_model=FAT_MODELS["ren-marrow"],
-                kind=kind, noise=masks.noise_level(echoes, mip),
             )  # fmt: skip
+            kind = find_kind(*drawn, sign=sign, bipolar=False, trains=1)
+            return mistakes.find_mistake(*drawn, kind=kind, noise=masks.noise_level(echoes, mip))
 
     def test_a_scan_as_its_header_says_has_none_with_errors_of_echoes_neither(self):
         self.assertIsNone(self.find())
-        self.assertIsNone(self.find(self.scan.echoes.conj(), kind=replace(PLAIN, sign=-1)))
+        self.assertIsNone(self.find(self.scan.echoes.conj(), sign=-1))
         rng = np.random.default_rng(0)
         gains = np.exp(0.07 * (rng.standard_normal(6) + 1j * rng.standard_normal(6)))[:, None, None, None]
         self.assertIsNone(self.find(self.scan.echoes * gains))

@@ -70,7 +70,7 @@ def remembered(function):
     return stage
 
 
-SEPARATION = {name: getattr(fields, name) for name in ("find_kind", "separate")}
+SEPARATION = {name: getattr(fields, name) for name in ("find_kind", "find_mistake", "separate")}
 
 
 def setUpModule():

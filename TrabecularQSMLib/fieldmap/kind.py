@@ -6,18 +6,17 @@ misfits under two answers are compared in pairs; an answer is given when the mea
 several standard errors from zero. How gains of groups are found is in `readout`, what tells the sign in `sign`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import InputError
 from ..methods import Method
 from ..progress import Progress, report
-from .fat_models import FatModel
 from .gains import FEWEST_ECHOES
 from .groups import EchoGroups
 from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
-from .sample import draw
+from .sample import Fits, Sample
 from .sign import SURE_OF_SIGN, answer_of, sign_by_gains, sign_errors
 
 _MESSAGE = "Finding out what kind of scan it is"
@@ -29,7 +28,8 @@ class Kind:
 
     `sign_errors` and `groups_errors` say by how many standard errors the misfit of the other answer (the opposite
     sign; no groups) is larger; `sure_of_sign` whether the sign was found, `likely_sign` whether it is the one that fits
-    better where too few echoes are there to be sure. `groups` is None for a plain train.
+    better where too few echoes are there to be sure. `groups` is None for a plain train. `fits` are those of the voxels
+    that were asked, with this sign and without the gains of groups.
     """
 
     sign: int
@@ -38,6 +38,7 @@ class Kind:
     groups: EchoGroups | None
     groups_errors: float
     likely_sign: bool = False
+    fits: Fits | None = field(default=None, repr=False, compare=False)
 
     @property
     def trains(self) -> int:
@@ -51,12 +52,9 @@ class Kind:
 
 
 def find_kind(
-    echoes: np.ndarray,
-    mask: np.ndarray,
+    signal: np.ndarray,
+    sample: Sample,
     *,
-    echo_times: np.ndarray,
-    imaging_frequency: float,
-    fat_model: FatModel,
     sign: int | None = None,
     bipolar: bool | None = None,
     trains: int | None = None,
@@ -66,14 +64,9 @@ def find_kind(
 
     Parameters
     ----------
-    echoes : (E, K, J, I) complex array
-    mask : (K, J, I) bool array
-        Voxels with signal.
-    echo_times : (E,) array
-        Seconds.
-    imaging_frequency : float
-        Hz.
-    fat_model : FatModel
+    signal : (E, V) complex array
+    sample : Sample
+        Both of voxels with signal (`sample.draw`).
     sign : {1, -1}, optional
         1 if phase grows with frequency, −1 if it falls.
     bipolar : bool, optional
@@ -86,9 +79,8 @@ def find_kind(
     InputError
         If there are too few echoes for what is given.
     """
-    if not mask.any():
+    if not signal.size:
         return Kind(sign or 1, sign is not None, 0.0, None, 0.0)
-    signal, sample = draw(echoes, mask, echo_times=echo_times, imaging_frequency=imaging_frequency, fat_model=fat_model)
     ways = ways_to_group(sample.echoes, bipolar, trains)
     if not ways and (bipolar or (trains or 1) > 1):
         raise InputError(
@@ -123,7 +115,9 @@ def find_kind(
         groups = EchoGroups(groups.group, -groups.offset, -groups.slope, groups.magnitude)
     # So few echoes fit any errors of their own: the sign that fits better is taken, and never sure.
     few = len(signs) > 1 and sample.echoes < FEWEST_ECHOES
-    return Kind(signs[best], sure and not few, abs(errors), groups, grouped[best].errors, sure and few)
+    return Kind(
+        signs[best], sure and not few, abs(errors), groups, grouped[best].errors, sure and few, grouped[best].fits
+    )
 
 
 def _grouped(turned, plain, sample, ways, given, progress):

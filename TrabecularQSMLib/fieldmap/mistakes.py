@@ -8,12 +8,10 @@ import numpy as np
 
 from ..methods import Method
 from ..progress import Progress, report
-from .fat_models import FatModel
 from .gains import mean_in_errors
 from .kind import Kind
-from .sample import Fits, Sample, draw
-from .search import FINEST_MISFIT, search, search_table
-from .signal import Model
+from .sample import Fits, Sample
+from .search import FINEST_MISFIT, search
 
 # Voxels that are asked, and those with so much fat that have a say of their own.
 VOXELS, FATTY, FEWEST = 400, 0.4, 50
@@ -48,12 +46,9 @@ class Mistake:
 
 
 def find_mistake(
-    echoes: np.ndarray,
-    mask: np.ndarray,
+    signal: np.ndarray,
+    sample: Sample,
     *,
-    echo_times: np.ndarray,
-    imaging_frequency: float,
-    fat_model: FatModel,
     kind: Kind,
     noise: float,
     progress: Progress | None = None,
@@ -62,26 +57,19 @@ def find_mistake(
 
     Parameters
     ----------
-    echoes : (E, K, J, I) complex array
-    mask : (K, J, I) bool array
-        Voxels with signal.
-    echo_times : (E,) array
-        Seconds, as the header says.
-    imaging_frequency : float
-        Hz, as the header says.
-    fat_model : FatModel
+    signal : (E, V) complex array
+    sample : Sample
+        Both of voxels with signal (`sample.draw`), as the header says.
     kind : Kind
-        What was found without the thought of a mistake; it must fit less well than what is found here.
+        What was found in these voxels without the thought of a mistake; it must fit less well than what is found here.
     noise : float
         Standard deviation in the real channel of an echo.
     """
-    count = len(echo_times)
-    if count <= 3 or not mask.any():  # three echoes fit anything
+    count = sample.echoes
+    if count <= 3 or not signal.size:  # three echoes fit anything
         return None
-    signal, sample = draw(echoes, mask, echo_times=echo_times, imaging_frequency=imaging_frequency, fat_model=fat_model)
     signal, sample = signal[:, :VOXELS], sample.part(slice(VOXELS))
-    as_is = sample.without(kind.groups, signal)
-    as_is = sample.fits((as_is if kind.sign > 0 else as_is.conj()).astype(np.complex64))
+    as_is = Fits(*(values[:VOXELS] for values in kind.fits))
     power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
     by_noise = np.log((2 * count - 6) * noise**2 / power) if noise > 0 else np.full(power.size, -np.inf)
 
@@ -90,7 +78,7 @@ def find_mistake(
 
     possible = [*(_scaled(signal, SMALL) if noisy(as_is) else _possible(signal, sample))]
     best = None
-    for fit in _likeliest(possible, sample, fat_model, imaging_frequency, progress):
+    for fit in _likeliest(possible, sample, progress):
         without = fit.sample.fits(fit.signal)
         gained, errors = _gain(as_is, without)
         counts = gained > GAINED and errors > SURE and (gained > MOST or noisy(without))
@@ -109,12 +97,12 @@ class _Fit(NamedTuple):
     sample: Sample
 
 
-def _likeliest(possible, sample, fat_model, imaging_frequency, progress) -> list[_Fit]:
+def _likeliest(possible, sample, progress) -> list[_Fit]:
     """Return the mistakes that the search alone, with either sign of the phase, prefers."""
     fits = []
     for tried, (what, number, changed, times, shift) in enumerate(possible):
         report(progress, tried / len(possible), "Looking for mistakes of the header")
-        one = sample if times is None and shift == 1 else _timed(sample, times, shift, fat_model, imaging_frequency)
+        one = sample if times is None and shift == 1 else sample.timed(times, shift)
         for turned in (changed, changed.conj()):
             cost = np.log(search(turned, one.table)[2][0] + FINEST_MISFIT).mean()
             fits.append(_Fit(float(cost), what, number, turned, one))
@@ -146,13 +134,6 @@ def _possible(signal, sample) -> Iterator[tuple]:
 def _scaled(signal, scales) -> Iterator[tuple]:
     for scale in scales:
         yield "scale", scale, signal, None, scale
-
-
-def _timed(sample: Sample, times, shift, fat_model, imaging_frequency) -> Sample:
-    """Return the sample with other echo times, or fat at another shift."""
-    times = sample.model.echo_times if times is None else times
-    model = Model(times, fat_model.signal(shift * times, imaging_frequency))
-    return replace(sample, model=model, table=search_table(model, imaging_frequency))
 
 
 def _gain(as_is: Fits, other: Fits) -> tuple[float, float]:

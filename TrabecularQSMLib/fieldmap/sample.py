@@ -33,17 +33,17 @@ class Fits(NamedTuple):
 class Sample:
     """What is known of the voxels that are asked, beside their signal (E, V).
 
-    Positions (3, V) and the part of the image each lies in (V,), the image's shape, model and search of the fit, and
-    the shift of fat and one millionth of the imaging frequency in Hz.
+    Positions (3, V) and the part of the image each lies in (V,), the image's shape, the imaging frequency in Hz, the
+    spectrum of fat, and model and search of the fit.
     """
 
     positions: np.ndarray
     organ: np.ndarray
     shape: tuple[int, int, int]
+    imaging_frequency: float
+    fat_model: FatModel
     model: Model
     table: SearchTable
-    fat_hz: float
-    ppm_hz: float
 
     @property
     def echoes(self) -> int:
@@ -55,6 +55,12 @@ class Sample:
         """Whether the echoes come when fat and water are nearly in the same phase: they hardly differ then."""
         fat = self.model.fat
         return bool(np.abs(fat.mean()) ** 2 > LIKE_WATER * np.mean(np.abs(fat) ** 2))
+
+    def timed(self, echo_times: np.ndarray | None, shift: float) -> "Sample":
+        """Return the sample with other echo times (unless None), or fat so many times as far from water."""
+        times = self.model.echo_times if echo_times is None else echo_times
+        model = Model(times, self.fat_model.signal(shift * times, self.imaging_frequency))
+        return replace(self, model=model, table=search_table(model, self.imaging_frequency))
 
     def part(self, which) -> "Sample":
         """Return the sample of some of the voxels."""
@@ -90,9 +96,10 @@ class Sample:
 
     def explained(self, signal: np.ndarray, fits: Fits, gains: np.ndarray | None = None) -> Explained:
         """Return how gains of single echoes explain the signal best, beginning with gains that belong to the fits."""
+        ppm_hz = 1e-6 * self.imaging_frequency
         return explained(
             signal, self.model, fits.field_hz, fits.r2star, self.organ,
-            fat_hz=self.fat_hz, ppm_hz=self.ppm_hz, gains=gains,
+            fat_hz=self.fat_model.main_shift_ppm * ppm_hz, ppm_hz=ppm_hz, gains=gains,
         )  # fmt: skip
 
 
@@ -111,9 +118,8 @@ def draw(
     voxels = np.random.default_rng(0).permutation(voxels)
     at = np.unravel_index(voxels, mask.shape)
     model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
-    ppm_hz = 1e-6 * imaging_frequency
     sample = Sample(
-        positions_of(mask.shape, voxels), ndimage.label(mask)[0][at], mask.shape, model,
-        search_table(model, imaging_frequency), fat_model.main_shift_ppm * ppm_hz, ppm_hz,
+        positions_of(mask.shape, voxels), ndimage.label(mask)[0][at], mask.shape, imaging_frequency, fat_model, model,
+        search_table(model, imaging_frequency),
     )  # fmt: skip
     return np.stack([echo[at] for echo in echoes]).astype(np.complex64), sample
