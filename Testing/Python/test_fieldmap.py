@@ -21,6 +21,8 @@ from TrabecularQSMLib.fieldmap.sign import SURE_OF_SIGN, sign_errors
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
 from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
+from TrabecularQSMLib.pipeline.remarks import on_kind
+from TrabecularQSMLib.settings import preset
 
 FREQUENCY = 127.73e6
 FAT = FAT_MODELS["ren-marrow"]
@@ -523,6 +525,18 @@ class KindTest(unittest.TestCase):
         for sign, signal in ((1, echoes), (-1, echoes.conj())):
             kind = self.find(signal, times)
             self.assertEqual((kind.sign, kind.sure_of_sign, kind.likely_sign), (sign, False, True))
+
+    def test_every_other_echo_negated_shows_in_the_tuning_of_the_scanner(self):
+        given, turns = {"sign": 1, "bipolar": False, "trains": 1}, (-1.0) ** np.arange(9)[:, None, None, None]
+        echoes = self.scan(EQUAL, 0.05)
+        kind = self.find(echoes * turns, EQUAL, **given)
+        self.assertAlmostEqual(abs(kind.far_off_hz), 0.5 / 0.7e-3, delta=100)
+        self.assertIn("every other echo is negated", on_kind(kind, preset(phase_sign="+1"), preset(), EQUAL)[0])
+        for times, changed in ((EQUAL, echoes), (UNEQUAL, self.scan(UNEQUAL, 0.05) * turns[: UNEQUAL.size])):
+            self.assertIsNone(self.find(changed, times, **given).far_off_hz)
+        # Half a period is then what fat is off by.
+        times = 1.15e-3 * np.arange(1, 10)
+        self.assertIsNone(self.find(self.scan(times, 0.05) * turns, times, **given).far_off_hz)
 
     def test_without_fat_the_sign_is_taken_as_it_is_and_not_sure(self):
         echoes = self.scan(EQUAL, 0.05, 0.0)

@@ -13,12 +13,14 @@ import numpy as np
 from ..errors import InputError
 from ..methods import Method
 from ..progress import Progress, report
-from .gains import FEWEST_ECHOES
+from .gains import ALIKE, FEWEST_ECHOES, tuning_cost
 from .groups import EchoGroups
 from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
 from .sample import Fits, Sample
 from .sign import SURE_OF_SIGN, answer_of, sign_by_gains, sign_errors
 
+# Fields spread over a whole period (as the length of their mean turn) have no mean.
+LEAST_ALIGNED = 0.5
 _MESSAGE = "Finding out what kind of scan it is"
 
 
@@ -29,7 +31,8 @@ class Kind:
     `sign_errors` and `groups_errors` say by how many standard errors the misfit of the other answer (the opposite
     sign; no groups) is larger; `sure_of_sign` whether the sign was found, `likely_sign` whether it is the one that fits
     better where too few echoes are there to be sure. `groups` is None for a plain train. `fits` are those of the voxels
-    that were asked, with this sign and without the gains of groups.
+    that were asked, with this sign and without the gains of groups; `far_off_hz` is their mean field, where it would be
+    far likelier half a period away, as every other echo negated makes it.
     """
 
     sign: int
@@ -38,6 +41,7 @@ class Kind:
     groups: EchoGroups | None
     groups_errors: float
     likely_sign: bool = False
+    far_off_hz: float | None = None
     fits: Fits | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -115,9 +119,22 @@ def find_kind(
         groups = EchoGroups(groups.group, -groups.offset, -groups.slope, groups.magnitude)
     # So few echoes fit any errors of their own: the sign that fits better is taken, and never sure.
     few = len(signs) > 1 and sample.echoes < FEWEST_ECHOES
+    fits = grouped[best].fits
     return Kind(
-        signs[best], sure and not few, abs(errors), groups, grouped[best].errors, sure and few, grouped[best].fits
-    )
+        signs[best], sure and not few, abs(errors), groups, grouped[best].errors, sure and few,
+        far_off_hz=_far_off(fits, sample), fits=fits,
+    )  # fmt: skip
+
+
+def _far_off(fits, sample):
+    """The mean field in Hz, if a scanner is hardly tuned so and every other echo negated would explain it."""
+    period, times = sample.model.period_hz, sample.model.echo_times
+    mean = np.exp(2j * np.pi * fits.field_hz / period).mean()
+    if np.any(np.round(np.diff(times) * period) % 2 == 0) or np.abs(mean) < LEAST_ALIGNED:
+        return None
+    center = np.angle(mean) * period / (2 * np.pi)
+    here, there = (tuning_cost(one, period, sample.fat_hz, sample.ppm_hz) for one in (center, center + period / 2))
+    return float(center) if here - there > ALIKE else None
 
 
 def _grouped(turned, plain, sample, ways, given, progress):

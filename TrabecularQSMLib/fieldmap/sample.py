@@ -51,6 +51,16 @@ class Sample:
         return self.model.echo_times.size
 
     @property
+    def ppm_hz(self) -> float:
+        """One millionth of the imaging frequency in Hz."""
+        return 1e-6 * self.imaging_frequency
+
+    @property
+    def fat_hz(self) -> float:
+        """Shift of fat against water in Hz."""
+        return self.fat_model.main_shift_ppm * self.ppm_hz
+
+    @property
     def fat_like_water(self) -> bool:
         """Whether the echoes come when fat and water are nearly in the same phase: they hardly differ then."""
         fat = self.model.fat
@@ -96,10 +106,9 @@ class Sample:
 
     def explained(self, signal: np.ndarray, fits: Fits, gains: np.ndarray | None = None) -> Explained:
         """Return how gains of single echoes explain the signal best, beginning with gains that belong to the fits."""
-        ppm_hz = 1e-6 * self.imaging_frequency
         return explained(
             signal, self.model, fits.field_hz, fits.r2star, self.organ,
-            fat_hz=self.fat_model.main_shift_ppm * ppm_hz, ppm_hz=ppm_hz, gains=gains,
+            fat_hz=self.fat_hz, ppm_hz=self.ppm_hz, gains=gains,
         )  # fmt: skip
 
 

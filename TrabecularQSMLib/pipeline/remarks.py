@@ -10,6 +10,7 @@ from ..fieldmap.kind import Kind
 from ..fieldmap.mistakes import Mistake
 from ..fieldmap.refine import R2STAR_RANGE
 from ..fieldmap.separation import Separation
+from ..fieldmap.signal import common_spacing
 from ..fieldmap.unwrap import PartApart
 from ..inversion.lcurve import LCurve
 from ..settings import Settings
@@ -55,6 +56,13 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
             "The phase falls with frequency in this scan (fat fits better that way by "
             f"{kind.sign_errors:.0f} standard errors); it was conjugated."
         )
+    if kind.far_off_hz is not None:
+        half = 1 / common_spacing(echo_times) / 2
+        notes.append(
+            f"The field as a whole lies {kind.far_off_hz:+.0f} Hz off the scanner's frequency, and near it if moved by "
+            f"half a period ({half:.0f} Hz): probably every other echo is negated, as some read-outs store them. The "
+            "field in Hz is then off by half a period everywhere, and χ is right."
+        )
     if groups is not None:
         period = groups.period_hz(echo_times)
         what = [] if found.readout == "monopolar" else ["even and odd echoes (bipolar read-out or two trains)"]
@@ -84,20 +92,26 @@ def on_mistake(mistake: Mistake | None) -> list[str]:
     """What is wrong in the header or the export, as the echoes show."""
     if mistake is None:
         return []
-    number = mistake.number
+    number, which = mistake.number, f"echo {mistake.number}" if mistake.number else "every other echo"
     undone = {
         "scale": f"if fat lay {number:.2g} times as far from water, as with so much larger times or field strength",
         "offset": f"if all echo times were {1e3 * abs(number):.2g} ms {'later' if number > 0 else 'earlier'}",
         "order": f"if echoes {number} and {number + 1} changed places",
         "reversed": "in the reverse order of echoes",
         "gap": f"if an echo were missing behind echo {number}, so that the later ones have later echo times",
-        "negated": f"if echo {number} were negated",
-        "conjugated": f"if the phase of echo {number} were negated",
+        "negated": f"if {which} were negated",
+        "conjugated": f"if the phase of {which} were negated",
+        "power": f"with the {'square' if number > 1 else 'root'} of the magnitude in its place",
     }[mistake.what]
+    to_do = (
+        "R2* and fat fraction are wrong then; export the magnitude as it was measured."
+        if mistake.what == "power"
+        else "Do not trust the maps before echo times, field strength and order of the echoes have been checked; "
+        "`echo_times` and `field_strength` give others than the header."
+    )
     return [
         f"The scan fits far better {undone}: that takes {mistake.gained:.0%} off what is left over "
-        f"({mistake.errors:.0f} standard errors). Do not trust the maps before echo times, field strength and order of "
-        "the echoes have been checked; `echo_times` and `field_strength` give others than the header."
+        f"({mistake.errors:.0f} standard errors). {to_do}"
     ]
 
 
