@@ -200,6 +200,6 @@ def _gain(as_is: Fits, other: Fits) -> tuple[float, float]:
 METHOD = Method(
     find_mistake,
     title="Mistakes of headers and exports",
-    solves="the mistake (times, field strength, order or sign of echoes, power of magnitude) without which misfits fall most",
+    solves="the mistake (times, field strength, order, signs, power of magnitude) without which misfits fall most",
     test="test_fieldmap_mistakes.MistakesTest",
 )
