@@ -17,7 +17,7 @@ from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.sample import Fits, draw
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
-from TrabecularQSMLib.fieldmap.sign import SURE_OF_SIGN, sign_errors
+from TrabecularQSMLib.fieldmap.sign import SURE_BY_FIELD, SURE_OF_SIGN, sign_by_field, sign_errors
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
 from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
@@ -525,6 +525,20 @@ class KindTest(unittest.TestCase):
         for sign, signal in ((1, echoes), (-1, echoes.conj())):
             kind = self.find(signal, times)
             self.assertEqual((kind.sign, kind.sure_of_sign, kind.likely_sign), (sign, False, True))
+
+    def test_a_little_fat_in_noise_tells_the_sign_where_the_field_goes_on(self):
+        for fat, columns in ((0.92, 4), (0.0, 4), (0.92, 40)):
+            with self.subTest(fat, columns=columns):
+                echoes = self.scan(EQUAL, 0.1, fat)
+                echoes[..., columns:] = self.scan(EQUAL, 0.1, 0.0)[..., columns:]
+                where = {"echo_times": EQUAL, "imaging_frequency": FREQUENCY, "fat_model": FAT}
+                signal, sample = draw(echoes[:, :1], np.ones((1, *self.shape[1:]), bool), **where)
+                signals = [signal, signal.conj()]
+                fits = [sample.fits(one) for one in signals]
+                for order in (slice(None), slice(None, None, -1)):
+                    errors = sign_by_field(signals[order], fits[order], sample)
+                    self.assertEqual(abs(errors) > SURE_BY_FIELD, fat > 0)
+                    self.assertEqual(errors > SURE_BY_FIELD, fat > 0 and order.step is None)
 
     def test_every_other_echo_negated_shows_in_the_tuning_of_the_scanner(self):
         given, turns = {"sign": 1, "bipolar": False, "trains": 1}, (-1.0) ** np.arange(9)[:, None, None, None]

@@ -17,7 +17,7 @@ from .gains import ALIKE, FEWEST_ECHOES, tuning_cost
 from .groups import EchoGroups
 from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
 from .sample import Fits, Sample
-from .sign import SURE_OF_SIGN, answer_of, sign_by_gains, sign_errors
+from .sign import SURE_BY_FIELD, answer_of, sign_by_field, sign_by_gains, sign_errors
 
 # Fields spread over a whole period (as the length of their mean turn) have no mean.
 LEAST_ALIGNED = 0.5
@@ -110,7 +110,12 @@ def find_kind(
             best, sure = answer_of(errors)
         without = in_pairs or grouped[best].groups is None
         of_signs = [None if without else one.groups for one in grouped]
-        best, sure = sign_by_gains(turned, best, of_signs, sample) or (best, sure)
+        known = sign_by_gains(turned, best, of_signs, sample)
+        if known is None and not sure:
+            without_gains = [sample.without(its, one) for its, one in zip(of_signs, turned, strict=True)]
+            errors = sign_by_field(without_gains, [one.fits for one in (plain if in_pairs else grouped)], sample)
+            best, sure = answer_of(errors, SURE_BY_FIELD)
+        best, sure = known or (best, sure)
         if sample.fat_like_water:
             best, sure = 0, False
     groups = grouped[best].groups
@@ -139,10 +144,12 @@ def _far_off(fits, sample):
 
 def _grouped(turned, plain, sample, ways, given, progress):
     """For each sign the best of the ways to group echoes, or none where nothing asks for a group."""
-    errors = sign_errors([one.fits for one in plain])
+    fits = [one.fits for one in plain]
+    best, sure = answer_of(sign_errors(fits))
+    if not sure and ways:
+        best, sure = answer_of(sign_by_field(turned, fits, sample), SURE_BY_FIELD)
     # Where the sign is plain and no group of echoes asks for a gain, nothing more is to be found.
-    asked = given or abs(errors) < SURE_OF_SIGN or any(asks(turned[int(errors < 0)], sample, way) for way in ways)
-    if not ways or not asked:
+    if not ways or not (given or not sure or any(asks(turned[best], sample, way) for way in ways)):
         return plain
     grouped = []
     for signal, alone in zip(turned, plain, strict=True):
