@@ -431,7 +431,7 @@ class RemarksTest(unittest.TestCase):
             trust[low, 3:] = 0.2
             found = remarks.on_trust(trust, mask, maps, 6)
             self.assertEqual(len(found), notes)
-        self.assertIn("below 0.5 in 3 of 10 slices inferior–superior (among them 5 and 7)", found[0])
+        self.assertIn("is 1.00, but below 0.50 in 3 of 10 slices inferior–superior (among them 5 and 7)", found[0])
 
     def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)

@@ -17,8 +17,8 @@ from ..settings import Settings
 
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
-# Nor are slices, where most voxels are below that and which hold this share of the mask.
-_MANY_SLICES = 0.2
+# Nor are slices, where most voxels are below this part of the median and which hold this share of the mask.
+_LOW_IN_SLICES, _MANY_SLICES = 0.5, 0.2
 # Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
 _MOST_AT_LIMITS = 0.05
 # Bone has none, but a mask with less than this share of its voxels in signal covers air.
@@ -194,7 +194,7 @@ def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray]
     if inside.any() and (median := float(np.median(trust[inside]))) < _LOW_TRUST:
         found.append(f"the median reliability in the mask is {median:.2f}")
     elif inside.any():
-        found += _on_slices(trust, inside)
+        found += _on_slices(trust, inside, median)
     rates = maps["r2star"][inside & (trust > 0)]
     if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
         found.append(f"{share:.0%} of its R2* are below zero")
@@ -212,19 +212,19 @@ def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray]
     return notes
 
 
-def _on_slices(trust, inside) -> list[str]:
+def _on_slices(trust, inside, median) -> list[str]:
     """In how many slices across one axis most voxels are not to be trusted, as where an echo of theirs is wrong."""
-    found = []
+    found, limit = [], _LOW_IN_SLICES * median
     for axis in range(3):
         others = tuple(other for other in range(3) if other != axis)
         voxels = inside.sum(axis=others)
-        low = 2 * (inside & (trust < _LOW_TRUST)).sum(axis=others) > voxels
+        low = 2 * (inside & (trust < limit)).sum(axis=others) > voxels
         found.append((voxels[low].sum() / voxels.sum(), axis, np.flatnonzero(low), low.size))
     share, axis, slices, count = max(found, key=lambda one: one[0])
     if share < _MANY_SLICES:
         return []
     return [
-        f"the median reliability is below {_LOW_TRUST:g} in {slices.size} of {count} slices {_DIRECTIONS[axis]} "
+        f"the median reliability is {median:.2f}, but below {limit:.2f} in {slices.size} of {count} slices {_DIRECTIONS[axis]} "
         f"(among them {slices[0] + 1} and {slices[-1] + 1})"
     ]
 
