@@ -224,8 +224,8 @@ def _on_slices(trust, inside, median) -> list[str]:
     if share < _MANY_SLICES:
         return []
     return [
-        f"the median reliability is {median:.2f}, but below {limit:.2f} in {slices.size} of {count} slices {_DIRECTIONS[axis]} "
-        f"(among them {slices[0] + 1} and {slices[-1] + 1})"
+        f"the median reliability is {median:.2f}, but below {limit:.2f} in {slices.size} of {count} slices "
+        f"{_DIRECTIONS[axis]} (among them {slices[0] + 1} and {slices[-1] + 1})"
     ]
 
 
