@@ -217,7 +217,10 @@ def right(scans=40):
         )  # fmt: skip
         scan = make_phantom(settings).acquisition
         errors = rng.choice([0.0, 0.05]) * (rng.standard_normal((echoes, 2)) @ [1, 1j])
-        found = fields(per_echo(scan.echoes, np.exp(errors)), scan.echo_times, scan, readout=settings.readout)[1]
+        phase = 1j * rng.uniform(-np.pi, np.pi)  # of the receiver
+        found = fields(per_echo(scan.echoes, np.exp(errors + phase)), scan.echo_times, scan, readout=settings.readout)[
+            1
+        ]
         told = [note for note in found if not note.startswith(USUAL)]
         count += bool(told)
         print(

@@ -540,6 +540,13 @@ class KindTest(unittest.TestCase):
                     self.assertEqual(abs(errors) > SURE_BY_FIELD, fat > 0)
                     self.assertEqual(errors > SURE_BY_FIELD, fat > 0 and order.step is None)
 
+    def test_a_field_that_jumps_from_water_to_fat_shows_a_phase_that_was_doubled(self):
+        given, echoes = {"sign": 1, "bipolar": False, "trains": 1}, self.scan(EQUAL, 0.02)
+        self.assertIsNone(self.find(echoes, EQUAL, **given).jump_ppm)
+        self.assertIsNone(self.find(self.scan(EQUAL, 0.1, 0.0), EQUAL, **given).jump_ppm)
+        kind = self.find(echoes**2 / np.abs(echoes), EQUAL, **given)
+        self.assertIn("jumps by -", on_kind(kind, preset(phase_sign="+1"), preset(), EQUAL)[0])
+
     def test_every_other_echo_negated_shows_in_the_tuning_of_the_scanner(self):
         given, turns = {"sign": 1, "bipolar": False, "trains": 1}, (-1.0) ** np.arange(9)[:, None, None, None]
         echoes = self.scan(EQUAL, 0.05)

@@ -17,10 +17,13 @@ from .gains import ALIKE, FEWEST_ECHOES, tuning_cost
 from .groups import EchoGroups
 from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
 from .sample import Fits, Sample
-from .sign import SURE_BY_FIELD, answer_of, sign_by_field, sign_by_gains, sign_errors
+from .sign import SURE_BY_FIELD, answer_of, sign_by_field, sign_by_gains, sign_errors, smooth_field
 
 # Fields spread over a whole period (as the length of their mean turn) have no mean.
 LEAST_ALIGNED = 0.5
+# Fractions of fat below and above which voxels count as water and as fat, the least share of each, and by how many
+# ppm their fields may differ: what noise takes for the other one is rarer, and susceptibility makes less.
+PURE, LEAST_PURE, JUMP_PPM = (0.3, 0.7), 0.15, 1.25
 _MESSAGE = "Finding out what kind of scan it is"
 
 
@@ -32,7 +35,8 @@ class Kind:
     sign; no groups) is larger; `sure_of_sign` whether the sign was found, `likely_sign` whether it is the one that fits
     better where too few echoes are there to be sure. `groups` is None for a plain train. `fits` are those of the voxels
     that were asked, with this sign and without the gains of groups; `far_off_hz` is their mean field, where it would be
-    far likelier half a period away, as every other echo negated makes it.
+    far likelier half a period away, as every other echo negated makes it, and `jump_ppm` how far apart the fields of
+    water and fat are, if that is more than a body makes them.
     """
 
     sign: int
@@ -42,6 +46,7 @@ class Kind:
     groups_errors: float
     likely_sign: bool = False
     far_off_hz: float | None = None
+    jump_ppm: float | None = None
     fits: Fits | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -127,7 +132,7 @@ def find_kind(
     fits = grouped[best].fits
     return Kind(
         signs[best], sure and not few, abs(errors), groups, grouped[best].errors, sure and few,
-        far_off_hz=_far_off(fits, sample), fits=fits,
+        far_off_hz=_far_off(fits, sample), jump_ppm=_jump(fits, sample), fits=fits,
     )  # fmt: skip
 
 
@@ -140,6 +145,17 @@ def _far_off(fits, sample):
     center = np.angle(mean) * period / (2 * np.pi)
     here, there = (tuning_cost(one, period, sample.fat_hz, sample.ppm_hz) for one in (center, center + period / 2))
     return float(center) if here - there > ALIKE else None
+
+
+def _jump(fits, sample):
+    """How far in ppm the field of fat is from that of water, apart from what is smooth all over the image, if far."""
+    water, fat = fits.fat < PURE[0], fits.fat > PURE[1]
+    if min(water.mean(), fat.mean()) < LEAST_PURE:
+        return None
+    off, period = fits.field_hz - smooth_field(fits.field_hz, sample), sample.model.period_hz
+    off -= period * np.round(off / period)
+    jump = float(np.median(off[fat]) - np.median(off[water])) / sample.ppm_hz
+    return jump if abs(jump) > JUMP_PPM else None
 
 
 def _grouped(turned, plain, sample, ways, given, progress):

@@ -63,15 +63,15 @@ def sign_by_field(signals: Sequence[np.ndarray], fits: Sequence[Fits], sample: S
     some = slice(FIELD_VOXELS)
     sample, costs = sample.part(some), []
     for signal, its in zip(signals, fits, strict=True):
-        field = _smooth_field(its.field_hz[some], sample)
+        field = smooth_field(its.field_hz[some], sample)
         shifted = [_misfit_near(signal[:, some], sample, field + n * sample.fat_hz) for n in (-1, 0, 1)]
         costs.append(min(shifted, key=np.mean))
     plus, minus = (np.count_nonzero(gain > TWICE) for gain in (costs[1] - costs[0], costs[0] - costs[1]))
     return (plus - minus) / np.sqrt(max(plus + minus, 1))
 
 
-def _smooth_field(field, sample):
-    """Polynomial of second order through most of the fields, which are known up to whole periods."""
+def smooth_field(field, sample):
+    """Return a polynomial of second order through most of the fields in Hz, which are known up to whole periods."""
     x, period = sample.positions.astype(float), sample.model.period_hz
     terms = np.stack([np.ones(field.size), *x, *(x[a] * x[b] for a in range(3) for b in range(a, 3))], axis=1)
     smooth = np.full(field.size, np.angle(np.exp(2j * np.pi * field / period).mean()) * period / (2 * np.pi))

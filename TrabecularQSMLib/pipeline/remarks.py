@@ -65,6 +65,11 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
             f"half a period ({half:.0f} Hz): probably every other echo is negated, as some read-outs store them. The "
             "field in Hz is then off by half a period everywhere, and χ is right."
         )
+    if kind.jump_ppm is not None:
+        notes.append(
+            f"The field jumps by {kind.jump_ppm:+.1f} ppm from water to fat, more than their susceptibility can do: do "
+            "not trust the maps before scale and sign of the phase, echo times and field strength have been checked."
+        )
     if groups is not None:
         period = groups.period_hz(echo_times)
         what = [] if found.readout == "monopolar" else ["even and odd echoes (bipolar read-out or two trains)"]
