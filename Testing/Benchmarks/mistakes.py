@@ -2,7 +2,7 @@
 
 Run as ``python Testing/Benchmarks/mistakes.py [spoilt|right]``. `spoilt` does each thing of `SPOILT` to a small ankle
 and compares its maps with those of the scan as it was; `right` reconstructs random scans in which nothing is wrong, and
-prints what is told of them all the same. Read-out and trains are given. It judges nothing.
+prints what is told of them all the same. Read-out, trains and sign are given. It judges nothing.
 """
 
 import sys
@@ -128,8 +128,7 @@ SPOILT = {
     "one echo negated": some(np.negative, 3),
     "one echo conjugated": some(np.conj, 3),
     "two echoes negated": some(np.negative, 1, 4),
-    "real and imaginary part interchanged": some(lambda e: e.imag + 1j * e.real, *range(9)),
-    "… in one echo": some(lambda e: e.imag + 1j * e.real, 3),
+    "real and imaginary part of one echo interchanged": some(lambda e: e.imag + 1j * e.real, 3),
     "alternate slices negated in two echoes": some(every_other(np.negative), 1, 3),
     "alternate slices conjugated in two echoes": some(every_other(np.conj), 1, 3),
     "half of the slices negated in one echo": some(lambda e: np.concatenate([e[:27], -e[27:]]), 3),
@@ -167,8 +166,8 @@ def fields(echoes, times, scan, **settings):
     parts = (np.abs(echoes) + 1j * np.angle(echoes)).astype(np.complex64)
     notes = to_complex(parts, ("mag", "phase"), "the scan")
     acquisition = Acquisition(parts, np.asarray(times), scan.affine, field_strength=scan.field_strength)
-    settings = {"readout": "monopolar", "trains": "1"} | settings
-    result = reconstruct(acquisition, preset(stop_after="fieldmap", **settings))
+    settings = {"readout": "monopolar", "trains": "1", "phase_sign": "+1"} | settings
+    result = reconstruct(acquisition, preset(stop_after="fieldmap", **settings), threads=1)
     return result.maps, [*notes, *result.notes]
 
 
