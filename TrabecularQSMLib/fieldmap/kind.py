@@ -22,7 +22,7 @@ from .sign import SURE_BY_FIELD, answer_of, sign_by_field, sign_by_gains, sign_e
 # Fields spread over a whole period (as the length of their mean turn) have no mean.
 LEAST_ALIGNED = 0.5
 # Fractions of fat below and above which voxels count as water and as fat, the least share of each, and by how many
-# ppm their fields may differ: what noise takes for the other one is rarer, and susceptibility makes less.
+# ppm fat may lie below water: what noise takes for the other one is rarer, and susceptibility makes less.
 PURE, LEAST_PURE, JUMP_PPM = (0.3, 0.7), 0.15, 1.25
 _MESSAGE = "Finding out what kind of scan it is"
 
@@ -148,14 +148,15 @@ def _far_off(fits, sample):
 
 
 def _jump(fits, sample):
-    """How far in ppm the field of fat is from that of water, apart from what is smooth all over the image, if far."""
+    """How far in ppm the field of fat is below that of water, apart from what is smooth all over the image, if far."""
     water, fat = fits.fat < PURE[0], fits.fat > PURE[1]
     if min(water.mean(), fat.mean()) < LEAST_PURE:
         return None
     off, period = fits.field_hz - smooth_field(fits.field_hz, sample), sample.model.period_hz
     off -= period * np.round(off / period)
     jump = float(np.median(off[fat]) - np.median(off[water])) / sample.ppm_hz
-    return jump if abs(jump) > JUMP_PPM else None
+    # Noise that takes fat for water puts it on the other side.
+    return jump if jump < -JUMP_PPM else None
 
 
 def _grouped(turned, plain, sample, ways, given, progress):
