@@ -17,10 +17,12 @@ from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.sample import Fits, draw
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
-from TrabecularQSMLib.fieldmap.sign import SURE_OF_SIGN, sign_errors
+from TrabecularQSMLib.fieldmap.sign import SURE_BY_FIELD, SURE_OF_SIGN, sign_by_field, sign_errors
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
 from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
+from TrabecularQSMLib.pipeline.remarks import on_kind
+from TrabecularQSMLib.settings import preset
 
 FREQUENCY = 127.73e6
 FAT = FAT_MODELS["ren-marrow"]
@@ -425,7 +427,8 @@ class KindTest(unittest.TestCase):
 
     def find(self, echoes, times, **given):
         mask = np.ones(self.shape, bool)
-        return find_kind(echoes, mask, echo_times=times, imaging_frequency=FREQUENCY, fat_model=FAT, **given)
+        drawn = draw(echoes, mask, echo_times=times, imaging_frequency=FREQUENCY, fat_model=FAT)
+        return find_kind(*drawn, **given)
 
     def test_the_sign_of_the_phase_is_found_by_a_little_fat(self):
         _, _, x = np.indices(self.shape)
@@ -522,6 +525,39 @@ class KindTest(unittest.TestCase):
         for sign, signal in ((1, echoes), (-1, echoes.conj())):
             kind = self.find(signal, times)
             self.assertEqual((kind.sign, kind.sure_of_sign, kind.likely_sign), (sign, False, True))
+
+    def test_a_little_fat_in_noise_tells_the_sign_where_the_field_goes_on(self):
+        for fat, columns in ((0.92, 4), (0.0, 4), (0.92, 40)):
+            with self.subTest(fat, columns=columns):
+                echoes = self.scan(EQUAL, 0.1, fat)
+                echoes[..., columns:] = self.scan(EQUAL, 0.1, 0.0)[..., columns:]
+                where = {"echo_times": EQUAL, "imaging_frequency": FREQUENCY, "fat_model": FAT}
+                signal, sample = draw(echoes[:, :1], np.ones((1, *self.shape[1:]), bool), **where)
+                signals = [signal, signal.conj()]
+                fits = [sample.fits(one) for one in signals]
+                for order in (slice(None), slice(None, None, -1)):
+                    errors = sign_by_field(signals[order], fits[order], sample)
+                    self.assertEqual(abs(errors) > SURE_BY_FIELD, fat > 0)
+                    self.assertEqual(errors > SURE_BY_FIELD, fat > 0 and order.step is None)
+
+    def test_a_field_that_jumps_from_water_to_fat_shows_a_phase_that_was_doubled(self):
+        given, echoes = {"sign": 1, "bipolar": False, "trains": 1}, self.scan(EQUAL, 0.02)
+        self.assertIsNone(self.find(echoes, EQUAL, **given).jump_ppm)
+        self.assertIsNone(self.find(self.scan(EQUAL, 0.1, 0.0), EQUAL, **given).jump_ppm)
+        kind = self.find(echoes**2 / np.abs(echoes), EQUAL, **given)
+        self.assertIn("jumps by -", on_kind(kind, preset(phase_sign="+1"), preset(), EQUAL)[0])
+
+    def test_every_other_echo_negated_shows_in_the_tuning_of_the_scanner(self):
+        given, turns = {"sign": 1, "bipolar": False, "trains": 1}, (-1.0) ** np.arange(9)[:, None, None, None]
+        echoes = self.scan(EQUAL, 0.05)
+        kind = self.find(echoes * turns, EQUAL, **given)
+        self.assertAlmostEqual(abs(kind.far_off_hz), 0.5 / 0.7e-3, delta=100)
+        self.assertIn("every other echo is negated", on_kind(kind, preset(phase_sign="+1"), preset(), EQUAL)[0])
+        for times, changed in ((EQUAL, echoes), (UNEQUAL, self.scan(UNEQUAL, 0.05) * turns[: UNEQUAL.size])):
+            self.assertIsNone(self.find(changed, times, **given).far_off_hz)
+        # Half a period is then what fat is off by.
+        times = 1.15e-3 * np.arange(1, 10)
+        self.assertIsNone(self.find(self.scan(times, 0.05) * turns, times, **given).far_off_hz)
 
     def test_without_fat_the_sign_is_taken_as_it_is_and_not_sure(self):
         echoes = self.scan(EQUAL, 0.05, 0.0)

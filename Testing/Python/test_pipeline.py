@@ -70,7 +70,7 @@ def remembered(function):
     return stage
 
 
-SEPARATION = {name: getattr(fields, name) for name in ("find_kind", "separate")}
+SEPARATION = {name: getattr(fields, name) for name in ("find_kind", "find_mistake", "separate")}
 
 
 def setUpModule():
@@ -422,6 +422,16 @@ class RemarksTest(unittest.TestCase):
             notes = remarks.on_gains(EchoGains(np.array([1, 1.1, largest * np.exp(0.1j)]), 9.0, alike=False))
             self.assertEqual(len(notes), count)
         self.assertIn("do not trust the maps", notes[1])
+
+    def test_slices_that_are_not_to_be_trusted_are_told_where_the_rest_is(self):
+        trust, mask = np.ones((10, 10, 10)), np.ones((10, 10, 10), bool)
+        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
+        for low, notes in ((slice(4, 5), 0), (slice(4, 7), 1)):
+            trust = np.ones(mask.shape)
+            trust[low, 3:] = 0.2
+            found = remarks.on_trust(trust, mask, maps, 6)
+            self.assertEqual(len(found), notes)
+        self.assertIn("is 1.00, but below 0.50 in 3 of 10 slices inferior–superior (among them 5 and 7)", found[0])
 
     def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)

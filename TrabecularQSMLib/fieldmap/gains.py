@@ -260,11 +260,11 @@ def _shifts(signal, model, field, fat_hz, ppm_hz):
     cost = np.array([np.median(costs.take(m + nearby, axis=0, mode="wrap").min(axis=0)) for m in minima])
     score = (model.echo_times.size - 2.5) * np.log(cost + FINEST_MISFIT)
     center = np.angle(np.exp(2j * np.pi * field / period).mean()) * period / (2 * np.pi)
-    return shifts[minima], score + _tuning(center + shifts[minima], period, fat_hz, ppm_hz)
+    return shifts[minima], score + tuning_cost(center + shifts[minima], period, fat_hz, ppm_hz)
 
 
-def _tuning(field, period, fat_hz, ppm_hz):
-    """Minus the logarithm of how likely the mean field of a scan is, known up to whole periods."""
+def tuning_cost(field, period, fat_hz, ppm_hz):
+    """Return minus the logarithm of how likely the mean field of a scan is, known up to whole periods; all in Hz."""
     likelihood = 0.0
     for center, share in ((0.0, 1 - TUNED_TO_FAT), (-fat_hz, TUNED_TO_FAT)):
         off = field - center

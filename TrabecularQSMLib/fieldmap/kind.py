@@ -6,20 +6,24 @@ misfits under two answers are compared in pairs; an answer is given when the mea
 several standard errors from zero. How gains of groups are found is in `readout`, what tells the sign in `sign`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import InputError
 from ..methods import Method
 from ..progress import Progress, report
-from .fat_models import FatModel
-from .gains import FEWEST_ECHOES
+from .gains import ALIKE, FEWEST_ECHOES, tuning_cost
 from .groups import EchoGroups
 from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
-from .sample import draw
-from .sign import SURE_OF_SIGN, answer_of, sign_by_gains, sign_errors
+from .sample import Fits, Sample
+from .sign import SURE_BY_FIELD, answer_of, sign_by_field, sign_by_gains, sign_errors, smooth_field
 
+# Fields spread over a whole period (as the length of their mean turn) have no mean.
+LEAST_ALIGNED = 0.5
+# Fractions of fat below and above which voxels count as water and as fat, the least share of each, and by how many
+# ppm fat may lie below water: what noise takes for the other one is rarer, and susceptibility makes less.
+PURE, LEAST_PURE, JUMP_PPM = (0.3, 0.7), 0.15, 1.25
 _MESSAGE = "Finding out what kind of scan it is"
 
 
@@ -29,7 +33,10 @@ class Kind:
 
     `sign_errors` and `groups_errors` say by how many standard errors the misfit of the other answer (the opposite
     sign; no groups) is larger; `sure_of_sign` whether the sign was found, `likely_sign` whether it is the one that fits
-    better where too few echoes are there to be sure. `groups` is None for a plain train.
+    better where too few echoes are there to be sure. `groups` is None for a plain train. `fits` are those of the voxels
+    that were asked, with this sign and without the gains of groups; `far_off_hz` is their mean field, where it would be
+    far likelier half a period away, as every other echo negated makes it, and `jump_ppm` how far apart the fields of
+    water and fat are, if that is more than a body makes them.
     """
 
     sign: int
@@ -38,6 +45,9 @@ class Kind:
     groups: EchoGroups | None
     groups_errors: float
     likely_sign: bool = False
+    far_off_hz: float | None = None
+    jump_ppm: float | None = None
+    fits: Fits | None = field(default=None, repr=False, compare=False)
 
     @property
     def trains(self) -> int:
@@ -51,12 +61,9 @@ class Kind:
 
 
 def find_kind(
-    echoes: np.ndarray,
-    mask: np.ndarray,
+    signal: np.ndarray,
+    sample: Sample,
     *,
-    echo_times: np.ndarray,
-    imaging_frequency: float,
-    fat_model: FatModel,
     sign: int | None = None,
     bipolar: bool | None = None,
     trains: int | None = None,
@@ -66,14 +73,9 @@ def find_kind(
 
     Parameters
     ----------
-    echoes : (E, K, J, I) complex array
-    mask : (K, J, I) bool array
-        Voxels with signal.
-    echo_times : (E,) array
-        Seconds.
-    imaging_frequency : float
-        Hz.
-    fat_model : FatModel
+    signal : (E, V) complex array
+    sample : Sample
+        Both of voxels with signal (`sample.draw`).
     sign : {1, -1}, optional
         1 if phase grows with frequency, −1 if it falls.
     bipolar : bool, optional
@@ -86,9 +88,8 @@ def find_kind(
     InputError
         If there are too few echoes for what is given.
     """
-    if not mask.any():
+    if not signal.size:
         return Kind(sign or 1, sign is not None, 0.0, None, 0.0)
-    signal, sample = draw(echoes, mask, echo_times=echo_times, imaging_frequency=imaging_frequency, fat_model=fat_model)
     ways = ways_to_group(sample.echoes, bipolar, trains)
     if not ways and (bipolar or (trains or 1) > 1):
         raise InputError(
@@ -114,7 +115,12 @@ def find_kind(
             best, sure = answer_of(errors)
         without = in_pairs or grouped[best].groups is None
         of_signs = [None if without else one.groups for one in grouped]
-        best, sure = sign_by_gains(turned, best, of_signs, sample) or (best, sure)
+        known = sign_by_gains(turned, best, of_signs, sample)
+        if known is None and not sure:
+            without_gains = [sample.without(its, one) for its, one in zip(of_signs, turned, strict=True)]
+            errors = sign_by_field(without_gains, [one.fits for one in (plain if in_pairs else grouped)], sample)
+            best, sure = answer_of(errors, SURE_BY_FIELD)
+        best, sure = known or (best, sure)
         if sample.fat_like_water:
             best, sure = 0, False
     groups = grouped[best].groups
@@ -123,15 +129,44 @@ def find_kind(
         groups = EchoGroups(groups.group, -groups.offset, -groups.slope, groups.magnitude)
     # So few echoes fit any errors of their own: the sign that fits better is taken, and never sure.
     few = len(signs) > 1 and sample.echoes < FEWEST_ECHOES
-    return Kind(signs[best], sure and not few, abs(errors), groups, grouped[best].errors, sure and few)
+    fits = grouped[best].fits
+    return Kind(
+        signs[best], sure and not few, abs(errors), groups, grouped[best].errors, sure and few,
+        far_off_hz=_far_off(fits, sample), jump_ppm=_jump(fits, sample), fits=fits,
+    )  # fmt: skip
+
+
+def _far_off(fits, sample):
+    """The mean field in Hz, if a scanner is hardly tuned so and every other echo negated would explain it."""
+    period, times = sample.model.period_hz, sample.model.echo_times
+    mean = np.exp(2j * np.pi * fits.field_hz / period).mean()
+    if np.any(np.round(np.diff(times) * period) % 2 == 0) or np.abs(mean) < LEAST_ALIGNED:
+        return None
+    center = np.angle(mean) * period / (2 * np.pi)
+    here, there = (tuning_cost(one, period, sample.fat_hz, sample.ppm_hz) for one in (center, center + period / 2))
+    return float(center) if here - there > ALIKE else None
+
+
+def _jump(fits, sample):
+    """How far in ppm the field of fat is below that of water, apart from what is smooth all over the image, if far."""
+    water, fat = fits.fat < PURE[0], fits.fat > PURE[1]
+    if min(water.mean(), fat.mean()) < LEAST_PURE:
+        return None
+    off, period = fits.field_hz - smooth_field(fits.field_hz, sample), sample.model.period_hz
+    off -= period * np.round(off / period)
+    jump = float(np.median(off[fat]) - np.median(off[water])) / sample.ppm_hz
+    # Noise that takes fat for water puts it on the other side.
+    return jump if jump < -JUMP_PPM else None
 
 
 def _grouped(turned, plain, sample, ways, given, progress):
     """For each sign the best of the ways to group echoes, or none where nothing asks for a group."""
-    errors = sign_errors([one.fits for one in plain])
+    fits = [one.fits for one in plain]
+    best, sure = answer_of(sign_errors(fits))
+    if not sure and ways:
+        best, sure = answer_of(sign_by_field(turned, fits, sample), SURE_BY_FIELD)
     # Where the sign is plain and no group of echoes asks for a gain, nothing more is to be found.
-    asked = given or abs(errors) < SURE_OF_SIGN or any(asks(turned[int(errors < 0)], sample, way) for way in ways)
-    if not ways or not asked:
+    if not ways or not (given or not sure or any(asks(turned[best], sample, way) for way in ways)):
         return plain
     grouped = []
     for signal, alone in zip(turned, plain, strict=True):

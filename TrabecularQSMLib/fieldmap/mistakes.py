@@ -8,12 +8,10 @@ import numpy as np
 
 from ..methods import Method
 from ..progress import Progress, report
-from .fat_models import FatModel
-from .gains import mean_in_errors
+from .gains import FEWEST_ECHOES, mean_in_errors
 from .kind import Kind
-from .sample import Fits, Sample, draw
-from .search import FINEST_MISFIT, search, search_table
-from .signal import Model
+from .sample import Fits, Sample
+from .search import FINEST_MISFIT, search
 
 # Voxels that are asked, and those with so much fat that have a say of their own.
 VOXELS, FATTY, FEWEST = 400, 0.4, 50
@@ -24,6 +22,11 @@ NOISY = 1.5
 # A mistake counts if the logarithm of the misfit falls by so much without it, and by so many standard errors; and if
 # little but noise is left then, or so much is gone that errors of single echoes would not do it.
 GAINED, SURE, MOST = 0.25, 8.0, np.log(2)
+# An echo is not negated where gains of single echoes leave so much less of the logarithm than that.
+BETTER_BY_GAINS = 0.1
+# Water and fat in one voxel beat, in magnitude and phase alike, which tells a power of the magnitude: the misfit there
+# falls by so much more than noise does with it. Dim voxels, below this part of the energy in the middle, are noise.
+MIXED, MIXED_VOXELS, BRIGHT, POWERS, GAINED_BY_POWER = (0.15, 0.85), 200, 0.5, (0.5, 2.0), 0.5
 # What times or field strengths may be off by: other fields than 3 T and 1.5 T, factors of 2, and times of another scan.
 SMALL = (0.9, 1.1)
 SCALES = (0.43, 0.5, 0.67, 0.8, *SMALL, 1.25, 1.5, 2.0, 2.33)
@@ -37,8 +40,9 @@ class Mistake:
 
     `what` is "scale" (times, or the field strength, are to be multiplied by `number`), "offset" (all times are to be
     later by `number` seconds), "order" (echo `number` belongs behind the next one), "reversed", "gap" (an echo is
-    missing behind echo `number`), "negated" or "conjugated" (echo `number`); `gained` is the part of the misfit that
-    is gone without it, `errors` that in standard errors.
+    missing behind echo `number`), "negated" or "conjugated" (echo `number`, every other one if it is 0), or "power"
+    (the magnitude is to be raised to `number`); `gained` is the part of the misfit that is gone without it, `errors`
+    that in standard errors.
     """
 
     what: str
@@ -48,12 +52,9 @@ class Mistake:
 
 
 def find_mistake(
-    echoes: np.ndarray,
-    mask: np.ndarray,
+    signal: np.ndarray,
+    sample: Sample,
     *,
-    echo_times: np.ndarray,
-    imaging_frequency: float,
-    fat_model: FatModel,
     kind: Kind,
     noise: float,
     progress: Progress | None = None,
@@ -62,41 +63,82 @@ def find_mistake(
 
     Parameters
     ----------
-    echoes : (E, K, J, I) complex array
-    mask : (K, J, I) bool array
-        Voxels with signal.
-    echo_times : (E,) array
-        Seconds, as the header says.
-    imaging_frequency : float
-        Hz, as the header says.
-    fat_model : FatModel
+    signal : (E, V) complex array
+    sample : Sample
+        Both of voxels with signal (`sample.draw`), as the header says.
     kind : Kind
-        What was found without the thought of a mistake; it must fit less well than what is found here.
+        What was found in these voxels without the thought of a mistake; it must fit less well than what is found here.
     noise : float
         Standard deviation in the real channel of an echo.
     """
-    count = len(echo_times)
-    if count <= 3 or not mask.any():  # three echoes fit anything
+    if sample.echoes <= 3 or not signal.size:  # three echoes fit anything
         return None
-    signal, sample = draw(echoes, mask, echo_times=echo_times, imaging_frequency=imaging_frequency, fat_model=fat_model)
-    signal, sample = signal[:, :VOXELS], sample.part(slice(VOXELS))
-    as_is = sample.without(kind.groups, signal)
-    as_is = sample.fits((as_is if kind.sign > 0 else as_is.conj()).astype(np.complex64))
+    some = slice(VOXELS)
+    as_is = Fits(*(values[some] for values in kind.fits))
+    found = _find_single(signal[:, some], sample.part(some), as_is, kind, noise, progress)
+    return found or _find_power(signal, sample, kind)
+
+
+def _find_single(signal, sample, as_is, kind, noise, progress) -> Mistake | None:
+    """A mistake of times, field strength, order or single echoes."""
     power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
-    by_noise = np.log((2 * count - 6) * noise**2 / power) if noise > 0 else np.full(power.size, -np.inf)
+    by_noise = np.log((2 * sample.echoes - 6) * noise**2 / power) if noise > 0 else np.full(power.size, -np.inf)
 
     def noisy(fits):
         return np.mean(fits.misfit - by_noise) < np.log(NOISY)
 
     possible = [*(_scaled(signal, SMALL) if noisy(as_is) else _possible(signal, sample))]
     best = None
-    for fit in _likeliest(possible, sample, fat_model, imaging_frequency, progress):
+    for fit in _likeliest(possible, sample, progress):
         without = fit.sample.fits(fit.signal)
         gained, errors = _gain(as_is, without)
         counts = gained > GAINED and errors > SURE and (gained > MOST or noisy(without))
         if counts and (best is None or gained > best.gained):
-            best = Mistake(fit.what, fit.number, gained, errors)
-    return best if best is None else replace(best, gained=float(-np.expm1(-best.gained)))
+            best, fits = Mistake(fit.what, fit.number, gained, errors), without
+    if best is None or _gains_do_as_well(best, fits, _seen(signal, sample, kind), sample, as_is):
+        return None
+    return replace(best, gained=float(-np.expm1(-best.gained)))
+
+
+def _find_power(signal, sample, kind) -> Mistake | None:
+    """A magnitude whose root or square was stored, as voxels of water and fat show."""
+    energy = (np.abs(signal) ** 2).sum(axis=0)
+    bright = energy > BRIGHT * np.median(energy)
+    mixed = (kind.fits.fat > MIXED[0]) & (kind.fits.fat < MIXED[1])
+    pure, mixed = kind.fits.misfit[bright & ~mixed], np.flatnonzero(bright & mixed)[:MIXED_VOXELS]
+    # What other mistakes leave over is in pure voxels, too.
+    if mixed.size < FEWEST or pure.size and kind.fits.misfit[mixed].mean() - pure.mean() < GAINED_BY_POWER:
+        return None
+    sample = sample.part(mixed)
+    signal, found = _seen(signal[:, mixed], sample, kind), []
+    size = np.abs(signal) / np.maximum(np.abs(signal).max(axis=0), np.finfo(np.float32).tiny)
+    for power in POWERS:
+        fits = sample.fits((signal * np.maximum(size, 1e-3) ** (power - 1)).astype(np.complex64))
+        # With the power of the signal noise along it changes, noise across it does not.
+        difference = kind.fits.misfit[mixed] - fits.misfit - max(np.log(2 / (power**2 + 1)), 0)
+        gained, errors = float(difference.mean()), mean_in_errors(difference)
+        if gained > GAINED_BY_POWER and errors > SURE:
+            found.append(Mistake("power", power, float(-np.expm1(-gained)), errors))
+    return max(found, key=lambda one: one.gained, default=None)
+
+
+def _gains_do_as_well(mistake, fits, signal, sample, as_is) -> bool:
+    """Whether gains of single echoes, which are told elsewhere, leave no more than a mistake does."""
+    some = sample.of_organs()
+    if sample.echoes < FEWEST_ECHOES or not some.size:
+        return False
+    as_is, fits = (Fits(*(values[some] for values in one)) for one in (as_is, fits))
+    by_gains = as_is._replace(misfit=np.log(sample.part(some).explained(signal[:, some], as_is).fit.misfit))
+    gained, errors = _gain(by_gains, fits)
+    if mistake.what == "negated":  # which is such a gain itself
+        return gained < -BETTER_BY_GAINS
+    return gained < GAINED or errors < SURE
+
+
+def _seen(signal, sample, kind):
+    """The signal as the kind of scan has it: without gains of groups, phase growing with frequency."""
+    signal = sample.without(kind.groups, signal)
+    return (signal if kind.sign > 0 else signal.conj()).astype(np.complex64)
 
 
 class _Fit(NamedTuple):
@@ -109,12 +151,12 @@ class _Fit(NamedTuple):
     sample: Sample
 
 
-def _likeliest(possible, sample, fat_model, imaging_frequency, progress) -> list[_Fit]:
+def _likeliest(possible, sample, progress) -> list[_Fit]:
     """Return the mistakes that the search alone, with either sign of the phase, prefers."""
     fits = []
     for tried, (what, number, changed, times, shift) in enumerate(possible):
         report(progress, tried / len(possible), "Looking for mistakes of the header")
-        one = sample if times is None and shift == 1 else _timed(sample, times, shift, fat_model, imaging_frequency)
+        one = sample if times is None and shift == 1 else sample.timed(times, shift)
         for turned in (changed, changed.conj()):
             cost = np.log(search(turned, one.table)[2][0] + FINEST_MISFIT).mean()
             fits.append(_Fit(float(cost), what, number, turned, one))
@@ -137,8 +179,8 @@ def _possible(signal, sample) -> Iterator[tuple]:
         yield "order", n + 1, signal[order], None, 1.0
         gap = times[n + 1] - times[n]
         yield "gap", n + 1, signal, np.where(np.arange(count) > n, times + gap, times), 1.0
-    for n in range(count):
-        here = (np.arange(count) == n)[:, None]
+    for n in range(-1, count):
+        here = (np.arange(count) % 2 == 1 if n < 0 else np.arange(count) == n)[:, None]
         yield "negated", n + 1, np.where(here, -signal, signal), None, 1.0
         yield "conjugated", n + 1, np.where(here, signal.conj(), signal), None, 1.0
 
@@ -146,13 +188,6 @@ def _possible(signal, sample) -> Iterator[tuple]:
 def _scaled(signal, scales) -> Iterator[tuple]:
     for scale in scales:
         yield "scale", scale, signal, None, scale
-
-
-def _timed(sample: Sample, times, shift, fat_model, imaging_frequency) -> Sample:
-    """Return the sample with other echo times, or fat at another shift."""
-    times = sample.model.echo_times if times is None else times
-    model = Model(times, fat_model.signal(shift * times, imaging_frequency))
-    return replace(sample, model=model, table=search_table(model, imaging_frequency))
 
 
 def _gain(as_is: Fits, other: Fits) -> tuple[float, float]:
@@ -165,6 +200,6 @@ def _gain(as_is: Fits, other: Fits) -> tuple[float, float]:
 METHOD = Method(
     find_mistake,
     title="Mistakes of headers and exports",
-    solves="the single mistake (times, field strength, order, sign of an echo) without which misfits fall most",
+    solves="the mistake (times, field strength, order, signs, power of magnitude) without which misfits fall most",
     test="test_fieldmap_mistakes.MistakesTest",
 )

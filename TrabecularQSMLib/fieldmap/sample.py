@@ -33,17 +33,17 @@ class Fits(NamedTuple):
 class Sample:
     """What is known of the voxels that are asked, beside their signal (E, V).
 
-    Positions (3, V) and the part of the image each lies in (V,), the image's shape, model and search of the fit, and
-    the shift of fat and one millionth of the imaging frequency in Hz.
+    Positions (3, V) and the part of the image each lies in (V,), the image's shape, the imaging frequency in Hz, the
+    spectrum of fat, and model and search of the fit.
     """
 
     positions: np.ndarray
     organ: np.ndarray
     shape: tuple[int, int, int]
+    imaging_frequency: float
+    fat_model: FatModel
     model: Model
     table: SearchTable
-    fat_hz: float
-    ppm_hz: float
 
     @property
     def echoes(self) -> int:
@@ -51,10 +51,26 @@ class Sample:
         return self.model.echo_times.size
 
     @property
+    def ppm_hz(self) -> float:
+        """One millionth of the imaging frequency in Hz."""
+        return 1e-6 * self.imaging_frequency
+
+    @property
+    def fat_hz(self) -> float:
+        """Shift of fat against water in Hz."""
+        return self.fat_model.main_shift_ppm * self.ppm_hz
+
+    @property
     def fat_like_water(self) -> bool:
         """Whether the echoes come when fat and water are nearly in the same phase: they hardly differ then."""
         fat = self.model.fat
         return bool(np.abs(fat.mean()) ** 2 > LIKE_WATER * np.mean(np.abs(fat) ** 2))
+
+    def timed(self, echo_times: np.ndarray | None, shift: float) -> "Sample":
+        """Return the sample with other echo times (unless None), or fat so many times as far from water."""
+        times = self.model.echo_times if echo_times is None else echo_times
+        model = Model(times, self.fat_model.signal(shift * times, self.imaging_frequency))
+        return replace(self, model=model, table=search_table(model, self.imaging_frequency))
 
     def part(self, which) -> "Sample":
         """Return the sample of some of the voxels."""
@@ -111,9 +127,8 @@ def draw(
     voxels = np.random.default_rng(0).permutation(voxels)
     at = np.unravel_index(voxels, mask.shape)
     model = Model(np.asarray(echo_times, np.float64), fat_model.signal(echo_times, imaging_frequency))
-    ppm_hz = 1e-6 * imaging_frequency
     sample = Sample(
-        positions_of(mask.shape, voxels), ndimage.label(mask)[0][at], mask.shape, model,
-        search_table(model, imaging_frequency), fat_model.main_shift_ppm * ppm_hz, ppm_hz,
+        positions_of(mask.shape, voxels), ndimage.label(mask)[0][at], mask.shape, imaging_frequency, fat_model, model,
+        search_table(model, imaging_frequency),
     )  # fmt: skip
     return np.stack([echo[at] for echo in echoes]).astype(np.complex64), sample

@@ -8,6 +8,8 @@ import numpy as np
 from .gains import mean_in_errors
 from .groups import EchoGroups
 from .sample import Fits, Sample
+from .search import FINEST_MISFIT
+from .signal import project
 
 # Voxels in which the fit finds such a fraction of fat, with either sign, have a say of their own on the sign: a little
 # fat is told best where it is pure.
@@ -17,6 +19,9 @@ SURE_OF_SIGN = 4.0
 # Where most voxels are water with one sign and fat with the other, as noise makes them in a weak field, up to 30 % of
 # fat in water speaks for the wrong sign by up to 7.5 standard errors: more is asked for.
 SURE_IF_AMBIGUOUS, HALF = 12.0, 0.5
+# A field that goes on smoothly from water to fat: how far single voxels are off it in ppm, the values of R2* over one
+# over the train that are tried, and how many voxels. One has a say if it fits twice as well with one of the signs.
+OFF_SMOOTH_PPM, RATES, FIELD_VOXELS, TWICE, SURE_BY_FIELD = 0.8, (0.1, 0.4, 1.0, 2.5), 2000, np.log(2), 5.0
 
 
 class Answer(NamedTuple):
@@ -26,9 +31,9 @@ class Answer(NamedTuple):
     sure: bool
 
 
-def answer_of(errors: float) -> Answer:
+def answer_of(errors: float, sure: float = SURE_OF_SIGN) -> Answer:
     """Return what the errors say, by which the second sign fits worse; the first is taken where they say little."""
-    return Answer(int(errors < -SURE_OF_SIGN), abs(errors) > SURE_OF_SIGN)
+    return Answer(int(errors < -sure), abs(errors) > sure)
 
 
 def sign_errors(fits: Sequence[Fits]) -> float:
@@ -45,6 +50,47 @@ def sign_errors(fits: Sequence[Fits]) -> float:
     best = max(errors, key=abs)
     ambiguous = np.mean((plus.fat > HALF) != (minus.fat > HALF)) > HALF
     return 0.0 if ambiguous and abs(best) < SURE_IF_AMBIGUOUS else best
+
+
+def sign_by_field(signals: Sequence[np.ndarray], fits: Sequence[Fits], sample: Sample) -> float:
+    """Return by how many standard errors the second sign fits worse where the field goes on from water to fat.
+
+    Fat in noise fits nearly as well as water beside fat's own field. With the right sign there is one smooth field for
+    both, all over the image; with the other one water and fat change places, and one of them does not fit.
+    """
+    if len(signals) == 1:
+        return np.inf
+    some = slice(FIELD_VOXELS)
+    sample, costs = sample.part(some), []
+    for signal, its in zip(signals, fits, strict=True):
+        field = smooth_field(its.field_hz[some], sample)
+        shifted = [_misfit_near(signal[:, some], sample, field + n * sample.fat_hz) for n in (-1, 0, 1)]
+        costs.append(min(shifted, key=np.mean))
+    plus, minus = (np.count_nonzero(gain > TWICE) for gain in (costs[1] - costs[0], costs[0] - costs[1]))
+    return (plus - minus) / np.sqrt(max(plus + minus, 1))
+
+
+def smooth_field(field, sample):
+    """Return a polynomial of second order through most of the fields in Hz, which are known up to whole periods."""
+    x, period = sample.positions.astype(float), sample.model.period_hz
+    terms = np.stack([np.ones(field.size), *x, *(x[a] * x[b] for a in range(3) for b in range(a, 3))], axis=1)
+    smooth = np.full(field.size, np.angle(np.exp(2j * np.pi * field / period).mean()) * period / (2 * np.pi))
+    for used in (1, 4, 4, 10, 10, 10):
+        off = field - smooth
+        off -= period * np.round(off / period)
+        near = np.abs(off) < abs(sample.fat_hz) / 2
+        smooth += terms[:, :used] @ np.linalg.lstsq(terms[near, :used], off[near], rcond=1e-6)[0]
+    return smooth
+
+
+def _misfit_near(signal, sample, field):
+    """The least logarithm of what is left of the energy at fields nearby."""
+    cost = np.full(field.size, np.inf)
+    for off in np.linspace(-1, 1, 7) * OFF_SMOOTH_PPM * sample.ppm_hz:
+        for rate in RATES:
+            at = project(signal, sample.model, field + off, np.full(field.size, rate / sample.model.train))
+            cost = np.minimum(cost, at.cost)
+    return np.log(cost / np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny) + FINEST_MISFIT)
 
 
 def sign_by_gains(

@@ -26,20 +26,30 @@ def undo_slices(echoes: np.ndarray, source: str) -> list[str]:
     notes = []
     if not np.all(np.isfinite(echoes)):  # which is told where the scan is checked
         return notes
-    if undo_alternate_slices(echoes):
-        notes.append(f"The phase of {source} turns by half a turn from slice to slice, which was undone.")
-    turned = undo_conjugate_slices(echoes)
-    if turned:
+    alternating = undo_alternate_slices(echoes)
+    if alternating:
+        notes.append(
+            f"The phase of {_of_echoes(alternating, len(echoes), source)} turns by half a turn from slice to slice, "
+            "which was undone."
+        )
+    for turned, numbers in undo_conjugate_slices(echoes).items():
         which = ", ".join(str(number + 1) for number in turned[:_LISTED]) + (" …" if len(turned) > _LISTED else "")
         notes.append(
-            f"In {counted(len(turned), 'slice')} of {source} ({which}) the phase runs the other way than in those "
-            "beside; it was negated there. Compare the field in these slices with that of the others."
+            f"In {counted(len(turned), 'slice')} of {_of_echoes(numbers, len(echoes), source)} ({which}) the phase "
+            "runs the other way than in those beside; it was negated there. Compare the field in these slices with "
+            "that of the others."
         )
     return notes
 
 
-def undo_alternate_slices(echoes: np.ndarray) -> bool:
-    """Undo, in place, a sign that alternates from slice to slice, and tell whether there was one.
+def _of_echoes(numbers: list[int], count: int, source: str) -> str:
+    if len(numbers) == count:
+        return source
+    return f"{'echoes' if len(numbers) > 1 else 'echo'} {', '.join(str(n + 1) for n in numbers)} of {source}"
+
+
+def undo_alternate_slices(echoes: np.ndarray) -> list[int]:
+    """Undo, in place, a sign that alternates from slice to slice, and return the numbers of the echoes that had it.
 
     GE stores real and imaginary part of 3-D scans so (a transform along the slices whose origin is not in the middle).
 
@@ -48,23 +58,31 @@ def undo_alternate_slices(echoes: np.ndarray) -> bool:
     echoes : (E, K, J, I) complex64 array
     """
     for axis in range(3):  # converters may interchange axes
-        slices = np.moveaxis(echoes[0], axis, 0)
-        turned, whole, count = 0.0, 0.0, 0
-        for here, above in zip(slices[:-1], slices[1:], strict=True):
-            product = here * above.conj()
-            turned += float(product.real.sum(dtype=np.float64))
-            whole += float(np.abs(product).sum(dtype=np.float64))
-            count += product.size
-        if count >= _LEAST_VOXELS and whole > 0 and turned <= _ALTERNATING * whole:
-            np.moveaxis(echoes, axis + 1, 0)[1::2] *= -1
-            return True
-    return False
+        stacks = np.moveaxis(echoes, axis + 1, 1)
+        some = _some(stacks)
+        # From echo to echo, since over the time to a late one the field itself may turn by half a turn a slice.
+        changes = [_alternates(some[0]), *(_alternates(b * a.conj()) for a, b in zip(some[:-1], some[1:], strict=True))]
+        turned = np.flatnonzero(np.cumsum(changes) % 2).tolist()
+        if turned:
+            for number in turned:
+                stacks[number, 1::2] *= -1
+            return turned
+    return []
 
 
-def undo_conjugate_slices(echoes: np.ndarray) -> list[int]:
-    """Undo, in place, a phase that runs the other way in single slices or in every other one, and return in which.
+def _alternates(slices: np.ndarray) -> bool:
+    """Return whether the signal (S, V) turns by half a turn from slice to slice."""
+    product = slices[:-1] * slices[1:].conj()
+    whole = float(np.abs(product).sum(dtype=np.float64))
+    turned = float(product.real.sum(dtype=np.float64))
+    return product.size >= _LEAST_VOXELS and whole > 0 and turned <= _ALTERNATING * whole
 
-    Which half of every other slice is right, the sign of the phase as a whole tells.
+
+def undo_conjugate_slices(echoes: np.ndarray) -> dict[tuple[int, ...], list[int]]:
+    """Undo, in place, a phase that runs the other way in single slices or in every other one, of all echoes or some.
+
+    Return the numbers of the echoes in which it did, by those of the slices. Which half of every other slice is right,
+    the sign of the phase as a whole tells.
 
     Parameters
     ----------
@@ -72,25 +90,36 @@ def undo_conjugate_slices(echoes: np.ndarray) -> list[int]:
     """
     for axis in range(3):
         stacks = np.moveaxis(echoes, axis + 1, 1)
-        turned = _contrary(stacks) if min(stacks.shape[:2]) >= 3 else np.empty(0, int)
-        if turned.size:
-            for echo in stacks:
-                echo[turned] = echo[turned].conj()
-            return turned.tolist()
-    return []
+        if min(stacks.shape[:2]) < 3:
+            continue
+        some = _some(stacks)
+        # How the phase goes on from the first echo, over short and long times; then that of each echo.
+        course = np.concatenate([some[n] * some[0].conj() for n in sorted({1, len(some) // 2, len(some) - 1})], axis=1)
+        found: dict[tuple[int, ...], list[int]] = {}
+        for signal, numbers in ((course, [*range(len(some))]), *((echo, [n]) for n, echo in enumerate(some))):
+            if turned := _contrary(signal):
+                found.setdefault(turned, []).extend(numbers)
+                for number in numbers:
+                    for echoes_at in (stacks[number], some[number]):
+                        echoes_at[[*turned]] = echoes_at[[*turned]].conj()
+        if found:
+            return found
+    return {}
 
 
-def _contrary(stacks):
-    """Numbers of the slices that go on evenly between both slices beside them if they are conjugated alone.
+def _some(stacks):
+    """Some voxels (E, S, V) of each slice."""
+    step = max(int(np.sqrt(stacks[0, 0].size / _VOXELS)), 1)
+    return stacks[:, :, ::step, ::step].reshape(*stacks.shape[:2], -1).copy()
+
+
+def _contrary(signal: np.ndarray) -> tuple[int, ...]:
+    """Return the slices of a signal (S, V) that go on evenly between both beside them if they are conjugated alone.
 
     A field that is steep along the slices bends little, wherever it passes zero, and makes none of them contrary.
     """
-    step = max(int(np.sqrt(stacks[0, 0].size / _VOXELS)), 1)
-    some = stacks[:, :, ::step, ::step].reshape(*stacks.shape[:2], -1)
-    # How the phase goes on from the first echo, over short and long times.
-    course = np.concatenate([some[n] * some[0].conj() for n in sorted({1, len(some) // 2, len(some) - 1})], axis=1)
-    size = np.abs(course)
-    turn = course / np.maximum(size, np.finfo(np.float32).tiny)
+    size = np.abs(signal)
+    turn = signal / np.maximum(size, np.finfo(np.float32).tiny)
     weight = np.sqrt(np.minimum(size[1:-1], np.minimum(size[:-2], size[2:])))
     below, own, above = turn[:-2], turn[1:-1], turn[2:]
     whole = weight.sum(axis=1)
@@ -102,6 +131,7 @@ def _contrary(stacks):
 
     bend, sure = gain(below * above, own**2)
     if bend.sum() > _NEARER * whole.sum():
-        return np.arange(1, stacks.shape[1], 2)
+        return tuple(range(1, len(signal), 2))
     nearer = np.minimum(bend, np.minimum(gain(below, own)[0], gain(above, own)[0])) > _NEARER * whole
-    return 1 + np.flatnonzero(nearer & (sure > _SURE) & (whole > _LEAST_SIGNAL * np.median(whole)))
+    turned = 1 + np.flatnonzero(nearer & (sure > _SURE) & (whole > _LEAST_SIGNAL * np.median(whole)))
+    return tuple(turned.tolist())

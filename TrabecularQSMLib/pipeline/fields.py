@@ -11,6 +11,7 @@ from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.kind import Kind, find_kind
 from ..fieldmap.mistakes import find_mistake
+from ..fieldmap.sample import draw
 from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from ..fieldmap.unwrap import parts_apart, unwrap
@@ -129,18 +130,17 @@ class Fields:
         noise = masks.noise_level(echoes, mip)
         signal, fitted = self._find_body(mip, noise, mask)
         model = self._model()
-        kind = self._find_kind(echoes, signal & fitted, model, part(progress, 0.0, 0.04))
+        drawn = draw(echoes, signal & fitted, **model)
+        kind = self._find_kind(*drawn, part(progress, 0.0, 0.04))
         self._keep_kind(kind)
-        mistake = find_mistake(
-            echoes, signal & fitted, **model, kind=kind, noise=noise, progress=part(progress, 0.04, 0.05)
-        )
+        mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=part(progress, 0.04, 0.05))
         self.notes += remarks.on_mistake(mistake)
         end = 0.95 - 0.25 * sum(value == "yes" for value in (settings.separate_rates, settings.magnitude_maps))
         half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
         separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))
         if settings.fat_spectrum != "given" and self._find_spectrum(echoes, signal & fitted, separation, kind, model):
             if kind.groups is not None:  # with the spectrum found, as when the settings are repeated
-                kind = self._find_kind(echoes, signal & fitted, model, None)
+                kind = self._find_kind(*draw(echoes, signal & fitted, **model), None)
             separation = self._fit(echoes, fitted, model, kind, noise, part(progress, half, end))
         self.notes += remarks.on_gains(separation.gains)
         trust = masks.reliability(
@@ -210,12 +210,11 @@ class Fields:
             find_gains=self.settings.echo_gains == "auto", progress=progress,
         )  # fmt: skip
 
-    def _find_kind(self, echoes, where, model, progress) -> Kind:
+    def _find_kind(self, voxels, sample, progress) -> Kind:
         settings = self.settings
         return find_kind(
-            echoes,
-            where,
-            **model,
+            voxels,
+            sample,
             sign=None if settings.phase_sign == "auto" else int(settings.phase_sign),
             bipolar=None if settings.readout == "auto" else settings.readout == "bipolar",
             trains=None if settings.trains == "auto" else int(settings.trains),

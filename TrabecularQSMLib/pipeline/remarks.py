@@ -10,12 +10,15 @@ from ..fieldmap.kind import Kind
 from ..fieldmap.mistakes import Mistake
 from ..fieldmap.refine import R2STAR_RANGE
 from ..fieldmap.separation import Separation
+from ..fieldmap.signal import common_spacing
 from ..fieldmap.unwrap import PartApart
 from ..inversion.lcurve import LCurve
 from ..settings import Settings
 
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# Nor are slices, where most voxels are below this part of the median and which hold this share of the mask.
+_LOW_IN_SLICES, _MANY_SLICES = 0.5, 0.2
 # Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
 _MOST_AT_LIMITS = 0.05
 # Bone has none, but a mask with less than this share of its voxels in signal covers air.
@@ -55,6 +58,18 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
             "The phase falls with frequency in this scan (fat fits better that way by "
             f"{kind.sign_errors:.0f} standard errors); it was conjugated."
         )
+    if kind.far_off_hz is not None:
+        half = 1 / common_spacing(echo_times) / 2
+        notes.append(
+            f"The field as a whole lies {kind.far_off_hz:+.0f} Hz off the scanner's frequency, and near it if moved by "
+            f"half a period ({half:.0f} Hz): probably every other echo is negated, as some read-outs store them. The "
+            "field in Hz is then off by half a period everywhere, and χ is right."
+        )
+    if kind.jump_ppm is not None:
+        notes.append(
+            f"The field jumps by {kind.jump_ppm:+.1f} ppm from water to fat, more than their susceptibility can do: do "
+            "not trust the maps before scale and sign of the phase, echo times and field strength have been checked."
+        )
     if groups is not None:
         period = groups.period_hz(echo_times)
         what = [] if found.readout == "monopolar" else ["even and odd echoes (bipolar read-out or two trains)"]
@@ -84,20 +99,26 @@ def on_mistake(mistake: Mistake | None) -> list[str]:
     """What is wrong in the header or the export, as the echoes show."""
     if mistake is None:
         return []
-    number = mistake.number
+    number, which = mistake.number, f"echo {mistake.number}" if mistake.number else "every other echo"
     undone = {
         "scale": f"if fat lay {number:.2g} times as far from water, as with so much larger times or field strength",
         "offset": f"if all echo times were {1e3 * abs(number):.2g} ms {'later' if number > 0 else 'earlier'}",
         "order": f"if echoes {number} and {number + 1} changed places",
         "reversed": "in the reverse order of echoes",
         "gap": f"if an echo were missing behind echo {number}, so that the later ones have later echo times",
-        "negated": f"if echo {number} were negated",
-        "conjugated": f"if the phase of echo {number} were negated",
+        "negated": f"if {which} were negated",
+        "conjugated": f"if the phase of {which} were negated",
+        "power": f"with the {'square' if number > 1 else 'root'} of the magnitude in its place",
     }[mistake.what]
+    to_do = (
+        "R2* and fat fraction are wrong then; export the magnitude as it was measured."
+        if mistake.what == "power"
+        else "Do not trust the maps before echo times, field strength and order of the echoes have been checked; "
+        "`echo_times` and `field_strength` give others than the header."
+    )
     return [
         f"The scan fits far better {undone}: that takes {mistake.gained:.0%} off what is left over "
-        f"({mistake.errors:.0f} standard errors). Do not trust the maps before echo times, field strength and order of "
-        "the echoes have been checked; `echo_times` and `field_strength` give others than the header."
+        f"({mistake.errors:.0f} standard errors). {to_do}"
     ]
 
 
@@ -177,6 +198,8 @@ def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray]
     found = []
     if inside.any() and (median := float(np.median(trust[inside]))) < _LOW_TRUST:
         found.append(f"the median reliability in the mask is {median:.2f}")
+    elif inside.any():
+        found += _on_slices(trust, inside, median)
     rates = maps["r2star"][inside & (trust > 0)]
     if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
         found.append(f"{share:.0%} of its R2* are below zero")
@@ -192,6 +215,23 @@ def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray]
             "times, units and sign of the phase, fat spectrum, read-out and mask have been checked."
         )
     return notes
+
+
+def _on_slices(trust, inside, median) -> list[str]:
+    """In how many slices across one axis most voxels are not to be trusted, as where an echo of theirs is wrong."""
+    found, limit = [], _LOW_IN_SLICES * median
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        voxels = inside.sum(axis=others)
+        low = 2 * (inside & (trust < limit)).sum(axis=others) > voxels
+        found.append((voxels[low].sum() / voxels.sum(), axis, np.flatnonzero(low), low.size))
+    share, axis, slices, count = max(found, key=lambda one: one[0])
+    if share < _MANY_SLICES:
+        return []
+    return [
+        f"the median reliability is {median:.2f}, but below {limit:.2f} in {slices.size} of {count} slices "
+        f"{_DIRECTIONS[axis]} (among them {slices[0] + 1} and {slices[-1] + 1})"
+    ]
 
 
 def on_slab(interior: np.ndarray, left_out: int, voxel_size) -> list[str]:
