@@ -12,9 +12,9 @@ from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterPack
 
 from ...errors import InputError
-from ...inversion import METHODS
 from ...pipeline import LCURVE_COUNT
-from ...settings import CHOICES, OPTIONAL, RANGES, Settings
+from ...pipeline.solving import effort
+from ...settings import CHOICES, OPTIONAL, RANGES, Settings, preset
 from ..bones import proposeMaskNode, proposeRegionsNodes
 from ..echoes import SOURCE_ATTRIBUTE, notesOf, scanValues, sequencesFromVolumes
 from ..load import LABELS
@@ -254,7 +254,7 @@ class Forecast:
         :param p: parameters of the module.
         :param kept: where fields are kept.
         """
-        begun, share = time.monotonic(), _voxels(p) * (1 + METHODS[p.settings.inversion].effort)
+        begun, share = time.monotonic(), _voxels(p) * (1 + effort(_settings(p)))
         whole = p.settings.stop_after == NOTHING
         yield
         if whole and share and not kept.were_used:
@@ -266,8 +266,7 @@ class Forecast:
         :param p: parameters of the module.
         :return: nothing where it is short, or cannot be started.
         """
-        effort = METHODS[p.settings.inversion].effort if p.settings.stop_after == NOTHING else 0.0
-        return self._said(p, effort, _("Apply (about {time})"))
+        return self._said(p, _("Apply (about {time})"))
 
     def ofLCurve(self, p) -> tuple[str, str]:
         """Return the same of the button for the L-curve.
@@ -276,10 +275,16 @@ class Forecast:
         """
         count = len(p.lcurveRegularizations.replace(",", " ").split()) or LCURVE_COUNT
         text = _("Compute L-curve ({count} values, about {time})")
-        return self._said(p, count * METHODS[p.settings.inversion].effort, text, count=count)
+        return self._said(p, text, count)
 
-    def _said(self, p, effort, text, **values):
-        seconds = 0.0 if missing(p) else (self._rate or self._USUAL) * _voxels(p) * (1 + effort)
+    def _said(self, p, text, count=None):
+        if missing(p):
+            return "", ""
+        try:
+            inverting = effort(_settings(p)) if count is None else effort(_settings(p, stop_after=None), count)
+        except InputError:  # said when the run is asked for
+            return "", ""
+        seconds = (self._rate or self._USUAL) * _voxels(p) * (1 + inverting)
         if seconds < self._WORTH_SAYING_S:
             return "", ""
         basis = (
@@ -288,7 +293,7 @@ class Forecast:
             else _(" The time is foretold for two cores of a laptop; after a run, from that run.")
         )
         time = f"{round(seconds / 60)} min" if seconds > 100 else f"{round(seconds / 10) * 10} s"
-        return text.format(time=time, **values), basis
+        return text.format(time=time, count=count), basis
 
 
 def sayOnApply(button, missing: str, running: bool, cancelRequested: bool, forecast: tuple[str, str]) -> None:
@@ -347,6 +352,11 @@ def loadOptions(p, labels: dict[str, str]) -> dict:
         "magnitudeAlone": p.settings.magnitude_maps == "yes",
         "words": {name: f"'{labels[parameter]}'" for name, parameter in widgets.items()},
     }
+
+
+def _settings(p, **changes):
+    """The settings of the panel."""
+    return preset(p.preset, **unpackSettings(p.settings) | changes)
 
 
 def _voxels(p) -> int:
