@@ -9,7 +9,7 @@ _ALTERNATING, _LEAST_VOXELS = -0.5, 100
 # Voxels of a slice that are compared with those of its neighbors.
 _VOXELS = 4096
 # A slice is negated if this brings its phase nearer to that of either neighbor, and to their middle, in this share of
-# the signal, and by so many standard errors, where it has this share of what slices have.
+# the signal, and by so many standard errors, where it has this share of what slices have; so is every other one.
 _NEARER, _SURE, _LEAST_SIGNAL = 0.2, 8.0, 0.3
 _LISTED = 8
 
@@ -125,13 +125,15 @@ def _contrary(signal: np.ndarray) -> tuple[int, ...]:
     whole = weight.sum(axis=1)
 
     def gain(one, other):
-        """By how much the second is nearer to the first if it is conjugated, and that in standard errors."""
-        gained = -2 * weight * one.imag * other.imag
-        return gained.sum(axis=1), gained.sum(axis=1) / np.sqrt((gained**2).sum(axis=1) + np.finfo(np.float32).tiny)
+        """By how much each voxel of the second is nearer to the first if it is conjugated."""
+        return -2 * weight * one.imag * other.imag
 
-    bend, sure = gain(below * above, own**2)
-    if bend.sum() > _NEARER * whole.sum():
+    def sure(gained, axis=None):
+        return gained.sum(axis) > _SURE * np.sqrt((gained**2).sum(axis))
+
+    bend = gain(below * above, own**2)
+    if bend.sum() > _NEARER * whole.sum() and sure(bend):
         return tuple(range(1, len(signal), 2))
-    nearer = np.minimum(bend, np.minimum(gain(below, own)[0], gain(above, own)[0])) > _NEARER * whole
-    turned = 1 + np.flatnonzero(nearer & (sure > _SURE) & (whole > _LEAST_SIGNAL * np.median(whole)))
+    nearer = np.min([one.sum(axis=1) for one in (bend, gain(below, own), gain(above, own))], axis=0) > _NEARER * whole
+    turned = 1 + np.flatnonzero(nearer & sure(bend, 1) & (whole > _LEAST_SIGNAL * np.median(whole)))
     return tuple(turned.tolist())
