@@ -79,9 +79,19 @@ def command(study, output, *options):
 
 
 def start(study, output, *options):
-    """Start a cohort whose words go to one stream."""
+    """Start a cohort, in a group of its own, whose words go to one stream."""
     words, environment = command(study, output, *options)
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(words, env=environment, start_new_session=True, **streams)
+
+
+def kill(process, alone=False):
+    """Kill −9 a cohort with its workers, as a batch queue does; or alone, as a user may."""
+    if alone:
+        process.kill()
+    elif process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 def run(study, output, *options):
@@ -129,8 +139,7 @@ def resume(trial):
     process = start(trial.study, trial.folder / "killed", "--workers", 2)
     while len(before := finished_subjects(trial.folder / "killed")) < 2 and process.poll() is None:
         time.sleep(0.05)
-    process.kill()
-    process.communicate()
+    kill(process)
     code, said, _ = run(trial.study, trial.folder / "killed", "--workers", 2, "--resume")
     trial.check(0 < len(before) < 6 and code == SOME_FAILED, f"killed with {len(before)} finished, and resumed")
     trial.check(f"{len(before)} of them before" in said, "what was finished is not made again")
@@ -155,7 +164,7 @@ def small(trial):
 def kills(trial):
     """Twenty times kill −9, at random in each twentieth of a run: what is there is whole, and the next run ends it."""
     study, options, expected = small(trial)
-    moments, whole, equal, there, codes = random.Random(15), 0, 0, [], []
+    moments, whole, equal, hidden, there, codes = random.Random(15), 0, 0, 0, [], []
     for number in range(KILLS):
         output = trial.folder / f"killed {number:02}"
         process = start(study, output, *options, "--workers", 1 + number % 2)
@@ -163,9 +172,9 @@ def kills(trial):
         moment = trial.seconds * (number + moments.random()) / KILLS
         while process.poll() is None and sum(map(_seconds, [process.pid, *_children(process)])) < moment:
             time.sleep(0.02)
-        process.kill()
-        process.communicate()
+        kill(process, alone=number % 4 == 3)
         finished = finished_subjects(output) if output.exists() else {}
+        hidden += any(output.glob(".writing-*"))
         there.append(len(finished))
         whole += all(
             contents(folder)
@@ -173,9 +182,10 @@ def kills(trial):
             for case, folder in finished.items()
         )
         codes.append(run(study, output, *options, "--workers", 2)[0])
-        equal += contents(output) == expected
+        equal += contents(output) == expected and not any(output.glob(".writing-*"))
     trial.check(whole == KILLS, f"after {whole} of {KILLS} kills every subject that is there is whole ({there} of 3)")
     trial.check(set(codes) == {DONE} and equal == KILLS, f"{equal} of {KILLS} resumed to the same bytes")
+    trial.check(hidden, f"{hidden} kills left hidden folders, which the next run swept")
 
 
 def faults(trial):

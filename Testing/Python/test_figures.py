@@ -417,7 +417,12 @@ class LogarithmicTest(unittest.TestCase):
 
 @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
 class FileTest(unittest.TestCase):
-    def pictures(self, picture_format):
+    @classmethod
+    def setUpClass(cls):
+        cls.made = {picture_format: cls.pictures(picture_format) for picture_format in style.FORMATS}
+
+    @staticmethod
+    def pictures(picture_format):
         curve = curve_of(region_means={"talus $1": np.logspace(-2, 1, 4)}, maps={0.1: noise()})
         regions = (noise() > 0.5).astype(int)
         histogram = ApparentBVTV("talus", 0.3, 2.5, 0.5, 1.9, 8, np.array([1, 5, 2]), np.arange(4.0))
@@ -435,16 +440,15 @@ class FileTest(unittest.TestCase):
         import matplotlib
 
         for picture_format, start in (("png", b"\x89PNG\r\n\x1a\n"), ("svg", b"<?xml")):
-            first = self.pictures(picture_format)
             with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.dpi": 50}):
                 again = self.pictures(picture_format)
-            for name, picture in first.items():
+            for name, picture in self.made[picture_format].items():
                 self.assertEqual(picture[: len(start)], start)
                 self.assertTrue(picture == again[name], f"{name} {picture_format}")
                 self.assertFalse(matplotlib.__version__.encode() in picture, f"{name} {picture_format}")
 
     def test_an_svg_needs_no_font_and_no_other_file(self):
-        for name, picture in self.pictures("svg").items():
+        for name, picture in self.made["svg"].items():
             text = picture.decode()
             self.assertNotRegex(text, "<text|font-family|@font-face|<dc:date", name)
             # Comments say what the outlines are; names are no formulas, so that a formula would be shown as it is.

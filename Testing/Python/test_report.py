@@ -17,6 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from chromium import browser
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.analysis.measure import COLUMNS
@@ -169,6 +170,24 @@ class PageTest(unittest.TestCase):
                 issues = json.loads(result.stdout)["issues"]["issues"]
                 self.assertEqual([one for one in issues if one["severity"] == "error"], [])
                 self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_in_a_browser_pages_ask_for_nothing_run_nothing_of_users_fit_a_phone_and_print(self):
+        with browser() as page:
+            for path in (self.output / "sub-01" / "sub-01_report.html", self.output / "report.html"):
+                page.open(path, 400)
+                self.assertEqual(page.asked(), [])
+                self.assertEqual(page.happened("Page.javascriptDialogOpening"), [])
+                self.assertEqual(page.happened("Runtime.exceptionThrown"), [])
+                self.assertIn(EVIL, page.evaluate("document.body.innerText"))
+                self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), 400)
+                self.assertTrue(page.pdf().startswith(b"%PDF"))
+            # The table of the cohort is sorted by its fifth column, what has no number last.
+            page.evaluate("document.querySelectorAll('#rows th button')[5].click()")
+            shown = page.evaluate("[...document.querySelectorAll('#rows tbody tr')].map(row => row.cells[5].innerText)")
+        values = [float(text.replace("−", "-")) for text in shown if text != "–"]
+        self.assertEqual(shown[len(values) :], ["–"] * (len(shown) - len(values)))
+        self.assertGreater(len(values), 30)
+        self.assertEqual(values, sorted(values))
 
     def test_names_of_users_are_shown_and_never_run(self):
         for text in (self.case, self.cohort):

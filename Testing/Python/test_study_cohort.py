@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import errno
 import hashlib
 import importlib.util
 import io
@@ -43,6 +42,11 @@ from TrabecularQSMLib.study.estimate import (
 from TrabecularQSMLib.study.subjects import find_subjects
 from TrabecularQSMLib.workers import process_pool
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = preset(inversion="closed-form")
 REGIONS = "derivatives/truth/{folder}/anat/{name}_dseg.nii.gz"
@@ -57,23 +61,29 @@ def contents(folder):
     }
 
 
-class CohortTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.common = Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.common)
-        cls.dataset = cls.common / "study"
-        for seed in (1, 2):
-            phantom = make_phantom(PhantomSettings(shape=(30, 31, 14), seed=seed))
-            write_phantom(cls.dataset, phantom, subject=f"0{seed}")
+def setUpModule():
+    """Make a dataset of two coarse phantoms, and a cohort of it in this process, to compare with."""
+    CohortTest.common = Path(tempfile.mkdtemp())
+    CohortTest.dataset, CohortTest.whole = (CohortTest.common / name for name in ("study", "whole"))
+    for seed in (1, 2):
+        phantom = make_phantom(PhantomSettings(shape=(30, 31, 14), seed=seed))
+        write_phantom(CohortTest.dataset, phantom, subject=f"0{seed}")
+    subjects = find_subjects(CohortTest.dataset, {"regions": REGIONS})
+    cohort.run_cohort(subjects, cohort.Work(CohortTest.dataset, CohortTest.whole, SETTINGS))
 
+
+def tearDownModule():
+    shutil.rmtree(CohortTest.common)
+
+
+class CohortTest(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
         self.output = self.folder / "out"
 
-    def run_cohort(self, dataset=None, output=None, settings=SETTINGS, regions=REGIONS, **options):
-        subjects = find_subjects(dataset or self.dataset, {"regions": regions} if regions else {})
+    def run_cohort(self, dataset=None, output=None, settings=SETTINGS, regions=REGIONS, participants=(), **options):
+        subjects = find_subjects(dataset or self.dataset, {"regions": regions} if regions else {}, participants)
         work = cohort.Work(dataset or self.dataset, output or self.output, settings)
         return cohort.run_cohort(subjects, work, **options)
 
@@ -82,16 +92,20 @@ class CohortTest(unittest.TestCase):
         shutil.copytree(self.dataset, self.folder / "study")
         return self.folder / "study"
 
+    def finish(self):
+        """Put what a cohort has made before into the output."""
+        shutil.copytree(self.whole, self.output)
+
     def statuses(self, outcomes):
         return {one.name: one.status for one in outcomes}
 
 
 class RunTest(CohortTest):
     def test_the_same_bytes_come_from_any_number_of_workers_and_from_dask(self):
-        self.assertEqual(self.statuses(self.run_cohort()), {"sub-01": "finished", "sub-02": "finished"})
-        expected = contents(self.output)
+        expected = contents(self.whole)
         self.assertIn("sub-02/anat/sub-02_Chimap.nii.gz", expected)
-        self.run_cohort(output=self.folder / "two", executors=lambda most=None: process_pool(2))
+        outcomes = self.run_cohort(output=self.folder / "two", executors=lambda most=None: process_pool(2))
+        self.assertEqual(self.statuses(outcomes), {"sub-01": "finished", "sub-02": "finished"})
         self.assertEqual(contents(self.folder / "two"), expected)
         if importlib.util.find_spec("distributed") is None:
             self.skipTest("needs dask[distributed]")
@@ -102,13 +116,12 @@ class RunTest(CohortTest):
         self.assertEqual(contents(self.folder / "dask"), expected)
 
     def test_the_table_has_the_rows_that_measure_gives_of_each_subject(self):
-        self.run_cohort()
-        with open(self.output / cohort.TABLE, encoding="utf-8", newline="") as file:
+        with open(self.whole / cohort.TABLE, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual({row["case"] for row in rows}, {"sub-01", "sub-02"})
         table = self.folder / "one.csv"
         regions = self.dataset / REGIONS.format(folder="sub-02", name="sub-02")
-        arguments = ["measure", str(self.output / "sub-02"), "--regions", str(regions), "--output", str(table)]
+        arguments = ["measure", str(self.whole / "sub-02"), "--regions", str(regions), "--output", str(table)]
         with contextlib.redirect_stdout(io.StringIO()):
             self.assertEqual(cli.main(arguments), 0)
         with open(table, encoding="utf-8", newline="") as file:
@@ -116,14 +129,13 @@ class RunTest(CohortTest):
         self.assertEqual([row for row in rows if row["case"] == "sub-02"], expected)
 
     def test_a_sidecar_repeats_its_subject_bit_for_bit(self):
-        self.run_cohort()
-        sidecar = self.output / "sub-02" / "anat" / "sub-02_Chimap.json"
+        sidecar = self.whole / "sub-02" / "anat" / "sub-02_Chimap.json"
         command = ["reconstruct", self.dataset, self.folder / "again", "--subject", "02", "--settings", sidecar]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             self.assertEqual(cli.main([*map(str, command), "--threads", "1"]), 0)
         first, again = (
             {path.name: path.read_bytes() for path in (folder / "sub-02" / "anat").glob("*map*.nii.gz")}
-            for folder in (self.output, self.folder / "again")
+            for folder in (self.whole, self.folder / "again")
         )
         self.assertGreater(len(first), 8)
         self.assertEqual(first, again)
@@ -151,15 +163,17 @@ class RunTest(CohortTest):
         self.assertEqual(self.statuses(outcomes), {"sub-01": "failed", "sub-02": "finished"})
         self.assertIn("ZeroDivisionError", outcomes[0].message)
 
-    def test_a_full_disk_is_told_and_leaves_nothing_half_written(self):
-        subjects = find_subjects(self.dataset, participants=["01"])
-        full = OSError(errno.ENOSPC, "No space left on device")
-        with mock.patch.object(cohort, "write_reconstruction", side_effect=full):
-            (outcome,) = cohort.run_cohort(subjects, cohort.Work(self.dataset, self.output, SETTINGS))
+    @unittest.skipIf(resource is None, "needs a system that limits the size of files")
+    def test_what_cannot_be_written_whole_is_told_and_leaves_nothing(self):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_FSIZE, before)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # a part of a map
+        (outcome,) = self.run_cohort(participants=["01"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
         self.assertEqual(outcome.status, "failed")
         self.assertIn(f"There is no space left to write {self.output}", outcome.message)
         self.assertFalse((self.output / "sub-01").exists())
-        self.assertEqual(list(self.output.glob(".writing-*")), [])
+        self.assertEqual([path.name for path in self.output.rglob(".*")], [".bidsignore"])
 
     def test_a_worker_that_is_killed_costs_the_subject_that_kills_it_alone(self):
         class Pool(ThreadPoolExecutor):
@@ -190,8 +204,7 @@ class RunTest(CohortTest):
         self.assertEqual(sorted(path.name for path in self.output.iterdir()), ["prov", "sub-01"])
         outcomes = self.run_cohort(resume=True)
         self.assertEqual(self.statuses(outcomes), {"sub-01": "unchanged", "sub-02": "finished"})
-        self.run_cohort(output=self.folder / "whole")
-        self.assertEqual(contents(self.output), contents(self.folder / "whole"))
+        self.assertEqual(contents(self.output), contents(self.whole))
 
     def test_workers_stop_when_the_run_is_stopped(self):
         subject = find_subjects(self.dataset)[0]
@@ -212,8 +225,7 @@ class RunTest(CohortTest):
             for name, folder in cohort.finished_subjects(self.output).items():
                 self.assertTrue((folder / "anat" / f"{name}_regions.csv").exists())
         self.assertEqual(subprocess.run(command, stdout=-3, stderr=-3, env=environment, check=False).returncode, 0)
-        self.run_cohort(output=self.folder / "whole")
-        self.assertEqual(contents(self.output), contents(self.folder / "whole"))
+        self.assertEqual(contents(self.output), contents(self.whole))
 
 
 class ResumeTest(CohortTest):
@@ -226,7 +238,7 @@ class ResumeTest(CohortTest):
             self.assertEqual([path.name for path in self.output.iterdir()], ["x"])
 
     def test_results_that_are_there_are_neither_skipped_nor_replaced_unasked(self):
-        self.run_cohort()
+        self.finish()
         before = contents(self.output)
         with self.assertRaisesRegex(InputError, "already holds sub-01 and 1 more; .*`resume`.*`overwrite`"):
             self.run_cohort()
@@ -234,7 +246,7 @@ class ResumeTest(CohortTest):
 
     def test_a_finished_subject_whose_inputs_or_settings_changed_is_told_and_kept(self):
         dataset = self.copy()
-        self.run_cohort(dataset)
+        self.finish()
         sidecar = next((dataset / "sub-01").rglob("*.json"))
         values = json.loads(sidecar.read_text(encoding="utf-8"))
         sidecar.write_text(json.dumps({**values, "ImagingFrequency": 127.0}), encoding="utf-8")
@@ -258,8 +270,7 @@ class ResumeTest(CohortTest):
         work = cohort.Work(self.dataset, self.output, SETTINGS)
         for label in ("02", "01"):
             cohort.run_cohort(find_subjects(self.dataset, {"regions": REGIONS}, [label]), work)
-        self.run_cohort(output=self.folder / "whole")
-        self.assertEqual(contents(self.output), contents(self.folder / "whole"))
+        self.assertEqual(contents(self.output), contents(self.whole))
 
     def test_a_folder_that_cohort_did_not_make_is_kept(self):
         (self.output / "sub-01").mkdir(parents=True)

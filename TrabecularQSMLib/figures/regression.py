@@ -9,6 +9,9 @@ from ..analysis.regression import Regression
 from ..analysis.tables import Pairs
 from .style import line_style, render
 
+# More names than these stand beside the picture, where they cover no points; inches that they take there.
+_MOST_INSIDE, _BESIDE = 5, 1.9
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -38,14 +41,20 @@ def regression_figure(panels: Sequence[Panel], picture_format: str = "png") -> b
         for axis, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
             _draw(axis, panel)
 
-    return render(draw, (4.6 * len(panels), 4.4), picture_format)
+    beside = sum(len(_names(panel)) > _MOST_INSIDE for panel in panels)
+    return render(draw, (4.6 * len(panels) + _BESIDE * beside, 4.4), picture_format)
+
+
+def _names(panel):
+    """Names of the series of points."""
+    return list(dict.fromkeys(panel.regression.series(panel.pairs.groups, panel.pairs.subjects)[0]))
 
 
 def _draw(axis, panel):
     pairs, result = panel.pairs, panel.regression
     line = result.pooled
     series, lines = result.series(pairs.groups, pairs.subjects)
-    names = list(dict.fromkeys(series))
+    names = _names(panel)
     for number, name in enumerate(names):
         chosen = np.array([one == name for one in series])
         style = line_style(number)
@@ -62,7 +71,9 @@ def _draw(axis, panel):
     axis.set_title(f"slope {line.slope:.3g}, R² {line.r2:.2f}, p {_probability(line.p)}, n {line.n}")
     axis.locator_params(nbins=6)
     axis.grid(True)
-    if len(names) > 1:
+    if len(names) > _MOST_INSIDE:
+        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
+    elif len(names) > 1:
         axis.legend()
 
 

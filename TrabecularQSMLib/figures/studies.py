@@ -13,7 +13,8 @@ from ..analysis.studies.ranges import NormalRange
 from ..analysis.studies.repeatability import Repeatability
 from .style import label_logarithmic, line_style, render
 
-_ACROSS = 3
+# Panels side by side, and inches between a row's labels and the titles of the next.
+_ACROSS, _ROWS_APART = 3, 0.12
 _FIRST, _SECOND = (line_style(number)["color"] for number in (0, 1))
 _GROUP_SIZES = np.unique(np.round(np.geomspace(4, 200, 60)).astype(int))
 
@@ -157,8 +158,11 @@ def _panels(results, draw, picture_format):
         for axis, result in zip(axes, results, strict=False):
             draw(axis, result)
             axis.grid(True)
+            axis.locator_params(axis="x", nbins=4)
             axis.locator_params(axis="y", nbins=6)
         for axis in axes[len(results) :]:
             axis.set_visible(False)
 
-    return render(draw_all, (4.6 * across, 3.8 * down), picture_format)
+        figure.get_layout_engine().set(h_pad=_ROWS_APART)
+
+    return render(draw_all, (3.9 * across, 3.2 * down), picture_format)

@@ -205,6 +205,7 @@ def _from_to(interval):
 
 def _regression(pairs, result):
     """Picture, lines and notes of one pair of quantities."""
+    pairs = replace(pairs, x_label=_titled(pairs.x_label), y_label=_titled(pairs.y_label))
     lines = [_line("pooled", result.pooled), *(_line(f"within {name}", one) for name, one in result.within.items())]
     return {
         "source": picture(regression_figure([Panel(pairs, result)])),
@@ -212,6 +213,12 @@ def _regression(pairs, result):
         "lines": lines,
         "notes": list(result.warnings),
     }
+
+
+def _titled(label):
+    """A label of a quantity, such as ``chi [ppm]``, with its title."""
+    name, *unit = label.split(" [", 1)
+    return " [".join([title_of(name), *unit])
 
 
 def _line(title, found):
