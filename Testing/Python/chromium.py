@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -25,6 +24,8 @@ def browser():
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         raise unittest.SkipTest("needs Chromium")
+    import fcntl  # Windows has none
+
     with contextlib.ExitStack() as stack:
         profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         hears, tells = os.pipe()

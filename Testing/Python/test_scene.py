@@ -160,8 +160,9 @@ class NamesTest(SceneTest):
             scene.splitRegionNodes(segmentation, None, 2, chi)
             scene.measureNodes([chi], segmentation, case="one")
             scene.checkerboardNodes(chi, chi, name="board")
-            scene.combinePhaseCyclesNodes([chi, chi], name="combined")
-            scene.bvtvNodes(chi, segmentation, case="one", boneSegmentation=segmentation, biasCorrection=False)
+            cycles = [scene.addMapVolume(n * abs(random_map()), AFFINE, "mip", "ankle") for n in (1, 2)]
+            scene.combinePhaseCyclesNodes(cycles, name="combined")
+            scene.bvtvNodes(cycles[0], segmentation, case="one", boneSegmentation=segmentation, biasCorrection=False)
         nodes = [node for name in MADE for node in slicer.util.getNodesByClass(name)]
         names = [node.GetName() for node in nodes]
         self.assertGreater(len(names), 20)
