@@ -560,7 +560,8 @@ class PanelTest(driving.PanelCase):
         self.ui.rodsDensityLineEdit.text = "0, 80"
         self.ui.rodsButton.click()
         self.assertAlmostEqual(self.ui.slopeSpinBox.value, 0.8)
-        self.ui.ctSelector.setCurrentNode(self.volume(image(), "CT"))
+        ct = np.select([labels() == 1, labels() == 2, labels() == 3], [300.0, 150.0, 900.0], -1000.0)
+        self.ui.ctSelector.setCurrentNode(self.volume(ct + np.random.default_rng(1).normal(0, 20, SHAPE), "CT"))
         self.ui.ctButton.click()
         self.assertEqual({row["quantity"] for row in rowsFromTable(self.p.ct.table)}, {"ct", "bmd"})
 

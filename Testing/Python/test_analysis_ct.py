@@ -89,6 +89,10 @@ class AttenuationTest(unittest.TestCase):
         inner = np.s_[:, 16:48, 16:48]
         for kept in (ct[inner], np.where(ct < -500, -500, ct), np.where(ct < -900, -1500, ct)):
             self.assertNotIn("no Hounsfield", " ".join(hounsfield(kept)[1]))  # cut, windowed, filled
+        spread = np.random.default_rng(2).normal(0, 150, ct.shape)
+        self.assertIn("unless that is lung", hounsfield(np.where(ct < -500, -780 + spread / 5, ct))[1][0])
+        shaft = np.where(ct[inner] > 30, 1250 + spread[inner], ct[inner])
+        self.assertEqual(hounsfield(np.maximum(shaft, -100))[1], [])
         for words, other in {
             "around 1000 HU, .* none around": ct + 1000,
             "around -500 and none": ct + 500,

@@ -66,6 +66,15 @@ class BvtvTest(BoneTest):
         options = {"boneSegmentation": self.bone, "case": "sub-01", "biasCorrection": False, **options}
         return scene.bvtvNodes(self.image, self.segmentation, **options)
 
+    def test_what_is_to_be_known_of_the_image_is_in_the_notes_of_the_table(self):
+        nodes = self.run_bvtv()
+        self.assertEqual(scene.notesOf(nodes.table), [])
+        slicer.util.arrayFromVolume(self.image)[regions() == 2] = 0
+        nodes = self.run_bvtv(table=nodes.table)
+        said = " ".join(scene.notesOf(nodes.table))
+        self.assertIn("bSSFP: 100% of the region tuber are exactly 0", said)
+        self.assertIn("values of case sub-01 are replaced", said)
+
     def test_the_table_has_the_numbers_of_the_library(self):
         for rule in ("half-peak", "robust"):
             nodes = self.run_bvtv(rule=rule)

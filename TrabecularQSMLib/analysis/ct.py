@@ -21,12 +21,13 @@ _PADDING_SHARE, _ONE_VALUE = 0.01, 0.2
 _CUT_SHARE, _REACHED_HU = 1e-3, 1500
 # Air of stored values that lack their intercept, and the share of it that tells them from a piece of bone.
 _AIR_RAW, _AIR_SHARE = 100, 0.01
-# Where air lies, and this share of a CT that shows any; where hardly a voxel of a limb lies (lung does), but for a
-# window's end, which has this share of those; and between padding and air, where scanners store nothing.
+# Where air lies, and this share of a CT that shows any; where hardly a voxel lies but of lung, whose values have a
+# median below this, and for a window's end, which has this share of those; and between padding and air, where scanners
+# store nothing.
 _AIR_HU, _SHOWS_AIR = (-1100, -900), 0.01
-_EMPTY_HU, _EMPTY_SHARE, _WINDOW_END = (-850, -250), 0.05, 0.8
+_EMPTY_HU, _LUNG_HU, _EMPTY_SHARE, _WINDOW_END = (-850, -250), -650, 0.05, 0.8
 _BELOW_AIR_HU, _BELOW_AIR_SHARE = (-1900, -1400), 0.02
-# Where soft tissue lies if the intercept is lost, as seldom as bone is so dense in more voxels than less dense.
+# Where soft tissue lies if the intercept is lost, as seldom as bone is so dense in more voxels than less dense, or denser.
 _DENSE_HU, _BONE_HU, _DENSE_SHARE = (850, 1150), (200, 800), 0.1
 # A CT from fat or air to no more than the latter shows no bone.
 _FAT_HU, _NO_BONE_HU = -50, 200
@@ -201,7 +202,7 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
                 "picture; export it in Hounsfield units."
             )
         notes.append(f"{said} no Hounsfield units, unless this is a piece of bone alone.")
-    _refuse_displaced(ct, low)
+    notes += _on_displaced(ct, low)
     if not high > 0:
         raise InputError(
             f"The CT runs from {low:g} to {high:g}, but muscle and bone lie above 0 HU: these are no Hounsfield units "
@@ -221,8 +222,8 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return ct, notes
 
 
-def _refuse_displaced(ct, low):
-    """Raise `InputError` where air and soft tissue stand out, but not at their places."""
+def _on_displaced(ct, low) -> list[str]:
+    """Raise `InputError` where air and soft tissue stand out, but not at their places; say where they may."""
     count = np.count_nonzero(np.isfinite(ct))
     share = lambda places: np.count_nonzero((ct >= places[0]) & (ct < places[1])) / count  # noqa: E731
     advice = "are no Hounsfield units (another intercept, scale or sign?); export it again"
@@ -233,18 +234,20 @@ def _refuse_displaced(ct, low):
             f"does between padding and air (−1000 HU): these {advice}."
         )
     if share(_AIR_HU) >= _SHOWS_AIR:
-        return
+        return []
     empty = share(_EMPTY_HU)
     if empty > _EMPTY_SHARE and np.count_nonzero(ct == low) < _WINDOW_END * empty * count:
         place = float(np.median(ct[(ct >= _EMPTY_HU[0]) & (ct < _EMPTY_HU[1])]))
-        raise InputError(
-            f"{empty:.0%} of the CT lie around {place:.0f} and none around −1000 HU, where air lies: these {advice}."
-        )
-    if share(_DENSE_HU) > max(_DENSE_SHARE, share(_BONE_HU)):
+        said = f"{empty:.0%} of the CT lie around {place:.0f} and none around −1000 HU, where air lies:"
+        if place > _LUNG_HU:
+            raise InputError(f"{said} these {advice}.")
+        return [f"{said} unless that is lung, these {advice}."]
+    if share(_DENSE_HU) > max(_DENSE_SHARE, share(_BONE_HU), share((_DENSE_HU[1], np.inf))):
         raise InputError(
             f"{share(_DENSE_HU):.0%} of the CT lie around 1000 HU, more than at those of trabecular bone, and none "
             f"around −1000 HU, where air lies: these {advice}."
         )
+    return []
 
 
 def on_regions(ct: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import slicer
 
-from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias
+from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
 from ..analysis.ct import attenuation, hounsfield, on_regions
 from ..errors import InputError
 from ..progress import Progress, part, report
@@ -65,8 +65,9 @@ def bvtvNodes(
 ) -> BvtvNodes:
     """Compute apparent BV/TV of every segment, with histograms as a chart, in a folder.
 
-    Segments are resampled to the image's grid, following the transforms of both. Nothing changes if it fails or is
-    cancelled.
+    Segments are resampled to the image's grid, following the transforms of both. What a user should know of the image,
+    the bone reference and rows that are replaced is in the table's attribute `NOTES_ATTRIBUTE`, one sentence a line.
+    Nothing changes if it fails or is cancelled.
 
     :param image: bSSFP volume, registered to where the regions were drawn.
     :param segmentation: the regions.
@@ -92,10 +93,11 @@ def bvtvNodes(
     def compute(told):
         corrected = correct_bias(array, affine, progress=part(told, 0.0, 0.9)) if biasCorrection else array
         report(told, 0.9, "Computing apparent BV/TV")
-        return corrected, apparent_bvtv(corrected, labels, names, bone, rule=rule)
+        results = apparent_bvtv(corrected, labels, names, bone, rule=rule)
+        return corrected, results, on_ends(array, labels, names) + on_reference(corrected, bone, results)
 
     try:
-        array, found = keepAlive(compute, part(progress, 0.1, 1.0))
+        array, found, notes = keepAlive(compute, part(progress, 0.1, 1.0))
     except InputError as error:
         raise InputError(f"{image.GetName()}: {error}") from error
     report(progress, 1.0, "Computed apparent BV/TV")
@@ -115,6 +117,7 @@ def bvtvNodes(
             table = put(addTable(f"{name} BV/TV table", columns))
         else:
             addToTable(table, columns, _KEY)
+    _note(table, image, notes)
     return BvtvNodes(table, corrected, chart)
 
 
@@ -157,9 +160,14 @@ def attenuationNodes(
     except InputError as error:
         raise InputError(f"{ct.GetName()} with {segmentation.GetName()}: {error}") from error
     table = addRows(rows, table, name or "CT table")
-    notes = [*notesOf(table), *(f"{ct.GetName()}: {note}" for note in notes)]
-    table.SetAttribute(NOTES_ATTRIBUTE, "\n".join(notes) or None)
+    _note(table, ct, notes)
     return table
+
+
+def _note(table, image, notes):
+    """Add what a user should know of an image to the notes of a table."""
+    said = [*notesOf(table), *(f"{image.GetName()}: {note}" for note in notes)]
+    table.SetAttribute(NOTES_ATTRIBUTE, "\n".join(said) or None)
 
 
 def combinePhaseCyclesNodes(volumes: Sequence, method: str = "maximum", name: str | None = None):
