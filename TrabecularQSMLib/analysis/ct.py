@@ -27,7 +27,7 @@ _AIR_RAW, _AIR_SHARE = 100, 0.01
 _AIR_HU, _SHOWS_AIR = (-1100, -900), 0.01
 _EMPTY_HU, _LUNG_HU, _EMPTY_SHARE, _WINDOW_END = (-850, -250), -650, 0.05, 0.8
 _BELOW_AIR_HU, _BELOW_AIR_SHARE = (-1900, -1400), 0.02
-# Where soft tissue lies if the intercept is lost, as seldom as bone is so dense in more voxels than less dense, or denser.
+# Where soft tissue lies if the intercept is lost; bone is seldom so dense in more voxels than less dense, or denser.
 _DENSE_HU, _BONE_HU, _DENSE_SHARE = (850, 1150), (200, 800), 0.1
 # A CT from fat or air to no more than the latter shows no bone.
 _FAT_HU, _NO_BONE_HU = -50, 200
