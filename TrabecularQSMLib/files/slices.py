@@ -108,9 +108,10 @@ def undo_conjugate_slices(echoes: np.ndarray) -> dict[tuple[int, ...], list[int]
 
 
 def _some(stacks):
-    """Some voxels (E, S, V) of each slice."""
+    """Some voxels (E, S, V) of each slice, of which products are finite."""
     step = max(int(np.sqrt(stacks[0, 0].size / _VOXELS)), 1)
-    return stacks[:, :, ::step, ::step].reshape(*stacks.shape[:2], -1).copy()
+    some = stacks[:, :, ::step, ::step].reshape(*stacks.shape[:2], -1)
+    return some / (max(np.abs(some.real).max(initial=0), np.abs(some.imag).max(initial=0)) or 1)
 
 
 def _contrary(signal: np.ndarray) -> tuple[int, ...]:
