@@ -560,39 +560,36 @@ class KindTest(unittest.TestCase):
         self.assertIsNone(self.find(self.scan(times, 0.05) * turns, times, **given).far_off_hz)
 
     def test_without_fat_the_sign_is_taken_as_it_is_and_not_sure(self):
-        echoes = self.scan(EQUAL, 0.05, 0.0)
-        for signal in (echoes, echoes.conj()):
-            kind = self.find(signal, EQUAL)
-            self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
+        kind = self.find(self.scan(EQUAL, 0.05, 0.0).conj(), EQUAL)
+        self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
 
     def test_the_gains_of_a_bipolar_read_out_and_of_trains_are_found_and_taken_off(self):
         x = np.linspace(-1, 1, self.shape[2])
         n = np.arange(9)[:, None, None, None]
-        for number, offsets, slopes, magnitudes in (
-            (2, [0.0, -0.6], [0.0, 1.2], [0.0, 0.08]),
-            (3, [0.0, 0.5, -0.4], [0.0, 0.2, 0.3], [0.0, 0.0, -0.05]),
+        for number, sign, offsets, slopes, magnitudes in (
+            (2, -1, [0.0, -0.6], [0.0, 1.2], [0.0, 0.08]),
+            (3, 1, [0.0, 0.5, -0.4], [0.0, 0.2, 0.3], [0.0, 0.0, -0.05]),
         ):
             offset, slope, magnitude = (np.array(values)[n % number] for values in (offsets, slopes, magnitudes))
             gain = np.exp(magnitude + 1j * (offset + slope * x))
-            for sign in (1, -1):
-                echoes = self.scan(EQUAL, 0.02)
-                echoes = (echoes if sign > 0 else echoes.conj()) * gain
-                kind = self.find(echoes, EQUAL)
-                self.assertEqual((kind.sign, kind.sure_of_sign), (sign, True))
-                self.assertEqual((kind.bipolar, kind.trains), (number == 2, 1 if number == 2 else 3))
-                self.assertGreater(kind.groups_errors, 20)
-                # Some 2000 voxels of noise 0.02: standard errors below 0.003.
-                np.testing.assert_allclose(kind.groups.offset, offsets, atol=0.02)
-                np.testing.assert_allclose(kind.groups.slope[:, 2], slopes, atol=0.02)
-                np.testing.assert_allclose(kind.groups.slope[:, :2], 0, atol=0.02)
-                np.testing.assert_allclose(kind.groups.magnitude, magnitudes, atol=0.01)
-                maps = separate(
-                    echoes, np.ones(self.shape, bool), (1.5,) * 3, echo_times=EQUAL, imaging_frequency=FREQUENCY,
-                    fat_model=FAT, sign=sign, groups=kind.groups,
-                )  # fmt: skip
-                _, y, columns = np.indices(self.shape)
-                error = within_period(maps.field_hz - (4.0 * y - 2.0 * columns), maps.period_hz)
-                self.assertLess(np.sqrt(np.mean(error**2)), 4.0)
+            echoes = self.scan(EQUAL, 0.02)
+            echoes = (echoes if sign > 0 else echoes.conj()) * gain
+            kind = self.find(echoes, EQUAL)
+            self.assertEqual((kind.sign, kind.sure_of_sign), (sign, True))
+            self.assertEqual((kind.bipolar, kind.trains), (number == 2, 1 if number == 2 else 3))
+            self.assertGreater(kind.groups_errors, 20)
+            # Some 2000 voxels of noise 0.02: standard errors below 0.003.
+            np.testing.assert_allclose(kind.groups.offset, offsets, atol=0.02)
+            np.testing.assert_allclose(kind.groups.slope[:, 2], slopes, atol=0.02)
+            np.testing.assert_allclose(kind.groups.slope[:, :2], 0, atol=0.02)
+            np.testing.assert_allclose(kind.groups.magnitude, magnitudes, atol=0.01)
+            maps = separate(
+                echoes, np.ones(self.shape, bool), (1.5,) * 3, echo_times=EQUAL, imaging_frequency=FREQUENCY,
+                fat_model=FAT, sign=sign, groups=kind.groups,
+            )  # fmt: skip
+            _, y, columns = np.indices(self.shape)
+            error = within_period(maps.field_hz - (4.0 * y - 2.0 * columns), maps.period_hz)
+            self.assertLess(np.sqrt(np.mean(error**2)), 4.0)
 
     def test_what_is_given_is_not_asked(self):
         gain = np.exp(0.3j * (-1.0) ** np.arange(9))[:, None, None, None]
