@@ -147,6 +147,7 @@ class RunTest(CohortTest):
         outcomes = self.run_cohort(dataset)
         self.assertEqual(self.statuses(outcomes), {"sub-01": "failed", "sub-02": "finished"})
         self.assertIn("part-phase for", outcomes[0].message)
+        self.assertNotIn("A fault of the program", outcomes[0].message)
         self.assertFalse((self.output / "sub-01").exists())
         self.assertEqual([path.name for path in self.output.rglob(".*")], [".bidsignore"])
 
@@ -271,6 +272,10 @@ class ResumeTest(CohortTest):
         for label in ("02", "01"):
             cohort.run_cohort(find_subjects(self.dataset, {"regions": REGIONS}, [label]), work)
         self.assertEqual(contents(self.output), contents(self.whole))
+
+    def test_what_a_killed_run_left_in_its_hidden_folder_is_not_finished(self):
+        shutil.copytree(self.whole / "sub-01", self.output / ".writing-x" / "files" / "sub-01")
+        self.assertEqual(cohort.finished_subjects(self.output), {})
 
     def test_a_folder_that_cohort_did_not_make_is_kept(self):
         (self.output / "sub-01").mkdir(parents=True)
