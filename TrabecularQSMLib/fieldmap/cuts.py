@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, maximum_flow
 
 from ..progress import Progress, report
+from .signal import within_period
 
 # Price of a jump between two neighbors in units of log-likelihood.
 JUMP = 6.0
@@ -96,7 +97,7 @@ class _Graph:
         self.precision = 0.5 / (smooth**2 + variance[self.first] + variance[self.second]).astype(np.float32)
 
     def wrapped(self, difference):
-        return difference - self.period * np.round(difference / self.period)
+        return within_period(difference, self.period)
 
     def pair_cost(self, difference, edges):
         return np.minimum(self.wrapped(difference) ** 2 * self.precision[edges], JUMP)

@@ -14,7 +14,7 @@ import numpy as np
 from ..methods import Method
 from .refine import MAXIMUM_ITERATIONS, refine
 from .search import FINEST_MISFIT
-from .signal import Model, project
+from .signal import Model, mean_field, project, within_period
 
 # Voxels that the fields which a whole scan could have are compared in, with their steps as parts of one over the
 # length of the train, the largest, and the values of R2* in the first units.
@@ -259,7 +259,7 @@ def _shifts(signal, model, field, fat_hz, ppm_hz):
     nearby = np.arange(-reach, reach + 1)
     cost = np.array([np.median(costs.take(m + nearby, axis=0, mode="wrap").min(axis=0)) for m in minima])
     score = (model.echo_times.size - 2.5) * np.log(cost + FINEST_MISFIT)
-    center = np.angle(np.exp(2j * np.pi * field / period).mean()) * period / (2 * np.pi)
+    center, _ = mean_field(field, period)
     return shifts[minima], score + tuning_cost(center + shifts[minima], period, fat_hz, ppm_hz)
 
 
@@ -267,8 +267,7 @@ def tuning_cost(field, period, fat_hz, ppm_hz):
     """Return minus the logarithm of how likely the mean field of a scan is, known up to whole periods; all in Hz."""
     likelihood = 0.0
     for center, share in ((0.0, 1 - TUNED_TO_FAT), (-fat_hz, TUNED_TO_FAT)):
-        off = field - center
-        off = (off - period * np.round(off / period)) / (TUNING_PPM * ppm_hz)
+        off = within_period(field - center, period) / (TUNING_PPM * ppm_hz)
         likelihood = likelihood + share * np.exp(-(off**2) / 2)
     return -np.log(likelihood + TUNED_TO_FAT / 10)
 

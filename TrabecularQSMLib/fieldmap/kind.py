@@ -18,8 +18,9 @@ from .groups import EchoGroups
 from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
 from .sample import Fits, Sample
 from .sign import SURE_BY_FIELD, answer_of, sign_by_field, sign_by_gains, sign_errors, smooth_field
+from .signal import mean_field, within_period
 
-# Fields spread over a whole period (as the length of their mean turn) have no mean.
+# Fields that are less alike than this are spread over a whole period, and have no mean.
 LEAST_ALIGNED = 0.5
 # Fractions of fat below and above which voxels count as water and as fat, the least share of each, and by how many
 # ppm fat may lie below water: what noise takes for the other one is rarer, and susceptibility makes less.
@@ -139,10 +140,9 @@ def find_kind(
 def _far_off(fits, sample):
     """The mean field in Hz, if a scanner is hardly tuned so and every other echo negated would explain it."""
     period, times = sample.model.period_hz, sample.model.echo_times
-    mean = np.exp(2j * np.pi * fits.field_hz / period).mean()
-    if np.any(np.round(np.diff(times) * period) % 2 == 0) or np.abs(mean) < LEAST_ALIGNED:
+    center, alike = mean_field(fits.field_hz, period)
+    if np.any(np.round(np.diff(times) * period) % 2 == 0) or alike < LEAST_ALIGNED:
         return None
-    center = np.angle(mean) * period / (2 * np.pi)
     here, there = (tuning_cost(one, period, sample.fat_hz, sample.ppm_hz) for one in (center, center + period / 2))
     return float(center) if here - there > ALIKE else None
 
@@ -152,8 +152,7 @@ def _jump(fits, sample):
     water, fat = fits.fat < PURE[0], fits.fat > PURE[1]
     if min(water.mean(), fat.mean()) < LEAST_PURE:
         return None
-    off, period = fits.field_hz - smooth_field(fits.field_hz, sample), sample.model.period_hz
-    off -= period * np.round(off / period)
+    off = within_period(fits.field_hz - smooth_field(fits.field_hz, sample), sample.model.period_hz)
     jump = float(np.median(off[fat]) - np.median(off[water])) / sample.ppm_hz
     # Noise that takes fat for water puts it on the other side.
     return jump if jump < -JUMP_PPM else None

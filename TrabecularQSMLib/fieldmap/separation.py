@@ -14,7 +14,7 @@ from .groups import EchoGroups, positions_of
 from .neighborhood import choose_candidates, smoothed
 from .refine import refine
 from .search import CANDIDATES, search, search_table
-from .signal import Model
+from .signal import Model, within_period
 from .uncertainty import noise_of_fit, standard_deviations
 
 # Voxels worked on at once: small enough for the cache, large enough for NumPy.
@@ -168,8 +168,7 @@ def separate(
 
 def confusion_distance(model: Model, shift_hz: float) -> float:
     """Return how far apart in Hz fields lie that echoes take for each other: water for fat, or the next side lobe."""
-    period = model.period_hz
-    swap = abs(shift_hz - period * np.round(shift_hz / period))
+    swap = abs(within_period(shift_hz, model.period_hz))
     return float(min(max(swap, abs(shift_hz) / 4), 2.4 / model.train))
 
 

@@ -9,7 +9,7 @@ from .gains import mean_in_errors
 from .groups import EchoGroups
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT
-from .signal import project
+from .signal import mean_field, project, within_period
 
 # Voxels in which the fit finds such a fraction of fat, with either sign, have a say of their own on the sign: a little
 # fat is told best where it is pure.
@@ -74,10 +74,9 @@ def smooth_field(field, sample):
     """Return a polynomial of second order through most of the fields in Hz, which are known up to whole periods."""
     x, period = sample.positions.astype(float), sample.model.period_hz
     terms = np.stack([np.ones(field.size), *x, *(x[a] * x[b] for a in range(3) for b in range(a, 3))], axis=1)
-    smooth = np.full(field.size, np.angle(np.exp(2j * np.pi * field / period).mean()) * period / (2 * np.pi))
+    smooth = np.full(field.size, mean_field(field, period)[0])
     for used in (1, 4, 4, 10, 10, 10):
-        off = field - smooth
-        off -= period * np.round(off / period)
+        off = within_period(field - smooth, period)
         near = np.abs(off) < abs(sample.fat_hz) / 2
         smooth += terms[:, :used] @ np.linalg.lstsq(terms[near, :used], off[near], rcond=1e-6)[0]
     return smooth

@@ -46,6 +46,17 @@ def common_spacing(echo_times: np.ndarray) -> float:
     return float(shortest / 12)
 
 
+def within_period(difference, period):
+    """Return differences of fields, which are known up to whole periods, as the least that they may be."""
+    return difference - period * np.round(difference / period)
+
+
+def mean_field(field: np.ndarray, period: float) -> tuple[float, float]:
+    """Return the mean of fields that are known up to whole periods, and how alike they are, 0 to 1."""
+    turn = np.exp(2j * np.pi * field / period).mean()
+    return np.angle(turn) * period / (2 * np.pi), np.abs(turn)
+
+
 @dataclass
 class Projection:
     """Water, fat and residual at given fields and rates, for the echoes of many voxels.

@@ -8,7 +8,7 @@ from ..fieldmap.cuts import JUMP, SMOOTHNESS
 from ..fieldmap.neighborhood import MODEL_ERROR
 from ..fieldmap.search import search, search_table
 from ..fieldmap.separation import confusion_distance
-from ..fieldmap.signal import synthesize
+from ..fieldmap.signal import synthesize, within_period
 from .bounds import PDFFS
 from .settings import ProtocolSettings
 
@@ -64,7 +64,7 @@ def swaps(settings: ProtocolSettings, echo_times=None, noise: float | None = Non
     period = model.period_hz
     confusion = confusion_distance(model, settings.fat_hz)
 
-    strayed = np.abs(fields - period * np.round(fields / period))
+    strayed = np.abs(within_period(fields, period))
     other = np.where(strayed > _DISTINCT * confusion, costs, np.inf)
     chosen = other.argmin(axis=0)
     voxels = np.arange(fractions.size)
@@ -87,7 +87,7 @@ def _stray(distance, margin, precision, period):
     difference = np.linspace(0, period / 2, 2001)
 
     def energy(offset):
-        return _NEIGHBORS * np.minimum((offset - period * np.round(offset / period)) ** 2 * precision, JUMP)
+        return _NEIGHBORS * np.minimum(within_period(offset, period) ** 2 * precision, JUMP)
 
     swapped = margin + energy(difference - distance) < energy(difference)
     return float(difference[swapped.argmax()]) if swapped.any() else np.inf
