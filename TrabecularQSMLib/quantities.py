@@ -77,7 +77,7 @@ _QUANTITIES = (
     Quantity("sigma_pdff", "desc-sigma_PDFFmap", "1", "SD of the fat fraction",
              "Standard deviation of the fat fraction by noise, from the fit.", (0.0, 0.2), measured=False),
     Quantity("sigma_chi", "desc-sigma_Chimap", "ppm", "SD of susceptibility",
-             "Standard deviation of susceptibility by noise of the field, which neighbors share; systematic errors are "
+             "Standard deviation of susceptibility by noise, which neighbors share; systematic errors are "
              "not in it.", (0.0, 0.1), measured=False, only_in_mask=True),
     Quantity("r2star_water", "desc-water_R2starmap", "1/s", "R2* of water",
              "R2* of the water signal alone; 0 where it is not determined.",

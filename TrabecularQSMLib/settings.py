@@ -162,8 +162,8 @@ class Settings:
         off before the rest is inverted: it is blurred otherwise, and voxels that it cuts are misread. Not with voxels
         longer than 3.5 mm. Ours; paper: no.
     chi_sigma : {"no", "yes"}
-        "yes" adds the standard deviation of χ by noise of the field, of three draws that are inverted too: four times
-        as long. Errors that are not noise are no part of it. Ours; paper: no.
+        "yes" adds the standard deviation of χ by noise, of three draws that are inverted too: four times as long.
+        Errors that are not noise are no part of it. Ours; paper: no.
     reference : {"none", "mask"}
         What χ is relative to: nothing, so that its mean over the inversion's grid is zero (paper), or its mean over the
         mask, which is taken off.

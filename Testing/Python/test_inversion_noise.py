@@ -49,3 +49,12 @@ class NoiseTest(unittest.TestCase):
         wild = [np.where(hole, draw, 1e6) for draw in one]
         for found, wanted in zip(chi_noise(wild, hole, VOXEL_SIZE), chi_noise(one, hole, VOXEL_SIZE), strict=True):
             np.testing.assert_equal(found, wanted)
+
+    def test_what_all_draws_shift_alike_is_no_noise(self):
+        one = draws(1.0)
+        shifted, (sigma, shared) = (
+            chi_noise([draw + 3 for draw in one], self.known, VOXEL_SIZE),
+            chi_noise(one, self.known, VOXEL_SIZE),
+        )
+        np.testing.assert_allclose(shifted[0], sigma, rtol=1e-5)
+        np.testing.assert_allclose(shifted[1]["VarianceRatio"], shared["VarianceRatio"], rtol=1e-5)

@@ -15,6 +15,7 @@ import numpy as np
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition, MeasuredField
 from TrabecularQSMLib.chunks import _openblas
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
+from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.gains import EchoGains
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
@@ -30,6 +31,7 @@ from TrabecularQSMLib.pipeline import (
     solving,
     sweep_regularization,
 )
+from TrabecularQSMLib.pipeline.fields import Fields
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
@@ -284,6 +286,26 @@ class NoiseAndReferenceTest(unittest.TestCase):
         np.testing.assert_array_equal(one.maps["sigma_chi"] > 0, known)
         self.assertIn("errors that are not noise", " ".join(one.notes))
 
+    def test_noise_drawn_once_more_is_that_of_the_maps_and_moves_all_that_chi_needs(self):
+        scan = phantom().acquisition
+        fields = Fields(scan, FAST, None, None)
+        again = fields.with_more_noise(np.random.default_rng(1), None)
+        sure = fields.mask & (fields.maps["sigma_r2star"] < 20) & (fields.maps["sigma_pdff"] < 0.02)
+        sure &= (fields.fat_fraction > 0.1) & (fields.fat_fraction < 0.9)
+        ppm = 1e6 / scan.imaging_frequency
+        faster = (again.maps["r2star"] - fields.maps["r2star"])[sure]
+        for change, sigma in (
+            (faster, fields.maps["sigma_r2star"]),
+            ((again.fat_fraction - fields.fat_fraction)[sure], fields.maps["sigma_pdff"]),
+            ((again.total_field - fields.total_field)[sure], fields.maps["sigma_field"] * ppm),
+        ):
+            self.assertAlmostEqual(np.std(change / sigma[sure]), 1, delta=0.05)
+        brighter = np.log(again.signal[sure] / fields.signal[sure])
+        self.assertGreater(np.corrcoef(brighter, faster)[0, 1], 0.5)
+        for name in ("local_field", "data_weight", "edge_weight", "magnitude"):
+            self.assertFalse(np.array_equal(getattr(again, name), getattr(fields, name)), name)
+        np.testing.assert_array_equal(again.mask, fields.mask)
+
     def test_settings_after_one_with_a_deviation_have_none(self):
         short = preset(inversion="medi-l2", inversion_iterations=1, chi_sigma="yes")
         first, second = reconstruct_each(phantom().acquisition, [short, FAST])
@@ -416,6 +438,22 @@ class RemarksTest(unittest.TestCase):
         self.assertIn("Only 40% of the voxels in the mask have signal", note)
         with self.assertRaisesRegex(InputError, "No voxel of the mask has signal in x"):
             remarks.on_mask(~signal, signal, "x")
+
+    def test_a_mask_of_one_bone_and_one_up_to_the_skin_are_told(self):
+        body = np.zeros((30, 60, 60), bool)
+        body[:, 5:55, 5:55] = True
+        voxel_size = (1.0, 1.0, 1.0)
+        whole, bone = masks.erode(body, 5, voxel_size), np.zeros_like(body)
+        bone[10:20, 20:40, 20:40] = True
+        about = {"body": body, "voxel_size": voxel_size}
+        self.assertEqual(remarks.on_surroundings(whole, **about, background="lbv"), [])
+        for background in ("lbv", "v-sharp"):
+            (note,) = remarks.on_surroundings(bone, **about, background=background)
+            self.assertIn("The mask covers 8% of the tissue in this scan", note)
+        (note,) = remarks.on_surroundings(masks.erode(body, 2, voxel_size), **about, background="lbv")
+        self.assertIn("17% of the mask lies within 4 mm of the body's surface, where LBV", note)
+        self.assertEqual(remarks.on_surroundings(body, **about, background="pdf"), [])
+        self.assertEqual(remarks.on_surroundings(bone, **about, background="none"), [])
 
     def test_errors_of_echoes_that_no_scanner_makes_are_doubted(self):
         for largest, count in ((1.3, 1), (0.5, 2)):

@@ -1,4 +1,4 @@
-"""What noise of the field does to χ: its standard deviation, and how that of a mean falls with its voxels."""
+"""What noise does to χ: its standard deviation, and how that of a mean falls with its voxels."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tup
     Parameters
     ----------
     draws : sequence of (K, J, I) arrays
-        Changes of χ in ppm by independent draws of the field's noise.
+        Changes of χ in ppm by independent draws of noise, two or more.
     known : (K, J, I) bool array
         Where χ counts.
     voxel_size : (3,) floats
@@ -41,13 +41,15 @@ def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tup
 
     Notes
     -----
-    ``σ² = G ∗ Σ δ_k² / (K G ∗ 1)`` over known voxels, with G a Gaussian, since a few draws alone tell a variance badly;
-    the ratio is that of the sums over all balls at least half of which is known, and does not fall with size.
+    ``σ² = G ∗ Σ (δ_k − mean δ)² / ((K − 1) G ∗ 1)`` over known voxels, with G a Gaussian, since a few draws alone tell
+    a variance badly; the ratio is that of the sums over all balls at least half of which is known, and does not fall
+    with size.
     """
     known = np.asarray(known, bool)
-    draws = [np.where(known, one, 0).astype(np.float64) for one in draws]
+    mean = sum(draws) / len(draws)  # more noise also shifts what is not linear in it
+    draws = [np.where(known, one - mean, 0).astype(np.float64) for one in draws]
     share = gaussian_filter(known.astype(np.float64), _POOL, mode="constant")
-    squares = gaussian_filter(sum(one**2 for one in draws) / len(draws), _POOL, mode="constant")
+    squares = gaussian_filter(sum(one**2 for one in draws) / (len(draws) - 1), _POOL, mode="constant")
     variance = np.divide(squares, share, out=np.zeros(known.shape), where=known)
     edge = float(np.prod(voxel_size)) ** (1 / 3)
     voxels, ratios = [], []
@@ -62,7 +64,7 @@ def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tup
         if not counts.any():
             break
         independent = np.sum(within(variance)[counts] / count[counts] ** 2)
-        found = sum(np.sum((within(one)[counts] / count[counts]) ** 2) for one in draws) / len(draws)
+        found = sum(np.sum((within(one)[counts] / count[counts]) ** 2) for one in draws) / (len(draws) - 1)
         if independent > 0:
             voxels.append(float(np.mean(count[counts])))
             # Large balls hold the dipoles' negative lobes, which regions that are no balls do not.
@@ -79,7 +81,7 @@ def _ball(radius_mm, voxel_size):
 METHOD = Method(
     chi_noise,
     title="Standard deviation of χ",
-    solves="three draws of the field's noise through background removal and inversion, pooled over neighbors; means "
-    "over balls of growing size",
+    solves="three draws of noise through weights, edges, cortex, background removal and inversion, pooled over "
+    "neighbors; means over balls of growing size",
     test="test_inversion_noise.NoiseTest",
 )

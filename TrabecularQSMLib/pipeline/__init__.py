@@ -190,10 +190,10 @@ def sweep_regularization(
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
         begin = before + share_before(settings, runs) * (1 - before)
-        apart, rest, said = cortex_apart(fields, settings, grid, part(progress, before, begin))
+        apart, said = cortex_apart(fields, settings, grid, part(progress, before, begin))
         inside = {name: grid.put(apply(one) & fields.mask) for name, one in (regions or {}).items()}
         curve = lcurve.sweep(
-            grid.put(rest.local),
+            grid.put(apart.local),
             fields.voxel_size,
             regularizations,
             method=settings.inversion,
@@ -203,11 +203,11 @@ def sweep_regularization(
             **inversion_options(fields, settings, grid),
         )
     for name, means in curve.region_means.items():
-        means += apart[inside[name]].mean()
+        means += apart.chi[inside[name]].mean()
     undo = fields.reorientation.undo
     return replace(
         curve,
-        maps={value: undo(np.where(fields.drawn, grid.take(chi + apart), 0)) for value, chi in curve.maps.items()},
+        maps={value: undo(np.where(fields.drawn, grid.take(chi + apart.chi), 0)) for value, chi in curve.maps.items()},
         notes=(*fields.notes, *said, *curve.notes, *remarks.on_lcurve(curve, settings.regularization)),
     )
 

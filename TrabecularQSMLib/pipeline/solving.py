@@ -1,7 +1,6 @@
 """From the local field to χ: the chosen inversion, its corrections, and what noise makes of it."""
 
 import warnings
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,13 +23,12 @@ _FIELDS_US, _APART = 6.8, 0.65
 def effort(settings: Settings, runs: int | None = None) -> float:
     """Return about how long cortex apart and inversions take, against all stages before.
 
-    `runs` is the number of inversions; by default, what the settings need.
+    `runs` is the number of inversions with cortex apart once; by default, what the settings need.
     """
     if settings.stop_after is not None:
         return 0.0
-    if runs is None:
-        runs = 1 + DRAWS * (settings.chi_sigma == "yes")
-    return _apart(settings) + runs * METHODS[settings.inversion].effort
+    apart, once = _apart(settings), METHODS[settings.inversion].effort
+    return (1 + DRAWS * (settings.chi_sigma == "yes")) * (apart + once) if runs is None else apart + runs * once
 
 
 def share_before(settings: Settings, runs: int | None = None) -> float:
@@ -50,31 +48,38 @@ def inversion_seconds(voxels: int, settings: Settings) -> float:
 def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[list[str], dict | None]:
     """Put χ, and its standard deviation if asked for, into the maps; return what is to be said, and the noise."""
     wanted = settings.chi_sigma == "yes"
-    before = share_before(settings)
-    share = before + METHODS[settings.inversion].effort / effort(settings) if wanted else 1.0
-    once = partial(
-        _invert_once,
-        voxel_size=fields.voxel_size,
-        settings=settings,
-        options=inversion_options(fields, settings, grid),
-    )
-    apart, rest, said = cortex_apart(fields, settings, grid, part(progress, 0.0, before))
-    chi = once(grid.put(rest.local), part(progress, before, share))
-    fields.maps["chi"] = np.where(fields.drawn, grid.take(chi + apart), 0)
+    once = 1 / (1 + DRAWS * wanted)
+    chi, said = _solve_once(fields, settings, grid, part(progress, 0.0, once))
+    fields.maps["chi"] = np.where(fields.drawn, chi, 0)
     fields.maps.pop("sigma_chi", None)  # of the settings before
     found = None
     if wanted:
-        fields.maps["sigma_chi"], found = _noise(fields, once, grid, chi, rest.total, part(progress, share, 1.0))
+        fields.maps["sigma_chi"], found = _noise(fields, settings, grid, chi, part(progress, once, 1.0))
         said.append(
-            "The standard deviation of χ is that by noise of the field, drawn three times and taken through "
+            "The standard deviation of χ is that by noise, drawn three times and taken through weights, edges, cortex, "
             "background removal and inversion; errors that are not noise (background, voxels cut by cortex, "
-            "regularization), and what noise does to mask, weights and edges, are not in it: a lower bound."
+            "regularization), and what noise does to the mask, are not in it: a lower bound."
         )
     if settings.reference == "mask":
         mean = fields.maps["chi"][fields.drawn].mean(dtype=np.float64)
         fields.maps["chi"] = np.where(fields.drawn, fields.maps["chi"] - np.float32(mean), 0)
         said.append(f"χ is relative to its mean over the mask: {mean:+.4f} ppm was taken off.")
     return said, found
+
+
+def _solve_once(fields, settings, grid, progress) -> tuple[np.ndarray, list[str]]:
+    """Return χ in ppm, (K, J, I), and what is to be said."""
+    before = _apart(settings) / (_apart(settings) + METHODS[settings.inversion].effort)
+    apart, said = cortex_apart(fields, settings, grid, part(progress, 0.0, before))
+    chi = invert(
+        grid.put(apart.local),
+        fields.voxel_size,
+        method=settings.inversion,
+        regularization=settings.regularization,
+        progress=part(progress, before, 1.0),
+        **inversion_options(fields, settings, grid),
+    )
+    return grid.take(chi + apart.chi), said
 
 
 def inversion_options(fields: Fields, settings: Settings, grid: Grid) -> dict:
@@ -90,30 +95,29 @@ def inversion_options(fields: Fields, settings: Settings, grid: Grid) -> dict:
     return options
 
 
-class Rest(NamedTuple):
-    """Total and local field in ppm without those of cortex, (K, J, I)."""
+class Apart(NamedTuple):
+    """What is solved apart, and the local field of the rest."""
 
-    total: np.ndarray
-    local: np.ndarray
+    chi: np.ndarray  # of cortex less that of its surroundings, in ppm on a grid
+    local: np.ndarray  # (K, J, I), in ppm
 
 
-def cortex_apart(
-    fields: Fields, settings: Settings, grid: Grid, progress: Progress | None
-) -> tuple[np.ndarray, Rest, list[str]]:
-    """Return χ of cortex less that of its surroundings, in ppm on a grid, the rest's fields, and what is to be said."""
+def cortex_apart(fields: Fields, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[Apart, list[str]]:
+    """Return cortex apart from the rest, and what is to be said."""
     if settings.separate_cortex == "no":
-        return *_not_apart(fields, grid), []
+        return _not_apart(fields, grid), []
     if settings.padding not in fields.apart:
         fields.apart[settings.padding] = _find_cortex(fields, settings.padding, grid, progress)
-    apart, rest, said = fields.apart[settings.padding]
-    return apart, rest, [said]
+    apart, said = fields.apart[settings.padding]
+    return apart, [said]
 
 
 def _not_apart(fields, grid):
-    return np.zeros(grid.put(fields.mask).shape, np.float32), Rest(fields.total_field, fields.local_field)
+    zeros = np.zeros(grid.put(fields.mask).shape, np.float32)
+    return Apart(zeros, fields.local_field)
 
 
-def _find_cortex(fields, padding, grid, progress) -> tuple[np.ndarray, Rest, str]:
+def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
     """What `cortex_apart` returns.
 
     The field of cortex is taken off before the background: much of it lies on the mask's surface, where background
@@ -121,7 +125,7 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[np.ndarray, Rest, str
     """
     if (longest := max(fields.voxel_size)) > COARSEST_MM:
         said = f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most)"
-        return *_not_apart(fields, grid), f"{said}: it was not solved apart (separate_cortex)."
+        return _not_apart(fields, grid), f"{said}: it was not solved apart (separate_cortex)."
     around = Grid.around(fields.body, padding)
     decay = {}
     if "r2star" in fields.maps:
@@ -147,34 +151,20 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[np.ndarray, Rest, str
         b0_direction=fields.b0_direction,
     )
     if not delta:
-        return *_not_apart(fields, grid), said
-    total = fields.total_field - np.float32(delta) * field
-    local, _ = fields.local(total, part(progress, 0.7, 1.0))
+        return _not_apart(fields, grid), said
+    local, _ = fields.local(fields.total_field - np.float32(delta) * field, part(progress, 0.7, 1.0))
     # The mean over the grid stays zero.
-    return np.float32(delta) * (share - share.mean()), Rest(total, local), said
+    return Apart(np.float32(delta) * (share - share.mean()), local), said
 
 
-def _noise(fields, once, grid, chi, total, progress) -> tuple[np.ndarray, dict]:
+def _noise(fields, settings, grid, chi, progress) -> tuple[np.ndarray, dict]:
     """Standard deviation of χ, and how neighbors share its noise."""
-    ppm = fields.maps["sigma_field"] * np.float32(1e6 / fields.imaging_frequency)
     random, draws = np.random.default_rng(SEED), []
     for number in range(DRAWS):
         here = part(progress, number / DRAWS, (number + 1) / DRAWS)
-        drawn = random.standard_normal(ppm.shape, dtype=np.float32)
-        field, _ = fields.local(total + ppm * drawn, part(here, 0.0, 0.1))
+        again = fields.with_more_noise(random, part(here, 0.0, 0.1))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SolverWarning)  # said of χ itself already
-            noisy = once(grid.put(field), part(here, 0.1, 1.0))
-        draws.append(grid.take(noisy - chi))
+            noisy, _ = _solve_once(again, settings, grid, part(here, 0.1, 1.0))
+        draws.append(noisy - chi)
     return chi_noise(draws, fields.drawn & (fields.maps["reliability"] > 0), fields.voxel_size)
-
-
-def _invert_once(field, progress, *, voxel_size, settings, options) -> np.ndarray:
-    return invert(
-        field,
-        voxel_size,
-        method=settings.inversion,
-        regularization=settings.regularization,
-        progress=progress,
-        **options,
-    )

@@ -731,8 +731,8 @@
         <translation>SD der Suszeptibilität:</translation>
     </message>
     <message>
-        <source>Add a map of the standard deviation of susceptibility by noise of the field; four times as long. Paper: no.</source>
-        <translation>Eine Karte der Standardabweichung der Suszeptibilität durch Rauschen des Feldes hinzufügen; dauert viermal so lange. Veröffentlichung: nein.</translation>
+        <source>Add a map of the standard deviation of susceptibility by noise; four times as long. Paper: no.</source>
+        <translation>Eine Karte der Standardabweichung der Suszeptibilität durch Rauschen hinzufügen; dauert viermal so lange. Veröffentlichung: nein.</translation>
     </message>
     <message>
         <source>Stop after:</source>
