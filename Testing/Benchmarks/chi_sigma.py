@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 
@@ -21,7 +20,7 @@ sys.path[:0] = [str(ROOT)]
 from TrabecularQSMLib.acquisition import Acquisition  # noqa: E402
 from TrabecularQSMLib.analysis.measure import measure, whole_mask  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
-from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each  # noqa: E402
+from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
 
@@ -32,19 +31,14 @@ def main():
     parser.add_argument("--draws", type=int, default=30)
     parser.add_argument("--snr", type=float, default=40.0)
     parser.add_argument("--inversions", nargs="+", default=("closed-form", "medi-l2", "medi-tv"))
-    parser.add_argument(
-        "--field-only", action="store_true", help="noise of the field, with weights and edges as they are"
-    )
     given = parser.parse_args()
     phantom = make_phantom(PhantomSettings(shape=tuple(given.shape), seed=given.seed, snr=None))
     settings = [preset(inversion=name, chi_sigma="yes") for name in given.inversions]
     found = {name: [] for name in given.inversions}
     start = time.perf_counter()
     mask = reconstruct(noisy(phantom, given.snr, 0), preset(inversion="closed-form"), threads=1).maps["mask"]
-    if given.field_only:
-        only_field()
     for draw in range(given.draws):
-        scan = noisy(phantom, given.snr, 0 if given.field_only else draw)
+        scan = noisy(phantom, given.snr, draw)
         for name, one in zip(given.inversions, reconstruct_each(scan, settings, mask=mask, threads=1), strict=True):
             maps = {key: one.maps[key] for key in ("chi", "sigma_chi", "mask", "reliability")}
             about = {"case": str(draw), "chi_noise": one.chi_noise}
@@ -66,27 +60,6 @@ def noisy(phantom, snr, draw) -> Acquisition:
     for part in (echoes.real, echoes.imag):
         part += deviation * random.standard_normal(part.shape, dtype=np.float32)
     return replace(scan, echoes=echoes)
-
-
-def only_field():
-    """Keep the first separation, and draw its field anew each time."""
-    random, first = np.random.default_rng(99), {}
-    original, kind = fields.separate, fields.find_kind
-
-    def drawn(*given, **options):
-        if "separation" not in first:
-            first["separation"] = original(*given, **options)
-        one = first["separation"]
-        noise = one.sigma_field * random.standard_normal(one.field_hz.shape, dtype=np.float32)
-        return replace(one, field_hz=one.field_hz + noise)
-
-    def same_kind(*given, **options):
-        if "kind" not in first:
-            first["kind"] = kind(*given, **options)
-        return first["kind"]
-
-    mock.patch.object(fields, "separate", drawn).start()
-    mock.patch.object(fields, "find_kind", same_kind).start()
 
 
 def table(found) -> str:
