@@ -163,8 +163,8 @@ def on_surroundings(mask: np.ndarray, body: np.ndarray, voxel_size, background: 
     if background == "lbv" and near > _MUCH_NEAR_SKIN:
         notes.append(
             f"{near:.0%} of the mask lies within {_NEAR_SKIN_MM:g} mm of the body's surface, where LBV takes local "
-            "field for background, so χ may be wrong far into it: raise the mask erosion to 5 mm, or choose the "
-            "background removal pdf, which loses less."
+            "field for background, so χ may be wrong far into it: let the mask end 5 mm below the skin (mask erosion), "
+            "or choose the background removal pdf, which loses less."
         )
     return notes
 
