@@ -126,7 +126,14 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     values = np.unique(array)
     if low < -0.5 * high or low < 0 and values.size == 2:
         raise InputError(f"The mask {name} holds values down to {low:g}; expected 0 outside and 1 inside.")
-    if values.size == 1 or values.size == 2 and low == 0:
+    if values.size == 1:
+        return array != 0, [f"The mask {name} is {low:g} everywhere: all of the image counts as inside."]
+    if low >= 1 and values.size <= MOST_LABELS and np.array_equal(values, np.round(values)):
+        raise InputError(
+            f"The mask {name} holds values from {low:g} to {high:g} and nothing outside, which is 0; give 0 to its "
+            "background."
+        )
+    if values.size == 2 and low == 0:
         return array != 0, []
     inside, mostly_high = (
         array != 0,

@@ -24,7 +24,7 @@ from .echoes import (
     scan_of,
     split_part,
 )
-from .formats import first_bytes, is_nifti, is_number, kind_of
+from .formats import companion, first_bytes, is_nifti, is_number, kind_of
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
@@ -228,14 +228,13 @@ def _echo_file(path):
 
 def _sidecar(path):
     """Return the sidecar of an image, or that of the other part of the same echo, or None."""
-    side = path.with_name(bare_name(path) + ".json")
-    if side.exists() or side.is_symlink():
+    if side := companion(path.with_name(bare_name(path)), ".json"):
         return side
     base, part = split_part(bare_name(path))
     if part is None:
         return None
-    others = (other for other in sorted(path.parent.glob("*.json")) if split_part(other.stem)[0] == base)
-    return next(others, None)
+    others = (other for other in sorted(path.parent.iterdir()) if other.suffix.lower() == ".json")
+    return next((other for other in others if split_part(other.stem)[0] == base), None)
 
 
 def _grouped(files, by_folder):

@@ -18,6 +18,7 @@ from .echoes import (
     scan_of,
     split_part,
 )
+from .formats import companion
 from .scan import Scan
 
 
@@ -78,9 +79,9 @@ def find(folder: Path) -> Path | None:
 
 
 def _echo_file(path, part):
-    side = path.with_name(bare_name(path) + ".json")
-    metadata = read_json(side) if side.exists() else {}
+    side = companion(path.with_name(bare_name(path)), ".json")
+    metadata = read_json(side) if side else {}
     said = part_of_type(metadata)
     if said and part not in (said, WHOLE):
         raise InputError(f"{path} is called the {part} part but its sidecar says {said}; rename it or correct that.")
-    return EchoFile(path, part, (0,), metadata, (side,) if side.exists() else ())
+    return EchoFile(path, part, (0,), metadata, (side,) if side else ())
