@@ -128,11 +128,6 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
         raise InputError(f"The mask {name} holds values down to {low:g}; expected 0 outside and 1 inside.")
     if values.size == 1:
         return array != 0, [f"The mask {name} is {low:g} everywhere: all of the image counts as inside."]
-    if low >= 1 and values.size <= MOST_LABELS and np.array_equal(values, np.round(values)):
-        raise InputError(
-            f"The mask {name} holds values from {low:g} to {high:g} and nothing outside, which is 0; give 0 to its "
-            "background."
-        )
     if values.size == 2 and low == 0:
         return array != 0, []
     inside, mostly_high = (
@@ -147,6 +142,11 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
                 "outside and 1 inside."
             )
         if not soft:
+            if low > 0:
+                raise InputError(
+                    f"The mask {name} holds labels from {low:g} to {high:g} and nothing outside, which is 0; give 0 to "
+                    "its background."
+                )
             listed = ", ".join(f"{value:g}" for value in values[values != 0])
             return inside, [f"The mask {name} holds the labels {listed}: all of them count as inside."]
     near_top = np.count_nonzero(array >= 0.9 * min(high, 1.0)) / np.count_nonzero(array > 0.1 * min(high, 1.0))

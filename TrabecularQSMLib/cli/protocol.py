@@ -111,9 +111,7 @@ def _add_bone(parser):
     text = with_default("of them, in voxels of 0.1 mm; half the thickness of plates", default.radius)
     group.add_argument("--bone-radius", type=positive, metavar="R", help=text)
     text = with_default("of cylinders, or of the normal of plates", tuple(f"{x:g}" for x in default.orientation))
-    group.add_argument(
-        "--bone-orientation", nargs=3, type=float, metavar=("R", "A", "S"), help=text
-    )
+    group.add_argument("--bone-orientation", nargs=3, type=float, metavar=("R", "A", "S"), help=text)
     text = with_default("κ of their directions about it: 0 all alike, above along, below across", "all along it")
     group.add_argument("--bone-concentration", type=float, metavar="κ", help=text)
     text = "a binary image of bone instead, such as of a micro-CT, along the scan's axes (NIfTI, NRRD); for --chain"

@@ -4,6 +4,7 @@ Names are whatever the user chose; they tell only what the sidecars do not.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -51,12 +52,15 @@ class Candidate:
         Files by echo time and part; frames by position, for DICOM.
     trains : int
         How many series one part comes from.
+    remarks : tuple of str
+        What was noticed when they were read.
     """
 
     names: list[str]
     title: str
     files: dict
     trains: int = 1
+    remarks: tuple[str, ...] = ()
 
     @property
     def echo_times(self) -> list[float]:
@@ -88,9 +92,12 @@ class Candidate:
     def notes(self) -> tuple[str, ...]:
         """What a user should know of how the scan was put together."""
         if self.trains == 1:
-            return ()
+            return self.remarks
         count = len(self.echo_times)
-        return (f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes.",)
+        return (
+            *self.remarks,
+            f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes.",
+        )
 
     def __str__(self):
         """Say which series it is and what it has."""
@@ -165,12 +172,24 @@ def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=Fal
             advice = "give a folder that holds only one of them"
         raise InputError(f"{folder} holds {len(complete)} scans ({_listed(complete)}); {advice}.")
     if not complete:
+        _refuse_alike(folder, candidates)
         advice = MAGNITUDE_ADVICE if magnitudes else "choose one with `series` to see what it lacks"
         raise InputError(
             f"{folder} holds no scan of at least three echoes with magnitude and phase or real and imaginary part, but "
             f"{_listed(candidates)}; {apart or 'export what is missing'}, or {advice}."
         )
     return complete[0]
+
+
+def _refuse_alike(folder, candidates):
+    """Refuse images of one series that all say the same echo time, which makes scans of one echo of them."""
+    counts = Counter((*one.names, *one.files) for one in candidates if len(one.echo_times) == 1)
+    for (name, *keys), count in counts.items():
+        if count >= _LEAST_ECHOES:
+            raise InputError(
+                f"The images of series {name} in {folder} ({', '.join(part for _, part in keys)}) all say the echo "
+                f"time {1e3 * keys[0][0]:g} ms; give each echo its own EchoTime."
+            )
 
 
 def _apart(candidates):
