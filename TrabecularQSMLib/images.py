@@ -142,7 +142,7 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
                 "outside and 1 inside."
             )
         if not soft:
-            if low > 0:
+            if low > 0 and is_around(array):
                 raise InputError(
                     f"The mask {name} holds labels from {low:g} to {high:g} and nothing outside, which is 0; give 0 to "
                     "its background."
@@ -159,6 +159,12 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     return array > 0.5 * top, [
         f"The mask {name} holds values between 0 and {high:.4g}, as after interpolation: it was cut at {0.5 * top:g}."
     ]
+
+
+def is_around(array: np.ndarray) -> bool:
+    """Whether one value other than zero fills all corners of an image of labels, as only a background does."""
+    corners = np.unique(array[np.ix_(*((0, -1) for _ in array.shape))])
+    return corners.size == 1 and bool(corners[0] != 0)
 
 
 def is_graded(array: np.ndarray) -> bool:

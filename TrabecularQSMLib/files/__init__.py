@@ -6,7 +6,7 @@ import numpy as np
 
 from ..acquisition import Acquisition
 from ..errors import InputError
-from ..images import geometry_difference, mask_of
+from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, dicom_series, mat, nifti, single
 from .echoes import bare_name
 from .formats import first_bytes, kind_of
@@ -130,8 +130,7 @@ def read_mask(path, acquisition: Acquisition) -> tuple[np.ndarray, list[str]]:
 def _on_inverted(mask, acquisition, name):
     """Say if a mask is of what lies around: in all corners, and darker inside than outside."""
     magnitude = np.abs(acquisition.echoes[0])
-    corners = mask[np.ix_(*((0, -1) for _ in range(3)))]
-    if mask.all() or not corners.all() or magnitude[mask].mean() >= magnitude[~mask].mean():
+    if mask.all() or not is_around(mask) or magnitude[mask].mean() >= magnitude[~mask].mean():
         return []
     return [
         f"The mask {name} holds all corners of the scan, and what is outside of it is brighter: it looks inverted; "

@@ -94,10 +94,8 @@ class Candidate:
         if self.trains == 1:
             return self.remarks
         count = len(self.echo_times)
-        return (
-            *self.remarks,
-            f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes.",
-        )
+        joined = f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes."
+        return (*self.remarks, joined)
 
     def __str__(self):
         """Say which series it is and what it has."""

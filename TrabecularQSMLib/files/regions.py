@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..errors import InputError, counted
-from ..images import geometry_difference, image_from, is_graded, resample
+from ..images import geometry_difference, image_from, is_around, is_graded, resample
 from .formats import companion, decoded, first_bytes, read_bytes
 from .nifti import header_notes, read_layers, read_metadata
 from .terminology import segment_color, terminology_entry
@@ -107,9 +107,8 @@ def _refuse_background(path, layers, found, only):
     """
     if len(layers) > 1 or len(found) < 2 or np.any(layers == 0):
         return
-    corners = np.unique(layers[0][np.ix_(*((0, -1) for _ in range(3)))])
-    name, _, label = found[int(corners[0])]
-    if corners.size == 1 and (not only or name in only):
+    name, _, label = found[int(layers[0].flat[0])]
+    if is_around(layers[0]) and (not only or name in only):
         raise InputError(
             f"Every voxel of {path} is in a region, and {name!r} (label {label}) fills all corners: it is the "
             "background, so give that 0, or choose the other regions by `only`."
