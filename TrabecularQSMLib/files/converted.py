@@ -19,6 +19,7 @@ from .echoes import (
     TYPE_KEYS,
     EchoFile,
     bare_name,
+    name_of_part,
     number_of,
     part_of,
     read_json,
@@ -341,10 +342,22 @@ def _listed(candidates):
     return text or "nothing else"
 
 
+def _echo_of(path):
+    """Whether the sidecar of an image of several volumes says one echo time."""
+    side = _sidecar(path)
+    return side is not None and is_number(read_json(side).get("EchoTime"))
+
+
 def nothing_found(folder: Path) -> InputError:
     """Return what is said of a folder without any scan."""
     images = image_files(folder)
     several = next((path for path in images if nifti.read_grid(path)[0] > 1), None)
+    if several and _echo_of(several):
+        return InputError(
+            f"{several.name} in {folder} says one EchoTime but holds several volumes, such as both parts of one echo; "
+            f"split each such file into one volume a part, called alike such as "
+            f"{name_of_part(bare_name(several), 'mag')} and {name_of_part(bare_name(several), 'phase')}."
+        )
     if several:
         return InputError(
             f"{folder} holds no echoes with EchoTime in a JSON sidecar, but {several.name} has several volumes; if "

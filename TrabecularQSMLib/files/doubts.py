@@ -23,6 +23,8 @@ _AROUND, _MOSTLY_AIR, _SQUARED = 5, 0.6, 1.35
 # Noise of a magnitude is skewed to large values, by 0.63 of one coil and 0.1 of many; that of its root to small ones,
 # by so many standard errors at least. It is looked at where this share of so many voxels around is air.
 _SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
+# That of its logarithm, as of decibels, has -1.1, and none of its roots less than this.
+_LOGARITHM = -0.5
 # Real and imaginary part of noise spread alike, but for this share.
 _UNEQUAL = 0.15
 # The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
@@ -99,18 +101,31 @@ def _on_air(echo, source) -> Iterator[str]:
         return
     yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
-    yield from _on_noise(magnitude, air, source)
+    yield from on_noise(magnitude, air, source)
 
 
-def _on_noise(magnitude, air, source):
-    """Noise of another spread or skewness than that of a magnitude."""
+def on_noise(
+    magnitude: np.ndarray, air: np.ndarray, source: str, wrong: str = "R2* and fat fraction are"
+) -> Iterator[str]:
+    """Say if noise has another spread or skewness than that of a magnitude.
+
+    Parameters
+    ----------
+    magnitude : (K, J, I) array
+    air : (K, J, I) bool array
+        Where nothing but noise is.
+    source : str
+        Name for messages.
+    wrong : str
+        What is wrong then, with its verb.
+    """
     mean, square = (ndimage.uniform_filter(values, _AROUND) for values in (magnitude, magnitude**2))
     inside = ndimage.uniform_filter(air.astype(np.float32), _AROUND) > _MOSTLY_AIR
     ratio = mean[inside] / np.sqrt(np.maximum(square - mean**2, np.finfo(np.float32).tiny))[inside]
     if ratio.size and np.median(ratio) < _SQUARED:
         yield (
             f"Noise in the air of {source} is spread as that of a squared magnitude (mean over standard deviation "
-            f"{np.median(ratio):.2f}; 1.9 or more of a magnitude): R2* and fat fraction are wrong then; take the root."
+            f"{np.median(ratio):.2f}; 1.9 or more of a magnitude): {wrong} wrong then; take the root."
         )
     inside = ndimage.uniform_filter(air.astype(np.float32), _FAR_AROUND) > _IN_AIR
     noise = magnitude[inside] / np.maximum(mean[inside], np.finfo(np.float32).tiny)
@@ -118,9 +133,10 @@ def _on_noise(magnitude, air, source):
         return
     skewness = float(skew(noise))
     if skewness < -_SKEWED * np.sqrt(6 / noise.size):
+        what = "logarithm (dB) of a magnitude" if skewness < _LOGARITHM else "root of a magnitude, or its logarithm"
         yield (
-            f"Noise in the air of {source} is skewed as that of the root of a magnitude ({skewness:.2f}; 0.1 or more "
-            "of a magnitude): R2* and fat fraction are wrong then; square it."
+            f"Noise in the air of {source} is skewed as that of the {what} ({skewness:.2f}; 0.1 or more of a "
+            f"magnitude): {wrong} wrong then; undo it."
         )
 
 

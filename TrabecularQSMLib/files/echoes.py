@@ -242,7 +242,7 @@ def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
     if float(echoes.real.min()) < 0:
         raise InputError(
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
-            "check that it is not the real part."
+            "check that it is not the real part, nor in decibels."
         )
     return []
 

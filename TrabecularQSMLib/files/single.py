@@ -57,10 +57,12 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
         beside[part] = [path]
     pair = next(pair for pair in PAIRS if part in pair)
     if magnitude_alone and set(beside) == {"mag"} and len(beside["mag"]) == 1:
+        _refuse_both(path, count)
         pair, options = ("mag",), {**options, "magnitude_alone": True}
     for one in pair:
         found = beside.get(one, [])
         if len(found) != 1:
+            _refuse_both(path, count)
             said = " and ".join(file.name for file in found) or "none"
             advice = f"; export it, or {MAGNITUDE_ADVICE}" if set(beside) == {"mag"} else ""
             raise InputError(
@@ -69,6 +71,25 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
             )
     files = [_echo_file(beside[one][0], one) for one in pair]
     return scan_of(files, named(labels, path), path.parent, source=path.name, **options)
+
+
+def _refuse_both(path, count):
+    """Refuse a file of which half of the volumes have values below zero: both parts of each echo in one file."""
+    signed = [bool((volume < 0).any()) for volume in nifti.read_series(path)[0]]
+    half = count // 2
+    for order, pattern, volumes in (
+        ("one part after the other", [False] * half + [True] * half, f"the first {half} volumes and the last {half}"),
+        ("turn by turn", [False, True] * half, "every other volume"),
+        ("one part after the other", [True] * count, f"the first {half} volumes and the last {half}"),
+    ):
+        if signed == pattern:
+            first, second = PAIRS[0] if not signed[0] else PAIRS[1]
+            raise InputError(
+                f"{path} holds {count} volumes of which {half if not signed[0] else count} have values below zero, as "
+                f"{first} and {second} of {half} echoes in one file ({order}): split it into one file of each part "
+                f"({volumes}), called alike such as {name_of_part(bare_name(path), first)} and "
+                f"{name_of_part(bare_name(path), second)}."
+            )
 
 
 def find(folder: Path) -> Path | None:
