@@ -25,6 +25,8 @@ _AROUND, _MOSTLY_AIR, _SQUARED = 5, 0.6, 1.35
 _SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
 # That of its logarithm, as of decibels, has -1.1, and none of its roots less than this.
 _LOGARITHM = -0.5
+# Air of a magnitude alone: not brighter than this times the median of what is dark, nearly all of it dark around.
+_NOT_BRIGHTER, _ALL_DARK, _THRESHOLD_STEPS = 1.5, 0.99, 10
 # Real and imaginary part of noise spread alike, but for this share.
 _UNEQUAL = 0.15
 # The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
@@ -102,6 +104,30 @@ def _on_air(echo, source) -> Iterator[str]:
     yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
     yield from on_noise(magnitude, air, source)
+
+
+def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
+    """Return what the noise of air says against a magnitude of which there is no phase; arguments as of `on_noise`.
+
+    Air is what is dark around, with all around it, and reaches the border of the image.
+    """
+    magnitude = np.asarray(magnitude, np.float32)
+    if magnitude.size < _FEWEST or np.mean(magnitude == 0) > _MOST_CUT:
+        return []
+    around = ndimage.uniform_filter(magnitude, _AROUND)
+    dark = around < _between(around)
+    dark &= around < _NOT_BRIGHTER * np.median(around[dark])
+    regions, _ = ndimage.label(ndimage.uniform_filter(dark.astype(np.float32), _AROUND) > _ALL_DARK)
+    at_border = np.unique([regions[place] for place in (0, -1)])
+    return list(on_noise(magnitude, np.isin(regions, at_border[at_border > 0]), source, wrong))
+
+
+def _between(values):
+    """Threshold between dark and bright, by their means (Ridler and Calvard 1978, doi 10.1109/TSMC.1978.4310039)."""
+    threshold = float(values.mean())
+    for _ in range(_THRESHOLD_STEPS):
+        threshold = 0.5 * float(values[values <= threshold].mean() + values[values > threshold].mean())
+    return threshold
 
 
 def on_noise(

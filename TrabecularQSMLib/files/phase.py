@@ -103,8 +103,8 @@ def _leave_out_cut(echoes, source):
     share = np.count_nonzero(cut) / np.count_nonzero(np.any(echoes.real > 0, axis=0))
     echoes[:, cut] = 0
     return (
-        f"The phase of {source} is exactly {value:g} in {share:.0%} of what has magnitude, as where it was cut out: these "
-        "voxels are left out; export the phase whole for what lies in them."
+        f"The phase of {source} is exactly {value:g} in {share:.0%} of what has magnitude, as where it was cut out: "
+        "these voxels are left out; export the phase whole for what lies in them."
     )
 
 

@@ -62,7 +62,8 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
     for one in pair:
         found = beside.get(one, [])
         if len(found) != 1:
-            _refuse_both(path, count)
+            if part == "mag":
+                _refuse_both(path, count)
             said = " and ".join(file.name for file in found) or "none"
             advice = f"; export it, or {MAGNITUDE_ADVICE}" if set(beside) == {"mag"} else ""
             raise InputError(
@@ -74,22 +75,23 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
 
 
 def _refuse_both(path, count):
-    """Refuse a file of which half of the volumes have values below zero: both parts of each echo in one file."""
+    """Refuse a file that holds more than a magnitude, by the volumes that have values below zero."""
     signed = [bool((volume < 0).any()) for volume in nifti.read_series(path)[0]]
-    half = count // 2
-    for order, pattern, volumes in (
-        ("one part after the other", [False] * half + [True] * half, f"the first {half} volumes and the last {half}"),
-        ("turn by turn", [False, True] * half, "every other volume"),
-        ("one part after the other", [True] * count, f"the first {half} volumes and the last {half}"),
+    half, bare = count // 2, bare_name(path)
+    for pattern, which in (
+        ([False] * half + [True] * half, f"first {half} volumes and the last {half}"),
+        ([False, True] * half, "odd volumes and the even ones"),
     ):
         if signed == pattern:
-            first, second = PAIRS[0] if not signed[0] else PAIRS[1]
             raise InputError(
-                f"{path} holds {count} volumes of which {half if not signed[0] else count} have values below zero, as "
-                f"{first} and {second} of {half} echoes in one file ({order}): split it into one file of each part "
-                f"({volumes}), called alike such as {name_of_part(bare_name(path), first)} and "
-                f"{name_of_part(bare_name(path), second)}."
+                f"{path} holds {count} volumes, of which {half} have values below zero as a phase: split it into the "
+                f"{which}, called alike such as {name_of_part(bare, 'mag')} and {name_of_part(bare, 'phase')}."
             )
+    if all(signed):
+        raise InputError(
+            f"{path} is called as a magnitude, but each of its {count} volumes has values below zero: name the part "
+            f"that it is, such as {name_of_part(bare, 'phase')}, or split it into its parts if it holds several."
+        )
 
 
 def find(folder: Path) -> Path | None:
