@@ -27,6 +27,8 @@ _SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
 _LOGARITHM = -0.5
 # Air of a magnitude alone: not brighter than this times the median of what is dark, nearly all of it dark around.
 _NOT_BRIGHTER, _ALL_DARK, _THRESHOLD_STEPS = 1.5, 0.99, 10
+# So many slices of it tell enough.
+_SLICES = 32
 # Real and imaginary part of noise spread alike, but for this share.
 _UNEQUAL = 0.15
 # The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
@@ -55,7 +57,7 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     if not np.all(np.isfinite(echoes)) or not np.any(echoes):  # which is told where the scan is checked
         return []
     _refuse_one_part(echoes, source)
-    scale = _on_scale(echoes, source)
+    scale = [*_on_scale(echoes, source), *_on_copies(echoes[0], source)]
     if echoes[0].size < _FEWEST:
         return scale
     middle = tuple(slice(max(n - _MOST, 0) // 2, max(n - _MOST, 0) // 2 + min(n, _MOST)) for n in echoes.shape[1:])
@@ -92,6 +94,16 @@ def _on_scale(echoes, source) -> list[str]:
     return []
 
 
+def _on_copies(echo, source) -> Iterator[str]:
+    """A slice that is its neighbor's copy, as where a stack was filled up."""
+    same = [k for k in range(1, len(echo)) if np.any(echo[k]) and np.array_equal(echo[k], echo[k - 1])]
+    if same:
+        yield (
+            f"{len(same)} of {len(echo)} slices of {source} (first {same[0] + 1}) are copies of the slice before: the "
+            "field does not go on across them, and χ is wrong; export the scan as it was acquired."
+        )
+
+
 def _on_air(echo, source) -> Iterator[str]:
     """A magnitude whose body is not where phase is coherent, or its square or root: noise in air shows each."""
     magnitude = np.abs(echo)
@@ -111,7 +123,8 @@ def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
 
     Air is what is dark around, with all around it, and reaches the border of the image.
     """
-    magnitude = np.asarray(magnitude, np.float32)
+    middle = max(len(magnitude) - _SLICES, 0) // 2
+    magnitude = np.asarray(magnitude[middle : middle + _SLICES], np.float32)
     if magnitude.size < _FEWEST or np.mean(magnitude == 0) > _MOST_CUT:
         return []
     around = ndimage.uniform_filter(magnitude, _AROUND)
@@ -145,6 +158,7 @@ def on_noise(
     wrong : str
         What is wrong then, with its verb.
     """
+    magnitude = magnitude / max(float(magnitude.max()), np.finfo(np.float32).tiny)  # squares stay numbers
     mean, square = (ndimage.uniform_filter(values, _AROUND) for values in (magnitude, magnitude**2))
     inside = ndimage.uniform_filter(air.astype(np.float32), _AROUND) > _MOSTLY_AIR
     ratio = mean[inside] / np.sqrt(np.maximum(square - mean**2, np.finfo(np.float32).tiny))[inside]

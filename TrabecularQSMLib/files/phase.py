@@ -43,6 +43,8 @@ _SAMPLES = 200_000
 _UPPER, _CLIPPED, _LEAST_VOXELS = 0.5, 0.02, 20
 # Phase has one value in more than this share of the signal only where it was cut out.
 _CUT_OUT = 0.02
+# A magnitude of fewer whole numbers was rounded.
+_FEW_LEVELS = 32
 # An offset of real and imaginary part: its least size and largest change between echoes in parts of the signal, the
 # least share of voxels (air) that lie there, and how many more than at zero.
 _LEAST_OFFSET, _STEADY, _AIR, _RARER = 0.1, 0.05, 0.05, 5
@@ -181,6 +183,11 @@ def _clipped(echoes, source):
     """Return a note on an echo whose magnitude ends at a value that much of its signal has."""
     for number, echo in enumerate(echoes, start=1):
         most = float(echo.real.max())
+        if most < _FEW_LEVELS and all(np.array_equal(plane.real, np.round(plane.real)) for plane in echo):
+            return (
+                f"The magnitude of echo {number} of {source} is in whole numbers up to {most:g}: it was rounded, and "
+                "R2* and fat fraction are wrong; export it with its fraction, or scaled to thousands."
+            )
         ends, signal = (np.count_nonzero(echo.real >= share * most) for share in (1.0, _UPPER))
         if ends > max(_CLIPPED * signal, _LEAST_VOXELS):
             return (
@@ -244,8 +251,11 @@ def _phase_scale(echoes, source):
             if -1.5 <= low - first <= slack and -slack <= high - last <= 1.5:
                 return _TURN / turn, 0.5 * (first + last), _rescaled(source, low, high, turn)
     wrapped, rough = _texture(echoes, low, high)
-    if wrapped and abs(span - 1) < 0.02 and (abs(low + 0.5) < 0.02 or abs(low) < 0.02):
-        return _TURN, round(0.5 * (low + high), 1), _rescaled(source, low, high, 1)
+    # Turns, and half turns from −1 to 1, of floating-point numbers.
+    turn = next((turn for turn, starts in ((1, (-0.5, 0)), (2, (-1,))) if abs(span - turn) < 0.02 * turn
+                 and any(abs(low - start) < 0.02 for start in starts)), None)  # fmt: skip
+    if wrapped and turn:
+        return _TURN / turn, round(0.5 * (low + high), 1), _rescaled(source, low, high, turn)
     if wrapped or radians and span < _LEAST_RANGE:
         _check_one_unit(echoes, span, source)  # which may be the cause
         what = (
