@@ -127,8 +127,8 @@ class PhantomSettings:
         if len(times) < 3 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
             raise InputError(f"echo_times is {self.echo_times}; give three or more times in seconds that increase.")
         put("echo_times", times)
-        if self.snr is not None and not (_is_number(self.snr) and 0.1 <= self.snr <= 1e9):
-            raise InputError(f"snr is {self.snr!r}; give 0.1 to 1e9, or nothing for echoes without noise.")
+        if self.snr is not None and not (_is_number(self.snr) and self.snr >= 0.1):
+            raise InputError(f"snr is {self.snr!r}; give 0.1 or more, or nothing for echoes without noise.")
         if not _is_number(self.seed, whole=True) or self.seed < 0:
             raise InputError(f"seed is {self.seed!r}; give a whole number from 0.")
         if not _is_number(self.supersampling, whole=True) or not 1 <= self.supersampling <= 6:

@@ -161,9 +161,7 @@ class SimulationSettings:
             raise InputError(f"The regularization is {self.regularization:g}; give a number from 1e-12 to 1e6.")
         low, high = FIELD_STRENGTHS_T
         if not low <= self.field_strength <= high:
-            raise InputError(
-                f"The field strength is {self.field_strength:g} T; give a number from {low:g} to {high:g}."
-            )
+            raise InputError(f"The field strength is {self.field_strength:g} T; give {low:g} to {high:g} T.")
         if self.concentration is not None and not abs(self.concentration) <= _MOST_CONCENTRATED:
             raise InputError(
                 f"The concentration is {self.concentration:g}; give a number from {-_MOST_CONCENTRATED:g} (across the "
