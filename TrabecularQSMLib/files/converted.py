@@ -182,12 +182,12 @@ def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=Fal
 
 def _refuse_alike(folder, candidates):
     """Refuse images of one series that all say the same echo time, which makes scans of one echo of them."""
-    counts = Counter((*one.names, *one.files) for one in candidates if len(one.echo_times) == 1)
-    for (name, *keys), count in counts.items():
+    counts = Counter((tuple(one.names), tuple(one.files)) for one in candidates if len(one.echo_times) == 1)
+    for (names, keys), count in counts.items():
         if count >= _LEAST_ECHOES:
             raise InputError(
-                f"The images of series {name} in {folder} ({', '.join(part for _, part in keys)}) all say the echo "
-                f"time {1e3 * keys[0][0]:g} ms; give each echo its own EchoTime."
+                f"The images of series {'+'.join(names)} in {folder} ({', '.join(part for _, part in keys)}) all say "
+                f"the echo time {1e3 * keys[0][0]:g} ms; give each echo its own EchoTime."
             )
 
 
@@ -355,7 +355,7 @@ def nothing_found(folder: Path) -> InputError:
     if several and _echo_of(several):
         return InputError(
             f"{several.name} in {folder} says one EchoTime but holds several volumes, such as both parts of one echo; "
-            f"split each such file into one volume a part, called alike such as "
+            "split each such file into one volume a part, called alike such as "
             f"{name_of_part(bare_name(several), 'mag')} and {name_of_part(bare_name(several), 'phase')}."
         )
     if several:

@@ -128,7 +128,7 @@ def read_dataset(path, **options):
     pydicom = require_pydicom()
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pydicom.dcmread(_WholeFile(file), force=True, **options)
+        return pydicom.dcmread(_WholeFile(file), force=is_dicom(path), **options)
 
 
 def find(paths) -> list[Candidate]:

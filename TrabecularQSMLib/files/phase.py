@@ -183,7 +183,7 @@ def _clipped(echoes, source):
     """Return a note on an echo whose magnitude ends at a value that much of its signal has."""
     for number, echo in enumerate(echoes, start=1):
         most = float(echo.real.max())
-        if most < _FEW_LEVELS and all(np.array_equal(plane.real, np.round(plane.real)) for plane in echo):
+        if 0 < most < _FEW_LEVELS and all(np.array_equal(plane.real, np.round(plane.real)) for plane in echo):
             return (
                 f"The magnitude of echo {number} of {source} is in whole numbers up to {most:g}: it was rounded, and "
                 "R2* and fat fraction are wrong; export it with its fraction, or scaled to thousands."
