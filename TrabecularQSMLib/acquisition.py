@@ -10,7 +10,7 @@ from .images import LARGEST_SHEAR, shear_degrees
 GYROMAGNETIC_RATIO_HZ_PER_T = 42.577478518e6  # proton, CODATA 2018, not shielded
 # Voxels of other sizes are in another unit.
 _LEAST_MM, _MOST_MM = 0.01, 100.0
-_LEAST_TESLA, _MOST_TESLA = 0.01, 30.0
+FIELD_STRENGTHS_T = (0.01, 30.0)
 # Other units that are met, as how much of them one tesla or one hertz is.
 _UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T}, "Hz": {"MHz": 1e-6, "kHz": 1e-3}}
 # Axes that are less than this off right angles, in degrees, are so by a header of few digits.
@@ -439,8 +439,8 @@ def _field_strength(strength, frequency, source):
             f"{source} has field strength {strength} T and imaging frequency {frequency} Hz; expected positive numbers."
         )
     for name, value, unit, least, most in (
-        ("field strength", strength, "T", _LEAST_TESLA, _MOST_TESLA),
-        ("imaging frequency", frequency, "Hz", *(t * GYROMAGNETIC_RATIO_HZ_PER_T for t in (_LEAST_TESLA, _MOST_TESLA))),
+        ("field strength", strength, "T", *FIELD_STRENGTHS_T),
+        ("imaging frequency", frequency, "Hz", *(t * GYROMAGNETIC_RATIO_HZ_PER_T for t in FIELD_STRENGTHS_T)),
     ):
         if value is not None and not least <= value <= most:
             # The usual one of the values that it would have in other units.

@@ -126,7 +126,9 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     values = np.unique(array)
     if low < -0.5 * high or low < 0 and values.size == 2:
         raise InputError(f"The mask {name} holds values down to {low:g}; expected 0 outside and 1 inside.")
-    if values.size == 1 or values.size == 2 and low == 0:
+    if values.size == 1:
+        return array != 0, [f"The mask {name} is {low:g} everywhere: all of the image counts as inside."]
+    if values.size == 2 and low == 0:
         return array != 0, []
     inside, mostly_high = (
         array != 0,
@@ -140,6 +142,11 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
                 "outside and 1 inside."
             )
         if not soft:
+            if low > 0 and is_around(array):
+                raise InputError(
+                    f"The mask {name} holds labels from {low:g} to {high:g} and nothing outside, which is 0; give 0 to "
+                    "its background."
+                )
             listed = ", ".join(f"{value:g}" for value in values[values != 0])
             return inside, [f"The mask {name} holds the labels {listed}: all of them count as inside."]
     near_top = np.count_nonzero(array >= 0.9 * min(high, 1.0)) / np.count_nonzero(array > 0.1 * min(high, 1.0))
@@ -152,6 +159,12 @@ def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     return array > 0.5 * top, [
         f"The mask {name} holds values between 0 and {high:.4g}, as after interpolation: it was cut at {0.5 * top:g}."
     ]
+
+
+def is_around(array: np.ndarray) -> bool:
+    """Whether one value other than zero fills all corners of an image of labels, as only a background does."""
+    corners = np.unique(array[np.ix_(*((0, -1) for _ in array.shape))])
+    return corners.size == 1 and bool(corners[0] != 0)
 
 
 def is_graded(array: np.ndarray) -> bool:

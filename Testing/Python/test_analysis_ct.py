@@ -108,6 +108,9 @@ class AttenuationTest(unittest.TestCase):
             hounsfield(np.full((2, 3, 4), np.nan))
         self.assertIn("were not divided", hounsfield(ct / 10)[1][0])
         self.assertIn("75% of the region tibia lie in air", on_regions(ct, np.roll(labels, 24, 2), {1: "tibia"})[0])
+        scaled = 10 * ct[inner]
+        scaled[scaled < -5000] = 600  # what is outside of the leg: only its fat looks like air
+        self.assertIn("between -200 and 200 HU, where fat and muscle are", " ".join(hounsfield(scaled)[1]))
         self.assertIn("more than any bone", on_regions(10 * ct, labels, {1: "tibia"})[0])
 
     def test_wrong_input_gets_its_sentence(self):

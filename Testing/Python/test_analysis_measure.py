@@ -259,6 +259,12 @@ class FilesTest(unittest.TestCase):
         np.testing.assert_array_equal(labels[0, :2], 1)
         layers[0, 0, :, 1] = 1
         write()
+        around = self.folder / "around.nii.gz"
+        values = np.pad(np.full((2, 2, 2), 2), 1, constant_values=1)
+        nifti.write_image(around, values.astype(np.float32), scans.AFFINE)
+        with self.assertRaisesRegex(InputError, "'label 1' .* fills all corners: it is the background"):
+            read_regions(around)
+        self.assertEqual(read_regions(around, only=["label 2"])[2], {2: "label 2"})
         with self.assertRaisesRegex(InputError, "'tuber' and 'talus' of .*ankle.seg.nrrd overlap in 4 voxels"):
             read_regions(path)
         self.assertEqual(read_regions(path, only=["talus", "cavum"])[2], {2: "talus", 3: "cavum"})

@@ -339,6 +339,11 @@ class RefusalTest(unittest.TestCase):
             ("The reference x is none of", lambda: compare_groups(values, nine, reference="x")),
             ("too few for groups and 1 covariate", lambda: compare_groups(values[:4], two * 2, {"w": list("1248")})),
             ("say the same of the subjects", lambda: compare_groups(values, nine, {"age": ["5", "6", "7"] * 3})),
+            (
+                r"The covariates \(chi\) alone give all values",
+                lambda: compare_groups(values, nine, {"chi": [str(2 * one) for one in values]}),
+            ),
+            ("lie on one line over age", lambda: normal_range(values, 3 * values)),
             ("age is the same of all subjects, 5", lambda: compare_groups(values, nine, {"age": ["5"] * 9})),
             ("9 different texts of 9 subjects", lambda: compare_groups(values, nine, {"age": list("abcdefghi")})),
             (

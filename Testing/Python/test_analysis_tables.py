@@ -5,7 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from TrabecularQSMLib.analysis.tables import Table, far_off, number_in, pair_up, parse_exclusion, spelled_alike
+from TrabecularQSMLib.analysis.tables import (
+    Table,
+    far_off,
+    number_in,
+    pair_up,
+    parse_exclusion,
+    spelled_alike,
+    two_units,
+)
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.tables import csv_text, read_measured, read_table
 
@@ -253,6 +261,11 @@ class PairTest(unittest.TestCase):
         self.assertEqual(far_off(values[:3]), [])
         self.assertEqual(far_off(np.full(9, 5.0)), [])
         self.assertEqual(spelled_alike(["Talus", "tuber", "talus ", "talus 2"]), [("Talus", "talus ")])
+
+    def test_fractions_and_percent_in_one_column_are_found(self):
+        self.assertIn("2 values lie from 0.1 to 0.2 and 3 from 12 to 30", two_units(np.array([12, 0.1, 30, 0.2, 15])))
+        for plain in ([0.1, 0.2, 0.3, 0.9], [0.5, 2, 40, 80], [-0.1, 0.2, 30, 40], [0.1, 0.2, 400, 500], [0.1, 20]):
+            self.assertIsNone(two_units(np.array(plain)), plain)
 
     def test_a_duplicate_row_is_named(self):
         with self.assertRaisesRegex(InputError, r"Row 1 of again gives chi of sub-01, tuber once more .*row 1 of maps"):

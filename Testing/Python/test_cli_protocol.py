@@ -132,6 +132,9 @@ class ProtocolTest(unittest.TestCase):
             for words, changes in (
                 ("the last one to 7.2 ms; give a --longest-echo", ["--shortest-echo", "9"]),
                 ("three or more that increase in --echo-times", ["--echo-times", "1", "2"]),
+                ("--sweep-angles is of --sweep; give that too", ["--sweep-angles", "10"]),
+                ("--preset is of --chain", ["--preset", "paper", "--sweep"]),
+                ("--bone-concentration is of --chain or --sweep", ["--bone-concentration", "-1e1"]),
                 ("snr is 0.0; give a finite number between 1 and", ["--snr", "0"]),
             ):
                 code, _, err = run(*COMMAND, *changes, "--output", f"{folder}/out")

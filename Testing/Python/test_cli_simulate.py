@@ -240,6 +240,9 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(self.table.read_bytes(), once)
         self.stop_after(2)
         self.assert_refused("other parameters", arguments=[*SMALL, *decay])
+        for value in ("1e9", "-1e9", "1e-9", "0"):
+            self.assert_refused("ppm; give 0.001 to 1000 ppm", arguments=[*SMALL, "--delta-chi", value])
+        self.assert_refused("give 0.01 to 30 T", arguments=[*SMALL, "--field-strength", "1e-9"])
         self.assert_refused("--snr is of the decay; give --echo-times (ms)", arguments=[*SMALL, "--snr", "20"])
         self.assert_refused("echo times are 4, 1 ms", arguments=[*SMALL, "--echo-times", "4", "1"])
 

@@ -182,6 +182,28 @@ class FolderTest(DicomTest):
         self.assertEqual(acquisition.b0_patient, (1, 0, 0))
         self.assertEqual(read_acquisition(self.folder, b0_direction=(0, 1, 0)).acquisition.b0_patient, (0, 1, 0))
 
+    def test_files_without_preamble_are_read(self):
+        self.write("siemens")
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file():
+                path.write_bytes(path.read_bytes()[132:])  # the preamble and its mark
+        np.testing.assert_allclose(np.abs(self.read_frames()) / 10, np.abs(self.signal), atol=0.06)  # as stored
+
+    def test_echo_times_in_other_units_are_told_and_right_and_all_alike_refused(self):
+        for factor, words in ((1e-3, "taken for seconds"), (1e3, "taken for microseconds")):
+            self.write("philips enhanced", times=[factor * time for time in scans.ECHO_TIMES])
+            found = dicom_series.find([path for path in self.folder.rglob("*") if path.is_file()])[0]
+            np.testing.assert_allclose(found.echo_times, scans.ECHO_TIMES, rtol=1e-3)
+            self.assertIn(words, found.notes[0])
+            shutil.rmtree(self.folder / "in")
+        self.write("philips enhanced", times=[2e-3] * 4)
+        self.assert_refused("all say the echo time 2 ms")
+
+    def read_frames(self):
+        """Echoes that frames give, whether dcm2niix could read them or not."""
+        paths = [path for path in self.folder.rglob("*") if dicom_series.is_dicom(path)]
+        return dicom_series.read(dicom_series.find(paths)[0]).echoes
+
     def test_what_dcm2niix_makes_of_other_size_is_not_passed_on(self):
         self.write("philips")
         grid = dicom_series.grid_of

@@ -83,6 +83,31 @@ class ConvertedTest(DoorTest):
                 self.assert_same_scan(scan.acquisition)
                 self.assertEqual((scan.stem, len(scan.files), scan.acquisition.notes), ("sub-7", 16, ()))
 
+    def test_sidecars_in_capitals_are_read(self):
+        self.write(5)
+        for side in sorted(self.folder.glob("*.json")):
+            side.rename(side.with_suffix(".JSON"))
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_parts_are_told_by_numbered_words(self):
+        self.assertEqual(split_part("sub-01_magnitude2"), ("sub-01_2", "mag"))
+        self.write(5, ImageType=None, SeriesNumber=None)
+        for path in sorted(self.folder.glob("*")):
+            stem, ending = path.name.split(".", 1)
+            number, word = stem.split("_e")[1][0], "phase" if stem.endswith("_ph") else "magnitude"
+            path.rename(path.with_name(f"sub-01_{word}{number}.{ending}"))
+        self.assert_same_scan(self.read().acquisition)
+
+    def test_echo_times_all_alike_and_both_parts_in_one_file_are_told(self):
+        self.write(5, times=(2e-3,) * 4)
+        self.assert_refused("series 5", "all say the echo time 2 ms; give each echo its own")
+        for path in sorted(self.folder.glob("*_ph*")):
+            path.unlink()
+        for n, path in enumerate(sorted(self.folder.glob("*.nii.gz")), start=1):
+            path.unlink()
+            write_series(self.folder / f"megre_5_e{n}.nii", [np.abs(scans.echoes()[0]), np.angle(scans.echoes()[0])])
+        self.assert_refused("says one EchoTime but holds several volumes", "megre_5_e1_phase")
+
     def test_the_sidecars_win_over_the_names(self):
         self.write(5)
         for n in range(1, 5):  # reversed numbers, and no word for the part
@@ -292,6 +317,19 @@ class OneFileTest(DoorTest):
             self.assertEqual(acquisition.field_strength, given)
             said = [note for note in acquisition.notes if "says a field strength of 3 T; that of `field_str" in note]
             self.assertEqual(len(said), noted)
+
+    def test_both_parts_in_one_file_are_told_with_the_way_to_part_them(self):
+        magnitudes, phases = ([CONVERT[part](echo) for echo in scans.echoes()] for part in ("mag", "phase"))
+        path = self.folder / "x.nii"
+        for words, volumes in {
+            "8 volumes, of which 4 have values below zero .* first 4 volumes and the last 4": magnitudes + phases,
+            "odd volumes and the even ones": [one for pair in zip(magnitudes, phases, strict=True) for one in pair],
+            "each of its 4 volumes has values below zero: name the part": phases,
+        }.items():
+            write_series(path, volumes)
+            for alone in (False, True):
+                with self.subTest(words, alone=alone), self.assertRaisesRegex(InputError, words):
+                    self.read(path, echo_times=scans.ECHO_TIMES, magnitude_alone=alone)
 
     def test_a_missing_partner_is_named_as_the_file_is(self):
         path = self.write(("mag_x.nii", "phase_x.nii"), sidecar=self.SIDECAR)

@@ -435,6 +435,11 @@ class MaskTest(unittest.TestCase):
         self.assertTrue(mask.all())
         self.assertIn("the labels 1, 2,", notes[0])
 
+    def test_a_mask_without_an_outside_is_told(self):
+        with self.assertRaisesRegex(InputError, "labels from 1 to 2 and nothing outside"):
+            mask_of(1 + (self.HARD > 0), "m")
+        self.assertIn("is 1 everywhere", mask_of(np.ones((3, 4, 5)), "m")[1][0])
+
     def test_what_is_no_mask_is_refused(self):
         rng = np.random.default_rng(1)
         for words, array in {

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import bids, nifti, read_acquisition, read_mask
-from TrabecularQSMLib.files.doubts import doubts
+from TrabecularQSMLib.files.doubts import doubts, on_magnitude
 from TrabecularQSMLib.files.matlab import read_variables
 from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
 from TrabecularQSMLib.images import affine_from, image_from
@@ -84,7 +84,7 @@ class BidsTest(FolderTest):
         self.assertEqual(acquisition.notes, ())
 
     def test_phase_in_an_unknown_scale_is_refused(self):
-        for number, factor in enumerate((10.0, 1 / np.pi, 5000.0)):
+        for number, factor in enumerate((10.0, 1.5 / np.pi, 5000.0)):
             with self.subTest(factor=factor):
                 signal = scans.echoes((6, 40, 40))
                 signal[0, 0, 0, 0], signal[0, 0, 0, 1] = -1 + 1e-9j, -1 - 1e-9j  # both ends of the turn
@@ -92,6 +92,20 @@ class BidsTest(FolderTest):
                     self.folder / str(number), signal, phase=lambda x, f=factor: (f * x).astype(np.float32)
                 )
                 self.assert_refused("The phase of sub-01", "expected radians", path=folder)
+
+    def test_phase_in_half_turns_is_rescaled(self):
+        scans.write_bids(self.folder, phase=lambda x: (x / np.pi).astype(np.float32))
+        acquisition = read_acquisition(self.folder).acquisition
+        np.testing.assert_allclose(acquisition.echoes, scans.echoes(), rtol=0, atol=1e-3)
+        self.assertIn("a whole turn is 2", acquisition.notes[0])
+
+    def test_sidecars_in_capitals_and_parts_in_full_are_read(self):
+        scans.write_bids(self.folder)
+        for path in sorted(self.folder.rglob("*MEGRE.*")):
+            path.rename(path.with_name(path.name.replace("-mag", "-magnitude").replace(".json", ".JSON")))
+        scan = read_acquisition(self.folder)
+        np.testing.assert_allclose(scan.acquisition.echoes, scans.echoes(), rtol=0, atol=1e-3)
+        self.assertTrue(any(path.suffix == ".JSON" for path in scan.files))
 
     def smooth(self):
         """Echoes of a ball in air with a smooth field, and that phase without wraps."""
@@ -818,6 +832,30 @@ class DoubtsTest(unittest.TestCase):
         noisy = self.echoes + noise[0] + 1j * noise[1]
         self.assertEqual(doubts(noisy.astype(np.complex64), "x"), [])
         self.assertIn("0.51 times as strong", doubts((noisy.real + 2j * noisy.imag).astype(np.complex64), "x")[0])
+
+    def test_a_logarithm_copied_slices_and_rounded_values_are_told(self):
+        decibels = 20 * np.log10(1 + 1e3 * self.magnitude)
+        self.assertIn("logarithm (dB) of a magnitude", self.said(decibels)[0])
+        filled = np.repeat(self.magnitude[:, ::2], 2, axis=1)
+        self.assertIn("8 of 16 slices of x (first 2) are copies", self.said(filled, 0 * filled + 0.1)[0])
+        few = np.round(7 * self.magnitude / self.magnitude.max())
+        self.assertIn("in whole numbers up to 7", polar_to_complex((few + 1j * self.phase).astype(np.complex64), "x"))
+
+    def test_noise_tells_what_was_made_of_a_magnitude_without_phase(self):
+        image = self.magnitude[0]
+        self.assertEqual(on_magnitude(image, "x", "BV/TV is"), [])
+        for words, other in (
+            ("squared", image**2), ("root", np.sqrt(image)), ("logarithm", np.log1p(1e3 * image)),
+        ):  # fmt: skip
+            self.assertRegex(on_magnitude(other, "x", "BV/TV is")[0], f"{words}.* BV/TV is wrong")
+
+    def test_a_phase_that_was_cut_out_takes_its_voxels_along(self):
+        cut = self.magnitude[0] < 0.2 * self.magnitude[0].max()
+        for value, scale in ((0, 1), (-4096, 4096 / np.pi)):
+            echoes = (self.magnitude + 1j * np.where(cut, value, scale * self.phase)).astype(np.complex64)
+            self.assertIn(f"is exactly {value} in", polar_to_complex(echoes, "x"))
+            self.assertFalse(echoes[:, cut].any())
+            np.testing.assert_allclose(echoes[:, ~cut], self.echoes[:, ~cut], atol=2e-3 * self.magnitude.max())
 
     def test_a_magnitude_that_was_squared_or_scaled_echo_by_echo_is_told(self):
         self.assertIn("squared magnitude", self.said(self.magnitude**2)[0])

@@ -29,6 +29,8 @@ _EMPTY_HU, _LUNG_HU, _EMPTY_SHARE, _WINDOW_END = (-850, -250), -650, 0.05, 0.8
 _BELOW_AIR_HU, _BELOW_AIR_SHARE = (-1900, -1400), 0.02
 # Where soft tissue lies if the intercept is lost; bone is seldom so dense in more voxels than less dense, or denser.
 _DENSE_HU, _BONE_HU, _DENSE_SHARE = (850, 1150), (200, 800), 0.1
+# Where fat and muscle lie; of what is no air they are more than this share, and in dense values above less than that.
+_SOFT_HU, _LEAST_SOFT, _HARD_HU, _MOST_HARD = (-200, 200), 0.05, (300, 800), 0.2
 # A CT from fat or air to no more than the latter shows no bone.
 _FAT_HU, _NO_BONE_HU = -50, 200
 # Below lies air, which no bone holds in more than this share of its voxels; no bone is denser on average.
@@ -234,7 +236,7 @@ def _on_displaced(ct, low) -> list[str]:
             f"does between padding and air (−1000 HU): these {advice}."
         )
     if share(_AIR_HU) >= _SHOWS_AIR:
-        return []
+        return _on_soft(share, share((_NO_TISSUE_HU, np.inf)))
     empty = share(_EMPTY_HU)
     if empty > _EMPTY_SHARE and np.count_nonzero(ct == low) < _WINDOW_END * empty * count:
         place = float(np.median(ct[(ct >= _EMPTY_HU[0]) & (ct < _EMPTY_HU[1])]))
@@ -248,6 +250,18 @@ def _on_displaced(ct, low) -> list[str]:
             f"around −1000 HU, where air lies: these {advice}."
         )
     return []
+
+
+def _on_soft(share, tissue) -> list[str]:
+    """Say if hardly anything lies where fat and muscle do: ten times as far out, fat looks like air."""
+    soft, hard = share(_SOFT_HU), share(_HARD_HU)
+    if not tissue or soft > _LEAST_SOFT * tissue or hard < _MOST_HARD * tissue:
+        return []
+    return [
+        f"{soft / tissue:.0%} of what is no air in the CT lies between {_SOFT_HU[0]} and {_SOFT_HU[1]} HU, where fat "
+        f"and muscle are, and {hard / tissue:.0%} between {_HARD_HU[0]} and {_HARD_HU[1]}: unless this is bone without "
+        "soft tissue, these are no Hounsfield units (another scale?)."
+    ]
 
 
 def on_regions(ct: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> list[str]:

@@ -20,6 +20,7 @@ from .tables import (
     listed_columns,
     number_in,
     split_case,
+    two_units,
     unit_of,
 )
 
@@ -143,6 +144,8 @@ def observe(
         notes.append(
             f"{quantity} is far from all others in {named(far)}: check the unit, and whether it stands for no value."
         )
+    if said := two_units(values):
+        notes.append(f"{quantity}: {said}")
     return Observations(
         values=values,
         errors=np.array([_error(entry) for entry in known]),

@@ -15,7 +15,7 @@ from scipy import stats
 
 from ..errors import InputError, counted
 from ..methods import Method
-from .tables import far_off, spelled_alike
+from .tables import far_off, spelled_alike, two_units
 
 _CONFIDENCE = 0.95
 _SIGNIFICANT = 0.05
@@ -322,6 +322,8 @@ def _on_values(x, y, groups, subjects, notes):
                 f"Row {place + 1}{f' ({whose})' if whose else ''} has {axis} {values[place]:g}, far from all others: "
                 "check its unit, and whether it stands for no value."
             )
+        if said := two_units(values):
+            notes.append(f"Of {axis}, {said}")
 
 
 def _same(values):

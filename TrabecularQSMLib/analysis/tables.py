@@ -21,6 +21,8 @@ _KEY = ("case", "subject", "region", "label")
 KEY_COLUMNS = (*_KEY, "quantity", "unit")
 # A value is far off if it is so many times farther from the median than half of the values, of which there are so many.
 _FAR, _LEAST_VALUES = 50.0, 4
+# Fractions and percent in one column: so many values of each, a gap of this factor, and medians of such a ratio.
+_LEAST_OF_UNIT, _GAP, _PERCENT = 2, 5.0, (30.0, 300.0)
 # A case of BIDS, whose sessions and runs are of one subject.
 _BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_(.+)$")
 
@@ -189,6 +191,26 @@ def far_off(values: np.ndarray, groups: Sequence[str] | None = None) -> list[int
         if places.size >= _LEAST_VALUES and np.median(away) > 0:
             found += places[away > _FAR * np.median(away)].tolist()
     return sorted(found)
+
+
+def two_units(values: np.ndarray) -> str | None:
+    """Return what speaks for fractions and percent in one column: positive values on both sides of a wide gap at 1.
+
+    Parameters
+    ----------
+    values : (n,) array
+    """
+    values = np.sort(np.asarray(values, np.float64))
+    small, large = values[values <= 1], values[values > 1]
+    if min(small.size, large.size) < _LEAST_OF_UNIT or values[0] <= 0 or values[-1] > 100:
+        return None
+    ratio = np.median(large) / np.median(small)
+    if large[0] < _GAP * small[-1] or not _PERCENT[0] < ratio < _PERCENT[1]:
+        return None
+    return (
+        f"{small.size} values lie from {small[0]:.3g} to {small[-1]:.3g} and {large.size} from {large[0]:.3g} to "
+        f"{large[-1]:.3g}, {ratio:.0f} times as high: as fractions and percent; bring them to one unit."
+    )
 
 
 def spelled_alike(names: Sequence[str]) -> list[tuple[str, str]]:

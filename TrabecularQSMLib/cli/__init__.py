@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 # Errors of the system that are of a name that was given, wherever it is first looked up, and how much of one is shown.
 _OF_NAMES = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP)
 _LONG_NAME = 80
+_NEGATIVE = re.compile(r"^-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^-(inf|nan)$")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,7 +115,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, without all the options before it."""
+    """Says what is wrong in one sentence, without all the options before it, and takes -1e-3 for a number."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self._negative_number_matcher = _NEGATIVE  # argparse's own knows no exponent, and took such for options
 
     def error(self, message):
         self.exit(2, f"trabecular-qsm: {message}; see {self.prog} --help\n")

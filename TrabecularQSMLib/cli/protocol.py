@@ -47,6 +47,12 @@ _ASSUMED = (
     ("repeat-sd", "repeat_sd", "PPM", 1),
     ("bvtv-difference", "bvtv_difference", "X", 1),
 )
+# Options that only some runs heed, and those of which one starts such a run.
+_HEEDED = (
+    (("sweep_field_strengths", "sweep_voxels", "sweep_angles", "sweep_echo_times"), ("sweep",)),
+    (("mask", "preset", "inversion"), ("chain",)),
+    (("bone_shape", "bone_radius", "bone_orientation", "bone_concentration", "repeats", "seed"), ("chain", "sweep")),
+)
 # What sentences of the protocol's settings are called here.
 _WORDS = (
     OPTIONS
@@ -99,26 +105,24 @@ def _add_bone(parser):
     text = "another echo train of the sweep; may be given several times"
     group.add_argument("--sweep-echo-times", nargs="+", type=float, action="append", metavar="MS", help=text)
     text = with_default("geometries of each BV/TV; for --chain also patients and draws of noise", default.repeats)
-    group.add_argument("--repeats", type=positive, metavar="K", default=default.repeats, help=text)
+    group.add_argument("--repeats", type=positive, metavar="K", help=text)
     text = with_default("of the pieces of bone", default.shape)
-    group.add_argument("--bone-shape", choices=SHAPES, default=default.shape, help=text)
+    group.add_argument("--bone-shape", choices=SHAPES, help=text)
     text = with_default("of them, in voxels of 0.1 mm; half the thickness of plates", default.radius)
-    group.add_argument("--bone-radius", type=positive, metavar="R", default=default.radius, help=text)
+    group.add_argument("--bone-radius", type=positive, metavar="R", help=text)
     text = with_default("of cylinders, or of the normal of plates", tuple(f"{x:g}" for x in default.orientation))
-    group.add_argument(
-        "--bone-orientation", nargs=3, type=float, metavar=("R", "A", "S"), default=default.orientation, help=text
-    )
+    group.add_argument("--bone-orientation", nargs=3, type=float, metavar=("R", "A", "S"), help=text)
     text = with_default("κ of their directions about it: 0 all alike, above along, below across", "all along it")
     group.add_argument("--bone-concentration", type=float, metavar="κ", help=text)
     text = "a binary image of bone instead, such as of a micro-CT, along the scan's axes (NIfTI, NRRD); for --chain"
     group.add_argument("--mask", metavar="FILE", help=text)
-    group.add_argument("--seed", type=int, metavar="N", default=default.seed, help=with_default("of all that", 0))
+    group.add_argument("--seed", type=int, metavar="N", help=with_default("of all that", 0))
     text = with_default("of the reconstruction", "default")
-    group.add_argument("--preset", choices=tuple(load_presets()), default="default", help=text)
+    group.add_argument("--preset", choices=tuple(load_presets()), help=text)
     text = "of the reconstruction, instead of the preset's"
     group.add_argument("--inversion", choices=CHOICES["inversion"], help=text)
     where = group.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=positive, metavar="N", default=1, help=with_default("processes to use", 1))
+    where.add_argument("--workers", type=positive, metavar="N", help=with_default("processes to use", 1))
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
 
 
@@ -146,6 +150,15 @@ def _add_option(group, flag, name, metavar, factor):
     group.add_argument(f"--{flag}", help=text, **options)
 
 
+def _refuse_unused(arguments):
+    """Raise `InputError` if an option was given that only a run on simulated bone heeds, and there is none."""
+    for names, starts in _HEEDED:
+        given = [name for name in names if getattr(arguments, name) is not None]
+        if given and all(getattr(arguments, one) is None for one in starts):
+            flags = " or ".join(f"--{one}" for one in starts)
+            raise InputError(f"--{given[0].replace('_', '-')} is of {flags}; give that too, or leave it out.")
+
+
 def _settings(arguments):
     from ..protocol.settings import ProtocolSettings
 
@@ -170,8 +183,14 @@ def _bone(arguments, bvtv):
     from ..protocol.bone import BoneSettings
 
     given = {"bvtv": tuple(bvtv)} if bvtv else {}
-    given |= {name: getattr(arguments, f"bone_{name}") for name in ("shape", "radius", "orientation", "concentration")}
-    return BoneSettings(repeats=arguments.repeats, seed=arguments.seed, **given)
+    for name in ("shape", "radius", "orientation", "concentration"):
+        given[name] = getattr(arguments, f"bone_{name}")
+    return BoneSettings(**{name: value for name, value in given.items() if value is not None}, **_draws(arguments))
+
+
+def _draws(arguments):
+    """How many geometries are drawn, and from which seed, as far as given."""
+    return {name: value for name in ("repeats", "seed") if (value := getattr(arguments, name)) is not None}
 
 
 def _bone_of_mask(arguments):
@@ -182,7 +201,7 @@ def _bone_of_mask(arguments):
     if arguments.chain:
         raise InputError("A mask has the BV/TV that it has; leave out the values of --chain, or --mask.")
     image, affine = read_image(arguments.mask)
-    return bone_of_image(image, affine, arguments.mask, repeats=arguments.repeats, seed=arguments.seed)
+    return bone_of_image(image, affine, arguments.mask, **_draws(arguments))
 
 
 def _thickness_notes(arguments, chain):
@@ -204,7 +223,7 @@ def _chain_settings(arguments):
         return None
     changes = {} if arguments.inversion is None else {"inversion": arguments.inversion}
     bone = _bone(arguments, arguments.chain) if arguments.mask is None else _bone_of_mask(arguments)
-    return ChainSettings(bone, preset(arguments.preset, **changes))
+    return ChainSettings(bone, preset(arguments.preset or "default", **changes))
 
 
 def _run_chain(arguments, settings, chain):
@@ -213,7 +232,7 @@ def _run_chain(arguments, settings, chain):
     from ..protocol.estimate import chain_cost
     from .workers import executors_of
 
-    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+    with executors_of(arguments.workers or 1, arguments.scheduler) as executors, ProgressLine() as progress:
         _tell_cost(arguments, chain.bone, chain_cost(settings, chain), progress)
         return run_chain(settings, chain, executors=executors, progress=progress)
 
@@ -222,7 +241,7 @@ def _tell_cost(arguments, bone, cost, progress):
     """Say before a run how long it takes and how much memory, and refuse what does not fit."""
     from ..study.estimate import free_memory, in_words
 
-    memory, free = arguments.workers * cost.memory, None if arguments.scheduler else free_memory()
+    memory, free = (arguments.workers or 1) * cost.memory, None if arguments.scheduler else free_memory()
     if free is not None and memory > free:
         raise InputError(
             f"It takes about {memory / 1e9:.3g} GB of memory and there are {free / 1e9:.3g} GB; take larger voxels, or "
@@ -265,7 +284,7 @@ def _run_sweep(arguments, settings, sweep):
     head = json.loads(json.dumps(head))
     kept = read_blocks(partial, head, COLUMNS, ("bvtv_wanted", "repeat"))
     rows = [row for some in kept.values() for row in some]
-    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+    with executors_of(arguments.workers or 1, arguments.scheduler) as executors, ProgressLine() as progress:
         _tell_cost(arguments, sweep.bone, sweep_cost(sweep), progress)
         found = run_sweep(settings, sweep, executors=executors, done=kept, progress=progress)
         with partial_table(partial, head, kept) as keep:
@@ -282,6 +301,7 @@ def _protocol(arguments):
     from ..report.protocol import advice, chain_sentences, summary
 
     settings = _settings(arguments)
+    _refuse_unused(arguments)
     chain, sweep = _chain_settings(arguments), _sweep_settings(arguments, settings)
     if arguments.output:
         require_jinja()

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..acquisition import Acquisition
 from ..errors import InputError
-from ..images import geometry_difference, mask_of
+from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, dicom_series, mat, nifti, single
 from .echoes import bare_name
 from .formats import first_bytes, kind_of
@@ -124,4 +124,15 @@ def read_mask(path, acquisition: Acquisition) -> tuple[np.ndarray, list[str]]:
             f"The mask {path} is not on the grid of {acquisition.source}: {difference}; resample it to the scan first."
         )
     mask, notes = mask_of(array, Path(path).name)
-    return mask, [*nifti.header_notes(path), *notes]
+    return mask, [*nifti.header_notes(path), *notes, *_on_inverted(mask, acquisition, Path(path).name)]
+
+
+def _on_inverted(mask, acquisition, name):
+    """Say if a mask is of what lies around: in all corners, and darker inside than outside."""
+    magnitude = np.abs(acquisition.echoes[0])
+    if mask.all() or not is_around(mask) or magnitude[mask].mean() >= magnitude[~mask].mean():
+        return []
+    return [
+        f"The mask {name} holds all corners of the scan, and what is outside of it is brighter: it looks inverted; "
+        "give 1 to the tissue and 0 to the air around it."
+    ]

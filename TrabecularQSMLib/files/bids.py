@@ -254,8 +254,9 @@ def sidecar(path: Path) -> tuple[dict, tuple[Path, ...]]:
     metadata, used = {}, []
     for folder in _upwards(path.parent):
         applicable = []
-        for file in folder.glob(f"*{suffix}.json"):
-            if file.name.startswith("."):  # what macOS leaves beside files on other disks
+        for file in folder.iterdir():
+            # Hidden is what macOS leaves beside files on other disks.
+            if file.suffix.lower() != ".json" or file.name.startswith("."):
                 continue
             its_entities, its_suffix = parse_name(file.stem)
             if its_suffix == suffix and its_entities.items() <= entities.items():

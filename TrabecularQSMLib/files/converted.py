@@ -4,6 +4,7 @@ Names are whatever the user chose; they tell only what the sidecars do not.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -18,13 +19,14 @@ from .echoes import (
     TYPE_KEYS,
     EchoFile,
     bare_name,
+    name_of_part,
     number_of,
     part_of,
     read_json,
     scan_of,
     split_part,
 )
-from .formats import first_bytes, is_nifti, is_number, kind_of
+from .formats import companion, first_bytes, is_nifti, is_number, kind_of
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
@@ -51,12 +53,15 @@ class Candidate:
         Files by echo time and part; frames by position, for DICOM.
     trains : int
         How many series one part comes from.
+    remarks : tuple of str
+        What was noticed when they were read.
     """
 
     names: list[str]
     title: str
     files: dict
     trains: int = 1
+    remarks: tuple[str, ...] = ()
 
     @property
     def echo_times(self) -> list[float]:
@@ -88,9 +93,10 @@ class Candidate:
     def notes(self) -> tuple[str, ...]:
         """What a user should know of how the scan was put together."""
         if self.trains == 1:
-            return ()
+            return self.remarks
         count = len(self.echo_times)
-        return (f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes.",)
+        joined = f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes."
+        return (*self.remarks, joined)
 
     def __str__(self):
         """Say which series it is and what it has."""
@@ -165,12 +171,24 @@ def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=Fal
             advice = "give a folder that holds only one of them"
         raise InputError(f"{folder} holds {len(complete)} scans ({_listed(complete)}); {advice}.")
     if not complete:
+        _refuse_alike(folder, candidates)
         advice = MAGNITUDE_ADVICE if magnitudes else "choose one with `series` to see what it lacks"
         raise InputError(
             f"{folder} holds no scan of at least three echoes with magnitude and phase or real and imaginary part, but "
             f"{_listed(candidates)}; {apart or 'export what is missing'}, or {advice}."
         )
     return complete[0]
+
+
+def _refuse_alike(folder, candidates):
+    """Refuse images of one series that all say the same echo time, which makes scans of one echo of them."""
+    counts = Counter((tuple(one.names), tuple(one.files)) for one in candidates if len(one.echo_times) == 1)
+    for (names, keys), count in counts.items():
+        if count >= _LEAST_ECHOES:
+            raise InputError(
+                f"The images of series {'+'.join(names)} in {folder} ({', '.join(part for _, part in keys)}) all say "
+                f"the echo time {1e3 * keys[0][0]:g} ms; give each echo its own EchoTime."
+            )
 
 
 def _apart(candidates):
@@ -228,14 +246,13 @@ def _echo_file(path):
 
 def _sidecar(path):
     """Return the sidecar of an image, or that of the other part of the same echo, or None."""
-    side = path.with_name(bare_name(path) + ".json")
-    if side.exists() or side.is_symlink():
+    if side := companion(path.with_name(bare_name(path)), ".json"):
         return side
     base, part = split_part(bare_name(path))
     if part is None:
         return None
-    others = (other for other in sorted(path.parent.glob("*.json")) if split_part(other.stem)[0] == base)
-    return next(others, None)
+    others = (other for other in sorted(path.parent.iterdir()) if other.suffix.lower() == ".json")
+    return next((other for other in others if split_part(other.stem)[0] == base), None)
 
 
 def _grouped(files, by_folder):
@@ -325,10 +342,22 @@ def _listed(candidates):
     return text or "nothing else"
 
 
+def _echo_of(path):
+    """Whether the sidecar of an image of several volumes says one echo time."""
+    side = _sidecar(path)
+    return side is not None and is_number(read_json(side).get("EchoTime"))
+
+
 def nothing_found(folder: Path) -> InputError:
     """Return what is said of a folder without any scan."""
     images = image_files(folder)
     several = next((path for path in images if nifti.read_grid(path)[0] > 1), None)
+    if several and _echo_of(several):
+        return InputError(
+            f"{several.name} in {folder} says one EchoTime but holds several volumes, such as both parts of one echo; "
+            "split each such file into one volume a part, called alike such as "
+            f"{name_of_part(bare_name(several), 'mag')} and {name_of_part(bare_name(several), 'phase')}."
+        )
     if several:
         return InputError(
             f"{folder} holds no echoes with EchoTime in a JSON sidecar, but {several.name} has several volumes; if "

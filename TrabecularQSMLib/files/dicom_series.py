@@ -5,8 +5,9 @@ Used where files are not converted: for what dcm2niix mistakes, and in 3D Slicer
 
 import contextlib
 import os
+import struct
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,11 @@ _MOST = 1e30
 # What frames of one scan have in common.
 _COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticFieldStrength",
            "Manufacturer", "Rows", "Columns")  # fmt: skip
+_PREAMBLE = 128
+# Groups and elements that come first in a file, and the kinds of these elements, which files may say.
+_FIRST_GROUPS, _LAST_ELEMENT, _SHORT_KINDS = (0x0002, 0x0008), 0x0018, (b"UL", b"CS", b"UI", b"SH", b"LO")
+# Echo times in a header are in ms: if all are shorter than the first they are seconds, longer than the other µs.
+_SECONDS_MS, _MICROSECONDS_MS = 0.2, 500.0
 # Side of the patient that comes first into the bore, of positions that do not lie along it.
 _B0_OF_POSITION = {"L": (1.0, 0.0, 0.0), "R": (1.0, 0.0, 0.0), "A": (0.0, 1.0, 0.0), "P": (0.0, 1.0, 0.0)}
 
@@ -80,14 +86,28 @@ def require_pydicom():
 
 
 def is_dicom(path) -> bool:
-    """Whether a file is DICOM by its first bytes."""
+    """Whether a file is DICOM by its first bytes, with the preamble or, as old programs wrote it, without."""
     if not os.path.isfile(path):  # a pipe would be waited for
         return False
     try:
         with open(path, "rb") as file:
-            return file.read(132)[128:] == b"DICM"
+            start = file.read(_PREAMBLE + 4)
     except OSError:
         return False
+    return start[_PREAMBLE:] == b"DICM" or _begins_bare(start)
+
+
+def _begins_bare(start):
+    """Whether bytes begin with an element of one of the first groups that another one follows."""
+    if len(start) < 12:
+        return False
+    group, element = struct.unpack_from("<2H", start)
+    place, kind = (6, "<H") if start[4:6] in _SHORT_KINDS else (4, "<I")
+    following = 8 + struct.unpack_from(kind, start, place)[0]
+    if group not in _FIRST_GROUPS or element > _LAST_ELEMENT or following + 4 > len(start):
+        return False
+    its_group, its_element = struct.unpack_from("<2H", start, following)
+    return its_group in _FIRST_GROUPS and (its_group, its_element) > (group, element)
 
 
 class _WholeFile:
@@ -108,7 +128,7 @@ def read_dataset(path, **options):
     pydicom = require_pydicom()
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pydicom.dcmread(_WholeFile(file), **options)
+        return pydicom.dcmread(_WholeFile(file), force=is_dicom(path), **options)
 
 
 def find(paths) -> list[Candidate]:
@@ -140,8 +160,23 @@ def find(paths) -> list[Candidate]:
     families = {}
     for (common, number, _uid), copies in series.items():
         families.setdefault(common, {}).setdefault(number, []).extend(copies)
-    found = [one for family in families.values() for one in joined(family)]
+    found = [_in_milliseconds(one) for family in families.values() for one in joined(family)]
     return sorted(found, key=lambda one: natural(one.names[0]))
+
+
+def _in_milliseconds(candidate):
+    """Return a scan with echo times that can be some, where its headers give them in seconds or microseconds."""
+    times = [1e3 * time for time in candidate.echo_times]
+    if len(times) < 3 or times[0] < _MICROSECONDS_MS and times[-1] > _SECONDS_MS:
+        return candidate
+    unit, factor = ("seconds", 1e3) if times[-1] <= _SECONDS_MS else ("microseconds", 1e-3)
+    listed = ", ".join(f"{time:.4g}" for time in times[:3])
+    note = (
+        f"The headers of {candidate.source} give echo times of {listed}, … ms, as no scanner has: they are taken for "
+        f"{unit}."
+    )
+    files = {(round(time * factor, 6), part): frames for (time, part), frames in candidate.files.items()}
+    return replace(candidate, files=files, remarks=(note,))
 
 
 def files_of(candidate: Candidate) -> list[Path]:
@@ -277,7 +312,8 @@ def _frame(path, index, header, groups):
     frame = Frame(
         path=path,
         index=index,
-        echo_time=round(float(time) / 1e3, 6),
+        # What is so short may be in seconds.
+        echo_time=round(float(time) / 1e3, 6 if float(time) > _SECONDS_MS else 9),
         part=part,
         position=np.array(position, dtype=float),
         rows=orientation[:3] * float(spacing[1]),

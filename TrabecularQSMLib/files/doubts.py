@@ -23,6 +23,12 @@ _AROUND, _MOSTLY_AIR, _SQUARED = 5, 0.6, 1.35
 # Noise of a magnitude is skewed to large values, by 0.63 of one coil and 0.1 of many; that of its root to small ones,
 # by so many standard errors at least. It is looked at where this share of so many voxels around is air.
 _SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
+# That of its logarithm, as of decibels, has -1.1, and none of its roots less than this.
+_LOGARITHM = -0.5
+# Air of a magnitude alone: not brighter than this times the median of what is dark, nearly all of it dark around.
+_NOT_BRIGHTER, _ALL_DARK, _THRESHOLD_STEPS = 1.5, 0.99, 10
+# So many slices of it tell enough.
+_SLICES = 32
 # Real and imaginary part of noise spread alike, but for this share.
 _UNEQUAL = 0.15
 # The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
@@ -51,7 +57,7 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     if not np.all(np.isfinite(echoes)) or not np.any(echoes):  # which is told where the scan is checked
         return []
     _refuse_one_part(echoes, source)
-    scale = _on_scale(echoes, source)
+    scale = [*_on_scale(echoes, source), *_on_copies(echoes[0], source)]
     if echoes[0].size < _FEWEST:
         return scale
     middle = tuple(slice(max(n - _MOST, 0) // 2, max(n - _MOST, 0) // 2 + min(n, _MOST)) for n in echoes.shape[1:])
@@ -88,6 +94,16 @@ def _on_scale(echoes, source) -> list[str]:
     return []
 
 
+def _on_copies(echo, source) -> Iterator[str]:
+    """A slice that is its neighbor's copy, as where a stack was filled up."""
+    same = [k for k in range(1, len(echo)) if np.any(echo[k]) and np.array_equal(echo[k], echo[k - 1])]
+    if same:
+        yield (
+            f"{len(same)} of {len(echo)} slices of {source} (first {same[0] + 1}) are copies of the slice before: the "
+            "field does not go on across them, and χ is wrong; export the scan as it was acquired."
+        )
+
+
 def _on_air(echo, source) -> Iterator[str]:
     """A magnitude whose body is not where phase is coherent, or its square or root: noise in air shows each."""
     magnitude = np.abs(echo)
@@ -99,18 +115,57 @@ def _on_air(echo, source) -> Iterator[str]:
         return
     yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
-    yield from _on_noise(magnitude, air, source)
+    yield from on_noise(magnitude, air, source)
 
 
-def _on_noise(magnitude, air, source):
-    """Noise of another spread or skewness than that of a magnitude."""
+def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
+    """Return what the noise of air says against a magnitude of which there is no phase; arguments as of `on_noise`.
+
+    Air is what is dark around, with all around it, and reaches the border of the image.
+    """
+    middle = max(len(magnitude) - _SLICES, 0) // 2
+    magnitude = np.asarray(magnitude[middle : middle + _SLICES], np.float32)
+    if magnitude.size < _FEWEST or np.mean(magnitude == 0) > _MOST_CUT:
+        return []
+    around = ndimage.uniform_filter(magnitude, _AROUND)
+    dark = around < _between(around)
+    dark &= around < _NOT_BRIGHTER * np.median(around[dark])
+    regions, _ = ndimage.label(ndimage.uniform_filter(dark.astype(np.float32), _AROUND) > _ALL_DARK)
+    at_border = np.unique([regions[place] for place in (0, -1)])
+    return list(on_noise(magnitude, np.isin(regions, at_border[at_border > 0]), source, wrong))
+
+
+def _between(values):
+    """Threshold between dark and bright, by their means (Ridler and Calvard 1978, doi 10.1109/TSMC.1978.4310039)."""
+    threshold = float(values.mean())
+    for _ in range(_THRESHOLD_STEPS):
+        threshold = 0.5 * float(values[values <= threshold].mean() + values[values > threshold].mean())
+    return threshold
+
+
+def on_noise(
+    magnitude: np.ndarray, air: np.ndarray, source: str, wrong: str = "R2* and fat fraction are"
+) -> Iterator[str]:
+    """Say if noise has another spread or skewness than that of a magnitude.
+
+    Parameters
+    ----------
+    magnitude : (K, J, I) array
+    air : (K, J, I) bool array
+        Where nothing but noise is.
+    source : str
+        Name for messages.
+    wrong : str
+        What is wrong then, with its verb.
+    """
+    magnitude = magnitude / max(float(magnitude.max()), np.finfo(np.float32).tiny)  # squares stay numbers
     mean, square = (ndimage.uniform_filter(values, _AROUND) for values in (magnitude, magnitude**2))
     inside = ndimage.uniform_filter(air.astype(np.float32), _AROUND) > _MOSTLY_AIR
     ratio = mean[inside] / np.sqrt(np.maximum(square - mean**2, np.finfo(np.float32).tiny))[inside]
     if ratio.size and np.median(ratio) < _SQUARED:
         yield (
             f"Noise in the air of {source} is spread as that of a squared magnitude (mean over standard deviation "
-            f"{np.median(ratio):.2f}; 1.9 or more of a magnitude): R2* and fat fraction are wrong then; take the root."
+            f"{np.median(ratio):.2f}; 1.9 or more of a magnitude): {wrong} wrong then; take the root."
         )
     inside = ndimage.uniform_filter(air.astype(np.float32), _FAR_AROUND) > _IN_AIR
     noise = magnitude[inside] / np.maximum(mean[inside], np.finfo(np.float32).tiny)
@@ -118,9 +173,10 @@ def _on_noise(magnitude, air, source):
         return
     skewness = float(skew(noise))
     if skewness < -_SKEWED * np.sqrt(6 / noise.size):
+        what = "logarithm (dB) of a magnitude" if skewness < _LOGARITHM else "root of a magnitude, or its logarithm"
         yield (
-            f"Noise in the air of {source} is skewed as that of the root of a magnitude ({skewness:.2f}; 0.1 or more "
-            "of a magnitude): R2* and fat fraction are wrong then; square it."
+            f"Noise in the air of {source} is skewed as that of the {what} ({skewness:.2f}; 0.1 or more of a "
+            f"magnitude): {wrong} wrong then; undo it."
         )
 
 

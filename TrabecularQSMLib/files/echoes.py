@@ -36,7 +36,7 @@ _WORDS = {
     "imag": ("imaginary", "imag"),
 }
 _PART_OF_WORD = {word: part for part, words in _WORDS.items() for word in words}
-_WORD = re.compile(rf"(?:^|(?<=[_\-. ]))(?:part-)?({'|'.join(_PART_OF_WORD)})(?=$|[_\-. ])", re.IGNORECASE)
+_WORD = re.compile(rf"(?:^|(?<=[_\-. ]))(?:part-)?({'|'.join(_PART_OF_WORD)})(?=\d*(?:$|[_\-. ]))", re.IGNORECASE)
 _TYPES = {
     "mag": ("M", "MAGNITUDE", "M_FFE"),
     "phase": ("P", "PHASE", "P_FFE", "PHASE MAP"),
@@ -84,7 +84,9 @@ def split_part(name: str) -> tuple[str, str | None]:
         pass
     if found is None:
         return name, None
-    start = found.start() - (1 if found.start() else 0)
+    # A number behind the word keeps what parts it from the name.
+    joined = name[found.end() : found.end() + 1].isdigit()
+    start = found.start() - (1 if found.start() and not joined else 0)
     return name[:start] + name[found.end() :], _PART_OF_WORD[found[1].lower()]
 
 
@@ -113,7 +115,12 @@ def part_of(path: Path, metadata: dict, named: str | None = None) -> str:
     """Part that a file holds: what its numbers, its BIDS label (`named`), its sidecar or its name tell."""
     if nifti.is_complex(path):
         return WHOLE
-    return named or part_of_type(metadata) or split_part(bare_name(path))[1] or "mag"
+    return (
+        _PART_OF_WORD.get(str(named).lower(), named)
+        or part_of_type(metadata)
+        or split_part(bare_name(path))[1]
+        or "mag"
+    )
 
 
 def read_json(file: Path) -> dict:
@@ -242,7 +249,7 @@ def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
     if float(echoes.real.min()) < 0:
         raise InputError(
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
-            "check that it is not the real part."
+            "check that it is not the real part, nor in decibels."
         )
     return []
 

@@ -17,6 +17,7 @@ from ..images import geometry_difference
 from . import mat, nifti
 from .converted import named
 from .echoes import bare_name, number_of, read_json
+from .formats import companion
 from .scan import Scan
 
 # Ways in which sidecars write the units of a field.
@@ -134,8 +135,8 @@ def _of_matlab(path, stage, unit, field_strength):
 def _of_image(path, stage, unit, field_strength):
     """An image with its sidecar."""
     array, affine = nifti.read_image(path)
-    sidecar = path.with_name((bare_name(path) or path.stem) + ".json")
-    metadata = read_json(sidecar) if sidecar.exists() else {}
+    sidecar = companion(path.with_name(bare_name(path) or path.stem), ".json")
+    metadata = read_json(sidecar) if sidecar else {}
     unit = _unit(metadata.get("Units"), unit, path)
     megahertz = number_of(metadata, "ImagingFrequency", path.name)
     stored = number_of(metadata, "MagneticFieldStrength", path.name)

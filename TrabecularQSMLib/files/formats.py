@@ -114,6 +114,15 @@ def beside(path: Path, name: str) -> Path:
     return found
 
 
+def companion(path, ending: str) -> Path | None:
+    """Return the file beside `path` (without its ending) that ends so, in small letters or large ones; None if none is.
+
+    A link that leads nowhere counts, so that whoever opens it says so.
+    """
+    spelled = (Path(f"{path}{one}") for one in (ending, ending.upper(), ending.title()))
+    return next((file for file in spelled if file.exists() or file.is_symlink()), None)
+
+
 def read_bytes(path) -> bytes:
     """Return what a small file holds, with the errors of `first_bytes`; an empty file is none."""
     path = Path(path)

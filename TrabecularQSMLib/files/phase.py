@@ -41,6 +41,10 @@ _ZERO = 1e-6
 _SAMPLES = 200_000
 # Of the upper half of a magnitude, no more than this share, and so many voxels, are at its very end.
 _UPPER, _CLIPPED, _LEAST_VOXELS = 0.5, 0.02, 20
+# Phase has one value in more than this share of the signal only where it was cut out.
+_CUT_OUT = 0.02
+# A magnitude of fewer whole numbers was rounded.
+_FEW_LEVELS = 32
 # An offset of real and imaginary part: its least size and largest change between echoes in parts of the signal, the
 # least share of voxels (air) that lie there, and how many more than at zero.
 _LEAST_OFFSET, _STEADY, _AIR, _RARER = 0.1, 0.05, 0.05, 5
@@ -69,11 +73,12 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     if float(echoes.real.min()) < -1e-3 * float(echoes.real.max()):
         raise InputError(
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
-            "check that it is not the real part."
+            "check that it is not the real part, nor in decibels."
         )
     _refuse_copies(echoes, ("magnitude", "phase"), source)
     scale, middle, note = _phase_scale(echoes, source)
-    notes = (note, _check_one_unit(echoes, _TURN / scale, source), _clipped(echoes, source))
+    cut = _leave_out_cut(echoes, source)
+    notes = (cut, note, _check_one_unit(echoes, _TURN / scale, source), _clipped(echoes, source))
     note = " ".join(filter(None, notes)) or None
     for echo in echoes:
         for plane in echo:  # plane by plane: the copies stay small
@@ -81,6 +86,28 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
             plane.real = magnitude * np.cos(phase)
             plane.imag = magnitude * np.sin(phase)
     return note
+
+
+def _leave_out_cut(echoes, source):
+    """Set to zero, in all echoes, what has magnitude but had its phase cut out of any, and say so."""
+    low, high = (float(find([find(echo.imag) for echo in echoes])) for find in (np.min, np.max))
+    cut, value = np.zeros(echoes.shape[1:], bool), 0.0
+    for echo in echoes:
+        signal = echo.real > 0
+        if not signal.any() or np.ptp(echo.imag[signal]) == 0:  # all of it may be the zero of the others
+            continue
+        for one in {0.0, low, high}:
+            there = signal & (echo.imag == np.float32(one))
+            if np.count_nonzero(there) > _CUT_OUT * np.count_nonzero(signal):
+                cut, value = cut | there, one
+    if not cut.any():
+        return None
+    share = np.count_nonzero(cut) / np.count_nonzero(np.any(echoes.real > 0, axis=0))
+    echoes[:, cut] = 0
+    return (
+        f"The phase of {source} is exactly {value:g} in {share:.0%} of what has magnitude, as where it was cut out: "
+        "these voxels are left out; export the phase whole for what lies in them."
+    )
 
 
 def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
@@ -156,6 +183,11 @@ def _clipped(echoes, source):
     """Return a note on an echo whose magnitude ends at a value that much of its signal has."""
     for number, echo in enumerate(echoes, start=1):
         most = float(echo.real.max())
+        if 0 < most < _FEW_LEVELS and all(np.array_equal(plane.real, np.round(plane.real)) for plane in echo):
+            return (
+                f"The magnitude of echo {number} of {source} is in whole numbers up to {most:g}: it was rounded, and "
+                "R2* and fat fraction are wrong; export it with its fraction, or scaled to thousands."
+            )
         ends, signal = (np.count_nonzero(echo.real >= share * most) for share in (1.0, _UPPER))
         if ends > max(_CLIPPED * signal, _LEAST_VOXELS):
             return (
@@ -219,8 +251,11 @@ def _phase_scale(echoes, source):
             if -1.5 <= low - first <= slack and -slack <= high - last <= 1.5:
                 return _TURN / turn, 0.5 * (first + last), _rescaled(source, low, high, turn)
     wrapped, rough = _texture(echoes, low, high)
-    if wrapped and abs(span - 1) < 0.02 and (abs(low + 0.5) < 0.02 or abs(low) < 0.02):
-        return _TURN, round(0.5 * (low + high), 1), _rescaled(source, low, high, 1)
+    # Turns, and half turns from −1 to 1, of floating-point numbers.
+    turn = next((turn for turn, starts in ((1, (-0.5, 0)), (2, (-1,))) if abs(span - turn) < 0.02 * turn
+                 and any(abs(low - start) < 0.02 for start in starts)), None)  # fmt: skip
+    if wrapped and turn:
+        return _TURN / turn, round(0.5 * (low + high), 1), _rescaled(source, low, high, turn)
     if wrapped or radians and span < _LEAST_RANGE:
         _check_one_unit(echoes, span, source)  # which may be the cause
         what = (

@@ -10,8 +10,8 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..errors import InputError, counted
-from ..images import geometry_difference, image_from, is_graded, resample
-from .formats import decoded, first_bytes, read_bytes
+from ..images import geometry_difference, image_from, is_around, is_graded, resample
+from .formats import companion, decoded, first_bytes, read_bytes
 from .nifti import header_notes, read_layers, read_metadata
 from .terminology import segment_color, terminology_entry
 from .transforms import read_transform
@@ -61,6 +61,7 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
     if not found:
         raise InputError(f"{path} holds no region; draw at least one.")
     names = {label: name for label, (name, _, _) in found.items()}
+    _refuse_background(path, layers, found, only)
     listed = ", ".join(names.values())
     if len(set(names.values())) < len(names):
         raise InputError(f"{path} has two regions of the same name among {listed}; rename one.")
@@ -96,6 +97,21 @@ def _refuse_shares(path, layers):
         raise InputError(
             f"{path} holds {np.unique(layers).size} values up to {layers.max()} that change from voxel to voxel, as an "
             "image or shares of voxels do; export the segmentation as labels."
+        )
+
+
+def _refuse_background(path, layers, found, only):
+    """Refuse a label of what lies around the others, as where programs number from 1 and the background with them.
+
+    It is in every corner, and nothing is without a label; `found` is label to name, layer and value.
+    """
+    if len(layers) > 1 or len(found) < 2 or np.any(layers == 0):
+        return
+    name, _, label = found[int(layers[0].flat[0])]
+    if is_around(layers[0]) and (not only or name in only):
+        raise InputError(
+            f"Every voxel of {path} is in a region, and {name!r} (label {label}) fills all corners: it is the "
+            "background, so give that 0, or choose the other regions by `only`."
         )
 
 
@@ -281,7 +297,8 @@ def check_regions_grid(path, labels, affine, other, shape, other_affine) -> None
 
 def names_file(path) -> Path:
     """Return where the names of a label map are: a BIDS dseg.tsv (columns index and name) beside it."""
-    return Path(path).with_name(re.sub(r"(\.nii)?(\.gz|\.[^.]*)$", "", Path(path).name) + ".tsv")
+    bare = Path(path).with_name(re.sub(r"(?i)(\.nii)?(\.gz|\.[^.]*)$", "", Path(path).name))
+    return companion(bare, ".tsv") or Path(f"{bare}.tsv")
 
 
 def _names_beside(path):

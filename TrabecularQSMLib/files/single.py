@@ -18,6 +18,7 @@ from .echoes import (
     scan_of,
     split_part,
 )
+from .formats import companion
 from .scan import Scan
 
 
@@ -56,10 +57,13 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
         beside[part] = [path]
     pair = next(pair for pair in PAIRS if part in pair)
     if magnitude_alone and set(beside) == {"mag"} and len(beside["mag"]) == 1:
+        _refuse_both(path, count)
         pair, options = ("mag",), {**options, "magnitude_alone": True}
     for one in pair:
         found = beside.get(one, [])
         if len(found) != 1:
+            if part == "mag":
+                _refuse_both(path, count)
             said = " and ".join(file.name for file in found) or "none"
             advice = f"; export it, or {MAGNITUDE_ADVICE}" if set(beside) == {"mag"} else ""
             raise InputError(
@@ -70,6 +74,26 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
     return scan_of(files, named(labels, path), path.parent, source=path.name, **options)
 
 
+def _refuse_both(path, count):
+    """Refuse a file that holds more than a magnitude, by the volumes that have values below zero."""
+    signed = [bool((volume < 0).any()) for volume in nifti.read_series(path)[0]]
+    half, bare = count // 2, bare_name(path)
+    for pattern, which in (
+        ([False] * half + [True] * half, f"first {half} volumes and the last {half}"),
+        ([False, True] * half, "odd volumes and the even ones"),
+    ):
+        if signed == pattern:
+            raise InputError(
+                f"{path} holds {count} volumes, of which {half} have values below zero as a phase: split it into the "
+                f"{which}, called alike such as {name_of_part(bare, 'mag')} and {name_of_part(bare, 'phase')}."
+            )
+    if all(signed):
+        raise InputError(
+            f"{path} is called as a magnitude, but each of its {count} volumes has values below zero: name the part "
+            f"that it is, such as {name_of_part(bare, 'phase')}, or split it into its parts if it holds several."
+        )
+
+
 def find(folder: Path) -> Path | None:
     """Return a file of several volumes below a folder, if all such are called alike but for the part."""
     several = [path for path in image_files(folder) if nifti.read_grid(path)[0] > 1]
@@ -78,9 +102,9 @@ def find(folder: Path) -> Path | None:
 
 
 def _echo_file(path, part):
-    side = path.with_name(bare_name(path) + ".json")
-    metadata = read_json(side) if side.exists() else {}
+    side = companion(path.with_name(bare_name(path)), ".json")
+    metadata = read_json(side) if side else {}
     said = part_of_type(metadata)
     if said and part not in (said, WHOLE):
         raise InputError(f"{path} is called the {part} part but its sidecar says {said}; rename it or correct that.")
-    return EchoFile(path, part, (0,), metadata, (side,) if side.exists() else ())
+    return EchoFile(path, part, (0,), metadata, (side,) if side else ())

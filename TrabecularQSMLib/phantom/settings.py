@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..acquisition import FIELD_STRENGTHS_T
 from ..errors import InputError
 from ..fieldmap.fat_models import FAT_MODELS
 from .anatomy import ANATOMIES
@@ -118,23 +119,26 @@ class PhantomSettings:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
         put("shape", numbers("shape", self.shape, 3, whole=True, low=4, high=1024))
         put("field_of_view_mm", numbers("field_of_view_mm", self.field_of_view_mm, 3, low=1, high=1000))
-        put("field_gradient_hz_per_mm", numbers("field_gradient_hz_per_mm", self.field_gradient_hz_per_mm, 3))
+        put(
+            "field_gradient_hz_per_mm",
+            numbers("field_gradient_hz_per_mm", self.field_gradient_hz_per_mm, 3, low=-1e3, high=1e3),
+        )
         times = numbers("echo_times", self.echo_times, None, low=1e-4, high=0.5, unit=" s")
         if len(times) < 3 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
             raise InputError(f"echo_times is {self.echo_times}; give three or more times in seconds that increase.")
         put("echo_times", times)
-        if self.snr is not None and not (_is_number(self.snr) and self.snr > 0):
-            raise InputError(f"snr is {self.snr!r}; give a positive number, or nothing for echoes without noise.")
+        if self.snr is not None and not (_is_number(self.snr) and self.snr >= 0.1):
+            raise InputError(f"snr is {self.snr!r}; give 0.1 or more, or nothing for echoes without noise.")
         if not _is_number(self.seed, whole=True) or self.seed < 0:
             raise InputError(f"seed is {self.seed!r}; give a whole number from 0.")
         if not _is_number(self.supersampling, whole=True) or not 1 <= self.supersampling <= 6:
             raise InputError(f"supersampling is {self.supersampling!r}; give a whole number from 1 to 6.")
-        for name in ("tilt_degrees", "field_offset_hz", "field_strength"):
-            value = getattr(self, name)
-            if not _is_number(value) or not math.isfinite(value):
-                raise InputError(f"{name} is {value!r}; give a finite number.")
-        if not 0.01 <= self.field_strength <= 30:
-            raise InputError(f"field_strength is {self.field_strength:g} T; give a value between 0.01 and 30 T.")
+        for name, (low, high), unit in (
+            ("tilt_degrees", (-360, 360), "°"),
+            ("field_offset_hz", (-1e5, 1e5), " Hz"),
+            ("field_strength", FIELD_STRENGTHS_T, " T"),
+        ):
+            put(name, numbers(name, getattr(self, name), 1, low=low, high=high, unit=unit)[0])
         for name, (low, high) in {**CONSTANTS, "gap_mm": (1.0, 1000.0), "bandwidth_hz": (10.0, 1e6)}.items():
             if getattr(self, name) is not None:
                 put(name, numbers(name, getattr(self, name), 1, low=low, high=high)[0])

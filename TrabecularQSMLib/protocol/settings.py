@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
+from ..acquisition import FIELD_STRENGTHS_T, GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.signal import Model
@@ -191,7 +191,7 @@ class ProtocolSettings:
 
 
 _RANGES = {
-    "field_strength": (0.01, 30.0),
+    "field_strength": FIELD_STRENGTHS_T,
     "snr": (1.0, _MOST_SNR),
     "bandwidth_hz": (10.0, 1e6),
     "gradient": (1.0, 1000.0),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
+from ..acquisition import FIELD_STRENGTHS_T, GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError, counted
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
@@ -76,7 +76,11 @@ class SweepSettings:
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
-        for name, low, high in (("field_strengths", 0.01, 30), ("voxels_mm", 0.01, 100), ("b0_degrees", -360, 360)):
+        for name, low, high in (
+            ("field_strengths", *FIELD_STRENGTHS_T),
+            ("voxels_mm", 0.01, 100),
+            ("b0_degrees", -360, 360),
+        ):
             put(name, tuple(sorted(set(numbers(name, getattr(self, name), None, low=low, high=high)))))
         put("trains", tuple(dict.fromkeys(tuple(train) for train in self.trains)))
         if not (self.field_strengths and self.voxels_mm and self.b0_degrees and self.trains):

@@ -9,6 +9,7 @@ import slicer
 from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
 from ..analysis.ct import attenuation, hounsfield, on_regions
 from ..errors import InputError
+from ..files.doubts import on_magnitude
 from ..progress import Progress, part, report
 from .alive import keepAlive
 from .echoes import NOTES_ATTRIBUTE, notesOf
@@ -94,7 +95,8 @@ def bvtvNodes(
         corrected = correct_bias(array, affine, progress=part(told, 0.0, 0.9)) if biasCorrection else array
         report(told, 0.9, "Computing apparent BV/TV")
         results = apparent_bvtv(corrected, labels, names, bone, rule=rule)
-        return corrected, results, on_ends(array, labels, names) + on_reference(corrected, bone, results)
+        doubts = on_ends(array, labels, names) + on_magnitude(array, image.GetName(), "BV/TV is")
+        return corrected, results, doubts + on_reference(corrected, bone, results)
 
     try:
         array, found, notes = keepAlive(compute, part(progress, 0.1, 1.0))

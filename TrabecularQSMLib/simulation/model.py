@@ -26,6 +26,8 @@ COLUMNS = (
     "r2prime_fwhm_per_s",
 )
 DECAY = "r2prime_decay_per_s"
+# Of Δχ: what cannot be told from nothing, or is in another unit, and beyond titanium (182 ppm).
+_LEAST_PPM, _MOST_PPM = 1e-3, 1e3
 
 
 def columns_of(settings: SimulationSettings) -> tuple[str, ...]:
@@ -203,9 +205,10 @@ def measure_image(
 
 
 def check_delta_chis(delta_chis) -> None:
-    """Raise `InputError` if a Δχ [ppm] is zero, not a number, or beyond a million."""
+    """Raise `InputError` if a Δχ [ppm] is zero, not a number, or beyond what any matter has."""
     for value in delta_chis:
-        if not 0 < abs(value) <= 1e6:
+        if not _LEAST_PPM <= abs(value) <= _MOST_PPM:
             raise InputError(
-                f"Δχ is {value:g} ppm; give a number that is not zero (the sign is that of bone − marrow)."
+                f"Δχ is {value:g} ppm; give {_LEAST_PPM:g} to {_MOST_PPM:g} ppm, above or below zero (the sign is that "
+                "of bone − marrow, which differ by 0.5 to 2.5)."
             )

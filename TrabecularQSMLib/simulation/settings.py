@@ -3,7 +3,7 @@
 import math
 from dataclasses import asdict, dataclass
 
-from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
+from ..acquisition import FIELD_STRENGTHS_T, GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
 from ..fieldmap.fat_models import FAT_MODELS
 
@@ -157,10 +157,11 @@ class SimulationSettings:
                 raise InputError(f"The {words} is {_plain(vector[::-1])}; give three numbers that are not all zero.")
             # The same direction is the same simulation, whatever its length.
             object.__setattr__(self, name, tuple(float(x) / length for x in vector))
-        if not (1e-12 <= self.regularization <= 1e12):
-            raise InputError(f"The regularization is {self.regularization:g}; give a number from 1e-12 to 1e12.")
-        if not (0 < self.field_strength <= 1000):
-            raise InputError(f"The field strength is {self.field_strength:g} T; give a number above zero, to 1000.")
+        if not (1e-12 <= self.regularization <= 1e6):
+            raise InputError(f"The regularization is {self.regularization:g}; give a number from 1e-12 to 1e6.")
+        low, high = FIELD_STRENGTHS_T
+        if not low <= self.field_strength <= high:
+            raise InputError(f"The field strength is {self.field_strength:g} T; give {low:g} to {high:g} T.")
         if self.concentration is not None and not abs(self.concentration) <= _MOST_CONCENTRATED:
             raise InputError(
                 f"The concentration is {self.concentration:g}; give a number from {-_MOST_CONCENTRATED:g} (across the "

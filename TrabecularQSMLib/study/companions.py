@@ -11,6 +11,7 @@ from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, c
 from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions, without_padding
 from ..analysis.registration import Registration, register_rigid
 from ..errors import InputError, errors_of
+from ..files.doubts import on_magnitude
 from ..files.nifti import header_notes, read_grid, read_image
 from ..files.regions import read_bone, read_regions, regions_on
 from ..files.transforms import read_transform
@@ -103,7 +104,7 @@ def bvtv_of_files(
             raise InputError(f"{other} is not on the grid of {image}: {difference}; give images of one scan.")
         array = combine_phase_cycles([array, second], combination)
     labels, names, notes = regions_on(regions, image, array.shape, affine, transform=transform, only=only)
-    notes += on_ends(array, labels, names)
+    notes += [*on_ends(array, labels, names), *on_magnitude(array, Path(image).name, "BV/TV is")]
     reference = read_bone(bone, image, array.shape, affine)
     with errors_of(image):
         if bias_correction:

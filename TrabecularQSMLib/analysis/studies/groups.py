@@ -13,12 +13,14 @@ from ...methods import Method
 from ..observations import Observations, as_numbers, named
 from ..tables import spelled_alike
 from .inference import (
+    ITSELF,
     SIGNIFICANT,
     TAIL,
     Interval,
     Study,
     checked,
     holm,
+    is_constant,
     limits,
     of_regions,
     t_interval,
@@ -139,12 +141,14 @@ def compare_groups(
     design = np.column_stack([of_all, dummies])
     free = len(values) - design.shape[1]
     _check_design(design, of_all, free, covariates, region)
+    _, without = _fit(of_all, values)
+    if covariates and not is_constant(values):
+        _refuse_itself(without, values, covariates, region)
     coefficients, residual = _fit(design, values)
     sd = float(np.sqrt(residual @ residual / free))
     if sd <= 1e-12 * np.abs(values).max():
         raise InputError(f"Nothing is left in {region or 'the region'} to tell an error by; add subjects.")
     inverse = np.linalg.inv(design.T @ design)
-    _, without = _fit(of_all, values)
     f_ratio = max(without @ without - residual @ residual, 0) / len(others) / sd**2
     p_groups = float(stats.f.sf(f_ratio, len(others), free))
     results = []
@@ -247,6 +251,15 @@ def _check_design(design, of_all, free, covariates, region):
         raise InputError(
             f"The {what} ({', '.join(covariates)}) say the same of the subjects in {region or 'the region'}, so that "
             "their effects cannot be told apart; adjust for fewer."
+        )
+
+
+def _refuse_itself(left, values, covariates, region):
+    """Refuse covariates that give the values without any group; `left` is what they leave of these."""
+    if left @ left <= ITSELF * np.sum((values - values.mean()) ** 2):
+        raise InputError(
+            f"The covariates ({', '.join(covariates)}) alone give all values in {region or 'the region'}, as only the "
+            "quantity itself or what was made of it does; adjust for others."
         )
 
 

@@ -12,6 +12,8 @@ CONFIDENCE = 0.95
 # Two-sided.
 TAIL = (1 - CONFIDENCE) / 2
 SIGNIFICANT = 0.05
+# Of the variance of values, what is left by numbers that were made of them.
+ITSELF = 1e-9
 # Half of the width, in SD, of what holds 95 % of a normal distribution.
 NORMAL = float(stats.norm.ppf(1 - TAIL))
 # Fewer subjects leave next to nothing to tell a spread by.

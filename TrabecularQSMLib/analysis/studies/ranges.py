@@ -11,6 +11,7 @@ from ...errors import InputError
 from ...methods import Method
 from ..observations import Observations, named, numbers_of
 from .inference import (
+    ITSELF,
     LEAST_SUBJECTS,
     NORMAL,
     SIGNIFICANT,
@@ -155,7 +156,12 @@ def normal_range(values: np.ndarray, ages: np.ndarray | None = None, *, region: 
         away = ages - ages.mean()
         spread = float(away @ away)
         slope = float(away @ left / spread)
-        left, free = left - slope * away, free - 1
+        before, left, free = left, left - slope * away, free - 1
+        if left @ left <= ITSELF * (before @ before):
+            raise InputError(
+                f"All values in {region or 'the region'} lie on one line over age, as only ages do that were made of "
+                "them; name the column of ages."
+            )
         error = float(np.sqrt(left @ left / free / spread))
         p = t_probability(slope, error, free) if error > 0 else 0.0
         trend = AgeTrend(slope, t_interval(slope, error, free), p, float(ages.mean()), spread)
