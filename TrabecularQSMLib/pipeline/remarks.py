@@ -34,6 +34,7 @@ _STEEP, _TORN = 0.25, 1.0
 _ROUND, _FAR = 0.5, 5.0
 # Errors of single echoes, as logarithms, beyond which it is doubted that they are such.
 _LARGE_GAIN = 0.4
+_OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
 # The axes of arrays in the closest RAS order.
 _DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
@@ -109,12 +110,17 @@ def on_mistake(mistake: Mistake | None) -> list[str]:
         "negated": f"if {which} were negated",
         "conjugated": f"if the phase of {which} were negated",
         "power": f"with the {'square' if number > 1 else 'root'} of the magnitude in its place",
+        "magnitude": f"if each magnitude were that of the echo {'behind' if number > 0 else 'before'} it",
+        "phase": f"if each phase were that of the echo {'behind' if number > 0 else 'before'} it",
     }[mistake.what]
-    to_do = (
-        "R2* and fat fraction are wrong then; export the magnitude as it was measured."
-        if mistake.what == "power"
-        else "Do not trust the maps before echo times, field strength and order of the echoes have been checked; "
-        "`echo_times` and `field_strength` give others than the header."
+    to_do = {
+        "power": "R2* and fat fraction are wrong then; export the magnitude as it was measured.",
+        "magnitude": _OFF_BY_ONE,
+        "phase": _OFF_BY_ONE,
+    }.get(
+        mistake.what,
+        "Do not trust the maps before echo times, field strength and order of the echoes have been checked; "
+        "`echo_times` and `field_strength` give others than the header.",
     )
     return [
         f"The scan fits far better {undone}: that takes {mistake.gained:.0%} off what is left over "
