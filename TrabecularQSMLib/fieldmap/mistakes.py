@@ -24,9 +24,9 @@ NOISY = 1.5
 GAINED, SURE, MOST = 0.25, 8.0, np.log(2)
 # An echo is not negated where gains of single echoes leave so much less of the logarithm than that.
 BETTER_BY_GAINS = 0.1
-# Water and fat in one voxel beat, in magnitude and phase alike, which tells a power of the magnitude, or that of another
-# echo: the misfit there falls by so much (more than noise does) with it. Dim voxels, below this part of the energy in
-# the middle, are noise.
+# Water and fat in one voxel beat, in magnitude and phase alike, which tells a power of the magnitude, or that of the
+# echo beside: the misfit there falls by so much (more than noise does) with it. Dim voxels, below this part of the
+# energy in the middle, are noise.
 MIXED, MIXED_VOXELS, BRIGHT, POWERS, GAINED_BETWEEN_PARTS = (0.15, 0.85), 200, 0.5, (0.5, 2.0), 0.5
 # One echo fewer has to leave something over.
 FEWEST_TO_SHIFT = 5
@@ -230,6 +230,6 @@ def _gain(as_is: Fits, other: Fits) -> tuple[float, float]:
 METHOD = Method(
     find_mistake,
     title="Mistakes of headers and exports",
-    solves="the mistake (times, field strength, order, signs, one part squared or of the echo beside) without which misfits fall most",
+    solves="the mistake (times, field, order, signs, part squared or of another echo) without which misfits fall most",
     test="test_fieldmap_mistakes.MistakesTest",
 )

@@ -8,6 +8,7 @@ from .. import background
 from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
 from ..errors import InputError
 from ..fieldmap import magnitude, masks, two_rates
+from ..fieldmap.contradiction import find_contradiction
 from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.kind import Kind, find_kind
 from ..fieldmap.mistakes import find_mistake
@@ -135,6 +136,8 @@ class Fields:
         self._keep_kind(kind)
         mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=part(progress, 0.04, 0.05))
         self.notes += remarks.on_mistake(mistake)
+        if mistake is None:  # which would be one
+            self.notes += remarks.on_contradiction(find_contradiction(*drawn, kind=kind))
         end = 0.95 - 0.25 * sum(value == "yes" for value in (settings.separate_rates, settings.magnitude_maps))
         half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
         separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..errors import InputError
+from ..fieldmap.contradiction import Contradiction
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
 from ..fieldmap.mistakes import Mistake
@@ -126,6 +127,30 @@ def on_mistake(mistake: Mistake | None) -> list[str]:
         f"The scan fits far better {undone}: that takes {mistake.gained:.0%} off what is left over "
         f"({mistake.errors:.0f} standard errors). {to_do}"
     ]
+
+
+def on_contradiction(found: Contradiction | None) -> list[str]:
+    """Where magnitude and phase cannot be of one measurement."""
+    if found is None:
+        return []
+    notes = []
+    if found.axis is not None:
+        notes.append(
+            f"Echoes are off the model by {found.scale:.0%} in magnitude and {found.phase:.2f} rad in phase, otherwise "
+            f"in each slice {_DIRECTIONS[found.axis]}, as where every slice has a scale or a phase of its own: R2* and "
+            "fat fraction are wrong there; export all slices of an echo alike (in DICOM, with the Rescale Slope of "
+            "each)."
+        )
+    elif found.errors:
+        parts = [("magnitude", found.along), ("phase", found.across)]
+        (less, least), (more, most) = sorted(parts, key=lambda part: part[1])
+        notes.append(
+            f"The echoes are off the model by {most:.1%} of the signal in {more} but by {least:.1%} in {less}, where "
+            f"noise does both alike ({found.errors:.0f} standard errors): the {more} has errors of its own that "
+            f"differ over the image, or the {less} was smoothed. Fat fraction and R2* are wrong where it matters; "
+            "export both without filters and corrections."
+        )
+    return notes
 
 
 def on_mask(mask: np.ndarray, signal: np.ndarray, source: str) -> list[str]:
