@@ -819,6 +819,13 @@ class DoubtsTest(unittest.TestCase):
         self.assertEqual(doubts(noisy.astype(np.complex64), "x"), [])
         self.assertIn("0.51 times as strong", doubts((noisy.real + 2j * noisy.imag).astype(np.complex64), "x")[0])
 
+    def test_a_magnitude_filtered_without_its_phase_is_told_but_no_filter_of_both(self):
+        smooth = ndimage.gaussian_filter(self.magnitude, (0, 0, 0.7, 0.7))
+        self.assertEqual([one[:43] for one in self.said(smooth)], ["Noise in the air of x is smoother in magnit"])
+        for size in (0.5, 1.0):
+            filtered = ndimage.gaussian_filter(self.echoes, (0, 0, size, size))
+            self.assertEqual(self.said(np.abs(filtered), np.angle(filtered)), [])
+
     def test_a_magnitude_that_was_squared_or_scaled_echo_by_echo_is_told(self):
         self.assertIn("squared magnitude", self.said(self.magnitude**2)[0])
         self.assertIn("root of a magnitude", self.said(np.sqrt(self.magnitude))[0])

@@ -23,6 +23,9 @@ _AROUND, _MOSTLY_AIR, _SQUARED = 5, 0.6, 1.35
 # Noise of a magnitude is skewed to large values, by 0.63 of one coil and 0.1 of many; that of its root to small ones,
 # by so many standard errors at least. It is looked at where this share of so many voxels around is air.
 _SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
+# Noise of neighbors is alike by no more in magnitude than the correlation that their phase shows allows, but for this
+# much; so many voxels apart it is not alike at all.
+_SMOOTHER, _APART = 0.25, 5
 # Real and imaginary part of noise spread alike, but for this share.
 _UNEQUAL = 0.15
 # The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
@@ -99,7 +102,8 @@ def _on_air(echo, source) -> Iterator[str]:
         return
     yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
-    yield from _on_noise(magnitude, air, source)
+    smoothed = [*_on_smoothing(echo, air, source)]
+    yield from smoothed or _on_noise(magnitude, air, source)
 
 
 def _on_noise(magnitude, air, source):
@@ -121,6 +125,40 @@ def _on_noise(magnitude, air, source):
         yield (
             f"Noise in the air of {source} is skewed as that of the root of a magnitude ({skewness:.2f}; 0.1 or more "
             "of a magnitude): R2* and fat fraction are wrong then; square it."
+        )
+
+
+def _on_smoothing(echo, air, source):
+    """Noise in air that is smoother in magnitude than in phase, as the magnitude alone was filtered.
+
+    Where the complex noise of neighbors is correlated by ρ, that of their magnitudes is by some ρ², and the mean cosine
+    between their phases is π/4 ρ or more.
+    """
+    found = []
+    # Noise that happens to agree with its neighbors is noise as well; what lies beside the body is none.
+    air = ndimage.binary_erosion(ndimage.binary_closing(air, np.ones((3, 3, 3))))
+    for axis, count in enumerate(echo.shape):
+        if count <= 2 * _APART:
+            continue
+        signal, where = (np.moveaxis(array, axis, 0) for array in (echo, air))
+        near, far = where[1:] & where[:-1], where[_APART:] & where[:-_APART]
+        if min(np.count_nonzero(near), np.count_nonzero(far)) < _FEWEST:
+            continue
+        size = np.abs(signal)
+        turn = signal / np.maximum(size, np.finfo(np.float32).tiny)
+        beside, apart = np.abs(size[1:] - size[:-1])[near], np.abs(size[_APART:] - size[:-_APART])[far]
+        # Edges of what gives signal are cut off; a median would jump where the magnitude is stored in few steps.
+        most = 2 * np.median(apart)
+        beside, apart = (np.minimum(change, most).mean() for change in (beside, apart))
+        coherence = np.abs((turn[1:] * turn[:-1].conj())[near].mean())
+        if apart > 0:
+            found.append((1 - (beside / apart) ** 2, min((4 / np.pi * coherence) ** 2, 1)))
+    alike, allowed = max(found, key=lambda one: one[0] - one[1], default=(0.0, 0.0))
+    if alike - allowed > _SMOOTHER:
+        yield (
+            f"Noise in the air of {source} is smoother in magnitude than in phase (neighbors are alike by {alike:.2f}; "
+            f"by {allowed:.2f} at most as it was measured): the magnitude was filtered, and fat fraction and R2* are "
+            "wrong at edges; export the magnitude without filter."
         )
 
 
