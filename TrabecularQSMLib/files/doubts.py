@@ -28,9 +28,9 @@ _SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
 _SMOOTHER, _APART = 0.25, 5
 # Real and imaginary part of noise spread alike, but for this share.
 _UNEQUAL = 0.15
-# The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
-# were taken from the phase, though in this share of the body it is not small (rad).
-_LOW, _NEAR_ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.5, 0.2
+# The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine), and zero in the middle
+# (rad), where low frequencies were taken from the phase, though in this share of the body it is not small (rad).
+_LOW, _NEAR_ZERO, _ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.2, 0.5, 0.2
 # Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped,
 # and as many in all echoes, but for this share, where each was scaled to a percentile of its own.
 _ALIKE, _CLIPPED, _AS_MANY = 1e-5, 5, 0.02
@@ -222,7 +222,8 @@ def _on_filter(echoes, source) -> Iterator[str]:
         return
     for echo in (echoes[n] for n in sorted({1, len(echoes) // 2, len(echoes) - 1})):
         low = ndimage.uniform_filter(echo.real, _LOW) + 1j * ndimage.uniform_filter(echo.imag, _LOW)
-        if low.real.sum() < _NEAR_ZERO * np.abs(low).sum():
+        # At low field it may stay near zero by chance, to one side of it.
+        if low.real.sum() < _NEAR_ZERO * np.abs(low).sum() or abs(np.angle(low.sum())) > _ZERO:
             return
     yield (
         f"The phase of {source} varies about zero everywhere and in every echo, as if its low frequencies had been "
