@@ -15,6 +15,7 @@ from ..fieldmap.mistakes import find_mistake
 from ..fieldmap.sample import draw
 from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
+from ..fieldmap.uncertainty import share_of_noise
 from ..fieldmap.unwrap import parts_apart, unwrap
 from ..inversion.weights import SMOOTHING_MM, data_weight, edge_weight
 from ..progress import Progress, part, report
@@ -172,7 +173,9 @@ class Fields:
             "sigma_r2star": separation.sigma_r2star,
             "sigma_pdff": separation.sigma_pdff,
         }
-        self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]))
+        inside = self.mask & fitted
+        seen = share_of_noise(echoes, separation.residual, inside, noise)
+        self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]), share_of_noise=seen)
         self._keep_residual(separation.residual, fitted)
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         opposed = settings.edge_image == "opposed-phase"

@@ -18,6 +18,8 @@ from ..settings import Settings
 
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# It is by noise where that of air explains this share of what the fit leaves over, or more.
+_MOSTLY_NOISE = 0.85
 # Nor are slices, where most voxels are below this part of the median and which hold this share of the mask.
 _LOW_IN_SLICES, _MANY_SLICES = 0.5, 0.2
 # Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
@@ -217,8 +219,10 @@ def on_parts(parts: Sequence[PartApart], separation: Separation) -> list[str]:
     return notes
 
 
-def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray], echoes: int) -> list[str]:
-    """Where the fit as a whole is not to be trusted, whatever the reason."""
+def on_trust(
+    trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray], echoes: int, *, share_of_noise: float = 0.0
+) -> list[str]:
+    """Where the fit as a whole is not to be trusted: whatever the reason, or by noise, if that is what it leaves."""
     notes = []
     if echoes == 3:
         notes.append(
@@ -228,7 +232,14 @@ def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray]
     inside = mask & (maps["mip"] > 0)
     found = []
     if inside.any() and (median := float(np.median(trust[inside]))) < _LOW_TRUST:
-        found.append(f"the median reliability in the mask is {median:.2f}")
+        if share_of_noise > _MOSTLY_NOISE:
+            notes.append(
+                f"The scan is noisy: the median reliability in the mask is {median:.2f}, and {share_of_noise:.0%} of what "
+                "the model leaves over is noise as in air. Take means over regions, with their standard errors; if the "
+                "scan should be better than that, check echo times and the sign of the phase."
+            )
+        else:
+            found.append(f"the median reliability in the mask is {median:.2f}")
     elif inside.any():
         found += _on_slices(trust, inside, median)
     rates = maps["r2star"][inside & (trust > 0)]
