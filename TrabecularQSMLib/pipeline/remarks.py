@@ -234,9 +234,9 @@ def on_trust(
     if inside.any() and (median := float(np.median(trust[inside]))) < _LOW_TRUST:
         if share_of_noise > _MOSTLY_NOISE:
             notes.append(
-                f"The scan is noisy: the median reliability in the mask is {median:.2f}, and {share_of_noise:.0%} of what "
-                "the model leaves over is noise as in air. Take means over regions, with their standard errors; if the "
-                "scan should be better than that, check echo times and the sign of the phase."
+                f"The scan is noisy: the median reliability in the mask is {median:.2f}, and {share_of_noise:.0%} of "
+                "what the model leaves over is noise as in air. Take means over regions, with their standard errors; "
+                "if the scan should be better than that, check echo times and the sign of the phase."
             )
         else:
             found.append(f"the median reliability in the mask is {median:.2f}")
