@@ -28,6 +28,7 @@ USUAL = (
     "Single echoes are off",
     "Phase and magnitude differ",
     "Noise leaves R2*",
+    "The scan is noisy",
     "With such",
 )
 RANDOM = np.random.default_rng(7)

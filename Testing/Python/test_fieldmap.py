@@ -19,7 +19,7 @@ from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.sign import SURE_BY_FIELD, SURE_OF_SIGN, sign_by_field, sign_errors
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
-from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, standard_deviations
+from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, share_of_noise, standard_deviations
 from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
 from TrabecularQSMLib.pipeline.remarks import on_kind
 from TrabecularQSMLib.settings import preset
@@ -656,6 +656,10 @@ class UncertaintyTest(unittest.TestCase):
                 # The standard deviation of 4,000 draws is known to 1.1 %.
                 self.assertAlmostEqual((error / sigma).std(), 1, delta=0.05)
             self.assertAlmostEqual(noise_of_fit(residual, 9) / deviation, 1, delta=0.03)
+        image, part = signal.reshape(9, 1, 1, -1), (residual / np.linalg.norm(signal, axis=0)).reshape(1, 1, -1)
+        for of_it, share in ((0.5, 0.5), (2.0, 1.0), (0.0, 0.0)):
+            found = share_of_noise(image, part, part > 0, of_it * deviation)
+            self.assertAlmostEqual(found, share, delta=0.03)
 
     def test_the_field_of_three_echoes_is_as_uncertain_as_it_says(self):
         # σ is half of one over the length of the train: to first order it would be 10 and 19 % too small.

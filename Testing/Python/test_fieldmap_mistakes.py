@@ -55,7 +55,7 @@ class MistakesTest(unittest.TestCase):
 
     def test_what_the_echoes_contradict_is_named(self):
         echoes, times = self.scan.echoes, self.scan.echo_times
-        order = [0, 1, 3, 2, 4, 5]
+        order, behind, before = [0, 1, 3, 2, 4, 5], [1, 2, 3, 4, 5, 5], [0, 0, 1, 2, 3, 4]
         negated = echoes * np.array([1, 1, 1, 1, -1, 1])[:, None, None, None]
         alternating = echoes * np.array([1, -1, 1, 1, -1, 1])[:, None, None, None]
         cases = {
@@ -67,10 +67,12 @@ class MistakesTest(unittest.TestCase):
             ("negated", 0): {"echoes": np.delete(alternating, 2, axis=0), "times": np.delete(times, 2)},
             ("power", 2.0): {"echoes": powered(echoes, 0.5)},
             ("power", 0.5): {"echoes": powered(echoes, 2.0)},
+            ("magnitude", 1): {"echoes": np.abs(echoes)[behind] * np.exp(1j * np.angle(echoes))},
+            ("phase", -1): {"echoes": np.abs(echoes) * np.exp(1j * np.angle(echoes))[before]},
         }
         for (what, number), changes in cases.items():
             with self.subTest(what, number=number):
                 found = self.find(**changes)
                 self.assertEqual((found.what, found.number), (what, number))
-                to_do = "export the magnitude" if what == "power" else "Do not trust the maps"
-                self.assertIn(to_do, on_mistake(found)[0])
+                to_do = {"power": "export the magnitude", "magnitude": "put together", "phase": "put together"}
+                self.assertIn(to_do.get(what, "echo times"), on_mistake(found)[0])

@@ -471,6 +471,13 @@ class RemarksTest(unittest.TestCase):
             self.assertEqual(len(found), notes)
         self.assertIn("is 1.00, but below 0.50 in 3 of 10 slices inferior–superior (among them 5 and 7)", found[0])
 
+    def test_a_reliability_that_is_low_by_noise_alone_blames_no_model(self):
+        mask = np.ones((1, 10, 10), bool)
+        maps = {"mip": np.ones(mask.shape), "r2star": np.full(mask.shape, 40.0)}
+        for share, words in ((0.95, "The scan is noisy"), (0.5, "The echoes do not fit the model well")):
+            (note,) = remarks.on_trust(np.full(mask.shape, 0.4), mask, maps, 6, share_of_noise=share)
+            self.assertTrue(note.startswith(words))
+
     def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
         maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}

@@ -24,9 +24,12 @@ NOISY = 1.5
 GAINED, SURE, MOST = 0.25, 8.0, np.log(2)
 # An echo is not negated where gains of single echoes leave so much less of the logarithm than that.
 BETTER_BY_GAINS = 0.1
-# Water and fat in one voxel beat, in magnitude and phase alike, which tells a power of the magnitude: the misfit there
-# falls by so much more than noise does with it. Dim voxels, below this part of the energy in the middle, are noise.
-MIXED, MIXED_VOXELS, BRIGHT, POWERS, GAINED_BY_POWER = (0.15, 0.85), 200, 0.5, (0.5, 2.0), 0.5
+# Water and fat in one voxel beat, in magnitude and phase alike, which tells a power of the magnitude, or that of the
+# echo beside: the misfit there falls by so much (more than noise does) with it. Dim voxels, below this part of the
+# energy in the middle, are noise.
+MIXED, MIXED_VOXELS, BRIGHT, POWERS, GAINED_BETWEEN_PARTS = (0.15, 0.85), 200, 0.5, (0.5, 2.0), 0.5
+# One echo fewer has to leave something over.
+FEWEST_TO_SHIFT = 5
 # What times or field strengths may be off by: other fields than 3 T and 1.5 T, factors of 2, and times of another scan.
 SMALL = (0.9, 1.1)
 SCALES = (0.43, 0.5, 0.67, 0.8, *SMALL, 1.25, 1.5, 2.0, 2.33)
@@ -40,9 +43,9 @@ class Mistake:
 
     `what` is "scale" (times, or the field strength, are to be multiplied by `number`), "offset" (all times are to be
     later by `number` seconds), "order" (echo `number` belongs behind the next one), "reversed", "gap" (an echo is
-    missing behind echo `number`), "negated" or "conjugated" (echo `number`, every other one if it is 0), or "power"
-    (the magnitude is to be raised to `number`); `gained` is the part of the misfit that is gone without it, `errors`
-    that in standard errors.
+    missing behind echo `number`), "negated" or "conjugated" (echo `number`, every other one if it is 0), "power" (the
+    magnitude is to be raised to `number`), or "magnitude" or "phase" (that of each echo is of the one `number` behind
+    it, 1 or −1); `gained` is the part of the misfit that is gone without it, `errors` that in standard errors.
     """
 
     what: str
@@ -75,8 +78,11 @@ def find_mistake(
         return None
     some = slice(VOXELS)
     as_is = Fits(*(values[some] for values in kind.fits))
-    found = _find_single(signal[:, some], sample.part(some), as_is, kind, noise, progress)
-    return found or _find_power(signal, sample, kind)
+    found = [
+        _find_single(signal[:, some], sample.part(some), as_is, kind, noise, progress),
+        _find_between_parts(signal, sample, kind),
+    ]
+    return max(filter(None, found), key=lambda one: one.gained, default=None)
 
 
 def _find_single(signal, sample, as_is, kind, noise, progress) -> Mistake | None:
@@ -100,26 +106,50 @@ def _find_single(signal, sample, as_is, kind, noise, progress) -> Mistake | None
     return replace(best, gained=float(-np.expm1(-best.gained)))
 
 
-def _find_power(signal, sample, kind) -> Mistake | None:
-    """A magnitude whose root or square was stored, as voxels of water and fat show."""
+def _find_between_parts(signal, sample, kind) -> Mistake | None:
+    """A magnitude that is not that of its phase: its root or square, or either part of the echo beside.
+
+    Voxels of water and fat show it.
+    """
     energy = (np.abs(signal) ** 2).sum(axis=0)
     bright = energy > BRIGHT * np.median(energy)
     mixed = (kind.fits.fat > MIXED[0]) & (kind.fits.fat < MIXED[1])
     pure, mixed = kind.fits.misfit[bright & ~mixed], np.flatnonzero(bright & mixed)[:MIXED_VOXELS]
-    # What other mistakes leave over is in pure voxels, too.
-    if mixed.size < FEWEST or pure.size and kind.fits.misfit[mixed].mean() - pure.mean() < GAINED_BY_POWER:
+    if mixed.size < FEWEST:
         return None
     sample = sample.part(mixed)
-    signal, found = _seen(signal[:, mixed], sample, kind), []
+    signal, as_is = _seen(signal[:, mixed], sample, kind), kind.fits.misfit[mixed]
+    found = [*_off_by_one(signal, sample)] if sample.echoes >= FEWEST_TO_SHIFT else []
+    # What other mistakes leave over is in pure voxels, too.
+    if not pure.size or as_is.mean() - pure.mean() >= GAINED_BETWEEN_PARTS:
+        found += _powers(signal, sample, as_is)
+    found = [one for one in found if one.gained > -np.expm1(-GAINED_BETWEEN_PARTS) and one.errors > SURE]
+    return max(found, key=lambda one: one.gained, default=None)
+
+
+def _powers(signal, sample, as_is) -> Iterator[Mistake]:
+    """Root and square of the magnitude."""
     size = np.abs(signal) / np.maximum(np.abs(signal).max(axis=0), np.finfo(np.float32).tiny)
     for power in POWERS:
         fits = sample.fits((signal * np.maximum(size, 1e-3) ** (power - 1)).astype(np.complex64))
         # With the power of the signal noise along it changes, noise across it does not.
-        difference = kind.fits.misfit[mixed] - fits.misfit - max(np.log(2 / (power**2 + 1)), 0)
-        gained, errors = float(difference.mean()), mean_in_errors(difference)
-        if gained > GAINED_BY_POWER and errors > SURE:
-            found.append(Mistake("power", power, float(-np.expm1(-gained)), errors))
-    return max(found, key=lambda one: one.gained, default=None)
+        yield _gained("power", power, as_is - fits.misfit - max(np.log(2 / (power**2 + 1)), 0))
+
+
+def _off_by_one(signal, sample) -> Iterator[Mistake]:
+    """The magnitude of each echo with the phase of the one beside, where the echo times are those of either."""
+    times, size = sample.model.echo_times, np.abs(signal)
+    turn = signal / np.maximum(size, np.finfo(np.float32).tiny)
+    sooner, later = slice(None, -1), slice(1, None)
+    for by, off, right in ((1, sooner, later), (-1, later, sooner)):
+        at = sample.timed(times[right], 1.0)
+        as_is = at.fits(signal[right]).misfit
+        for what, put in (("magnitude", size[off] * turn[right]), ("phase", size[right] * turn[off])):
+            yield _gained(what, by, as_is - at.fits(put).misfit)
+
+
+def _gained(what, number, difference) -> Mistake:
+    return Mistake(what, number, float(-np.expm1(-difference.mean())), mean_in_errors(difference))
 
 
 def _gains_do_as_well(mistake, fits, signal, sample, as_is) -> bool:
@@ -200,6 +230,6 @@ def _gain(as_is: Fits, other: Fits) -> tuple[float, float]:
 METHOD = Method(
     find_mistake,
     title="Mistakes of headers and exports",
-    solves="the mistake (times, field strength, order, signs, power of magnitude) without which misfits fall most",
+    solves="the mistake (times, field, order, signs, part squared or of another echo) without which misfits fall most",
     test="test_fieldmap_mistakes.MistakesTest",
 )

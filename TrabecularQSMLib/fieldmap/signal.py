@@ -61,9 +61,9 @@ def mean_field(field: np.ndarray, period: float) -> tuple[float, float]:
 class Projection:
     """Water, fat and residual at given fields and rates, for the echoes of many voxels.
 
-    `water` and `fat` refer to the first echo time (the decay and phase up to there are not taken out), `residual`
-    is (E, V), `cost` the sum of squares of the residual, `slope` the projected gradient of the fit and `curvature`
-    the Gauss–Newton curvature: the step of the complex rate ``2πi f − R2*`` is ``slope / curvature``.
+    `water` and `fat` refer to the first echo time (the decay and phase up to there are not taken out), `cost` is the
+    sum of squares of the residual, `slope` the projected gradient of the fit and `curvature` the Gauss–Newton
+    curvature: the step of the complex rate ``2πi f − R2*`` is ``slope / curvature``.
     """
 
     water: np.ndarray

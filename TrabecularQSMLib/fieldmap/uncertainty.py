@@ -32,6 +32,23 @@ def noise_of_fit(residual: np.ndarray, echoes: int) -> float:
     return float(np.sqrt(np.median(residual**2) / (left * (1 - 2 / (9 * left)) ** 3)))
 
 
+def share_of_noise(echoes: np.ndarray, residual: np.ndarray, inside: np.ndarray, noise: float) -> float:
+    """Return what part of what the fit leaves over inside is noise as strong as in air, 0 to 1, as a root mean square.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex array
+    residual : (K, J, I) array
+        Root sum of squares over echoes, as a part of that of the signal.
+    inside : (K, J, I) bool array
+    noise : float
+        Standard deviation in the real channel, as seen in air; zero if there is none.
+    """
+    power = sum(np.abs(echo[inside]) ** 2 for echo in echoes)
+    left = noise_of_fit(residual[inside] * np.sqrt(power), len(echoes))
+    return min(noise / left, 1.0) if left > 0 else 0.0
+
+
 def standard_deviations(
     water: np.ndarray,
     fat: np.ndarray,

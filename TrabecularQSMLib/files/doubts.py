@@ -29,11 +29,14 @@ _LOGARITHM = -0.5
 _NOT_BRIGHTER, _ALL_DARK, _THRESHOLD_STEPS = 1.5, 0.99, 10
 # So many slices of it tell enough.
 _SLICES = 32
+# Noise of neighbors is alike by no more in magnitude than the correlation that their phase shows allows, but for this
+# much; so many voxels apart it is not alike at all.
+_SMOOTHER, _APART = 0.25, 5
 # Real and imaginary part of noise spread alike, but for this share.
 _UNEQUAL = 0.15
-# The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine) where low frequencies
-# were taken from the phase, though in this share of the body it is not small (rad).
-_LOW, _NEAR_ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.5, 0.2
+# The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine), and zero in the middle
+# (rad), where low frequencies were taken from the phase, though in this share of the body it is not small (rad).
+_LOW, _NEAR_ZERO, _ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.2, 0.5, 0.2
 # Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped,
 # and as many in all echoes, but for this share, where each was scaled to a percentile of its own.
 _ALIKE, _CLIPPED, _AS_MANY = 1e-5, 5, 0.02
@@ -115,7 +118,8 @@ def _on_air(echo, source) -> Iterator[str]:
         return
     yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
-    yield from on_noise(magnitude, air, source)
+    smoothed = [*_on_smoothing(echo, air, source)]
+    yield from smoothed or on_noise(magnitude, air, source)
 
 
 def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
@@ -180,6 +184,40 @@ def on_noise(
         )
 
 
+def _on_smoothing(echo, air, source):
+    """Noise in air that is smoother in magnitude than in phase, as the magnitude alone was filtered.
+
+    Where the complex noise of neighbors is correlated by ρ, that of their magnitudes is by some ρ², and the mean cosine
+    between their phases is π/4 ρ or more.
+    """
+    found = []
+    # Noise that happens to agree with its neighbors is noise as well; what lies beside the body is none.
+    air = ndimage.binary_erosion(ndimage.binary_closing(air, np.ones((3, 3, 3))))
+    for axis, count in enumerate(echo.shape):
+        if count <= 2 * _APART:
+            continue
+        signal, where = (np.moveaxis(array, axis, 0) for array in (echo, air))
+        near, far = where[1:] & where[:-1], where[_APART:] & where[:-_APART]
+        if min(np.count_nonzero(near), np.count_nonzero(far)) < _FEWEST:
+            continue
+        size = np.abs(signal)
+        turn = signal / np.maximum(size, np.finfo(np.float32).tiny)
+        beside, apart = np.abs(size[1:] - size[:-1])[near], np.abs(size[_APART:] - size[:-_APART])[far]
+        # Edges of what gives signal are cut off; a median would jump where the magnitude is stored in few steps.
+        most = 2 * np.median(apart)
+        beside, apart = (np.minimum(change, most).mean() for change in (beside, apart))
+        coherence = np.abs((turn[1:] * turn[:-1].conj())[near].mean())
+        if apart > 0:
+            found.append((1 - (beside / apart) ** 2, min((4 / np.pi * coherence) ** 2, 1)))
+    alike, allowed = max(found, key=lambda one: one[0] - one[1], default=(0.0, 0.0))
+    if alike - allowed > _SMOOTHER:
+        yield (
+            f"Noise in the air of {source} is smoother in magnitude than in phase (neighbors are alike by {alike:.2f}; "
+            f"by {allowed:.2f} at most as it was measured): the magnitude was filtered, and fat fraction and R2* are "
+            "wrong at edges; export the magnitude without filter."
+        )
+
+
 def _on_parts(noise, source):
     """Real and imaginary part in different units, as where each image has a scale of its own."""
     if noise.size < _FEWEST:
@@ -240,7 +278,8 @@ def _on_filter(echoes, source) -> Iterator[str]:
         return
     for echo in (echoes[n] for n in sorted({1, len(echoes) // 2, len(echoes) - 1})):
         low = ndimage.uniform_filter(echo.real, _LOW) + 1j * ndimage.uniform_filter(echo.imag, _LOW)
-        if low.real.sum() < _NEAR_ZERO * np.abs(low).sum():
+        # At low field it may stay near zero by chance, to one side of it.
+        if low.real.sum() < _NEAR_ZERO * np.abs(low).sum() or abs(np.angle(low.sum())) > _ZERO:
             return
     yield (
         f"The phase of {source} varies about zero everywhere and in every echo, as if its low frequencies had been "

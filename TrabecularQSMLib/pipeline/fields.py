@@ -9,6 +9,7 @@ from .. import background
 from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
 from ..errors import InputError
 from ..fieldmap import magnitude, masks, two_rates
+from ..fieldmap.contradiction import find_contradiction
 from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.kind import Kind, find_kind
 from ..fieldmap.mistakes import find_mistake
@@ -16,6 +17,7 @@ from ..fieldmap.refine import R2STAR_RANGE
 from ..fieldmap.sample import draw
 from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
+from ..fieldmap.uncertainty import share_of_noise
 from ..fieldmap.unwrap import parts_apart, unwrap
 from ..inversion.weights import SMOOTHING_MM, data_weight, edge_weight
 from ..progress import Progress, part, report
@@ -138,6 +140,8 @@ class Fields:
         self._keep_kind(kind)
         mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=part(progress, 0.04, 0.05))
         self.notes += remarks.on_mistake(mistake)
+        if mistake is None:  # which would be one
+            self.notes += remarks.on_contradiction(find_contradiction(*drawn, kind=kind))
         end = 0.95 - 0.25 * sum(value == "yes" for value in (settings.separate_rates, settings.magnitude_maps))
         half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
         separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))
@@ -172,7 +176,9 @@ class Fields:
             "sigma_r2star": separation.sigma_r2star,
             "sigma_pdff": separation.sigma_pdff,
         }
-        self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]))
+        inside = self.mask & fitted
+        seen = share_of_noise(echoes, separation.residual, inside, noise)
+        self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]), share_of_noise=seen)
         self._keep_residual(separation.residual, fitted)
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         opposed = settings.edge_image == "opposed-phase"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..errors import InputError
+from ..fieldmap.contradiction import Contradiction
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
 from ..fieldmap.masks import erode
@@ -18,6 +19,8 @@ from ..settings import Settings
 
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# It is by noise where that of air explains this share of what the fit leaves over, or more.
+_MOSTLY_NOISE = 0.85
 # Nor are slices, where most voxels are below this part of the median and which hold this share of the mask.
 _LOW_IN_SLICES, _MANY_SLICES = 0.5, 0.2
 # Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
@@ -40,6 +43,7 @@ _STEEP, _TORN = 0.25, 1.0
 _ROUND, _FAR = 0.5, 5.0
 # Errors of single echoes, as logarithms, beyond which it is doubted that they are such.
 _LARGE_GAIN = 0.4
+_OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
 # The axes of arrays in the closest RAS order.
 _DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
@@ -115,17 +119,46 @@ def on_mistake(mistake: Mistake | None) -> list[str]:
         "negated": f"if {which} were negated",
         "conjugated": f"if the phase of {which} were negated",
         "power": f"with the {'square' if number > 1 else 'root'} of the magnitude in its place",
+        "magnitude": f"if each magnitude were that of the echo {'behind' if number > 0 else 'before'} it",
+        "phase": f"if each phase were that of the echo {'behind' if number > 0 else 'before'} it",
     }[mistake.what]
-    to_do = (
-        "R2* and fat fraction are wrong then; export the magnitude as it was measured."
-        if mistake.what == "power"
-        else "Do not trust the maps before echo times, field strength and order of the echoes have been checked; "
-        "`echo_times` and `field_strength` give others than the header."
+    to_do = {
+        "power": "R2* and fat fraction are wrong then; export the magnitude as it was measured.",
+        "magnitude": _OFF_BY_ONE,
+        "phase": _OFF_BY_ONE,
+    }.get(
+        mistake.what,
+        "Do not trust the maps before echo times, field strength and order of the echoes have been checked; "
+        "`echo_times` and `field_strength` give others than the header.",
     )
     return [
         f"The scan fits far better {undone}: that takes {mistake.gained:.0%} off what is left over "
         f"({mistake.errors:.0f} standard errors). {to_do}"
     ]
+
+
+def on_contradiction(found: Contradiction | None) -> list[str]:
+    """Where magnitude and phase cannot be of one measurement."""
+    if found is None:
+        return []
+    notes = []
+    if found.axis is not None:
+        notes.append(
+            f"Echoes are off the model by {found.scale:.0%} in magnitude and {found.phase:.2f} rad in phase, otherwise "
+            f"in each slice {_DIRECTIONS[found.axis]}, as where every slice has a scale or a phase of its own: R2* and "
+            "fat fraction are wrong there; export all slices of an echo alike (in DICOM, with the Rescale Slope of "
+            "each)."
+        )
+    elif found.errors:
+        parts = [("magnitude", found.along), ("phase", found.across)]
+        (less, least), (more, most) = sorted(parts, key=lambda part: part[1])
+        notes.append(
+            f"The echoes are off the model by {most:.1%} of the signal in {more} but by {least:.1%} in {less}, where "
+            f"noise does both alike ({found.errors:.0f} standard errors): the {more} has errors of its own that "
+            f"differ over the image, or the {less} was smoothed. Fat fraction and R2* are wrong where it matters; "
+            "export both without filters and corrections."
+        )
+    return notes
 
 
 def on_mask(mask: np.ndarray, signal: np.ndarray, source: str) -> list[str]:
@@ -214,8 +247,10 @@ def on_parts(parts: Sequence[PartApart], separation: Separation) -> list[str]:
     return notes
 
 
-def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray], echoes: int) -> list[str]:
-    """Where the fit as a whole is not to be trusted, whatever the reason."""
+def on_trust(
+    trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray], echoes: int, *, share_of_noise: float = 0.0
+) -> list[str]:
+    """Where the fit as a whole is not to be trusted: whatever the reason, or by noise, if that is what it leaves."""
     notes = []
     if echoes == 3:
         notes.append(
@@ -225,7 +260,14 @@ def on_trust(trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray]
     inside = mask & (maps["mip"] > 0)
     found = []
     if inside.any() and (median := float(np.median(trust[inside]))) < _LOW_TRUST:
-        found.append(f"the median reliability in the mask is {median:.2f}")
+        if share_of_noise > _MOSTLY_NOISE:
+            notes.append(
+                f"The scan is noisy: the median reliability in the mask is {median:.2f}, and {share_of_noise:.0%} of "
+                "what the model leaves over is noise as in air. Take means over regions, with their standard errors; "
+                "if the scan should be better than that, check echo times and the sign of the phase."
+            )
+        else:
+            found.append(f"the median reliability in the mask is {median:.2f}")
     elif inside.any():
         found += _on_slices(trust, inside, median)
     rates = maps["r2star"][inside & (trust > 0)]

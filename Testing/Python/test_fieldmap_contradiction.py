@@ -1,0 +1,68 @@
+import unittest
+from unittest import mock
+
+import numpy as np
+from scipy import ndimage
+
+from TrabecularQSMLib.fieldmap import masks, sample
+from TrabecularQSMLib.fieldmap.contradiction import Contradiction, find_contradiction
+from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.kind import find_kind
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.pipeline.remarks import on_contradiction
+
+
+class ContradictionTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        times = tuple(1.2e-3 + 1.1e-3 * n for n in range(6))
+        settings = PhantomSettings(shape=(40, 40, 16), supersampling=1, seed=4, snr=25.0, echo_times=times)
+        cls.scan = make_phantom(settings).acquisition
+        mip = masks.combine_echoes(cls.scan.echoes)
+        cls.mask = mip > 0.1 * mip.max()
+        cls.random = np.random.default_rng(0)
+
+    def find(self, echoes, model="ren-marrow") -> Contradiction | None:
+        with mock.patch.object(sample, "VOXELS", 1500):
+            drawn = sample.draw(
+                echoes, self.mask, echo_times=self.scan.echo_times[: len(echoes)],
+                imaging_frequency=self.scan.imaging_frequency, fat_model=FAT_MODELS[model],
+            )  # fmt: skip
+            return find_contradiction(*drawn, kind=find_kind(*drawn, sign=1, bipolar=False, trains=1))
+
+    def test_noise_errors_of_echoes_and_another_fat_are_none(self):
+        echoes = self.scan.echoes
+        gains = np.exp(0.05 * (self.random.standard_normal((6, 2)) @ [1, 1j]))[:, None, None, None]
+        for name, one in {"plain": echoes, "errors": echoes * gains, "four": echoes[:4], "three": echoes[:3]}.items():
+            with self.subTest(name):
+                self.assertIsNone(self.find(one))
+        other = next(name for name in FAT_MODELS if name != "ren-marrow")
+        self.assertIsNone(self.find(echoes, other))
+
+    def test_a_smoothed_magnitude_leaves_less_along_the_signal_than_noise(self):
+        echoes = self.scan.echoes
+        smooth = ndimage.gaussian_filter(np.abs(echoes), (0, 0, 1, 1)) * np.exp(1j * np.angle(echoes))
+        found = self.find(smooth)
+        self.assertIsNone(found.axis)
+        self.assertLess(found.along, 0.8 * found.across)
+        self.assertIn("the magnitude was smoothed", on_contradiction(found)[0])
+
+    def test_a_phase_of_each_echo_that_changes_over_the_image_is_across_the_signal(self):
+        echoes, (k, j, i) = self.scan.echoes, np.indices(self.mask.shape) / 10
+        waves = [np.sin(a * j + b * i + c * k) for a, b, c in self.random.standard_normal((6, 3))]
+        found = self.find(echoes * np.exp(0.3j * np.array(waves)))
+        self.assertIsNone(found.axis)
+        self.assertIn("the phase has errors of its own", on_contradiction(found)[0])
+        found = self.find(echoes * np.exp(0.3 * np.array(waves)))
+        self.assertIn("the magnitude has errors of its own", on_contradiction(found)[0])
+
+    def test_slices_with_a_scale_or_a_phase_of_their_own_are_named(self):
+        errors = self.random.standard_normal((6, 16))[:, :, None, None]
+        scaled = self.find(self.scan.echoes * np.exp(0.1 * errors))
+        self.assertEqual(scaled.axis, 0)
+        # The fit takes a part of it for R2* and fat.
+        self.assertTrue(0.05 < scaled.scale < 0.1 and scaled.phase < 0.02)
+        turned = self.find(self.scan.echoes * np.exp(0.2j * errors))
+        self.assertEqual(turned.axis, 0)
+        self.assertTrue(0.1 < turned.phase < 0.2 and turned.scale < 0.05)
+        self.assertIn("in each slice", on_contradiction(turned)[0])

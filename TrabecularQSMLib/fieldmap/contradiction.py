@@ -1,0 +1,145 @@
+"""What the fit leaves over, where noise would not: more along the signal than across it, or another in each slice.
+
+All unknowns of the fit are complex but for one factor, and the noise of a complex signal is as strong along it (in
+magnitude) as across it (in phase). So what is left over is as well, whatever the tissue, and both are compared voxel by
+voxel. A magnitude that was smoothed leaves less along the signal, one with errors of its own more, a phase with errors
+of its own more across it. Errors that a whole slice has in common stay when its voxels are averaged; those of noise
+do not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..methods import Method
+from .gains import mean_in_errors
+from .kind import Kind
+from .refine import R2STAR_RANGE
+from .sample import Fits, Sample
+from .search import FINEST_MISFIT
+from .signal import project
+
+# Voxels below this part of the energy in the middle, and tissues of fewer voxels, have no say.
+BRIGHT, FEWEST = 0.5, 50
+# Along and across count as different if the logarithm of their energies differs by so much in water and in fat and by
+# so many standard errors, and what one has more of is this part of the signal: models of fat err by less.
+RATIO, SURE, PART = 0.5, 8.0, 0.025
+# So much of the signal's magnitude, and of its phase in rad, has each slice of its own, if halves of its voxels agree
+# with this correlation.
+SLICE_SCALE, SLICE_PHASE, AGREE = 0.025, 0.05, 0.7
+FEWEST_SLICES, FEWEST_IN_SLICE = 4, 10
+# Fits to so few echoes leave nothing over.
+EXACT = 3
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """What the fit leaves over as parts of the signal, `along` it (in magnitude) and `across` it (in phase).
+
+    Both are the root sum of squares over echoes in the middle voxel, `errors` says by how many standard errors they
+    differ, zero if it is too little to matter. `axis` is the one whose slices have errors of their own, or None, and
+    `scale` of the magnitude, as a part, and `phase` in rad are their standard deviations in an echo.
+    """
+
+    along: float
+    across: float
+    errors: float
+    axis: int | None = None
+    scale: float = 0.0
+    phase: float = 0.0
+
+
+def find_contradiction(signal: np.ndarray, sample: Sample, *, kind: Kind) -> Contradiction | None:
+    """Return what speaks against magnitude and phase of the echoes being of one measurement, or None if nothing does.
+
+    Parameters
+    ----------
+    signal : (E, V) complex array
+    sample : Sample
+        Both of voxels with signal (`sample.draw`).
+    kind : Kind
+        What was found in these voxels.
+    """
+    if sample.echoes <= EXACT or not signal.size:
+        return None
+    signal = sample.without(kind.groups, signal)
+    signal = signal if kind.sign > 0 else signal.conj()
+    energy = (np.abs(signal) ** 2).sum(axis=0)
+    # At a limit of R2* the fit takes less along the signal than across it.
+    inside = (kind.fits.r2star > R2STAR_RANGE[0]) & (kind.fits.r2star < R2STAR_RANGE[1])
+    bright = np.flatnonzero(inside & (energy > BRIGHT * np.median(energy)))
+    signal, sample, fits = signal[:, bright], sample.part(bright), Fits(*(values[bright] for values in kind.fits))
+    size, rest = _left_over(signal, sample.model, fits)
+    axis, scale, phase = _of_slices(size, rest, sample)
+    along, across, errors = _along_and_across(rest, energy[bright], fits.fat)
+    found = axis is not None or errors > 0
+    return Contradiction(along, across, errors, axis, scale, phase) if found else None
+
+
+def _left_over(signal, model, fits):
+    """Magnitude of the model, and what is left of the echoes in the direction of the model, without what all share."""
+    at = project(signal, model, fits.field_hz, fits.r2star)
+    time = (model.echo_times - model.echo_times[0])[:, None]
+    modelled = np.exp((2j * np.pi * fits.field_hz - fits.r2star) * time) * (at.water + model.fat[:, None] * at.fat)
+    size = np.abs(modelled)
+    rest = (signal - modelled) * modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
+    shared = (size * rest).sum(axis=1) / np.maximum((size**2).sum(axis=1), np.finfo(np.float32).tiny)
+    return size, rest - shared[:, None] * size
+
+
+def _along_and_across(rest, energy, fat):
+    """Median parts of the signal along and across it, and their difference in standard errors if it matters."""
+    parts = [(part**2).sum(axis=0) / energy for part in (rest.real, rest.imag)]
+    along, across = (float(np.sqrt(np.median(part))) for part in parts)
+    ratio = np.log(parts[0] + FINEST_MISFIT) - np.log(parts[1] + FINEST_MISFIT)
+    tissues = [np.median(ratio[where]) for where in (fat < 0.5, fat >= 0.5) if np.count_nonzero(where) >= FEWEST]
+    errors = abs(mean_in_errors(ratio))
+    differ = tissues and (min(tissues) > RATIO or max(tissues) < -RATIO)
+    matters = differ and errors > SURE and abs(along**2 - across**2) > PART**2
+    return along, across, errors if matters else 0.0
+
+
+def _of_slices(size, rest, sample):
+    """The axis whose slices have errors of their own, and their size in magnitude and phase; or None."""
+    weight = 1 / ((np.abs(rest) ** 2).sum(axis=0) + FINEST_MISFIT * (size**2).sum(axis=0))
+    found = [_across(axis, weight * size * rest, weight * size**2, sample) for axis in range(3)]
+    strength = [max(scale / SLICE_SCALE, phase / SLICE_PHASE) for scale, phase in found]
+    axis = int(np.argmax(strength))
+    return (axis, *found[axis]) if strength[axis] > 1 else (None, 0.0, 0.0)
+
+
+def _across(axis, product, square, sample):
+    """Standard deviation of errors of slices across an axis, of magnitude and phase: what both halves of them share."""
+    count = sample.shape[axis]
+    slices = np.round((sample.positions[axis] + 1) / 2 * (count - 1)).astype(int)
+    halves = []
+    for half in (slice(0, None, 2), slice(1, None, 2)):
+        own = slices[half]
+
+        def total(values, own=own, half=half):
+            return np.stack([np.bincount(own, one[half], count) for one in values])
+
+        mean = (total(product.real) + 1j * total(product.imag)) / np.maximum(total(square), np.finfo(np.float32).tiny)
+        halves.append(np.where(np.bincount(own, minlength=count) >= FEWEST_IN_SLICE, mean, np.nan))
+    # From slice to slice: what changes slowly over the body is no error of slices.
+    steps = [np.diff(half, axis=1) for half in halves]
+    known = np.isfinite(steps[0][0]) & np.isfinite(steps[1][0])
+    if np.count_nonzero(known) < FEWEST_SLICES - 1:
+        return 0.0, 0.0
+    first, second = (step[:, known] for step in steps)
+    return _shared(first.real, second.real), _shared(first.imag, second.imag)
+
+
+def _shared(first, second):
+    """Standard deviation of what two halves of differences share, if they agree."""
+    together = (first * second).mean()
+    alone = np.sqrt((first**2).mean() * (second**2).mean())
+    return float(np.sqrt(together / 2)) if together > AGREE * alone > 0 else 0.0
+
+
+METHOD = Method(
+    find_contradiction,
+    title="Magnitude against phase",
+    solves="what the fit leaves over, along the signal against across it in each voxel, and common to a slice",
+    test="test_fieldmap_contradiction.ContradictionTest",
+)
