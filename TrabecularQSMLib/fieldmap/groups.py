@@ -38,6 +38,10 @@ class EchoGroups:
         """Return echoes (E, V) at positions (3, V) without their gains."""
         return np.stack([self.take_off(n, echo, positions) for n, echo in enumerate(signal)])
 
+    def conjugate(self) -> "EchoGroups":
+        """Return the groups of the conjugated echoes."""
+        return EchoGroups(self.group, -self.offset, -self.slope, self.magnitude)
+
     def period_hz(self, echo_times: np.ndarray) -> float:
         """Period in Hz of the field as a whole: that of one group, if large phases take up what is between groups."""
         if np.abs(self.offset).max() < LARGE_PHASE:

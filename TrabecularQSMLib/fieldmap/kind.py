@@ -7,6 +7,7 @@ several standard errors from zero. How gains of groups are found is in `readout`
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -61,6 +62,35 @@ class Kind:
         return self.groups is not None and int(self.groups.group.max()) == 1
 
 
+@dataclass(frozen=True, eq=False)
+class _Signs:
+    """What the questions on the sign are put to: the voxels' signal with each sign, and its fits without groups."""
+
+    signs: tuple[int, ...]
+    signals: list[np.ndarray]
+    plain: list[Grouped]
+    sample: Sample
+
+    @classmethod
+    def of(cls, signal, sample, sign):
+        """The sign that is given, or both."""
+        signs = (1, -1) if sign is None else (sign,)
+        signals = [signal if one > 0 else signal.conj() for one in signs]
+        return cls(signs, signals, [Grouped(sample.fits(one)) for one in signals], sample)
+
+    @cached_property
+    def plain_errors_by_field(self):
+        """What the field says without groups, which is asked before groups are looked for and where there are none."""
+        return sign_by_field(self.signals, _fits(self.plain), self.sample)
+
+    def errors_by_field(self, grouped, of_signs):
+        """What the field says of the signal without the gains of groups, one for each sign."""
+        if all(one.groups is None for one in grouped):
+            return self.plain_errors_by_field
+        pairs = zip(of_signs, self.signals, strict=True)
+        return sign_by_field([self.sample.without(*pair) for pair in pairs], _fits(grouped), self.sample)
+
+
 def find_kind(
     signal: np.ndarray,
     sample: Sample,
@@ -97,44 +127,61 @@ def find_kind(
             f"{sample.echoes} echoes do not tell the gains of so many directions of read-out and trains, each of which "
             "needs two echoes and all together four; set readout and trains to what the scan has."
         )
-    signs = (1, -1) if sign is None else (sign,)
-    turned = [signal if one > 0 else signal.conj() for one in signs]
-    plain = [Grouped(sample.fits(one)) for one in turned]
+    asked = _Signs.of(signal, sample, sign)
     report(progress, 0.2, _MESSAGE)
     given = bipolar is not None and trains is not None
-    grouped = _grouped(turned, plain, sample, ways, given, progress)
-    errors = sign_errors([one.fits for one in grouped])
+    grouped = _grouped(asked, ways, given, progress)
+    errors = sign_errors(_fits(grouped))
     best, sure = answer_of(errors)
     groups = grouped[best].groups
     in_pairs = groups is not None and groups.in_pairs
-    if groups is not None and not given and may_be_single_echoes(turned[best], groups, sample):
-        grouped = plain
-    if len(signs) > 1:
-        if in_pairs:
-            # Pairs take up errors of single echoes: what they leave over says nothing of the sign.
-            errors = sign_errors([one.fits for one in plain])
-            best, sure = answer_of(errors)
-        without = in_pairs or grouped[best].groups is None
-        of_signs = [None if without else one.groups for one in grouped]
-        known = sign_by_gains(turned, best, of_signs, sample)
-        if known is None and not sure:
-            without_gains = [sample.without(its, one) for its, one in zip(of_signs, turned, strict=True)]
-            errors = sign_by_field(without_gains, [one.fits for one in (plain if in_pairs else grouped)], sample)
-            best, sure = answer_of(errors, SURE_BY_FIELD)
-        best, sure = known or (best, sure)
-        if sample.fat_like_water:
-            best, sure = 0, False
-    groups = grouped[best].groups
-    if signs[best] < 0 and groups is not None:
-        # The gains belong to the echoes as they came.
-        groups = EchoGroups(groups.group, -groups.offset, -groups.slope, groups.magnitude)
+    if groups is not None and not given and may_be_single_echoes(asked.signals[best], groups, sample):
+        grouped = asked.plain
+    if sign is None and in_pairs:
+        # Pairs take up errors of single echoes: what they leave over says nothing of the sign.
+        best, sure, errors = _answer(asked, asked.plain, sign_errors(_fits(asked.plain)))
+    elif sign is None:
+        best, sure, errors = _answer(asked, grouped, errors)
+    fits, groups, groups_errors = grouped[best]
+    if asked.signs[best] < 0 and groups is not None:
+        groups = groups.conjugate()  # they belong to the echoes as they came
     # So few echoes fit any errors of their own: the sign that fits better is taken, and never sure.
-    few = len(signs) > 1 and sample.echoes < FEWEST_ECHOES
-    fits = grouped[best].fits
+    few = sign is None and sample.echoes < FEWEST_ECHOES
     return Kind(
-        signs[best], sure and not few, abs(errors), groups, grouped[best].errors, sure and few,
+        asked.signs[best], sure and not few, abs(errors), groups, groups_errors, sure and few,
         far_off_hz=_far_off(fits, sample), jump_ppm=_jump(fits, sample), fits=fits,
     )  # fmt: skip
+
+
+def _fits(grouped):
+    return [one.fits for one in grouped]
+
+
+def _grouped(asked, ways, given, progress):
+    """For each sign the best of the ways to group echoes, or none where nothing asks for a group."""
+    best, sure = answer_of(sign_errors(_fits(asked.plain)))
+    if not sure and ways:
+        best, sure = answer_of(asked.plain_errors_by_field, SURE_BY_FIELD)
+    # Where the sign is plain and no group of echoes asks for a gain, nothing more is to be found.
+    if not ways or not (given or not sure or any(asks(asked.signals[best], asked.sample, way) for way in ways)):
+        return asked.plain
+    grouped = []
+    for signal, alone in zip(asked.signals, asked.plain, strict=True):
+        grouped.append(best_groups(signal, asked.sample, alone.fits, ways, given))
+        report(progress, 0.2 + 0.8 * len(grouped) / len(asked.signals), _MESSAGE)
+    return grouped
+
+
+def _answer(asked, grouped, errors):
+    """Which of both signs it is, whether that is sure, and the errors that say so, beginning with those of the fits."""
+    best, sure = answer_of(errors)
+    of_signs = [None if grouped[best].groups is None else one.groups for one in grouped]
+    known = sign_by_gains(asked.signals, best, of_signs, asked.sample)
+    if known is None and not sure:
+        errors = asked.errors_by_field(grouped, of_signs)
+        best, sure = answer_of(errors, SURE_BY_FIELD)
+    best, sure = known or (best, sure)
+    return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
 
 
 def _far_off(fits, sample):
@@ -156,22 +203,6 @@ def _jump(fits, sample):
     jump = float(np.median(off[fat]) - np.median(off[water])) / sample.ppm_hz
     # Noise that takes fat for water puts it on the other side.
     return jump if jump < -JUMP_PPM else None
-
-
-def _grouped(turned, plain, sample, ways, given, progress):
-    """For each sign the best of the ways to group echoes, or none where nothing asks for a group."""
-    fits = [one.fits for one in plain]
-    best, sure = answer_of(sign_errors(fits))
-    if not sure and ways:
-        best, sure = answer_of(sign_by_field(turned, fits, sample), SURE_BY_FIELD)
-    # Where the sign is plain and no group of echoes asks for a gain, nothing more is to be found.
-    if not ways or not (given or not sure or any(asks(turned[best], sample, way) for way in ways)):
-        return plain
-    grouped = []
-    for signal, alone in zip(turned, plain, strict=True):
-        grouped.append(best_groups(signal, sample, alone.fits, ways, given))
-        report(progress, 0.2 + 0.8 * len(grouped) / len(turned), _MESSAGE)
-    return grouped
 
 
 METHOD = Method(

@@ -18,6 +18,8 @@ _VOXEL = (1.0, 1.0, 1.0)
 _BYTES = {"periodic": 155, "linear": 85, "filled": 60}
 # Samples between the rows of a plane: rows that are a power of two of bytes apart share few lines of the cache.
 _APART = 8
+# Rows transformed together: more of them leave the cache.
+_ROWS = 2
 _MOST_MEMORY = 16e9  # of a computer of which nothing is known
 
 
@@ -83,7 +85,9 @@ class FieldModel:
 
     def mean_chi(self, mask: np.ndarray) -> float:
         """Return the region's mean of `chi_map` by one sum, without any transform."""
-        return float(self.mean_weights[self._checked(mask)].sum(dtype=np.float64))
+        # Rows in single precision, which is a quarter of the time, and their sum in double.
+        rows = np.einsum("kji,kji->kj", self.mean_weights, self._checked(mask))
+        return float(rows.sum(dtype=np.float64))
 
     @cached_property
     def _dipole(self):
@@ -133,25 +137,27 @@ class FieldModel:
     def _checked(self, mask):
         if mask.shape != self.shape:
             raise InputError(f"The geometry has shape {mask.shape} but the region has {self.shape}; give one grid.")
-        return mask != 0
+        return mask.astype(bool, copy=False)
 
     def _filter(self, region, transfer):
         """Convolve with the kernel of a real and even transfer function, from the region to the region.
 
-        A row or a plane at a time, which stays in the processor's cache.
+        Few rows or a plane at a time, which stays in the processor's cache.
         """
         (deep, high, wide), window = self.shape, self.window
         spectrum = np.empty((window[0] // 2 + 1, high + 1, wide), np.complex64)[:, :high]  # planes apart, as _APART
-        padded = np.zeros((window[0], wide), np.float32)
-        for j in range(high):
-            padded[:deep] = region[:, j]
-            spectrum[:, j] = scipy.fft.rfft(padded, axis=0, workers=self.threads)
+        padded = np.zeros((window[0], _ROWS, wide), np.float32)
+        rows = [slice(j, min(j + _ROWS, high)) for j in range(0, high, _ROWS)]
+        for some in rows:
+            part = padded[:, : some.stop - some.start]
+            part[:deep] = region[:, some]
+            spectrum[:, some] = scipy.fft.rfft(part, axis=0, workers=self.threads)
         padded = np.zeros((window[1], window[2] + _APART), np.complex64)
         for plane, factors in zip(spectrum, transfer, strict=True):
             self._filter_plane(plane, factors, padded)
         result = np.empty(self.shape, np.float32)
-        for j in range(high):
-            result[:, j] = scipy.fft.irfft(spectrum[:, j], window[0], axis=0, workers=self.threads)[:deep]
+        for some in rows:
+            result[:, some] = scipy.fft.irfft(spectrum[:, some], window[0], axis=0, workers=self.threads)[:deep]
         return result
 
     def _filter_plane(self, plane, factors, padded):

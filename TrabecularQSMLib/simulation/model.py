@@ -78,7 +78,7 @@ def measure_geometry(model: FieldModel, mask: np.ndarray, field: np.ndarray | No
     InputError
         If the mask is not on the region's grid.
     """
-    mask = mask != 0
+    mask = mask.astype(bool, copy=False)
     field = model.field(mask) if field is None else field
     edge = model.settings.imaging_voxel
     return Measured(
@@ -108,7 +108,7 @@ def measure_rows(
         One for each Δχ: ``"delta_chi"``, `Measured.quantities`, and R2′ of the decay.
     """
     settings = model.settings
-    mask = mask != 0
+    mask = mask.astype(bool, copy=False)
     field = model.field(mask) if field is None else field
     measured = measure_geometry(model, mask, field)
     rows = [{"delta_chi": d} | measured.quantities(d, settings.field_strength) for d in delta_chis]
