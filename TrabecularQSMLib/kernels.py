@@ -6,6 +6,8 @@ import numpy as np
 import scipy.fft
 from scipy import ndimage
 
+from .chunks import run_chunks, run_slabs
+
 # Surfaces are smoothed by these SD in samples, before their slope is taken and after; how far both reach together;
 # and how many planes are worked on at a time.
 _BEFORE, _AFTER, _REACH, _PLANES = 0.7, 1.0, 8, 32
@@ -73,11 +75,43 @@ def _dipole(squares, singles, b0_direction):
     return kernel
 
 
+def transforms(arrays, spectra=()) -> list[np.ndarray]:
+    """Return what `scipy.fft.rfftn` makes of each of some real arrays (K, J, I) of one shape.
+
+    Both last axes are done while a slab is in the cache, and the spectra of an iteration before can be given, whose
+    memory is then used.
+    """
+    shape = arrays[0].shape
+    if not spectra:
+        half = (*shape[:2], shape[2] // 2 + 1)
+        spectra = [np.empty(half, np.result_type(array, np.complex64)) for array in arrays]
+
+    def work(planes):
+        for array, spectrum in zip(arrays, spectra, strict=True):
+            spectrum[planes] = scipy.fft.fft(scipy.fft.rfft(array[planes]), axis=1, overwrite_x=True)
+
+    run_slabs(work, shape)
+    return [scipy.fft.fft(spectrum, axis=0, overwrite_x=True) for spectrum in spectra]
+
+
+def inverse_transforms(spectra, arrays) -> None:
+    """Put what `scipy.fft.irfftn` makes of each of some spectra into `arrays`; the spectra are spoiled."""
+    shape = arrays[0].shape
+    spectra = [scipy.fft.ifft(spectrum, axis=0, overwrite_x=True) for spectrum in spectra]
+
+    def work(planes):
+        for spectrum, array in zip(spectra, arrays, strict=True):
+            array[planes] = scipy.fft.irfft(scipy.fft.ifft(spectrum[planes], axis=1, overwrite_x=True), shape[-1])
+
+    run_slabs(work, shape)
+
+
 def convolve(kernel: np.ndarray, array: np.ndarray) -> np.ndarray:
     """Apply a real half-grid kernel to a real array by FFT (periodic)."""
-    transform = scipy.fft.rfftn(array)
-    transform *= kernel
-    return scipy.fft.irfftn(transform, s=array.shape, overwrite_x=True)
+    spectra, result = transforms([array]), np.empty(array.shape, array.dtype)
+    spectra[0] *= kernel
+    inverse_transforms(spectra, [result])
+    return result
 
 
 def within_thin_layer(share: np.ndarray, voxel_size, b0_direction) -> np.ndarray:
@@ -101,10 +135,13 @@ def within_thin_layer(share: np.ndarray, voxel_size, b0_direction) -> np.ndarray
     the square of the slope of the share.
     """
     result = np.empty(share.shape, np.float32)
-    for first in range(0, len(share), _PLANES):
-        low, last = max(first - _REACH, 0), first + _PLANES
-        slab = _within_thin_layer(share[low : last + _REACH], voxel_size, b0_direction)
-        result[first:last] = slab[first - low : last - low]
+
+    def work(planes):
+        low = max(planes.start - _REACH, 0)
+        slab = _within_thin_layer(share[low : planes.stop + _REACH], voxel_size, b0_direction)
+        result[planes] = slab[planes.start - low : planes.stop - low]
+
+    run_chunks(work, len(share), _PLANES)
     return result
 
 

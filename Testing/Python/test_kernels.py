@@ -5,6 +5,8 @@ from itertools import permutations, product
 from unittest import mock
 
 import numpy as np
+import scipy.fft
+from scipy import ndimage
 
 from TrabecularQSMLib.errors import Cancelled
 from TrabecularQSMLib.kernels import (
@@ -14,9 +16,12 @@ from TrabecularQSMLib.kernels import (
     gradient,
     gradient_adjoint,
     gradient_norm_squared,
+    inverse_transforms,
     laplacian_symbol,
+    transforms,
     within_thin_layer,
 )
+from TrabecularQSMLib.smoothing import gaussian
 from TrabecularQSMLib.solvers import accelerated_gradient
 
 # Even, odd and mixed grids, all anisotropic, with B0 along an axis and oblique.
@@ -101,6 +106,41 @@ class DipoleTest(unittest.TestCase):
                 [direction[axis] * flip for axis, flip in zip(order, flips, strict=True)],
             )
             np.testing.assert_allclose(convolve(kernel, move(array)), move(field), atol=1e-6)
+
+
+class TransformTest(unittest.TestCase):
+    def test_slabs_have_the_spectra_of_the_whole_for_any_number_of_threads(self):
+        rng = np.random.default_rng(0)
+        for shape, precision in product(GRIDS, (np.float32, np.float64)):
+            arrays = [rng.standard_normal(shape).astype(precision) for _ in range(2)]
+            found = {}
+            for threads in (1, 2):
+                with mock.patch("TrabecularQSMLib.chunks.SLAB_VOXELS", 200), scipy.fft.set_workers(threads):
+                    spectra = transforms(arrays, [spectrum * 0 for spectrum in transforms(arrays)])
+                    for array, spectrum in zip(arrays, spectra, strict=True):
+                        expected = scipy.fft.rfftn(array)
+                        self.assertEqual(spectrum.dtype, expected.dtype)
+                        scale = np.abs(expected).max() * np.finfo(precision).eps
+                        np.testing.assert_allclose(spectrum, expected, rtol=0, atol=4 * scale)
+                    back = [np.zeros_like(array) for array in arrays]
+                    inverse_transforms([spectrum.copy() for spectrum in spectra], back)
+                np.testing.assert_allclose(back, arrays, rtol=0, atol=40 * np.finfo(precision).eps)
+                found[threads] = [one.tobytes() for one in (*spectra, *back)]
+            self.assertEqual(found[1], found[2])
+
+
+class SmoothingTest(unittest.TestCase):
+    def test_slabs_have_the_bytes_of_scipy(self):
+        rng = np.random.default_rng(0)
+        ways = ((1.5, {}), ((0, 2.0, 0.7), {"mode": "constant", "truncate": 2.5}), ((3.0, 0, 0), {"mode": "nearest"}))
+        for shape, (sigma, options) in product(GRIDS, ways):
+            array = np.moveaxis(rng.standard_normal(shape[::-1], dtype=np.float32), 0, 2)
+            before = array.copy()
+            expected = ndimage.gaussian_filter(array, sigma, **options).tobytes()
+            for threads in (1, 2):
+                with mock.patch("TrabecularQSMLib.chunks.SLAB_VOXELS", 200), scipy.fft.set_workers(threads):
+                    self.assertEqual(gaussian(array, sigma, **options).tobytes(), expected)
+            np.testing.assert_array_equal(array, before)
 
 
 class ThinLayerTest(unittest.TestCase):

@@ -5,6 +5,7 @@ from scipy import ndimage
 
 from ..errors import InputError
 from ..methods import Method
+from ..smoothing import gaussian
 
 # A misfit beyond noise of this part of the signal halves the reliability; the fat of another tissue leaves over less
 # than half of it.
@@ -174,10 +175,10 @@ def fill_unreliable(field: np.ndarray, trust: np.ndarray, mask: np.ndarray, voxe
     result[missing] = 0
     for reach in (1.0, 3.0, 9.0):
         sigma = [reach * width / h if n > 1 else 0.0 for h, n in zip(voxel_size, mask.shape, strict=True)]
-        total = ndimage.gaussian_filter(trust, sigma, mode="constant", truncate=2.5)
+        total = gaussian(trust, sigma, mode="constant", truncate=2.5)
         known = left & (total > 1e-3)
         if known.any():
-            mean = ndimage.gaussian_filter(weighted, sigma, mode="constant", truncate=2.5)
+            mean = gaussian(weighted, sigma, mode="constant", truncate=2.5)
             result[known] = mean[known] / total[known]
             left &= ~known
     return result

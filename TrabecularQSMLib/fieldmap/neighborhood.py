@@ -7,9 +7,9 @@ this leaves behind move as a whole (`cuts`).
 """
 
 import numpy as np
-from scipy import ndimage
 
 from ..progress import Progress, part, report
+from ..smoothing import gaussian
 from .cuts import choose_globally
 
 # Width of the neighborhood in mean voxel widths, and how far the field may stray from its mean there, as a part of the
@@ -101,4 +101,4 @@ def smoothed(values: np.ndarray, mask: np.ndarray, voxel_size, width: float) -> 
     sigma = [width * mean_size / size if n > 1 else 0.0 for size, n in zip(voxel_size, mask.shape, strict=True)]
     volume = np.zeros(mask.shape, np.float32)
     volume[mask] = values
-    return ndimage.gaussian_filter(volume, sigma, mode="constant", truncate=2.5)[mask]
+    return gaussian(volume, sigma, mode="constant", truncate=2.5)[mask]
