@@ -118,7 +118,8 @@ def _some(stacks):
 
     run_chunks(work, len(stacks), 1)
     some = some.reshape(*some.shape[:2], -1)
-    return some / (max(np.abs(some.real).max(initial=0), np.abs(some.imag).max(initial=0)) or 1)
+    some /= np.abs(some.view(some.real.dtype)).max(initial=0) or 1
+    return some
 
 
 def _contrary(signal: np.ndarray) -> tuple[int, ...]:

@@ -11,10 +11,10 @@ from ..errors import SolverWarning
 from ..kernels import (
     difference_symbols,
     dipole_kernel,
-    inverse_transforms,
+    half_grids,
+    in_frequencies,
     periodic_difference,
     periodic_difference_adjoint,
-    transforms,
 )
 from ..progress import Progress, report
 
@@ -97,14 +97,12 @@ def solve(
     Boyd et al., Found Trends Mach Learn 2011, doi 10.1561/2200000016; Bilgic et al., MRM 2014, doi 10.1002/mrm.25029;
     Milovic et al., MRM 2018, doi 10.1002/mrm.27073.
     """
-    state = _State(problem)
     known = problem.data_weight > 0
     if not known.any() or not problem.field[known].any():
         return np.zeros(problem.field.shape, np.float32)
-    before, change, first = np.zeros_like(state.chi), np.inf, None
+    state, change, first = _State(problem), np.inf, None
     for iteration in range(1, iterations + 1):
-        state.step()
-        change = _change(state.chi, before, known)
+        change = state.step()
         first = first or change
         # The change falls about as a power of the iteration; whichever end comes first.
         done = np.log(first / max(change, 1e-30)) / np.log(first / tolerance) if first > tolerance else 1.0
@@ -123,22 +121,6 @@ def solve(
     report(progress, 1.0, message)
     state.chi -= state.chi.mean(dtype=np.float64).astype(np.float32)
     return state.chi
-
-
-def _change(now, before, known):
-    """Deviation, where known, of what has changed since, as a fraction of that of what is there now, and keep that."""
-
-    def work(planes):
-        inside = known[planes]
-        values, steps = now[planes] * inside, np.subtract(now[planes], before[planes], out=before[planes])
-        steps *= inside
-        found = values.sum(), np.vdot(values, values), steps.sum(), np.vdot(steps, steps)
-        before[planes] = now[planes]
-        return np.array(found, np.float64)
-
-    whole, whole_square, change, change_square = np.sum(run_slabs(work, now.shape), axis=0) / np.count_nonzero(known)
-    variance = whole_square - whole**2
-    return float(np.sqrt(max(change_square - change**2, 0) / variance)) if variance > 0 else 0.0
 
 
 class _State:
@@ -168,8 +150,9 @@ class _State:
         zeros = lambda: np.zeros(shape, np.float32)  # noqa: E731
         self.kept_data, self.target_data = zeros(), zeros()
         self.kept, self.back, self.chi = [zeros() for _ in range(3)], zeros(), zeros()
+        self.before, self.known = zeros(), (problem.data_weight > 0).astype(np.float32)
         # What goes into the system of an iteration, and where its solution is put.
-        self.right_sides, self.solutions, self.spectra = [self.target_data, self.back], [self.target_data, self.chi], []
+        self.right_sides, self.solutions = [self.target_data, self.back], [self.target_data, self.chi]
         system = self.rho_data * self.kernel**2
         self.length = problem.second_order_mm
         if self.length:
@@ -187,6 +170,7 @@ class _State:
             self.solutions.append(self.target_harmonic)
         system[0, 0, 0] = np.inf
         self.inverse = np.divide(1, system, out=system)
+        self.spectra = half_grids(self.right_sides)
         self._advance()
 
     def _add_second_order(self, system, scale):
@@ -211,44 +195,48 @@ class _State:
             inside = binary_fill_holes(self.problem.data_weight > 0)
         self.damped = np.where(inside, weight / (weight + rho), np.float32(0))
 
-    def step(self) -> None:
-        """One iteration, after which `chi` is another."""
-        self.spectra = transforms(self.right_sides, self.spectra)
-        run_slabs(self._solve, self.chi.shape)
-        inverse_transforms(self.spectra, self.solutions)
-        self._advance()
+    def step(self) -> float:
+        """One iteration; returns the deviation of what χ changed by, where known, as a fraction of that of χ."""
+        in_frequencies(self.right_sides, self._solve, self.solutions, self.spectra)
+        whole, whole_square, change, change_square = self._advance() / self.known.sum(dtype=np.float64)
+        variance = whole_square - whole**2
+        return float(np.sqrt(max(change_square - change**2, 0) / variance)) if variance > 0 else 0.0
 
-    def _solve(self, planes):
-        """Put χ, Dχ + h, w and Δh in place of the right sides, at the frequencies of a slab."""
-        data, right, *others = (one[planes] for one in self.spectra)
-        kernel, squared = self.kernel[planes], self.squared[planes]
+    def _solve(self, rows, spectra):
+        """Put χ, Dχ + h, w and Δh in place of the right sides, at some frequencies."""
+        data, right, *others = spectra
+        kernel, squared = self.kernel[:, rows], self.squared[:, rows]
         if self.length:
-            slopes, symbols = others[:3], [one if len(one) == 1 else one[planes] for one in self.symbols]
+            slopes, damping = others[:3], self.damping[:, rows]
+            symbols = [one[:, rows] if one.shape[1] > 1 else one for one in self.symbols]
             along = sum(np.conj(d) * one for d, one in zip(symbols, slopes, strict=True))
-            right += self.damping[planes] * along
+            right += damping * along
         if self.problem.harmonic:
-            own, couple = others[-1], self.couple[planes]
+            own, couple = others[-1], self.couple[:, rows]
             own *= -self.rho_harmonic * squared
             own += data
             right -= couple * own
         data *= kernel
         right += data
-        right *= self.inverse[planes]
+        right *= self.inverse[:, rows]
         np.multiply(right, kernel, out=data)
         if self.problem.harmonic:
-            own *= self.inverse_harmonic[planes]
+            own *= self.inverse_harmonic[:, rows]
             own -= couple * right
             data += own
             own *= -squared
         if self.length:
             # w: (b − ½ρ₃ d dᴴb/(ρ₂ + ρ₃e)) / (ρ₂ + ½ρ₃e), with b the right side plus ρ₂ d χ.
-            rest = right - self.second / 2 * self.damping[planes] * (along + squared * right)
+            rest = right - self.second / 2 * damping * (along + squared * right)
             for d, one in zip(symbols, slopes, strict=True):
                 one += d * rest
-                one *= self.inverse_slopes[planes]
+                one *= self.inverse_slopes[:, rows]
 
     def _advance(self):
-        """Splits and targets from χ, w, and Dχ + h and Δh, which are where their next targets are put."""
+        """Splits and targets from χ, w, and Dχ + h and Δh, which are where their next targets are put.
+
+        Returns sum and sum of squares of χ and of what it changed by, where known.
+        """
         outputs, shape = [self.back, *(self.rights if self.length else ())], self.chi.shape
 
         def work(planes):
@@ -257,12 +245,22 @@ class _State:
             self._advance_slopes(planes, spill[0])
             if self.length:
                 self._advance_bends(planes, spill[1:])
-            return planes.stop % len(self.chi), spill
+            return planes.stop % len(self.chi), spill, self._sums(planes)
 
-        for plane, spill in run_slabs(work, shape):
+        totals = 0
+        for plane, spill, sums in run_slabs(work, shape):
+            totals += sums
             # What the adjoint of a slab gives to the plane that follows it.
             for output, one in zip(outputs, spill, strict=True):
                 output[plane] += one
+        return totals
+
+    def _sums(self, planes):
+        chi, change, known = self.chi[planes], self.before[planes], self.known[planes]
+        np.subtract(chi, change, out=change)
+        sums = [(np.vdot(known, one), np.vdot(known * one, one)) for one in (chi, change)]
+        change[:] = chi
+        return np.ravel(sums).astype(np.float64)
 
     def _advance_plain(self, planes):
         """The splits of Dχ + h and of Δh."""
