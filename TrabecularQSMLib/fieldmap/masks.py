@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
+from ..chunks import run_slabs
 from ..errors import InputError
 from ..methods import Method
 from ..smoothing import gaussian
@@ -14,16 +15,14 @@ CONTRADICTION = 0.08
 
 def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:
     """Return the maximum ("mip") or root sum of squares ("rss") of the magnitude over echoes, (K, J, I) float32."""
-    result = np.abs(echoes[0])
-    if combination == "rss":
-        result **= 2
-    for echo in echoes[1:]:
-        magnitude = np.abs(echo)
-        if combination == "rss":
-            result += magnitude**2
-        else:
-            np.maximum(result, magnitude, out=result)
-    return np.sqrt(result) if combination == "rss" else result
+    result = np.empty(echoes.shape[1:], echoes.real.dtype)
+
+    def work(planes):
+        magnitudes = np.abs(echoes[:, planes])
+        result[planes] = np.sqrt((magnitudes**2).sum(axis=0)) if combination == "rss" else magnitudes.max(axis=0)
+
+    run_slabs(work, result.shape)
+    return result
 
 
 def bright_end(magnitude: np.ndarray) -> float:
