@@ -18,8 +18,9 @@ def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:
     result = np.empty(echoes.shape[1:], echoes.real.dtype)
 
     def work(planes):
-        magnitudes = np.abs(echoes[:, planes])
-        result[planes] = np.sqrt((magnitudes**2).sum(axis=0)) if combination == "rss" else magnitudes.max(axis=0)
+        magnitudes = [np.abs(echo[planes]) for echo in echoes]
+        rss = combination == "rss"
+        result[planes] = np.sqrt(sum(one**2 for one in magnitudes)) if rss else np.max(magnitudes, axis=0)
 
     run_slabs(work, result.shape)
     return result
