@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import math
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import lru_cache
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import scipy.fft
 
+from .errors import InputError
 from .progress import Progress, report
 
 # Voxels of a slab: some arrays of them stay in a processor's own cache.
@@ -56,6 +58,21 @@ def run_slabs(work: Callable[[slice], object], shape: tuple) -> list:
 
     run_chunks(one, shape[0], size)
     return results
+
+
+@contextlib.contextmanager
+def on_threads(count: int | None) -> Iterator[None]:
+    """Let chunks and FFTs run on so many threads, in this thread's calls, while this lasts; None: one per processor.
+
+    Raises
+    ------
+    InputError
+        If the number is below one.
+    """
+    if count is not None and count < 1:
+        raise InputError(f"threads is {count}; give a whole number of at least 1.")
+    with scipy.fft.set_workers(count or os.cpu_count() or 1), one_blas_thread():
+        yield
 
 
 @contextlib.contextmanager

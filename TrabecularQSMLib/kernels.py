@@ -6,9 +6,13 @@ import numpy as np
 import scipy.fft
 from scipy import ndimage
 
+from .chunks import SLAB_VOXELS, run_chunks, run_slabs
+
 # Surfaces are smoothed by these SD in samples, before their slope is taken and after; how far both reach together;
 # and how many planes are worked on at a time.
 _BEFORE, _AFTER, _REACH, _PLANES = 0.7, 1.0, 8, 32
+# Rows that are transformed along the first axis at once, at least: single ones waste what each access brings along.
+_ROWS = 4
 
 
 def dipole_kernel(shape, voxel_size, b0_direction) -> np.ndarray:
@@ -73,11 +77,58 @@ def _dipole(squares, singles, b0_direction):
     return kernel
 
 
+def half_grids(arrays) -> list[np.ndarray]:
+    """Return memory for what `scipy.fft.rfftn` makes of each of some real arrays (K, J, I)."""
+    return [np.empty((*a.shape[:2], a.shape[2] // 2 + 1), np.result_type(a, np.complex64)) for a in arrays]
+
+
+def in_frequencies(arrays, work, results, spectra=None) -> None:
+    """Put into `results` the real arrays whose spectra `work` makes of those of some real arrays of one shape.
+
+    Parameters
+    ----------
+    arrays, results : lists of (K, J, I) arrays
+        As many of both; a result may be one of the arrays.
+    work : callable
+        ``work(rows, spectra)`` changes, in place, some rows (a slice of J) of what `scipy.fft.rfftn` makes of each
+        array: (K, rows, I//2 + 1).
+    spectra : list of arrays, optional
+        `half_grids`, to be used again in an iteration.
+
+    Notes
+    -----
+    Planes, rows and planes again stay in the cache for all that is done to them, and no whole array is made.
+    """
+    spectra, shape = spectra or half_grids(arrays), arrays[0].shape
+
+    def forward(planes):
+        for array, spectrum in zip(arrays, spectra, strict=True):
+            spectrum[planes] = scipy.fft.fft(scipy.fft.rfft(array[planes]), axis=1, overwrite_x=True)
+
+    def through(rows):
+        parts = [scipy.fft.fft(spectrum[:, rows], axis=0) for spectrum in spectra]
+        work(rows, parts)
+        for spectrum, one in zip(spectra, parts, strict=True):
+            spectrum[:, rows] = scipy.fft.ifft(one, axis=0, overwrite_x=True)
+
+    def back(planes):
+        for spectrum, result in zip(spectra, results, strict=True):
+            result[planes] = scipy.fft.irfft(scipy.fft.ifft(spectrum[planes], axis=1, overwrite_x=True), shape[2])
+
+    run_slabs(forward, shape)
+    run_chunks(through, shape[1], max(_ROWS, SLAB_VOXELS // (shape[0] * shape[2])))
+    run_slabs(back, shape)
+
+
 def convolve(kernel: np.ndarray, array: np.ndarray) -> np.ndarray:
     """Apply a real half-grid kernel to a real array by FFT (periodic)."""
-    transform = scipy.fft.rfftn(array)
-    transform *= kernel
-    return scipy.fft.irfftn(transform, s=array.shape, overwrite_x=True)
+    result = np.empty(array.shape, array.dtype)
+
+    def multiply(rows, spectra):
+        spectra[0] *= kernel[:, rows]
+
+    in_frequencies([array], multiply, [result])
+    return result
 
 
 def within_thin_layer(share: np.ndarray, voxel_size, b0_direction) -> np.ndarray:
@@ -101,10 +152,13 @@ def within_thin_layer(share: np.ndarray, voxel_size, b0_direction) -> np.ndarray
     the square of the slope of the share.
     """
     result = np.empty(share.shape, np.float32)
-    for first in range(0, len(share), _PLANES):
-        low, last = max(first - _REACH, 0), first + _PLANES
-        slab = _within_thin_layer(share[low : last + _REACH], voxel_size, b0_direction)
-        result[first:last] = slab[first - low : last - low]
+
+    def work(planes):
+        low = max(planes.start - _REACH, 0)
+        slab = _within_thin_layer(share[low : planes.stop + _REACH], voxel_size, b0_direction)
+        result[planes] = slab[planes.start - low : planes.stop - low]
+
+    run_chunks(work, len(share), _PLANES)
     return result
 
 

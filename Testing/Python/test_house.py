@@ -164,7 +164,19 @@ class ImportTest(unittest.TestCase):
 
 # Rooms from the ground up; imports run downward. On one floor a room may use another, never in a circle.
 FLOORS = (
-    ("images", "acquisition", "quantities", "kernels", "solvers", "methods", "chunks", "workers", "progress", "errors"),
+    (
+        "images",
+        "acquisition",
+        "quantities",
+        "kernels",
+        "smoothing",
+        "solvers",
+        "methods",
+        "chunks",
+        "workers",
+        "progress",
+        "errors",
+    ),  # fmt: skip
     ("fieldmap", "background", "inversion", "simulation", "analysis"),
     ("pipeline", "settings", "phantom", "protocol", "figures"),
     ("files",),

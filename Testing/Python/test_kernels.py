@@ -5,6 +5,8 @@ from itertools import permutations, product
 from unittest import mock
 
 import numpy as np
+import scipy.fft
+from scipy import ndimage
 
 from TrabecularQSMLib.errors import Cancelled
 from TrabecularQSMLib.kernels import (
@@ -14,9 +16,12 @@ from TrabecularQSMLib.kernels import (
     gradient,
     gradient_adjoint,
     gradient_norm_squared,
+    half_grids,
+    in_frequencies,
     laplacian_symbol,
     within_thin_layer,
 )
+from TrabecularQSMLib.smoothing import gaussian
 from TrabecularQSMLib.solvers import accelerated_gradient
 
 # Even, odd and mixed grids, all anisotropic, with B0 along an axis and oblique.
@@ -101,6 +106,44 @@ class DipoleTest(unittest.TestCase):
                 [direction[axis] * flip for axis, flip in zip(order, flips, strict=True)],
             )
             np.testing.assert_allclose(convolve(kernel, move(array)), move(field), atol=1e-6)
+
+
+class FrequencyTest(unittest.TestCase):
+    def test_planes_and_rows_have_the_spectra_of_the_whole_for_any_number_of_threads(self):
+        rng = np.random.default_rng(0)
+        for shape, precision in product(GRIDS, (np.float32, np.float64)):
+            arrays = [rng.standard_normal(shape).astype(precision) for _ in range(2)]
+            whole, found = [scipy.fft.rfftn(array) for array in arrays], set()
+            factor = rng.standard_normal(whole[0].shape).astype(precision)
+            expected = [scipy.fft.irfftn(one, s=shape) for one in (whole[1] * factor, whole[0])]
+
+            def work(rows, spectra):
+                for one, all_of_it in zip(spectra, whole, strict=True):  # noqa: B023
+                    self.assertEqual(one.dtype, all_of_it.dtype)
+                    np.testing.assert_allclose(one, all_of_it[:, rows], rtol=0, atol=300 * np.finfo(precision).eps)  # noqa: B023
+                spectra[0][:], spectra[1][:] = spectra[1] * factor[:, rows], spectra[0].copy()  # noqa: B023
+
+            for threads in (1, 2):
+                results = [array.copy() for array in arrays]
+                with mock.patch("TrabecularQSMLib.chunks.SLAB_VOXELS", 200), scipy.fft.set_workers(threads):
+                    in_frequencies(results, work, results, half_grids(results))
+                np.testing.assert_allclose(results, expected, rtol=0, atol=100 * np.finfo(precision).eps)
+                found.add(b"".join(one.tobytes() for one in results))
+            self.assertEqual(len(found), 1)
+
+
+class SmoothingTest(unittest.TestCase):
+    def test_slabs_have_the_bytes_of_scipy(self):
+        rng = np.random.default_rng(0)
+        ways = ((1.5, {}), ((0, 2.0, 0.7), {"mode": "constant", "truncate": 2.5}), ((3.0, 0, 0), {"mode": "nearest"}))
+        for shape, (sigma, options) in product(GRIDS, ways):
+            array = np.moveaxis(rng.standard_normal(shape[::-1], dtype=np.float32), 0, 2)
+            before = array.copy()
+            expected = ndimage.gaussian_filter(array, sigma, **options).tobytes()
+            for threads in (1, 2):
+                with mock.patch("TrabecularQSMLib.chunks.SLAB_VOXELS", 200), scipy.fft.set_workers(threads):
+                    self.assertEqual(gaussian(array, sigma, **options).tobytes(), expected)
+            np.testing.assert_array_equal(array, before)
 
 
 class ThinLayerTest(unittest.TestCase):

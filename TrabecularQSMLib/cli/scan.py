@@ -185,6 +185,7 @@ def _or_none(kind):
 
 def _reconstruct(arguments):
     from .. import pipeline
+    from ..chunks import on_threads
     from ..files.maps import map_files, planned_maps, write_reconstruction
     from ..files.writing import refuse_existing
     from ..quantities import QUANTITIES
@@ -207,15 +208,16 @@ def _reconstruct(arguments):
             scan.acquisition, settings, mask=mask, threads=arguments.threads, progress=part(progress, 0.0, 0.95)
         )
         result = replace(result, notes=(*result.notes, *notes))
-        written = write_reconstruction(
-            arguments.output,
-            scan,
-            result,
-            mask_file=arguments.mask,
-            overwrite=arguments.overwrite,
-            run=_run_record(arguments, started),
-            progress=part(progress, 0.95, 1.0),
-        )
+        with on_threads(arguments.threads):
+            written = write_reconstruction(
+                arguments.output,
+                scan,
+                result,
+                mask_file=arguments.mask,
+                overwrite=arguments.overwrite,
+                run=_run_record(arguments, started),
+                progress=part(progress, 0.95, 1.0),
+            )
     print_result(result.notes, written)
 
 
@@ -282,6 +284,7 @@ def chosen_settings(arguments, **fixed):
 
 
 def _read_scan(arguments, settings):
+    from ..chunks import on_threads
     from ..files import read_acquisition
 
     if arguments.start != "echoes":
@@ -289,15 +292,16 @@ def _read_scan(arguments, settings):
     for name in ("field_unit", "magnitude"):
         if getattr(arguments, name) is not None:
             raise InputError(f"{setting_flag(name)} belongs to a field; add --from total-field or local-field.")
-    return read_acquisition(
-        arguments.input,
-        subject=arguments.subject,
-        session=arguments.session,
-        series=arguments.series,
-        grid_needed=settings.stop_after != "fieldmap",
-        **reading_options(arguments),
-        magnitude_alone=settings.magnitude_maps == "yes",
-    )
+    with on_threads(arguments.threads):
+        return read_acquisition(
+            arguments.input,
+            subject=arguments.subject,
+            session=arguments.session,
+            series=arguments.series,
+            grid_needed=settings.stop_after != "fieldmap",
+            **reading_options(arguments),
+            magnitude_alone=settings.magnitude_maps == "yes",
+        )
 
 
 def _read_field(arguments):

@@ -3,8 +3,10 @@
 import numpy as np
 from scipy import ndimage
 
+from ..chunks import run_slabs
 from ..errors import InputError
 from ..methods import Method
+from ..smoothing import gaussian
 
 # A misfit beyond noise of this part of the signal halves the reliability; the fat of another tissue leaves over less
 # than half of it.
@@ -13,16 +15,15 @@ CONTRADICTION = 0.08
 
 def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:
     """Return the maximum ("mip") or root sum of squares ("rss") of the magnitude over echoes, (K, J, I) float32."""
-    result = np.abs(echoes[0])
-    if combination == "rss":
-        result **= 2
-    for echo in echoes[1:]:
-        magnitude = np.abs(echo)
-        if combination == "rss":
-            result += magnitude**2
-        else:
-            np.maximum(result, magnitude, out=result)
-    return np.sqrt(result) if combination == "rss" else result
+    result = np.empty(echoes.shape[1:], echoes.real.dtype)
+
+    def work(planes):
+        magnitudes = [np.abs(echo[planes]) for echo in echoes]
+        rss = combination == "rss"
+        result[planes] = np.sqrt(sum(one**2 for one in magnitudes)) if rss else np.max(magnitudes, axis=0)
+
+    run_slabs(work, result.shape)
+    return result
 
 
 def bright_end(magnitude: np.ndarray) -> float:
@@ -174,10 +175,10 @@ def fill_unreliable(field: np.ndarray, trust: np.ndarray, mask: np.ndarray, voxe
     result[missing] = 0
     for reach in (1.0, 3.0, 9.0):
         sigma = [reach * width / h if n > 1 else 0.0 for h, n in zip(voxel_size, mask.shape, strict=True)]
-        total = ndimage.gaussian_filter(trust, sigma, mode="constant", truncate=2.5)
+        total = gaussian(trust, sigma, mode="constant", truncate=2.5)
         known = left & (total > 1e-3)
         if known.any():
-            mean = ndimage.gaussian_filter(weighted, sigma, mode="constant", truncate=2.5)
+            mean = gaussian(weighted, sigma, mode="constant", truncate=2.5)
             result[known] = mean[known] / total[known]
             left &= ~known
     return result

@@ -7,9 +7,10 @@ this leaves behind move as a whole (`cuts`).
 """
 
 import numpy as np
-from scipy import ndimage
 
+from ..chunks import run_chunks
 from ..progress import Progress, part, report
+from ..smoothing import gaussian
 from .cuts import choose_globally
 
 # Width of the neighborhood in mean voxel widths, and how far the field may stray from its mean there, as a part of the
@@ -19,6 +20,8 @@ NEIGHBORHOODS = ((6.0, 0.28), (3.0, 0.19), (1.5, 0.12), (1.5, 0.12), (1.0, 0.09)
 MODEL_ERROR = 0.004
 # No distance to the neighbors counts more than this many units of log-likelihood: true jumps exist.
 LARGEST_PENALTY = 12.0
+# Voxels that choose at once.
+CHUNK = 8192
 
 
 def choose_candidates(
@@ -75,12 +78,17 @@ def choose_candidates(
     chosen = np.zeros(power.size, np.intp)
     for step, (width, spread) in enumerate(NEIGHBORHOODS):
         current = phasors[chosen, voxels] * weight
-        around = smoothed(current.real, mask, voxel_size, width)
-        around = around + 1j * smoothed(current.imag, mask, voxel_size, width)
-        around /= np.maximum(np.abs(around), np.finfo(np.float32).tiny)
-        strayed = np.angle(phasors * around.conj()) * (period_hz / (2 * np.pi * spread * distance_hz))
-        penalty = np.minimum(0.5 * strayed**2, LARGEST_PENALTY)
-        chosen = np.argmin(misfit + penalty, axis=0)
+        parts = [smoothed(one, mask, voxel_size, width) for one in (current.real, current.imag)]
+        unit = period_hz / (2 * np.pi * spread * distance_hz)
+
+        def choose(chunk, parts=parts, unit=unit):
+            around = parts[0][chunk] + 1j * parts[1][chunk]
+            around /= np.maximum(np.abs(around), np.finfo(np.float32).tiny)
+            strayed = np.angle(phasors[:, chunk] * around.conj()) * unit
+            penalty = np.minimum(0.5 * strayed**2, LARGEST_PENALTY)
+            chosen[chunk] = np.argmin(misfit[:, chunk] + penalty, axis=0)
+
+        run_chunks(choose, power.size, CHUNK)
         report(progress, 0.5 * (step + 1) / len(NEIGHBORHOODS), "Comparing fields with their neighbors")
     return choose_globally(
         chosen,
@@ -101,4 +109,4 @@ def smoothed(values: np.ndarray, mask: np.ndarray, voxel_size, width: float) -> 
     sigma = [width * mean_size / size if n > 1 else 0.0 for size, n in zip(voxel_size, mask.shape, strict=True)]
     volume = np.zeros(mask.shape, np.float32)
     volume[mask] = values
-    return ndimage.gaussian_filter(volume, sigma, mode="constant", truncate=2.5)[mask]
+    return gaussian(volume, sigma, mode="constant", truncate=2.5)[mask]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
+from ..chunks import run_chunks
 from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
@@ -299,28 +300,36 @@ def _load(rows):
     counts = [pair[0][0] for pair in grids]
     _, shape, affine = grids[0][0]
     echoes = np.zeros((sum(counts), *shape), np.complex64)
-    for number, row in enumerate(rows):
-        start = sum(counts[:number])
-        for target, file in zip(("real", "imag")[: len(row)], row, strict=True):
-            array, its_affine = nifti.read_series(file.path)
-            difference = geometry_difference(shape, affine, array.shape[1:], its_affine)
-            if difference:
-                raise InputError(
-                    f"{file.path.name} and {rows[0][0].path.name} are on different grids: {difference}; "
-                    "export all echoes of one scan, without resampling."
-                )
-            here = echoes[start : start + counts[number]]
-            if file.part == WHOLE:
-                here[...] = array
-            else:
-                setattr(here, target, array)
-            bad = int(np.count_nonzero(~np.isfinite(array)))
-            if bad:
-                found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
-                raise InputError(
-                    f"{file.path.name} holds {found} (NaN or infinite); export it again or replace them by zero."
-                )
+
+    def work(chunk):
+        for number in range(chunk.start, chunk.stop):
+            start = sum(counts[:number])
+            _load_row(rows[number], echoes[start : start + counts[number]], affine, rows[0][0].path.name)
+
+    run_chunks(work, len(rows), 1)
     return echoes, affine, counts
+
+
+def _load_row(row, echoes, affine, first_name):
+    """Read the parts of one row's echoes, on the grid of the file of that name, into their array."""
+    for target, file in zip(("real", "imag")[: len(row)], row, strict=True):
+        array, its_affine = nifti.read_series(file.path)
+        difference = geometry_difference(echoes.shape[1:], affine, array.shape[1:], its_affine)
+        if difference:
+            raise InputError(
+                f"{file.path.name} and {first_name} are on different grids: {difference}; "
+                "export all echoes of one scan, without resampling."
+            )
+        if file.part == WHOLE:
+            echoes[...] = array
+        else:
+            setattr(echoes, target, array)
+        bad = int(np.count_nonzero(~np.isfinite(array)))
+        if bad:
+            found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
+            raise InputError(
+                f"{file.path.name} holds {found} (NaN or infinite); export it again or replace them by zero."
+            )
 
 
 def _times(rows, counts, source, given, notes):

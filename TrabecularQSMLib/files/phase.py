@@ -1,9 +1,11 @@
 """Signals as scanners and converters store them: phase in whatever unit, real and imaginary part with an offset."""
 
 import zlib
+from functools import partial
 
 import numpy as np
 
+from ..chunks import run_slabs
 from ..errors import InputError
 
 # Ways in which scanners and converters store phase, as lowest and highest value of a whole turn. Only an image that
@@ -81,10 +83,7 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     notes = (cut, note, _check_one_unit(echoes, _TURN / scale, source), _clipped(echoes, source))
     note = " ".join(filter(None, notes)) or None
     for echo in echoes:
-        for plane in echo:  # plane by plane: the copies stay small
-            magnitude, phase = plane.real.copy(), (plane.imag - np.float32(middle)) * np.float32(scale)
-            plane.real = magnitude * np.cos(phase)
-            plane.imag = magnitude * np.sin(phase)
+        run_slabs(partial(_slab_to_complex, echo, np.float32(middle), np.float32(scale)), echo.shape)
     return note
 
 
@@ -108,6 +107,13 @@ def _leave_out_cut(echoes, source):
         f"The phase of {source} is exactly {value:g} in {share:.0%} of what has magnitude, as where it was cut out: "
         "these voxels are left out; export the phase whole for what lies in them."
     )
+
+
+def _slab_to_complex(echo, middle, scale, planes):
+    here = echo[planes]
+    magnitude, phase = here.real.copy(), (here.imag - middle) * scale
+    here.real = magnitude * np.cos(phase)
+    here.imag = magnitude * np.sin(phase)
 
 
 def take_off_offset(echoes: np.ndarray, source: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..chunks import run_chunks
 from ..errors import counted
 
 # Share of the signal that turns from slice to slice by half a turn before this is undone.
@@ -110,8 +111,15 @@ def undo_conjugate_slices(echoes: np.ndarray) -> dict[tuple[int, ...], list[int]
 def _some(stacks):
     """Some voxels (E, S, V) of each slice, of which products are finite."""
     step = max(int(np.sqrt(stacks[0, 0].size / _VOXELS)), 1)
-    some = stacks[:, :, ::step, ::step].reshape(*stacks.shape[:2], -1)
-    return some / (max(np.abs(some.real).max(initial=0), np.abs(some.imag).max(initial=0)) or 1)
+    some = np.empty(stacks[:, :, ::step, ::step].shape, stacks.dtype)
+
+    def work(numbers):
+        some[numbers] = stacks[numbers, :, ::step, ::step]
+
+    run_chunks(work, len(stacks), 1)
+    some = some.reshape(*some.shape[:2], -1)
+    some /= np.abs(some.view(some.real.dtype)).max(initial=0) or 1
+    return some
 
 
 def _contrary(signal: np.ndarray) -> tuple[int, ...]:

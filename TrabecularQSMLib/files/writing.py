@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..chunks import run_chunks
 from ..errors import InputError
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, Quantity
@@ -210,10 +211,13 @@ def write_map(folder, stem, quantity: Quantity, array, affine, provenance):
 
 def write_maps(folder, stem, maps, affine, provenance, words="Writing", progress=None):
     """Write maps, by the names of their quantities, as `write_map` does."""
-    for number, (name, array) in enumerate(maps.items()):
-        quantity = ALL_QUANTITIES[name]
-        report(progress, number / len(maps), f"{words} {quantity.title}")
-        write_map(folder, stem, quantity, array, affine, provenance)
+    names = list(maps)
+
+    def work(chunk):
+        for name in names[chunk]:
+            write_map(folder, stem, ALL_QUANTITIES[name], maps[name], affine, provenance)
+
+    run_chunks(work, len(names), 1, message=f"{words} maps", progress=progress)
 
 
 def write_labels(stem, labels, affine, names, provenance):

@@ -6,12 +6,16 @@ number, and u smooth through cortex. The field of M, averaged as signal averages
 the measured field before background removal, and u is inverted from the rest.
 """
 
+from functools import partial
+
 import numpy as np
 from scipy import ndimage
 
+from ..chunks import run_chunks, run_slabs
 from ..kernels import block_means, convolve, dipole_kernel, within_thin_layer
 from ..methods import Method
 from ..progress import Progress, part, report
+from ..smoothing import gaussian
 from .closed_form import closed_form
 
 # Cortex is searched within a voxel of what misses more than this share of the brightness beside it; more than
@@ -39,6 +43,8 @@ _MESSAGE = "Taking off the field of cortex"
 # Sharpening: SD of the neighborhood in fine voxels, steepness, passes, halvings of the search for a voxel's level,
 # and the share below which a voxel counts as whole.
 _NEAR, _STEEPNESS, _SHARPENINGS, _HALVINGS, _WHOLE = 1.5, 6.0, 4, 18, 0.05
+# Voxels whose shares are gathered at once.
+_CHUNK = 8192
 
 
 def missing_share(
@@ -85,9 +91,9 @@ def missing_share(
     floor = _TISSUE * float(np.percentile(signal[signal > 0], 99))
     # What a thin layer lies in; a neighborhood that is dark as a whole is measured against the image.
     across = [2 * round(_THIN_MM / 2 / h) + 1 for h in voxel_size]
-    full = np.maximum(ndimage.grey_closing(ndimage.gaussian_filter(signal, 0.8), across), 2 * floor)
+    full = np.maximum(ndimage.grey_closing(gaussian(signal, 0.8), across), 2 * floor)
     spread = [_NEIGHBORHOOD_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, signal.shape, strict=True)]
-    mean = lambda array: ndimage.gaussian_filter(array.astype(np.float32), spread, truncate=3.0)  # noqa: E731
+    mean = lambda array: gaussian(array.astype(np.float32), spread, truncate=3.0)  # noqa: E731
     share = 1 - signal / full
     arrays, early = (1, signal, signal * fat_fraction), None
     if r2star is not None:
@@ -131,20 +137,29 @@ def sharpened(share: np.ndarray, *, progress: Progress | None = None) -> np.ndar
     fine = _linear(share)
     report(progress, 0.0, _MESSAGE)
     blocks = _blocks(fine)
-    cut = (share > _WHOLE) & (share < 1 - _WHOLE)
-    wanted = share[cut][:, None]
+    cut = np.nonzero((share > _WHOLE) & (share < 1 - _WHOLE))
     for step in range(_SHARPENINGS):
-        near = _blocks(ndimage.gaussian_filter(fine, _NEAR))[cut].reshape(-1, 8)
-        low, high = near.min(axis=1, keepdims=True) - 1, near.max(axis=1, keepdims=True) + 1
-        for halving in range(_HALVINGS):
-            level = (low + high) / 2
-            more = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1).mean(axis=1, keepdims=True) > wanted
-            low, high = np.where(more, level, low), np.where(more, high, level)
-            report(progress, (step + (halving + 1) / _HALVINGS) / _SHARPENINGS, _MESSAGE)
+        smooth = _blocks(gaussian(fine, _NEAR))
         if step == 0:
             np.copyto(blocks, share[..., None, None, None])  # what is not cut is even
-        blocks[cut] = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1).reshape(-1, 2, 2, 2)
+
+        def gather(chunk):
+            here = tuple(at[chunk] for at in cut)
+            blocks[here] = _gathered(smooth[here].reshape(-1, 8), share[here][:, None]).reshape(-1, 2, 2, 2)  # noqa: B023
+
+        here = part(progress, step / _SHARPENINGS, (step + 1) / _SHARPENINGS)
+        run_chunks(gather, len(cut[0]), _CHUNK, message=_MESSAGE, progress=here)
     return fine
+
+
+def _gathered(near, wanted):
+    """Shares (V, 8) of fine voxels of the mean that is wanted (V, 1), larger where their surroundings hold more."""
+    low, high = near.min(axis=1, keepdims=True) - 1, near.max(axis=1, keepdims=True) + 1
+    for _ in range(_HALVINGS):
+        level = (low + high) / 2
+        more = np.clip(0.5 + _STEEPNESS * (near - level), 0, 1).mean(axis=1, keepdims=True) > wanted
+        low, high = np.where(more, level, low), np.where(more, high, level)
+    return np.clip(0.5 + _STEEPNESS * (near - level), 0, 1)
 
 
 def field_of_share(share: np.ndarray, voxel_size, *, b0_direction, progress: Progress | None = None) -> np.ndarray:
@@ -167,15 +182,18 @@ def field_of_share(share: np.ndarray, voxel_size, *, b0_direction, progress: Pro
     spacing = np.asarray(voxel_size, float) / 2
     field = convolve(dipole_kernel(fine.shape, spacing, b0_direction), fine)
     report(progress, 0.87, _MESSAGE)
-    plain = block_means(field, (2, 2, 2))
     within = within_thin_layer(fine, spacing, b0_direction)
     report(progress, 0.95, _MESSAGE)
-    field -= np.multiply(within, fine, out=within)
-    del within
-    np.subtract(1, fine, out=fine)
-    left = block_means(fine, (2, 2, 2))
-    fine *= field
-    seen = np.where(left > _WHOLE, block_means(fine, (2, 2, 2)) / np.maximum(left, _WHOLE), plain).astype(np.float32)
+    seen, means = np.empty(share.shape, np.float32), partial(block_means, edges=(2, 2, 2))
+
+    def work(planes):
+        here = slice(2 * planes.start, 2 * planes.stop)
+        own, left = field[here], 1 - fine[here]
+        mean = means(left)
+        outside = left * (own - within[here] * fine[here])
+        seen[planes] = np.where(mean > _WHOLE, means(outside) / np.maximum(mean, _WHOLE), means(own))
+
+    run_slabs(work, share.shape)
     report(progress, 1.0, _MESSAGE)
     return seen
 

@@ -4,12 +4,18 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 from scipy.ndimage import binary_fill_holes
 
 from ..chunks import run_slabs
 from ..errors import SolverWarning
-from ..kernels import difference_symbols, dipole_kernel, periodic_difference, periodic_difference_adjoint
+from ..kernels import (
+    difference_symbols,
+    dipole_kernel,
+    half_grids,
+    in_frequencies,
+    periodic_difference,
+    periodic_difference_adjoint,
+)
 from ..progress import Progress, report
 
 # Penalties are what the terms themselves weigh at slopes that bone has [ppm/mm], and a share of the data's own.
@@ -91,17 +97,13 @@ def solve(
     Boyd et al., Found Trends Mach Learn 2011, doi 10.1561/2200000016; Bilgic et al., MRM 2014, doi 10.1002/mrm.25029;
     Milovic et al., MRM 2018, doi 10.1002/mrm.27073.
     """
-    state = _State(problem)
     known = problem.data_weight > 0
     if not known.any() or not problem.field[known].any():
         return np.zeros(problem.field.shape, np.float32)
-    before, change, first = np.zeros(np.count_nonzero(known), np.float32), np.inf, None
+    state, change, first = _State(problem), np.inf, None
     for iteration in range(1, iterations + 1):
-        chi = state.step()
-        now = chi[known]
-        deviation = float(now.std())
-        change = float(np.std(now - before)) / deviation if deviation > 0 else 0.0
-        before, first = now, first or change
+        change = state.step()
+        first = first or change
         # The change falls about as a power of the iteration; whichever end comes first.
         done = np.log(first / max(change, 1e-30)) / np.log(first / tolerance) if first > tolerance else 1.0
         state.fraction = max(state.fraction, min(0.99, done), iteration / (iterations + 1))
@@ -117,7 +119,8 @@ def solve(
             stacklevel=3,
         )
     report(progress, 1.0, message)
-    return chi - chi.mean(dtype=np.float64).astype(np.float32)
+    state.chi -= state.chi.mean(dtype=np.float64).astype(np.float32)
+    return state.chi
 
 
 class _State:
@@ -146,21 +149,29 @@ class _State:
             self.limit /= 1 + self.limit
         zeros = lambda: np.zeros(shape, np.float32)  # noqa: E731
         self.kept_data, self.target_data = zeros(), zeros()
-        self.kept, self.back = [zeros() for _ in range(3)], zeros()
+        self.kept, self.back, self.chi = [zeros() for _ in range(3)], zeros(), zeros()
+        self.before, self.known = zeros(), (problem.data_weight > 0).astype(np.float32)
+        # What goes into the system of an iteration, and where its solution is put.
+        self.right_sides, self.solutions = [self.target_data, self.back], [self.target_data, self.chi]
         system = self.rho_data * self.kernel**2
         self.length = problem.second_order_mm
         if self.length:
             self._add_second_order(system, problem.regularization / rho)
             self.kept_second = [zeros() for _ in PAIRS]
-            self.rights = [zeros() for _ in range(3)]
+            self.rights, self.slopes = ([zeros() for _ in range(3)] for _ in range(2))
+            self.right_sides += self.rights
+            self.solutions += self.slopes
         else:
             system += self.squared
         if problem.harmonic:
             self._add_harmonic(system, np.float32(2 * problem.harmonic / rho))
             self.kept_harmonic, self.target_harmonic = zeros(), zeros()
+            self.right_sides.append(self.target_harmonic)
+            self.solutions.append(self.target_harmonic)
         system[0, 0, 0] = np.inf
         self.inverse = np.divide(1, system, out=system)
-        self._advance(zeros(), [zeros()] * 3, zeros())
+        self.spectra = half_grids(self.right_sides)
+        self._advance()
 
     def _add_second_order(self, system, scale):
         # ρ₃ over ρ₂: second differences are slopes over ℓ.
@@ -184,65 +195,74 @@ class _State:
             inside = binary_fill_holes(self.problem.data_weight > 0)
         self.damped = np.where(inside, weight / (weight + rho), np.float32(0))
 
-    def step(self) -> np.ndarray:
-        """One iteration; returns χ."""
-        shape = self.back.shape
-        data = scipy.fft.rfftn(self.target_data)
-        right = scipy.fft.rfftn(self.back)
-        along = bend = slopes = None
+    def step(self) -> float:
+        """One iteration; returns the deviation of what χ changed by, where known, as a fraction of that of χ."""
+        in_frequencies(self.right_sides, self._solve, self.solutions, self.spectra)
+        whole, whole_square, change, change_square = self._advance() / self.known.sum(dtype=np.float64)
+        variance = whole_square - whole**2
+        return float(np.sqrt(max(change_square - change**2, 0) / variance)) if variance > 0 else 0.0
+
+    def _solve(self, rows, spectra):
+        """Put χ, Dχ + h, w and Δh in place of the right sides, at some frequencies."""
+        data, right, *others = spectra
+        kernel, squared = self.kernel[:, rows], self.squared[:, rows]
         if self.length:
-            slopes = [scipy.fft.rfftn(one) for one in self.rights]
-            along = sum(np.conj(d) * one for d, one in zip(self.symbols, slopes, strict=True))
-            right += self.damping * along
+            slopes, damping = others[:3], self.damping[:, rows]
+            symbols = [one[:, rows] if one.shape[1] > 1 else one for one in self.symbols]
+            along = sum(np.conj(d) * one for d, one in zip(symbols, slopes, strict=True))
+            right += damping * along
         if self.problem.harmonic:
-            own = scipy.fft.rfftn(self.target_harmonic)
-            own *= -self.rho_harmonic * self.squared
+            own, couple = others[-1], self.couple[:, rows]
+            own *= -self.rho_harmonic * squared
             own += data
-            right -= self.couple * own
-        data *= self.kernel
+            right -= couple * own
+        data *= kernel
         right += data
-        right *= self.inverse
-        chi = scipy.fft.irfftn(right, s=shape)
-        field = np.multiply(right, self.kernel, out=data)
+        right *= self.inverse[:, rows]
+        np.multiply(right, kernel, out=data)
         if self.problem.harmonic:
-            own *= self.inverse_harmonic
-            own -= self.couple * right
-            field += own
-            own *= -self.squared
-            bend = scipy.fft.irfftn(own, s=shape, overwrite_x=True)
-        # Its array takes the next target, times its penalty.
-        self.target_data = scipy.fft.irfftn(field, s=shape, overwrite_x=True)
+            own *= self.inverse_harmonic[:, rows]
+            own -= couple * right
+            data += own
+            own *= -squared
         if self.length:
-            slopes = self._slopes(slopes, right, along)
-        self._advance(chi, slopes, bend)
-        return chi
+            # w: (b − ½ρ₃ d dᴴb/(ρ₂ + ρ₃e)) / (ρ₂ + ½ρ₃e), with b the right side plus ρ₂ d χ.
+            rest = right - self.second / 2 * damping * (along + squared * right)
+            for d, one in zip(symbols, slopes, strict=True):
+                one += d * rest
+                one *= self.inverse_slopes[:, rows]
 
-    def _slopes(self, rights, spectrum, along):
-        """w: (b − ½ρ₃ d dᴴb/(ρ₂ + ρ₃e)) / (ρ₂ + ½ρ₃e), with b the right side plus ρ₂ d χ."""
-        share = self.second / 2 * self.damping * (along + self.squared * spectrum)
-        return [
-            scipy.fft.irfftn(self.inverse_slopes * (one + d * (spectrum - share)), s=self.back.shape, overwrite_x=True)
-            for d, one in zip(self.symbols, rights, strict=True)
-        ]
+    def _advance(self):
+        """Splits and targets from χ, w, and Dχ + h and Δh, which are where their next targets are put.
 
-    def _advance(self, chi, slopes, bend):
-        """Splits and targets from χ, Dχ + h (in `target_data`), w and Δh."""
+        Returns sum and sum of squares of χ and of what it changed by, where known.
+        """
+        outputs, shape = [self.back, *(self.rights if self.length else ())], self.chi.shape
 
         def work(planes):
-            self._advance_plain(planes, bend)
-            spill = np.zeros((4, *chi.shape[1:]), np.float32)
-            self._advance_slopes(planes, chi, slopes, spill[0])
+            self._advance_plain(planes)
+            spill = np.zeros((len(outputs), *shape[1:]), np.float32)
+            self._advance_slopes(planes, spill[0])
             if self.length:
-                self._advance_bends(planes, slopes, spill[1:])
-            return planes.stop % len(chi), spill
+                self._advance_bends(planes, spill[1:])
+            return planes.stop % len(self.chi), spill, self._sums(planes)
 
-        outputs = [self.back, *(self.rights if self.length else ())]
-        for plane, spill in run_slabs(work, chi.shape):
+        totals = 0
+        for plane, spill, sums in run_slabs(work, shape):
+            totals += sums
             # What the adjoint of a slab gives to the plane that follows it.
-            for output, one in zip(outputs, spill, strict=False):
+            for output, one in zip(outputs, spill, strict=True):
                 output[plane] += one
+        return totals
 
-    def _advance_plain(self, planes, bend):
+    def _sums(self, planes):
+        chi, change, known = self.chi[planes], self.before[planes], self.known[planes]
+        np.subtract(chi, change, out=change)
+        sums = [(np.vdot(known, one), np.vdot(known * one, one)) for one in (chi, change)]
+        change[:] = chi
+        return np.ravel(sums).astype(np.float64)
+
+    def _advance_plain(self, planes):
         """The splits of Dχ + h and of Δh."""
         v, field = self.kept_data[planes], self.target_data[planes]
         field *= RELAXATION
@@ -253,17 +273,18 @@ class _State:
         target *= self.rho_data
         if self.problem.harmonic:
             v, u = self.kept_harmonic[planes], self.target_harmonic[planes]
-            v += np.multiply(bend[planes], RELAXATION, out=u)
+            u *= RELAXATION
+            v += u
             _reflect(v, np.multiply(v, self.damped[planes], out=u))
 
-    def _advance_slopes(self, planes, chi, slopes, spill):
+    def _advance_slopes(self, planes, spill):
         """The splits of ∇χ − w."""
-        v, h = [one[planes] for one in self.kept], self.problem.voxel_size
+        v, h, chi = [one[planes] for one in self.kept], self.problem.voxel_size, self.chi
         for axis, one in enumerate(v):
             # Over-relaxed by a smaller voxel.
             one += periodic_difference(chi[planes], axis, h[axis] / RELAXATION, following(chi, axis, planes))
             if self.length:
-                one -= RELAXATION * slopes[axis][planes]
+                one -= RELAXATION * self.slopes[axis][planes]
         back = self.back[planes]
         back[:] = 0
         u = self._multipliers(planes, v, self.limit[planes], AXES)
@@ -273,9 +294,10 @@ class _State:
             if self.length:
                 np.negative(target, out=self.rights[axis][planes])
 
-    def _advance_bends(self, planes, slopes, spill):
+    def _advance_bends(self, planes, spill):
         """The splits of Ew."""
         v, h = [one[planes] for one in self.kept_second], [one / RELAXATION for one in self.problem.voxel_size]
+        slopes = self.slopes
         for one, ((a, b), _) in zip(v, PAIRS, strict=True):
             bend = periodic_difference(slopes[b][planes], a, h[a], following(slopes[b], a, planes))
             if a != b:

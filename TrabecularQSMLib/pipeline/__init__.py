@@ -1,16 +1,14 @@
 """The one place that knows the order of the stages: from a multi-echo scan to maps."""
 
 import contextlib
-import os
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.fft
 
 from ..acquisition import Acquisition, MeasuredField
-from ..chunks import one_blas_thread
+from ..chunks import on_threads
 from ..errors import InputError, SolverWarning
 from ..inversion import METHODS, lcurve
 from ..inversion.grid import Grid
@@ -119,7 +117,7 @@ def reconstruct_each(
             raise InputError(f"Inversions are compared on the same fields, but {name} differs; give it one value.")
     before = 1 / (1 + sum(map(effort, settings)))  # progress goes by time
     results, step = [], (1 - before) / len(settings)
-    with _workers(threads):
+    with on_threads(threads):
         fields = _fields(kept)(acquisition, settings[0], mask, part(progress, 0.0, before))
         for index, one in enumerate(settings):
             ending, shared = [], None
@@ -185,7 +183,7 @@ def sweep_regularization(
     regularizations = lcurve.checked_regularizations(regularizations)  # before the minutes that the fields take
     runs = len(regularizations)
     before = 1 / (1 + effort(settings, runs))  # progress goes by time
-    with _workers(threads):
+    with on_threads(threads):
         fields = _fields(kept)(acquisition, settings, mask, part(progress, 0.0, before))
         grid = Grid.around(fields.mask, settings.padding)
         apply = fields.reorientation.apply
@@ -247,11 +245,3 @@ def _solver_warnings() -> Iterator[list[str]]:
         else:
             # In the whole process, such as from objects that another part of the application leaves behind.
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, source=one.source)
-
-
-@contextlib.contextmanager
-def _workers(threads: int | None) -> Iterator[None]:
-    if threads is not None and threads < 1:
-        raise InputError(f"threads is {threads}; give a whole number of at least 1.")
-    with scipy.fft.set_workers(threads or os.cpu_count() or 1), one_blas_thread():
-        yield
