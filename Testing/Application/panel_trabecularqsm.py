@@ -559,7 +559,9 @@ class PanelTest(driving.PanelCase):
     def test_apply_and_status_are_seen_on_a_laptop(self):
         # Of a window of 1280 x 720 the application leaves 390 pixels to the panel.
         self.load()
-        self.ui.maskSelector.setCurrentNode(self.regions())
+        mask = self.regions()
+        mask.SetName("sub-0123 ses-baseline acq-high run-02: susceptibility of the left foot, all regions")
+        self.ui.maskSelector.setCurrentNode(mask)
         slicer.app.processEvents()
         self.assertLess(self.ui.statusLabel.y + self.ui.statusLabel.height, 390)
         times = self.ui.echoTimesLineEdit
@@ -567,6 +569,7 @@ class PanelTest(driving.PanelCase):
         # Sentences about a run are broken into lines, and make the panel no wider than its views leave room for.
         panel = self.ui.progressBar.parent()
         width = panel.minimumSizeHint.width()
+        self.assertLessEqual(width, driving.PANEL_WIDTH)
         self.ui.resultsCollapsibleButton.collapsed = False
         self.ui.resultsNotesLabel.setText("What is to be known of a run is told in long sentences. " * 5)
         slicer.app.processEvents()

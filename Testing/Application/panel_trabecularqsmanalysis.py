@@ -472,6 +472,9 @@ class PanelTest(driving.PanelCase):
         self.assertEqual((self.ui.statusLabel.text, driving.names()), ("Cancelled.", before))
         self.ui.checkerboardButton.click()
         self.assertIsNotNone(slicer.mrmlScene.GetFirstNodeByName(f"{nameOf(moving)} on {nameOf(fixed)}"))
+        before = driving.names()
+        self.ui.checkerboardButton.click()
+        self.assertEqual(driving.names(), before)
 
     def test_landmarks_can_be_chosen_for_their_start_only(self):
         self.assertFalse(self.ui.fixedLandmarksSelector.enabled)

@@ -11,7 +11,7 @@ from scipy import ndimage
 from TrabecularQSMLib.analysis import information, registration
 from TrabecularQSMLib.analysis.agreement import checkerboard, largest_displacement
 from TrabecularQSMLib.analysis.landmarks import register_landmarks
-from TrabecularQSMLib.analysis.registration import register_rigid
+from TrabecularQSMLib.analysis.registration import agreement, register_rigid
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.images import resample
@@ -185,6 +185,26 @@ class RigidTest(unittest.TestCase):
             wrong = register_rigid(fixed_image(), AFFINE, image, affine, start=motion((9, -9, 0), (14, 0, 6)))
         self.assertLess(wrong.quality, 0.8 * right.quality)
         self.assertFalse(wrong.converged)
+
+    def test_images_with_nothing_in_common_are_told(self):
+        image, affine = moving_image()
+        noise = np.random.default_rng(0).normal(size=image.shape)
+        blurred = ndimage.gaussian_filter(noise, (2, 4, 4))  # of 5 mm
+        bones = fixed_image() > 130
+        for moving in (noise, np.abs(noise), blurred):
+            for mask in (None, bones):
+                found = agreement(fixed_image(), AFFINE, moving, affine, MOTION, fixed_mask=mask)
+                self.assertIn("next to nothing in common", found.warning)
+        for moving in (image, image + 60 * noise):
+            for mask in (None, bones):
+                found = agreement(fixed_image(), AFFINE, moving, affine, MOTION, fixed_mask=mask)
+                self.assertIsNone(found.warning, found)
+
+    def test_a_result_that_a_mere_search_beats_is_told(self):
+        images = fixed_image(), AFFINE, *moving_image()
+        off = motion((0, 0, 0), (6, 0, 0)) @ MOTION
+        self.assertIsNone(agreement(*images, MOTION, searched=off).warning)
+        self.assertIn("a search over shifts alone reaches 0.", agreement(*images, off, searched=MOTION).warning)
 
     def test_progress_rises_and_its_exception_comes_out_as_itself(self):
         seen = []

@@ -16,6 +16,7 @@ from test_cli import run
 from TrabecularQSMLib.analysis.agreement import largest_displacement
 from TrabecularQSMLib.files import nifti, transforms
 from TrabecularQSMLib.files.maps import find_maps
+from TrabecularQSMLib.study import companions
 
 # Echoes of 3.7 mm, and other scans coarse enough to be quick.
 PHANTOM = ("--shape", 60, 60, 28, "--bssfp-voxel-size", 1, 1, 1.5, "--ct-voxel-size", 2, 2, 2)
@@ -24,6 +25,19 @@ SEEDS = {"01": 11, "02": 12}
 CHECKERBOARDS = {"01": ".png", "02": ".svg"}
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 REGIONS = ("calcaneus subtalar", "calcaneus tuber", "calcaneus cavum")
+
+
+class NothingInCommonTest(unittest.TestCase):
+    def test_images_with_nothing_in_common_are_told(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        rng, noise = np.random.default_rng(2), [folder / f"noise{n}.nii" for n in (1, 2)]
+        for path in noise:
+            nifti.write_image(path, rng.normal(size=(16, 16, 16)).astype(np.float32), np.diag([4.0, 4.0, 4.0, 1.0]))
+        transforms.write_transform(folder / "start.tfm", np.eye(4))
+        with mock.patch.object(companions, "find_start", return_value=np.eye(4)):
+            code, out, err = run("register", *noise, "--output", folder / "n.tfm", "--initial", folder / "start.tfm")
+        self.assertEqual(code, 0, err)
+        self.assertIn("next to nothing in common", out)
 
 
 class CompanionsTest(unittest.TestCase):

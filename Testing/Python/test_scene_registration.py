@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.agreement import largest_displacement
-from TrabecularQSMLib.analysis.registration import find_start
+from TrabecularQSMLib.analysis.registration import Registration, find_start
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.images import resample
 from TrabecularQSMLib.pipeline import Reconstruction
@@ -141,6 +141,16 @@ class RegistrationTest(TwoImagesTest):
         self.assertTrue(0.1 < quality["quality"] <= 1, quality)
         self.assertIn(f"quality {quality['quality']:.3f}", transform.GetDescription())
         self.assertEqual(qualityOf(self.transform(np.eye(4))), {})
+
+    def test_images_with_nothing_in_common_are_told(self):
+        noise = np.random.default_rng(1).normal(size=MOVING_SHAPE)
+        slicer.util.updateVolumeFromArray(self.moving, noise.astype(np.float32))
+        self.without_search()
+        found = Registration(TRUTH, mutual_information=0.0, quality=0.0, overlap=1.0, iterations=1, converged=True)
+        with mock.patch.object(registration, "register_rigid", return_value=found):
+            transform = scene.registerNodes(self.fixed, self.moving)
+        self.assertIn("next to nothing in common", qualityOf(transform)["warning"])
+        self.assertIn("next to nothing in common", transform.GetDescription())
 
     def test_a_registration_starts_from_the_transform_set_by_hand_and_keeps_that(self):
         self.without_search()
@@ -362,6 +372,19 @@ class RegistrationTest(TwoImagesTest):
         for where, sign in ((odd, -1), (~odd, 1)):
             inner = where & (ndimage.minimum_filter(self.arrays[0], 3) > 0)
             self.assertGreater(sign * np.corrcoef(values[inner], self.arrays[0][inner])[0, 1], 0.5)
+
+    def test_a_checkerboard_made_again_is_brought_up_to_date(self):
+        board = scene.checkerboardNodes(self.fixed, self.moving, 4)
+        before, ids = slicer.util.arrayFromVolume(board).copy(), self.node_ids()
+        transform = self.transform(np.linalg.inv(TRUTH))
+        self.moving.SetAndObserveTransformNodeID(transform.GetID())
+        self.assertIs(scene.checkerboardNodes(self.fixed, self.moving, 4), board)
+        self.assertGreater(np.abs(slicer.util.arrayFromVolume(board) - before).max(), 0.1)
+        self.assertEqual(self.node_ids(), sorted([*ids, transform.GetID()]))
+        # The other way round it is another one, and so is one with a name.
+        other = scene.checkerboardNodes(self.moving, self.fixed, 4)
+        named = scene.checkerboardNodes(self.fixed, self.moving, 4, name="kept")
+        self.assertEqual(len({board, other, named}), 3)
 
     def test_tiles_beyond_the_moving_image_are_dark(self):
         # Air of a CT is far below zero, which is what lies beyond an image elsewhere.

@@ -21,10 +21,10 @@ from ..cohort import cohortTable, loadMaps
 from . import show
 from .analysis import regressionOptions, regressionSummary, tableSummary
 from .reconstruction import mapsSummary
+from .results import fitHeaders
 
 SUBJECT, BESIDE, MISSING, MEMORY, TIME, STATE = range(6)
 _LOOK_EVERY_MS = 500
-_ROW_HEIGHT = 22
 
 
 @parameterPack
@@ -108,10 +108,7 @@ class CohortStep:
         for name in ("Find", "Run", "Table"):
             getattr(self._ui, f"cohort{name}Button").connect("clicked(bool)", getattr(self, f"on{name}"))
         table = self._ui.cohortTable
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.horizontalHeader().setStretchLastSection(True)
+        fitHeaders(table)
         table.connect("cellDoubleClicked(int,int)", self.onSubject)
 
     @property

@@ -2,6 +2,7 @@
 
 import sys
 
+import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -13,6 +14,8 @@ from .undo import oneUndoStep
 _LATE = -100.0  # priority of an observer
 # Characters of a button that is as wide as the panel.
 _LONGEST_TEXT = 50
+# Pixels to which selectors of nodes can shrink.
+_SELECTOR_WIDTH = 100
 
 
 class PanelMixin(RunMixin):
@@ -40,6 +43,9 @@ class PanelMixin(RunMixin):
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
+        for widget in vars(self.ui).values():
+            if isinstance(widget, slicer.qMRMLNodeComboBox | slicer.qMRMLSegmentSelectorWidget):
+                _letShrink(widget)
         self.logic = logic
 
     def connectButtons(self, names) -> None:
@@ -240,3 +246,11 @@ class PanelMixin(RunMixin):
             if summary:
                 self.say(summary(result))
             return result
+
+
+def _letShrink(selector) -> None:
+    """Let the name that a selector shows be cut off, where it would make the panel wider than its window."""
+    policy = qt.QSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
+    policy.setHorizontalStretch(1)  # as wide as there is room for beside a button
+    selector.setSizePolicy(policy)
+    selector.minimumWidth = _SELECTOR_WIDTH

@@ -8,9 +8,20 @@ from .show import showMap
 
 EYE, NAME, UNIT, WINDOW = range(4)
 _ICONS = {True: ":/Icons/Small/SlicerVisible.png", False: ":/Icons/Small/SlicerInvisible.png"}
-_ROW_HEIGHT = 22
 # Below this, most voxels' fits are doubtful; the reconstruction says so as a note too.
 _DOUBTFUL, _GOOD = 0.5, 0.8
+
+
+def fitHeaders(table) -> None:
+    """Let rows and columns of a table be as large as their texts, in any font, and the last column reach the edge.
+
+    :param table: QTableWidget without names of rows.
+    """
+    table.verticalHeader().hide()
+    # By the headers themselves: sized at each filling, the last column would no longer reach the edge.
+    for header in (table.verticalHeader(), table.horizontalHeader()):
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+    table.horizontalHeader().setStretchLastSection(True)
 
 
 class ResultsBrowser:
@@ -25,11 +36,7 @@ class ResultsBrowser:
     def __init__(self, runComboBox, notesLabel, table, inWords) -> None:
         self._comboBox, self._label, self._table, self._listed = runComboBox, notesLabel, table, []
         self._inWords = inWords
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
-        # By the header itself: sized at each filling, the last column would no longer reach the edge.
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        table.horizontalHeader().setStretchLastSection(True)
+        fitHeaders(table)
         table.connect("cellClicked(int,int)", self.onMapClicked)
         runComboBox.connect("activated(int)", self.onRunActivated)
         self._tell()
