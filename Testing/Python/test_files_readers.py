@@ -846,7 +846,8 @@ class DoubtsTest(unittest.TestCase):
 
     def test_noise_tells_what_was_made_of_a_magnitude_without_phase(self):
         image = self.magnitude[0]
-        self.assertEqual(on_magnitude(image, "x", "BV/TV is"), [])
+        for plain in (image, np.ones_like(image), image - 1, np.full_like(image, np.nan)):
+            self.assertEqual(on_magnitude(plain, "x", "BV/TV is"), [])
         for words, other in (
             ("squared", image**2), ("root", np.sqrt(image)), ("logarithm", np.log1p(1e3 * image)),
         ):  # fmt: skip

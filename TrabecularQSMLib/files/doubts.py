@@ -129,7 +129,9 @@ def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
     """
     middle = max(len(magnitude) - _SLICES, 0) // 2
     magnitude = np.asarray(magnitude[middle : middle + _SLICES], np.float32)
-    if magnitude.size < _FEWEST or np.mean(magnitude == 0) > _MOST_CUT:
+    if magnitude.size < _FEWEST or not np.isfinite(magnitude).all() or np.mean(magnitude == 0) > _MOST_CUT:
+        return []
+    if not 0 <= magnitude.min() < magnitude.max():  # no magnitude, which is told where BV/TV is computed
         return []
     around = ndimage.uniform_filter(magnitude, _AROUND)
     dark = around < _between(around)

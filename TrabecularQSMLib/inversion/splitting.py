@@ -151,6 +151,7 @@ class _State:
         self.kept_data, self.target_data = zeros(), zeros()
         self.kept, self.back, self.chi = [zeros() for _ in range(3)], zeros(), zeros()
         self.before, self.known = zeros(), (problem.data_weight > 0).astype(np.float32)
+        self.count = np.count_nonzero(self.known)
         # What goes into the system of an iteration, and where its solution is put.
         self.right_sides, self.solutions = [self.target_data, self.back], [self.target_data, self.chi]
         system = self.rho_data * self.kernel**2
@@ -198,7 +199,7 @@ class _State:
     def step(self) -> float:
         """One iteration; returns the deviation of what χ changed by, where known, as a fraction of that of χ."""
         in_frequencies(self.right_sides, self._solve, self.solutions, self.spectra)
-        whole, whole_square, change, change_square = self._advance() / self.known.sum(dtype=np.float64)
+        whole, whole_square, change, change_square = self._advance() / self.count
         variance = whole_square - whole**2
         return float(np.sqrt(max(change_square - change**2, 0) / variance)) if variance > 0 else 0.0
 
