@@ -1,6 +1,7 @@
 """The multi-echo gradient-echo scan: echoes, echo times, field strength and geometry, checked once."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class Acquisition:
     has_phase: bool = True
 
     def __post_init__(self):
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        put = partial(object.__setattr__, self)  # the dataclass is frozen
         echoes = np.asarray(self.echoes)
         echo_times = np.asarray([] if self.echo_times is None else self.echo_times, dtype=np.float64).ravel()
         _check_echoes(echoes, echo_times, self.source)
@@ -178,7 +179,7 @@ class MeasuredField:
     b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
 
     def __post_init__(self):
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        put = partial(object.__setattr__, self)  # the dataclass is frozen
         if self.stage not in FIELD_STAGES:
             raise InputError(f"A field is {self.stage!r}; choose one of {', '.join(FIELD_STAGES)}.")
         field = np.asarray(self.field)

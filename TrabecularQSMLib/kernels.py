@@ -1,5 +1,6 @@
 """The dipole kernel, the gradient and its adjoint: the linear operators of susceptibility mapping."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -176,10 +177,25 @@ def _within_thin_layer(share, voxel_size, b0_direction):
     return np.where(flat, 0, np.float32(1 / 3) - along / np.where(flat, 1, total))
 
 
+def block_sums(array: np.ndarray, edges, dtype=None) -> np.ndarray:
+    """Return the sums of blocks of `edges` samples along k, j, i, of which the array holds whole numbers.
+
+    Of `dtype`; without it, of the array's own if it is real or complex, else float64.
+    """
+    dtype = dtype or (array.dtype if array.dtype.kind in "fc" else np.float64)
+    # Every n-th sample is added to the others: sums over the short axes of a reshaped array take five times as long.
+    for axis, edge in reversed(list(enumerate(edges))):
+        before = (slice(None),) * axis
+        total = np.add(0, array[(*before, slice(0, None, edge))], dtype=dtype)
+        for n in range(1, edge):
+            total += array[(*before, slice(n, None, edge))]
+        array = total
+    return array
+
+
 def block_means(array: np.ndarray, edges, dtype=None) -> np.ndarray:
-    """Return the means of blocks of `edges` samples along k, j, i, of which the array holds whole numbers."""
-    blocks = tuple(x for n, edge in zip(array.shape, edges, strict=True) for x in (n // edge, edge))
-    return array.reshape(blocks).mean(axis=(1, 3, 5), dtype=dtype)
+    """Return the means of the blocks of `block_sums`."""
+    return block_sums(array, edges, dtype) / int(math.prod(edges))
 
 
 def gradient(array: np.ndarray, voxel_size) -> np.ndarray:

@@ -91,20 +91,25 @@ def find_scan(folder) -> tuple[str, dict[str, Path]]:
     return next(iter(scans.items()))
 
 
-def read_settings(path) -> dict:
-    """Return the settings that the sidecar of a map holds, or a JSON file of settings alone, by name.
+def read_sidecar(path) -> tuple[dict, Settings]:
+    """Return all that the sidecar of a map says, or a JSON file of settings alone, and the settings in it.
 
     Raises
     ------
     InputError
         If it cannot be read, is no JSON, or has a setting that does not exist or a value that it cannot have.
     """
-    path = Path(path)
     stored = read_json_file(path)
-    if isinstance(stored, dict):
-        stored = stored.get("Settings", stored)
-    Settings.from_dict(stored, str(path))
-    return stored
+    return stored, Settings.from_dict(_settings_in(stored), str(path))
+
+
+def read_settings(path) -> dict:
+    """Return the settings in a file that `read_sidecar` reads, by name: those that it gives alone."""
+    return _settings_in(read_sidecar(path)[0])
+
+
+def _settings_in(stored):
+    return stored.get("Settings", stored) if isinstance(stored, dict) else stored
 
 
 def read_chi_noise(path) -> dict | None:

@@ -4,10 +4,10 @@ import numpy as np
 import scipy.fft
 from scipy import ndimage
 
-from ..kernels import dipole_kernel, solid_harmonics, within_thin_layer
+from ..kernels import block_means, dipole_kernel, solid_harmonics, within_thin_layer
 from ..progress import report
 from .body import SOFTENING
-from .fine_grid import FineGrid, block_sum, centered_mm
+from .fine_grid import FineGrid, centered_mm
 
 # Air around all sources: copies of the patient, which the FFT puts there, must be far away.
 PADDING_MM = 90.0
@@ -65,7 +65,7 @@ def _shim(field: np.ndarray, body: np.ndarray, grid: FineGrid) -> np.ndarray:
 
 def shim_and_shift(field, body, grid, settings):
     """Take the shim off a fine field in Hz, and add the settings' offset and gradient, in place."""
-    shim = _shim(block_sum(field, grid.factor) / grid.factor**3, body, grid)
+    shim = _shim(block_means(field, (grid.factor,) * 3), body, grid)
     offset, gradient = settings.field_offset_hz, settings.field_gradient_hz_per_mm
     cosines = settings.affine[:3, :3] / np.linalg.norm(settings.affine[:3, :3], axis=0)
     slopes = (cosines.T @ gradient) * 100.0  # per unit of the centered coordinates, along i, j, k

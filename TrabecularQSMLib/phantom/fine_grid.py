@@ -1,4 +1,4 @@
-"""The fine grid on which the patient is painted: where it lies, what each point holds, sums over voxels."""
+"""The fine grid on which the patient is painted: where it lies, what each point holds."""
 
 import numpy as np
 
@@ -108,18 +108,6 @@ def paint(grid: FineGrid, patient: Patient, first: int, last: int, tesla=REFEREN
         new = tissue.label(x, y, z) if callable(tissue.label) else np.uint8(tissue.label)
         label[target] = np.where(share > 0.999, new, np.where(share > 0.001, np.uint8(0), label[target]))
     return canvas
-
-
-def block_sum(array: np.ndarray, factor: int, axes=(2, 1, 0)) -> np.ndarray:
-    """Sum over blocks of `factor` along some axes."""
-    for axis in axes:
-        pick = [slice(None)] * 3
-        total = 0
-        for n in range(factor):
-            pick[axis] = slice(n, None, factor)
-            total = total + array[tuple(pick)]
-        array = total
-    return array
 
 
 def pure_labels(label, factor):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -116,7 +117,7 @@ class PhantomSettings:
     bandwidth_hz: float | None = None
 
     def __post_init__(self):
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        put = partial(object.__setattr__, self)  # the dataclass is frozen
         put("shape", numbers("shape", self.shape, 3, whole=True, low=4, high=1024))
         put("field_of_view_mm", numbers("field_of_view_mm", self.field_of_view_mm, 3, low=1, high=1000))
         put(

@@ -9,11 +9,12 @@ from ..chunks import run_chunks
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
 from ..fieldmap.signal import Model
+from ..kernels import block_means, block_sums
 from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import ANATOMIES, draw_patient
 from .field import fields_seen, shim_and_shift
-from .fine_grid import FineGrid, block_sum, centered_mm, paint, pure_labels
+from .fine_grid import FineGrid, centered_mm, paint, pure_labels
 from .readout import AXES, displaced, gain, peaks
 from .settings import PhantomSettings
 from .trabeculae import LABEL, NAME, Block, PlacedBlock
@@ -121,12 +122,13 @@ def make_phantom(
     total_fine *= np.float32(1e-6 * frequency)
     shim_and_shift(total_fine, body, grid, settings)
     weight = fine["water"] + fine["fat"]
-    signal_sum = block_sum(weight, factor)
+    cube = (factor,) * 3
+    signal_sum = block_sums(weight, cube)
     silent = signal_sum == 0
     for name, values in (("field_hz", total_fine), ("local_field", local_fine)):
-        truth[name] = _weighted_mean(values, weight, factor)
+        truth[name] = _weighted_mean(values, weight, cube)
     truth["total_field"] = truth["field_hz"] / np.float32(1e-6 * frequency)
-    nominal_r2star = block_sum(fine["decay"], factor) / np.where(silent, 1, signal_sum)
+    nominal_r2star = block_sums(fine["decay"], cube) / np.where(silent, 1, signal_sum)
     np.divide(fine["decay"], weight, out=fine["decay"], where=weight > 0)
     del weight, local_fine
 
@@ -168,12 +170,12 @@ def _region_names(settings, block):
     return dict(ANATOMIES[settings.anatomy].region_names) | ({} if block is None else {LABEL: NAME})
 
 
-def _weighted_mean(values, weight, factor):
+def _weighted_mean(values, weight, cube):
     """Mean over each voxel: where there is signal, it decides how the points count; elsewhere all count alike."""
-    total = block_sum(weight, factor)
+    total = block_sums(weight, cube)
     silent = total == 0
-    weighted = block_sum(weight * values, factor) / np.where(silent, 1, total)
-    return np.where(silent, block_sum(values, factor) / factor**3, weighted)
+    weighted = block_sums(weight * values, cube) / np.where(silent, 1, total)
+    return np.where(silent, block_means(values, cube), weighted)
 
 
 def _apply_gains(echoes, settings):
@@ -195,7 +197,7 @@ def _add_noise(echoes, snr, peak, rng):
 
 def _paint_all(grid, patient, tesla, progress, placed=None):
     """Paint in slabs. Returns fine arrays, voxel means, regions, and the sources of the extended grid against air."""
-    factor, count = grid.factor, grid.factor**3
+    factor, cube = grid.factor, (grid.factor,) * 3
     planes, first_inside, last_inside = grid.extended_shape[0], grid.inside[0].start, grid.inside[0].stop
     fine_shape = tuple(n * factor for n in grid.shape)
     fine = {name: np.zeros(fine_shape, np.float32) for name in ("water", "fat", "decay", "chi", "cortex", "cortex_chi")}
@@ -221,7 +223,7 @@ def _paint_all(grid, patient, tesla, progress, placed=None):
         for name, values in fine.items():
             values[planes_inside] = inside[name]
         for name, values in truth.items():
-            values[voxels] = block_sum(inside[name], factor) / count
+            values[voxels] = block_means(inside[name], cube)
         regions[voxels] = pure_labels(inside["label"], factor)
 
     run_chunks(work, -(-planes // step), 1, message="Painting the tissue", progress=progress)
@@ -234,6 +236,8 @@ def _echoes(fine, field_hz, factor, model: Model, progress, settings=None, place
     With `settings`, the peaks of fat are displaced by their bandwidth; `placed` is a block of trabeculae.
     """
     axis = None if settings is None else AXES[settings.readout_axis]
+    cube = (factor,) * 3
+    across = tuple(1 if other == axis else factor for other in range(3))
     planes = field_hz.shape[0] // factor
     echoes = np.zeros((model.echo_times.size, *(n // factor for n in field_hz.shape)), np.complex64)
 
@@ -259,10 +263,10 @@ def _echoes(fine, field_hz, factor, model: Model, progress, settings=None, place
                 water_now = water * turned + hard
             if axis is None:
                 signal = water_now + fat * np.complex64(phasor) * turned
-                echoes[e, chunk] = block_sum(signal, factor) / np.float32(factor**3)
+                echoes[e, chunk] = block_means(signal, cube)
             else:
-                points = block_sum(fat * turned, factor, tuple(other for other in (2, 1, 0) if other != axis))
-                signal = block_sum(water_now, factor) + displaced(points, factor, axis, peaks(settings, e))
+                points = block_sums(fat * turned, across)
+                signal = block_sums(water_now, cube) + displaced(points, factor, axis, peaks(settings, e))
                 echoes[e, chunk] = signal / np.float32(factor**3)
 
     # A read-out along the planes needs all of them at once.

@@ -1,7 +1,7 @@
 """Blocks of random bone of a wanted BV/TV, for the chain and for sweeps."""
 
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class BoneSettings:
     mask: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        put = partial(object.__setattr__, self)  # the dataclass is frozen
         if self.mask is not None:
             put("bvtv", (float(self.mask.mean(dtype=np.float64)),))
         put("bvtv", tuple(sorted(set(numbers("BV/TV", self.bvtv, None, low=0.01, high=0.7)))))

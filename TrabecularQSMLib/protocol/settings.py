@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 
@@ -104,7 +105,7 @@ class ProtocolSettings:
     bvtv_difference: float = 0.02
 
     def __post_init__(self):
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        put = partial(object.__setattr__, self)  # the dataclass is frozen
         times = numbers("echo_times", self.echo_times, None, low=1e-4, high=0.5, unit=" s")
         if len(times) < 3 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
             listed = " ".join(f"{1e3 * time:g}" for time in times)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ class SweepSettings:
     bone: BoneSettings = field(default_factory=BoneSettings)
 
     def __post_init__(self):
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - the dataclass is frozen
+        put = partial(object.__setattr__, self)  # the dataclass is frozen
         for name, low, high in (
             ("field_strengths", *FIELD_STRENGTHS_T),
             ("voxels_mm", 0.01, 100),

@@ -1,15 +1,14 @@
 """What a cohort has left in its output folder, as nodes."""
 
-import json
 from pathlib import Path
 
 from ..errors import InputError
-from ..files.maps import find_scan, read_settings
+from ..files.formats import read_json_file
+from ..files.maps import find_scan, read_sidecar
 from ..files.nifti import read_image
 from ..files.tables import read_measured
 from ..pipeline import Reconstruction
 from ..progress import Progress, part, report
-from ..settings import Settings
 from ..study.cohort import TABLE
 from .alive import keepAlive
 from .measure import addRows
@@ -39,18 +38,18 @@ def loadMaps(folder, *, progress: Progress | None = None) -> dict:
 
     images = keepAlive(read, part(progress, 0.0, 0.6))
     first = next(iter(files.values()))
-    sidecar = first.with_name(f"{first.name.removesuffix('.nii.gz')}.json")
-    settings = Settings.from_dict(read_settings(sidecar), str(sidecar))
-    b0Direction = json.loads(sidecar.read_text(encoding="utf-8")).get("B0Direction")
+    sidecar, settings = read_sidecar(first.with_name(f"{first.name.removesuffix('.nii.gz')}.json"))
     # What a cohort notes holds that of the maps, and what was said of registrations.
-    told = next(iter(sorted(Path(folder).glob("*_cohort.json"))), sidecar)
-    notes = json.loads(told.read_text(encoding="utf-8")).get("Notes", ())
+    record = next(iter(sorted(Path(folder).glob("*_cohort.json"))), None)
+    notes = (sidecar if record is None else read_json_file(record)).get("Notes", ())
     result = Reconstruction({name: array for name, (array, _) in images.items()}, settings, tuple(notes))
     drawn = first.with_name(f"{stem}_dseg.nii.gz")
     regions = loadRegions(drawn, f"{stem} regions") if drawn.exists() else None
     try:
         affine = next(iter(images.values()))[1]
-        nodes = addMapVolumes(result, affine, stem, b0Direction=b0Direction, progress=part(progress, 0.6, 1.0))
+        nodes = addMapVolumes(
+            result, affine, stem, b0Direction=sidecar.get("B0Direction"), progress=part(progress, 0.6, 1.0)
+        )
     except BaseException:
         if regions:
             removeWithHelpers(regions)

@@ -75,9 +75,8 @@ def chainNodes(
     :param progress: ``progress(fraction, message)``; what it raises stops the work.
     :raises InputError: as `protocol.chain.run_chain`.
     """
-    rows = keepAlive(lambda told: run_chain(settings, chain, progress=told), part(progress, 0.0, 0.98))
-    report(progress, 1.0, "Measured the blocks")
-    lines, name = chain_lines(rows), freeName(name, "", " table")
+    rows, name = _measure(lambda told: run_chain(settings, chain, progress=told), name, progress)
+    lines = chain_lines(rows)
     with resultFolder(name) as put:
         table = _table(put, f"{name} table", CHAIN_COLUMNS, rows, settings, chain.as_dict())
         found = {line.quantity: line for line in lines}
@@ -98,12 +97,11 @@ def sweepNodes(
     :param progress: ``progress(fraction, message)``; what it raises stops the work.
     :raises InputError: as `protocol.sweep.run_sweep`.
     """
-    rows = keepAlive(
-        lambda told: sorted_rows(row for some in run_sweep(settings, sweep, progress=told) for row in some),
-        part(progress, 0.0, 0.98),
-    )
-    report(progress, 1.0, "Measured the blocks")
-    name = freeName(name, "", " table")
+
+    def run(told):
+        return sorted_rows(row for some in run_sweep(settings, sweep, progress=told) for row in some)
+
+    rows, name = _measure(run, name, progress)
     with resultFolder(name) as put:
         trains = [" ".join(f"{1e3 * time:g}" for time in train) for train in sweep.trains]
         listed = [row | {"train": trains[row["train"]]} for row in rows]
@@ -114,6 +112,13 @@ def sweepNodes(
             for quantity in _SWEPT
         }
     return SweepNodes(table, charts, rows)
+
+
+def _measure(run, name, progress):
+    """The rows that `run` gives, and a name for them that no node of the scene has."""
+    rows = keepAlive(run, part(progress, 0.0, 0.98))
+    report(progress, 1.0, "Measured the blocks")
+    return rows, freeName(name, "", " table")
 
 
 def _table(put, name, columns, rows, settings, others):
