@@ -861,6 +861,12 @@ class DoubtsTest(unittest.TestCase):
             self.assertFalse(echoes[:, cut].any())
             np.testing.assert_allclose(echoes[:, ~cut], self.echoes[:, ~cut], atol=2e-3 * self.magnitude.max())
 
+    def test_a_phase_in_few_steps_is_not_cut_out(self):
+        steps = np.clip(np.round(self.phase * 8 / np.pi), -8, 8) * np.pi / 8
+        echoes = (self.magnitude + 1j * steps).astype(np.complex64)
+        self.assertNotIn("cut out", polar_to_complex(echoes, "x") or "")
+        self.assertGreater(np.mean(np.abs(echoes) > 0), 0.99)
+
     def test_a_magnitude_filtered_without_its_phase_is_told_but_no_filter_of_both(self):
         smooth = ndimage.gaussian_filter(self.magnitude, (0, 0, 0.7, 0.7))
         self.assertEqual([one[:43] for one in self.said(smooth)], ["Noise in the air of x is smoother in magnit"])

@@ -43,8 +43,9 @@ _ZERO = 1e-6
 _SAMPLES = 200_000
 # Of the upper half of a magnitude, no more than this share, and so many voxels, are at its very end.
 _UPPER, _CLIPPED, _LEAST_VOXELS = 0.5, 0.02, 20
-# Phase has one value in more than this share of the signal only where it was cut out.
-_CUT_OUT = 0.02
+# Phase has one value in more than this share of the signal, and in so many times more voxels than any other value, only
+# where it was cut out.
+_CUT_OUT, _ABOVE_STEPS = 0.02, 4
 # A magnitude of fewer whole numbers was rounded.
 _FEW_LEVELS = 32
 # An offset of real and imaginary part: its least size and largest change between echoes in parts of the signal, the
@@ -97,7 +98,10 @@ def _leave_out_cut(echoes, source):
             continue
         for one in {0.0, low, high}:
             there = signal & (echo.imag == np.float32(one))
-            if np.count_nonzero(there) > _CUT_OUT * np.count_nonzero(signal):
+            count = np.count_nonzero(there)
+            if count <= _CUT_OUT * np.count_nonzero(signal):
+                continue
+            if count > _ABOVE_STEPS * _commonest(echo.imag[signal & ~there]):
                 cut, value = cut | there, one
     if not cut.any():
         return None
@@ -107,6 +111,11 @@ def _leave_out_cut(echoes, source):
         f"The phase of {source} is exactly {value:g} in {share:.0%} of what has magnitude, as where it was cut out: "
         "these voxels are left out; export the phase whole for what lies in them."
     )
+
+
+def _commonest(values) -> int:
+    """How many of the values are alike at most: of a phase in few steps, as many as lie in one."""
+    return int(np.unique(values, return_counts=True)[1].max()) if values.size else 0
 
 
 def _slab_to_complex(echo, middle, scale, planes):
