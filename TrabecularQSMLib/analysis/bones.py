@@ -8,8 +8,9 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..errors import InputError
+from ..fieldmap.masks import depth_of
 from ..progress import Progress, part, report
-from .marrow import depth_of, find_compartments
+from .marrow import find_compartments
 
 SIDES = ("left", "right")
 # Parts of the calcaneus as the paper draws them, and where their centers lie by the bone's own axes: the share of its

@@ -4,6 +4,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from ..fieldmap.masks import depth_of
 from ..progress import part, report
 
 # Marrow is mostly fat in the adult's limbs; voxels with less are another tissue, or more than half of one.
@@ -191,10 +192,3 @@ def _enclosure(inside, magnitude, voxel_size):
 def _widths(millimeters, voxel_size, shape):
     """Standard deviations of a Gaussian in voxels; none along an axis of one sample."""
     return [millimeters / h if n > 1 else 0.0 for h, n in zip(voxel_size, shape, strict=True)]
-
-
-def depth_of(inside, voxel_size):
-    """Distance to the outside in mm. The border of the image is no outside: a bone goes on behind it."""
-    if inside.all():
-        return np.full(inside.shape, np.inf)
-    return ndimage.distance_transform_edt(inside, sampling=voxel_size)

@@ -94,14 +94,19 @@ def body_mask(signal: np.ndarray) -> np.ndarray:
     return ndimage.binary_fill_holes(body)
 
 
-def erode(mask: np.ndarray, distance_mm: float, voxel_size) -> np.ndarray:
-    """Return the voxels of a mask farther than a distance from its outside.
+def depth_of(mask: np.ndarray, voxel_size) -> np.ndarray:
+    """Return the distance of a mask's voxels from its outside in mm, (K, J, I), and zero outside.
 
     The border of the image does not count as outside: the body goes on behind it.
     """
-    if distance_mm <= 0 or mask.all():
-        return mask.copy()
-    return ndimage.distance_transform_edt(mask, sampling=voxel_size) > distance_mm
+    if mask.all():
+        return np.full(mask.shape, np.inf)
+    return ndimage.distance_transform_edt(mask, sampling=voxel_size)
+
+
+def erode(mask: np.ndarray, distance_mm: float, voxel_size) -> np.ndarray:
+    """Return the voxels of a mask farther than a distance from its outside (`depth_of`)."""
+    return depth_of(mask, voxel_size) > distance_mm if distance_mm > 0 else mask.copy()
 
 
 def reliability(magnitude, residual, excess, margin, mask, *, noise: float, threshold: float) -> np.ndarray:

@@ -345,7 +345,8 @@ class Fields:
         self.maps["mask"] = self.drawn.astype(np.float32)
         # A mask that was made here may end where it likes.
         left_out = np.count_nonzero(self.mask & ~self.drawn) if self.mask_given else 0
-        self.notes += remarks.on_surroundings(self.mask, self.body, self.voxel_size, self.settings.background)
+        if self.mask_given or self.settings.mask_erosion < remarks.NEAR_SKIN_MM:
+            self.notes += remarks.on_surroundings(self.mask, self.body, self.voxel_size, self.settings.background)
         self.notes += remarks.on_slab(self.interior, int(left_out), self.voxel_size)
         self.maps["local_field"] = self.local_field
         self._weigh(edges)

@@ -8,7 +8,7 @@ from ..errors import InputError
 from ..fieldmap.contradiction import Contradiction
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
-from ..fieldmap.masks import erode
+from ..fieldmap.masks import depth_of
 from ..fieldmap.mistakes import Mistake
 from ..fieldmap.refine import R2STAR_RANGE
 from ..fieldmap.separation import Separation
@@ -31,7 +31,7 @@ _LEAST_SIGNAL = 0.5
 # masks of single bones, and of all bones with 9 mm around, gave 0.0 to 0.7 of the contrast.
 _CORE_MM, _LEAST_BODY = 5.0, 0.4
 # Nearer to the skin than this in mm, LBV takes local field for background; told of from this share of the mask on.
-_NEAR_SKIN_MM, _MUCH_NEAR_SKIN = 4.0, 0.05
+NEAR_SKIN_MM, _MUCH_NEAR_SKIN = 4.0, 0.05
 # In a slab with a field of fewer slices, or thinner in mm, χ says little: on the ankle, its contrast is less than three
 # quarters of what it is in all slices.
 _FEW_SLICES, _THIN_MM = 6, 20.0
@@ -184,7 +184,8 @@ def on_surroundings(mask: np.ndarray, body: np.ndarray, voxel_size, background: 
     """How a mask lies in the body: sources outside of a small one, and the skin near a large one, mislead χ."""
     if background == "none":
         return []
-    notes, core = [], erode(body, _CORE_MM, voxel_size)
+    notes, depth = [], depth_of(body, voxel_size)
+    core = depth > _CORE_MM
     if core.any() and (share := float(np.mean(mask[core]))) < _LEAST_BODY:
         notes.append(
             f"The mask covers {share:.0%} of the tissue in this scan. What lies outside of it, and with it much of "
@@ -192,10 +193,10 @@ def on_surroundings(mask: np.ndarray, body: np.ndarray, voxel_size, background: 
             "mask is a single bone: leave the mask out or give one of the whole limb, and name bones as regions "
             "instead; the inversion total-field suffers less."
         )
-    near = float(np.mean(~erode(body, _NEAR_SKIN_MM, voxel_size)[mask])) if mask.any() else 0.0
+    near = float(np.mean(depth[mask] <= NEAR_SKIN_MM)) if mask.any() else 0.0
     if background == "lbv" and near > _MUCH_NEAR_SKIN:
         notes.append(
-            f"{near:.0%} of the mask lies within {_NEAR_SKIN_MM:g} mm of the body's surface, where LBV takes local "
+            f"{near:.0%} of the mask lies within {NEAR_SKIN_MM:g} mm of the body's surface, where LBV takes local "
             "field for background, so χ may be wrong far into it: let the mask end 5 mm below the skin (mask erosion), "
             "or choose the background removal pdf, which loses less."
         )
