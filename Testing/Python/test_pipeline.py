@@ -475,7 +475,9 @@ class RemarksTest(unittest.TestCase):
         mask = np.ones((1, 10, 10), bool)
         maps = {"mip": np.ones(mask.shape), "r2star": np.full(mask.shape, 40.0)}
         for share, words in ((0.95, "The scan is noisy"), (0.5, "The echoes do not fit the model well")):
-            (note,) = remarks.on_trust(np.full(mask.shape, 0.4), mask, maps, 6, share_of_noise=share)
+            (note,) = remarks.on_trust(
+                np.full(mask.shape, 0.4), mask, maps, 6, share_of_noise=lambda share=share: share
+            )
             self.assertTrue(note.startswith(words))
 
     def test_r2star_that_noise_leaves_at_its_limits_is_told(self):

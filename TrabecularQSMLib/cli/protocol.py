@@ -122,7 +122,7 @@ def _add_bone(parser):
     text = "of the reconstruction, instead of the preset's"
     group.add_argument("--inversion", choices=CHOICES["inversion"], help=text)
     where = group.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=positive, metavar="N", help=with_default("processes to use", 1))
+    where.add_argument("--workers", type=positive, metavar="N", default=1, help=with_default("processes to use", 1))
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
 
 
@@ -232,7 +232,7 @@ def _run_chain(arguments, settings, chain):
     from ..protocol.estimate import chain_cost
     from .workers import executors_of
 
-    with executors_of(arguments.workers or 1, arguments.scheduler) as executors, ProgressLine() as progress:
+    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
         _tell_cost(arguments, chain.bone, chain_cost(settings, chain), progress)
         return run_chain(settings, chain, executors=executors, progress=progress)
 
@@ -241,7 +241,7 @@ def _tell_cost(arguments, bone, cost, progress):
     """Say before a run how long it takes and how much memory, and refuse what does not fit."""
     from ..study.estimate import free_memory, in_words
 
-    memory, free = (arguments.workers or 1) * cost.memory, None if arguments.scheduler else free_memory()
+    memory, free = arguments.workers * cost.memory, None if arguments.scheduler else free_memory()
     if free is not None and memory > free:
         raise InputError(
             f"It takes about {memory / 1e9:.3g} GB of memory and there are {free / 1e9:.3g} GB; take larger voxels, or "
@@ -284,7 +284,7 @@ def _run_sweep(arguments, settings, sweep):
     head = json.loads(json.dumps(head))
     kept = read_blocks(partial, head, COLUMNS, ("bvtv_wanted", "repeat"))
     rows = [row for some in kept.values() for row in some]
-    with executors_of(arguments.workers or 1, arguments.scheduler) as executors, ProgressLine() as progress:
+    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
         _tell_cost(arguments, sweep.bone, sweep_cost(sweep), progress)
         found = run_sweep(settings, sweep, executors=executors, done=kept, progress=progress)
         with partial_table(partial, head, kept) as keep:

@@ -17,6 +17,7 @@ from .kind import Kind
 from .refine import R2STAR_RANGE
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT
+from .separation import EXACT_ECHOES
 from .signal import project
 
 # Voxels below this part of the energy in the middle, and tissues of fewer voxels, have no say.
@@ -28,8 +29,6 @@ RATIO, SURE, PART = 0.5, 8.0, 0.025
 # with this correlation. Errors half as large do less than noise at an SNR of 40.
 SLICE_SCALE, SLICE_PHASE, AGREE = 0.04, 0.05, 0.7
 FEWEST_SLICES, FEWEST_IN_SLICE = 4, 10
-# Fits to so few echoes leave nothing over.
-EXACT = 3
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def find_contradiction(signal: np.ndarray, sample: Sample, *, kind: Kind) -> Con
     kind : Kind
         What was found in these voxels.
     """
-    if sample.echoes <= EXACT or not signal.size:
+    if sample.echoes <= EXACT_ECHOES or not signal.size:
         return None
     signal = sample.without(kind.groups, signal)
     signal = signal if kind.sign > 0 else signal.conj()

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -177,7 +178,7 @@ class Fields:
             "sigma_pdff": separation.sigma_pdff,
         }
         inside = self.mask & fitted
-        seen = share_of_noise(echoes, separation.residual, inside, noise)
+        seen = partial(share_of_noise, echoes, separation.residual, inside, noise)
         self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]), share_of_noise=seen)
         self._keep_residual(separation.residual, fitted)
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))

@@ -1,6 +1,6 @@
 """What a user should know of a scan and its fields, in sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -249,9 +249,17 @@ def on_parts(parts: Sequence[PartApart], separation: Separation) -> list[str]:
 
 
 def on_trust(
-    trust: np.ndarray, mask: np.ndarray, maps: Mapping[str, np.ndarray], echoes: int, *, share_of_noise: float = 0.0
+    trust: np.ndarray,
+    mask: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    echoes: int,
+    *,
+    share_of_noise: Callable[[], float] = lambda: 0.0,
 ) -> list[str]:
-    """Where the fit as a whole is not to be trusted: whatever the reason, or by noise, if that is what it leaves."""
+    """Where the fit as a whole is not to be trusted: whatever the reason, or by noise, if that is what it leaves.
+
+    `share_of_noise` is asked for only where the reliability is low: it goes through all echoes.
+    """
     notes = []
     if echoes == 3:
         notes.append(
@@ -261,9 +269,9 @@ def on_trust(
     inside = mask & (maps["mip"] > 0)
     found = []
     if inside.any() and (median := float(np.median(trust[inside]))) < _LOW_TRUST:
-        if share_of_noise > _MOSTLY_NOISE:
+        if (noise := share_of_noise()) > _MOSTLY_NOISE:
             notes.append(
-                f"The scan is noisy: the median reliability in the mask is {median:.2f}, and {share_of_noise:.0%} of "
+                f"The scan is noisy: the median reliability in the mask is {median:.2f}, and {noise:.0%} of "
                 "what the model leaves over is noise as in air. Take means over regions, with their standard errors; "
                 "if the scan should be better than that, check echo times and the sign of the phase."
             )

@@ -69,7 +69,7 @@ def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | N
 
 def _solve_once(fields, settings, grid, progress) -> tuple[np.ndarray, list[str]]:
     """Return χ in ppm, (K, J, I), and what is to be said."""
-    before = _apart(settings) / (_apart(settings) + METHODS[settings.inversion].effort)
+    before = share_before(settings, 1)
     apart, said = cortex_apart(fields, settings, grid, part(progress, 0.0, before))
     chi = invert(
         grid.put(apart.local),
