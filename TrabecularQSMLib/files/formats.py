@@ -93,6 +93,15 @@ def read_json_file(path) -> object:
         raise InputError(f"{path} is not valid JSON ({error}); correct it.") from error
 
 
+def read_entries(path) -> dict:
+    """Return what a JSON file that we wrote says, by name; nothing where it is absent or no such file any more."""
+    try:
+        found = read_json_file(path)
+    except InputError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def is_number(value) -> bool:
     """Whether a value of a JSON file is a finite number that a float can hold."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

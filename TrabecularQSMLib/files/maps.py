@@ -1,6 +1,5 @@
 """Maps of a scan in files, with sidecars, in BIDS names."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..pipeline import Reconstruction
 from ..progress import Progress
 from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
 from ..settings import Settings
-from .formats import read_json_file
+from .formats import read_entries, read_json_file
 from .provenance import Activity, write_activities
 from .scan import Scan, parse_name, stem_of
 from .writing import files_below, input_hashes, provenance, refuse_existing, staged_dataset, write_json, write_maps
@@ -121,10 +120,7 @@ def read_chi_noise(path) -> dict | None:
         If there is such an entry, but not two lists of numbers of the same length.
     """
     sidecar = Path(path).with_name(Path(path).name.removesuffix(".nii.gz") + ".json")
-    try:
-        found = json.loads(sidecar.read_text(encoding="utf-8")).get(CHI_NOISE)
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return None
+    found = read_entries(sidecar).get(CHI_NOISE)
     if found is None:
         return None
     try:
@@ -211,7 +207,7 @@ def write_reconstruction(
         write_maps(staging / scan.folder, scan.stem, maps, acquisition.affine, origin, progress=progress)
         write_activities(staging, scan.stem, [activity])
         if run is not None:
-            write_json(staging / "logs" / "run.json", {**_earlier_runs(output), scan.stem: run})
+            write_json(staging / "logs" / "run.json", {**read_entries(output / "logs" / "run.json"), scan.stem: run})
         for file in set(ever_written) - set(files_below(staging)):
             (output / file).unlink(missing_ok=True)
     return written
@@ -231,11 +227,3 @@ def _strength(acquisition):
         "MagneticFieldStrength": acquisition.field_strength,
         "ImagingFrequency": acquisition.imaging_frequency / 1e6,
     }
-
-
-def _earlier_runs(output):
-    try:
-        runs = json.loads((output / "logs" / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return runs if isinstance(runs, dict) else {}

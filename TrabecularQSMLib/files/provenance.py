@@ -17,6 +17,7 @@ import scipy
 import SimpleITK as sitk
 
 from .. import __version__
+from .formats import read_entries
 from .writing import SOFTWARE, write_json
 
 _VERSIONS = {
@@ -110,10 +111,10 @@ def write_activities(folder: Path, label: str, activities: Sequence[Activity]) -
 def software_of(folder: Path, label: str) -> list[tuple[str, str]]:
     """Return names and versions of the software that `write_activities` told of, and the environment, if there."""
     try:
-        soft, env = (json.loads(_record_file(folder, label, kind).read_text("utf-8")) for kind in ("soft", "env"))
+        soft, env = (read_entries(_record_file(folder, label, kind)) for kind in ("soft", "env"))
         found = [(one["Label"], one["Version"]) for one in soft["Software"]]
         return [*found, *(("environment", f"{one['Label']}, {one['OperatingSystem']}") for one in env["Environments"])]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return []
 
 

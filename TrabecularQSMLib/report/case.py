@@ -1,6 +1,5 @@
 """The page of one case: its maps, how far they can be trusted, its numbers, and how all of it was made."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from ..fieldmap.fat_models import FAT_MODELS
 from ..figures.histograms import histogram_figure
 from ..figures.maps import View, map_figure
 from ..figures.registration import checkerboard_figure
+from ..files.formats import read_entries, read_json_file
 from ..files.nifti import read_image
 from ..files.provenance import software_of
 from ..files.regions import read_regions
@@ -117,14 +117,9 @@ def _case(stem):
 def _sidecar(files):
     path = files.get("chi", files["mask"])
     path = path.with_name(path.name.removesuffix(".nii.gz") + ".json")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values.get("Settings"), dict):
-            raise ValueError("it has no Settings")
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}); give maps with the sidecars that reconstruct wrote."
-        ) from error
+    values = read_json_file(path)
+    if not isinstance(values, dict) or not isinstance(values.get("Settings"), dict):
+        raise InputError(f"{path} has no Settings; give maps with the sidecars that reconstruct wrote.")
     return values
 
 
@@ -229,10 +224,10 @@ def _run_items(folder, stem, case):
     items = [*software_of(root, stem)]
     for file, name in (("run.json", stem), ("cohort.json", case)):
         try:
-            run = json.loads((root / "logs" / file).read_text(encoding="utf-8"))[name]
+            run = read_entries(root / "logs" / file)[name]
             items += [("computed", run["Computed"])] if "Computed" in run else []
             items += [("time", f"{run['Seconds']:g} s")]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             continue
     return items
 
@@ -247,11 +242,7 @@ def _reference(maps, mask, sidecar):
 
 
 def _cohort_notes(path, sidecar):
-    try:
-        notes = json.loads(path.read_text(encoding="utf-8"))["Notes"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
-    return [note for note in notes if note not in sidecar.get("Notes", [])]
+    return [note for note in read_entries(path).get("Notes", []) if note not in sidecar.get("Notes", [])]
 
 
 def _others(folder, case, stem, mip, affine):

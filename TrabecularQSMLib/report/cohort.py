@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..figures.regression import Panel, regression_figure
 from ..figures.strips import strip_figure
 from ..figures.studies import agreement_figure
+from ..files.formats import read_entries
 from ..files.tables import read_measured, read_table
 from ..study.regressions import regressions_of
 from .consensus import frequency_items, methods_paragraph
@@ -98,11 +99,8 @@ def _count(number, word):
 def _case(output, name, address):
     """A case with its page, what there is to know of it first, and a sidecar of its maps."""
     folder = (output / address).parent
-    try:
-        notes = json.loads((folder / f"{name}_cohort.json").read_text(encoding="utf-8"))["Notes"]
-        sidecar = json.loads(next((folder / "anat").glob(f"{name}_*MIP.json")).read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, StopIteration):
-        notes, sidecar = [], {}
+    notes = read_entries(folder / f"{name}_cohort.json").get("Notes", [])
+    sidecar = next(map(read_entries, (folder / "anat").glob(f"{name}_*MIP.json")), {})
     return {"name": name, "address": address, "notes": notes, "sidecar": sidecar}
 
 

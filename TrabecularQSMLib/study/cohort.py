@@ -18,6 +18,7 @@ from .. import __version__
 from ..analysis.measure import COLUMNS
 from ..errors import Cancelled, InputError
 from ..files import bids, read_acquisition
+from ..files.formats import read_entries
 from ..files.locks import OPEN_FILES_STAY, lock
 from ..files.maps import write_reconstruction
 from ..files.provenance import write_activities
@@ -168,10 +169,7 @@ def _judged(subject, work, resume, overwrite):
     place = work.output / subject.folder
     if not place.exists() or (overwrite and not resume):
         return None
-    try:
-        stored = json.loads((place / f"{subject.name}_cohort.json").read_text(encoding="utf-8"))["MadeOf"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        stored = None
+    stored = read_entries(place / f"{subject.name}_cohort.json").get("MadeOf")
     try:
         same = stored == json.loads(json_text(_made_of(subject, work)))
     except (InputError, OSError):
@@ -371,7 +369,7 @@ def _summarize(work, outcomes):
         {"case": name, "status": "failed" if name in failed else "finished", "message": failed.get(name, "")}
         for name in sorted({*finished, *failed})
     ]
-    times = _earlier_times(work.output) | {
+    times = read_entries(work.output / LOG) | {
         one.name: {"Seconds": round(one.seconds, 1), "Status": one.status}
         for one in outcomes
         if one.status != "unchanged"
@@ -384,12 +382,3 @@ def _summarize(work, outcomes):
         write_text(staging / SUBJECTS_TABLE, csv_text(SUBJECT_COLUMNS, ended))
         write_json(staging / LOG, times)
         describe_dataset(staging, work.output, "Susceptibility, R2* and fat fraction of a cohort")
-
-
-def _earlier_times(output):
-    """Times of the runs before, which made what is not made again."""
-    try:
-        times = json.loads((output / LOG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return times if isinstance(times, dict) else {}
