@@ -113,9 +113,9 @@ class LoadTest(SceneTest):
         storage.SetFileName(str(path))
         storage.CropToMinimumExtentOn()
         self.assertTrue(storage.WriteData(saved))
-        labels, affine, names = read_regions(path)
+        labels, _, names = read = read_regions(path)
         self.assertEqual((list(names.values()), labels.size < self.labels.size), (list(self.names.values()), True))
-        placed = place_regions(path, labels, affine, names, "map", SHAPE, AFFINE)
+        placed = place_regions(path, read, "map", (SHAPE, AFFINE))
         for number, label in zip(names, self.names, strict=True):
             np.testing.assert_array_equal(placed == number, self.labels == label)
         # A third segment over both others gets a layer of its own.
@@ -125,9 +125,9 @@ class LoadTest(SceneTest):
         with self.assertRaisesRegex(InputError, "'my own' and 'all' of .*mine.seg.nrrd overlap in 27 voxels"):
             read_regions(path)
         for only in ([*self.names.values()], ["all"]):
-            labels, affine, names = read_regions(path, only=only)
+            _, _, names = read = read_regions(path, only=only)
             self.assertEqual(list(names.values()), only)
-            placed = place_regions(path, labels, affine, names, "map", SHAPE, AFFINE)
+            placed = place_regions(path, read, "map", (SHAPE, AFFINE))
             np.testing.assert_array_equal(placed > 0, self.labels > 0)
 
     def test_label_maps_are_named_by_their_table_or_by_number(self):

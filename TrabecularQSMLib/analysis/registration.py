@@ -125,7 +125,10 @@ def register_rigid(
     mask the result is where the refinement within it started, unless its end has the higher quality on two grids.
     """
     report(progress, 0.0, "Preparing the images")
-    pair = Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
+    return _registered(Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask), start, progress)
+
+
+def _registered(pair, start, progress):
     fixed_volume, moving_volume, mask_volume, finest = pair.fixed, pair.moving, pair.mask, pair.finest
     matrix, done = _best_start(start, pair, part(progress, 0.0, 0.4)), 0.4
     if mask_volume is not None and isinstance(start, str):
@@ -202,7 +205,10 @@ def agreement(
     Parameters and errors are those of `register_rigid`, and `searched`, what `find_start` found: the matrix fails where
     that agrees better, where hardly anything overlaps, and where the images agree as well some millimeters beside it.
     """
-    pair = Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask)
+    return _agreement(Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask), matrix, searched)
+
+
+def _agreement(pair, matrix, searched):
     quality, overlap = pair.quality(matrix), pair.overlap(matrix)
     better = pair.quality(searched) if searched is not None else 0.0
     beside, distance = _beside(pair, matrix, overlap)
@@ -217,6 +223,30 @@ def agreement(
             f"{failed}, while a search over shifts alone reaches {better:.2g}. Start from geometry or from landmarks."
         )
     return Agreement(quality, overlap, warning)
+
+
+def register_and_judge(
+    fixed: np.ndarray,
+    fixed_affine: np.ndarray,
+    moving: np.ndarray,
+    moving_affine: np.ndarray,
+    *,
+    start: str | np.ndarray = "geometry",
+    fixed_mask: np.ndarray | None = None,
+    progress: Progress | None = None,
+) -> tuple[Registration, Agreement]:
+    """Return what `register_rigid` finds and its `agreement`; the images are prepared once.
+
+    Parameters and errors are those of `register_rigid`; what starts elsewhere is compared with a search over shifts,
+    which is the start from geometry.
+    """
+    report(progress, 0.0, "Preparing the images")
+    pair, searched = Pair.of(fixed, fixed_affine, moving, moving_affine, fixed_mask), None
+    if not isinstance(start, str) or start != "geometry":
+        searched = _best_start("geometry", pair, part(progress, 0.0, 0.2))
+        progress = part(progress, 0.2, 1.0)
+    found = _registered(pair, start, progress)
+    return found, _agreement(pair, found.matrix, searched)
 
 
 def _beside(pair, matrix, overlap):

@@ -50,8 +50,8 @@ def _morphometry(arguments):
     require_bone_morphometry()
     labels, names = np.ones(bone.shape, np.uint8), {1: "whole image"}
     if arguments.regions:
-        labels, its_affine, names = read_regions(arguments.regions, only=arguments.only)
-        labels = place_regions(arguments.regions, labels, its_affine, names, arguments.image, bone.shape, affine)
+        _, _, names = read = read_regions(arguments.regions, only=arguments.only)
+        labels = place_regions(arguments.regions, read, arguments.image, (bone.shape, affine))
     elif arguments.only:
         raise InputError("There is --only but no --regions; give the file that holds them.")
     check_right_angles(affine, arguments.image)

@@ -196,7 +196,7 @@ def panels_figure(
             for column, panel in enumerate(row):
                 if panel is not None:
                     left = _MARGIN + column * (width + _MARGIN)
-                    _draw_panel(figure, panel, view, plane, extents[plane], (left, top), (width, scale), styles)
+                    _draw_panel(figure, panel, view, plane, corner=(left, top), cell=width, scale=scale, styles=styles)
             top -= _MARGIN
         if styles:
             _draw_legend(figure, view, styles, legend_columns)
@@ -251,11 +251,11 @@ def _extent(shape, affine, plane):
     )
 
 
-def _draw_panel(figure, panel, view, plane, extent, corner, sizes, styles):
+def _draw_panel(figure, panel, view, plane, *, corner, cell, scale, styles):
     """Draw one slice with its title above and its bar on the right; all lengths on the page are in inches."""
     page = np.tile(figure.get_size_inches(), 2)
-    (left, bottom), (cell, scale) = corner, sizes
-    height, width = extent
+    left, bottom = corner
+    height, width = extent = _extent(panel.array.shape, view.affine, plane)
     axes = figure.add_axes(np.array([left, bottom, scale * width, scale * height]) / page)
     axes.set_axis_off()
     image = axes.imshow(

@@ -172,21 +172,19 @@ def write_segments(
     sitk.WriteImage(image, str(path), useCompression=True)
 
 
-def place_regions(path, labels, affine, names, target, shape, target_affine, matrix=None) -> np.ndarray:
+def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
     """Return regions on another grid: each of its voxels is in the region that holds its middle.
 
     Parameters
     ----------
     path : path
         Where the regions are from, for errors.
-    labels, affine, names
+    regions : tuple
         What `read_regions` returned.
     target : path
         The image whose grid it is, for errors.
-    shape : (k, j, i)
-        Shape of the grid.
-    target_affine : (4, 4) array
-        Its voxel indices to RAS in mm.
+    grid : tuple
+        Its shape (k, j, i), and the affine (4, 4) of its voxel indices to RAS in mm.
     matrix : (4, 4) array, optional
         Maps RAS points of the target to RAS points of the regions; the identity by default.
 
@@ -195,10 +193,11 @@ def place_regions(path, labels, affine, names, target, shape, target_affine, mat
     InputError
         If a region is empty, or none of its voxels comes to lie on the grid.
     """
+    labels, affine, names = regions
     _refuse_lost(labels, names, f"is empty in {path}; draw it or remove it.")
-    if matrix is None and geometry_difference(shape, target_affine, labels.shape, affine) is None:
+    if matrix is None and geometry_difference(*grid, labels.shape, affine) is None:
         return labels
-    placed = resample(labels, affine, shape, target_affine, matrix, interpolation="nearest")
+    placed = resample(labels, affine, *grid, matrix, interpolation="nearest")
     _refuse_lost(
         placed,
         names,
@@ -245,8 +244,8 @@ def regions_on(
                 f"{transform} is not rigid: it stretches by {low:.3g} to {high:.3g}, and volumes by "
                 f"{1 / abs(volume):.3g}."
             )
-    labels, its_affine, names = read_regions(path, only=only)
-    placed = place_regions(path, labels, its_affine, names, image, shape, affine, matrix)
+    labels, its_affine, names = read = read_regions(path, only=only)
+    placed = place_regions(path, read, image, (shape, affine), matrix)
     return placed, names, notes + notes_on_parts_outside(labels, its_affine, names, image, placed, affine)
 
 
@@ -274,8 +273,7 @@ def read_bone(path, image, shape, affine) -> np.ndarray:
             "call the bone reference so, or give a file with it alone."
         )
     name = "bone" if "bone" in names.values() else next(iter(names.values()))
-    labels, its_affine, names = read_regions(path, only=[name])
-    return place_regions(path, labels, its_affine, names, image, shape, affine) != 0
+    return place_regions(path, read_regions(path, only=[name]), image, (shape, affine)) != 0
 
 
 def _refuse_lost(labels, names, words):

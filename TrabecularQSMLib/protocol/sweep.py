@@ -231,16 +231,28 @@ def block_rows(
         local = FieldModel(region).field(bone)
         for voxel in sweep.voxels_mm:
             edge = max(2, round(voxel / sweep.bone.voxel_mm))
+            scanned = _Scanned(bone, local, b0, edge, edge * sweep.bone.voxel_mm)
             for tesla, (number, train) in product(sweep.field_strengths, enumerate(sweep.trains)):
                 report(progress, len(rows) / count, f"{len(rows)} of {counted(count, 'combination')}")
-                found = _measured(local, bone, edge, settings, tesla, train, sweep.bone.voxel_mm, b0)
+                found = _measured(scanned, settings, tesla, train)
                 conditions = dict(zip(CONDITIONS, (tesla, voxel, angle, number), strict=True))
                 rows.append({"bvtv_wanted": bvtv, "repeat": repeat} | conditions | found)
     return rows
 
 
-def _measured(local, bone, edge, settings, tesla, train, voxel_mm, b0) -> dict:
+class _Scanned(NamedTuple):
+    """A block of bone, the field of its own for each ppm of Δχ, and the imaging voxels that see it."""
+
+    bone: np.ndarray
+    field: np.ndarray
+    b0_direction: tuple[float, float, float]
+    edge: int  # of an imaging voxel in voxels of the block
+    edge_mm: float
+
+
+def _measured(scanned, settings, tesla, train) -> dict:
     """BV/TV, R2′, R2*, bias of the fat fraction, and χ of a region at one field strength and echo train."""
+    bone, field, edge = scanned.bone, scanned.field, scanned.edge
     frequency = tesla * GYROMAGNETIC_RATIO_HZ_PER_T
     times = np.asarray(train)
     model = Model(times, FAT_MODELS[settings.fat_model].signal(times, frequency))
@@ -248,14 +260,15 @@ def _measured(local, bone, edge, settings, tesla, train, voxel_mm, b0) -> dict:
     share = block_means(bone[whole], edges)
     # Marrow decays here, and not in those signals: its decay is that of all, which bone's own is given less of.
     decay = DecaySettings(train, settings.pdff, settings.fat_model, bone_t2=1 / (1 / BONE_T2_S - MARROW_R2))
-    signal = voxel_signals(local, bone, decay, field_strength=tesla, delta_chi=settings.chi_slope, edge=edge)
+    signal = voxel_signals(field, bone, decay, field_strength=tesla, delta_chi=settings.chi_slope, edge=edge)
     signal = signal.reshape(times.size, -1) * np.exp(-MARROW_R2 * times)[:, None]
-    mean_field = settings.chi_slope * 1e-6 * frequency * block_means(local[whole], edges, np.float64).ravel()
+    mean_field = settings.chi_slope * 1e-6 * frequency * block_means(field[whole], edges, np.float64).ravel()
     hz, rate, water, fat, _ = refine(signal, model, mean_field, np.full(share.size, 60.0))
     weight = np.abs(water + fat)
     r2star = float(np.average(rate, weights=weight))
     pdff = float(np.average(fat_fraction(water, fat), weights=weight))
-    chi = _chi(hz.reshape(share.shape) * (1e6 / frequency), settings.chi_slope * share, edge * voxel_mm, b0, settings)
+    ppm = hz.reshape(share.shape) * (1e6 / frequency)
+    chi = _chi(ppm, settings.chi_slope * share, scanned.edge_mm, scanned.b0_direction, settings)
     values = (float(share.mean()), r2star - MARROW_R2, r2star, pdff - settings.pdff,
               float(settings.chi_slope * share.mean()), chi)  # fmt: skip
     return dict(zip(COLUMNS[6:], values, strict=True))

@@ -97,7 +97,7 @@ def registerNodes(
         matrix, quality = np.array(before["matrix"]), before | {"repeated": True}
     else:
         try:
-            matrix, quality = _found(fixed, moving, arrays, start, initial, inside, useBrains and run, progress)
+            matrix, quality = _found((fixed, moving), arrays, initial, inside, useBrains and run, progress)
         except InputError as error:
             raise InputError(f"{moving.GetName()} to {fixed.GetName()}: {error}") from error
         quality |= {"request": request, "matrix": matrix.tolist()}
@@ -106,24 +106,24 @@ def registerNodes(
     return _putUnder(moving, fixed, matrix, known or name or f"{nameOf(moving)} to {nameOf(fixed)}", quality, points)
 
 
-def _found(fixed, moving, arrays, start, initial, inside, run, progress):
+def _found(volumes, arrays, start, inside, run, progress):
     """Matrix from fixed to moving points, and its quality; by BRAINS if there is what runs it."""
     # Where the images lie after a search over shifts: from there BRAINS starts, and to it results are compared.
-    searched = None
-    if run or start != "geometry":
+    searched, word = None, start if isinstance(start, str) else ""
+    if run or word != "geometry":
         searched = keepAlive(
             lambda told: find_start(*arrays, fixed_mask=inside, progress=told), part(progress, 0.0, 0.2)
         )
     if run:
-        if start == "moments":
-            initial = find_start(*arrays, start="moments", fixed_mask=inside)
-        elif start == "geometry":
-            initial = searched
-        matrix = run(fixed, moving, initial, inside, part(progress, 0.2, 0.98))
+        if word == "moments":
+            start = find_start(*arrays, start="moments", fixed_mask=inside)
+        elif word == "geometry":
+            start = searched
+        matrix = run(*volumes, start, inside, part(progress, 0.2, 0.98))
         quality = {"program": "BRAINSFit"}
     else:
         found = keepAlive(
-            lambda told: register_rigid(*arrays, start=initial, fixed_mask=inside, progress=told),
+            lambda told: register_rigid(*arrays, start=start, fixed_mask=inside, progress=told),
             part(progress, 0.2, 0.98),
         )
         matrix = found.matrix

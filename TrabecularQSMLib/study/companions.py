@@ -9,14 +9,14 @@ import numpy as np
 
 from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
 from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions, without_padding
-from ..analysis.registration import Registration, agreement, find_start, register_rigid
+from ..analysis.registration import Registration, register_and_judge
 from ..errors import InputError, errors_of
 from ..files.doubts import on_magnitude
 from ..files.nifti import header_notes, read_grid, read_image
 from ..files.regions import read_bone, read_regions, regions_on
 from ..files.transforms import read_transform
 from ..images import geometry_difference, mask_of, resample
-from ..progress import Progress, part
+from ..progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +60,11 @@ def register_files(fixed, moving, *, start="geometry", mask=None, progress: Prog
     inside, its_notes = _mask_on(mask, fixed, image, affine)
     notes = [*its_notes, *notes, *header_notes(fixed, moving, mask)]
     with errors_of(f"{moving} to {fixed}"):
-        images = image, affine, other, its_affine
-        # To a search over shifts, which is the start from geometry, other starts are compared.
-        searched = None
-        if not isinstance(start, str) or start != "geometry":
-            searched = find_start(*images, fixed_mask=inside, progress=part(progress, 0.0, 0.2))
-            progress = part(progress, 0.2, 1.0)
-        found = register_rigid(*images, start=start, fixed_mask=inside, progress=progress)
-        warning = agreement(*images, found.matrix, fixed_mask=inside, searched=searched).warning
-    if warning:
-        notes.append(warning)
+        found, judged = register_and_judge(
+            image, affine, other, its_affine, start=start, fixed_mask=inside, progress=progress
+        )
+    if judged.warning:
+        notes.append(judged.warning)
     elif not found.converged:
         notes.append("The steps had not become short at the end; look at the result closely.")
     return RegisteredFiles(found, image, affine, other, its_affine, tuple(notes))

@@ -56,7 +56,7 @@ def measure_files(
         )
     short = {scan: case or case_of(f"{scan}_") for scan in scans}
     cases = short if len(set(short.values())) == len(scans) else {scan: scan for scan in scans}
-    labels, affine, names = read_regions(regions, only=only)
+    labels, affine, names = read = read_regions(regions, only=only)
     rows, notes = [], []
     for scan, paths in scans.items():
         maps, first = {}, None
@@ -68,7 +68,7 @@ def measure_files(
                 raise InputError(
                     f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {scan} again."
                 )
-        placed = place_regions(regions, labels, affine, names, *first)
+        placed = place_regions(regions, read, first[0], first[1:])
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
         rows += measure(maps, placed, names, case=cases[scan], chi_noise=noise)
