@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.groups import positions_of
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.kernels import block_means, dipole_kernel, solid_harmonics
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
@@ -477,7 +478,7 @@ class ReadOut(unittest.TestCase):
                 self.assertGreater(np.abs(once).max(), 0.5)
 
     def test_the_separation_takes_a_bipolar_read_out_and_trains_off(self):
-        base = replace(COARSE, snr=40.0)
+        base = replace(COARSE, shape=(36, 36, 18), snr=40.0)
         kinds = {
             "bipolar": {"readout": "bipolar", "readout_slope_rad": 0.65, "readout_magnitude": 0.05},
             "trains": {"train_offsets_rad": (0.0, 0.5, -0.4), "train_slopes_rad": (0.0, 0.2, 0.3)},
@@ -485,12 +486,19 @@ class ReadOut(unittest.TestCase):
         fieldmap = preset(stop_after="fieldmap")
         plain = reconstruct(made(base).acquisition, fieldmap).maps
         inside = (made(base).regions > 0) & (plain["reliability"] > 0.5)
+        line = np.vstack([np.ones(inside.sum()), positions_of(inside.shape, np.flatnonzero(inside))]).T
         for name, gains in kinds.items():
             result = reconstruct(made(replace(base, **gains)).acquisition, fieldmap)
             self.assertEqual((result.settings.readout, result.settings.trains), {
                 "bipolar": ("bipolar", "1"), "trains": ("monopolar", "3")}[name])  # fmt: skip
-            for quantity, limit in (("pdff", 0.005), ("field_hz", 2.0)):
-                self.assertLess(abs(np.median((result.maps[quantity] - plain[quantity])[inside])), limit, name)
+            pdff, field, residual = (
+                (result.maps[quantity] - plain[quantity])[inside] for quantity in ("pdff", "field_hz", "residual")
+            )
+            self.assertLess(abs(np.median(pdff)), 0.005, name)
+            # A tenth of the phases left on: 0.36 and 0.28 Hz by trains, 0.011 by the read-out; none: 0.06 Hz, 0.0047.
+            tilted = np.linalg.lstsq(line, np.clip(field, -3, 3))[0]
+            self.assertLess(np.abs(tilted).max(), 0.15, name)
+            self.assertLess(np.percentile(np.abs(residual), 90), 0.0055, name)
 
     def test_gains_without_echoes_that_have_them_are_refused(self):
         for wrong in (
