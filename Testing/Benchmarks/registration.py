@@ -18,8 +18,8 @@ sys.path[:0] = [str(ROOT)]
 from TrabecularQSMLib import pipeline  # noqa: E402
 from TrabecularQSMLib.analysis.agreement import largest_displacement  # noqa: E402
 from TrabecularQSMLib.analysis.bvtv import RULES, apparent_bvtv, correct_bias  # noqa: E402
+from TrabecularQSMLib.analysis.line import fit_line  # noqa: E402
 from TrabecularQSMLib.analysis.registration import register_rigid  # noqa: E402
-from TrabecularQSMLib.analysis.regression import fit_line  # noqa: E402
 from TrabecularQSMLib.fieldmap import masks  # noqa: E402
 from TrabecularQSMLib.images import resample  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_companions, make_phantom  # noqa: E402

@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Python")]
 import dephasing  # noqa: E402
 
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T  # noqa: E402
-from TrabecularQSMLib.analysis.regression import fit_line  # noqa: E402
+from TrabecularQSMLib.analysis.line import fit_line  # noqa: E402
 from TrabecularQSMLib.simulation.decay import decay_rate, fit_decay  # noqa: E402
 from TrabecularQSMLib.simulation.field import FieldModel  # noqa: E402
 from TrabecularQSMLib.simulation.geometry import draw_geometry, expected_bvtv  # noqa: E402

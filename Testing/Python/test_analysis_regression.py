@@ -7,7 +7,8 @@ from unittest import mock
 import numpy as np
 from scipy import stats
 
-from TrabecularQSMLib.analysis.regression import cooks_distance, fit_line, regress
+from TrabecularQSMLib.analysis.line import cooks_distance, fit_line
+from TrabecularQSMLib.analysis.regression import regress
 from TrabecularQSMLib.analysis.tables import pair_up
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.tables import read_table

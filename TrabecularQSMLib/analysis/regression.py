@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ..errors import InputError, counted
+from ..errors import InputError
 from ..methods import Method
+from .line import CONFIDENCE, Estimate, Line, constant, cooks_distance, fit_line
 from .tables import far_off, spelled_alike, two_units
 
-_CONFIDENCE = 0.95
 _SIGNIFICANT = 0.05
-_LARGEST = 1e100  # of which squares can still be summed
 # Fewer subjects than these cannot speak for others.
 _FEW_SUBJECTS = 5
 # More colors than these are not told apart in a picture.
@@ -27,48 +26,8 @@ _MOST_SERIES = 12
 _MIXED_NEEDS = "The mixed model needs statsmodels and was left out; install it with: pip install statsmodels"
 
 
-class _Estimate:
-    """What estimates of a slope have in common."""
-
-    def as_dict(self) -> dict:
-        """Return the numbers that are written to files."""
-        return {**self.__dict__, "slope_ci": list(self.slope_ci)}
-
-
 @dataclass(frozen=True)
-class Line(_Estimate):
-    """Straight line of least squares, y = slope · x + intercept, with what its confidence band needs.
-
-    `slope_ci` is the 95 % confidence interval of the slope, `p` the two-sided probability of its being zero.
-    """
-
-    n: int
-    slope: float
-    intercept: float
-    r: float
-    r2: float
-    p: float
-    slope_se: float
-    slope_ci: tuple[float, float]
-    x_mean: float
-    x_spread: float
-    residual_sd: float
-
-    def at(self, x: np.ndarray) -> np.ndarray:
-        """Return the line at `x`."""
-        return self.slope * np.asarray(x, dtype=np.float64) + self.intercept
-
-    def band(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the 95 % confidence band of the line at `x`: lower and upper limit, in the shape of `x`."""
-        x = np.asarray(x, dtype=np.float64)
-        deviation = self.residual_sd * np.sqrt(1 / self.n + (x - self.x_mean) ** 2 / self.x_spread)
-        half = stats.t.ppf((1 + _CONFIDENCE) / 2, self.n - 2) * deviation
-        middle = self.at(x)
-        return middle - half, middle + half
-
-
-@dataclass(frozen=True)
-class CommonSlope(_Estimate):
+class CommonSlope(Estimate):
     """Slope that all groups have in common, each with an intercept of its own (analysis of covariance).
 
     `p` and `slope_ci` as of `Line`; `groups` is the number of groups.
@@ -98,7 +57,7 @@ class Paired:
 
 
 @dataclass(frozen=True)
-class Mixed(_Estimate):
+class Mixed(Estimate):
     """Line with a random intercept of each subject, by restricted maximum likelihood.
 
     `subject_sd` and `residual_sd` are the standard deviations between and within subjects, in the unit of y. `p` and
@@ -159,77 +118,6 @@ class Regression:
         if self.per_subject and len(set(subjects)) <= _MOST_SERIES:
             return tuple(subjects), self.per_subject
         return ("",) * self.pooled.n, {}
-
-
-def fit_line(x: np.ndarray, y: np.ndarray, what: str = "A regression") -> Line:
-    """Fit a straight line by ordinary least squares.
-
-    Parameters
-    ----------
-    x, y : (n,) array
-        At least three finite pairs; `x` not all the same.
-    what : str
-        Subject of the error's sentence.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three pairs, values that are not finite, or no spread in `x`.
-    """
-    x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (x, y))
-    if x.shape != y.shape:
-        raise InputError(f"`x` has {counted(x.size, 'value')} but `y` has {y.size}; give pairs.")
-    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
-        row = int(np.flatnonzero(~(np.isfinite(x) & np.isfinite(y)))[0])
-        raise InputError(f"Row {row + 1} holds a value that is not a number; remove the row or measure it again.")
-    if x.size < 3:
-        raise InputError(f"{what} has {counted(x.size, 'point')}; at least three are needed, so add cases.")
-    if max(np.abs(x).max(), np.abs(y).max()) > _LARGEST:
-        raise InputError(f"{what} has values beyond {_LARGEST:g}; check their units.")
-    if _same(x):
-        raise InputError(f"{what} has the same x, {x[0]:.4g}, in all {x.size} rows; no slope can be told from it.")
-    found = stats.linregress(x, y)
-    residual = y - found.slope * x - found.intercept
-    # A constant y has no correlation, and scipy gives not-a-number or zero by version.
-    r, p, error = (0.0, 1.0, 0.0) if _same(y) else (found.rvalue, found.pvalue, found.stderr)
-    half = stats.t.ppf((1 + _CONFIDENCE) / 2, x.size - 2) * error
-    return Line(
-        n=int(x.size),
-        slope=float(found.slope),
-        intercept=float(found.intercept),
-        r=float(r),
-        r2=float(r * r),
-        p=float(p),
-        slope_se=float(error),
-        slope_ci=(float(found.slope - half), float(found.slope + half)),
-        x_mean=float(x.mean()),
-        x_spread=float(((x - x.mean()) ** 2).sum()),
-        residual_sd=float(np.sqrt((residual @ residual) / (x.size - 2))),
-    )
-
-
-def cooks_distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return how far each pair moves the line (Cook, Technometrics 1977, doi 10.1080/00401706.1977.10489493).
-
-    Parameters
-    ----------
-    x, y : (n,) array
-        As for `fit_line`.
-
-    Returns
-    -------
-    (n,) array
-        Cook's distance; above 4 / n is usually looked at.
-    """
-    x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (x, y))
-    line = fit_line(x, y)
-    residual = y - line.slope * x - line.intercept
-    leverage = 1 / line.n + (x - line.x_mean) ** 2 / line.x_spread
-    variance = line.residual_sd**2
-    if variance <= 1e-24 * max(float((y**2).mean()), 1e-300):
-        return np.zeros(line.n)  # all on the line: none moves it
-    free = np.maximum(1 - leverage, 1e-12)  # a pair that alone spans x has nothing left over
-    return residual**2 / (2 * variance) * leverage / free**2
 
 
 def regress(
@@ -326,10 +214,6 @@ def _on_values(x, y, groups, subjects, notes):
             notes.append(f"Of {axis}, {said}")
 
 
-def _same(values):
-    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
-
-
 def _ordered(names):
     return [] if names is None else list(dict.fromkeys(names.tolist()))
 
@@ -365,7 +249,7 @@ def _common(x, y, groups, names):
     slope = float(dx @ dy) / spread
     residual = dy - slope * dx
     error = float(np.sqrt((residual @ residual) / free / spread))
-    half = stats.t.ppf((1 + _CONFIDENCE) / 2, free) * error
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, free) * error
     p = 2 * stats.t.sf(abs(slope / error), free) if error > 0 else float(slope == 0)
     return CommonSlope(int(x.size), len(names), slope, error, (float(slope - half), float(slope + half)), float(p))
 
@@ -419,7 +303,7 @@ def _mixed(x, y, subjects, notes, groups=None):
     if len(set(subjects.tolist())) < 3:
         notes.append("There is no mixed model: it needs three subjects, so that anything is left to tell its error by.")
         return None
-    if _same(y):
+    if constant(y):
         notes.append("There is no mixed model: y is the same in all rows.")
         return None
     # In units of their spread, or the optimizer's tolerances would depend on the units.
@@ -448,7 +332,7 @@ def _mixed(x, y, subjects, notes, groups=None):
     # Subjects are what is independent. The normal distribution finds an effect where there is none in 13 % of trials
     # with five subjects; t with subjects − 2 (a line through them) is on the safe side of Satterthwaite's.
     free = len(set(subjects.tolist())) - 2
-    half = stats.t.ppf((1 + _CONFIDENCE) / 2, free) * error
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, free) * error
     return Mixed(
         n=int(x.size),
         subjects=free + 2,
@@ -464,25 +348,10 @@ def _mixed(x, y, subjects, notes, groups=None):
     )
 
 
-METHODS = (
-    Method(
-        fit_line,
-        title="Straight line",
-        solves="Σ (y − a − b x)²",
-        test="test_analysis_regression.LineTest",
-    ),
-    Method(
-        cooks_distance,
-        title="Distance of Cook",
-        solves="how far each pair moves the line",
-        test="test_analysis_regression.CookTest",
-        reference="Cook, Technometrics 1977, doi 10.1080/00401706.1977.10489493",
-    ),
-    Method(
-        regress,
-        title="Regression of regions",
-        solves="lines: pooled, within groups, one slope for all groups, mixed model (REML), paired differences",
-        test="test_analysis_regression.StructureTest",
-        reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
-    ),
+METHOD = Method(
+    regress,
+    title="Regression of regions",
+    solves="lines: pooled, within groups, one slope for all groups, mixed model (REML), paired differences",
+    test="test_analysis_regression.StructureTest",
+    reference="Diefenbach et al., MRM 2019, doi 10.1002/mrm.27531",
 )

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 
 from ..acquisition import b0_direction
-from ..analysis.regression import fit_line
+from ..analysis.line import fit_line
 from ..errors import InputError, counted
 from ..methods import Method
 from ..phantom import Block, Phantom, PhantomSettings, make_phantom

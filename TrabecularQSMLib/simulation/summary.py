@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy import stats
 
-from ..analysis.regression import Line, fit_line
+from ..analysis.line import Line, fit_line
 from ..methods import Method
 from .geometry import expected_bvtv
 from .model import DECAY
