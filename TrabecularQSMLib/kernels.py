@@ -221,11 +221,6 @@ def gradient_adjoint(vectors: np.ndarray, voxel_size) -> np.ndarray:
     return result
 
 
-def gradient_norm_squared(voxel_size) -> float:
-    """Return an upper bound of ‖∇‖², 4 Σ 1/h², which is tight for large grids."""
-    return 4.0 * sum(1.0 / h**2 for h in voxel_size)
-
-
 def laplacian_symbol(shape, voxel_size) -> np.ndarray:
     """Return ``Σ (2 − 2 cos(2π n/N)) / h²``, the periodic ‖∇‖² in k-space on the half grid, float32."""
     total = np.zeros((1, 1, 1))

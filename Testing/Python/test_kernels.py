@@ -15,7 +15,6 @@ from TrabecularQSMLib.kernels import (
     dipole_planes,
     gradient,
     gradient_adjoint,
-    gradient_norm_squared,
     half_grids,
     in_frequencies,
     laplacian_symbol,
@@ -185,15 +184,6 @@ class GradientTest(unittest.TestCase):
         x = np.ones((3, 4, 5), np.float32)
         self.assertEqual(gradient(x, VOXEL_SIZE).dtype, np.float32)
         self.assertEqual(gradient_adjoint(gradient(x, VOXEL_SIZE), VOXEL_SIZE).dtype, np.float32)
-
-    def test_the_bound_of_the_norm_holds_and_is_tight(self):
-        # The alternating array is the worst one; its Neumann ends cost 1/n per axis, here 10 % at most.
-        z, y, x = np.indices((20, 24, 30))
-        worst = (-1.0) ** (z + y + x)
-        found = (gradient(worst, VOXEL_SIZE) ** 2).sum() / (worst**2).sum()
-        bound = gradient_norm_squared(VOXEL_SIZE)
-        self.assertLess(found, bound)
-        self.assertGreater(found, 0.9 * bound)
 
     def test_the_symbol_is_the_periodic_laplacian(self):
         rng = np.random.default_rng(4)
