@@ -595,8 +595,9 @@ class KindTest(unittest.TestCase):
         gain = np.exp(0.3j * (-1.0) ** np.arange(9))[:, None, None, None]
         echoes = self.scan(EQUAL, 0.02, gain=gain)
         self.assertIsNone(self.find(echoes, EQUAL, bipolar=False, trains=1).groups)
-        self.assertEqual(self.find(echoes, EQUAL, sign=-1).sign, -1)
-        self.assertEqual(self.find(self.scan(EQUAL, 0.02), EQUAL, bipolar=False, trains=3).trains, 3)
+        self.assertEqual(self.find(echoes, EQUAL, sign=-1, bipolar=False, trains=1).sign, -1)
+        kind = self.find(self.scan(EQUAL, 0.02), EQUAL, sign=1, bipolar=False, trains=3)
+        self.assertEqual((kind.sign, kind.trains), (1, 3))
 
 
 class GainsTest(unittest.TestCase):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import unittest
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import TrabecularQSMLib
@@ -188,11 +189,17 @@ ABOUT_THE_WHOLE = ("accuracy", "extension", "house", "readme", "widgets")
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
-def imported_rooms(path):
+@cache
+def tree_of(file):
+    """The syntax of a file of the library, read once for all tests."""
+    return ast.parse((LIBRARY / file).read_text(encoding="utf-8"))
+
+
+def imported_rooms(file):
     """Rooms whose code a file of the library imports, anywhere in it."""
-    package = ["TrabecularQSMLib", *path.relative_to(LIBRARY).parts[:-1]]
+    package = ["TrabecularQSMLib", *file.split("/")[:-1]]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else []
             base = [*start, *(node.module.split(".") if node.module else [])]
@@ -214,7 +221,7 @@ class RoomTest(unittest.TestCase):
         upward, sideways = [], {}
         for file in library_files("*.py"):
             room = file.split("/")[0].removesuffix(".py")
-            for other in imported_rooms(LIBRARY / file) - {room}:
+            for other in imported_rooms(file) - {room}:
                 if FLOOR_OF.get(other, 0) > FLOOR_OF.get(room, len(FLOORS)):
                     upward.append(f"{file} imports {other}")
                 elif FLOOR_OF.get(other) == FLOOR_OF.get(room):
@@ -228,10 +235,10 @@ class RoomTest(unittest.TestCase):
 class LengthTest(unittest.TestCase):
     MOST_LINES, EXCUSE = 60, "Long because "
 
-    def long_functions(self, text):
+    def long_functions(self, tree):
         """Names of the functions whose body has too many lines, its docstring aside, and gives no reason for it."""
         found = []
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 docstring = ast.get_docstring(node)
                 body = node.body[1:] if docstring else node.body
@@ -241,16 +248,16 @@ class LengthTest(unittest.TestCase):
         return found
 
     def test_no_function_is_long_without_a_reason_in_its_docstring(self):
-        found = {
-            file: self.long_functions((LIBRARY / file).read_text(encoding="utf-8")) for file in library_files("*.py")
-        }
+        found = {file: self.long_functions(tree_of(file)) for file in library_files("*.py")}
         self.assertEqual({file: names for file, names in found.items() if names}, {})
 
     def test_a_long_function_is_noticed_and_its_reason_accepted(self):
         body = "    x = 1\n" * 61
-        self.assertEqual(self.long_functions(f'def f():\n    """Do."""\n{body}'), ["f (61 lines)"])
-        self.assertEqual(self.long_functions(f"def f():\n{body[:-10]}"), [])
-        self.assertEqual(self.long_functions(f'def f():\n    """Do.\n\n    Long because of it.\n    """\n{body}'), [])
+        self.assertEqual(self.long_functions(ast.parse(f'def f():\n    """Do."""\n{body}')), ["f (61 lines)"])
+        self.assertEqual(self.long_functions(ast.parse(f"def f():\n{body[:-10]}")), [])
+        self.assertEqual(
+            self.long_functions(ast.parse(f'def f():\n    """Do.\n\n    Long because of it.\n    """\n{body}')), []
+        )
 
 
 class WordsTest(unittest.TestCase):
@@ -259,10 +266,8 @@ class WordsTest(unittest.TestCase):
         for file in library_files("*.py"):
             if file.startswith("cli/"):
                 continue
-            tree = ast.parse((LIBRARY / file).read_text(encoding="utf-8"))
-            texts = [
-                node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-            ]
+            constants = (node.value for node in ast.walk(tree_of(file)) if isinstance(node, ast.Constant))
+            texts = [value for value in constants if isinstance(value, str)]
             flags += [(file, text) for text in texts if re.search(r"(^|[\s'(])--[a-z]", text)]
         self.assertEqual(flags, [])
         self.assertEqual(worded("give `voxel_size` for `labels`", OPTIONS), "give --voxel-size I J K for `labels`")

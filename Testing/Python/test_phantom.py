@@ -118,7 +118,7 @@ class Anatomy(unittest.TestCase):
 
 
 class Knee(unittest.TestCase):
-    KNEE = replace(COARSE, shape=(74, 74, 34), anatomy="knee")
+    KNEE = replace(COARSE, anatomy="knee")
 
     def test_the_knee_has_regions_of_the_same_meaning(self):
         phantom = made(self.KNEE)
