@@ -199,10 +199,11 @@ HEAD = """\
 
 Written by `python Testing/Benchmarks/protocol.py --write`; do not edit. What
 [`trabecular-qsm protocol`](CommandLine.md#protocol) says of the paper's protocol and of two others, with echoes allowed
-until 11 ms. Only the paper's is one that was scanned; SNR is assumed. The Dixon is near a published one of spines (six
-echoes from 1.21 ms in steps of 1.1, doi 10.3348/kjr.2018.0174, whose abstract names no field strength); for 7 T, no
-published train for water and fat in bone could be read. Noise is that of a fat fraction of 0.9 in the middle of the
-range of R2\\*, and the worst over all; what each number rests on is on the command's own pages."""
+until 11 ms. Only the paper's train is one that was scanned; those of 1.5 and 7 T, and SNR of all three, are assumed.
+The Dixon is near a published one of spines (six echoes from 1.21 ms in steps of 1.1, doi 10.3348/kjr.2018.0174, whose
+abstract names no field strength); for 7 T, no published train for water and fat in bone could be read. Noise is that of
+a fat fraction of 0.9 in the middle of the range of R2\\*, and the worst over all; what each number rests on is on the
+command's own pages."""
 CHECK = """\
 ## Whether the standard deviations are right
 

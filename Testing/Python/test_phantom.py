@@ -118,7 +118,7 @@ class Anatomy(unittest.TestCase):
 
 
 class Knee(unittest.TestCase):
-    KNEE = replace(COARSE, anatomy="knee")
+    KNEE = replace(COARSE, shape=(56, 56, 26), anatomy="knee")
 
     def test_the_knee_has_regions_of_the_same_meaning(self):
         phantom = made(self.KNEE)
