@@ -110,6 +110,12 @@ def asked_for(signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np
     return _size(_fit(signal, model, field_hz, r2star, steps=1).gains) >= SMALLEST
 
 
+def in_large_parts(organ: np.ndarray) -> np.ndarray:
+    """Return whether voxels lie in parts of the image of which there are enough, (V,) bool: specks have no say."""
+    names, counts = np.unique(organ, return_counts=True)
+    return np.isin(organ, names[counts >= FEWEST_VOXELS])
+
+
 @dataclass(frozen=True)
 class Explained:
     """The best way to see a scan with gains.

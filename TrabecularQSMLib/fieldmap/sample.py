@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from .fat_models import FatModel
-from .gains import FEWEST_VOXELS, Explained, asked_for, explained
+from .gains import Explained, asked_for, explained, in_large_parts
 from .groups import EchoGroups, positions_of
 from .refine import refine
 from .search import FINEST_MISFIT, SearchTable, search, search_table
@@ -79,8 +79,7 @@ class Sample:
     def of_organs(self) -> np.ndarray:
         """Return indices of some voxels, of parts of the image that are no specks."""
         some = np.arange(min(self.organ.size, FEWER_VOXELS))
-        names, counts = np.unique(self.organ[some], return_counts=True)
-        return some[np.isin(self.organ[some], names[counts >= FEWEST_VOXELS])]
+        return some[in_large_parts(self.organ[some])]
 
     def without(self, groups: EchoGroups | None, signal: np.ndarray) -> np.ndarray:
         """Return the signal of the voxels without the gains of groups."""

@@ -9,7 +9,7 @@ from ..chunks import run_chunks
 from ..methods import Method
 from ..progress import Progress, part
 from .fat_models import FatModel
-from .gains import FEWEST_VOXELS, EchoGains, echo_gains
+from .gains import EchoGains, echo_gains, in_large_parts
 from .groups import EchoGroups, positions_of
 from .neighborhood import choose_candidates, smoothed
 from .refine import refine
@@ -188,9 +188,7 @@ def _gains(signal, power, model, field, rate, mask, imaging_frequency, fat_hz):
     bright = np.flatnonzero(power > BRIGHT * np.percentile(power, 90)) if power.size else np.arange(0)
     some = np.random.default_rng(0).permutation(bright)[:GAIN_VOXELS]
     organ = ndimage.label(mask)[0][mask][some]
-    names, counts = np.unique(organ, return_counts=True)
-    # Specks have no say.
-    kept = np.isin(organ, names[counts >= FEWEST_VOXELS])
+    kept = in_large_parts(organ)
     some, organ = some[kept], organ[kept]
     return echo_gains(
         signal[:, some], model, field[some], rate[some], organ, fat_hz=fat_hz, ppm_hz=1e-6 * imaging_frequency

@@ -10,25 +10,21 @@ from ..files.echoes import check_magnitude, to_complex
 from ..images import geometry_difference
 from ..progress import Progress, part, report
 from .alive import keepAlive
+from .b0 import B0_ATTRIBUTE, b0Along, b0DirectionOf, b0Notes
 from .volumes import affineFromVolume, allOrNone, freeName, gridDifference, newVolume
 
 INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"
 # Index names that are taken for echo times, without regard to case, spaces and underscores. A series over plain "time"
 # is none: it may be a dynamic one.
 ECHO_TIME_NAMES = ("echotime", "te")
-# What a sequence has no place for; saved with the scene. The direction of B0 is along the grid's own axes i, j, k, with
-# which it turns where a transform is hardened; scenes of earlier versions have it in RAS.
+# What a sequence has no place for; saved with the scene.
 FREQUENCY_ATTRIBUTE = "TrabecularQSM.ImagingFrequencyHz"
-B0_ATTRIBUTE = "TrabecularQSM.B0DirectionIJK"
-OLD_B0_ATTRIBUTE = "TrabecularQSM.B0DirectionRAS"
 # Node reference of a sequence to the transform above the volumes of which it was made.
 TRANSFORM_ROLE = "TrabecularQSM.Transform"
 # Of a magnitude sequence that was read from DICOM: one of its files, or their folder.
 SOURCE_ATTRIBUTE = "TrabecularQSM.DICOMSource"
 # What a user should know about a scan or a result, one sentence a line.
 NOTES_ATTRIBUTE = "TrabecularQSM.Notes"
-# A grid that is turned by more than this against the patient is worth a question about B0; scanners are that exact.
-TURNED_DEGREES = 5.0
 
 
 def addEchoSequences(
@@ -202,7 +198,7 @@ def scanValues(magnitudeSequence) -> tuple:
     return (
         _orElse(magnitudeSequence, None),
         float(frequency) / GYROMAGNETIC_RATIO_HZ_PER_T if frequency else None,
-        _b0Direction(magnitudeSequence) or PATIENT_SUPERIOR,
+        b0DirectionOf(magnitudeSequence) or PATIENT_SUPERIOR,
     )
 
 
@@ -249,10 +245,10 @@ def acquisitionFromSequences(
     if count and fieldStrength is None and not frequency:
         raise InputError(f"{name} does not say its field strength; give it in tesla.")
     echoes, affine = _stacked(sequences, part(progress, 0.0, 0.6))
-    known = _b0Direction(magnitudeSequence)
+    known = b0DirectionOf(magnitudeSequence)
     notes = _shownNotes(magnitudeSequence) if count else []
     if count and b0Direction is None:
-        notes += _b0Notes(magnitudeSequence, known, affine)
+        notes += b0Notes(magnitudeSequence, transformOfScan(magnitudeSequence), known, affine)
     direction = b0Direction if b0Direction is not None else known or PATIENT_SUPERIOR
 
     def convert(told):
@@ -309,66 +305,6 @@ def checkSequence(node, what: str) -> None:
             f"There is {found} where the sequence of the {what} is asked for; choose a sequence of one volume for each "
             "echo, or make one from loose volumes."
         )
-
-
-def b0Along(affine: np.ndarray, direction) -> str:
-    """Return a direction of B0 as `B0_ATTRIBUTE` holds it: along a grid's own axes i, j, k.
-
-    :param affine: voxel indices (i, j, k) to RAS in mm.
-    :param direction: in RAS.
-    """
-    return " ".join(repr(float(x)) for x in np.linalg.solve(_cosines(affine), direction))
-
-
-def directionAlong(volumeNode) -> tuple[float, float, float] | None:
-    """Return the direction of B0 that a map remembers, along its axes i, j, k; None where it does not.
-
-    :param volumeNode: a map.
-    """
-    along = volumeNode.GetAttribute(B0_ATTRIBUTE)
-    return tuple(float(x) for x in along.split()) if along else None
-
-
-def _cosines(affine):
-    return affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-
-
-def _b0Direction(sequence):
-    """Direction of B0 in RAS, or None where a sequence does not say it."""
-    along, old = (sequence.GetAttribute(name) for name in (B0_ATTRIBUTE, OLD_B0_ATTRIBUTE))
-    if along and sequence.GetNumberOfDataNodes():
-        values = _cosines(affineFromVolume(sequence.GetNthDataNode(0))) @ [float(x) for x in along.split()]
-        # Rounding is no direction.
-        return tuple((np.round(values, 12) + 0.0).tolist())
-    return tuple(float(x) for x in old.split()) if old else None
-
-
-def _b0Notes(sequence, known, affine):
-    """What a user should answer about a direction of B0 that is taken without having been given."""
-    name, above = sequence.GetName(), transformOfScan(sequence)
-    if above is not None and _turns(above):
-        return [
-            f"{name} is under the transform {above.GetName()}, which turns it; B0 was taken as the scan has it "
-            "without that transform. If the transform sets right how the scan lay in the scanner, harden it, or give "
-            "the direction of B0."
-        ]
-    angle = np.degrees(np.arccos(min(1.0, np.abs(_cosines(affine)[2]).max())))
-    if known is None and angle > TURNED_DEGREES:
-        return [
-            f"{name} does not say the direction of B0, and its grid is tilted by {angle:.0f}° against the patient's "
-            "axis; B0 was taken along S. If the scan was turned after it was acquired, give the direction of B0."
-        ]
-    return []
-
-
-def _turns(transform):
-    """Whether a transform takes the direction S to another one."""
-    matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
-    if not transform.IsTransformToWorldLinear():
-        return True
-    transform.GetMatrixTransformToWorld(matrix)
-    superior = slicer.util.arrayFromVTKMatrix(matrix)[:3, 2]
-    return superior[2] < np.cos(np.radians(TURNED_DEGREES)) * np.linalg.norm(superior)
 
 
 def _shownNotes(sequence):

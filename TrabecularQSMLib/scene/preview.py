@@ -11,7 +11,7 @@ from ..inversion import METHODS
 from ..inversion.closed_form import ClosedForm
 from ..inversion.grid import Grid
 from ..settings import Settings
-from .echoes import directionAlong
+from .b0 import directionAlong
 from .reconstruct import SETTINGS_ATTRIBUTE
 from .results import PREVIEW_ATTRIBUTE, Run
 from .volumes import addMapVolume, affineFromVolume, removeWithHelpers

@@ -13,7 +13,8 @@ from ..pipeline import KeptFields, Reconstruction, reconstruct
 from ..progress import Progress, part, report
 from ..settings import Settings
 from .alive import keepAlive
-from .echoes import B0_ATTRIBUTE, NOTES_ATTRIBUTE, acquisitionFromSequences, b0Along, baseName, transformOfScan
+from .b0 import B0_ATTRIBUTE, b0Along
+from .echoes import NOTES_ATTRIBUTE, acquisitionFromSequences, baseName, transformOfScan
 from .folders import resultFolder
 from .regions import maskFromSegment
 from .volumes import addMapVolume, affineFromVolume, checkVolume, freeName, nameOf
