@@ -22,7 +22,7 @@ from ..progress import Progress, report
 # of the geometric mean of their own weight and of that penalty at such steps: with more χ swings about the minimum, with
 # less it creeps. Where there is a harmonic field, a share of their own weight.
 NATURAL_STEP = 0.45
-DATA_MEAN, DATA_SHARE = 0.15, 0.05
+DATA_MEAN, DATA_SHARE = 0.11, 0.05
 QUADRATIC = 0.3
 # Over-relaxation, between 1 and 2.
 RELAXATION = np.float32(1.8)
