@@ -18,8 +18,8 @@ from ..kernels import (
 )
 from ..progress import Progress, report
 
-# Penalties are what the terms themselves weigh at steps that bone has from voxel to voxel [ppm], and for the data part
-# of the geometric mean of their own weight and of that penalty at such steps: with more χ swings about the minimum, with
+# Penalties are what the terms themselves weigh at steps that bone has from voxel to voxel [ppm]; for the data part, of
+# the geometric mean of their own weight and of that penalty at such steps: with more χ swings about the minimum, with
 # less it creeps. Where there is a harmonic field, a share of their own weight.
 NATURAL_STEP = 0.45
 DATA_MEAN, DATA_SHARE = 0.11, 0.05
