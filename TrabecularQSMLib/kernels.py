@@ -13,7 +13,7 @@ from .chunks import SLAB_VOXELS, run_chunks, run_slabs
 # and how many planes are worked on at a time.
 _BEFORE, _AFTER, _REACH, _PLANES = 0.7, 1.0, 8, 32
 # Rows that are transformed along the first axis at once, at least: single ones waste what each access brings along.
-_ROWS = 4
+_ROWS = 8
 
 
 def dipole_kernel(shape, voxel_size, b0_direction) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import unittest
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 from unittest import mock
 
@@ -198,6 +199,16 @@ class TotalVariationTest(unittest.TestCase):
                     warnings.simplefilter("ignore", SolverWarning)
                     found.append(solve(problem(one, **more), tolerance=1e-9, iterations=20, message="A (test)"))
             np.testing.assert_allclose(*found[-2:], atol=1e-5 * np.abs(found[-1]).max(), err_msg=str(more))
+
+    def test_it_takes_the_same_iterations_in_voxels_of_any_size(self):
+        one, found = problem(case()), []
+        for scale in (1, 3):
+            size, weight = tuple(scale * h for h in VOXEL_SIZE), scale * REGULARIZATION
+            scaled = replace(one, voxel_size=size, regularization=weight)  # the same cost, in other units
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SolverWarning)
+                found.append(solve(scaled, tolerance=1e-9, iterations=15, message="A (test)"))
+        np.testing.assert_allclose(*found, atol=1e-5)
 
     def test_with_a_quadratic_regularizer_it_reaches_the_least_squares_solution(self):
         one = case()

@@ -179,6 +179,8 @@ def fill_unreliable(field: np.ndarray, trust: np.ndarray, mask: np.ndarray, voxe
     left = missing.copy()
     result[missing] = 0
     for reach in (1.0, 3.0, 9.0):
+        if not left.any():
+            break
         sigma = [reach * width / h if n > 1 else 0.0 for h, n in zip(voxel_size, mask.shape, strict=True)]
         total = gaussian(trust, sigma, mode="constant", truncate=2.5)
         known = left & (total > 1e-3)

@@ -158,7 +158,7 @@ def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
     if packed:
         # Neither name nor time in the header: they would make equal maps differ.
         with open(plain, "rb") as source, open(path, "wb") as target:
-            with gzip.GzipFile(filename="", mode="wb", fileobj=target, compresslevel=4, mtime=0) as archive:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=target, compresslevel=1, mtime=0) as archive:
                 shutil.copyfileobj(source, archive, 1 << 20)
         plain.unlink()
     elif plain != path:

@@ -1,8 +1,10 @@
 """Slices whose signal is stored otherwise than that of their neighbors, and what undoes it."""
 
+from functools import partial
+
 import numpy as np
 
-from ..chunks import run_chunks
+from ..chunks import run_chunks, run_slabs
 from ..errors import counted
 
 # Share of the signal that turns from slice to slice by half a turn before this is undone.
@@ -73,10 +75,16 @@ def undo_alternate_slices(echoes: np.ndarray) -> list[int]:
 
 def _alternates(slices: np.ndarray) -> bool:
     """Return whether the signal (S, V) turns by half a turn from slice to slice."""
-    product = slices[:-1] * slices[1:].conj()
-    whole = float(np.abs(product).sum(dtype=np.float64))
-    turned = float(product.real.sum(dtype=np.float64))
-    return product.size >= _LEAST_VOXELS and whole > 0 and turned <= _ALTERNATING * whole
+    beside = slices[1:]
+    sums = run_slabs(partial(_going_on, slices), beside.shape) if beside.size >= _LEAST_VOXELS else [(0, 0)]
+    whole, same = np.sum(sums, axis=0)
+    return whole > 0 and same <= _ALTERNATING * whole
+
+
+def _going_on(signal, slices):
+    """Sums over some slices and those that follow: of the products of sizes, and what of it goes on in phase."""
+    own, beside = (signal[slices.start + n : slices.stop + n] for n in (0, 1))
+    return np.abs(own).ravel() @ np.abs(beside).ravel(), np.vdot(own, beside).real
 
 
 def undo_conjugate_slices(echoes: np.ndarray) -> dict[tuple[int, ...], list[int]]:
@@ -109,12 +117,14 @@ def undo_conjugate_slices(echoes: np.ndarray) -> dict[tuple[int, ...], list[int]
 
 
 def _some(stacks):
-    """Some voxels (E, S, V) of each slice, of which products are finite."""
-    step = max(int(np.sqrt(stacks[0, 0].size / _VOXELS)), 1)
-    some = np.empty(stacks[:, :, ::step, ::step].shape, stacks.dtype)
+    """Some voxels (E, S, V) of each slice, spread over it, of which products are finite."""
+    spare = max(stacks[0, 0].size / _VOXELS, 1)
+    rows = int(np.sqrt(spare))
+    columns = int(spare / rows)
+    some = np.empty(stacks[:, :, ::rows, ::columns].shape, stacks.dtype)
 
     def work(numbers):
-        some[numbers] = stacks[numbers, :, ::step, ::step]
+        some[numbers] = stacks[numbers, :, ::rows, ::columns]
 
     run_chunks(work, len(stacks), 1)
     some = some.reshape(*some.shape[:2], -1)
@@ -127,22 +137,29 @@ def _contrary(signal: np.ndarray) -> tuple[int, ...]:
 
     A field that is steep along the slices bends little, wherever it passes zero, and makes none of them contrary.
     """
-    size = np.abs(signal)
-    turn = signal / np.maximum(size, np.finfo(np.float32).tiny)
-    weight = np.sqrt(np.minimum(size[1:-1], np.minimum(size[:-2], size[2:])))
-    below, own, above = turn[:-2], turn[1:-1], turn[2:]
-    whole = weight.sum(axis=1)
-
-    def gain(one, other):
-        """By how much each voxel of the second is nearer to the first if it is conjugated."""
-        return -2 * weight * one.imag * other.imag
-
-    def sure(gained, axis=None):
-        return gained.sum(axis) > _SURE * np.sqrt((gained**2).sum(axis))
-
-    bend = gain(below * above, own**2)
-    if bend.sum() > _NEARER * whole.sum() and sure(bend):
+    sums = np.concatenate(run_slabs(partial(_gained, signal), signal[1:-1].shape), axis=1)
+    whole, square, bend, *sides = sums
+    if bend.sum() > max(_NEARER * whole.sum(), _SURE * np.sqrt(square.sum())):
         return tuple(range(1, len(signal), 2))
-    nearer = np.min([one.sum(axis=1) for one in (bend, gain(below, own), gain(above, own))], axis=0) > _NEARER * whole
-    turned = 1 + np.flatnonzero(nearer & sure(bend, 1) & (whole > _LEAST_SIGNAL * np.median(whole)))
-    return tuple(turned.tolist())
+    nearer = np.min([bend, *sides], axis=0) > _NEARER * whole
+    sure = bend > _SURE * np.sqrt(square)
+    return tuple((1 + np.flatnonzero(nearer & sure & (whole > _LEAST_SIGNAL * np.median(whole)))).tolist())
+
+
+def _gained(signal, slices):
+    """What some slices but the first and the last gain if they are conjugated: sums over voxels, (5, slices).
+
+    Of the weights; of the squares of the third; and by how much the slice is nearer to the middle between those beside,
+    to the one below, and to the one above.
+    """
+    signal = signal[slices.start : slices.stop + 2]
+    size = np.abs(signal)
+    weight = np.sqrt(np.minimum(size[1:-1], np.minimum(size[:-2], size[2:])))
+    np.maximum(size, np.finfo(np.float32).tiny, out=size)
+    real, imag = signal.real / size, signal.imag / size
+    own = -2 * weight * imag[1:-1]
+    below, above = own * imag[:-2], own * imag[2:]
+    # The middle counts twice the angle: Im(below · above) Im(own²).
+    own *= 2 * real[1:-1]
+    bend = own * (real[:-2] * imag[2:] + imag[:-2] * real[2:])
+    return np.array([one.sum(axis=1, dtype=np.float64) for one in (weight, bend**2, bend, below, above)])

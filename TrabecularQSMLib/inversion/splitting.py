@@ -18,9 +18,11 @@ from ..kernels import (
 )
 from ..progress import Progress, report
 
-# Penalties are what the terms themselves weigh at slopes that bone has [ppm/mm], and a share of the data's own.
-NATURAL_SLOPE = 0.3
-DATA_SHARE = 0.05
+# Penalties are what the terms themselves weigh at steps that bone has from voxel to voxel [ppm]; for the data part, of
+# the geometric mean of their own weight and of that penalty at such steps: with more χ swings about the minimum, with
+# less it creeps. Where there is a harmonic field, a share of their own weight.
+NATURAL_STEP = 0.45
+DATA_MEAN, DATA_SHARE = 0.11, 0.05
 QUADRATIC = 0.3
 # Over-relaxation, between 1 and 2.
 RELAXATION = np.float32(1.8)
@@ -135,8 +137,10 @@ class _State:
         shape, voxel_size = problem.field.shape, problem.voxel_size
         weight = np.square(problem.data_weight, dtype=np.float32) * np.float32(2)
         ours = weight[weight > 0]
-        rho_data = DATA_SHARE * float(ours.mean()) if ours.size else 1.0
-        rho = problem.regularization / NATURAL_SLOPE if problem.power == 1 else QUADRATIC * problem.regularization
+        size = float(np.prod(voxel_size)) ** (1 / 3)
+        weighs = float(ours.mean()) if ours.size else 1.0
+        rho = problem.regularization * (size / NATURAL_STEP if problem.power == 1 else QUADRATIC)
+        rho_data = DATA_SHARE * weighs if problem.harmonic else DATA_MEAN * np.sqrt(weighs * rho) / size
         self.rho_data = np.float32(rho_data / rho)
         self.kernel = dipole_kernel(shape, voxel_size, problem.b0_direction)
         self.symbols = difference_symbols(shape, voxel_size)
