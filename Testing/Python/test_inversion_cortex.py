@@ -74,6 +74,16 @@ class ShareTest(unittest.TestCase):
         )
         self.assertLess(error(r2star=20 + noise, echo_times=times), 0.5 * error())
 
+    def test_noise_of_the_share_is_averaged_along_cortex(self):
+        share = 0.6 * slab()
+        deviation, water = np.full(SHAPE, 0.06, np.float32), np.zeros(SHAPE)
+        noise = deviation * np.random.default_rng(1).standard_normal(SHAPE)
+        found = lambda signal, noise=None: missing_share(signal, water, EVERYWHERE, VOXEL_SIZE, noise=noise)  # noqa: E731
+        error = lambda noise_told: np.std((found(1 - share + noise, noise_told) - share)[share > 0.1])  # noqa: E731
+        self.assertLess(error(deviation), 0.6 * error(None))
+        # Of a scan without noise nothing is averaged.
+        np.testing.assert_allclose(found(1 - share, 0 * deviation), found(1 - share), atol=1e-5)
+
     def test_a_joint_that_is_thin_and_brighter_than_muscle_hides_no_cortex(self):
         share = np.zeros(SHAPE, np.float32)
         share[[14, 15, 17, 18], 10:] = 0.5

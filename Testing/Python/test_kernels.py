@@ -20,7 +20,7 @@ from TrabecularQSMLib.kernels import (
     laplacian_symbol,
     within_thin_layer,
 )
-from TrabecularQSMLib.smoothing import gaussian
+from TrabecularQSMLib.smoothing import gaussian, mean_of_alike
 from TrabecularQSMLib.solvers import accelerated_gradient
 
 # Even, odd and mixed grids, all anisotropic, with B0 along an axis and oblique.
@@ -143,6 +143,22 @@ class SmoothingTest(unittest.TestCase):
                 with mock.patch("TrabecularQSMLib.chunks.SLAB_VOXELS", 200), scipy.fft.set_workers(threads):
                     self.assertEqual(gaussian(array, sigma, **options).tobytes(), expected)
             np.testing.assert_array_equal(array, before)
+
+    def test_what_is_alike_is_averaged_and_thin_layers_keep_their_steps(self):
+        rng, layer = np.random.default_rng(0), np.zeros((12, 16, 16), np.float32)
+        layer[6] = 1
+        variance = np.full(layer.shape, 0.01, np.float32)
+        variance[:, 8:] = 0.0025
+        image = layer + np.sqrt(variance) * rng.standard_normal(layer.shape, dtype=np.float32)
+        known, where = np.ones(layer.shape, bool), layer > 0
+        known[6, 0, 0], image[6, 0, 0] = False, 5
+        means = mean_of_alike(image, variance, known, where)
+        # The mean is nearer to the layer's value by the root of the voxels alike; next to it lie zeros.
+        rest = means.reshape(16, 16)[4:]
+        self.assertLess(np.std(rest), 0.5 * np.std(image[6, 4:]))
+        self.assertLess(abs(rest.mean() - 1), 0.02)
+        with mock.patch("TrabecularQSMLib.smoothing._CHUNK", 50), scipy.fft.set_workers(2):
+            np.testing.assert_array_equal(mean_of_alike(image, variance, known, where), means)
 
 
 class ThinLayerTest(unittest.TestCase):

@@ -15,7 +15,7 @@ from ..chunks import run_chunks, run_slabs
 from ..kernels import block_means, convolve, dipole_kernel, within_thin_layer
 from ..methods import Method
 from ..progress import Progress, part, report
-from ..smoothing import gaussian
+from ..smoothing import gaussian, mean_of_alike
 from .closed_form import closed_form
 
 # Cortex is searched within a voxel of what misses more than this share of the brightness beside it; more than
@@ -27,6 +27,8 @@ _THIN_MM, _NEIGHBORHOOD_MM = 20.0, 2.5
 _PASSES = 2
 # Least weight of a neighborhood, of 1, that tells what its tissue gives.
 _SEEN = 2e-3
+# Shares beyond these are of one hot voxel, and are not averaged with others.
+_PLAUSIBLE = (-0.5, 1.2)
 # Less signal than this share of the image's bright end (99th percentile) is no tissue.
 _TISSUE = 0.05
 # Δ in ppm lies between that of bone without pores in fat and zero.
@@ -55,6 +57,7 @@ def missing_share(
     *,
     r2star: np.ndarray | None = None,
     echo_times=None,
+    noise: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return the share of each voxel that gives no signal, 0 to 1, near thin dark layers and 0 elsewhere, float32.
@@ -73,6 +76,9 @@ def missing_share(
         1/s, by which `signal` was extrapolated to echo time zero.
     echo_times : (N,) floats, optional
         Seconds, from which it was.
+    noise : (K, J, I) array, optional
+        Standard deviation of `signal`. If given, the share is averaged over voxels near whose surroundings are alike
+        but for it (`smoothing.mean_of_alike`): along cortex they are.
 
     Notes
     -----
@@ -99,6 +105,7 @@ def missing_share(
     if r2star is not None:
         slope, start = np.polyfit(echo_times, np.square(echo_times), 1)
         arrays, early = (*arrays, r2star), np.float32((np.mean(echo_times) - start / slope) / 2)
+    searching, averaging = part(progress, 0.0, 0.7), part(progress, 0.7, 1.0)
     for step in range(_PASSES):
         near = ndimage.binary_dilation(share > _SEARCHED, ndimage.generate_binary_structure(3, 1))
         pure = body & (~near | (share < _FULL)) & (signal > floor)
@@ -107,7 +114,7 @@ def missing_share(
             weights = []
             for number, array in enumerate(arrays, 1):
                 weights.append(mean(array * kind))
-                report(progress, (step + (half + number / len(arrays)) / 2) / _PASSES, _MESSAGE)
+                report(searching, (step + (half + number / len(arrays)) / 2) / _PASSES, _MESSAGE)
             known = np.maximum(weights[0], 1e-6)
             ends.append((weights[0] > _SEEN, *(weight / known for weight in weights[1:])))
         (fatty_seen, fatty, fat_of_fatty, *fatty_decay), (watery_seen, watery, fat_of_watery, *watery_decay) = ends
@@ -125,7 +132,15 @@ def missing_share(
             faster = np.where(fatty_seen | watery_seen, r2star - around, 0)
             seen = signal * np.exp(-early * faster)
         share = 1 - seen / full_signal
-    return np.where(near & body, np.clip(share, 0, 1), 0).astype(np.float32)
+    wanted = near & body
+    result = np.zeros(share.shape, np.float32)
+    if noise is None:
+        result[wanted] = share[wanted]
+    else:
+        share = np.where(body, np.clip(share, *_PLAUSIBLE), 1)  # beyond the body nothing gives signal
+        deviation = (1 - share) * noise / np.maximum(signal, floor)
+        result[wanted] = mean_of_alike(share, np.square(deviation), body, wanted, message=_MESSAGE, progress=averaging)
+    return np.clip(result, 0, 1, out=result)
 
 
 def sharpened(share: np.ndarray, *, progress: Progress | None = None) -> np.ndarray:
@@ -267,8 +282,9 @@ METHODS = (
         missing_share,
         title="Share without signal",
         solves="two tissues and nothing, from water and fat, against fatty and watery tissue around, without what "
-        "dephasing adds to the extrapolated signal",
+        "dephasing adds to the extrapolated signal, averaged over voxels near that look alike but for noise",
         test="test_inversion_cortex.ShareTest",
+        reference="Manjón et al., J Magn Reson Imaging 2010, doi 10.1002/jmri.22003 (means of what is alike)",
     ),
     Method(
         field_of_share,

@@ -375,9 +375,7 @@ class Fields:
         rate = np.clip(maps["r2star"] + maps["sigma_r2star"] * one(), *R2STAR_RANGE)
         # Where the signal could be e times as strong, nothing is known of it.
         turned = np.clip(self._mean_time() * (rate - maps["r2star"]), -1, 1)
-        # Water and fat have equal noise s, and (p² + (1 − p)²) s² is the variance of the fraction p of their sum.
-        fat = self.fat_fraction
-        both = np.sqrt(2 / (fat**2 + (1 - fat) ** 2)) * maps["sigma_pdff"] * self.signal
+        fat, both = self.fat_fraction, self.signal_noise()
         signal = self.signal * np.exp(turned) + both * one()
         again.fat_fraction = np.clip(fat + maps["sigma_pdff"] * one(), 0, 1)
         again.maps = maps | {
@@ -394,6 +392,14 @@ class Fields:
         same = self.edges is self.magnitude
         again._weigh(again.magnitude if same else np.abs(self.edges + both * one()))
         return again
+
+    def signal_noise(self) -> np.ndarray:
+        """Standard deviation of `signal` at a given R2*.
+
+        Water and fat have equal noise s, and (p² + (1 − p)²) s² is the variance of the fraction p of their sum.
+        """
+        fat = self.fat_fraction
+        return np.sqrt(2 / (fat**2 + (1 - fat) ** 2)) * self.maps["sigma_pdff"] * self.signal
 
     def _mean_time(self) -> np.ndarray:
         """Mean echo time in s by what is left of the signal's power then."""

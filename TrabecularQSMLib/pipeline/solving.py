@@ -129,7 +129,11 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
     around = Grid.around(fields.body, padding)
     decay = {}
     if "r2star" in fields.maps:
-        decay = {"r2star": around.put(fields.maps["r2star"]), "echo_times": fields.echo_times}
+        decay = {
+            "r2star": around.put(fields.maps["r2star"]),
+            "echo_times": fields.echo_times,
+            "noise": around.put(fields.signal_noise()),
+        }
     share = missing_share(
         *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)),
         fields.voxel_size,
