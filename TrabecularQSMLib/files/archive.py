@@ -13,7 +13,7 @@ from ..errors import InputError, PackageNeeded, counted
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity
 from .bids import files_below
-from .dicom_series import is_dicom, read_dataset, require_pydicom
+from .dicom_frames import is_dicom, read_dataset, require_pydicom
 from .mr_images import LPS, MANUFACTURER, MODEL, set_window, slice_images
 from .terminology import PRIVATE_SCHEME, REGION_CODES
 from .writing import staged
