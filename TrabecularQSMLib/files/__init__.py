@@ -10,7 +10,7 @@ from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, mat, nifti, single
 from .dicom_frames import is_dicom
 from .echoes import bare_name
-from .formats import first_bytes, kind_of
+from .formats import first_bytes, is_nifti, kind_of
 from .scan import Scan
 
 # Echo times of gradient echoes.
@@ -97,6 +97,8 @@ def read_acquisition(
         return single.read(path, labels, **options)
     if is_dicom(path):  # an enhanced file may hold the whole scan
         return dicom.read(path, [path], labels, series, **options)
+    if is_nifti(start) or path.suffix.lower() in (".img", ".hdr"):
+        raise InputError(f"{path} is one of a pair of header and values; save the echoes as .nii files.")
     kind = kind_of(path, start)
     raise InputError(
         f"{path} is {f'{kind[0]}, ' if kind else ''}neither a folder nor a NIfTI, DICOM or .mat file; give the folder "

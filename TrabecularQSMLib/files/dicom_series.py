@@ -37,6 +37,8 @@ _EVEN = 0.01
 # What frames of one scan have in common.
 _COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticFieldStrength",
            "Manufacturer", "Rows", "Columns", "orientation", "distortion correction")  # fmt: skip
+# Elements that hold pixels.
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # Side of the patient that comes first into the bore, of positions that do not lie along it.
 _B0_OF_POSITION = {"L": (1.0, 0.0, 0.0), "R": (1.0, 0.0, 0.0), "A": (0.0, 1.0, 0.0), "P": (0.0, 1.0, 0.0)}
 
@@ -340,6 +342,8 @@ def _stored(path, opened, files):
                 opened.update(zip(files, apart.read_images(files), strict=True))
             if opened[path] is not None:
                 return _without_scale(dataset, opened.pop(path))
+        if dataset is not None and not any(name in dataset for name in _PIXELS):
+            raise InputError(f"{path} holds no pixels; export it again.") from error
         syntax = getattr(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID"), "name", "an unknown coding")
         raise InputError(
             f"The pixels of {path} ({syntax}) cannot be decoded ({error}); store the files uncompressed and try again."
