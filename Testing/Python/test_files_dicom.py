@@ -315,6 +315,14 @@ class FramesTest(DicomTest):
         self.assertEqual([one.names for one in candidates], [["4"], ["5", "6"]])
         self.assertEqual([one.complete for one in candidates], [False, True])
 
+    def test_mosaics_are_told(self):
+        dicoms.Study(self.folder / "in").write(
+            self.signal[:, :1], {"mag": 5}, ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"]
+        )
+        (candidate,) = self.found()
+        with self.assertRaisesRegex(InputError, "are mosaics, with all slices as tiles of one"):
+            dicom_series.grid_of(candidate)
+
     def test_parts_that_do_not_belong_together_are_told(self):
         study = self.write("siemens")
         for file in sorted((self.folder / "in").iterdir())[16:]:

@@ -287,6 +287,11 @@ def _geometry(candidate, pair):
         are = f"{counted(missing, 'slice')} of the {candidate.source} {'is' if missing == 1 else 'are'}"
         raise InputError(f"{are} not there, or not in the same place, for every echo and part; export the scan again.")
     first, last = stacks[0][heights[0]], stacks[0][heights[-1]]
+    if "MOSAIC" in (header_of(first.path).get("ImageType") or ()):
+        raise InputError(
+            f"The images of the {candidate.source} are mosaics, with all slices as tiles of one; export single slices "
+            "or enhanced DICOM, or convert them with dcm2niix and give its folder."
+        )
     steps = np.diff(heights)
     if len(steps) and np.abs(steps - steps.mean()).max() > max(_EVEN, 0.02 * steps.mean()):
         raise InputError(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..analysis.measure import MASK, measure, whole_mask
+from ..analysis.measure import MASK, measure, on_excluded, whole_mask
 from ..errors import InputError
 from ..files.maps import find_maps, read_chi_noise
 from ..files.nifti import header_notes, read_image
@@ -72,7 +72,9 @@ def measure_files(
         notes += header_notes(first[0], regions)
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
-        rows += measure(maps, placed, names, case=cases[scan], chi_noise=noise)
+        measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
+        notes += on_excluded(measured)
+        rows += measured
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)
     return rows, list(dict.fromkeys(notes))
