@@ -547,6 +547,8 @@ class WholeChainTest(unittest.TestCase):
         code, _, err = run(*command)
         self.assertEqual(code, 2)
         self.assertIn("already holds", err)
+        code, _, err = run("lcurve", self.ankle, self.folder / "dry", "--lambdas", "1", "1", "2", "--dry-run")
+        self.assertEqual((code, "three different positive values" in err), (2, True), err)
 
     def test_lcurve_without_matplotlib_says_how_to_get_it_before_anything_is_computed(self):
         output = self.folder / "without"

@@ -127,11 +127,12 @@ def on_excluded(rows: Sequence[Mapping]) -> list[str]:
     for row in rows:
         share = row["excluded"] / max(row["n"] + row["excluded"], 1)
         least[row["region"]] = min(share, least.get(row["region"], 1.0))
+    lost = [f"{share:.0%} of the region {region}" for region, share in least.items() if share > _MOSTLY]
+    if not lost:
+        return []
     return [
-        f"{share:.0%} of the region {region} hold no reliable value of any map: most of it lies in air or outside of "
-        "the mask; check that it lies on its bone, and left and right."
-        for region, share in least.items()
-        if share > _MOSTLY
+        f"{', '.join(lost)} hold no reliable value of any map: they lie in air or outside of the mask; check that they "
+        "lie on their bones, and left and right."
     ]
 
 

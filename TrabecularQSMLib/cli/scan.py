@@ -231,7 +231,8 @@ def _lcurve(arguments):
 
     require_matplotlib()
     settings = chosen_settings(arguments, stop_after=None)
-    checked_regularizations(arguments.lambdas)
+    if arguments.lambdas:
+        checked_regularizations(arguments.lambdas)  # before anything is read, and on a dry run
     scan = _read_scan(arguments, settings)
     stem = scan.folder / f"{scan.stem}_desc-{settings.inversion.replace('-', '')}_lcurve"
     files = [stem.with_name(stem.name + ending) for ending in (".csv", ".json", ".png")]
