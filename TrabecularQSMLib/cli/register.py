@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from ..errors import InputError
 from .common import (
     FIGURE_ENDINGS,
     ProgressLine,
@@ -66,8 +65,6 @@ def _register(arguments):
         (arguments.checkerboard, FIGURE_ENDINGS),
         inputs=(arguments.fixed, arguments.moving, arguments.initial, arguments.mask),
     )
-    if Path(arguments.fixed).resolve() == Path(arguments.moving).resolve():
-        raise InputError(f"{arguments.fixed} is both FIXED and MOVING; give two images.")
     if arguments.checkerboard:
         require_matplotlib()
     start = read_transform(arguments.initial) if arguments.initial else arguments.start
