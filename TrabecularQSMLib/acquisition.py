@@ -107,7 +107,8 @@ _BRIGHT, _ZEROS = 0.2, 0.1
 # Where a measured field stands among the stages, its units, and what no tissue or air makes, in ppm.
 FIELD_STAGES = ("total", "local")
 FIELD_UNITS = ("ppm", "Hz", "rad/s")
-_MOST_PPM = 50.0
+# Those of tissue and air, in ppm; what is less than the former is below the noise of any scan.
+_LEAST_PPM, _MOST_PPM = 5e-3, 50.0
 
 
 def field_in_ppm(field: np.ndarray, unit: str, frequency: float | None, source: str) -> np.ndarray:
@@ -190,9 +191,10 @@ class MeasuredField:
         if not known.any():
             raise InputError(f"{self.source} is zero everywhere; give the field in ppm, Hz or rad/s.")
         most = float(np.percentile(np.abs(field[known]), 99))
-        if most > _MOST_PPM:
+        if not _LEAST_PPM < most < _MOST_PPM:
             raise InputError(
-                f"{self.source} reaches {most:.4g} ppm; tissue and air make less than {_MOST_PPM:g}, so check its unit."
+                f"{self.source} reaches {most:.4g} ppm; tissue and air make {_LEAST_PPM:g} to {_MOST_PPM:g}, so check "
+                "its unit, and that it is a field, not a phase."
             )
         put("field", np.where(finite, field, 0).astype(np.float32))
         put("known", known)

@@ -172,6 +172,12 @@ def is_graded(array: np.ndarray) -> bool:
     return np.unique(array).size > _FEW_LABELS and _graded(array, float(array.max()))
 
 
+def is_patched(array: np.ndarray) -> bool:
+    """Whether an image holds a few whole numbers in patches, as a label map or a mask does."""
+    values = np.unique(array)
+    return values.size <= MOST_LABELS and np.array_equal(values, np.round(values)) and not is_graded(array)
+
+
 def _graded(array, high):
     """Whether values below the highest change from voxel to voxel, as in an image and hardly ever in labels."""
     pairs = equal = 0

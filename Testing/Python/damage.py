@@ -22,7 +22,7 @@ from dicoms import Study, pydicom
 from scans import AFFINE, ECHO_TIMES, echoes, write_bids
 
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import dicom_series, nifti, read_acquisition
+from TrabecularQSMLib.files import dicom_frames, dicom_series, nifti, read_acquisition
 from TrabecularQSMLib.files.archive import write_dicom
 from TrabecularQSMLib.files.field import read_field
 from TrabecularQSMLib.files.maps import read_chi_noise, read_settings
@@ -321,5 +321,5 @@ def _export(folder):
 
 
 def _frame_by_frame(folder):
-    for candidate in dicom_series.find(sorted(path for path in folder.iterdir() if dicom_series.is_dicom(path))):
+    for candidate in dicom_series.find(sorted(path for path in folder.iterdir() if dicom_frames.is_dicom(path))):
         dicom_series.read(candidate)

@@ -173,6 +173,8 @@ class ValuesTest(unittest.TestCase):
         self.assertEqual(len(apparent_bvtv(image - 150, labels, {1: "talus"}, bone)), 1)  # a bit below zero
         self.assertIn("10% of the region talus are exactly 1100", on_ends(image.clip(0, 1100), labels, {1: "talus"})[0])
         cut = image * (np.arange(8) > 3)
+        rounded = np.round(image / image.max() * 12)
+        self.assertIn("different values alone: the image was rounded", on_ends(rounded, labels, {1: "talus"})[0])
         self.assertIn("50% of the region talus are exactly 0", on_ends(cut, labels, {1: "talus"})[0])
         for reference, count in ((bone, 0), (bone | (labels > 0), 1)):
             found = apparent_bvtv(image, labels, {1: "talus"}, reference)

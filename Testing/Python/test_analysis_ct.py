@@ -113,6 +113,19 @@ class AttenuationTest(unittest.TestCase):
         self.assertIn("between -200 and 200 HU, where fat and muscle are", " ".join(hounsfield(scaled)[1]))
         self.assertIn("more than any bone", on_regions(10 * ct, labels, {1: "tibia"})[0])
 
+    def test_a_ct_without_air_is_told_by_its_fat_if_it_was_scaled(self):
+        ct, _ = self.leg()
+        for factor, told in ((1, False), (1.2, False), (1.6, True), (2, True)):
+            notes = " ".join(hounsfield(np.where(ct < -300, -3024, factor * ct))[1])
+            self.assertEqual("No air shows in the CT, and what is dark stands out" in notes, told, factor)
+
+    def test_one_value_in_much_of_a_region_is_told(self):
+        ct, labels = self.leg()
+        for value in (0, -1024, 3071):  # as outside of the scanner's field of view
+            ended = ct.copy()
+            ended[:, :, :31] = value
+            self.assertIn(f"hold one value, {value} HU", on_regions(ended, labels, {1: "tibia"})[0])
+
     def test_wrong_input_gets_its_sentence(self):
         for words, arguments in {
             "is 0 everywhere": (0 * self.ct, self.labels, self.names),

@@ -9,7 +9,7 @@ import numpy as np
 import scans
 import SimpleITK as sitk
 
-from TrabecularQSMLib.analysis.measure import COLUMNS, measure, reference_notes, referenced, whole_mask
+from TrabecularQSMLib.analysis.measure import COLUMNS, measure, on_excluded, reference_notes, referenced, whole_mask
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.files.regions import read_regions
@@ -65,6 +65,12 @@ class ArraysTest(unittest.TestCase):
         self.maps["pdff"][0, 0, 1] = np.nan
         self.assertEqual([self.row()[key] for key in ("n", "min", "excluded")], [7, 2, 1])
         self.assertEqual([self.row(quantity="pdff")[key] for key in ("n", "excluded")], [6, 2])
+
+    def test_a_region_that_lies_mostly_where_no_map_is_reliable_is_told(self):
+        for kept, told in ((5, False), (3, True)):
+            self.maps["reliability"] = np.where(self.maps["chi"] <= kept, 1.0, 0.0)
+            rows = measure(self.maps, self.labels, {1: "tuber"}, case="sub-01")
+            self.assertEqual("of the region tuber hold no reliable value" in " ".join(on_excluded(rows)), told)
 
     def test_susceptibility_counts_only_inside_the_mask_and_fat_fraction_everywhere(self):
         self.maps["mask"] = np.zeros(self.labels.shape, np.float32)

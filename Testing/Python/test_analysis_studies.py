@@ -108,6 +108,9 @@ class RepeatabilityTest(unittest.TestCase):
         self.assertIn("differences change with the mean", " ".join(repeatability_of_regions(observed(growing)).notes))
         shifted = repeatability_of_regions(observed(np.column_stack([WRIGHT[:, 0], WRIGHT[:, 0] + 1])))
         self.assertIn("sessions but for a shift, do not differ at all", " ".join(shifted.notes))
+        copied = np.array(WRIGHT)
+        copied[: len(copied) // 2 + 1, 1] = copied[: len(copied) // 2 + 1, 0]
+        self.assertIn("the very same value in all sessions", " ".join(repeatability_of_regions(observed(copied)).notes))
         self.assertIsNone(shifted.results[0].icc_agreement_ci)
         self.assertIn("choose two by `sessions`", repeatability_of_regions(observed(SHROUT)).notes[-1])
 

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import tempfile
 import unittest
 from pathlib import Path
@@ -53,6 +54,13 @@ class ReadTest(unittest.TestCase):
         for separator in ",\t;":
             self.path.write_text(f"\ufeffa{separator}b c\n1{separator} x \n\n", encoding="utf-8")
             self.assertEqual(read_table(self.path).rows, ({"a": "1", "b c": "x"},))
+
+    def test_what_spreadsheets_and_programs_leave_beside_the_values(self):
+        self.path.write_text("\ufeff\ufeffcase,x\n1,2\n", encoding="utf-8")  # two byte order marks
+        self.assertEqual(read_table(self.path).columns, ("case", "x"))
+        self.path.write_bytes(gzip.compress(b"case,x\n1,2\n"))
+        with self.assertRaisesRegex(InputError, "is packed by gzip; expected a table"):
+            read_table(self.path)
 
     def test_letters_with_marks_are_read_in_one_form(self):
         self.path.write_text("case,re\u0301gion\n1,Fu\u0308\u00df\n", encoding="utf-8")
@@ -273,6 +281,14 @@ class PairTest(unittest.TestCase):
         twice = Table("w", ("case", "region", "a", "b"), ({"case": "1", "region": "r", "a": "1", "b": "2"},) * 2)
         with self.assertRaisesRegex(InputError, "once more"):
             pair_up([twice], "a", "b")
+
+    def test_whose_a_row_is_is_asked_for_and_told_where_no_column_says_it(self):
+        rows = ({"case": "1", "region": "r", "a": "1", "b": "2"}, {"case": "", "region": "s", "a": "1", "b": "2"})
+        with self.assertRaisesRegex(InputError, "Row 2 of w has nothing in the column case, as under a merged cell"):
+            pair_up([Table("w", tuple(rows[0]), rows)], "a", "b")
+        for column, told in (("participant_id", 0), ("case", 0), ("ID", 1)):
+            rows = ({column: "1", "a": "1", "b": "2"}, {column: "2", "a": "3", "b": "4"})
+            self.assertEqual(len(pair_up([Table("w", tuple(rows[0]), rows)], "a", "b").notes), told, column)
 
     def test_what_is_no_number_is_named(self):
         for value, found in (("", "empty"), ("nan", "'nan'"), ("high", "'high'"), (None, "empty")):

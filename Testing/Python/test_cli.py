@@ -178,6 +178,16 @@ class FormsTest(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("ankle cannot be written", err)
 
+    def test_words_that_the_shell_did_not_fill_in_are_no_names_of_files(self):
+        for words, expected in (
+            (("reconstruct", "", "maps"), "The argument 2 is empty"),
+            (("reconstruct", "ankle", "~/maps"), "~/maps begins with ~"),
+            (("reconstruct", "ankle", "maps", "--settings=~/x.json"), "begins with ~"),
+        ):
+            code, _, err = run(*words)
+            self.assertEqual(code, 2)
+            self.assertIn(expected, err)
+
     def test_wrong_usage_ends_with_2(self):
         for arguments in ([], ["reconstruct"], ["reconstruct", "a", "b", "--inversion", "magic"], ["x"]):
             self.assertEqual(run(*arguments)[0], 2)
@@ -537,6 +547,8 @@ class WholeChainTest(unittest.TestCase):
         code, _, err = run(*command)
         self.assertEqual(code, 2)
         self.assertIn("already holds", err)
+        code, _, err = run("lcurve", self.ankle, self.folder / "dry", "--lambdas", "1", "1", "2", "--dry-run")
+        self.assertEqual((code, "three different positive values" in err), (2, True), err)
 
     def test_lcurve_without_matplotlib_says_how_to_get_it_before_anything_is_computed(self):
         output = self.folder / "without"

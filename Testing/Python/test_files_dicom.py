@@ -15,7 +15,7 @@ import scans
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.acquisition import Reorientation
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import bids, converted, dicom, dicom_series, nifti, read_acquisition
+from TrabecularQSMLib.files import bids, converted, dicom, dicom_frames, dicom_series, nifti, read_acquisition
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
 try:
@@ -199,9 +199,30 @@ class FolderTest(DicomTest):
         self.write("philips enhanced", times=[2e-3] * 4)
         self.assert_refused("all say the echo time 2 ms")
 
+    def test_echo_times_given_decide_where_headers_tell_none_apart(self):
+        for kind, changes in (
+            ("siemens", {"times": [2e-3] * 4}),
+            ("siemens", {"EchoTime": None, "EchoNumbers": None}),
+            ("philips enhanced", {"times": [2e-3] * 4}),
+        ):
+            with self.subTest(kind, **changes):
+                self.write(kind, **changes)
+                scan = read_acquisition(self.folder, echo_times=scans.ECHO_TIMES)
+                self.assert_same_scan(scan.acquisition)
+                self.assertIn("order of their numbers", scan.acquisition.notes[0])
+            shutil.rmtree(self.folder / "in")
+        self.write("siemens", times=[2e-3] * 4)
+        self.assert_refused("or all of them as `echo_times`", echo_times=scans.ECHO_TIMES[:3])
+
+    def test_a_folder_with_other_images_beside_the_dicom_files_is_read(self):
+        self.write("siemens")
+        nifti.write_image(self.folder / "sub-01_CT.nii", np.zeros((2, 2, 2), np.float32), np.eye(4))
+        (self.folder / "sub-01_CT.json").write_text('{"EchoTime": 0.001}')
+        self.assert_same_scan(read_acquisition(self.folder).acquisition)
+
     def read_frames(self):
         """Echoes that frames give, whether dcm2niix could read them or not."""
-        paths = [path for path in self.folder.rglob("*") if dicom_series.is_dicom(path)]
+        paths = [path for path in self.folder.rglob("*") if dicom_frames.is_dicom(path)]
         return dicom_series.read(dicom_series.find(paths)[0]).echoes
 
     def test_what_dcm2niix_makes_of_other_size_is_not_passed_on(self):
@@ -261,6 +282,57 @@ class FramesTest(DicomTest):
             shutil.copy(file, file.with_name("copy of " + file.name))
         (candidate,) = dicom_series.find(sorted((self.folder / "in").iterdir()))
         self.assert_same_scan(dicom_series.read(candidate))
+
+    def test_repetitions_of_one_series_are_not_mixed_and_single_images_that_came_twice_are_told(self):
+        # Two measurements as scanners store them: the same series of magnitude, and the same of phase.
+        study = self.write("siemens")
+        study.write(1.5 * self.signal, {"mag": 5, "phase": 6}, AcquisitionNumber=2)
+        ends = [dicom_series.read(one).echoes[0, 0, 0, 0] for one in self.found()]
+        self.assertEqual(len(ends), 2)
+        np.testing.assert_allclose(ends[1], 1.5 * ends[0], rtol=0.01)
+        shutil.rmtree(self.folder / "in")
+        self.write("siemens")
+        file = min((self.folder / "in").iterdir())
+        again = dicoms.pydicom.dcmread(file)
+        again.SOPInstanceUID = dicoms.pydicom.uid.generate_uid()
+        again.save_as(file.with_name("again"))
+        (candidate,) = self.found()
+        self.assertIn("1 image of series 5 ankle came twice", candidate.notes[0])
+        self.assert_same_scan(dicom_series.read(candidate))
+
+    def test_echoes_without_an_echo_time_are_told(self):
+        self.write("siemens")
+        for file in sorted((self.folder / "in").iterdir())[:4]:
+            dataset = dicoms.pydicom.dcmread(file)
+            dataset.EchoTime = 0
+            dataset.save_as(file)
+        self.assertIn("4 images of series 5+6 ankle without an echo time are left out.", self.found()[0].notes)
+
+    def test_magnitude_and_phase_of_the_same_correction_of_distortion_belong_together(self):
+        study = self.write("siemens")
+        study.write(2 * self.signal, {"mag": 4}, ImageType=["ORIGINAL", "PRIMARY", "M", "DIS2D"])
+        candidates = self.found()
+        self.assertEqual([one.names for one in candidates], [["4"], ["5", "6"]])
+        self.assertEqual([one.complete for one in candidates], [False, True])
+
+    def test_mosaics_are_told(self):
+        dicoms.Study(self.folder / "in").write(
+            self.signal[:, :1], {"mag": 5}, ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"]
+        )
+        (candidate,) = self.found()
+        with self.assertRaisesRegex(InputError, "are mosaics, with all slices as tiles of one"):
+            dicom_series.grid_of(candidate)
+
+    def test_parts_that_do_not_belong_together_are_told(self):
+        study = self.write("siemens")
+        for file in sorted((self.folder / "in").iterdir())[16:]:
+            file.unlink()
+        study.write(self.signal[..., :12], {"phase": 6})
+        with self.assertRaisesRegex(InputError, r"do not belong together \(Columns 24 against 12\)"):
+            converted.chosen("folder", self.found())
+
+    def found(self):
+        return dicom_series.find(sorted((self.folder / "in").iterdir()))
 
     def test_images_without_a_place_are_no_part_of_a_scan(self):
         self.write("siemens")

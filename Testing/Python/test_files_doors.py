@@ -108,6 +108,21 @@ class ConvertedTest(DoorTest):
             write_series(self.folder / f"megre_5_e{n}.nii", [np.abs(scans.echoes()[0]), np.angle(scans.echoes()[0])])
         self.assert_refused("says one EchoTime but holds several volumes", "megre_5_e1_phase")
 
+    def test_echo_times_given_decide_where_numbers_tell_the_echoes_apart(self):
+        for changes in ({"EchoTime": 2e-3}, {"EchoTime": None}, {"EchoTime": None, "EchoNumber": None}):
+            with self.subTest(**changes):
+                self.write(5, **changes)
+                self.assert_refused("`echo_times`")
+                self.assert_same_scan(self.read(echo_times=scans.ECHO_TIMES).acquisition)
+        for path in self.folder.glob("*.json"):
+            path.unlink()
+        self.assert_same_scan(self.read(echo_times=scans.ECHO_TIMES, field_strength=3.0).acquisition)
+
+    def test_parts_of_another_correction_of_distortion_are_told(self):
+        self.write(5)
+        self.edit("*_ph.json", lambda side: {**side, "ImageType": ["ORIGINAL", "PRIMARY", "P", "DIS2D"]})
+        self.assertIn("the mag part ND and the phase part DIS2D", self.read().acquisition.notes[0])
+
     def test_the_sidecars_win_over_the_names(self):
         self.write(5)
         for n in range(1, 5):  # reversed numbers, and no word for the part

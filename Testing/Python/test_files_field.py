@@ -139,6 +139,12 @@ class FieldFileTest(unittest.TestCase):
             self.assertEqual(len(scan.files), 2 if metadata else 1)
         self.assertEqual(scan.stem, "sub-01")
 
+    def test_what_is_too_small_for_a_field_is_told(self):
+        phase = np.random.default_rng(1).uniform(-np.pi, np.pi, self.field.shape)
+        for array, options in ((1e-6 * self.field, {"unit": "ppm"}), (phase, {"unit": "rad/s", "field_strength": 3.0})):
+            with self.assertRaisesRegex(InputError, "tissue and air make 0.005 to 50, so check its unit"):
+                read_field(self.write(array), "total", **options)
+
     def test_what_is_not_finite_was_not_measured(self):
         self.field[4, 4, 4:6] = np.nan, np.inf
         given = read_field(self.write(self.field, Units="ppm"), "local").acquisition

@@ -204,6 +204,18 @@ class NiftiTest(FileTest):
         path = self.header(at={self.CODES: (0, 1), self.ROWS: [np.nan] * 12})
         self.refused(nifti.read_image, path, "span no volume")
 
+    def test_an_image_without_place_among_others_is_told(self):
+        path, other = self.header(at={self.CODES: (0, 0)}), self.folder / "map.nii"
+        nifti.write_image(other, ARRAY, AFFINE)
+        self.assertIn("x.nii says nothing of place", nifti.header_notes(other, path)[0])
+        nifti.write_image(self.folder / "eye.nii", ARRAY, np.eye(4))
+        self.assertIn("eye.nii says nothing of place", nifti.header_notes(other, self.folder / "eye.nii")[0])
+        nifti.write_image(self.folder / "x.mha", ARRAY, AFFINE)
+        content = (self.folder / "x.mha").read_bytes()
+        (self.folder / "x.mha").write_bytes(content.replace(b"ElementSpacing", b"NoSpacing"))
+        self.assertIn("x.mha says nothing of place", nifti.header_notes(other, self.folder / "x.mha")[0])
+        self.assertEqual(nifti.header_notes(path, self.folder / "eye.nii"), [])  # nothing to lie on
+
     def test_sheared_axes_are_kept_and_told(self):
         sheared = AFFINE.copy()
         sheared[:3, 2] += np.tan(np.radians(10)) * 3 / 1.2 * AFFINE[:3, 1]
@@ -250,6 +262,8 @@ class NiftiTest(FileTest):
         self.refused(nifti.read_image, self.folder / "pair.hdr", "pair.img", "not beside it")
         (self.folder / "pair.img").write_bytes(content[352:])
         np.testing.assert_array_equal(nifti.read_image(self.folder / "pair.hdr")[0], ARRAY)
+        for ending in ("hdr", "img"):
+            self.refused(read_acquisition, self.folder / f"pair.{ending}", "one of a pair of header and values")
 
 
 class NrrdTest(FileTest):
@@ -292,8 +306,24 @@ class NrrdTest(FileTest):
             (self.folder / "d.tsv").write_bytes("index\tname\n1\tTubérosité\n".encode(encoding))
             self.assertEqual(read_regions(self.folder / "d.nii")[2], {1: "Tubérosité"})
 
+    def test_its_unit_of_length_counts(self):
+        for unit, factor in (("m", 1e3), ("um", 1e-3), ("mm", 1)):
+            path = self.write(**{"spacings": "0.1 0.2 0.3", "space units": " ".join([f'"{unit}"'] * 3)})
+            sizes = np.linalg.norm(nifti.read_image(path)[1][:3, :3], axis=0)
+            np.testing.assert_allclose(sizes, factor * np.array([0.1, 0.2, 0.3]))
+        self.refused(nifti.read_image, self.write(**{"space units": '"in" "in" "in"'}), "save it in mm")
+
 
 class SharesTest(FileTest):
+    def test_labels_that_were_computed_with_are_whole_but_for_rounding(self):
+        labels = np.abs(ARRAY) % 2
+        nifti.write_image(
+            self.folder / "x.nii", labels + 1e-6 * np.random.default_rng(1).normal(size=ARRAY.shape), AFFINE
+        )
+        np.testing.assert_array_equal(read_regions(self.folder / "x.nii")[0], labels)
+        with self.assertRaisesRegex(InputError, "names would come from x.tsv beside it"):
+            read_regions(self.folder / "x.nii", only=["talus"])
+
     def test_shares_of_voxels_and_images_are_no_labels(self):
         shares = np.round(255 * np.random.default_rng(1).random((6, 7, 8))).astype(np.uint8)
         nifti.write_image(self.folder / "x.nii", shares, AFFINE)

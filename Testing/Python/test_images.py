@@ -6,7 +6,7 @@ import numpy as np
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.transforms import read_transform, write_transform
-from TrabecularQSMLib.images import check_right_angles, matrix_from, resample, shear_degrees, transform_from
+from TrabecularQSMLib.images import check_right_angles, is_patched, matrix_from, resample, shear_degrees, transform_from
 
 COSINES = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
 AFFINE = np.eye(4)
@@ -93,6 +93,14 @@ class TransformFileTest(unittest.TestCase):
         self.assertNotEqual(text, self.path.read_text())
         self.path.write_text(text)
         self.assertRaisesRegex(InputError, "without an inverse", read_transform, self.path)
+
+
+class KindTest(unittest.TestCase):
+    def test_labels_and_masks_are_told_from_images(self):
+        labels = np.indices((8, 9, 10)).sum(0) // 7
+        image = np.random.default_rng(0).integers(0, 60, labels.shape)
+        found = [is_patched(array) for array in (labels, labels > 1, image, image + 0.5, 100 * image)]
+        self.assertEqual(found, [True, True, False, False, False])
 
 
 if __name__ == "__main__":

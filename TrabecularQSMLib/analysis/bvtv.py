@@ -26,6 +26,10 @@ _SHADING_MM = 70.0
 _OTSU_BINS = 200
 # Bins in one standard deviation of the kernel, and at most in all, of the smooth density.
 _BINS_IN_KERNEL, _MOST_BINS = 8, 65536
+# Beyond, squares are no numbers of single precision.
+_LEAST, _MOST = 1e-18, 1e18
+# An image of bone and marrow has more levels than these in a region of more voxels than those.
+_FEW_LEVELS, _ENOUGH_VOXELS = 20, 200
 # How far below zero interpolation brings a magnitude, and the share of a region at an end of the image.
 _OVERSHOOT, _AT_END = 0.2, 0.02
 # Share of a reference of bone that partial volume brings near to marrow.
@@ -284,6 +288,10 @@ def _checked(image):
             f"The image has values down to {lowest:g} (up to {highest:g}), which a magnitude has not; give the "
             "magnitude, not the phase or a real part."
         )
+    if not _LEAST < highest < _MOST:
+        raise InputError(
+            f"The image reaches {highest:.3g}, whose square is no number of single precision; scale it to around 1,000."
+        )
     return highest
 
 
@@ -295,6 +303,11 @@ def on_ends(image: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> lis
     notes, top = [], image.max()
     for label, name in names.items():
         inside = image[labels == label]
+        if inside.size > _ENOUGH_VOXELS and (levels := np.unique(inside).size) < _FEW_LEVELS:
+            notes.append(
+                f"The region {name} holds {levels} different values alone: the image was rounded, or is none of bone "
+                "and marrow (such as labels), and BV/TV is wrong; export it with all its levels."
+            )
         for value, what in (
             (top, "it was clipped there; export it without a window"),
             (0, "it was cut out there, or they are out of view; export it whole, or draw the region on what it shows"),

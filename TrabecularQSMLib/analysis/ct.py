@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
+from scipy.signal import find_peaks
 
 from ..errors import InputError, counted
 from ..methods import Method
@@ -33,6 +35,12 @@ _DENSE_HU, _BONE_HU, _DENSE_SHARE = (850, 1150), (200, 800), 0.1
 _SOFT_HU, _LEAST_SOFT, _HARD_HU, _MOST_HARD = (-200, 200), 0.05, (300, 800), 0.2
 # A CT from fat or air to no more than the latter shows no bone.
 _FAT_HU, _NO_BONE_HU = -50, 200
+# Fat of a CT without air is looked for in this range, in bins smoothed so far, as a peak with this share of all voxels
+# that rises so far above what is beside; below the last value it is none.
+_DARK_HU, _BIN_HU, _SMOOTH_BINS, _PEAK_SHARE, _PROMINENT = (-600, -20), 5, 2.0, 0.002, 0.1
+_DARKEST_FAT_HU = -140
+# One value in so many voxels of a region may be chance.
+_FEWEST_ALIKE = 10
 # Below lies air, which no bone holds in more than this share of its voxels; no bone is denser on average.
 _NO_TISSUE_HU, _IN_AIR, _MOST_BONE_HU = -300, 0.02, 2200
 # Slopes of calibrations, mg/cm³ per HU, are about 1; rods lie on their line but for this share of their range.
@@ -249,7 +257,24 @@ def _on_displaced(ct, low) -> list[str]:
             f"{share(_DENSE_HU):.0%} of the CT lie around 1000 HU, more than at those of trabecular bone, and none "
             f"around −1000 HU, where air lies: these {advice}."
         )
-    return []
+    return _on_fat(ct)
+
+
+def _on_fat(ct) -> list[str]:
+    """Say if fat, where it stands out of a CT without air, is too dark for fat."""
+    inside = np.isfinite(ct)
+    if not inside.all():  # voxels at an edge that was cut out hold air as well
+        inside = ndimage.binary_erosion(inside)
+    values = ct[inside]
+    counts, edges = np.histogram(values, np.arange(*_DARK_HU, _BIN_HU))
+    density = ndimage.gaussian_filter1d(counts.astype(float), _SMOOTH_BINS)
+    peaks, _ = find_peaks(density, height=_PEAK_SHARE * max(values.size, 1), prominence=_PROMINENT * density.max())
+    if not len(peaks) or edges[peaks[-1]] > _DARKEST_FAT_HU:
+        return []
+    return [
+        f"No air shows in the CT, and what is dark stands out around {edges[peaks[-1]]:.0f} HU, but fat has −120 to "
+        "−80 HU: check that the values were not scaled or moved."
+    ]
 
 
 def _on_soft(share, tissue) -> list[str]:
@@ -276,6 +301,12 @@ def on_regions(ct: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> lis
             notes.append(
                 f"The region {name} has {values.mean():.0f} HU on average, more than any bone: it holds metal, or "
                 "these are no Hounsfield units."
+            )
+        stored, counts = np.unique(values, return_counts=True)
+        if counts.max() > max(_ONE_VALUE * values.size, _FEWEST_ALIKE):
+            notes.append(
+                f"{counts.max() / values.size:.0%} of the region {name} hold one value, "
+                f"{stored[counts.argmax()]:g} HU, as where the CT ends or its values were cut off: the mean is wrong."
             )
         share = float(np.mean(values < _NO_TISSUE_HU))
         if share > _IN_AIR:

@@ -1,5 +1,7 @@
 """Statistics of maps in regions, as rows of one tidy table."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from ..errors import InputError
@@ -27,6 +29,8 @@ COLUMNS = (
 MASK = "mask"
 # Statistics that move with the reference.
 _PLACES = ("mean", "median", "q25", "q75", "min", "max")
+# A region of which this share is excluded lies elsewhere.
+_MOSTLY = 0.5
 # Of a map that is no quantity of the table, such as one that a user loaded.
 _OTHER = Quantity("", "", "", "", "")
 
@@ -115,6 +119,21 @@ def _variance_ratio(chi_noise, count):
     if chi_noise is None:
         return None
     return np.exp(np.interp(np.log(count), *(np.log(chi_noise[name]) for name in ("Voxels", "VarianceRatio"))))
+
+
+def on_excluded(rows: Sequence[Mapping]) -> list[str]:
+    """Say of which regions no map holds a reliable value in most voxels; rows are those of `measure`."""
+    least = {}
+    for row in rows:
+        share = row["excluded"] / max(row["n"] + row["excluded"], 1)
+        least[row["region"]] = min(share, least.get(row["region"], 1.0))
+    lost = [f"{share:.0%} of the region {region}" for region, share in least.items() if share > _MOSTLY]
+    if not lost:
+        return []
+    return [
+        f"{', '.join(lost)} hold no reliable value of any map: they lie in air or outside of the mask; check that they "
+        "lie on their bones, and left and right."
+    ]
 
 
 def whole_mask(

@@ -26,8 +26,6 @@ from .tables import (
 
 # Of tables that have no regions, such as one value for each case.
 _NO_REGION = "all"
-# BIDS's own column in participants.tsv.
-_PEOPLE_COLUMNS = (*SUBJECT_COLUMNS, "participant_id")
 _MOST_NAMED = 4
 
 
@@ -114,8 +112,9 @@ def observe(
     quantity : str
         Name of a column, or of a quantity in a long table, whose mean is taken, as for `tables.pair_up`.
     subject, session, region : str, optional
-        Columns that say whose a value is, when it was measured and of what it is. By default ``case`` or ``subject``,
-        of which ``sub-01_ses-2`` is the session ``ses-2`` of ``sub-01``; ``session``; and ``region`` or ``label``.
+        Columns that say whose a value is, when it was measured and of what it is. By default ``case``, ``subject`` or
+        ``participant_id``, of which ``sub-01_ses-2`` is the session ``ses-2`` of ``sub-01``; ``session``; and
+        ``region`` or ``label``.
     exclude : sequence of dict
         Rows that are left out, as for `tables.pair_up`. Rows without a value are left out and named in the notes.
 
@@ -297,7 +296,9 @@ def _whose(entries, subject, session):
     cases = _cells(entries, subject, SUBJECT_COLUMNS, "subject")
     if cases is None:
         columns = ", ".join(dict.fromkeys(column for entry in entries for column in entry.table.columns))
-        raise InputError(f"No column case or subject says whose a row is; name it by `subject`: there are {columns}.")
+        raise InputError(
+            f"No column case, subject or participant_id says whose a row is; name it by `subject`: there are {columns}."
+        )
     both = [split_case(case) for case in cases]
     sessions = _cells(entries, session, ("session",), "session") or tuple(its for _, its in both)
     return cases, tuple(one for one, _ in both), sessions
@@ -345,7 +346,7 @@ def _said(tables, name, subject):
     """What a column says of each person."""
     said, known = {}, False
     for table in (one for one in tables if name in one.columns):
-        columns = (subject, *_PEOPLE_COLUMNS)
+        columns = (subject, *SUBJECT_COLUMNS)
         whose = next((column for column in columns if column in table.columns), None)
         if whose is None:
             continue

@@ -13,10 +13,10 @@ from ..errors import InputError
 from .measure import MASK
 
 # What a row is of, where a table says so; the first that is there is taken.
-SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject"), ("region", "label")
+SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject", "participant_id"), ("region", "label")
 # Cells that say that there is no value.
 NOTHING = ("", "n/a", "na", "nan", "none", "null", "-")
-_KEY = ("case", "subject", "region", "label")
+_KEY = (*SUBJECT_COLUMNS, *GROUP_COLUMNS)
 # Columns whose cells are names, whatever they look like.
 KEY_COLUMNS = (*_KEY, "quantity", "unit")
 # A value is far off if it is so many times farther from the median than half of the values, of which there are so many.
@@ -46,6 +46,14 @@ class Pairs:
     subjects: tuple[str, ...] | None
     x_label: str
     y_label: str
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of whose the pairs are."""
+        if self.subjects is not None:
+            return ()
+        columns = f"{', '.join(SUBJECT_COLUMNS[:-1])} or {SUBJECT_COLUMNS[-1]}"
+        return (f"No column {columns} says whose a row is: all rows are taken for independent.",)
 
 
 def pair_up(
@@ -310,6 +318,11 @@ def _by_key(entries, key):
     """Entries by what their rows are of; two of the same are an error."""
     found = {}
     for entry in entries:
+        if nobody := next((name for name in key if name in SUBJECT_COLUMNS and entry.row[name] in (None, "")), None):
+            raise InputError(
+                f"Row {entry.number} of {entry.table.name} has nothing in the column {nobody}, as under a merged cell "
+                "or in a row of units; fill it in, or take the row away."
+            )
         which = tuple(cell_text(entry.row[name]) for name in key)
         if key and which in found:
             first = found[which]

@@ -55,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with contextlib.suppress(ValueError):  # of a thread that may not
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        _check_words(argv)
         arguments = build_parser().parse_args(argv)
         arguments.argv = argv
         code = arguments.run(arguments) or 0
@@ -112,6 +113,17 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         group.add_commands(commands)
     return parser
+
+
+def _check_words(argv):
+    """Refuse words that a shell leaves where it should have put another: they would be names of files here."""
+    if "" in argv:
+        raise InputError(
+            f"The argument {argv.index('') + 1} is empty, as where a variable of the shell is not set; leave it out, "
+            "or fill it in."
+        )
+    if word := next((word for word in argv if re.search(r"(^|=)~[/\\]", word)), None):
+        raise InputError(f"{word} begins with ~, which the shell did not fill in; write the folder in full.")
 
 
 class _Parser(argparse.ArgumentParser):

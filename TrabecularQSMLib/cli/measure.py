@@ -38,7 +38,6 @@ def add_commands(commands):
 
 def _measure(arguments):
     from ..analysis.measure import COLUMNS, reference_notes, referenced
-    from ..files.nifti import header_notes
     from ..files.tables import csv_text
     from ..study.measure import measure_files
 
@@ -52,5 +51,5 @@ def _measure(arguments):
     cases = list(dict.fromkeys(row["case"] for row in rows))
     notes = [] if len(cases) == 1 else [f"The same regions are measured in {len(cases)} scans: {', '.join(cases)}."]
     notes += chi_notes + outside
-    notes += [*header_notes(arguments.regions), *notes_on_subjects(f"{cases[0]}_maps", arguments.regions)]
+    notes += notes_on_subjects(f"{cases[0]}_maps", arguments.regions)
     print_result(notes, write_outputs({arguments.output: csv_text(COLUMNS, rows)}))

@@ -95,7 +95,7 @@ def add_commands(commands):
 
 
 def _phantom(arguments):
-    from ..files.dicom_series import require_pydicom
+    from ..files.dicom_frames import require_pydicom
     from ..files.mr_images import write_study
     from ..files.phantom import refuse_filled, write_phantom
     from ..phantom import CompanionSettings, PhantomSettings, make_companions, make_phantom

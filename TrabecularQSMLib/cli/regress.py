@@ -1,5 +1,6 @@
 """The command regress."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import counted
@@ -35,7 +36,7 @@ def add_commands(commands):
     parser.add_argument(
         "--subject",
         metavar="COLUMN",
-        help="whose a row is (default: case or subject; sub-01_ses-2 is of sub-01)",
+        help="whose a row is (default: case, subject or participant_id; sub-01_ses-2 is of sub-01)",
     )
     parser.add_argument("--pair", nargs=2, metavar=("A", "B"), help="two groups whose differences are regressed")
     parser.add_argument(
@@ -69,6 +70,7 @@ def _regress(arguments):
     result = regress(
         pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects, pair=arguments.pair and tuple(arguments.pair)
     )
+    result = replace(result, warnings=(*pairs.notes, *result.warnings))
     rows = {"x": pairs.x.tolist(), "y": pairs.y.tolist(), "group": pairs.groups, "subject": pairs.subjects}
     contents = {arguments.output: json_text({"x": pairs.x_label, "y": pairs.y_label, **result.as_dict(), "rows": rows})}
     if arguments.figure:

@@ -227,9 +227,12 @@ def _lcurve(arguments):
     from ..figures.style import require_matplotlib
     from ..files.tables import csv_text
     from ..files.writing import input_hashes, json_text, provenance, refuse_existing, write_files
+    from ..inversion.lcurve import checked_regularizations
 
     require_matplotlib()
     settings = chosen_settings(arguments, stop_after=None)
+    if arguments.lambdas:
+        checked_regularizations(arguments.lambdas)  # before anything is read, and on a dry run
     scan = _read_scan(arguments, settings)
     stem = scan.folder / f"{scan.stem}_desc-{settings.inversion.replace('-', '')}_lcurve"
     files = [stem.with_name(stem.name + ending) for ending in (".csv", ".json", ".png")]

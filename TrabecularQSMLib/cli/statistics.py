@@ -114,7 +114,7 @@ def _add_kind(kinds, name, run, description, example, *, sessions):
     )
     parser.add_argument("--quantity", metavar="NAME", required=True, help="a column, or a quantity of measure's table")
     parser.add_argument("--sessions", nargs="+", metavar="NAME", help=sessions)
-    parser.add_argument("--subject", metavar="COLUMN", help="whose a row is (default: case or subject)")
+    parser.add_argument("--subject", metavar="COLUMN", help="whose a row is (default: case, subject or participant_id)")
     parser.add_argument(
         "--session", metavar="COLUMN", help="when it was measured (default: session, or ses-2 of the case sub-01_ses-2)"
     )

@@ -7,9 +7,10 @@ import numpy as np
 from ..acquisition import Acquisition
 from ..errors import InputError
 from ..images import geometry_difference, is_around, mask_of
-from . import bids, converted, dicom, dicom_series, mat, nifti, single
+from . import bids, converted, dicom, mat, nifti, single
+from .dicom_frames import is_dicom
 from .echoes import bare_name
-from .formats import first_bytes, kind_of
+from .formats import first_bytes, is_nifti, kind_of
 from .scan import Scan
 
 # Echo times of gradient echoes.
@@ -94,8 +95,10 @@ def read_acquisition(
         return mat.read(path, labels, grid_needed=grid_needed, **options)
     if bare_name(path):
         return single.read(path, labels, **options)
-    if dicom_series.is_dicom(path):  # an enhanced file may hold the whole scan
+    if is_dicom(path):  # an enhanced file may hold the whole scan
         return dicom.read(path, [path], labels, series, **options)
+    if is_nifti(start) or path.suffix.lower() in (".img", ".hdr"):
+        raise InputError(f"{path} is one of a pair of header and values; save the echoes as .nii files.")
     kind = kind_of(path, start)
     raise InputError(
         f"{path} is {f'{kind[0]}, ' if kind else ''}neither a folder nor a NIfTI, DICOM or .mat file; give the folder "
@@ -106,10 +109,13 @@ def read_acquisition(
 def _read_folder(folder, labels, series, options):
     if scans := bids.find(folder):
         return bids.read(folder, scans, labels, **options)
-    if candidates := converted.find(folder):
+    candidates = converted.find(folder, options["echo_times"])
+    if series is not None and candidates or any(one.complete or one.magnitude for one in candidates):
         return converted.read(folder, candidates, labels, series, **options)
-    if paths := [path for path in bids.files_below(folder) if dicom_series.is_dicom(path)]:
+    if paths := [path for path in bids.files_below(folder) if is_dicom(path)]:
         return dicom.read(folder, paths, labels, series, **options)
+    if candidates:  # which says what they lack
+        return converted.read(folder, candidates, labels, series, **options)
     if path := single.find(folder):
         return single.read(path, labels, **options)
     raise converted.nothing_found(folder)

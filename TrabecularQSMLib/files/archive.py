@@ -11,8 +11,8 @@ from .. import __version__
 from ..errors import PackageNeeded
 from ..progress import Progress, report
 from ..quantities import ALL_QUANTITIES, UNIT_CODES, Quantity
+from .dicom_frames import require_pydicom
 from .dicom_reference import OF_STUDY, read_reference
-from .dicom_series import require_pydicom
 from .mr_images import LPS, MANUFACTURER, MODEL, set_window, slice_images
 from .terminology import PRIVATE_SCHEME, REGION_CODES
 from .writing import staged

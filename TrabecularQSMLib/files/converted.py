@@ -5,11 +5,12 @@ Names are whatever the user chose; they tell only what the sidecars do not.
 
 import re
 from collections import Counter
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, zip_longest
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
 from .bids import EXPECTED_NAME, files_below, image_files
@@ -19,6 +20,7 @@ from .echoes import (
     TYPE_KEYS,
     EchoFile,
     bare_name,
+    correction_of,
     name_of_part,
     number_of,
     part_of,
@@ -30,8 +32,11 @@ from .formats import companion, first_bytes, is_nifti, is_number, kind_of
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
+# Number of an echo in a name, whoever gave it.
+_NUMBER = re.compile(r"(?i)(?<![a-z])e(?:cho)?[-_]?(\d+)(?!\d)")
 # What echoes of one scan have in common.
-_COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength")
+_COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength",
+           "distortion correction")  # fmt: skip
 _LEAST_ECHOES = 3
 _LISTED = 8
 # Files that lie beside images, and how many others are looked at for what they are.
@@ -55,6 +60,8 @@ class Candidate:
         How many series one part comes from.
     remarks : tuple of str
         What was noticed when they were read.
+    common : dict of str to str
+        What its files have in common, such as the patient, which tells scans apart.
     """
 
     names: list[str]
@@ -62,6 +69,7 @@ class Candidate:
     files: dict
     trains: int = 1
     remarks: tuple[str, ...] = ()
+    common: dict[str, str] = field(default_factory=dict)
 
     @property
     def echo_times(self) -> list[float]:
@@ -100,10 +108,9 @@ class Candidate:
 
     def __str__(self):
         """Say which series it is and what it has."""
-        count = len(self.echo_times)
-        return (
-            f"{self.source}: {count} echo{'' if count == 1 else 'es'} with {', '.join(self.parts) or 'no part in all'}"
-        )
+        counts = Counter(part for _, part in self.files)
+        has = [part if part in self.parts else f"{part} for {counts[part]}" for part in sorted(counts)]
+        return f"{self.source}: {counted(len(self.echo_times), 'echo')} with {', '.join(has)}"
 
 
 def read(
@@ -126,7 +133,7 @@ def read(
     **options
         Those of `echoes.scan_of`.
     """
-    candidate = chosen(folder, candidates, series, magnitude_alone, _apart(candidates))
+    candidate = chosen(folder, candidates, series, magnitude_alone)
     options |= {
         "source": candidate.source,
         "notes": candidate.notes,
@@ -145,11 +152,8 @@ def named(labels: dict, path: Path | None = None) -> dict[str, str]:
     return {key: checked_label(label, key) for key, label in found.items() if label is not None}
 
 
-def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=False, apart: str = "") -> Candidate:
-    """Return the one candidate that is a complete scan (or magnitude alone), or the one of the series asked for.
-
-    `apart` says why two of them are not one scan.
-    """
+def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=False) -> Candidate:
+    """Return the one candidate that is a complete scan (or magnitude alone), or the one of the series asked for."""
     if series is not None:
         left = [one for one in candidates if str(series) in one.names]
         if len(left) != 1:
@@ -175,7 +179,7 @@ def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=Fal
         advice = MAGNITUDE_ADVICE if magnitudes else "choose one with `series` to see what it lacks"
         raise InputError(
             f"{folder} holds no scan of at least three echoes with magnitude and phase or real and imaginary part, but "
-            f"{_listed(candidates)}; {apart or 'export what is missing'}, or {advice}."
+            f"{_listed(candidates)}; {_apart(candidates) or 'export what is missing'}, or {advice}."
         )
     return complete[0]
 
@@ -187,44 +191,80 @@ def _refuse_alike(folder, candidates):
         if count >= _LEAST_ECHOES:
             raise InputError(
                 f"The images of series {'+'.join(names)} in {folder} ({', '.join(part for _, part in keys)}) all say "
-                f"the echo time {1e3 * keys[0][0]:g} ms; give each echo its own EchoTime."
+                f"the echo time {1e3 * keys[0][0]:g} ms; give each echo its own EchoTime, or all of them as "
+                "`echo_times`."
             )
 
 
 def _apart(candidates):
     """Say why two series that would be a scan together are not taken for one; nothing if there are none such."""
     for pair in combinations(candidates, 2):
-        parts = [one.files for one in pair]
-        if parts[0].keys() & parts[1].keys() or not Candidate([], "", parts[0] | parts[1]).complete:
+        first, second = pair
+        if first.files.keys() & second.files.keys() or not Candidate([], "", first.files | second.files).complete:
             continue
-        files = [next(iter(one.values())) for one in parts]
-        (_, *grid), (_, *other) = (nifti.read_grid(file.path) for file in files)
-        difference = geometry_difference(*grid, *other) or next(
-            (f"{key} {one} against {its}" for key, one, its in zip(_COMMON, *map(_common, files), strict=True)
-             if one != its), None
+        files = [next(iter(one.files.values())) for one in pair]
+        names = [one.source for one in pair]
+        difference = None
+        if isinstance(files[0], EchoFile):  # frames of DICOM tell their grid by what they have in common
+            (_, *grid), (_, *other) = (nifti.read_grid(file.path) for file in files)
+            difference = geometry_difference(*grid, *other)
+            names = [file.path.name for file in files]
+        difference = difference or next(
+            (f"{key} {value} against {second.common.get(key)}" for key, value in first.common.items()
+             if value != second.common.get(key)), None
         )  # fmt: skip
         if difference:
-            names = " and ".join(file.path.name for file in files)
-            return f"{names} do not belong together ({difference}), so export both of one scan"
+            return f"{' and '.join(names)} do not belong together ({difference}), so export both of one scan"
     return ""
 
 
 def _common(file):
-    """What a file has in common with the others of its scan, numbers to four digits."""
-    values = (file.metadata.get(key) for key in _COMMON)
-    return tuple(f"{value:.4g}" if is_number(value) else str(value) for value in values)
+    """What a file has in common with the others of its scan, numbers to four digits, and its correction at the end."""
+    values = (file.metadata.get(key) for key in _COMMON[:-1])
+    return (*(f"{value:.4g}" if is_number(value) else str(value) for value in values), correction_of(file.metadata))
 
 
-def find(folder: Path) -> list[Candidate]:
-    """Group the images of a folder to scans by their sidecars; empty if none has an echo time in a sidecar."""
-    files = [file for path in image_files(folder) if (file := _echo_file(path))]
+def find(folder: Path, echo_times: Sequence[float] | None = None) -> list[Candidate]:
+    """Group the images of a folder to scans by their sidecars; empty if none has an echo time.
+
+    Where that gives no scan, `echo_times` (seconds) are those of the echoes that sidecars or names number.
+    """
+    images = image_files(folder)
+    found = _scans([file for path in images if (file := _echo_file(path))])
+    if echo_times is None or any(fits(one, echo_times) for one in found):
+        return found
+    numbered = _scans([file for path in images if (file := _numbered_file(path, echo_times))])
+    return numbered if any(fits(one, echo_times) for one in numbered) else found
+
+
+def fits(candidate: Candidate, echo_times: Sequence[float]) -> bool:
+    """Whether a candidate is a scan, if of magnitude alone, of as many echoes as there are echo times."""
+    return (candidate.complete or candidate.magnitude) and len(candidate.echo_times) == len(echo_times)
+
+
+def _scans(files):
     found = _grouped(files, by_folder=True)
+    if not any(one.complete for one in found):
+        # The scanner may have corrected the distortion of the magnitude alone, which is noted where it is read.
+        mixed = _grouped(files, by_folder=True, corrected=False)
+        found = mixed if any(one.complete for one in mixed) else found
     if not any(one.complete for one in found):
         # Each series may have a folder of its own; but folders may be patients as well, whose series repeat.
         wider = _grouped(files, by_folder=False)
         if len({(one.names[0], key) for one in found for key in one.files}) == len(files):
             found = wider
     return sorted(found, key=lambda one: natural(one.names[0]))
+
+
+def _numbered_file(path, echo_times):
+    """Return one volume with the echo time of its number, which its sidecar or name says, or None."""
+    side = _sidecar(path)
+    metadata = read_json(side) if side else {}
+    named = _NUMBER.search(bare_name(path))
+    number = number_of(metadata, "EchoNumber", path.name) or (int(named[1]) if named else 0)
+    if number not in range(1, len(echo_times) + 1) or nifti.read_grid(path)[0] > 1:
+        return None
+    return _of_part(path, side, metadata, echo_times[int(number) - 1])
 
 
 def _echo_file(path):
@@ -237,11 +277,13 @@ def _echo_file(path):
     if isinstance(time, list) and len(time) == 1:
         time = metadata["EchoTime"] = time[0]
     time = number_of(metadata, "EchoTime", path.name)
-    if time is None or not time > 0:
-        return None
-    if side.stem != bare_name(path):  # of the other part: what it says of that is not of this one
+    return None if time is None or not time > 0 else _of_part(path, side, metadata, time)
+
+
+def _of_part(path, side, metadata, time):
+    if side and side.stem != bare_name(path):  # of the other part: what it says of that is not of this one
         metadata = {key: value for key, value in metadata.items() if key not in TYPE_KEYS}
-    return EchoFile(path, part_of(path, metadata), (round(time, 5),), metadata, (side,))
+    return EchoFile(path, part_of(path, metadata), (round(time, 5),), metadata, (side,) if side else ())
 
 
 def _sidecar(path):
@@ -255,14 +297,15 @@ def _sidecar(path):
     return next((other for other in others if split_part(other.stem)[0] == base), None)
 
 
-def _grouped(files, by_folder):
+def _grouped(files, by_folder, corrected=True):
     families, grids = {}, []
     for file in files:
         grid = nifti.read_grid(file.path)[1:]
         same = next((n for n, other in enumerate(grids) if geometry_difference(*other, *grid) is None), len(grids))
         if same == len(grids):
             grids.append(grid)
-        families.setdefault((file.path.parent if by_folder else None, _common(file), same), []).append(file)
+        common = _common(file) if corrected else _common(file)[:-1]
+        families.setdefault((file.path.parent if by_folder else None, common, same), []).append(file)
     found = []
     for family in families.values():
         series = _series(family)
@@ -296,7 +339,8 @@ def _series(files):
         one = next((one for one in copies if key not in one.files), None)
         if one is None:
             title = str(file.metadata.get("SeriesDescription") or file.metadata.get("ProtocolName") or "")
-            copies.append(one := Candidate([name], title, {}))
+            common = dict(zip(_COMMON, _common(file), strict=True))
+            copies.append(one := Candidate([name], title, {}, common=common))
         one.files[key] = file
     return series
 
@@ -306,11 +350,15 @@ def joined(series: dict[str, list[Candidate]]) -> list[Candidate]:
 
     Phase has a series of its own with some vendors, and so has each of several interleaved trains.
     """
-    chains = []
+    chains, last = [], 0
     for name in sorted(series, key=natural):
-        for one in series[name]:
-            if chains and not any(one.files.keys() & other.files.keys() for other in chains[-1]):
-                chains[-1].append(one)
+        # Of several copies, such as repetitions, the first of each series belong together, and so on.
+        copies = series[name]
+        open_ones = chains[len(chains) - min(last, len(copies)) :]
+        last = len(copies)
+        for one, chain in zip_longest(copies, open_ones):
+            if chain and not any(one.files.keys() & other.files.keys() for other in chain):
+                chain.append(one)
             else:
                 chains.append([one])
     return [whole for chain in chains for whole in _whole(chain)]
@@ -326,7 +374,8 @@ def _whole(chain):
         names = [*last.names, *(name for name in one.names if name not in last.names)]
         for part in {part for _, part in one.files}:
             series_of[part] = series_of.get(part, 0) + 1
-        joined.append(Candidate(names, last.title, {**last.files, **one.files}, max(series_of.values())))
+        files, remarks, trains = {**last.files, **one.files}, (*last.remarks, *one.remarks), max(series_of.values())
+        joined.append(Candidate(names, last.title, files, trains, remarks, one.common))
     length = next((n for n in range(len(chain), 0, -1) if joined[n - 1].complete), len(chain))
     return [joined[length - 1], *_whole(chain[length:])]
 
@@ -382,7 +431,10 @@ def nothing_found(folder: Path) -> InputError:
     scan = next((path for path in others if path.suffix.lower() == ".mat"), None)
     if scan and not images:
         return InputError(f"{folder} holds no images of echoes but {scan.name}; give that file instead of the folder.")
-    found = f" but {len(images)} NIfTI files that no JSON sidecar gives an EchoTime" if images else ""
+    found = ""
+    if images:
+        found = f" but {len(images)} NIfTI files that no JSON sidecar gives an EchoTime (or give `echo_times`, if "
+        found += "sidecars or names number the echoes, such as x_e1_mag)"
     if not images and not others:
         found = ", it is empty" if not files_below(folder) else ""
     return InputError(

@@ -50,11 +50,17 @@ def read(
         If there is no such scan or more than one, or a package is missing.
     """
     program = _program()
-    candidates = dicom_series.find(paths)
+    candidates, times = dicom_series.find(paths), options.get("echo_times")
+    by_order = False
+    if times is not None and not any(converted.fits(one, times) for one in candidates):
+        timed = dicom_series.find(paths, times)
+        by_order = any(converted.fits(one, times) for one in timed)
+        candidates = timed if by_order else candidates
     if not candidates:
         raise InputError(
             f"{folder} holds {counted(len(paths), 'DICOM file')}, but no MR image that says its echo time, position, "
-            "orientation and pixel spacing; export the original images of the scan."
+            "orientation and pixel spacing; export the original images of the scan, or give `echo_times` if these "
+            "alone are missing."
         )
     candidate = converted.chosen(folder, candidates, series, magnitude_alone)
     if candidate.magnitude and not magnitude_alone:
@@ -64,6 +70,8 @@ def read(
         )
     files, grid = dicom_series.files_of(candidate), dicom_series.grid_of(candidate)
     entities = converted.named(labels)
+    if by_order:  # dcm2niix goes by the headers
+        return Scan(dicom_series.read(candidate, **options), entities, tuple(files))
     with tempfile.TemporaryDirectory(prefix="dicom-") as place:
         found, did = _convert(program, files, Path(place), candidate, grid)
         if found:

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError, counted
 from ..progress import Progress, report
 from .bids import files_below
-from .dicom_series import is_dicom, read_dataset
+from .dicom_frames import is_dicom, read_dataset
 
 # Classic, enhanced and converted MR images.
 _MR_CLASSES = ("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")

@@ -44,6 +44,8 @@ _TYPES = {
     "real": ("R", "REAL", "R_FFE"),
     "imag": ("I", "IMAGINARY", "I_FFE"),
 }
+# How Siemens says that distortion by the gradients was left, or corrected in the plane or in space.
+_CORRECTIONS = ("ND", "DIS2D", "DIS3D", "DIS3D2D")
 _PART_OF_TYPE = {word: part for part, words in _TYPES.items() for word in words}
 MAGNITUDE_ADVICE = "set magnitude_maps to yes for R2* and fat fraction from the magnitude alone"
 
@@ -110,6 +112,12 @@ def part_of_type(metadata: dict) -> str | None:
     # Philips names magnitude after the other component in some of its types (PHASE MAP\\P\\FFE), never the reverse.
     parts = [_PART_OF_TYPE[word] for word in words if word in _PART_OF_TYPE]
     return next((part for part in ("phase", "imag", "real", "mag") if part in parts), None)
+
+
+def correction_of(header) -> str:
+    """Correction of distortion that the image type of a sidecar or header tells; nothing if it tells none."""
+    types = header.get("ImageType") or ()
+    return next((str(word) for word in types if word in _CORRECTIONS), "") if not isinstance(types, str) else ""
 
 
 def part_of(path: Path, metadata: dict, named: str | None = None) -> str:
@@ -194,7 +202,7 @@ def scan_of(
             f"{first.path.name} has voxels of 1 × 1 × 1 mm at the origin along the patient's axes, as programs write "
             "where they know nothing of it: check voxel size and orientation, on which χ depends."
         )
-    notes += nifti.header_notes(first.path)
+    notes += [*nifti.header_notes(first.path), *_on_correction(rows[0], source)]
     check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
     times = _times(rows, counts, source, echo_times, notes)
     if by_time and echo_times is None:
@@ -222,6 +230,18 @@ def scan_of(
             if isinstance(value := first.metadata.get(key), str | bool) or is_number(value)
         },
     )
+
+
+def _on_correction(row, source):
+    """Say if the distortion of one part alone was corrected."""
+    done = [correction_of(file.metadata) for file in row]
+    if len(set(done)) < 2 or not all(done):
+        return []
+    said = " and ".join(f"the {file.part} part {one}" for file, one in zip(row, done, strict=True))
+    return [
+        f"In {source} {said} (ND: the distortion by the gradients was left, DIS: it was corrected): far from the "
+        "scanner's center the two are not of one place, and the maps wrong; export both without correction."
+    ]
 
 
 def to_complex(echoes: np.ndarray, parts: tuple[str, ...], source: str) -> list[str]:

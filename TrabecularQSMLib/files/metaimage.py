@@ -48,6 +48,11 @@ class MetaImageHeader:
         self._find(start)
 
     @property
+    def placed(self) -> bool:
+        """Whether it says how large its voxels are."""
+        return "ElementSpacing" in self._fields
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Shape (k, j, i) of a volume."""
         return (*self.sizes, 1, 1, 1)[2::-1]

@@ -9,7 +9,7 @@ import numpy as np
 from .. import __version__
 from ..acquisition import Acquisition
 from ..progress import Progress, report
-from .dicom_series import require_pydicom
+from .dicom_frames import require_pydicom
 from .writing import refuse_existing, staged
 
 MANUFACTURER, MODEL = "TrabecularQSM developers", "TrabecularQSM"

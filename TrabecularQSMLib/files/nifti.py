@@ -123,9 +123,9 @@ def stores_orientation(path) -> bool:
 
 def header_notes(*paths) -> list[str]:
     """Say what is in doubt about the position of images, by name; None stands for no image."""
-    notes = []
-    for path in dict.fromkeys(Path(path) for path in paths if path is not None):
-        file = _opened(path)
+    files = {path: _opened(path) for path in dict.fromkeys(Path(path) for path in paths if path is not None)}
+    notes = _on_places(files)
+    for path, file in files.items():
         notes += file.notes
         shear = shear_degrees(file.affine)
         if shear > LARGEST_SHEAR:
@@ -134,6 +134,19 @@ def header_notes(*paths) -> list[str]:
                 "gantry; each voxel is taken where they put it."
             )
     return list(dict.fromkeys(notes))
+
+
+def _on_places(files):
+    """Say which images tell nothing of where they lie, where others do."""
+    nowhere = [path.name for path, file in files.items() if not file.placed or np.allclose(abs(file.affine), np.eye(4))]
+    if not 0 < len(nowhere) < len(files):
+        return []
+    rest = [path.name for path in files if path.name not in nowhere]
+    says = "says" if len(nowhere) == 1 else "say"
+    return [
+        f"{' and '.join(nowhere)} {says} nothing of place or voxel size, or the 1 mm at the origin that programs write "
+        f"where they know nothing, but {' and '.join(rest)} does: check that they lie on each other."
+    ]
 
 
 def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
@@ -170,6 +183,8 @@ class _Image:
 
     notes: tuple[str, ...] = ()
     complex = False
+    # Whether the header says where the image lies and how large its voxels are.
+    placed = True
 
     def check(self, *, layers=False, series=False):
         """Raise `InputError` unless it is one volume, with `layers` of several values, with `series` several.
@@ -204,6 +219,7 @@ class _Nifti(_Image):
         header = read_header(path)
         self.path, self.shape, self.affine, self.notes = path, header.shape, header.affine, header.notes
         self.values, self.complex = header.values, header.dtype.kind == "c"
+        self.placed = any(code > 0 for code in header.codes)
         self.dimensions = min(len(header.sizes), 4)
         self.count = header.sizes[3] if len(header.sizes) > 3 else 1
         self.components = math.prod(header.sizes[4:])
@@ -215,6 +231,7 @@ class _Nrrd(_Image):
         layers, self.affine = read_nrrd(path)
         self.dimensions, self.count, self.components, self.shape = 3, 1, len(layers), layers.shape[1:]
         self.values = lambda: layers
+        self.placed = not {"space directions", "spacings"}.isdisjoint(read_nrrd_header(path)[0])
 
 
 class _MetaImage(_Image):
@@ -223,6 +240,7 @@ class _MetaImage(_Image):
         self.path, self.shape, self.affine = path, header.shape, header.affine
         self.values, self.dimensions, self.components = header.values, len(header.sizes), header.components
         self.count = header.sizes[3] if self.dimensions == 4 else 1
+        self.placed = header.placed
 
 
 def _opened(path):

@@ -31,6 +31,8 @@ _SIGNS = {
     "left-posterior-superior": (-1, -1, 1),
 }
 _SHORT = {"ras": "right-anterior-superior", "las": "left-anterior-superior", "lps": "left-posterior-superior"}
+# Units of length in mm.
+_MM = {"m": 1e3, "cm": 10.0, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "microns": 1e-3}
 _LARGEST_HEADER = 1 << 22
 
 
@@ -140,8 +142,16 @@ def _affine(path, fields, vectors):
             affine[:3, 3] = _numbers(fields["space origin"].replace(" ", ""))
         except ValueError as error:
             raise InputError(f"{path} has the space origin {fields['space origin']}; save it again.") from error
-    affine[:3] *= np.array(signs)[:, None]
+    affine[:3] *= _millimeters(path, fields) * np.array(signs)[:, None]
     return affine
+
+
+def _millimeters(path, fields):
+    """How many mm the header's unit of length has."""
+    units = set(re.findall(r'[^\s"]+', fields.get("space units", "mm")))
+    if len(units) != 1 or not units <= _MM.keys():
+        raise InputError(f"{path} has the space units {fields['space units']}; save it in mm.")
+    return _MM[units.pop()]
 
 
 def _values(path, start, dtype, sizes, encoding):

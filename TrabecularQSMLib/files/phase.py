@@ -216,6 +216,8 @@ def _check_one_unit(echoes, turn, source):
     """Refuse echoes whose phase is nothing, or in another unit than that of the others; return a note on the first."""
     ranges = _ranges(echoes)
     widest = max(ranges, key=lambda one: one[1] - one[0])
+    if widest[1] == widest[0]:  # of a single voxel
+        return None
     unwrapped = widest[1] - widest[0] > 1.02 * turn
     for number, (low, high) in enumerate(ranges, start=1):
         share = (high - low) / (widest[1] - widest[0])

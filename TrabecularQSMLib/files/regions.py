@@ -17,6 +17,8 @@ from .terminology import segment_color, terminology_entry
 from .transforms import read_transform
 
 _LARGEST_LABEL = np.iinfo(np.int32).max
+# Labels that another program computed with are whole numbers but for this.
+_ROUNDED = 1e-3
 # By how much a rigid transform may stretch, by its rounding.
 _RIGID = 0.01
 
@@ -39,11 +41,12 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
     """
     path = Path(path)
     layers, affine = read_layers(path)
-    if not np.all(np.isfinite(layers)) or np.any(layers != np.round(layers)) or np.any(layers < 0):
+    whole = np.round(layers)
+    if not np.all(np.isfinite(layers)) or np.any(np.abs(layers - whole) > _ROUNDED) or np.any(whole < 0):
         raise InputError(f"{path} holds values that are not whole numbers from 0; export the segmentation as labels.")
-    if layers.size and layers.max() > _LARGEST_LABEL:
+    if whole.size and whole.max() > _LARGEST_LABEL:
         raise InputError(f"{path} holds labels beyond {_LARGEST_LABEL}; number its regions from 1.")
-    layers = layers.astype(np.int32)
+    layers = whole.astype(np.int32)
     _refuse_shares(path, layers)
     segments = _segments(path, len(layers))
     if len(layers) > 1 and not segments:
@@ -67,7 +70,11 @@ def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndar
         raise InputError(f"{path} has two regions of the same name among {listed}; rename one.")
     for name in only:
         if name not in names.values():
-            raise InputError(f"{path} has no region {name!r}; it has {listed}.")
+            nameless = len(layers) == 1 and not segments and not _names_beside(path)
+            beside = (
+                f" (names would come from {names_file(path).name} beside it, which is not there)" if nameless else ""
+            )
+            raise InputError(f"{path} has no region {name!r}; it has {listed}{beside}.")
     if only:
         names = {label: name for label, name in names.items() if name in only}
     labels = np.zeros(layers.shape[1:], np.int32)

@@ -52,9 +52,9 @@ def _cells(path):
     """Column names, the cells of all rows, and what separates them."""
     start = first_bytes(path)
     # Letters with marks in one form, whichever the system writes: names that look alike join.
-    text = unicodedata.normalize("NFC", decoded(read_bytes(path)))
+    text = unicodedata.normalize("NFC", decoded(content := read_bytes(path)))
     if "\0" in text:
-        kind = kind_of(path, start)
+        kind = kind_of(path, start) if content[:2] != b"\x1f\x8b" else ("packed by gzip", "")
         raise InputError(f"{path} is {kind[0] if kind else 'no text'}; expected a table, so save it as CSV (UTF-8).")
     told = re.match(r"sep=([,;\t])\s*\n", text)
     text = text[told.end() :] if told else text
@@ -65,7 +65,7 @@ def _cells(path):
         raise InputError(f"{path} cannot be read as a table ({error}); save it as CSV once more.") from error
     lines = [line for line in lines if any(cell.strip() for cell in line)]
     lines = _without_empty_columns(lines)
-    columns = tuple(_unguarded(cell.strip()) for cell in lines[0]) if lines else ()
+    columns = tuple(map(_cleaned, lines[0])) if lines else ()
     _check_columns(path, columns)
     if len(lines) == 1:
         raise InputError(f"{path} holds no row under its column names; measure something first.")

@@ -87,6 +87,8 @@ def _of_matlab(path):
     names = [name for name in found if name != "fixed"]
     if len(names) != 1:
         raise _damaged(path, f"it holds {len(names)} variables beside 'fixed', not one")
+    if "Transform" not in names[0]:
+        raise _damaged(path, f"its variable {names[0]} is none of ITK's transforms (a matrix of SPM?)")
     numbers = [found.get(name, np.empty(0)) for name in (names[0], "fixed")]
     if not all(isinstance(values, np.ndarray) and values.dtype.kind in "fiu" for values in numbers):
         raise _damaged(path, "its variables are no numbers")

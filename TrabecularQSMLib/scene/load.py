@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError, PackageNeeded, worded
 from ..files import read_acquisition
-from ..files.dicom_series import is_dicom
+from ..files.dicom_frames import is_dicom
 from ..progress import Progress, part, report
 from .alive import keepAlive
 from .echoes import NOTES_ATTRIBUTE, SOURCE_ATTRIBUTE, addEchoSequences

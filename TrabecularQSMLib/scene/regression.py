@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,7 +51,7 @@ def regressNodes(
     :param x: column, or quantity of a table of maps, whose mean is taken; "table:name" where several tables have it.
     :param y: the same.
     :param group: column that tells groups apart; by default region or label, where there is one.
-    :param subject: column that says whose a row is; by default case or subject, where there is one.
+    :param subject: column that says whose a row is; by default case, subject or participant_id, where there is one.
     :param pair: the two groups whose differences are regressed; needed where there are more than two.
     :param exclude: rows that are left out, each as a dictionary of column to value.
     :param name: start of the names of the nodes; by default y over x in words.
@@ -102,7 +103,8 @@ def _regressed(tables, x, y, group=None, subject=None, pair=None, exclude=()):
     if not tables:
         raise InputError("There is no table to take values from; choose at least one.")
     pairs = pair_up(tables, x, y, group=group or None, subject=subject or None, exclude=exclude)
-    return pairs, regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects, pair=pair)
+    found = regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects, pair=pair)
+    return pairs, replace(found, warnings=(*pairs.notes, *found.warnings))
 
 
 # What quantities are called in names and charts, beside those of maps.

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..acquisition import voxel_size
 from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
 from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions, without_padding
+from ..analysis.placement import on_place
 from ..analysis.registration import Registration, register_and_judge
 from ..errors import InputError, errors_of
 from ..files.doubts import on_magnitude
@@ -114,7 +116,7 @@ def bvtv_of_files(
         if bias_correction:
             array = correct_bias(array, affine, progress=progress)
         found = apparent_bvtv(array, labels, names, reference, rule=rule)
-    notes += on_reference(array, reference, found)
+    notes += [*on_reference(array, reference, found), *on_place(array, labels, names, voxel_size(affine))]
     notes += [
         f"The apparent BV/TV of {one.region} is {one.bvtv:.3g}, beyond 0 to 1: "
         "look at its histogram and at the bone reference."
@@ -145,7 +147,8 @@ def attenuation_of_files(
     with errors_of(image):
         array, told = hounsfield(array)
         rows = attenuation(array, labels, names, case=case, calibration=calibration)
-    return rows, [*notes, *told, *on_regions(array, labels, names)]
+    notes += [*told, *on_regions(array, labels, names)]
+    return rows, [*notes, *on_place(array, labels, names, voxel_size(affine))]
 
 
 def regions_seen(regions, image, *, transform=None, only: Sequence[str] = ()) -> tuple[list[str], list[str]]:

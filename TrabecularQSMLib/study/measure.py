@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..analysis.measure import MASK, measure, whole_mask
+from ..analysis.measure import MASK, measure, on_excluded, whole_mask
 from ..errors import InputError
 from ..files.maps import find_maps, read_chi_noise
-from ..files.nifti import read_image
+from ..files.nifti import header_notes, read_image
 from ..files.regions import notes_on_parts_outside, place_regions, read_regions
 from ..files.scan import case_of
 from ..images import geometry_difference
@@ -69,9 +69,12 @@ def measure_files(
                     f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {scan} again."
                 )
         placed = place_regions(regions, read, first[0], first[1:])
+        notes += header_notes(first[0], regions)
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
-        rows += measure(maps, placed, names, case=cases[scan], chi_noise=noise)
+        measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
+        notes += on_excluded(measured)
+        rows += measured
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)
-    return rows, notes
+    return rows, list(dict.fromkeys(notes))

@@ -239,6 +239,11 @@ def _remarks(result):
     """What a result does not tell well."""
     if result.icc_agreement_ci is None:
         yield f"{result.region}: subjects, or sessions but for a shift, do not differ at all; check the table."
+    elif 2 * (copied := np.count_nonzero(np.ptp(result.values, axis=1) == 0)) >= len(result.values):
+        yield (
+            f"{result.region}: {copied} of {len(result.values)} subjects have the very same value in all sessions, as "
+            "where one was copied; check the table."
+        )
     if result.agreement and result.agreement.trend_p < SIGNIFICANT:
         yield (
             f"{result.region}: differences change with the mean (p {result.agreement.trend_p:.2g}), so that one pair "
