@@ -1,6 +1,5 @@
 """What the tests of the panels share: a panel that is opened and driven as a user would."""
 
-import gc
 import sys
 import unittest
 import weakref
@@ -129,7 +128,6 @@ class PanelCase(unittest.TestCase):
         """The parameters go when the panel is left; otherwise each visit makes every change of them slower."""
         parameters = weakref.ref(self.p)
         self.representation.exit()
-        gc.collect()
         self.assertIsNone(parameters())
         self.representation.enter()
 
@@ -143,7 +141,6 @@ class PanelCase(unittest.TestCase):
         defaults = {name: self.p.getValue(name) for name in names}
         node = self.p.parameterNode
         self.representation.exit()
-        gc.collect()  # what still observed the node would fail to read it
         for name, text in wrong.items():
             node.SetParameter(name, text)
         node.UnsetParameter(lacking)
