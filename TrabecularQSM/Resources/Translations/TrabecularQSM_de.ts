@@ -619,8 +619,8 @@
         <translation>Kantengewicht:</translation>
     </message>
     <message>
-        <source> on edges, 1 elsewhere</source>
-        <translation> auf Kanten, sonst 1</translation>
+        <source> on edges</source>
+        <translation> auf Kanten</translation>
     </message>
     <message>
         <source>Weight of the smoothness on edges against 1 elsewhere. Paper: 0.01; authors&apos; scripts: 0.</source>
