@@ -523,7 +523,7 @@ class PanelTest(driving.PanelCase):
         self.assertEqual([len(rowsFromTable(table)) for table in (maps, bvtv)], [4, 4])
         self.assertIn(": 4 rows.", self.ui.statusLabel.text)
         self.assertEqual([node for _kind, node, *_ in self.shown], [maps, bvtv] * 2)
-        self.assertEqual(self.shown[1][2][0].GetName(), "sub-01 bSSFP echo MIP [a.u.] histograms")
+        self.assertEqual(self.shown[1][2][0].GetName(), "sub-01 bSSFP echo MIP histograms")
         tick(self.ui.tablesSelector, maps, bvtv)
         self.ui.excludeLineEdit.text = "case"
         self.assertEqual(self.ui.regressButton.text, "Enter rows to leave out as column=value")
