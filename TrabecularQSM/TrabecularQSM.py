@@ -31,6 +31,7 @@ from TrabecularQSMLib.scene.gui import connectors, show  # noqa: E402 - connecto
 from TrabecularQSMLib.scene.gui.numbers import numbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.packages import withPackages  # noqa: E402
 from TrabecularQSMLib.scene.gui.panel import PanelMixin  # noqa: E402
+from TrabecularQSMLib.scene.gui.parameters import wrapped  # noqa: E402
 from TrabecularQSMLib.scene.gui.preview import PreviewSlider  # noqa: E402
 from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     AcquisitionParameters,
@@ -42,6 +43,8 @@ from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     mapsSummary,
     missing,
     missingDicom,
+    missingOfLCurve,
+    missingOfLoose,
     packSettings,
     proposeMask,
     runOptions,
@@ -193,8 +196,9 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             ui.proposeMaskButton, "" if self.results.run else _("Apply first: bones are found in maps."), wide=False
         )
         self.offer(ui.dicomButton, missingDicom(p, self.results.run), wide=True)
+        self.offer(ui.looseButton, missingOfLoose(p), wide=True)
         text, basis = self.logic.forecast.ofLCurve(p)
-        self.offer(ui.lcurveButton, missing, wide=True, text=text)
+        self.offer(ui.lcurveButton, missingOfLCurve(p), wide=True, text=text)
         ui.lcurveButton.toolTip += basis
         self.preview.refresh()
         sayOnApply(ui.applyButton, missing, self.running, self.cancelRequested, self.logic.forecast.ofRun(p))
@@ -317,7 +321,7 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
 
     def getParameterNode(self) -> TrabecularQSMParameterNode:
         """Return the parameters of this scene."""
-        return TrabecularQSMParameterNode(super().getParameterNode())
+        return wrapped(TrabecularQSMParameterNode, super().getParameterNode())
 
     def process(self, magnitudeSequence, phaseSequence, **options) -> dict:
         """Compute the maps of a scan as volumes in a folder; all options are those of `scene.reconstructNodes`.

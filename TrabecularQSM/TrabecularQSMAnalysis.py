@@ -36,6 +36,7 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
     RegistrationParameters,
     RegressionParameters,
     added,
+    calibrationSummary,
     missing,
     proposalMaps,
     proposalSummary,
@@ -47,6 +48,7 @@ from TrabecularQSMLib.scene.gui.analysis import (  # noqa: E402
 )
 from TrabecularQSMLib.scene.gui.cohort import CohortParameters, CohortStep  # noqa: E402
 from TrabecularQSMLib.scene.gui.drawing import RegionEditor  # noqa: E402
+from TrabecularQSMLib.scene.gui.parameters import wrapped  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import registerCompanions, selectCompanions  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
 from TrabecularQSMLib.scene.gui.steps import StepsMixin  # noqa: E402
@@ -211,7 +213,7 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
             self.bringUp(show.showNumbers, table)
 
     def onRodsButton(self) -> None:
-        self.atOnce(self.logic.fitRods, _("The calibration failed."))
+        self.atOnce(self.logic.fitRods, _("The calibration failed."), calibrationSummary)
 
     def onProfileButton(self) -> None:
         nodes = self.step(self.logic.profile, _("The profile could not be made."), lambda nodes: added(nodes.charts[0]))
@@ -231,7 +233,11 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
             slicer.util.mainWindow(), _("Figure"), "regression.png", _("Figures (*.png *.svg)")
         )
         if path:
-            self.atOnce(lambda p: self.logic.saveFigure(p, path), _("The figure could not be saved."))
+            self.atOnce(
+                lambda p: self.logic.saveFigure(p, path),
+                _("The figure could not be saved."),
+                lambda nothing: _("Saved {path}.").format(path=path),
+            )
 
     def onStatsmodelsButton(self) -> None:
         """Install statsmodels if the user agrees."""
@@ -250,7 +256,7 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
 
     def getParameterNode(self) -> TrabecularQSMAnalysisParameterNode:
         """Return the parameters of this scene."""
-        return TrabecularQSMAnalysisParameterNode(super().getParameterNode())
+        return wrapped(TrabecularQSMAnalysisParameterNode, super().getParameterNode())
 
     def propose(self, p, progress=None):
         """Propose bones, select them, and show their outlines."""
@@ -344,10 +350,11 @@ class TrabecularQSMAnalysisLogic(ScriptedLoadableModuleLogic):
         )
         return p.ct.table
 
-    def fitRods(self, p) -> None:
-        """Fit the calibration line to the rods, and fill it in."""
+    def fitRods(self, p):
+        """Fit the calibration line to the rods, fill it in, and return it."""
         line = fit_calibration(*rods(p))
         p.ct.slope, p.ct.intercept = line.slope, line.intercept
+        return line
 
     def profile(self, p, progress=None):
         """Plot values along the line."""

@@ -25,6 +25,7 @@ from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
 from TrabecularQSMLib.scene.gui.numbers import numbers, oneNumber, wholeNumbers  # noqa: E402
+from TrabecularQSMLib.scene.gui.parameters import wrapped  # noqa: E402
 from TrabecularQSMLib.scene.gui.protocol import (  # noqa: E402
     BoneParameters,
     ProtocolParameters,
@@ -273,7 +274,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
 
     def getParameterNode(self) -> TrabecularQSMSimulationParameterNode:
         """Return the parameters of this scene."""
-        return TrabecularQSMSimulationParameterNode(super().getParameterNode())
+        return wrapped(TrabecularQSMSimulationParameterNode, super().getParameterNode())
 
     def run(self, p, progress=None):
         """Simulate what the parameter node says; return the nodes of `scene.simulateNodes`."""
@@ -313,9 +314,9 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
             boundary=s.boundary,
             shape=s.shape,
             # The library's axes k, j, i are S, A, R.
-            orientation=tuple(reversed(numbers(p.orientation, _("orientation")))),
+            orientation=tuple(reversed(numbers(p.orientation, _("components of the orientation")))),
             concentration=oneNumber(p.concentration, _("concentration")),
-            b0_direction=tuple(reversed(numbers(p.b0_direction, _("B0 direction")))),
+            b0_direction=tuple(reversed(numbers(p.b0_direction, _("components of B0")))),
             regularization=s.regularization,
             field_strength=s.field_strength,
             imaging_voxel=s.imaging_voxel or None,
@@ -329,7 +330,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         if not d.echo_times_ms.strip():
             return None
         return DecaySettings(
-            tuple(time / 1e3 for time in numbers(d.echo_times_ms, _("echo times"))),
+            tuple(time / 1e3 for time in numbers(d.echo_times_ms, _("echo times"), "ms")),
             fat_fraction=d.fat_fraction,
             fat_model=d.fat_model,
             bone_signal=d.bone_signal,

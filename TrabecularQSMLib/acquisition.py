@@ -14,6 +14,8 @@ _LEAST_MM, _MOST_MM = 0.01, 100.0
 FIELD_STRENGTHS_T = (0.01, 30.0)
 # Other units that are met, as how much of them one tesla or one hertz is.
 _UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T}, "Hz": {"MHz": 1e-6, "kHz": 1e-3}}
+# Water, fat and field need as many. The last gradient echo lies between these times; those of s and ms do not overlap.
+FEWEST_ECHOES, ECHO_TIMES_S = 3, (2e-4, 0.5)
 # Axes that are less than this off right angles, in degrees, are so by a header of few digits.
 _ROUNDING = 1.0
 PATIENT_SUPERIOR = (0.0, 0.0, 1.0)
@@ -313,7 +315,7 @@ def _check_echoes(echoes, echo_times, source):
             f"{source} has {counted(echoes.shape[0], 'echo')} but {counted(echo_times.size, 'echo time')}; "
             "give one echo time for each echo, and check that the echo axis is the last one of a 4-D file."
         )
-    if echoes.shape[0] < 3:
+    if echoes.shape[0] < FEWEST_ECHOES:
         raise InputError(
             f"{source} has {counted(echoes.shape[0], 'echo')}; "
             "water–fat separation needs at least three, so acquire or select more echoes."
@@ -371,13 +373,12 @@ def _check_echo_times(echo_times, source):
         raise InputError(
             f"{source} has echo times {_listed(echo_times)} s; expected positive numbers, so correct the header."
         )
-    # Gradient echoes lie between about 0.1 ms and 200 ms; the factor 1,000 between s and ms leaves no overlap.
-    if echo_times.max() > 0.5:
+    if echo_times.max() > ECHO_TIMES_S[1]:
         raise InputError(
             f"{source} has echo times {_listed(echo_times)} s, which look like milliseconds; "
             "give seconds (divide by 1,000)."
         )
-    if echo_times.max() < 2e-4:
+    if echo_times.max() < ECHO_TIMES_S[0]:
         raise InputError(
             f"{source} has echo times {_listed(echo_times)} s, far too short for a gradient echo; "
             "they look divided by 1,000 twice, so give seconds."

@@ -2,6 +2,7 @@
 
 import sys
 import unittest
+import weakref
 from unittest import mock
 
 import qt
@@ -122,6 +123,38 @@ class PanelCase(unittest.TestCase):
         used = self.widget.run(lambda progress: self.p.getValue(parameter), "", str)
         self.assertIs(used, second)
         self.assertIs(self.p.getValue(parameter), second)
+
+    def check_nothing_is_left_of_a_visit(self):
+        """The parameters go when the panel is left; otherwise each visit makes every change of them slower."""
+        parameters = weakref.ref(self.p)
+        self.representation.exit()
+        self.assertIsNone(parameters())
+        self.representation.enter()
+
+    def check_parameters_of_another_version(self, wrong, lacking):
+        """Parameters that this version cannot read, and one that it has in addition, have their defaults.
+
+        :param wrong: name of a parameter with choices or a range to what stands in the saved scene.
+        :param lacking: name of a parameter that the scene lacks.
+        """
+        names = [*wrong, lacking]
+        defaults = {name: self.p.getValue(name) for name in names}
+        node = self.p.parameterNode
+        self.representation.exit()
+        node.DisableModifiedEventOn()  # parameters that a failed assertion still holds would read them
+        for name, text in wrong.items():
+            node.SetParameter(name, text)
+        node.UnsetParameter(lacking)
+        node.DisableModifiedEventOff()
+        self.representation.enter()
+        self.assertEqual({name: self.p.getValue(name) for name in names}, defaults)
+        self.assertIn("they have their defaults now", self.ui.statusLabel.text)
+        for name in wrong:
+            self.assertIn(self.widget.inWords(name.rpartition(".")[2]), self.ui.statusLabel.text)
+        self.widget.say("")
+        self.representation.exit()
+        self.representation.enter()
+        self.assertEqual(self.ui.statusLabel.text, "")  # said once
 
     def check_reload(self, parameter, lineEdit):
         """A new panel on a new library shows the parameter; run this last, since test files go on with the old one."""

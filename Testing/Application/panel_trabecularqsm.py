@@ -115,6 +115,57 @@ class PanelTest(driving.PanelCase):
         self.assertFalse(self.ui.applyButton.enabled)
         self.assertEqual(self.ui.applyButton.text, "Enter 9 echo times in ms")
 
+    def test_apply_says_what_no_scan_can_have(self):
+        self.load()
+        button, times = self.ui.applyButton, self.ui.echoTimesLineEdit
+        right = times.text.split()
+        for text, said in {
+            " ".join(right[::-1]): "Enter echo times that increase from above zero",
+            " ".join(["0", *right[1:]]): "Enter echo times that increase from above zero",
+            " ".join(str(float(time) / 1e3) for time in right): "Enter the echo times in ms",
+            " ".join([*right[:-1], "685"]): "Enter the echo times in ms",
+            "one": "Check the parameters (see tooltip)",
+        }.items():
+            times.text = text
+            self.assertEqual((button.text, button.enabled), (said, False), text)
+        self.assertIn("The echo times are 'one'", driving.toolTip(button))
+        times.text = "; ".join(right).replace(".", ",")
+        self.assertEqual(button.text, "Apply")
+        self.ui.b0DirectionLineEdit.text = "0 0 0"
+        self.assertEqual(button.text, "Enter three numbers for the direction of B0")
+
+    def test_sequences_that_are_no_scan_are_told_and_harm_nothing(self):
+        models = [slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name) for name in "ab"]
+        echoes = scene.addEchoSequences(PHANTOM.acquisition, "small")
+        few = [slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name) for name in "cd"]
+        for sequence, whole in zip(few, echoes, strict=True):
+            sequence.Copy(whole)
+            for time in sequence.GetNthIndexValue(8), sequence.GetNthIndexValue(7):
+                sequence.RemoveDataNodeAtValue(time)
+        for pair, said in (
+            (models, "The magnitude sequence holds no volumes"),
+            ((echoes[0], models[0]), "The phase sequence holds no volumes"),
+            ((echoes[0], few[1]), "Magnitude and phase differ in number of echoes"),
+        ):
+            self.p.magnitudeSequence, self.p.phaseSequence = pair
+            self.assertEqual(self.ui.applyButton.text, said)
+        for sequence in few:
+            for number in range(6, 1, -1):
+                sequence.RemoveDataNodeAtValue(sequence.GetNthIndexValue(number))
+        self.p.magnitudeSequence, self.p.phaseSequence = few
+        self.assertEqual(self.ui.applyButton.text, "At least three echoes are needed")
+
+    def test_the_phase_follows_the_magnitude_of_another_scan(self):
+        first, firstPhase = self.load()
+        second, secondPhase = scene.addEchoSequences(PHANTOM.acquisition, "other")
+        self.ui.magnitudeSelector.setCurrentNode(second)
+        self.assertIs(self.p.phaseSequence, secondPhase)
+        self.assertIs(self.ui.phaseSelector.currentNode(), secondPhase)
+        self.ui.phaseSelector.setCurrentNode(firstPhase)  # a choice is kept, and told with the maps
+        self.assertIs(self.p.phaseSequence, firstPhase)
+        self.ui.magnitudeSelector.setCurrentNode(first)
+        self.assertIs(self.p.phaseSequence, firstPhase)
+
     def test_choosing_a_preset_fills_in_its_settings(self):
         self.load()
         self.ui.presetComboBox.currentIndex = self.ui.presetComboBox.findText("authors-code")
@@ -422,6 +473,9 @@ class PanelTest(driving.PanelCase):
 
     def test_the_l_curve_is_a_plot(self):
         self.load()
+        self.ui.lcurveValuesLineEdit.text = "0.01 0.1"
+        self.assertFalse(self.ui.lcurveButton.enabled)
+        self.assertIn("at least three different positive values", driving.toolTip(self.ui.lcurveButton))
         self.ui.lcurveValuesLineEdit.text = "0.01 0.1 1"
         self.ui.lcurveRegionsSelector.setCurrentNode(self.regions())
         self.ui.lcurveButton.click()
@@ -488,12 +542,15 @@ class PanelTest(driving.PanelCase):
 
     def test_loose_volumes_become_sequences(self):
         acquisition = PHANTOM.acquisition
+        self.assertEqual(self.ui.looseButton.text, "Tick the magnitude volumes")
         parts = {"looseMagnitudesSelector": np.abs, "loosePhasesSelector": np.angle}
         for selector, part in parts.items():
             for number in range(3):
                 volume = scene.addMapVolume(part(acquisition.echoes[number]), acquisition.affine, "mip", selector)
                 getattr(self.ui, selector).setCheckState(volume, qt.Qt.Checked)
         self.assertEqual([len(self.p.looseMagnitudes), len(self.p.loosePhases)], [3, 3])
+        self.ui.looseEchoTimesLineEdit.text = "1.25, 1.95"
+        self.assertEqual(self.ui.looseButton.text, "Enter one echo time in ms for each volume")
         self.ui.looseEchoTimesLineEdit.text = "1.25, 1.95, 2.65"
         self.ui.fieldStrengthSpinBox.value = 1.5
         self.ui.looseButton.click()
@@ -531,6 +588,13 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(self.ui.inversionComboBox.currentText, "closed-form")
         self.assertEqual(self.ui.backgroundComboBox.currentText, "none")
         self.assertEqual(self.ui.outputNameLineEdit.text, "mine")
+
+    def test_parameters_of_another_version_have_their_defaults(self):
+        wrong = {"settings.inversion": "medi-2031", "settings.mask_erosion": "-7", "preset": "ancient"}
+        self.check_parameters_of_another_version(wrong, "settings.padding")
+
+    def test_nothing_is_left_of_a_visit(self):
+        self.check_nothing_is_left_of_a_visit()
 
     def test_leaving_and_coming_back_keeps_everything(self):
         self.load()

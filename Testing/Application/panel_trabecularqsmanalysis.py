@@ -523,7 +523,7 @@ class PanelTest(driving.PanelCase):
         self.assertEqual([len(rowsFromTable(table)) for table in (maps, bvtv)], [4, 4])
         self.assertIn(": 4 rows.", self.ui.statusLabel.text)
         self.assertEqual([node for _kind, node, *_ in self.shown], [maps, bvtv] * 2)
-        self.assertEqual(self.shown[1][2][0].GetName(), "sub-01 bSSFP echo MIP [a.u.] histograms")
+        self.assertEqual(self.shown[1][2][0].GetName(), "sub-01 bSSFP echo MIP histograms")
         tick(self.ui.tablesSelector, maps, bvtv)
         self.ui.excludeLineEdit.text = "case"
         self.assertEqual(self.ui.regressButton.text, "Enter rows to leave out as column=value")
@@ -563,6 +563,11 @@ class PanelTest(driving.PanelCase):
         self.ui.rodsDensityLineEdit.text = "0, 80"
         self.ui.rodsButton.click()
         self.assertAlmostEqual(self.ui.slopeSpinBox.value, 0.8)
+        self.assertIn("0.8 mg/cm³ per HU", self.ui.statusLabel.text)
+        self.ui.rodsHuLineEdit.text = "5 5"
+        with self.assertRaises(InputError):
+            self.widget.onRodsButton()
+        self.assertIn("The calibration failed. All rods", self.ui.statusLabel.text)
         ct = np.select([labels() == 1, labels() == 2, labels() == 3], [300.0, 150.0, 900.0], -1000.0)
         self.ui.ctSelector.setCurrentNode(self.volume(ct + np.random.default_rng(1).normal(0, 20, SHAPE), "CT"))
         self.ui.ctButton.click()
@@ -634,6 +639,13 @@ class PanelTest(driving.PanelCase):
             self.widget.onBvtvButton()
         self.assertIn("BV/TV could not be computed.", self.ui.statusLabel.text)
         self.assertEqual(driving.names(), before)
+
+    def test_parameters_of_another_version_have_their_defaults(self):
+        wrong = {"registration.start": "anywhere", "regions.split_count": "many"}
+        self.check_parameters_of_another_version(wrong, "bvtv.bias_correction")
+
+    def test_nothing_is_left_of_a_visit(self):
+        self.check_nothing_is_left_of_a_visit()
 
     def test_a_saved_scene_restores_the_panel(self):
         regions = self.regions()

@@ -207,6 +207,13 @@ class PanelTest(driving.PanelCase):
         self.ui.tableStepButton.click()
         self.assertIn("per BV/TV", self.ui.statusLabel.text)
 
+    def test_parameters_of_another_version_have_their_defaults(self):
+        wrong = {"model.boundary": "open", "repeats": "0"}
+        self.check_parameters_of_another_version(wrong, "decay.snr")
+
+    def test_nothing_is_left_of_a_visit(self):
+        self.check_nothing_is_left_of_a_visit()
+
     def test_the_part_is_seen_whole_on_a_laptop(self):
         self.check_laptop({"table": "run", "configuration": "configuration", "protocol": "protocol", "bone": "sweep"})
 

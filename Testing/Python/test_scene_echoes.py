@@ -47,6 +47,15 @@ class EchoSequenceTest(SceneTest):
             sequences[0].SetAttribute(name, value)
         self.assertEqual(scene.scanValues(sequences[0])[2], (0.0, 0.6, 0.8))
 
+    def test_the_phase_of_another_scan_is_told(self):
+        (one, phase), (other, otherPhase) = (scene.addEchoSequences(random_acquisition(), name) for name in ("a", "b"))
+        self.assertIs(scene.echoes.phaseOf(other), otherPhase)
+        self.assertEqual(scene.acquisitionFromSequences(other, otherPhase).notes, ())
+        (note,) = scene.acquisitionFromSequences(other, phase).notes
+        self.assertIn("a phase belongs to a magnitude, not to b magnitude", note)
+        slicer.mrmlScene.RemoveNode(one)  # whose phase it was is not known then
+        self.assertEqual(scene.acquisitionFromSequences(other, phase).notes, ())
+
     def test_a_scan_that_may_have_been_turned_asks_for_the_direction_of_b0(self):
         volumes = self.loose()
         sequences = scene.sequencesFromVolumes(*volumes, (1, 2, 3), "loose")

@@ -64,6 +64,19 @@ class MeasureTest(SceneTest):
         scene.measureNodes([self.add(random_map(3), "r2star")], self.segmentation, case="sub-01", table=table)
         self.assertEqual(len(tables.rowsFromTable(table)), 6)
 
+    def test_a_table_that_is_removed_meanwhile_gives_way_to_a_new_one(self):
+        table = scene.measureNodes([self.add(random_map(1))], self.segmentation, case="sub-01")
+
+        def remove(fraction, message):
+            if table.GetScene():
+                slicer.mrmlScene.RemoveNode(table)
+
+        again = scene.measureNodes(
+            [self.add(random_map(2), name="b")], self.segmentation, case="sub-02", table=table, progress=remove
+        )
+        self.assertIs(again.GetScene(), slicer.mrmlScene)
+        self.assertEqual({row["case"] for row in tables.rowsFromTable(again)}, {"sub-02"})
+
     def test_values_of_another_scan_under_the_same_case_are_told(self):
         options = {"segmentation": self.segmentation, "case": "sub-01"}
         first = self.add(random_map(1))

@@ -1,5 +1,8 @@
 """Parts of panels that need no widget, on real MRML: the editor, steps of Undo, layouts, closing of a scene."""
 
+import importlib
+import sys
+import types
 import unittest
 from unittest import mock
 
@@ -7,9 +10,10 @@ import numpy as np
 from scenes import AFFINE, SceneTest, slicer
 
 from TrabecularQSMLib import scene
-from TrabecularQSMLib.errors import Cancelled, counted
+from TrabecularQSMLib.errors import Cancelled, InputError, counted
 from TrabecularQSMLib.phantom import CompanionSettings, PhantomSettings
 from TrabecularQSMLib.scene.gui import drawing, show
+from TrabecularQSMLib.scene.gui.labels import inLabels
 from TrabecularQSMLib.scene.gui.undo import oneUndoStep
 
 
@@ -200,7 +204,49 @@ class ClosingTest(SceneTest):
         self.assertEqual(changed, [])
 
 
+class NumbersTest(unittest.TestCase):
+    def setUp(self):
+        texts = types.ModuleType("slicer.i18n")  # of the application; texts stay as they are
+        texts.tr = str
+        with mock.patch.dict(sys.modules, {"slicer.i18n": texts}):
+            self.numbers = importlib.import_module("TrabecularQSMLib.scene.gui.numbers")
+
+    def test_numbers_are_read_as_people_type_and_paste_them(self):
+        for text in (
+            "1.4 2.1",
+            "1.4, 2.1",
+            "1.4;2.1",
+            "1.4\t2.1\n",
+            "[1.4, 2.1]",
+            "1.4 ms, 2.1 ms",
+            "1.4 2.1ms",
+            "1,4 2,1",
+            "1,4; 2,1",
+            "1,4, 2,1",
+            "1,4 ms 2,1 ms",
+        ):
+            self.assertEqual(self.numbers.numbers(text, "times", "ms"), [1.4, 2.1], text)
+        self.assertEqual(self.numbers.numbers("0,0,1", "numbers"), [0, 0, 1])
+        self.assertEqual(self.numbers.numbers("1, 2,3, 4", "numbers"), [1, 2, 3, 4])
+        self.assertEqual(self.numbers.numbers("", "numbers"), [])
+        self.assertEqual(self.numbers.oneNumber("1,5", "field strength"), 1.5)
+
+    def test_what_may_be_two_lists_is_asked_about(self):
+        for text in ("1,4 2.1", "0,5 80", "1,4 2"):
+            with self.assertRaisesRegex(InputError, "decimals with a point"):
+                self.numbers.numbers(text, "times")
+        for text in ("1.4 s", "one", "1:2", "nan 1"):
+            with self.assertRaisesRegex(InputError, "numbers separated by spaces"):
+                self.numbers.numbers(text, "times", "ms")
+        with self.assertRaisesRegex(InputError, "whole numbers"):  # thousands or decimals?
+            self.numbers.wholeNumbers("1,000 2,000", "numbers")
+
+
 class WordsTest(unittest.TestCase):
+    def test_an_argument_of_the_library_goes_by_the_label_of_its_parameter(self):
+        labels = {"echo_times_ms": "Echo times"}
+        self.assertEqual(inLabels("Check `echo_times` or `other_name`.", labels), "Check 'Echo times' or `other_name`.")
+
     def test_one_thing_is_not_many(self):
         self.assertEqual([counted(n, "echo") for n in (0, 1, 2)], ["0 echoes", "1 echo", "2 echoes"])
         self.assertEqual(counted(1, "pair"), "1 pair")

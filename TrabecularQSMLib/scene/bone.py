@@ -14,7 +14,7 @@ from ..progress import Progress, part, report
 from .alive import keepAlive
 from .echoes import NOTES_ATTRIBUTE, notesOf
 from .folders import resultFolder
-from .measure import addRows, addToTable
+from .measure import addRows, addToTable, isGone
 from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
 from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, columnsOf
 from .volumes import (
@@ -83,7 +83,7 @@ def bvtvNodes(
     :raises InputError: if a region or the bone reference has no voxel in the image, or the image is constant.
     """
     checkVolume(image, "image")
-    name, affine = name or image.GetName(), affineFromVolume(image)
+    name, affine = name or nameOf(image), affineFromVolume(image)
     boneSegmentation = boneSegmentation or segmentation
     report(progress, 0.0, "Reading the bone reference")
     bone = maskFromSegment(boneSegmentation, boneSegmentID, image, purpose="bone reference")
@@ -115,7 +115,7 @@ def bvtvNodes(
             corrected.SetAndObserveTransformNodeID(image.GetTransformNodeID())
             put(slicer.mrmlScene.AddNode(corrected)).CreateDefaultDisplayNodes()
         chart = _addHistograms(put, found, f"{name} histograms", segmentColors(segmentation))
-        if table is None:
+        if isGone(table):
             table = put(addTable(f"{name} BV/TV table", columns))
         else:
             addToTable(table, columns, _KEY)

@@ -81,7 +81,7 @@ def proposeBoneReferenceNode(image, segmentation, name: str | None = None, progr
         bone = keepAlive(search, part(progress, 0.3, 1.0))
     except InputError as error:
         raise InputError(f"{image.GetName()}: {error}") from error
-    return _added(bone, {1: "bone"}, image, name or f"{image.GetName()} bone reference", proposed_codes(["bone"]))
+    return _added(bone, {1: "bone"}, image, name or f"{nameOf(image)} bone reference", proposed_codes(["bone"]))
 
 
 def _mapsByQuantity(maps, needed):

@@ -19,6 +19,8 @@ INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"
 ECHO_TIME_NAMES = ("echotime", "te")
 # What a sequence has no place for; saved with the scene.
 FREQUENCY_ATTRIBUTE = "TrabecularQSM.ImagingFrequencyHz"
+# Node reference of a magnitude sequence to the phase sequence of the same scan.
+PHASE_ROLE = "TrabecularQSM.Phase"
 # Node reference of a sequence to the transform above the volumes of which it was made.
 TRANSFORM_ROLE = "TrabecularQSM.Transform"
 # Of a magnitude sequence that was read from DICOM: one of its files, or their folder.
@@ -179,6 +181,22 @@ def transformOfScan(sequence):
     return proxy.GetParentTransformNode() if proxy is not None else sequence.GetNodeReference(TRANSFORM_ROLE)
 
 
+def phaseOf(magnitudeSequence):
+    """Return the phase sequence that was made with a magnitude sequence, or None.
+
+    :param magnitudeSequence: sequence of any origin.
+    """
+    return magnitudeSequence.GetNodeReference(PHASE_ROLE)
+
+
+def holdsVolumes(sequence) -> bool:
+    """Return whether the first item of a sequence is a scalar volume with voxels.
+
+    :param sequence: any sequence node.
+    """
+    return sequence.GetNumberOfDataNodes() > 0 and _isScalarVolume(sequence.GetNthDataNode(0))
+
+
 def notesOf(node) -> list[str]:
     """Return what a user should know about a scan or a result, one sentence each.
 
@@ -246,7 +264,7 @@ def acquisitionFromSequences(
         raise InputError(f"{name} does not say its field strength; give it in tesla.")
     echoes, affine = _stacked(sequences, part(progress, 0.0, 0.6))
     known = b0DirectionOf(magnitudeSequence)
-    notes = _shownNotes(magnitudeSequence) if count else []
+    notes = _shownNotes(magnitudeSequence) + _pairNotes(magnitudeSequence, phaseSequence) if count else []
     if count and b0Direction is None:
         notes += b0Notes(magnitudeSequence, transformOfScan(magnitudeSequence), known, affine)
     direction = b0Direction if b0Direction is not None else known or PATIENT_SUPERIOR
@@ -323,6 +341,18 @@ def _shownNotes(sequence):
     ]
 
 
+def _pairNotes(magnitudeSequence, phaseSequence):
+    """What a user should know where the phase is that of another scan."""
+    sequences = slicer.util.getNodesByClass("vtkMRMLSequenceNode")
+    others = [node for node in sequences if phaseSequence is not None and phaseOf(node) is phaseSequence]
+    if not others or magnitudeSequence in others:
+        return []
+    return [
+        f"{phaseSequence.GetName()} belongs to {others[0].GetName()}, not to {magnitudeSequence.GetName()}; choose the "
+        "magnitude and the phase of one scan."
+    ]
+
+
 def proxyOf(sequence):
     """Return the volume that shows a sequence, or None.
 
@@ -369,6 +399,8 @@ def _addAll(sequences, progress):
         for number, sequence in enumerate(sequences):
             report(progress, number / len(sequences), f"Adding {sequence.GetName()}")
             added.append(slicer.mrmlScene.AddNode(sequence))
+        if len(sequences) == 2:
+            added[0].SetNodeReferenceID(PHASE_ROLE, added[1].GetID())
         report(progress, 1.0, "Added the echoes")
     return tuple(added)
 

@@ -93,15 +93,24 @@ def addRows(rows: list[dict], table, name: str):
     """Add rows of statistics to a table, and return it.
 
     :param rows: with the keys of `measure.COLUMNS`.
-    :param table: where they are added, replacing rows of the same case, region and quantity; or None for a new one.
+    :param table: where they are added, replacing rows of the same case, region and quantity; a new one where it is None
+        or was removed meanwhile.
     :param name: name of a new table.
     """
     columns = columnsOf(rows, {name: _column(name) for name in COLUMNS})
-    if table is None:
+    if isGone(table):
         with resultFolder("Measurements") as put:
             return put(addTable(name, columns))
     addToTable(table, columns, KEY)
     return table
+
+
+def isGone(table) -> bool:
+    """Return whether there is no table to add to, or it was removed from the scene while rows were computed.
+
+    :param table: table node or None.
+    """
+    return table is None or table.GetScene() is None
 
 
 def addToTable(table, columns: Sequence[Column], key: Sequence[str]) -> None:

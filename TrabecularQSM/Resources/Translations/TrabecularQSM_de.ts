@@ -5,7 +5,7 @@
     <name>DICOMTrabecularQSMPlugin</name>
     <message>
         <source>Multi-echo scan</source>
-        <translation>Multi-Echo-Scan</translation>
+        <translation>Multi-Echo-Aufnahme</translation>
     </message>
 </context>
 <context>
@@ -24,7 +24,7 @@
     </message>
     <message>
         <source>Apply first: bones are found in maps.</source>
-        <translation>Zuerst anwenden: Knochen werden in Karten gefunden.</translation>
+        <translation>Zuerst anwenden: Die Knochen werden in den Karten gesucht.</translation>
     </message>
     <message>
         <source>Susceptibility mapping failed.</source>
@@ -52,7 +52,7 @@
     </message>
     <message>
         <source>Scans (*.mat *.nii *.nii.gz *.dcm)</source>
-        <translation>Scans (*.mat *.nii *.nii.gz *.dcm)</translation>
+        <translation>Aufnahmen (*.mat *.nii *.nii.gz *.dcm)</translation>
     </message>
     <message>
         <source>The scan could not be loaded.</source>
@@ -96,7 +96,7 @@
     </message>
     <message>
         <source>Load a scan from a BIDS dataset, any folder with *_MEGRE.nii[.gz] files, the folder that dcm2niix left, or a DICOM folder.</source>
-        <translation>Einen Scan laden: aus einem BIDS-Datensatz, einem Ordner mit Dateien *_MEGRE.nii[.gz], dem Ordner von dcm2niix oder einem DICOM-Ordner.</translation>
+        <translation>Eine Aufnahme laden: aus einem BIDS-Datensatz, einem Ordner mit Dateien *_MEGRE.nii[.gz], dem Ordner von dcm2niix oder einem DICOM-Ordner.</translation>
     </message>
     <message>
         <source>From file…</source>
@@ -104,7 +104,7 @@
     </message>
     <message>
         <source>Load a scan from a .mat file: ImDataParams (the authors&apos;), imDataParams (ISMRM fat–water toolbox), or MEDI&apos;s iField, or magn or mag with phase; or from a 4-D NIfTI file of all echoes, complex or with its phase beside it.</source>
-        <translation>Einen Scan laden: aus einer .mat-Datei mit ImDataParams (der Autoren), imDataParams (ISMRM fat–water toolbox), MEDIs iField, oder magn oder mag mit phase; oder aus einer 4-D-NIfTI-Datei aller Echos, komplex oder mit der Phase daneben.</translation>
+        <translation>Eine Aufnahme laden: aus einer .mat-Datei mit ImDataParams (der Autoren), imDataParams (ISMRM fat–water toolbox), MEDIs iField, oder magn oder mag mit phase; oder aus einer 4-D-NIfTI-Datei aller Echos, komplex oder mit der Phase daneben.</translation>
     </message>
     <message>
         <source>Loading options</source>
@@ -240,7 +240,7 @@
     </message>
     <message>
         <source>Echo times in ms, taken from the scan where it says them. Paper: 1.25 ms and eight more 0.7 ms apart.</source>
-        <translation>Echozeiten in ms, aus der Aufnahme übernommen, sofern sie dort stehen. Veröffentlichung: 1.25 ms und acht weitere im Abstand von 0.7 ms.</translation>
+        <translation>Echozeiten in ms, aus der Aufnahme übernommen, sofern sie dort stehen. Veröffentlichung: 1,25 ms und acht weitere im Abstand von 0,7 ms.</translation>
     </message>
     <message>
         <source>B0 direction [R A S]:</source>
@@ -392,7 +392,7 @@
     </message>
     <message>
         <source>Weight of smoothness against the measured field; larger is smoother. At its lowest value it is the preset&apos;s for the inversion. Paper: 0.2 (closed form) and 0.1 (MEDI-l2) in units of its 1.5 mm voxels, so 0.45 and 0.225 mm²; 0.03 ppm·mm (TV-MEDI).</source>
-        <translation>Gewicht der Glattheit gegenüber dem gemessenen Feld; größer ist glatter. Der niedrigste Wert steht für den der Voreinstellung zur gewählten Inversion. Veröffentlichung: 0.2 (geschlossene Form) und 0.1 (MEDI-l2) in Einheiten ihrer Voxel von 1.5 mm, also 0.45 und 0.225 mm²; 0.03 ppm·mm (TV-MEDI).</translation>
+        <translation>Gewicht der Glattheit gegenüber dem gemessenen Feld; größer ist glatter. Der niedrigste Wert steht für den der Voreinstellung zur gewählten Inversion. Veröffentlichung: 0,2 (geschlossene Form) und 0,1 (MEDI-l2) in Einheiten ihrer Voxel von 1,5 mm, also 0,45 und 0,225 mm²; 0,03 ppm·mm (TV-MEDI).</translation>
     </message>
     <message>
         <source>Try λ:</source>
@@ -436,7 +436,7 @@
     </message>
     <message>
         <source>best takes the spectrum that fits the scan best, if one surely fits better than the fat model; shifted estimates a shift of all its peaks against water. Paper: given.</source>
-        <translation>best nimmt das Spektrum, das am besten zum Scan passt, falls eines sicher besser passt als das Fettmodell; shifted schätzt eine Verschiebung aller seiner Linien gegen Wasser. Veröffentlichung: given.</translation>
+        <translation>best nimmt das Spektrum, das am besten zur Aufnahme passt, falls eines sicher besser passt als das Fettmodell; shifted schätzt eine Verschiebung aller seiner Linien gegen Wasser. Veröffentlichung: given.</translation>
     </message>
     <message>
         <source>Shift of fat:</source>
@@ -460,7 +460,7 @@
     </message>
     <message>
         <source>Temperature of what was scanned: water moves by -0.01 ppm/K against fat. 37 for the body; a sample on the table may have 20.</source>
-        <translation>Temperatur dessen, was gescannt wurde: Wasser verschiebt sich um -0,01 ppm/K gegen Fett. 37 für den Körper; eine Probe auf dem Tisch hat vielleicht 20.</translation>
+        <translation>Temperatur des Untersuchten: Wasser verschiebt sich um -0,01 ppm/K gegen Fett. 37 für den Körper; eine Probe auf dem Tisch hat vielleicht 20.</translation>
     </message>
     <message>
         <source>Echoes</source>
@@ -516,11 +516,11 @@
     </message>
     <message>
         <source> × bright end</source>
-        <translation> × helles Ende</translation>
+        <translation> × hellstes Signal</translation>
     </message>
     <message>
         <source>Voxels darker than this fraction of the bright end (99th percentile) are outside the body. Authors&apos; scripts: 0.02.</source>
-        <translation>Voxel, die dunkler sind als dieser Anteil des hellen Endes (99. Perzentil), liegen außerhalb des Körpers. Skripte der Autoren: 0.02.</translation>
+        <translation>Voxel, die dunkler sind als dieser Anteil des hellsten Signals (99. Perzentil), liegen außerhalb des Körpers. Skripte der Autoren: 0,02.</translation>
     </message>
     <message>
         <source>Mask erosion:</source>
@@ -560,7 +560,7 @@
     </message>
     <message>
         <source>the method&apos;s own</source>
-        <translation>die der Methode</translation>
+        <translation>Wert des Verfahrens</translation>
     </message>
     <message>
         <source>Radius of spheres: the largest of V-SHARP (its own: 12 mm), that of RESHARP (5 mm).</source>
@@ -596,7 +596,7 @@
     </message>
     <message>
         <source>Share of the mask&apos;s voxels that count as edges where the edge threshold is not used. Paper: 0.4.</source>
-        <translation>Anteil der Maskenvoxel, die als Kanten gelten, wo die Kantenschwelle nicht verwendet wird. Veröffentlichung: 0.4.</translation>
+        <translation>Anteil der Maskenvoxel, die als Kanten gelten, wo die Kantenschwelle nicht verwendet wird. Veröffentlichung: 0,4.</translation>
     </message>
     <message>
         <source>Edge threshold:</source>
@@ -612,19 +612,19 @@
     </message>
     <message>
         <source>Edges are gradients above this fraction of the largest one in the mask. Paper: not used; authors&apos; scripts: 0.1.</source>
-        <translation>Kanten sind Gradienten über diesem Anteil des größten in der Maske. Veröffentlichung: nicht verwendet; Skripte der Autoren: 0.1.</translation>
+        <translation>Kanten sind Gradienten über diesem Anteil des größten in der Maske. Veröffentlichung: nicht verwendet; Skripte der Autoren: 0,1.</translation>
     </message>
     <message>
         <source>Edge weight:</source>
         <translation>Kantengewicht:</translation>
     </message>
     <message>
-        <source> on edges, 1 elsewhere</source>
-        <translation> auf Kanten, sonst 1</translation>
+        <source> on edges</source>
+        <translation> auf Kanten</translation>
     </message>
     <message>
         <source>Weight of the smoothness on edges against 1 elsewhere. Paper: 0.01; authors&apos; scripts: 0.</source>
-        <translation>Gewicht der Glattheit auf Kanten gegenüber 1 anderswo. Veröffentlichung: 0.01; Skripte der Autoren: 0.</translation>
+        <translation>Gewicht der Glattheit auf Kanten gegenüber 1 anderswo. Veröffentlichung: 0,01; Skripte der Autoren: 0.</translation>
     </message>
     <message>
         <source>Inversion</source>
@@ -720,11 +720,11 @@
     </message>
     <message>
         <source>Maps of the magnitude:</source>
-        <translation>Karten aus dem Betrag:</translation>
+        <translation>Karten der Magnitude:</translation>
     </message>
     <message>
         <source>yes adds R2* and fat fraction of the magnitude alone, to compare; for a scan without phase these are all maps.</source>
-        <translation>yes fügt R2* und Fettanteil aus dem Betrag allein hinzu, zum Vergleich; für einen Scan ohne Phase sind das alle Karten.</translation>
+        <translation>yes fügt R2* und Fettanteil der Magnitude allein hinzu, zum Vergleich; für eine Aufnahme ohne Phase sind das alle Karten.</translation>
     </message>
     <message>
         <source>SD of susceptibility:</source>
@@ -878,6 +878,10 @@
         <translation>Die Abbildung konnte nicht gespeichert werden.</translation>
     </message>
     <message>
+        <source>Saved {path}.</source>
+        <translation>{path} gespeichert.</translation>
+    </message>
+    <message>
         <source>statsmodels could not be installed.</source>
         <translation>statsmodels konnte nicht installiert werden.</translation>
     </message>
@@ -911,7 +915,7 @@
     </message>
     <message>
         <source>Put bSSFP and CT over the echo MIP.</source>
-        <translation>bSSFP und CT über das Echo-MIP legen.</translation>
+        <translation>bSSFP und CT über die Echo-MIP legen.</translation>
     </message>
     <message>
         <source>3. Maps</source>
@@ -927,7 +931,7 @@
     </message>
     <message>
         <source>Apparent bone volume fraction from the bSSFP.</source>
-        <translation>Scheinbarer Knochenvolumenanteil aus dem bSSFP.</translation>
+        <translation>Scheinbarer Knochenvolumenanteil aus der bSSFP.</translation>
     </message>
     <message>
         <source>5. CT</source>
@@ -951,7 +955,7 @@
     </message>
     <message>
         <source>What the tables say about each other.</source>
-        <translation>Was die Tabellen übereinander sagen.</translation>
+        <translation>Zusammenhänge zwischen den Tabellen.</translation>
     </message>
     <message>
         <source>8. Cohort</source>
@@ -1079,7 +1083,7 @@
     </message>
     <message>
         <source>Start:</source>
-        <translation>Start:</translation>
+        <translation>Ausgangslage:</translation>
     </message>
     <message>
         <source>From where the registration starts: the centers of both grids, the centers of mass of both images, the transform that is above the moving volume now (the paper aligned CT by hand), or landmarks.</source>
@@ -1087,19 +1091,19 @@
     </message>
     <message>
         <source>Points on fixed:</source>
-        <translation>Punkte auf dem festen:</translation>
+        <translation>Punkte (fest):</translation>
     </message>
     <message>
         <source>Point list on the fixed volume; only for the start from landmarks.</source>
-        <translation>Punktliste auf dem festen Volumen; nur für den Start von Landmarken.</translation>
+        <translation>Punktliste auf dem festen Volumen; nur für die Ausgangslage aus Landmarken.</translation>
     </message>
     <message>
         <source>Points on moving:</source>
-        <translation>Punkte auf dem beweglichen:</translation>
+        <translation>Punkte (beweglich):</translation>
     </message>
     <message>
         <source>Point list on the moving volume, in the same order; only for the start from landmarks.</source>
-        <translation>Punktliste auf dem beweglichen Volumen, in derselben Reihenfolge; nur für den Start von Landmarken.</translation>
+        <translation>Punktliste auf dem beweglichen Volumen, in derselben Reihenfolge; nur für die Ausgangslage aus Landmarken.</translation>
     </message>
     <message>
         <source>Only inside:</source>
@@ -1199,7 +1203,7 @@
     </message>
     <message>
         <source>Segment that holds nothing but bone; it gives the level of bone.</source>
-        <translation>Segment, das nichts als Knochen enthält; es ergibt den Pegel des Knochens.</translation>
+        <translation>Segment, das nichts als Knochen enthält; es ergibt das Signal von Knochen.</translation>
     </message>
     <message>
         <source>Propose bone reference</source>
@@ -1211,7 +1215,7 @@
     </message>
     <message>
         <source>Bias correction:</source>
-        <translation>Bias-Korrektur:</translation>
+        <translation>Bias-Feld-Korrektur:</translation>
     </message>
     <message>
         <source>N4</source>
@@ -1223,7 +1227,7 @@
     </message>
     <message>
         <source>Marrow level:</source>
-        <translation>Pegel des Marks:</translation>
+        <translation>Signal des Marks:</translation>
     </message>
     <message>
         <source>half-peak: half of the histogram&apos;s peak on the dark side, after Majumdar 1997, as the paper does. robust: the same on bins that do not depend on outliers.</source>
@@ -1455,7 +1459,7 @@
     </message>
     <message>
         <source>Fit lines: pooled, within groups, of paired differences, and with a mixed model.</source>
-        <translation>Geraden anpassen: gemeinsam, innerhalb der Gruppen, an gepaarte Differenzen und mit einem gemischten Modell.</translation>
+        <translation>Geraden anpassen: über alle, innerhalb der Gruppen, an gepaarte Differenzen und mit einem gemischten Modell.</translation>
     </message>
     <message>
         <source>Save figure…</source>
@@ -1646,19 +1650,19 @@
     </message>
     <message>
         <source>The sweep failed.</source>
-        <translation>Die Reihe ist gescheitert.</translation>
+        <translation>Die Messreihe ist fehlgeschlagen.</translation>
     </message>
     <message>
-        <source>orientation</source>
-        <translation>Ausrichtung</translation>
+        <source>components of the orientation</source>
+        <translation>Komponenten der Ausrichtung</translation>
     </message>
     <message>
         <source>concentration</source>
         <translation>Konzentration</translation>
     </message>
     <message>
-        <source>B0 direction</source>
-        <translation>Richtung von B0</translation>
+        <source>components of B0</source>
+        <translation>Komponenten von B0</translation>
     </message>
     <message>
         <source>echo times</source>
@@ -1770,7 +1774,7 @@
     </message>
     <message>
         <source>What a protocol tells before anybody is scanned.</source>
-        <translation>Was ein Protokoll aussagt, bevor jemand gescannt wird.</translation>
+        <translation>Was ein Protokoll aussagt, bevor jemand untersucht wird.</translation>
     </message>
     <message>
         <source>Protocol on simulated bone</source>
@@ -1954,7 +1958,7 @@
     </message>
     <message>
         <source>Weight of smoothness in the closed-form inversion, in squared voxels. The paper&apos;s tables come out with 0.788.</source>
-        <translation>Gewicht der Glattheit in der Inversion in geschlossener Form, in Quadratvoxeln. Die Tabellen der Veröffentlichung ergeben sich mit 0.788.</translation>
+        <translation>Gewicht der Glattheit in der Inversion in geschlossener Form, in Quadratvoxeln. Die Tabellen der Veröffentlichung ergeben sich mit 0,788.</translation>
     </message>
     <message>
         <source>Seed:</source>
@@ -2030,7 +2034,7 @@
     </message>
     <message>
         <source>Echo times in ms, separated by spaces; three or more. Paper: 1.25 to 6.85 in steps of 0.7.</source>
-        <translation>Echozeiten in ms, durch Leerzeichen getrennt; drei oder mehr. Veröffentlichung: 1.25 bis 6.85 in Schritten von 0.7.</translation>
+        <translation>Echozeiten in ms, durch Leerzeichen getrennt; drei oder mehr. Veröffentlichung: 1,25 bis 6,85 in Schritten von 0,7.</translation>
     </message>
     <message>
         <source>Interleaved trains:</source>
@@ -2106,7 +2110,7 @@
     </message>
     <message>
         <source>Share of bone in the blocks of simulated trabeculae, 0.01 to 0.7, separated by spaces. Three or more tell slope and bias.</source>
-        <translation>Knochenanteil der Blöcke aus simulierten Trabekeln, 0.01 bis 0.7, durch Leerzeichen getrennt. Drei oder mehr zeigen Steigung und Abweichung.</translation>
+        <translation>Knochenanteil der Blöcke aus simulierten Trabekeln, 0,01 bis 0,7, durch Leerzeichen getrennt. Drei oder mehr zeigen Steigung und Abweichung.</translation>
     </message>
     <message>
         <source>Random geometries for each BV/TV; in a scan also another patient and draw of noise.</source>
@@ -2126,11 +2130,11 @@
     </message>
     <message>
         <source> × 0.1 mm</source>
-        <translation> × 0.1 mm</translation>
+        <translation> × 0,1 mm</translation>
     </message>
     <message>
         <source>Of the pieces of bone, in voxels of 0.1 mm; half the thickness of plates.</source>
-        <translation>Der Knochenstücke, in Voxeln von 0.1 mm; halbe Dicke von Platten.</translation>
+        <translation>Der Knochenstücke, in Voxeln von 0,1 mm; halbe Dicke von Platten.</translation>
     </message>
     <message>
         <source>Of cylinders, or of the normal of plates, in the patient.</source>
@@ -2174,7 +2178,7 @@
     </message>
     <message>
         <source>Conditions of the sweep</source>
-        <translation>Bedingungen der Reihe</translation>
+        <translation>Bedingungen der Messreihe</translation>
     </message>
     <message>
         <source>What is varied; empty: as in the step Protocol.</source>
@@ -2222,7 +2226,7 @@
     </message>
     <message>
         <source>Sweep</source>
-        <translation>Reihe messen</translation>
+        <translation>Messreihe rechnen</translation>
     </message>
     <message>
         <source>Measure each block under every combination of conditions, without noise and without an ankle: R2*, bias of the fat fraction and what comes back of susceptibility, as a table with charts.</source>
@@ -2237,7 +2241,7 @@
     </message>
     <message>
         <source>There is no fat fraction with an echo MIP on one grid</source>
-        <translation>Es gibt keinen Fettanteil mit einem Echo-MIP auf einem Gitter</translation>
+        <translation>Fettanteil und Echo-MIP auf einem Gitter fehlen</translation>
     </message>
     <message>
         <source>Select the volume to draw on</source>
@@ -2348,8 +2352,12 @@
         <translation>{name}: {count} Zeilen.</translation>
     </message>
     <message>
+        <source>Density = {slope:.4g} mg/cm³ per HU × attenuation {intercept:+.4g} mg/cm³.</source>
+        <translation>Dichte = {slope:.4g} mg/cm³ je HU × Schwächung {intercept:+.4g} mg/cm³.</translation>
+    </message>
+    <message>
         <source>Pooled: slope {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.</source>
-        <translation>Gemeinsam: Steigung {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.</translation>
+        <translation>Über alle: Steigung {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.</translation>
     </message>
 </context>
 <context>
@@ -2368,7 +2376,7 @@
     </message>
     <message>
         <source>Cancelling…</source>
-        <translation>Wird abgebrochen…</translation>
+        <translation>Wird abgebrochen …</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -2512,6 +2520,10 @@
 <context>
     <name>gui.panel</name>
     <message>
+        <source>This version cannot read these parameters of the scene; they have their defaults now: {names}.</source>
+        <translation>Diese Version kann folgende Parameter der Szene nicht lesen; sie haben nun ihre Standardwerte: {names}.</translation>
+    </message>
+    <message>
         <source>Check the parameters (see tooltip)</source>
         <translation>Bitte die Parameter prüfen (siehe Tooltip)</translation>
     </message>
@@ -2532,7 +2544,7 @@
     </message>
     <message>
         <source>Set Stop after to nothing</source>
-        <translation>Aufhören nach auf nothing setzen</translation>
+        <translation>&apos;Aufhören nach&apos; auf nothing setzen</translation>
     </message>
     <message>
         <source>Shown: {name}; the maps of the run stay as they are.</source>
@@ -2554,8 +2566,8 @@
         <translation>BV/TV-Werte</translation>
     </message>
     <message>
-        <source>orientation</source>
-        <translation>Ausrichtung</translation>
+        <source>components of the orientation</source>
+        <translation>Komponenten der Ausrichtung</translation>
     </message>
     <message>
         <source>concentration</source>
@@ -2579,7 +2591,7 @@
     </message>
     <message>
         <source>Sweep (blocks: {count}, about {time}, {memory} GB)</source>
-        <translation>Reihe messen (Blöcke: {count}, etwa {time}, {memory} GB)</translation>
+        <translation>Messreihe rechnen (Blöcke: {count}, etwa {time}, {memory} GB)</translation>
     </message>
     <message>
         <source>Scan (blocks: {count}, about {time}, {memory} GB)</source>
@@ -2641,36 +2653,72 @@
         <translation>Magnitude und Phase müssen zwei Sequenzen sein</translation>
     </message>
     <message>
-        <source>Magnitude and phase have different numbers of echoes</source>
-        <translation>Magnitude und Phase: ungleich viele Echos</translation>
+        <source>The magnitude sequence holds no volumes</source>
+        <translation>Die Sequenz der Magnitude enthält keine Volumen</translation>
+    </message>
+    <message>
+        <source>The phase sequence holds no volumes</source>
+        <translation>Die Sequenz der Phase enthält keine Volumen</translation>
+    </message>
+    <message>
+        <source>Magnitude and phase differ in number of echoes</source>
+        <translation>Magnitude und Phase haben verschieden viele Echos</translation>
+    </message>
+    <message>
+        <source>At least three echoes are needed</source>
+        <translation>Mindestens drei Echos sind nötig</translation>
+    </message>
+    <message>
+        <source>Select a mask segment</source>
+        <translation>Ein Maskensegment wählen</translation>
     </message>
     <message>
         <source>Enter the field strength</source>
         <translation>Die Feldstärke eingeben</translation>
     </message>
     <message>
-        <source>echo times</source>
-        <translation>Echozeiten</translation>
-    </message>
-    <message>
-        <source>Enter one echo time in ms</source>
-        <translation>Eine Echozeit in ms eingeben</translation>
-    </message>
-    <message>
-        <source>Enter {count} echo times in ms</source>
-        <translation>{count} Echozeiten in ms eingeben</translation>
-    </message>
-    <message>
-        <source>B0 direction</source>
-        <translation>Richtung von B0</translation>
+        <source>components of B0</source>
+        <translation>Komponenten von B0</translation>
     </message>
     <message>
         <source>Enter three numbers for the direction of B0</source>
         <translation>Drei Zahlen für die Richtung von B0 eingeben</translation>
     </message>
     <message>
-        <source>Select a mask segment</source>
-        <translation>Ein Maskensegment wählen</translation>
+        <source>Enter {count} echo times in ms</source>
+        <translation>{count} Echozeiten in ms eingeben</translation>
+    </message>
+    <message>
+        <source>Enter echo times that increase from above zero</source>
+        <translation>Steigende Echozeiten über null eingeben</translation>
+    </message>
+    <message>
+        <source>Enter the echo times in ms</source>
+        <translation>Die Echozeiten in ms eingeben</translation>
+    </message>
+    <message>
+        <source>echo times</source>
+        <translation>Echozeiten</translation>
+    </message>
+    <message>
+        <source>λ values</source>
+        <translation>Werte von λ</translation>
+    </message>
+    <message>
+        <source>Tick the magnitude volumes</source>
+        <translation>Die Volumen der Magnitude ankreuzen</translation>
+    </message>
+    <message>
+        <source>Tick the phase volumes</source>
+        <translation>Die Volumen der Phase ankreuzen</translation>
+    </message>
+    <message>
+        <source>Tick as many phase as magnitude volumes</source>
+        <translation>Gleich viele Volumen beider Arten ankreuzen</translation>
+    </message>
+    <message>
+        <source>Enter one echo time in ms for each volume</source>
+        <translation>Für jedes Volumen eine Echozeit in ms eingeben</translation>
     </message>
     <message>
         <source>{name}: one echo of {shape} voxels, {size} mm, {strength}.</source>
@@ -2702,7 +2750,7 @@
     </message>
     <message>
         <source>Cancelling…</source>
-        <translation>Wird abgebrochen…</translation>
+        <translation>Wird abgebrochen …</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -2765,15 +2813,15 @@
     </message>
     <message>
         <source>The fit is reliable in most of the mask</source>
-        <translation>Die Anpassung ist im größten Teil der Maske verlässlich</translation>
+        <translation>Die Anpassung ist im größten Teil der Maske zuverlässig</translation>
     </message>
     <message>
         <source>The fit is fair in the mask; look at the map of reliability</source>
-        <translation>Die Anpassung ist in der Maske mäßig; die Karte der Verlässlichkeit ansehen</translation>
+        <translation>Die Anpassung ist in der Maske mäßig gut; die Karte der Zuverlässigkeit ansehen</translation>
     </message>
     <message>
         <source>Most of the fit is doubtful; look at the map of reliability</source>
-        <translation>Der größte Teil der Anpassung ist zweifelhaft; die Karte der Verlässlichkeit ansehen</translation>
+        <translation>Der größte Teil der Anpassung ist zweifelhaft; die Karte der Zuverlässigkeit ansehen</translation>
     </message>
     <message>
         <source>{sentence} (median {value:.2f} of 1).</source>

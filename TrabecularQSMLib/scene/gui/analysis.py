@@ -359,6 +359,16 @@ def tableSummary(table) -> str:
     return " ".join([text.format(name=table.GetName(), count=count), *notesOf(table)])
 
 
+def calibrationSummary(line) -> str:
+    """Return one line about the calibration of a CT.
+
+    :param line: what `analysis.ct.fit_calibration` returned.
+    """
+    return _("Density = {slope:.4g} mg/cm³ per HU × attenuation {intercept:+.4g} mg/cm³.").format(
+        slope=line.slope, intercept=line.intercept
+    )
+
+
 def regressionSummary(nodes) -> str:
     """Return the pooled line, and what a user should know of it.
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
-# Options of the command line whose parameter has another name.
+# Options of the command line, and arguments of the library, whose parameter has another name.
 _FLAGS = {
     **dict.fromkeys(("subject", "session", "acq", "run", "series"), "scan_labels"),
     "mask": "mask_segmentation",
@@ -52,7 +52,8 @@ def inLabels(text: str, labels: dict[str, str]) -> str:
     """
 
     def ofName(found):
-        return f"'{labels[found[1]]}'" if found[1] in labels else found[0]
+        name = _FLAGS.get(found[1], found[1])
+        return f"'{labels[name]}'" if name in labels else found[0]
 
     def ofFlag(found):
         name = found[1].replace("-", "_")

@@ -8,8 +8,8 @@ import vtk
 from slicer.i18n import tr as _
 
 from . import show
+from .parameters import takeNotRead
 from .run import RunMixin
-from .undo import oneUndoStep
 
 _LATE = -100.0  # priority of an observer
 # Characters of a button that is as wide as the panel.
@@ -25,7 +25,7 @@ class PanelMixin(RunMixin):
     """
 
     ui = logic = None
-    _parameterNode = _parameterNodeGuiTag = _layoutBefore = None
+    _parameterNode = _parameterNodeGuiTag = _parameterTag = _layoutBefore = None
     _refreshing = False
 
     def __init__(self, parent=None) -> None:
@@ -148,6 +148,9 @@ class PanelMixin(RunMixin):
     def initializeParameterNode(self) -> None:
         """Show the parameters of the scene."""
         self.setParameterNode(self.logic.getParameterNode())
+        if names := takeNotRead(self._parameterNode.parameterNode):
+            text = _("This version cannot read these parameters of the scene; they have their defaults now: {names}.")
+            self.say(text.format(names=self.inWords(names)))
 
     def setParameterNode(self, parameterNode) -> None:
         """Show and observe other parameters, or none.
@@ -157,11 +160,12 @@ class PanelMixin(RunMixin):
         if self._parameterNode:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self._parameterNodeGuiTag = None  # until the widgets show the new ones
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
+            self._parameterNode.RemoveObserver(self._parameterTag)
         self._parameterNode = parameterNode
         if parameterNode:
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
+            # Not by addObserver of the mixin, which would keep these parameters, and their observers, for ever.
+            self._parameterTag = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, self.refresh)
         self.refresh()
 
     def refresh(self, caller=None, event=None) -> None:
@@ -187,9 +191,7 @@ class PanelMixin(RunMixin):
         button.enabled = not missing and not self.running
         button.toolTip = missing or toolTip
         if wide:
-            said = missing or text or ownText
-            # A whole sentence has room in the tooltip alone.
-            button.text = said if len(said) <= _LONGEST_TEXT else _("Check the parameters (see tooltip)")
+            button.text = onButton(missing or text or ownText)
 
     def onCancelButton(self) -> None:
         """Ask the run to stop, and show that it was asked."""
@@ -241,11 +243,20 @@ class PanelMixin(RunMixin):
         """
         self.takeOverSelections()
         self.say("")  # what it says was of something else
-        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True), oneUndoStep(), self.inWidgetsWords():
-            result = work(self._parameterNode)
+        with slicer.util.tryWithErrorDisplay(failure, waitCursor=True):
+            with self.oneAction(failure):
+                result = work(self._parameterNode)
             if summary:
                 self.say(summary(result))
             return result
+
+
+def onButton(said: str) -> str:
+    """Return what a button has room for: a whole sentence, which would widen the panel, is left to its tooltip.
+
+    :param said: what it should say.
+    """
+    return said if len(said) <= _LONGEST_TEXT else _("Check the parameters (see tooltip)")
 
 
 def _letShrink(selector) -> None:

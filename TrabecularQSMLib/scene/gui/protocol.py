@@ -84,7 +84,7 @@ def protocolSettings(p) -> ProtocolSettings:
     """
     given = p.protocol
     return ProtocolSettings(
-        echo_times=tuple(time / 1e3 for time in numbers(given.echo_times, _("echo times"))),
+        echo_times=tuple(time / 1e3 for time in numbers(given.echo_times, _("echo times"), "ms")),
         field_strength=given.field_strength,
         voxel_size=tuple(reversed(numbers(given.voxel_size, _("voxel sizes")))),
         snr=given.snr,
@@ -105,7 +105,7 @@ def boneSettings(b: BoneParameters) -> BoneSettings:
         repeats=b.repeats,
         shape=b.shape,
         radius=b.radius,
-        orientation=tuple(numbers(b.orientation, _("orientation"))),
+        orientation=tuple(numbers(b.orientation, _("components of the orientation"))),
         concentration=oneNumber(b.concentration, _("concentration")),
         seed=b.seed,
     )
@@ -126,7 +126,7 @@ def sweepSettings(b: BoneParameters, settings: ProtocolSettings) -> SweepSetting
     :param b: parameters of the step.
     :param settings: the protocol, whose conditions are taken where none are given.
     """
-    trains = [numbers(text, _("echo times")) for text in b.trains.split(";") if text.strip()]
+    trains = [numbers(text, _("echo times"), "ms") for text in b.trains.split(";") if text.strip()]
     return SweepSettings.around(
         settings,
         boneSettings(b),

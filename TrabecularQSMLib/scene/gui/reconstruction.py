@@ -1,6 +1,8 @@
 """Parameters of the module TrabecularQSM, what is read from them, and what they lack."""
 
 import contextlib
+import functools
+import itertools
 import time
 import typing
 from dataclasses import fields
@@ -11,16 +13,19 @@ from slicer import vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterPack
 
+from ...acquisition import ECHO_TIMES_S, FEWEST_ECHOES
 from ...errors import InputError
+from ...inversion.lcurve import checked_regularizations
 from ...pipeline import LCURVE_COUNT
 from ...pipeline.solving import effort
 from ...settings import CHOICES, OPTIONAL, RANGES, Settings, preset
 from ..bones import proposeMaskNode, proposeRegionsNodes
-from ..echoes import SOURCE_ATTRIBUTE, notesOf, scanValues, sequencesFromVolumes
+from ..echoes import SOURCE_ATTRIBUTE, holdsVolumes, notesOf, phaseOf, scanValues, sequencesFromVolumes
 from ..load import LABELS
 from ..regions import showOutlines
 from ..volumes import removeWithHelpers
 from .numbers import echoTimesText, numbers, oneNumber
+from .panel import onButton
 
 # Of the parameter node: the scan of which the acquisition was filled in, and with what.
 _FILLED_FROM, _FILLED_STRENGTH, _FILLED_B0 = "filledFrom", "filledFieldStrength", "filledB0Direction"
@@ -105,6 +110,19 @@ class DicomParameters:
     plain: bool = False
 
 
+def _orItsError(missing):
+    """Let a function return as its phrase what is wrong input for it."""
+
+    @functools.wraps(missing)
+    def said(p) -> str:
+        try:
+            return missing(p)
+        except InputError as error:
+            return str(error)
+
+    return said
+
+
 def missingDicom(p, run) -> str:
     """Return what keeps maps from being written as DICOM, in one phrase; nothing if they can.
 
@@ -118,38 +136,91 @@ def missingDicom(p, run) -> str:
     return "" if p.dicom.folder.strip() else _("Choose the folder to write")
 
 
+@_orItsError
 def missing(p) -> str:
     """Return what keeps a run from starting, in one phrase; nothing if it can.
 
     :param p: parameters of the module.
     """
-    magnitude, phase, given = p.magnitudeSequence, p.phaseSequence, p.acquisition
+    magnitude, phase = p.magnitudeSequence, p.phaseSequence
     if not magnitude:
         return _("Select the magnitude sequence")
     if not phase and p.settings.magnitude_maps == "no":
         return _("Select the phase sequence")
     if magnitude is phase:
         return _("Magnitude and phase must be two sequences")
+    if not holdsVolumes(magnitude):
+        return _("The magnitude sequence holds no volumes")
+    if phase and not holdsVolumes(phase):
+        return _("The phase sequence holds no volumes")
     count = magnitude.GetNumberOfDataNodes()
     if phase and phase.GetNumberOfDataNodes() != count:
-        return _("Magnitude and phase have different numbers of echoes")
+        return _("Magnitude and phase differ in number of echoes")
+    if count < FEWEST_ECHOES:
+        return _("At least three echoes are needed")
+    found = _missingOfAcquisition(p.acquisition, count)
+    if not found and p.maskSegmentation and not p.maskSegment:
+        return _("Select a mask segment")
+    return found
+
+
+def _missingOfAcquisition(given: AcquisitionParameters, count: int) -> str:
     if not given.field_strength:
         return _("Enter the field strength")
-    try:
-        if len(numbers(given.echo_times_ms, _("echo times"))) != count:
-            one, several = _("Enter one echo time in ms"), _("Enter {count} echo times in ms")
-            return (one if count == 1 else several).format(count=count)
-        if len(numbers(given.b0_direction, _("B0 direction"))) != 3:
-            return _("Enter three numbers for the direction of B0")
-    except InputError as error:
-        return str(error)
-    if p.maskSegmentation and not p.maskSegment:
-        return _("Select a mask segment")
-    return ""
+    direction = numbers(given.b0_direction, _("components of B0"))
+    if len(direction) != 3 or not any(direction):
+        return _("Enter three numbers for the direction of B0")
+    return _missingOfTimes(given.echo_times_ms, count)
+
+
+def _missingOfTimes(text: str, count: int) -> str:
+    times = _milliseconds(text)
+    if len(times) != count:
+        return _("Enter {count} echo times in ms").format(count=count)
+    if min(times) <= 0 or any(after <= before for before, after in itertools.pairwise(times)):
+        return _("Enter echo times that increase from above zero")
+    least, most = (1e3 * limit for limit in ECHO_TIMES_S)
+    return "" if least <= max(times) <= most else _("Enter the echo times in ms")
+
+
+def _milliseconds(text: str) -> list[float]:
+    return numbers(text, _("echo times"), "ms")
+
+
+@_orItsError
+def missingOfLCurve(p) -> str:
+    """Return what keeps an L-curve from starting, in one phrase; nothing if it can.
+
+    :param p: parameters of the module.
+    """
+    if values := numbers(p.lcurveRegularizations, _("λ values")):
+        checked_regularizations(values)
+    return missing(p)
+
+
+@_orItsError
+def missingOfLoose(p) -> str:
+    """Return what keeps volumes from being made into sequences, in one phrase; nothing if they can.
+
+    :param p: parameters of the module.
+    """
+    magnitudes, phases = _looseVolumes(p)
+    if not magnitudes:
+        return _("Tick the magnitude volumes")
+    if not phases and p.settings.magnitude_maps == "no":
+        return _("Tick the phase volumes")
+    if phases and len(phases) != len(magnitudes):
+        return _("Tick as many phase as magnitude volumes")
+    times = _milliseconds(p.looseEchoTimes)
+    return "" if len(times) == len(magnitudes) else _("Enter one echo time in ms for each volume")
+
+
+def _looseVolumes(p) -> tuple[list, list]:
+    return tuple([node for node in nodes if node] for nodes in (p.looseMagnitudes, p.loosePhases))
 
 
 def fillAcquisition(p) -> None:
-    """Take the acquisition from the magnitude sequence if another one was selected.
+    """Take the acquisition from the magnitude sequence if another one was selected, and the phase that belongs to it.
 
     A field strength that was entered before, while no scan said one, is kept for a scan that does not say it.
 
@@ -162,6 +233,7 @@ def fillAcquisition(p) -> None:
     entered = 0.0 if float(node.GetAttribute(_FILLED_STRENGTH) or 0) else p.acquisition.field_strength
     with slicer.util.NodeModify(node):
         node.SetNodeReferenceID(_FILLED_FROM, sequence.GetID())
+        p.phaseSequence = phaseOf(sequence) or p.phaseSequence
         p.acquisition = AcquisitionParameters(
             field_strength=round(strength, 4) if strength else entered,
             echo_times_ms=echoTimesText(times),
@@ -186,11 +258,11 @@ def runOptions(p) -> dict:
         "phaseSequence": p.phaseSequence,
         "maskSegmentation": p.maskSegmentation,
         "maskSegmentID": p.maskSegment or None,
-        "echoTimes": None if same else [t / 1e3 for t in numbers(given.echo_times_ms, _("echo times"))],
+        "echoTimes": None if same else [t / 1e3 for t in _milliseconds(given.echo_times_ms)],
         "fieldStrength": None if given.field_strength == round(strength or 0, 4) else given.field_strength,
         "b0Direction": None
         if given.b0_direction == p.parameterNode.GetAttribute(_FILLED_B0)
-        else numbers(given.b0_direction, _("B0 direction")),
+        else numbers(given.b0_direction, _("components of B0")),
         "name": p.outputName.strip() or None,
     }
 
@@ -273,7 +345,9 @@ class Forecast:
 
         :param p: parameters of the module.
         """
-        count = len(p.lcurveRegularizations.replace(",", " ").split()) or LCURVE_COUNT
+        if missingOfLCurve(p):
+            return "", ""
+        count = len(numbers(p.lcurveRegularizations, _("λ values"))) or LCURVE_COUNT
         text = _("Compute L-curve ({count} values, about {time})")
         return self._said(p, text, count)
 
@@ -309,7 +383,7 @@ def sayOnApply(button, missing: str, running: bool, cancelRequested: bool, forec
         button.text = _("Cancelling…") if cancelRequested else _("Cancel")
         button.toolTip = _("Stop; nothing is added to the scene.")
     else:
-        button.text = missing or forecast[0] or _("Apply")
+        button.text = onButton(missing or forecast[0] or _("Apply"))
         button.toolTip = missing or _("Compute the maps and put them into a folder of the scene.") + forecast[1]
     button.enabled = not cancelRequested if running else not missing
 
@@ -329,11 +403,11 @@ def sequencesOfLoose(p, progress=None) -> tuple:
     :param p: parameters of the module.
     :param progress: ``progress(fraction, message)``; if it raises, nothing is added.
     """
-    magnitudes, phases = ([node for node in nodes if node] for nodes in (p.looseMagnitudes, p.loosePhases))
+    magnitudes, phases = _looseVolumes(p)
     name = magnitudes[0].GetName() if magnitudes else "scan"
     if not phases and p.settings.magnitude_maps == "yes":
         phases = None
-    return sequencesFromVolumes(magnitudes, phases, numbers(p.looseEchoTimes, _("echo times")), name, progress)
+    return sequencesFromVolumes(magnitudes, phases, _milliseconds(p.looseEchoTimes), name, progress)
 
 
 def loadOptions(p, labels: dict[str, str]) -> dict:
@@ -347,7 +421,7 @@ def loadOptions(p, labels: dict[str, str]) -> dict:
     return {
         "labels": p.scanLabels,
         "voxelSize": numbers(p.voxelSize, _("voxel sizes")) or None,
-        "echoTimes": [time / 1e3 for time in numbers(p.fileEchoTimes, _("echo times"))] or None,
+        "echoTimes": [time / 1e3 for time in _milliseconds(p.fileEchoTimes)] or None,
         "fieldStrength": oneNumber(p.fileFieldStrength, _("field strength")),
         "magnitudeAlone": p.settings.magnitude_maps == "yes",
         "words": {name: f"'{labels[parameter]}'" for name, parameter in widgets.items()},

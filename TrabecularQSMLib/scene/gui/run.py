@@ -37,20 +37,32 @@ class RunMixin:
         try:
             with slicer.util.tryWithErrorDisplay(failure):
                 try:
-                    with oneUndoStep(), self.inWidgetsWords():
+                    with self.oneAction(failure):
                         result = work(self._onProgress)
                     self.say(summary(result))
                 except Cancelled as reason:
                     self.say(str(reason) or _("Cancelled."))
-                except Exception as error:
-                    self.say(f"{failure} {error}")
-                    raise
         finally:
             self.running = self.cancelRequested = False
             if not self.gone:
                 self.ui.progressBar.value = 0
                 self.refresh()
         return result
+
+    @contextlib.contextmanager
+    def oneAction(self, failure: str):
+        """Do something as one step of Undo; an error names the widgets' labels, and is said in the status line too.
+
+        :param failure: what is said before the error.
+        """
+        try:
+            with oneUndoStep(), self.inWidgetsWords():
+                yield
+        except Cancelled:
+            raise
+        except Exception as error:
+            self.say(f"{failure} {error}")
+            raise
 
     def inWords(self, text: str) -> str:
         """Return a text of the library with the labels of widgets in place of parameters and options.
