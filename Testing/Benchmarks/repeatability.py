@@ -68,6 +68,18 @@ def main():
             print(
                 f"| {quantity} | {one.region} | {one.within_sd:.3g} | {noise:.3g} | {one.icc_agreement:.3f} |",
             )
+    print(limits_of_all(rows))
+
+
+def limits_of_all(rows) -> str:
+    """Bias of the second scan and limits of agreement of χ over all patients and regions, in ppb."""
+    means = {(row["case"], row["region"]): row["mean"] for row in rows if row["quantity"] == "chi"}
+    pairs = (
+        (mean, means[case.replace("ses-1", "ses-2"), name]) for (case, name), mean in means.items() if "ses-1" in case
+    )
+    change = 1e3 * np.array([second - first for first, second in pairs if None not in (first, second)])
+    limit, largest = 1.96 * change.std(ddof=1), abs(change).max()
+    return f"χ, second less first: {change.mean():+.0f} ± {limit:.0f} ppb, at most {largest:.0f}"
 
 
 def posed(settings, again):

@@ -5,6 +5,7 @@ import unittest
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from TrabecularQSMLib.analysis.measure import measure
 from TrabecularQSMLib.inversion.noise import DRAWS, chi_noise
 
 SHAPE = (40, 40, 40)
@@ -16,6 +17,12 @@ def draws(blur, count=DRAWS, seed=5):
     return [gaussian_filter(rng.standard_normal(SHAPE), blur, mode="wrap") for _ in range(count)]
 
 
+def _error(sigma, shared, region):
+    """Standard error of the mean over a region."""
+    row = measure({"chi": sigma, "sigma_chi": sigma}, region.astype(int), {1: "region"}, case="x", chi_noise=shared)[0]
+    return row["se"]
+
+
 class NoiseTest(unittest.TestCase):
     known = np.zeros(SHAPE, bool)
     known[4:36, 4:36, 4:36] = True
@@ -25,7 +32,8 @@ class NoiseTest(unittest.TestCase):
         sigma, shared = chi_noise([scale * one for one in draws(0)], self.known, VOXEL_SIZE)
         self.assertEqual(sigma.dtype, np.float32)
         self.assertEqual(np.abs(sigma[~self.known]).max(), 0)
-        np.testing.assert_allclose(sigma[4:36, 4:36, 4:36].mean(axis=(1, 2)), scale[4:36, 0, 0], rtol=0.05)
+        # At the faces of what is known, neighbors lie on one side only.
+        np.testing.assert_allclose(sigma[7:33, 4:36, 4:36].mean(axis=(1, 2)), scale[7:33, 0, 0], rtol=0.05)
         # 3 draws of balls of up to 4,000 voxels in 32,768: the larger ones are few.
         np.testing.assert_allclose(shared["VarianceRatio"][:6], 1, atol=0.25)
         self.assertEqual(shared["Voxels"][0], 1)
@@ -35,12 +43,32 @@ class NoiseTest(unittest.TestCase):
         sigma, shared = chi_noise(draws(1.5), self.known, VOXEL_SIZE)
         region = np.zeros(SHAPE, bool)
         region[14:24, 15:23, 12:24] = True
-        ratio = np.interp(np.log(region.sum()), np.log(shared["Voxels"]), np.log(shared["VarianceRatio"]))
-        error = np.exp(ratio / 2) * np.linalg.norm(sigma[region]) / region.sum()
+        error = _error(sigma, shared, region)
         repeated = np.std([one[region].mean() for one in draws(1.5, count=100, seed=6)])
-        self.assertGreater(np.exp(ratio), 20)
+        self.assertGreater(error / (np.linalg.norm(sigma[region]) / region.sum()), 4)
         # Repeats tell it to 7 %, and three draws of a grid of 30 such regions to 8 %.
         self.assertAlmostEqual(error / repeated, 1, delta=0.25)
+
+    def test_z_of_regions_of_any_shape_is_right_where_loud_noise_lies_beside_noise_that_neighbors_share(self):
+        # White noise through a kernel G that is known: the true error of a mean w is that of its part, ‖G w‖. By ratios
+        # of sums, those of the loud half alone, z is 3.5.
+        half = SHAPE[0] // 2
+
+        def quiet(array):
+            return 0.2 * gaussian_filter(array, 1.5, mode="wrap")
+
+        noise = [np.concatenate([one[:half], quiet(one)[half:]]) for one in draws(0)]
+        sigma, shared = chi_noise(noise, self.known, VOXEL_SIZE)
+        z_squared = []
+        for start, true_noise in ((7, np.copy), (29, quiet)):
+            slab, bent, pieces = (np.zeros(SHAPE, bool) for _ in range(3))
+            slab[start : start + 2, 8:30, 8:26] = True
+            bent[start : start + 3, 8:32, 8:11] = bent[start : start + 3, 8:11, 8:32] = True
+            pieces[start : start + 4, 6:34:9, 6:34:9] = pieces[start : start + 4, 7:34:9, 6:34:9] = True
+            for region in (slab, bent, pieces):
+                true = np.linalg.norm(true_noise(region / region.sum()))
+                z_squared.append((true / _error(sigma, shared, region)) ** 2)
+        self.assertAlmostEqual(np.sqrt(np.mean(z_squared)), 1, delta=0.3)
 
     def test_voxels_that_are_not_known_have_no_part(self):
         hole = self.known.copy()

@@ -8,15 +8,15 @@ from scipy.signal import fftconvolve
 
 from ..methods import Method
 
-# Draws of noise: one inversion each, the least that pooled over neighbors give a standard deviation.
+# Draws of noise: one inversion each. Of three, two tell what the third is to be judged by.
 DRAWS = 3
 SEED = 20191
 # Neighbors over which the squares of the draws are pooled, as SD of a Gaussian in voxels.
-_POOL = 1.0
+_POOL = 2.0
 # Radii in voxels (the geometric mean of their edges) of the balls whose means are looked at.
 _RADII = (0.0, 1.0, 1.5, 2.2, 3.3, 5.0, 7.5, 11.0, 16.0, 24.0)
-# A ball counts if this share of it is known.
-_LEAST_SHARE = 0.5
+# A ball counts if this share of it is known, and its variance is more than this share of the largest: less is rounding.
+_LEAST_SHARE, _ROUNDING = 0.5, 1e-12
 
 
 def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tuple[np.ndarray, dict[str, list[float]]]:
@@ -25,7 +25,7 @@ def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tup
     Parameters
     ----------
     draws : sequence of (K, J, I) arrays
-        Changes of χ in ppm by independent draws of noise, two or more.
+        Changes of χ in ppm by independent draws of noise, three or more.
     known : (K, J, I) bool array
         Where χ counts.
     voxel_size : (3,) floats
@@ -42,34 +42,44 @@ def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tup
     Notes
     -----
     ``σ² = G ∗ Σ (δ_k − mean δ)² / ((K − 1) G ∗ 1)`` over known voxels, with G a Gaussian, since a few draws alone tell
-    a variance badly; the ratio is that of the sums over all balls at least half of which is known, and does not fall
-    with size.
+    a variance badly. The ratio is the one with which z of a draw, its mean over a ball over the standard error that the
+    *other* draws give, has a mean square of 1 over draws and all balls at least half of which is known; it does not
+    fall with size. The ratio of sums would be that of the noisiest balls, of edges that come and go, where noise is
+    least shared; and draws that judge themselves know neither how badly they tell σ, nor how it differs over the body.
     """
     known = np.asarray(known, bool)
-    mean = sum(draws) / len(draws)  # more noise also shifts what is not linear in it
-    draws = [np.where(known, one - mean, 0).astype(np.float64) for one in draws]
+    draws = np.where(known, draws, 0).astype(np.float64)
+    count = len(draws)
+    off = draws - draws.mean(axis=0)  # more noise also shifts what is not linear in it
     share = gaussian_filter(known.astype(np.float64), _POOL, mode="constant")
-    squares = gaussian_filter(sum(one**2 for one in draws) / (len(draws) - 1), _POOL, mode="constant")
-    variance = np.divide(squares, share, out=np.zeros(known.shape), where=known)
-    edge = float(np.prod(voxel_size)) ** (1 / 3)
+
+    def pooled(squares):
+        near = gaussian_filter(squares, _POOL, mode="constant")
+        return np.divide(near, share, out=np.zeros(known.shape), where=known)
+
+    squares = np.square(off).sum(axis=0)
+    alone = np.sqrt(count / (count - 1)) * off  # each less the mean of the others, of the variance of one
+    others = [pooled((squares - one**2) / (count - 2)) for one in alone]
     voxels, ratios = [], []
     for radius in _RADII:
-        ball = _ball(radius * edge, voxel_size)
-
-        def within(array, ball=ball):
-            return fftconvolve(array, ball, mode="same")
-
-        count = np.rint(within(known.astype(np.float64)))
-        counts = known & (count >= _LEAST_SHARE * ball.sum())
+        ball = _ball(radius * float(np.prod(voxel_size)) ** (1 / 3), voxel_size)
+        size = np.rint(fftconvolve(known.astype(np.float64), ball, mode="same"))
+        counts = known & (size >= _LEAST_SHARE * ball.sum())
         if not counts.any():
             break
-        independent = np.sum(within(variance)[counts] / count[counts] ** 2)
-        found = sum(np.sum((within(one)[counts] / count[counts]) ** 2) for one in draws) / (len(draws) - 1)
-        if independent > 0:
-            voxels.append(float(np.mean(count[counts])))
+        z_squared = [_z_squared(one, variance, ball, counts) for one, variance in zip(alone, others, strict=True)]
+        if all(z.size for z in z_squared):
+            voxels.append(float(np.mean(size[counts])))
             # Large balls hold the dipoles' negative lobes, which regions that are no balls do not.
-            ratios.append(max([float(found / independent), *ratios[-1:]]))
-    return np.sqrt(variance).astype(np.float32), {"Voxels": voxels, "VarianceRatio": ratios}
+            ratios.append(max([float(np.mean(np.concatenate(z_squared))), *ratios[-1:]]))
+    return np.sqrt(pooled(squares / (count - 1))).astype(np.float32), {"Voxels": voxels, "VarianceRatio": ratios}
+
+
+def _z_squared(draw, variance, ball, counts):
+    """Squares of sums of a draw over balls, as multiples of what independent voxels would give."""
+    expected = fftconvolve(variance, ball, mode="same")[counts]
+    tells = expected > _ROUNDING * expected.max()
+    return np.square(fftconvolve(draw, ball, mode="same")[counts][tells]) / expected[tells]
 
 
 def _ball(radius_mm, voxel_size):
@@ -82,6 +92,6 @@ METHOD = Method(
     chi_noise,
     title="Standard deviation of χ",
     solves="three draws of noise through weights, edges, cortex, background removal and inversion, pooled over "
-    "neighbors; means over balls of growing size",
+    "neighbors; means over balls of growing size, each draw judged by the others",
     test="test_inversion_noise.NoiseTest",
 )
