@@ -8,6 +8,7 @@ from scipy import ndimage
 from scipy.stats import skew
 
 from ..errors import InputError
+from .wraps import on_wraps
 
 # The middle of the image, up to so many voxels along an axis, is looked at; so few in all tell nothing.
 _MOST, _FEWEST = 96, 2000
@@ -65,7 +66,9 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
         return scale
     middle = tuple(slice(max(n - _MOST, 0) // 2, max(n - _MOST, 0) // 2 + min(n, _MOST)) for n in echoes.shape[1:])
     echoes = echoes[(slice(None), *middle)]
-    return [*scale, *_on_air(echoes[0], source), *_on_filter(echoes, source)]
+    # What averaged phase does to air is told as that.
+    others = [*on_wraps(echoes, source)] or [*_on_air(echoes[0], source), *_on_filter(echoes, source)]
+    return [*scale, *others]
 
 
 def _refuse_one_part(echoes, source):
@@ -228,7 +231,8 @@ def _on_parts(noise, source):
     if abs(real - imaginary) > _UNEQUAL * max(real, imaginary):
         yield (
             f"Noise in the air of {source} is {real / max(imaginary, 1e-30):.2f} times as strong in the real part as "
-            "in the imaginary one: the two are not of one scale, and all maps are wrong; export them again."
+            "in the imaginary one: the two are not of one scale, or phase was averaged while it was wrapped, and all "
+            "maps are wrong; export them again."
         )
 
 
