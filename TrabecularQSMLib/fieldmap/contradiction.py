@@ -13,7 +13,7 @@ import numpy as np
 
 from ..methods import Method
 from .gains import mean_in_errors
-from .kind import Kind
+from .kind import Kind, seen
 from .refine import R2STAR_RANGE
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT
@@ -61,29 +61,34 @@ def find_contradiction(signal: np.ndarray, sample: Sample, *, kind: Kind) -> Con
     """
     if sample.echoes <= EXACT_ECHOES or not signal.size:
         return None
-    signal = sample.without(kind.groups, signal)
-    signal = signal if kind.sign > 0 else signal.conj()
-    energy = (np.abs(signal) ** 2).sum(axis=0)
-    # At a limit of R2* the fit takes less along the signal than across it.
-    inside = (kind.fits.r2star > R2STAR_RANGE[0]) & (kind.fits.r2star < R2STAR_RANGE[1])
-    bright = np.flatnonzero(inside & (energy > BRIGHT * np.median(energy)))
-    signal, sample, fits = signal[:, bright], sample.part(bright), Fits(*(values[bright] for values in kind.fits))
-    size, rest = _left_over(signal, sample.model, fits)
+    some, modelled, rest = left_over(signal, sample, kind)
+    size, sample, fat = np.abs(modelled), sample.part(some), kind.fits.fat[some]
+    energy = (np.abs(signal[:, some]) ** 2).sum(axis=0)
     axis, scale, phase = _of_slices(size, rest, sample)
-    along, across, errors = _along_and_across(rest, energy[bright], fits.fat)
+    along, across, errors = _along_and_across(rest, energy, fat)
     found = axis is not None or errors > 0
     return Contradiction(along, across, errors, axis, scale, phase) if found else None
 
 
-def _left_over(signal, model, fits):
-    """Magnitude of the model, and what is left of the echoes in the direction of the model, without what all share."""
+def left_over(signal: np.ndarray, sample: Sample, kind: Kind) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which voxels tell something, their model, and what is left of their echoes, without what all share.
+
+    The latter, (E, V) as the model, is in its direction: its real part is along it. Arguments as of
+    `find_contradiction`; the model is of the signal as it is for that kind of scan.
+    """
+    signal = seen(signal, sample, kind)
+    energy = (np.abs(signal) ** 2).sum(axis=0)
+    # At a limit of R2* the fit takes less along the signal than across it.
+    inside = (kind.fits.r2star > R2STAR_RANGE[0]) & (kind.fits.r2star < R2STAR_RANGE[1])
+    some = np.flatnonzero(inside & (energy > BRIGHT * np.median(energy)))
+    signal, model, fits = signal[:, some], sample.model, Fits(*(values[some] for values in kind.fits))
     at = project(signal, model, fits.field_hz, fits.r2star)
     time = (model.echo_times - model.echo_times[0])[:, None]
     modelled = np.exp((2j * np.pi * fits.field_hz - fits.r2star) * time) * (at.water + model.fat[:, None] * at.fat)
     size = np.abs(modelled)
     rest = (signal - modelled) * modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     shared = (size * rest).sum(axis=1) / np.maximum((size**2).sum(axis=1), np.finfo(np.float32).tiny)
-    return size, rest - shared[:, None] * size
+    return some, modelled, rest - shared[:, None] * size
 
 
 def _along_and_across(rest, energy, fat):
@@ -110,7 +115,7 @@ def _of_slices(size, rest, sample):
 def _across(axis, product, square, sample):
     """Standard deviation of errors of slices across an axis, of magnitude and phase: what both halves of them share."""
     count = sample.shape[axis]
-    slices = np.round((sample.positions[axis] + 1) / 2 * (count - 1)).astype(int)
+    slices = sample.index(axis)
     halves = []
     for half in (slice(0, None, 2), slice(1, None, 2)):
         own = slices[half]
