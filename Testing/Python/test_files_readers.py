@@ -899,6 +899,8 @@ class DoubtsTest(unittest.TestCase):
         self.assertIn("same largest magnitude, 4095", self.said(np.round(4095 * self.magnitude / peaks))[0])
         bright = np.quantile(self.magnitude, 0.999, axis=(1, 2, 3), keepdims=True)
         self.assertIn("same largest magnitude, 1", self.said(np.minimum(self.magnitude / bright, 1))[0])
+        bright = np.quantile(self.magnitude, 0.99, axis=(1, 2, 3), keepdims=True)
+        self.assertIn("99 % of its own values", self.said(self.magnitude / bright)[0])
         peaks = np.abs(self.echoes.real).max(axis=(1, 2, 3), keepdims=True)
         self.assertIn("same largest real part", doubts(self.echoes / peaks, "x")[0])
         self.assertEqual(self.said(np.minimum(self.magnitude, 0.2 * self.magnitude.max())), [])  # clipped: told before
