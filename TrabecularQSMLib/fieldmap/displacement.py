@@ -21,6 +21,8 @@ from .separation import EXACT_ECHOES
 FAR, SURE = 0.04, 8.0
 # A bipolar read-out that displaces fat by 0.2 voxels to either side leaves 0.05, and does no harm.
 FAR_BIPOLAR = 0.06
+# Slices with a scale of their own of 20 % leave 0.06 across them; farther is no error of slices.
+BEYOND_SLICES = 0.1
 # Along an axis of fewer voxels nothing is told.
 FEWEST = 3
 

@@ -11,7 +11,7 @@ from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
 from ..errors import InputError
 from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.contradiction import find_contradiction
-from ..fieldmap.displacement import find_displacement
+from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.kind import Kind, find_kind
 from ..fieldmap.mistakes import find_mistake
@@ -233,10 +233,12 @@ class Fields:
         )
 
     def _contradictions(self, echoes, drawn, kind) -> list[str]:
-        """Where the echoes cannot be of one measurement; those that lie elsewhere seem to have slices of their own."""
+        """Where the echoes cannot be of one measurement."""
         found = find_contradiction(*drawn, kind=kind)
         if found is None or found.axis is not None:
-            if moved := find_displacement(echoes, *drawn, kind=kind):
+            moved = find_displacement(echoes, *drawn, kind=kind)
+            # What lies elsewhere seems to have slices of its own, and such slices seem to lie elsewhere, but less.
+            if moved and (found is None or moved.voxels > BEYOND_SLICES):
                 return remarks.on_displacement(moved)
         return remarks.on_contradiction(found)
 

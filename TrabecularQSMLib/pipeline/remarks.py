@@ -150,6 +150,12 @@ def on_contradiction(found: Contradiction | None) -> list[str]:
             "fat fraction are wrong there; export all slices of an echo alike (in DICOM, with the Rescale Slope of "
             "each)."
         )
+    elif found.scale or found.phase:
+        notes.append(
+            f"Echoes are off the model by {found.scale:.1%} in magnitude and {found.phase:.2f} rad in phase, otherwise "
+            "in each place of the image, as where each was corrected on its own (a bias field or a background phase "
+            "taken off): R2* and fat fraction are wrong there; export the echoes without corrections."
+        )
     elif found.errors:
         parts = [("magnitude", found.along), ("phase", found.across)]
         (less, least), (more, most) = sorted(parts, key=lambda part: part[1])
