@@ -1,10 +1,10 @@
 """What vendors, converters and users do to echoes: which of it is put right, told, or wrong without a word.
 
 Run as ``python Testing/Benchmarks/mistakes.py [spoilt|right|cut|units]``. `spoilt` does each thing of `SPOILT` to a
-small ankle and compares its maps with those of the scan as it was; `right` reconstructs random scans in which nothing is
-wrong, and prints what is told of them all the same; `cut` stores these in many forms, and counts where phase is taken
-for cut out; `units` counts columns of tables that are taken for fractions and percent. Read-out, trains and sign are
-given. It judges nothing.
+small ankle and compares its maps with those of the scan as it was; `right` reconstructs random scans in which nothing
+is wrong, and prints what is told of them all the same; `cut` stores these in many forms, and counts where phase is
+taken for cut out; `units` counts columns of tables that are taken for fractions and percent. Read-out, trains and sign
+are given. It judges nothing.
 """
 
 import sys
@@ -243,9 +243,9 @@ def forms(magnitude, phase, body):
         "body alone, tightly": (magnitude * tight, phase * tight),
         "magnitude of the body alone": (magnitude * body, phase),
         "magnitude with a soft mask": (magnitude * ndimage.gaussian_filter(body.astype(float), 1.5), phase),
-        "12 bits, body alone": (magnitude * body, np.round(phase / np.pi * 2047) * body),
-        "8 bits": (magnitude, np.round(phase / np.pi * 127)),
-        "8 bits, body alone": (magnitude * body, np.round(phase / np.pi * 127) * body),
+        "12 bits, body alone": (magnitude * body, np.round(phase / np.pi * 2047) * np.pi / 2047 * body),
+        "8 bits": (magnitude, np.round(phase / np.pi * 127) * np.pi / 127),
+        "8 bits, body alone": (magnitude * body, np.round(phase / np.pi * 127) * np.pi / 127 * body),
         "tenths of rad": (magnitude, np.round(phase, 1)),
         "degrees": (magnitude, np.round(np.degrees(phase))),
         "clipped to 3.1": (magnitude, np.clip(phase, -3.1, 3.1)),
