@@ -174,7 +174,7 @@ def on_displacement(found: Displacement) -> list[str]:
     return [
         f"Something lies elsewhere in {which} than in the others, {_DIRECTIONS[found.axis]}, by {found.voxels:.2f} "
         f"voxels or more ({found.errors:.0f} standard errors), as where the patient moved between trains, echoes were "
-        "shifted on their own, or a bipolar read-out displaces fat to and fro: fat fraction and R2* are wrong at "
+        "shifted on their own, or a bipolar read-out displaces fat back and forth: fat fraction and R2* are wrong at "
         "edges; export the echoes without motion correction, or acquire them again, a bipolar read-out with more "
         "bandwidth."
     ]
