@@ -16,8 +16,8 @@ from .sample import Sample
 from .search import FINEST_MISFIT
 from .separation import EXACT_ECHOES
 
-# So many voxels are too far, by so many standard errors: half a voxel back and forth from echo to echo leaves no more where
-# it looks like the beat of fat. Noise leaves 0.03 at most, at 3.3 standard errors.
+# So many voxels are too far, by so many standard errors: half a voxel back and forth from echo to echo leaves no more
+# where it looks like the beat of fat. Noise leaves 0.03 at most, at 3.3 standard errors.
 FAR, SURE = 0.04, 8.0
 # A bipolar read-out that displaces fat by 0.2 voxels to either side leaves 0.05, and does no harm.
 FAR_BIPOLAR = 0.06
