@@ -60,9 +60,8 @@ class ContradictionTest(unittest.TestCase):
         random, echoes, (k, j, i) = np.random.default_rng(1), self.scan.echoes, np.indices(self.mask.shape) / 10
         waves = [np.sin(a * j + b * i + c * k) for a, b, c in random.standard_normal((6, 3))]
         noise = 0.1 * np.abs(echoes).max() * (random.standard_normal((*echoes.shape, 2)) @ [1, 1j])
-        self.assertIsNone(self.find(echoes + noise, voxels=6000))
-        self.assertIsNone(self.find(echoes, next(name for name in FAT_MODELS if name != "ren-marrow"), voxels=6000))
-        found = self.find(echoes * np.exp(0.3j * np.array(waves)) + noise, voxels=6000)
+        self.assertIsNone(self.find(echoes + noise, voxels=5000))
+        found = self.find(echoes * np.exp(0.3j * np.array(waves)) + noise, voxels=5000)
         self.assertEqual((found.axis, found.errors), (None, 0))
         self.assertTrue(0.05 < found.phase < 0.3 and found.scale < 0.05)
         self.assertIn("in each place of the image", on_contradiction(found)[0])

@@ -109,8 +109,8 @@ def _on_quantiles(echoes, source) -> list[str]:
     places = {share: int(share * last) for share in _QUANTILES if last - int(share * last) >= _LEAST_ABOVE}
     if len(echoes) < _FEWEST_ECHOES or not places:
         return []
-    ordered = np.partition(np.abs(echoes[0]), [*places.values()], axis=None)
-    possible = {share: (ordered[place], last - place) for share, place in places.items()}
+    first = np.quantile(np.abs(echoes[0]), [*places])  # between two values, as programs take it
+    possible = {share: (value, last - place) for value, (share, place) in zip(first, places.items(), strict=True)}
     for echo in echoes[1:]:
         size = np.abs(echo)
         possible = {
