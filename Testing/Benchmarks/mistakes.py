@@ -1,11 +1,14 @@
 """What vendors, converters and users do to echoes: which of it is put right, told, or wrong without a word.
 
-Run as ``python Testing/Benchmarks/mistakes.py [spoilt|right]``. `spoilt` does each thing of `SPOILT` to a small ankle
-and compares its maps with those of the scan as it was; `right` reconstructs random scans in which nothing is wrong, and
-prints what is told of them all the same. Read-out, trains and sign are given. It judges nothing.
+Run as ``python Testing/Benchmarks/mistakes.py [spoilt|right|cut|units]``. `spoilt` does each thing of `SPOILT` to a
+small ankle and compares its maps with those of the scan as it was; `right` reconstructs random scans in which nothing
+is wrong, and prints what is told of them all the same; `cut` stores these in many forms, and counts where phase is
+taken for cut out; `units` counts columns of tables that are taken for fractions and percent. Read-out, trains and sign
+are given. It judges nothing.
 """
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from TrabecularQSMLib.acquisition import Acquisition  # noqa: E402
+from TrabecularQSMLib.analysis.tables import two_units  # noqa: E402
 from TrabecularQSMLib.errors import InputError  # noqa: E402
 from TrabecularQSMLib.files.echoes import to_complex  # noqa: E402
+from TrabecularQSMLib.files.phase import polar_to_complex  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
 from TrabecularQSMLib.pipeline import reconstruct  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
@@ -98,6 +103,21 @@ def half_a_voxel(values):
     return np.stack([ndimage.shift(one, (0, 0.5, 0.5), order=1, mode="nearest") for one in values])
 
 
+def in_voxels(*ways):
+    """Move each echo by a way along the last axis, as a body does: the signal, not its phase."""
+    return lambda echoes, times: (
+        np.stack([
+            np.fft.ifftn(ndimage.fourier_shift(np.fft.fftn(echo), (0, 0, way)))
+            for echo, way in zip(echoes, ways, strict=True)
+        ]),
+        times,
+    )  # fmt: skip
+
+
+def to_percentile(magnitude):
+    return magnitude / np.percentile(magnitude, 99, axis=(1, 2, 3), keepdims=True)
+
+
 SPOILT = {
     "root of the magnitude": magnitudes(np.sqrt),
     "square of the magnitude": magnitudes(np.square),
@@ -119,6 +139,17 @@ SPOILT = {
     "phase in 4 bits": phases(lambda p: np.round(8 * p / np.pi) * np.pi / 8),
     "wrapped phase smoothed": phases(lambda p: ndimage.gaussian_filter(p, (0, 0, 1, 1))),
     "wrapped phase moved by half a voxel": phases(half_a_voxel),
+    "wrapped phase moved by a third of a voxel along the slices": phases(
+        lambda p: np.stack([ndimage.shift(one, (0.33, 0, 0), order=1, mode="nearest") for one in p])
+    ),
+    "wrapped phase moved by splines": phases(
+        lambda p: np.stack([ndimage.shift(one, (0, 0, 0.5), order=3, mode="nearest") for one in p])
+    ),
+    "wrapped phase of one echo averaged over three voxels": phases(
+        one_by_one(lambda p: ndimage.uniform_filter(p, (1, 1, 3)), 3)
+    ),
+    "wrapped phase through a median": phases(lambda p: ndimage.median_filter(p, (1, 1, 5, 5))),
+    "magnitude scaled to a percentile echo by echo": magnitudes(to_percentile),
     "phase mirrored in odd echoes": phases(one_by_one(mirrored, 1, 3, 5, 7)),
     "phase of one echo mirrored": phases(one_by_one(mirrored, 4)),
     "phase of one echo moved by 13 voxels": phases(one_by_one(lambda p: np.roll(p, 13, 2), 4)),
@@ -149,6 +180,9 @@ SPOILT = {
     "one echo mirrored": some(mirrored, 4),
     "one echo moved by three voxels": some(lambda e: np.roll(e, 3, 2), 4),
     "odd echoes moved by a voxel": some(lambda e: np.roll(e, 1, 2), 1, 3, 5, 7),
+    "one train moved by half a voxel": in_voxels(*(0.5, 0, 0) * 3),
+    "one train moved by a quarter of a voxel": in_voxels(*(0, 0.25, 0) * 3),
+    "echoes that drift by a tenth of a voxel": in_voxels(*0.1 * np.arange(9)),
     "one train moved by two voxels": some(lambda e: np.roll(e, 2, 2), 1, 4, 7),
     "one echo of noise": some(noise, 4),
     "two last echoes of noise": some(noise, 7, 8),
@@ -201,29 +235,100 @@ def spoilt():
         )  # fmt: skip
 
 
+def forms(magnitude, phase, body):
+    """Forms in which a right scan may be stored, each as magnitude and phase: none of them had its phase cut out."""
+    tight = ndimage.binary_erosion(body, iterations=2)
+    return {
+        "body alone": (magnitude * body, phase * body),
+        "body alone, tightly": (magnitude * tight, phase * tight),
+        "magnitude of the body alone": (magnitude * body, phase),
+        "magnitude with a soft mask": (magnitude * ndimage.gaussian_filter(body.astype(float), 1.5), phase),
+        "12 bits, body alone": (magnitude * body, np.round(phase / np.pi * 2047) * np.pi / 2047 * body),
+        "8 bits": (magnitude, np.round(phase / np.pi * 127) * np.pi / 127),
+        "8 bits, body alone": (magnitude * body, np.round(phase / np.pi * 127) * np.pi / 127 * body),
+        "tenths of rad": (magnitude, np.round(phase, 1)),
+        "degrees": (magnitude, np.round(np.degrees(phase))),
+        "clipped to 3.1": (magnitude, np.clip(phase, -3.1, 3.1)),
+        "against the first echo": (magnitude, np.angle(np.exp(1j * (phase - phase[:1])))),
+    }
+
+
+def cut(scans=40):
+    """Whether phase is taken for cut out where it is not, in right scans in many forms."""
+    told, count = Counter(), 0
+    for seed in range(scans):
+        echoes = a_right_scan(seed)[0]
+        magnitude, phase = np.abs(echoes), np.angle(echoes)
+        body = ndimage.binary_opening(magnitude.max(axis=0) > 0.2 * magnitude.max())
+        for name, (size, turn) in forms(magnitude, phase, body).items():
+            note = polar_to_complex((size + 1j * turn).astype(np.complex64), "the scan") or ""
+            told[name] += "was cut out" in note
+            count += 1
+    print(f"phase taken for cut out: {told.total()} of {count}", *(f"{n} {c}" for n, c in told.items() if c))
+
+
+def units(draws=1000):
+    """Whether a column is taken for one of fractions and percent: right ones, and such with one half in percent."""
+    random = np.random.default_rng(0)
+
+    def of_two(one, other):
+        """A column, and which of two kinds each row is of."""
+        kind = random.random(random.choice([8, 14, 28, 60])) < 0.5
+        return np.where(kind, one(kind.size), other(kind.size)), kind
+
+    def normal(mean, deviation):
+        return lambda count: np.clip(random.normal(mean, deviation, count), 0.1 * mean, None)
+
+    def mixed():
+        values, kind = of_two(normal(0.3, 0.08), normal(0.3, 0.08))
+        return np.where(kind, 100 * values, values), random.random(kind.size) < 0.5
+
+    columns = {
+        "fat fraction of muscle and marrow": lambda: of_two(normal(0.05, 0.02), normal(0.9, 0.03)),
+        "the same in percent": lambda: of_two(normal(5, 2), normal(90, 3)),
+        "percent, muscle below 1": lambda: of_two(normal(0.6, 0.15), normal(90, 3)),
+        "volumes of small and large bones": lambda: of_two(normal(0.6, 0.1), normal(55, 8)),
+        "R2*, log-normal": lambda: of_two(*[lambda n: random.lognormal(np.log(80), 0.7, n)] * 2),
+        "standard errors, log-normal": lambda: of_two(*[lambda n: random.lognormal(np.log(0.05), 1, n)] * 2),
+        "three decades": lambda: of_two(*[lambda n: 10 ** random.uniform(-1, 2, n)] * 2),
+        "half of a column in percent": mixed,
+    }
+    for name, draw in columns.items():
+        told = np.zeros(2, int)
+        for _ in range(draws):
+            values, kind = draw()
+            told += [bool(two_units(values)), bool(two_units(values, kind))]
+        print(f"{name}: told in {told[0]} of {draws}, {told[1]} where the groups are given")
+
+
+def a_right_scan(seed):
+    """Echoes (E, K, J, I) of a random scan in which nothing is wrong, the scan, and its settings."""
+    rng = np.random.default_rng(seed)
+    tesla = float(rng.choice([0.35, 1.5, 3.0, 7.0]))
+    spacing = float(rng.choice([0.7, 1.15, 2.3])) * 1e-3 * 3 / tesla if tesla > 1 else 3.9e-3
+    echoes = int(rng.choice([4, 6, 9, 12])) if tesla > 1 else 6
+    bipolar = rng.random() < 0.2
+    settings = PhantomSettings(
+        shape=(40, 40, 20), supersampling=1, seed=seed, snr=float(rng.choice([8, 15, 40])), field_strength=tesla,
+        anatomy=str(rng.choice(["ankle", "knee"])), field_offset_hz=float(rng.normal(0, 20 * tesla)),
+        echo_times=tuple(spacing * (1.3 + np.arange(echoes))), readout="bipolar" if bipolar else "monopolar",
+        readout_offset_rad=0.4 * bipolar, readout_slope_rad=0.3 * bipolar,
+    )  # fmt: skip
+    scan = make_phantom(settings).acquisition
+    errors = rng.choice([0.0, 0.05]) * (rng.standard_normal((echoes, 2)) @ [1, 1j])
+    phase = 1j * rng.uniform(-np.pi, np.pi)  # of the receiver
+    return per_echo(scan.echoes, np.exp(errors + phase)), scan, settings
+
+
 def right(scans=40):
     count = 0
     for seed in range(scans):
-        rng = np.random.default_rng(seed)
-        tesla = float(rng.choice([0.35, 1.5, 3.0, 7.0]))
-        spacing = float(rng.choice([0.7, 1.15, 2.3])) * 1e-3 * 3 / tesla if tesla > 1 else 3.9e-3
-        echoes = int(rng.choice([4, 6, 9, 12])) if tesla > 1 else 6
-        bipolar = rng.random() < 0.2
-        settings = PhantomSettings(
-            shape=(40, 40, 20), supersampling=1, seed=seed, snr=float(rng.choice([8, 15, 40])), field_strength=tesla,
-            anatomy=str(rng.choice(["ankle", "knee"])), field_offset_hz=float(rng.normal(0, 20 * tesla)),
-            echo_times=tuple(spacing * (1.3 + np.arange(echoes))), readout="bipolar" if bipolar else "monopolar",
-            readout_offset_rad=0.4 * bipolar, readout_slope_rad=0.3 * bipolar,
-        )  # fmt: skip
-        scan = make_phantom(settings).acquisition
-        errors = rng.choice([0.0, 0.05]) * (rng.standard_normal((echoes, 2)) @ [1, 1j])
-        phase = 1j * rng.uniform(-np.pi, np.pi)  # of the receiver
-        measured = per_echo(scan.echoes, np.exp(errors + phase))
+        measured, scan, settings = a_right_scan(seed)
         _, found = fields(measured, scan.echo_times, scan, readout=settings.readout)
         told = [note for note in found if not note.startswith(USUAL)]
         count += bool(told)
         print(
-            f"{seed}: {tesla} T, {echoes} echoes, SNR {settings.snr:g}",
+            f"{seed}: {settings.field_strength} T, {len(measured)} echoes, SNR {settings.snr:g}",
             *(f"    {note[:110]}" for note in told),
             sep="\n",
         )
@@ -231,5 +336,6 @@ def right(scans=40):
 
 
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ("spoilt", "right"):
-        {"spoilt": spoilt, "right": right}[part]()
+    parts = {"spoilt": spoilt, "right": right, "cut": cut, "units": units}
+    for part in sys.argv[1:] or parts:
+        parts[part]()

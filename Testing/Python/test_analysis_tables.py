@@ -274,6 +274,11 @@ class PairTest(unittest.TestCase):
         self.assertIn("2 values lie from 0.1 to 0.2 and 3 from 12 to 30", two_units(np.array([12, 0.1, 30, 0.2, 15])))
         for plain in ([0.1, 0.2, 0.3, 0.9], [0.5, 2, 40, 80], [-0.1, 0.2, 30, 40], [0.1, 0.2, 400, 500], [0.1, 20]):
             self.assertIsNone(two_units(np.array(plain)), plain)
+        # A tissue almost without fat, and marrow.
+        percent = np.array([0.4, 0.7, 0.6, 85, 90, 88])
+        self.assertIsNotNone(two_units(percent))
+        self.assertIsNone(two_units(percent, ["muscle"] * 3 + ["marrow"] * 3))
+        self.assertIsNotNone(two_units(percent, ["muscle", "marrow"] * 3))
 
     def test_a_duplicate_row_is_named(self):
         with self.assertRaisesRegex(InputError, r"Row 1 of again gives chi of sub-01, tuber once more .*row 1 of maps"):

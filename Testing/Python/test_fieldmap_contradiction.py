@@ -22,8 +22,8 @@ class ContradictionTest(unittest.TestCase):
         cls.mask = mip > 0.1 * mip.max()
         cls.random = np.random.default_rng(0)
 
-    def find(self, echoes, model="ren-marrow") -> Contradiction | None:
-        with mock.patch.object(sample, "VOXELS", 1500):
+    def find(self, echoes, model="ren-marrow", voxels=1500) -> Contradiction | None:
+        with mock.patch.object(sample, "VOXELS", voxels):
             drawn = sample.draw(
                 echoes, self.mask, echo_times=self.scan.echo_times[: len(echoes)],
                 imaging_frequency=self.scan.imaging_frequency, fat_model=FAT_MODELS[model],
@@ -55,6 +55,16 @@ class ContradictionTest(unittest.TestCase):
         self.assertIn("the phase has errors of its own", on_contradiction(found)[0])
         found = self.find(echoes * np.exp(0.3 * np.array(waves)))
         self.assertIn("the magnitude has errors of its own", on_contradiction(found)[0])
+
+    def test_errors_that_noise_hides_in_a_voxel_are_told_by_what_places_have_in_common(self):
+        random, echoes, (k, j, i) = np.random.default_rng(1), self.scan.echoes, np.indices(self.mask.shape) / 10
+        waves = [np.sin(a * j + b * i + c * k) for a, b, c in random.standard_normal((6, 3))]
+        noise = 0.1 * np.abs(echoes).max() * (random.standard_normal((*echoes.shape, 2)) @ [1, 1j])
+        self.assertIsNone(self.find(echoes + noise, voxels=5000))
+        found = self.find(echoes * np.exp(0.3j * np.array(waves)) + noise, voxels=5000)
+        self.assertEqual((found.axis, found.errors), (None, 0))
+        self.assertTrue(0.05 < found.phase < 0.3 and found.scale < 0.05)
+        self.assertIn("in each place of the image", on_contradiction(found)[0])
 
     def test_slices_with_a_scale_or_a_phase_of_their_own_are_named(self):
         errors = self.random.standard_normal((6, 16))[:, :, None, None]

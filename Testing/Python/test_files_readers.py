@@ -827,6 +827,24 @@ class DoubtsTest(unittest.TestCase):
         # By chance, the phase of a small field is as near to zero.
         self.assertEqual(self.said(phase=filtered + 0.4), [])
 
+    def test_a_phase_that_was_averaged_while_it_was_wrapped_is_told(self):
+        ramp = 0.25 * np.indices(self.phase.shape[1:]).sum(axis=0)  # which wraps in all directions
+        wrapped = (self.phase + ramp + np.pi) % (2 * np.pi) - np.pi
+        self.assertEqual(self.said(phase=wrapped), [])
+        for name, averaged in {
+            "moved by half a voxel": ndimage.shift(wrapped, (0, 0, 0.5, 0), order=1, mode="nearest"),
+            "along the slices": ndimage.shift(wrapped, (0, 0.3, 0, 0), order=1, mode="nearest"),
+            "of three voxels": ndimage.uniform_filter(wrapped, (1, 1, 1, 3)),
+            "from 0 to a turn": ndimage.uniform_filter(wrapped % (2 * np.pi), (1, 1, 2, 1)),
+        }.items():
+            with self.subTest(name):
+                (note,) = self.said(phase=averaged)
+                self.assertIn("The phase of x was averaged while it was wrapped", note)
+        wrapped[1] = averaged[1]
+        self.assertIn("echo 2 of x was averaged", self.said(phase=wrapped)[0])
+        smooth = ndimage.uniform_filter(self.magnitude * np.exp(1j * wrapped), (1, 1, 2, 2))
+        self.assertEqual(doubts(smooth.astype(np.complex64), "x"), [])
+
     def test_a_part_alone_and_parts_of_two_scales_are_told(self):
         for words, signal in (("no imaginary part", self.magnitude + 0j), ("is 1 everywhere", np.exp(1j * self.phase))):
             with self.assertRaisesRegex(InputError, words):
@@ -881,6 +899,8 @@ class DoubtsTest(unittest.TestCase):
         self.assertIn("same largest magnitude, 4095", self.said(np.round(4095 * self.magnitude / peaks))[0])
         bright = np.quantile(self.magnitude, 0.999, axis=(1, 2, 3), keepdims=True)
         self.assertIn("same largest magnitude, 1", self.said(np.minimum(self.magnitude / bright, 1))[0])
+        bright = np.quantile(self.magnitude, 0.99, axis=(1, 2, 3), keepdims=True)
+        self.assertIn("99 % of its own values", self.said(self.magnitude / bright)[0])
         peaks = np.abs(self.echoes.real).max(axis=(1, 2, 3), keepdims=True)
         self.assertIn("same largest real part", doubts(self.echoes / peaks, "x")[0])
         self.assertEqual(self.said(np.minimum(self.magnitude, 0.2 * self.magnitude.max())), [])  # clipped: told before

@@ -143,7 +143,7 @@ def observe(
         notes.append(
             f"{quantity} is far from all others in {named(far)}: check the unit, and whether it stands for no value."
         )
-    if said := two_units(values):
+    if said := two_units(values, regions):
         notes.append(f"{quantity}: {said}")
     return Observations(
         values=values,

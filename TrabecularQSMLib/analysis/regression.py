@@ -210,7 +210,7 @@ def _on_values(x, y, groups, subjects, notes):
                 f"Row {place + 1}{f' ({whose})' if whose else ''} has {axis} {values[place]:g}, far from all others: "
                 "check its unit, and whether it stands for no value."
             )
-        if said := two_units(values):
+        if said := two_units(values, groups):
             notes.append(f"Of {axis}, {said}")
 
 

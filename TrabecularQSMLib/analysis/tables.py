@@ -201,14 +201,19 @@ def far_off(values: np.ndarray, groups: Sequence[str] | None = None) -> list[int
     return sorted(found)
 
 
-def two_units(values: np.ndarray) -> str | None:
+def two_units(values: np.ndarray, groups: Sequence[str] | None = None) -> str | None:
     """Return what speaks for fractions and percent in one column: positive values on both sides of a wide gap at 1.
 
     Parameters
     ----------
     values : (n,) array
+    groups : sequence of n str, optional
+        If none of them has values on both sides, that is how they differ.
     """
-    values = np.sort(np.asarray(values, np.float64))
+    values = np.asarray(values, np.float64)
+    if groups is not None and not set(np.asarray(groups)[values <= 1]) & set(np.asarray(groups)[values > 1]):
+        return None
+    values = np.sort(values)
     small, large = values[values <= 1], values[values > 1]
     if min(small.size, large.size) < _LEAST_OF_UNIT or values[0] <= 0 or values[-1] > 100:
         return None

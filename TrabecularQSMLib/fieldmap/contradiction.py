@@ -13,7 +13,7 @@ import numpy as np
 
 from ..methods import Method
 from .gains import mean_in_errors
-from .kind import Kind
+from .kind import Kind, seen
 from .refine import R2STAR_RANGE
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT
@@ -29,6 +29,10 @@ RATIO, SURE, PART = 0.5, 8.0, 0.025
 # with this correlation. Errors half as large do less than noise at an SNR of 40.
 SLICE_SCALE, SLICE_PHASE, AGREE = 0.04, 0.05, 0.7
 FEWEST_SLICES, FEWEST_IN_SLICE = 4, 10
+# So does each place of the image, one of so many along an axis. From few echoes the fit takes most of such errors for
+# field, R2* and fat.
+PLACES, FEWEST_PLACES, PLACES_AGREE, FEW_ECHOES = 6, 8, 0.5, 5
+PLACE_SCALE, PLACE_PHASE, PLACE_OF_FEW = 0.03, 0.04, 0.01
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Contradiction:
 
     Both are the root sum of squares over echoes in the middle voxel, `errors` says by how many standard errors they
     differ, zero if it is too little to matter. `axis` is the one whose slices have errors of their own, or None, and
-    `scale` of the magnitude, as a part, and `phase` in rad are their standard deviations in an echo.
+    `scale` of the magnitude, as a part, and `phase` in rad are their standard deviations in an echo; without an axis,
+    of errors that each place of the image has of its own.
     """
 
     along: float
@@ -61,29 +66,36 @@ def find_contradiction(signal: np.ndarray, sample: Sample, *, kind: Kind) -> Con
     """
     if sample.echoes <= EXACT_ECHOES or not signal.size:
         return None
-    signal = sample.without(kind.groups, signal)
-    signal = signal if kind.sign > 0 else signal.conj()
-    energy = (np.abs(signal) ** 2).sum(axis=0)
-    # At a limit of R2* the fit takes less along the signal than across it.
-    inside = (kind.fits.r2star > R2STAR_RANGE[0]) & (kind.fits.r2star < R2STAR_RANGE[1])
-    bright = np.flatnonzero(inside & (energy > BRIGHT * np.median(energy)))
-    signal, sample, fits = signal[:, bright], sample.part(bright), Fits(*(values[bright] for values in kind.fits))
-    size, rest = _left_over(signal, sample.model, fits)
+    some, modelled, rest = left_over(signal, sample, kind)
+    size, sample, fat = np.abs(modelled), sample.part(some), kind.fits.fat[some]
+    energy = (np.abs(signal[:, some]) ** 2).sum(axis=0)
     axis, scale, phase = _of_slices(size, rest, sample)
-    along, across, errors = _along_and_across(rest, energy[bright], fits.fat)
-    found = axis is not None or errors > 0
+    along, across, errors = _along_and_across(rest, energy, fat)
+    if axis is None:
+        scale, phase = _of_places(size, rest, fat, sample)
+    found = axis is not None or errors > 0 or max(scale, phase) > 0
     return Contradiction(along, across, errors, axis, scale, phase) if found else None
 
 
-def _left_over(signal, model, fits):
-    """Magnitude of the model, and what is left of the echoes in the direction of the model, without what all share."""
+def left_over(signal: np.ndarray, sample: Sample, kind: Kind) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which voxels tell something, their model, and what is left of their echoes, without what all share.
+
+    The latter, (E, V) as the model, is in its direction: its real part is along it. Arguments as of
+    `find_contradiction`; the model is of the signal as it is for that kind of scan.
+    """
+    signal = seen(signal, sample, kind)
+    energy = (np.abs(signal) ** 2).sum(axis=0)
+    # At a limit of R2* the fit takes less along the signal than across it.
+    inside = (kind.fits.r2star > R2STAR_RANGE[0]) & (kind.fits.r2star < R2STAR_RANGE[1])
+    some = np.flatnonzero(inside & (energy > BRIGHT * np.median(energy)))
+    signal, model, fits = signal[:, some], sample.model, Fits(*(values[some] for values in kind.fits))
     at = project(signal, model, fits.field_hz, fits.r2star)
     time = (model.echo_times - model.echo_times[0])[:, None]
     modelled = np.exp((2j * np.pi * fits.field_hz - fits.r2star) * time) * (at.water + model.fat[:, None] * at.fat)
     size = np.abs(modelled)
     rest = (signal - modelled) * modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     shared = (size * rest).sum(axis=1) / np.maximum((size**2).sum(axis=1), np.finfo(np.float32).tiny)
-    return size, rest - shared[:, None] * size
+    return some, modelled, rest - shared[:, None] * size
 
 
 def _along_and_across(rest, energy, fat):
@@ -109,31 +121,61 @@ def _of_slices(size, rest, sample):
 
 def _across(axis, product, square, sample):
     """Standard deviation of errors of slices across an axis, of magnitude and phase: what both halves of them share."""
-    count = sample.shape[axis]
-    slices = np.round((sample.positions[axis] + 1) / 2 * (count - 1)).astype(int)
+    # From slice to slice: what changes slowly over the body is no error of slices.
+    steps = [np.diff(half, axis=1) for half in _halves(product, square, sample.index(axis), sample.shape[axis])]
+    known = np.isfinite(steps[0][0]) & np.isfinite(steps[1][0])
+    if np.count_nonzero(known) < FEWEST_SLICES - 1:
+        return 0.0, 0.0
+    first, second = (step[:, known] / np.sqrt(2) for step in steps)
+    return _shared(first.real, second.real, AGREE), _shared(first.imag, second.imag, AGREE)
+
+
+def _of_places(size, rest, fat, sample):
+    """Standard deviation of errors of places, of magnitude and phase, if they matter: what both halves share."""
+    weight = 1 / ((np.abs(rest) ** 2).sum(axis=0) + FINEST_MISFIT * (size**2).sum(axis=0))
+    rest = _without_errors_of_fat(size, rest, fat, weight)
+    place = np.zeros(fat.size, int)
+    for position in sample.positions:
+        place = PLACES * place + np.clip(((position + 1) / 2 * PLACES).astype(int), 0, PLACES - 1)
+    halves = _halves(weight * size * rest, weight * size**2, place, PLACES**3)
+    known = np.isfinite(halves[0][0]) & np.isfinite(halves[1][0])
+    if np.count_nonzero(known) < FEWEST_PLACES:
+        return 0.0, 0.0
+    first, second = (half[:, known] for half in halves)
+    scale, phase = _shared(first.real, second.real, PLACES_AGREE), _shared(first.imag, second.imag, PLACES_AGREE)
+    least = (PLACE_OF_FEW,) * 2 if sample.echoes <= FEW_ECHOES else (PLACE_SCALE, PLACE_PHASE)
+    return (scale, phase) if scale > least[0] or phase > least[1] else (0.0, 0.0)
+
+
+def _without_errors_of_fat(size, rest, fat, weight):
+    """What is left without what follows the fat fraction, as with another spectrum of fat."""
+    without = np.empty_like(rest)
+    for number, (large, left) in enumerate(zip(size, rest, strict=True)):
+        powers = large * np.stack([np.ones_like(fat), fat, fat**2])
+        own = np.linalg.lstsq((powers * weight) @ powers.T, (powers * weight) @ left, rcond=None)[0]
+        without[number] = left - own @ powers
+    return without
+
+
+def _halves(product, square, place, count):
+    """Means (E, count) of errors over either half of the voxels of each place, NaN where they are few."""
     halves = []
     for half in (slice(0, None, 2), slice(1, None, 2)):
-        own = slices[half]
+        own = place[half]
 
         def total(values, own=own, half=half):
             return np.stack([np.bincount(own, one[half], count) for one in values])
 
         mean = (total(product.real) + 1j * total(product.imag)) / np.maximum(total(square), np.finfo(np.float32).tiny)
         halves.append(np.where(np.bincount(own, minlength=count) >= FEWEST_IN_SLICE, mean, np.nan))
-    # From slice to slice: what changes slowly over the body is no error of slices.
-    steps = [np.diff(half, axis=1) for half in halves]
-    known = np.isfinite(steps[0][0]) & np.isfinite(steps[1][0])
-    if np.count_nonzero(known) < FEWEST_SLICES - 1:
-        return 0.0, 0.0
-    first, second = (step[:, known] for step in steps)
-    return _shared(first.real, second.real), _shared(first.imag, second.imag)
+    return halves
 
 
-def _shared(first, second):
-    """Standard deviation of what two halves of differences share, if they agree."""
+def _shared(first, second, agree):
+    """Standard deviation of what two halves share, if they agree."""
     together = (first * second).mean()
     alone = np.sqrt((first**2).mean() * (second**2).mean())
-    return float(np.sqrt(together / 2)) if together > AGREE * alone > 0 else 0.0
+    return float(np.sqrt(together)) if together > agree * alone > 0 else 0.0
 
 
 METHOD = Method(

@@ -91,6 +91,12 @@ class _Signs:
         return sign_by_field([self.sample.without(*pair) for pair in pairs], _fits(grouped), self.sample)
 
 
+def seen(signal: np.ndarray, sample: Sample, kind: Kind) -> np.ndarray:
+    """Return the signal (E, V) as that kind of scan has it: without gains of groups, phase growing with frequency."""
+    signal = sample.without(kind.groups, signal)
+    return (signal if kind.sign > 0 else signal.conj()).astype(np.complex64)
+
+
 def find_kind(
     signal: np.ndarray,
     sample: Sample,

@@ -9,7 +9,7 @@ import numpy as np
 from ..methods import Method
 from ..progress import Progress, report
 from .gains import FEWEST_ECHOES, mean_in_errors
-from .kind import Kind
+from .kind import Kind, seen
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT, search
 
@@ -101,7 +101,7 @@ def _find_single(signal, sample, as_is, kind, noise, progress) -> Mistake | None
         counts = gained > GAINED and errors > SURE and (gained > MOST or noisy(without))
         if counts and (best is None or gained > best.gained):
             best, fits = Mistake(fit.what, fit.number, gained, errors), without
-    if best is None or _gains_do_as_well(best, fits, _seen(signal, sample, kind), sample, as_is):
+    if best is None or _gains_do_as_well(best, fits, seen(signal, sample, kind), sample, as_is):
         return None
     return replace(best, gained=float(-np.expm1(-best.gained)))
 
@@ -118,7 +118,7 @@ def _find_between_parts(signal, sample, kind) -> Mistake | None:
     if mixed.size < FEWEST:
         return None
     sample = sample.part(mixed)
-    signal, as_is = _seen(signal[:, mixed], sample, kind), kind.fits.misfit[mixed]
+    signal, as_is = seen(signal[:, mixed], sample, kind), kind.fits.misfit[mixed]
     found = [*_off_by_one(signal, sample)] if sample.echoes >= FEWEST_TO_SHIFT else []
     # What other mistakes leave over is in pure voxels, too.
     if not pure.size or as_is.mean() - pure.mean() >= GAINED_BETWEEN_PARTS:
@@ -163,12 +163,6 @@ def _gains_do_as_well(mistake, fits, signal, sample, as_is) -> bool:
     if mistake.what == "negated":  # which is such a gain itself
         return gained < -BETTER_BY_GAINS
     return gained < GAINED or errors < SURE
-
-
-def _seen(signal, sample, kind):
-    """The signal as the kind of scan has it: without gains of groups, phase growing with frequency."""
-    signal = sample.without(kind.groups, signal)
-    return (signal if kind.sign > 0 else signal.conj()).astype(np.complex64)
 
 
 class _Fit(NamedTuple):

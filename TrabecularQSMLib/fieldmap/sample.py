@@ -76,6 +76,10 @@ class Sample:
         """Return the sample of some of the voxels."""
         return replace(self, positions=self.positions[:, which], organ=self.organ[which])
 
+    def index(self, axis: int) -> np.ndarray:
+        """Return the index (V,) of each voxel along an axis of the image."""
+        return np.round((self.positions[axis] + 1) / 2 * (self.shape[axis] - 1)).astype(int)
+
     def of_organs(self) -> np.ndarray:
         """Return indices of some voxels, of parts of the image that are no specks."""
         some = np.arange(min(self.organ.size, FEWER_VOXELS))

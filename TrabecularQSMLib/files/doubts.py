@@ -8,6 +8,7 @@ from scipy import ndimage
 from scipy.stats import skew
 
 from ..errors import InputError
+from .wraps import on_wraps
 
 # The middle of the image, up to so many voxels along an axis, is looked at; so few in all tell nothing.
 _MOST, _FEWEST = 96, 2000
@@ -40,6 +41,9 @@ _LOW, _NEAR_ZERO, _ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.2, 0.5, 0.2
 # Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped,
 # and as many in all echoes, but for this share, where each was scaled to a percentile of its own.
 _ALIKE, _CLIPPED, _AS_MANY = 1e-5, 5, 0.02
+# Quantiles to which magnitudes are scaled; of at least so many voxels above one, all echoes but for this number have it
+# in common, of at least so many echoes: of voxels that change, the number does by more.
+_QUANTILES, _LEAST_ABOVE, _BUT_FOR, _FEWEST_ECHOES = (0.999, 0.995, 0.99, 0.98, 0.95, 0.9), 300, 2, 4
 _AXES = "kji"
 
 
@@ -60,12 +64,14 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     if not np.all(np.isfinite(echoes)) or not np.any(echoes):  # which is told where the scan is checked
         return []
     _refuse_one_part(echoes, source)
-    scale = [*_on_scale(echoes, source), *_on_copies(echoes[0], source)]
+    scale = [*(_on_scale(echoes, source) or _on_quantiles(echoes, source)), *_on_copies(echoes[0], source)]
     if echoes[0].size < _FEWEST:
         return scale
     middle = tuple(slice(max(n - _MOST, 0) // 2, max(n - _MOST, 0) // 2 + min(n, _MOST)) for n in echoes.shape[1:])
     echoes = echoes[(slice(None), *middle)]
-    return [*scale, *_on_air(echoes[0], source), *_on_filter(echoes, source)]
+    # What averaged phase does to air is told as that.
+    others = [*on_wraps(echoes, source)] or [*_on_air(echoes[0], source), *_on_filter(echoes, source)]
+    return [*scale, *others]
 
 
 def _refuse_one_part(echoes, source):
@@ -95,6 +101,30 @@ def _on_scale(echoes, source) -> list[str]:
                 "its own: R2* is wrong then; export the echoes with one scale."
             ]
     return []
+
+
+def _on_quantiles(echoes, source) -> list[str]:
+    """Each echo scaled to its own quantile of the magnitude, above which as many voxels lie in all then."""
+    last = echoes[0].size - 1
+    places = {share: int(share * last) for share in _QUANTILES if last - int(share * last) >= _LEAST_ABOVE}
+    if len(echoes) < _FEWEST_ECHOES or not places:
+        return []
+    first = np.quantile(np.abs(echoes[0]), [*places])  # between two values, as programs take it
+    possible = {share: (value, last - place) for value, (share, place) in zip(first, places.items(), strict=True)}
+    for echo in echoes[1:]:
+        size = np.abs(echo)
+        possible = {
+            share: (value, above)
+            for share, (value, above) in possible.items()
+            if abs(np.count_nonzero(size > value) - above) <= _BUT_FOR
+        }
+        if not possible:
+            return []
+    share, (value, above) = next(iter(possible.items()))
+    return [
+        f"In every echo of {source} the same number of voxels ({above}) is above {value:.4g}, as if each had been "
+        f"scaled to {100 * share:g} % of its own values: R2* is wrong then; export the echoes with one scale."
+    ]
 
 
 def _on_copies(echo, source) -> Iterator[str]:
@@ -228,7 +258,8 @@ def _on_parts(noise, source):
     if abs(real - imaginary) > _UNEQUAL * max(real, imaginary):
         yield (
             f"Noise in the air of {source} is {real / max(imaginary, 1e-30):.2f} times as strong in the real part as "
-            "in the imaginary one: the two are not of one scale, and all maps are wrong; export them again."
+            "in the imaginary one: the two are not of one scale, or phase was averaged while it was wrapped, and all "
+            "maps are wrong; export them again."
         )
 
 

@@ -11,6 +11,7 @@ from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
 from ..errors import InputError
 from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.contradiction import find_contradiction
+from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.kind import Kind, find_kind
 from ..fieldmap.mistakes import find_mistake
@@ -142,7 +143,7 @@ class Fields:
         mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=part(progress, 0.04, 0.05))
         self.notes += remarks.on_mistake(mistake)
         if mistake is None:  # which would be one
-            self.notes += remarks.on_contradiction(find_contradiction(*drawn, kind=kind))
+            self.notes += self._contradictions(echoes, drawn, kind)
         end = 0.95 - 0.25 * sum(value == "yes" for value in (settings.separate_rates, settings.magnitude_maps))
         half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
         separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))
@@ -230,6 +231,16 @@ class Fields:
             trains=None if settings.trains == "auto" else int(settings.trains),
             progress=progress,
         )
+
+    def _contradictions(self, echoes, drawn, kind) -> list[str]:
+        """Where the echoes cannot be of one measurement."""
+        found = find_contradiction(*drawn, kind=kind)
+        if found is None or found.axis is not None:
+            moved = find_displacement(echoes, *drawn, kind=kind)
+            # What lies elsewhere seems to have slices of its own, and such slices seem to lie elsewhere, but less.
+            if moved and (found is None or moved.voxels > BEYOND_SLICES):
+                return remarks.on_displacement(moved)
+        return remarks.on_contradiction(found)
 
     def _keep_kind(self, kind):
         """Put what was found into the settings, and say it."""

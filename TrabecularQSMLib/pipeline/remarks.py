@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..fieldmap.contradiction import Contradiction
+from ..fieldmap.displacement import Displacement
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
 from ..fieldmap.masks import depth_of
@@ -149,6 +150,12 @@ def on_contradiction(found: Contradiction | None) -> list[str]:
             "fat fraction are wrong there; export all slices of an echo alike (in DICOM, with the Rescale Slope of "
             "each)."
         )
+    elif found.scale or found.phase:
+        notes.append(
+            f"Echoes are off the model by {found.scale:.1%} in magnitude and {found.phase:.2f} rad in phase, otherwise "
+            "in each place of the image, as where each was corrected on its own (a bias field or a background phase "
+            "taken off): R2* and fat fraction are wrong there; export the echoes without corrections."
+        )
     elif found.errors:
         parts = [("magnitude", found.along), ("phase", found.across)]
         (less, least), (more, most) = sorted(parts, key=lambda part: part[1])
@@ -159,6 +166,18 @@ def on_contradiction(found: Contradiction | None) -> list[str]:
             "export both without filters and corrections."
         )
     return notes
+
+
+def on_displacement(found: Displacement) -> list[str]:
+    """Where echoes lie elsewhere than the others."""
+    which = ("echoes " if len(found.echoes) > 1 else "echo ") + ", ".join(map(str, found.echoes))
+    return [
+        f"Something lies elsewhere in {which} than in the others, {_DIRECTIONS[found.axis]}, by {found.voxels:.2f} "
+        f"voxels or more ({found.errors:.0f} standard errors), as where the patient moved between trains, echoes were "
+        "shifted on their own, or a bipolar read-out displaces fat back and forth: fat fraction and R2* are wrong at "
+        "edges; export the echoes without motion correction, or acquire them again, a bipolar read-out with more "
+        "bandwidth."
+    ]
 
 
 def on_mask(mask: np.ndarray, signal: np.ndarray, source: str) -> list[str]:

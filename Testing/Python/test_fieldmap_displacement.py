@@ -1,0 +1,66 @@
+import unittest
+from unittest import mock
+
+import numpy as np
+from scipy import ndimage
+
+from TrabecularQSMLib.fieldmap import masks, sample
+from TrabecularQSMLib.fieldmap.displacement import Displacement, find_displacement
+from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.kind import find_kind
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.pipeline.remarks import on_displacement
+
+
+def moved(echoes, way):
+    """The echoes moved by a way in voxels (k, j, i)."""
+    return np.stack([np.fft.ifftn(ndimage.fourier_shift(np.fft.fftn(echo), way)) for echo in echoes])
+
+
+class DisplacementTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        times = tuple(1.2e-3 + 1.1e-3 * n for n in range(6))
+        settings = PhantomSettings(shape=(40, 40, 16), supersampling=1, seed=4, snr=25.0, echo_times=times)
+        cls.scan = make_phantom(settings).acquisition
+        mip = masks.combine_echoes(cls.scan.echoes)
+        cls.mask = mip > 0.1 * mip.max()
+
+    def find(self, echoes, sign=1, bipolar=False) -> Displacement | None:
+        with mock.patch.object(sample, "VOXELS", 1500):
+            drawn = sample.draw(
+                echoes.astype(np.complex64), self.mask, echo_times=self.scan.echo_times[: len(echoes)],
+                imaging_frequency=self.scan.imaging_frequency, fat_model=FAT_MODELS["ren-marrow"],
+            )  # fmt: skip
+            return find_displacement(echoes, *drawn, kind=find_kind(*drawn, sign=sign, bipolar=bipolar, trains=1))
+
+    def test_echoes_of_one_place_lie_nowhere_else(self):
+        echoes = self.scan.echoes
+        random = np.random.default_rng(0).standard_normal((6, 2)) @ [1, 1j]
+        slope = 0.4 * (-1.0) ** np.arange(6)[:, None, None, None] * np.linspace(-1, 1, 40)
+        for name, one in {
+            "plain": echoes,
+            "errors of echoes": echoes * np.exp(0.05 * random)[:, None, None, None],
+            "all moved": moved(echoes, (0.3, 0.5, 0.5)),
+            "three": moved(echoes[:3], (0, 0, 0.5)),
+        }.items():
+            with self.subTest(name):
+                self.assertIsNone(self.find(one))
+        self.assertIsNone(self.find(echoes * np.exp(1j * slope), bipolar=True))
+
+    def test_a_train_or_an_echo_that_moved_is_told_along_its_axis(self):
+        second = self.scan.echoes.copy()
+        second[1::3] = moved(second[1::3], (0, 0.5, 0))
+        found = self.find(second)
+        self.assertEqual((found.axis, found.echoes), (1, (2, 5)))
+        self.assertTrue(0.1 < found.voxels < 0.5)
+        self.assertIn("posterior–anterior", on_displacement(found)[0])
+        alone = self.scan.echoes.copy()
+        alone[3:4] = moved(alone[3:4], (0, 0, 0.5))
+        self.assertEqual(self.find(alone).axis, 2)
+        self.assertIn(4, self.find(alone).echoes)
+        self.assertEqual(self.find(alone.conj(), sign=-1), self.find(alone))
+
+
+if __name__ == "__main__":
+    unittest.main()

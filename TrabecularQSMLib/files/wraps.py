@@ -1,0 +1,93 @@
+"""Whether phase was averaged while it was wrapped: by interpolation, by a filter or by a coarser grid.
+
+Between π and −π the mean of both lies, which is the phase of neither. So voxels on the line of a wrap contradict those
+at both sides of it, which agree. Noise and anatomy make such voxels, too, but wherever phase is: they are counted on
+the lines of other phases, which mean nothing.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+# Lines of so many phases are compared; phase wraps at the first of them, 0, or in the middle, π.
+_LINES = 8
+# Neighbors, so many voxels away, agree within this (rad), and have more than this part of the largest magnitude.
+_DISTANCES, _AGREE, _BRIGHT = (1, 2, 3), np.pi / 3, 0.1
+# Voxels on the line contradict more than those on any other line by so much (one less the mean cosine), and so many
+# times: in all echoes together or in one, of so many places at least.
+_TIMES, _TOGETHER, _ALONE = 2.5, (0.35, 50), (0.4, 150)
+# So many voxels of an echo along its other axes are enough.
+_VOXELS = 300_000
+
+
+def on_wraps(echoes: np.ndarray, source: str) -> Iterator[str]:
+    """Say if phase was averaged while it was wrapped.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex array
+    source : str
+        Name for messages.
+    """
+    for distance in _DISTANCES:
+        sums = np.stack([_sums_on_lines(echo, distance) for echo in echoes])
+        for which, one, (excess, places) in _sets(sums):
+            for line in (0, _LINES // 2):
+                here, elsewhere, count = _contradiction(one, line)
+                if count >= places and here - elsewhere > excess and here > _TIMES * elsewhere:
+                    yield (
+                        f"The phase of {which}{source} was averaged while it was wrapped: along its wraps voxels have "
+                        "the phase of neither side (mean cosine "
+                        f"{1 - here:.2f} to it; {1 - elsewhere:.2f} along other lines), as where it was interpolated, "
+                        "smoothed or reduced. Field, χ and fat fraction are wrong there; do so to real and imaginary "
+                        "part in place of the phase."
+                    )
+                    return
+
+
+def _sets(sums):
+    """All echoes together, then each of them: name, sums, and what is asked for."""
+    yield "", sums.sum(axis=0), _TOGETHER
+    for number, one in enumerate(sums, start=1):
+        yield f"echo {number} of ", one, _ALONE
+
+
+def _contradiction(sums, line) -> tuple[float, float, float]:
+    """How far voxels on a line contradict both sides of it, and on other lines, and how many voxels that is."""
+    weight, against, square = sums
+    mean = against / np.maximum(weight, np.finfo(float).tiny)
+    beside = [(line + 1) % _LINES, (line - 1) % _LINES]
+    far = [n for n in range(_LINES) if n not in (line, *beside)]
+    elsewhere = max(*mean[beside], against[far].sum() / max(weight[far].sum(), np.finfo(float).tiny))
+    return float(mean[line]), float(elsewhere), float(weight[line] ** 2 / max(square[line], np.finfo(float).tiny))
+
+
+def _sums_on_lines(echo, distance):
+    """For each line, over voxels on it: sums of weights, of what contradicts both sides, and of squared weights."""
+    size, phase = np.abs(echo), np.angle(echo)
+    size /= size.max() or 1
+    step = int(np.ceil(np.sqrt(max(echo.size / _VOXELS, 1))))
+    total = np.zeros((3, _LINES))
+    for axis, count in enumerate(echo.shape):
+        if count <= 2 * distance:
+            continue
+        parts = tuple(slice(None) if n == axis else slice(None, None, step) for n in range(3))
+        weights, phases = (np.moveaxis(array[parts], axis, 0) for array in (size, phase))
+        total += _along(weights, phases, distance)
+    return total
+
+
+def _along(size, phase, distance):
+    """The sums of `_sums_on_lines` along the first axis."""
+    before, here, after = slice(None, -2 * distance), slice(distance, -distance), slice(2 * distance, None)
+    weight = np.minimum(np.minimum(size[before], size[here]), size[after])
+    change = phase[after] - phase[before]
+    change -= 2 * np.pi * np.round(change / (2 * np.pi))
+    counted = (weight > _BRIGHT) & (np.abs(change) < _AGREE)
+    change, weight = change[counted], weight[counted].astype(np.float64) ** 2
+    middle = phase[before][counted] + change / 2
+    line = np.round(middle * (_LINES / (2 * np.pi)))
+    crossed = np.abs(middle - line * (2 * np.pi / _LINES)) <= np.abs(change) / 2
+    against = 1 - np.cos(phase[here][counted] - middle)[crossed]
+    number, weight = line[crossed].astype(int) % _LINES, weight[crossed]
+    return np.stack([np.bincount(number, values, _LINES) for values in (weight, weight * against, weight**2)])
