@@ -401,7 +401,8 @@ class SimulateTest(unittest.TestCase):
             with socket.create_server(("127.0.0.1", 0)) as silent:
                 address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
                 self.assert_refused("does not answer", arguments=[*SMALL, "--scheduler", address])
-        for address in ("", "127.0.0.1", "tcp://:8786"):
+        self.assert_refused("is empty", arguments=[*SMALL, "--scheduler", ""])
+        for address in ("127.0.0.1", "tcp://:8786"):
             self.assert_refused("give host and port", arguments=[*SMALL, "--scheduler", address])
 
     def test_a_scheduler_that_goes_away_is_told_and_what_was_done_is_kept(self):
