@@ -10,6 +10,7 @@ from TrabecularQSMLib.inversion.cortex import field_of_share, missing_share, sha
 from TrabecularQSMLib.kernels import convolve, dipole_kernel
 from TrabecularQSMLib.pipeline import reconstruct_each
 from TrabecularQSMLib.settings import preset
+from TrabecularQSMLib.smoothing import gaussian
 
 SHAPE = (32, 24, 20)
 VOXEL_SIZE = (1.5, 1.5, 1.5)
@@ -160,6 +161,15 @@ class SusceptibilityTest(unittest.TestCase):
     def test_without_a_step_across_the_shell_delta_is_exact(self):
         self.of_other = 0
         self.assertAlmostEqual(self.found(-1.4)[0], -1.4, places=4)
+
+    def test_delta_does_not_follow_which_end_has_the_thicker_cortex(self):
+        half = self.share.shape[1] // 2
+        self.share[:, half:] *= 0.6
+        self.of_share = field_of_share(self.share, VOXEL_SIZE, b0_direction=UP)
+        end = np.zeros_like(self.share)
+        end[:, half:] = 0.5
+        self.of_other = convolve(dipole_kernel(end.shape, VOXEL_SIZE, UP), gaussian(end, 6))
+        self.assertAlmostEqual(self.found(-1.4)[0], -1.4, delta=0.25)
 
     def test_what_bone_cannot_be_is_left_and_said(self):
         for delta in (1.0, -9.0):

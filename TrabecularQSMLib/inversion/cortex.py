@@ -33,8 +33,10 @@ _PLAUSIBLE = (-0.5, 1.2)
 _TISSUE = 0.05
 # Δ in ppm lies between that of bone without pores in fat and zero.
 RANGE = (-3.0, 0.0)
-# λ in mm² of the closed form in which Δ is read; from 0.01 to 0.2 it changes Δ by 1 %.
+# λ in mm² of the closed form in which Δ is read; from 0.02 to 0.2 it changes Δ by 3 % at most.
 _REGULARIZATION = 0.05
+# SD in mm of the surroundings against which the share is counted.
+_AROUND_MM = 10.0
 # Voxels longer than this in mm hold too much beside cortex: at 3.8 mm one ankle in two gained nothing.
 COARSEST_MM = 3.5
 # Fewer voxels of cortex than these tell nothing.
@@ -232,7 +234,8 @@ def susceptibility_of_share(
     Notes
     -----
     χ less Δ times the share must not follow the share near cortex. The closed form is linear in the field, so Δ is the
-    quotient of two covariances with the share: of χ of the one field, and of the other. Both are blurred alike.
+    quotient of two covariances with the share: of χ of the one field, and of the other. Both are blurred alike. The
+    share is taken less its mean some millimeters around: which bones are dense, and which lie in muscle, is not counted.
     """
     near = ndimage.binary_dilation(share > DARK, iterations=2) & (weight > 0)
     cortex = np.count_nonzero(near & (share > DARK))
@@ -240,12 +243,14 @@ def susceptibility_of_share(
         return 0.0, (
             f"Only {cortex} voxels with a field are mainly cortex, too few to tell its χ: it was not solved apart."
         )
-    counted = weight[near].astype(np.float64)
-    about = share[near] - np.average(share[near], weights=counted)
+    counted = np.where(near, weight, 0).astype(np.float32)
+    spread = [_AROUND_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, share.shape, strict=True)]
+    mean = gaussian(counted * share, spread) / np.maximum(gaussian(counted, spread), np.finfo(np.float32).tiny)
+    about = counted * (share - mean)
     follow = []
     for field in (local_field, share_field):
         chi = closed_form(field, voxel_size, b0_direction=b0_direction, regularization=_REGULARIZATION)
-        follow.append(float((counted * about * chi[near]).sum()))
+        follow.append(float((about * chi).sum(dtype=np.float64)))
     delta = follow[0] / follow[1] if follow[1] > 0 else 0.0
     low, high = RANGE
     if not low <= delta < high:
