@@ -235,7 +235,7 @@ def susceptibility_of_share(
     -----
     χ less Δ times the share must not follow the share near cortex. The closed form is linear in the field, so Δ is the
     quotient of two covariances with the share: of χ of the one field, and of the other. Both are blurred alike. The
-    share is taken less its mean some millimeters around: which bones are dense, and which lie in muscle, is not counted.
+    share is taken less its mean within a centimeter, so that which bone is dense or lies in muscle does not count.
     """
     near = ndimage.binary_dilation(share > DARK, iterations=2) & (weight > 0)
     cortex = np.count_nonzero(near & (share > DARK))
