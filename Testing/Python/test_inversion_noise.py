@@ -78,6 +78,13 @@ class NoiseTest(unittest.TestCase):
         for found, wanted in zip(chi_noise(wild, hole, VOXEL_SIZE), chi_noise(one, hole, VOXEL_SIZE), strict=True):
             np.testing.assert_equal(found, wanted)
 
+    def test_a_thin_or_empty_mask_tells_of_small_balls_alone(self):
+        draws = np.random.default_rng(0).standard_normal((3, 8, 8, 8), dtype=np.float32)
+        for planes, radii in ((slice(2, 3), 2), (slice(0, 0), 0)):
+            known = np.zeros(draws[0].shape, bool)
+            known[planes] = True
+            self.assertEqual(len(chi_noise(list(draws), known, (2, 2, 2))[1]["Voxels"]), radii)
+
     def test_what_all_draws_shift_alike_is_no_noise(self):
         one = draws(1.0)
         shifted, (sigma, shared) = (

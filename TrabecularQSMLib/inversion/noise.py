@@ -78,7 +78,7 @@ def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tup
 def _z_squared(draw, variance, ball, counts):
     """Squares of sums of a draw over balls, as multiples of what independent voxels would give."""
     expected = fftconvolve(variance, ball, mode="same")[counts]
-    tells = expected > _ROUNDING * expected.max()
+    tells = expected > _ROUNDING * expected.max(initial=0.0)
     return np.square(fftconvolve(draw, ball, mode="same")[counts][tells]) / expected[tells]
 
 
