@@ -32,6 +32,7 @@ from TrabecularQSMLib.pipeline import (
     sweep_regularization,
 )
 from TrabecularQSMLib.pipeline.fields import Fields
+from TrabecularQSMLib.pipeline.more_noise import with_more_noise
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
 
@@ -289,7 +290,7 @@ class NoiseAndReferenceTest(unittest.TestCase):
     def test_noise_drawn_once_more_is_that_of_the_maps_and_moves_all_that_chi_needs(self):
         scan = phantom().acquisition
         fields = Fields(scan, FAST, None, None)
-        again = fields.with_more_noise(np.random.default_rng(1), None)
+        again = with_more_noise(fields, np.random.default_rng(1), None)
         sure = fields.mask & (fields.maps["sigma_r2star"] < 20) & (fields.maps["sigma_pdff"] < 0.02)
         sure &= (fields.fat_fraction > 0.1) & (fields.fat_fraction < 0.9)
         ppm = 1e6 / scan.imaging_frequency

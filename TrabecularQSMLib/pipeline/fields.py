@@ -1,6 +1,5 @@
 """The stages before inversion: from echoes, or a field measured elsewhere, to the local field and its weights."""
 
-import copy
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +14,6 @@ from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.kind import Kind, find_kind
 from ..fieldmap.mistakes import find_mistake
-from ..fieldmap.refine import R2STAR_RANGE
 from ..fieldmap.sample import draw
 from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
@@ -361,9 +359,10 @@ class Fields:
             self.notes += remarks.on_surroundings(self.mask, self.body, self.voxel_size, self.settings.background)
         self.notes += remarks.on_slab(self.interior, int(left_out), self.voxel_size)
         self.maps["local_field"] = self.local_field
-        self._weigh(edges)
+        self.weigh(edges)
 
-    def _weigh(self, edges):
+    def weigh(self, edges: np.ndarray) -> None:
+        """Make both weights, with edges of χ where those of an image are."""
         self.edges = edges
         self.data_weight = data_weight(self.magnitude, self.interior, self.trust)
         self.edge_weight = edge_weight(
@@ -375,50 +374,6 @@ class Fields:
             weight=self.settings.edge_weight,
             smoothing=SMOOTHING_MM if self.settings.edge_image == "smoothed-magnitude" else 0.0,
         )
-
-    def with_more_noise(self, random: np.random.Generator, progress: Progress | None) -> "Fields":
-        """Return these fields with what noise of the echoes does to them, drawn once more, in the same mask.
-
-        Noise of R2* turns the decay about the mean time of the echoes' power and so moves the signal at time zero.
-        """
-        again, maps = copy.copy(self), self.maps
-        one = lambda: random.standard_normal(self.magnitude.shape, dtype=np.float32)  # noqa: E731
-        rate = np.clip(maps["r2star"] + maps["sigma_r2star"] * one(), *R2STAR_RANGE)
-        # Where the signal could be e times as strong, nothing is known of it.
-        turned = np.clip(self._mean_time() * (rate - maps["r2star"]), -1, 1)
-        fat, both = self.fat_fraction, self.signal_noise()
-        signal = self.signal * np.exp(turned) + both * one()
-        again.fat_fraction = np.clip(fat + maps["sigma_pdff"] * one(), 0, 1)
-        again.maps = maps | {
-            "r2star": rate,
-            "pdff": again.fat_fraction,
-            "fat": again.fat_fraction * signal,
-            "water": (1 - again.fat_fraction) * signal,
-        }
-        again.apart = {}
-        ppm = maps["sigma_field"] * np.float32(1e6 / self.imaging_frequency)
-        again.total_field = self.total_field + ppm * one()
-        again.local_field, _ = self.local(again.total_field, progress)
-        again.magnitude = np.abs(self.magnitude + self.noise * one())
-        same = self.edges is self.magnitude
-        again._weigh(again.magnitude if same else np.abs(self.edges + both * one()))
-        return again
-
-    def signal_noise(self) -> np.ndarray:
-        """Standard deviation of `signal` at a given R2*.
-
-        Water and fat have equal noise s, and (p² + (1 − p)²) s² is the variance of the fraction p of their sum.
-        """
-        fat = self.fat_fraction
-        return np.sqrt(2 / (fat**2 + (1 - fat) ** 2)) * self.maps["sigma_pdff"] * self.signal
-
-    def _mean_time(self) -> np.ndarray:
-        """Mean echo time in s by what is left of the signal's power then."""
-        power, late = 0, 0
-        for time in np.asarray(self.echo_times, np.float32):
-            left = np.exp(-2 * time * self.maps["r2star"])
-            power, late = power + left, late + time * left
-        return late / power
 
     def local(self, total_ppm, progress) -> tuple[np.ndarray, np.ndarray]:
         """Return the local field of a total field, and where it holds."""

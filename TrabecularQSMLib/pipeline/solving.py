@@ -14,6 +14,7 @@ from ..inversion.prior import fat_prior
 from ..progress import Progress, part
 from ..settings import Settings
 from .fields import Fields
+from .more_noise import signal_noise, with_more_noise
 
 # Measured millionths of a second of one processor for each voxel of a scan of nine echoes that all stages before the
 # inversion take, which efforts are multiples of (`methods.Inversion`); and the effort of cortex apart.
@@ -132,7 +133,7 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
         decay = {
             "r2star": around.put(fields.maps["r2star"]),
             "echo_times": fields.echo_times,
-            "noise": around.put(fields.signal_noise()),
+            "noise": around.put(signal_noise(fields)),
         }
     share = missing_share(
         *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)),
@@ -166,7 +167,7 @@ def _noise(fields, settings, grid, chi, progress) -> tuple[np.ndarray, dict]:
     random, draws = np.random.default_rng(SEED), []
     for number in range(DRAWS):
         here = part(progress, number / DRAWS, (number + 1) / DRAWS)
-        again = fields.with_more_noise(random, part(here, 0.0, 0.1))
+        again = with_more_noise(fields, random, part(here, 0.0, 0.1))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SolverWarning)  # said of χ itself already
             noisy, _ = _solve_once(again, settings, grid, part(here, 0.1, 1.0))
