@@ -8,7 +8,7 @@ subject's own.
 
 import warnings as python_warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -16,7 +16,7 @@ from scipy import stats
 from ..errors import InputError
 from ..methods import Method
 from .line import CONFIDENCE, Estimate, Line, constant, cooks_distance, fit_line
-from .tables import far_off, spelled_alike, two_units
+from .tables import Pairs, far_off, spelled_alike, two_units
 
 _SIGNIFICANT = 0.05
 # Fewer subjects than these cannot speak for others.
@@ -118,6 +118,12 @@ class Regression:
         if self.per_subject and len(set(subjects)) <= _MOST_SERIES:
             return tuple(subjects), self.per_subject
         return ("",) * self.pooled.n, {}
+
+
+def regress_pairs(pairs: Pairs, *, pair: tuple[str, str] | None = None) -> Regression:
+    """Return what `regress` tells of pairs from tables, with what is to be said of whose they are."""
+    found = regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects, pair=pair)
+    return replace(found, warnings=(*pairs.notes, *found.warnings))
 
 
 def regress(

@@ -1,6 +1,5 @@
 """The command regress."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import counted
@@ -51,7 +50,7 @@ def add_commands(commands):
 
 
 def _regress(arguments):
-    from ..analysis.regression import regress
+    from ..analysis.regression import regress_pairs
     from ..analysis.tables import pair_up, parse_exclusion
     from ..figures.regression import Panel, regression_figure
     from ..files.tables import read_table
@@ -67,10 +66,7 @@ def _regress(arguments):
         subject=arguments.subject,
         exclude=[parse_exclusion(text) for text in arguments.exclude],
     )
-    result = regress(
-        pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects, pair=arguments.pair and tuple(arguments.pair)
-    )
-    result = replace(result, warnings=(*pairs.notes, *result.warnings))
+    result = regress_pairs(pairs, pair=arguments.pair and tuple(arguments.pair))
     rows = {"x": pairs.x.tolist(), "y": pairs.y.tolist(), "group": pairs.groups, "subject": pairs.subjects}
     contents = {arguments.output: json_text({"x": pairs.x_label, "y": pairs.y_label, **result.as_dict(), "rows": rows})}
     if arguments.figure:

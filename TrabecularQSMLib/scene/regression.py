@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ..analysis.regression import Regression, regress
+from ..analysis.regression import Regression, regress_pairs
 from ..analysis.tables import Pairs, Table, pair_up
 from ..errors import InputError
 from ..figures.regression import Panel, regression_figure
@@ -103,8 +102,7 @@ def _regressed(tables, x, y, group=None, subject=None, pair=None, exclude=()):
     if not tables:
         raise InputError("There is no table to take values from; choose at least one.")
     pairs = pair_up(tables, x, y, group=group or None, subject=subject or None, exclude=exclude)
-    found = regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects, pair=pair)
-    return pairs, replace(found, warnings=(*pairs.notes, *found.warnings))
+    return pairs, regress_pairs(pairs, pair=pair)
 
 
 # What quantities are called in names and charts, beside those of maps.

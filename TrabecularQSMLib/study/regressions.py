@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..analysis.observations import named
-from ..analysis.regression import Regression, regress
+from ..analysis.regression import Regression, regress_pairs
 from ..analysis.tables import Pairs, Table, pair_up
 from ..errors import InputError
 
@@ -27,7 +27,7 @@ def regressions_of(table: Table) -> list[tuple[Pairs, Regression]]:
             continue
         try:
             pairs = pair_up([both], x, y)
-            result = regress(pairs.x, pairs.y, groups=pairs.groups, subjects=pairs.subjects)
+            result = regress_pairs(pairs)
         except InputError:  # too few rows, or all alike
             continue
         if left_out:
