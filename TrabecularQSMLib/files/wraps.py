@@ -29,9 +29,9 @@ def on_wraps(echoes: np.ndarray, source: str) -> Iterator[str]:
     source : str
         Name for messages.
     """
-    for distance in _DISTANCES:
-        sums = np.stack([_sums_on_lines(echo, distance) for echo in echoes])
-        for which, one, (excess, places) in _sets(sums):
+    sums = np.stack([_sums_on_lines(echo) for echo in echoes], axis=1)
+    for at_distance in sums:
+        for which, one, (excess, places) in _sets(at_distance):
             for line in (0, _LINES // 2):
                 here, elsewhere, count = _contradiction(one, line)
                 if count >= places and here - elsewhere > excess and here > _TIMES * elsewhere:
@@ -62,18 +62,18 @@ def _contradiction(sums, line) -> tuple[float, float, float]:
     return float(mean[line]), float(elsewhere), float(weight[line] ** 2 / max(square[line], np.finfo(float).tiny))
 
 
-def _sums_on_lines(echo, distance):
-    """For each line, over voxels on it: sums of weights, of what contradicts both sides, and of squared weights."""
+def _sums_on_lines(echo):
+    """For each distance and line, over voxels on it: sums of weights, of what contradicts, and of squares."""
     size, phase = np.abs(echo), np.angle(echo)
     size /= size.max() or 1
     step = int(np.ceil(np.sqrt(max(echo.size / _VOXELS, 1))))
-    total = np.zeros((3, _LINES))
+    total = np.zeros((len(_DISTANCES), 3, _LINES))
     for axis, count in enumerate(echo.shape):
-        if count <= 2 * distance:
-            continue
         parts = tuple(slice(None) if n == axis else slice(None, None, step) for n in range(3))
         weights, phases = (np.moveaxis(array[parts], axis, 0) for array in (size, phase))
-        total += _along(weights, phases, distance)
+        for number, distance in enumerate(_DISTANCES):
+            if count > 2 * distance:
+                total[number] += _along(weights, phases, distance)
     return total
 
 
