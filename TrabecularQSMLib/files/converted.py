@@ -60,6 +60,8 @@ class Candidate:
         How many series one part comes from.
     remarks : tuple of str
         What was noticed when they were read.
+    by_order : bool
+        Whether echo times were given to DICOM images by their order, in place of those of the headers.
     common : dict of str to str
         What its files have in common, such as the patient, which tells scans apart.
     """
@@ -70,6 +72,7 @@ class Candidate:
     trains: int = 1
     remarks: tuple[str, ...] = ()
     common: dict[str, str] = field(default_factory=dict)
+    by_order: bool = False
 
     @property
     def echo_times(self) -> list[float]:

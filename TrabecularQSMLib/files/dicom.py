@@ -50,12 +50,7 @@ def read(
         If there is no such scan or more than one, or a package is missing.
     """
     program = _program()
-    candidates, times = dicom_series.find(paths), options.get("echo_times")
-    by_order = False
-    if times is not None and not any(converted.fits(one, times) for one in candidates):
-        timed = dicom_series.find(paths, times)
-        by_order = any(converted.fits(one, times) for one in timed)
-        candidates = timed if by_order else candidates
+    candidates = dicom_series.find(paths, options.get("echo_times"))
     if not candidates:
         raise InputError(
             f"{folder} holds {counted(len(paths), 'DICOM file')}, but no MR image that says its echo time, position, "
@@ -70,7 +65,7 @@ def read(
         )
     files, grid = dicom_series.files_of(candidate), dicom_series.grid_of(candidate)
     entities = converted.named(labels)
-    if by_order:  # dcm2niix goes by the headers
+    if candidate.by_order:  # dcm2niix goes by the headers
         return Scan(dicom_series.read(candidate, **options), entities, tuple(files))
     with tempfile.TemporaryDirectory(prefix="dicom-") as place:
         found, did = _convert(program, files, Path(place), candidate, grid)

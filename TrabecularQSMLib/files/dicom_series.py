@@ -16,7 +16,7 @@ import numpy as np
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
 from . import apart
-from .converted import Candidate, joined, natural
+from .converted import Candidate, fits, joined, natural
 from .dicom_frames import (
     MICROSECONDS_MS,
     SECONDS_MS,
@@ -62,8 +62,8 @@ def find(paths, echo_times: Sequence[float] | None = None) -> list[Candidate]:
     paths : iterable of path
         DICOM files in any order, also of several series and studies.
     echo_times : sequence of float, optional
-        Seconds, in place of those of the headers: where as many frames of one part lie at one place, each has the one
-        of its rank by the numbers of series, echo and image.
+        Seconds. Where the headers' own give no scan of as many echoes, and as many frames of one part lie at one place,
+        each has the one of its rank by the numbers of series, echo and image.
 
     Returns
     -------
@@ -72,16 +72,24 @@ def find(paths, echo_times: Sequence[float] | None = None) -> list[Candidate]:
     """
     require_pydicom()
     placed = list(_placed(paths))
-    remarks = ()
-    if echo_times is not None:
-        placed = _timed(placed, echo_times)
-        remarks = ("`echo_times` are given to the images in the order of their numbers, whatever the headers say.",)
+    found = _candidates(placed)
+    if echo_times is None or any(fits(one, echo_times) for one in found):
+        return found
+    note = "`echo_times` are given to the images in the order of their numbers, whatever the headers say."
+    timed = [
+        replace(one, remarks=(*one.remarks, note), by_order=True) for one in _candidates(_timed(placed, echo_times))
+    ]
+    return timed if any(fits(one, echo_times) for one in timed) else found
+
+
+def _candidates(placed: list[_Placed]) -> list[Candidate]:
+    """Return the scans of frames."""
     untimed = Counter((one.common, one.number) for one in placed if not one.frame.echo_time)
     series = _series([one for one in placed if one.frame.echo_time])
-    found = _joined(series, untimed, remarks)
+    found = _joined(series, untimed)
     if not any(one.complete for one in found):
         # The scanner may have corrected the distortion of the magnitude alone, which is noted where it is read.
-        mixed = _joined({(common[:-1], *rest): copies for (common, *rest), copies in series.items()}, {}, remarks)
+        mixed = _joined({(common[:-1], *rest): copies for (common, *rest), copies in series.items()}, {})
         found = mixed if any(one.complete for one in mixed) else found
     return sorted(found, key=lambda one: natural(one.names[0]))
 
@@ -153,7 +161,7 @@ def _without_strays(copies):
     return [replace(first, remarks=(note,)), *whole[1:]]
 
 
-def _joined(series, untimed, remarks):
+def _joined(series, untimed):
     """Return the scans of series that have the same in common."""
     families = {}
     for (common, number, _uid), copies in series.items():
@@ -161,7 +169,7 @@ def _joined(series, untimed, remarks):
     found = []
     for common, family in families.items():
         for one in map(_in_milliseconds, joined(family)):
-            said = [*one.remarks, *remarks]
+            said = list(one.remarks)
             if count := sum(untimed.get((common, name), 0) for name in one.names):
                 said.append(f"{counted(count, 'image')} of {one.source} without an echo time are left out.")
             found.append(replace(one, remarks=tuple(said)))
