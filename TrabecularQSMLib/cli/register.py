@@ -56,7 +56,7 @@ def _register(arguments):
     from ..figures.style import require_matplotlib
     from ..files.nifti import read_grid, write_image
     from ..files.transforms import read_transform, write_transform
-    from ..images import check_right_angles, is_patched
+    from ..images import check_right_angles
     from ..study.companions import register_files
 
     check_outputs(
@@ -80,12 +80,7 @@ def _register(arguments):
         kind = Path(arguments.checkerboard).suffix[1:].lower()
         writers[arguments.checkerboard] = checkerboard_figure(both.fixed, both.on_fixed, both.affine, kind)
     written = write_outputs(writers)
-    labels = [
-        f"{Path(name).name} holds a few whole numbers in patches, as labels do: mutual information wants images."
-        for name, image in ((arguments.fixed, both.fixed), (arguments.moving, both.moving))
-        if is_patched(image)
-    ]
-    print_result([*both.notes, *labels, *notes_on_subjects(arguments.fixed, arguments.moving)], written)
+    print_result([*both.notes, *notes_on_subjects(arguments.fixed, arguments.moving)], written)
     shift, turn = found.displacement(both.fixed.shape, both.affine), found.rotation_degrees
     print(f"Quality {found.quality:.3f} (0 to 1), overlap {100 * found.overlap:.0f} %")
     print(f"Displacement {shift:.1f} mm at the center of FIXED, rotation {turn:.1f}°")

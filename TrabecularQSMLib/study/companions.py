@@ -17,7 +17,7 @@ from ..files.doubts import on_magnitude
 from ..files.nifti import header_notes, read_grid, read_image
 from ..files.regions import read_bone, read_regions, regions_on
 from ..files.transforms import read_transform
-from ..images import geometry_difference, mask_of, resample
+from ..images import geometry_difference, is_patched, mask_of, resample
 from ..progress import Progress
 
 
@@ -69,6 +69,11 @@ def register_files(fixed, moving, *, start="geometry", mask=None, progress: Prog
         notes.append(judged.warning)
     elif not found.converged:
         notes.append("The steps had not become short at the end; look at the result closely.")
+    notes += [
+        f"{Path(path).name} holds a few whole numbers in patches, as labels do: mutual information wants images."
+        for path, values in ((fixed, image), (moving, other))
+        if is_patched(values)
+    ]
     return RegisteredFiles(found, image, affine, other, its_affine, tuple(notes))
 
 
