@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from TrabecularQSMLib.acquisition import Acquisition
+from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.files import nifti
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
 ECHO_TIMES = (0.0012, 0.0019, 0.0026, 0.0033)
 # Oblique, anisotropic, left-handed, off-center: whatever is mixed up shows.
@@ -25,6 +27,16 @@ def acquisition(**changes) -> Acquisition:
     """An acquisition of 4 echoes on an oblique grid of 6 × 5 × 4 voxels, with `changes`."""
     values = {"echoes": echoes(), "echo_times": ECHO_TIMES, "affine": AFFINE, "field_strength": 3.0, "source": "a scan"}
     return Acquisition(**{**values, **changes})
+
+
+def small_ankle() -> tuple[Acquisition, np.ndarray]:
+    """An ankle of 40 × 40 × 16 voxels with six echoes, and where it has signal."""
+    times = tuple(1.2e-3 + 1.1e-3 * n for n in range(6))
+    scan = make_phantom(
+        PhantomSettings(shape=(40, 40, 16), supersampling=1, seed=4, snr=25.0, echo_times=times)
+    ).acquisition
+    mip = masks.combine_echoes(scan.echoes)
+    return scan, mip > 0.1 * mip.max()
 
 
 def write_bids(

@@ -2,13 +2,13 @@ import unittest
 from unittest import mock
 
 import numpy as np
+import scans
 from scipy import ndimage
 
-from TrabecularQSMLib.fieldmap import masks, sample
+from TrabecularQSMLib.fieldmap import sample
 from TrabecularQSMLib.fieldmap.displacement import Displacement, find_displacement
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.kind import find_kind
-from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline.remarks import on_displacement
 
 
@@ -20,11 +20,7 @@ def moved(echoes, way):
 class DisplacementTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        times = tuple(1.2e-3 + 1.1e-3 * n for n in range(6))
-        settings = PhantomSettings(shape=(40, 40, 16), supersampling=1, seed=4, snr=25.0, echo_times=times)
-        cls.scan = make_phantom(settings).acquisition
-        mip = masks.combine_echoes(cls.scan.echoes)
-        cls.mask = mip > 0.1 * mip.max()
+        cls.scan, cls.mask = scans.small_ankle()
 
     def find(self, echoes, sign=1, bipolar=False) -> Displacement | None:
         with mock.patch.object(sample, "VOXELS", 1500):
