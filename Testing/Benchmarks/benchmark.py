@@ -82,7 +82,7 @@ def time_stages(phantom, pair):
     with ExitStack() as patches:
         titles = {"find_kind": "kind of scan", "separate": "search and fit", "unwrap": "unwrapping", "invert": None}
         for name, title in titles.items():
-            place = pipeline.solving if name == "invert" else pipeline.fields
+            place = pipeline.solving if name == "invert" else pipeline.separated
             patches.enter_context(mock.patch.object(place, name, timed(getattr(place, name), title)))
         lbv = METHODS["lbv"]
         patches.enter_context(mock.patch.dict(METHODS, lbv=replace(lbv, function=timed(lbv.function, "LBV"))))

@@ -28,7 +28,7 @@ from TrabecularQSMLib.inversion import METHODS, invert  # noqa: E402
 from TrabecularQSMLib.inversion.grid import Grid  # noqa: E402
 from TrabecularQSMLib.inversion.weights import data_weight  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
-from TrabecularQSMLib.pipeline.fields import Fields  # noqa: E402
+from TrabecularQSMLib.pipeline.entry import fields_of  # noqa: E402
 from TrabecularQSMLib.pipeline.solving import inversion_options  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
@@ -120,7 +120,7 @@ def main():
     for name in given.methods:
         settings = pipeline._complete(preset(inversion=name) if name in METHODS else preset())
         if settings.background not in fields:
-            fields[settings.background] = Fields(acquisition, settings, None, None)
+            fields[settings.background] = fields_of(acquisition, settings, None, None)
         one = fields[settings.background]
         if name in METHODS:
             inversion_row(name, one, settings, given.reference)

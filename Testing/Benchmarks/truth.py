@@ -241,7 +241,7 @@ def _shortened(scan, settings, stage, cache, seconds):
     key = _hash(scan.key, used)
 
     def remember(name):
-        original = getattr(pipeline.fields, name)
+        original = getattr(pipeline.separated, name)
         return lambda *given, **options: _remembered(
             cache / f"{name}-{key}.pickle", lambda: original(*given, **options)
         )
@@ -265,8 +265,8 @@ def _shortened(scan, settings, stage, cache, seconds):
     with ExitStack() as patches:
         patch = lambda *given: patches.enter_context(mock.patch.object(*given))  # noqa: E731
         for name in ("find_kind", "separate"):
-            patch(pipeline.fields, name, remember(name))
-        patch(pipeline.fields, "unwrap", unwrapped)
+            patch(pipeline.separated, name, remember(name))
+        patch(pipeline.separated, "unwrap", unwrapped)
         patch(pipeline.solving, "invert", timed(pipeline.solving.invert, "inversion"))
         shown = replace(method, function=timed(method.function, "background"))
         patches.enter_context(mock.patch.dict(BACKGROUNDS, {settings.background: shown}))

@@ -24,13 +24,14 @@ from TrabecularQSMLib.inversion.lcurve import LCurve
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import (
     KeptFields,
-    fields,
     reconstruct,
     reconstruct_each,
     remarks,
+    separated,
     solving,
     sweep_regularization,
 )
+from TrabecularQSMLib.pipeline.entry import fields_of
 from TrabecularQSMLib.pipeline.fields import Fields
 from TrabecularQSMLib.pipeline.more_noise import with_more_noise
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
@@ -73,12 +74,12 @@ def remembered(function):
     return stage
 
 
-SEPARATION = {name: getattr(fields, name) for name in ("find_kind", "find_mistake", "separate")}
+SEPARATION = {name: getattr(separated, name) for name in ("find_kind", "find_mistake", "separate")}
 
 
 def setUpModule():
     for name, function in SEPARATION.items():
-        patch = mock.patch.object(fields, name, remembered(function))
+        patch = mock.patch.object(separated, name, remembered(function))
         patch.start()
         unittest.addModuleCleanup(patch.stop)
 
@@ -183,7 +184,7 @@ class SpectrumTest(unittest.TestCase):
 
     def test_another_spectrum_is_taken_where_it_fits_better_and_its_sidecar_repeats_it(self):
         settings = replace(self.SETTINGS, fat_model="single-peak", fat_spectrum="best")
-        with mock.patch.object(fields, "FAT_MODELS", {n: FAT_MODELS[n] for n in ("single-peak", "ren-marrow")}):
+        with mock.patch.object(separated, "FAT_MODELS", {n: FAT_MODELS[n] for n in ("single-peak", "ren-marrow")}):
             result = reconstruct(phantom().acquisition, settings)
         self.assertEqual((result.settings.fat_model, result.settings.fat_spectrum), ("ren-marrow", "given"))
         self.assertTrue(any("ren-marrow fits this scan better than single-peak" in note for note in result.notes))
@@ -289,7 +290,7 @@ class NoiseAndReferenceTest(unittest.TestCase):
 
     def test_noise_drawn_once_more_is_that_of_the_maps_and_moves_all_that_chi_needs(self):
         scan = phantom().acquisition
-        fields = Fields(scan, FAST, None, None)
+        fields = fields_of(scan, FAST, None, None)
         again = with_more_noise(fields, np.random.default_rng(1), None)
         sure = fields.mask & (fields.maps["sigma_r2star"] < 20) & (fields.maps["sigma_pdff"] < 0.02)
         sure &= (fields.fat_fraction > 0.1) & (fields.fat_fraction < 0.9)
@@ -360,7 +361,7 @@ class OrderTest(unittest.TestCase):
     def test_the_same_scan_gives_the_same_bytes_on_one_thread_and_on_two(self):
         acquisition = phantom().acquisition
         settings = preset(inversion_iterations=10)
-        with mock.patch.multiple(fields, **SEPARATION):
+        with mock.patch.multiple(separated, **SEPARATION):
             one, two = (reconstruct(acquisition, settings, threads=n).maps for n in (1, 2))
         for name, array in one.items():
             self.assertEqual(array.tobytes(), two[name].tobytes(), name)
@@ -595,10 +596,10 @@ class ManyTest(unittest.TestCase):
         acquisition = phantom().acquisition
         settings = [FAST, preset(inversion="medi-l2", inversion_iterations=500), replace(FAST, regularization=2.0)]
         calls = []
-        original = fields.separate
-        self.addCleanup(setattr, fields, "separate", original)
-        fields.separate = lambda *args, **more: calls.append(1) or original(*args, **more)
-        with mock.patch.object(fields.Fields, "local", autospec=True, side_effect=fields.Fields.local) as local:
+        original = separated.separate
+        self.addCleanup(setattr, separated, "separate", original)
+        separated.separate = lambda *args, **more: calls.append(1) or original(*args, **more)
+        with mock.patch.object(Fields, "local", autospec=True, side_effect=Fields.local) as local:
             together = reconstruct_each(acquisition, settings)
         self.assertEqual(len(calls), 1)
         self.assertEqual(local.call_count, 2)  # with cortex and without, for all of them

@@ -15,7 +15,7 @@ from ..inversion.grid import Grid
 from ..progress import Progress, part, report
 from ..settings import Settings, preset
 from . import remarks
-from .fields import Fields
+from .entry import fields_of
 from .kept import KeptFields, inversion_settings
 from .solving import cortex_apart, effort, inversion_options, share_before, solve
 
@@ -212,7 +212,7 @@ def sweep_regularization(
 
 def _fields(kept: KeptFields | None):
     """What gives the fields of a scan."""
-    return Fields if kept is None else kept.of
+    return fields_of if kept is None else kept.of
 
 
 def _result(fields, settings, notes, shared, found) -> Reconstruction:

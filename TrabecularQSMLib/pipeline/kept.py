@@ -10,6 +10,7 @@ from ..acquisition import Acquisition, MeasuredField
 from ..inversion import METHODS
 from ..progress import Progress, report
 from ..settings import Settings
+from .entry import fields_of
 from .fields import Fields
 
 
@@ -35,14 +36,14 @@ class KeptFields:
     def of(
         self, acquisition: Acquisition | MeasuredField, settings: Settings, mask, progress: Progress | None
     ) -> Fields:
-        """Return the fields of a scan, as `Fields` itself does; `were_used` says whether they had been kept."""
+        """Return the fields of a scan, as `fields_of` does; `were_used` says whether they had been kept."""
         key, kept = _key(acquisition, settings, mask), self._kept
         self.were_used = kept is not None and kept[0] == key
         if self.were_used:
             report(progress, 1.0, "The fields are those of the run before")
         else:
             self.forget()
-            computed = Fields(acquisition, settings, mask, progress)
+            computed = fields_of(acquisition, settings, mask, progress)
             computed.acquisition = None
             self._kept = kept = key, computed
         # What an inversion puts into the maps stays its own.
