@@ -37,15 +37,16 @@ def dipole_kernel(shape, voxel_size, b0_direction) -> np.ndarray:
     ----------
     Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083.
     """
-    return _dipole(*_frequencies(shape, voxel_size, half_axis=2), b0_direction)
+    kernel = np.empty((*shape[:2], shape[2] // 2 + 1), np.float32)
+    for k, plane in enumerate(_planes(shape, voxel_size, b0_direction, half_axis=2)):
+        kernel[k] = plane
+    return kernel
 
 
 def dipole_planes(shape, voxel_size, b0_direction) -> Iterator[np.ndarray]:
     """Yield `dipole_kernel` on the half grid along k instead of i: for k = 0 … K//2 a plane (J, I), float32."""
-    squares, singles = _frequencies(shape, voxel_size, half_axis=0)
-    for k in range(shape[0] // 2 + 1):
-        here = ([array[0][k : k + 1], *array[1:]] for array in (squares, singles))
-        yield _dipole(*here, b0_direction)[0]
+    for plane in _planes(shape, voxel_size, b0_direction, half_axis=0):
+        yield plane.astype(np.float32)
 
 
 def _frequencies(shape, voxel_size, half_axis):
@@ -65,17 +66,23 @@ def _frequencies(shape, voxel_size, half_axis):
     return squares, singles
 
 
-def _dipole(squares, singles, b0_direction):
+def _planes(shape, voxel_size, b0_direction, half_axis) -> Iterator[np.ndarray]:
+    """The kernel plane by plane along k, in float64: a plane stays in the cache, and none is kept."""
+    squares, singles = _frequencies(shape, voxel_size, half_axis)
     b = [float(x) for x in b0_direction]
-    along = squares[0] * b[0] ** 2 + squares[1] * b[1] ** 2 + squares[2] * b[2] ** 2
-    for p, q in ((0, 1), (0, 2), (1, 2)):
-        along = along + (2 * b[p] * b[q]) * singles[p] * singles[q]
-    total = squares[0] + squares[1] + squares[2]
-    center = total == 0
-    total[center] = 1.0
-    kernel = (1.0 / 3.0 - along / total).astype(np.float32)
-    kernel[center] = 0.0
-    return kernel
+    crossed = [(p, q) for p, q in ((0, 1), (0, 2), (1, 2)) if b[p] * b[q] != 0]
+    for k in range(squares[0].size):
+        square, single = ([array[0][k], *(one[0] for one in array[1:])] for array in (squares, singles))
+        along = square[0] * b[0] ** 2 + square[1] * b[1] ** 2 + square[2] * b[2] ** 2
+        for p, q in crossed:
+            along += (2 * b[p] * b[q]) * single[p] * single[q]
+        total = square[0] + square[1] + square[2]
+        if k == 0:
+            total[0, 0] = 1.0
+        plane = 1.0 / 3.0 - along / total
+        if k == 0:
+            plane[0, 0] = 0.0
+        yield plane
 
 
 def half_grids(arrays) -> list[np.ndarray]:
