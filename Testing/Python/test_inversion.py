@@ -293,7 +293,7 @@ class TVTest(unittest.TestCase):
 
     def test_it_ends_within_one_percent_of_the_least_cost_that_is_known(self):
         found = self.cost.value(self.solve())
-        # Splitting, which is compared with a primal-dual method, falls below what 5,000 iterations here come to.
+        # Splitting, which is compared with a method of matrices, falls below what 5,000 iterations here come to.
         arguments = options(self.ankle, self.REGULARIZATION) | {"b0_direction": self.ankle.b0_direction}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)

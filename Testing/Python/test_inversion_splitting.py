@@ -67,37 +67,37 @@ class Matrices:
         self.target = self.weight * one.field.ravel()
 
 
-def primal_dual(data, target, blocks, *, isotropic, iterations):
-    """Minimize ‖Ax − b‖² + Σ tᵢ|Bx|ᵢ by Chambolle and Pock's method, written on its own.
+def by_matrices(data, target, blocks, *, isotropic):
+    """Minimize ‖Ax − b‖² + Σ tᵢ|Bx|ᵢ by alternating directions with exact solutions, written on its own.
 
     `blocks` are lists of (matrix, weights, count): those of one list form the vectors of the isotropic norm, in which
     a component counts `count` times.
     """
     # Each row is scaled by the root of its count, so that lengths are plain sums of squares.
-    rows = sp.vstack([np.sqrt(n) * matrix for block in blocks for matrix, _, n in block]).tocsr()
-    limits = [[np.sqrt(n) * weights if not isotropic else weights for _, weights, n in block] for block in blocks]
-    whole = sp.vstack([sp.csr_array(data), rows])
-    norm = sp.linalg.svds(whole, k=1, return_singular_vectors=False)[0]
-    balance = 3.0  # of primal and dual step, found by trying
-    tau, sigma = balance / norm, 1 / (balance * norm)
-    x = np.zeros(data.shape[1])
-    first, second, ahead = np.zeros(data.shape[0]), np.zeros(rows.shape[0]), x
-    for _ in range(iterations):
-        first = (first + sigma * (data @ ahead - target)) / (1 + sigma / 2)
-        second = second + sigma * (rows @ ahead)
+    rows = sp.vstack([np.sqrt(n) * matrix for block in blocks for matrix, _, n in block]).toarray()
+    scale = lambda n: 1 if isotropic else np.sqrt(n)  # noqa: E731
+    limits = [np.stack([scale(n) * weights for _, weights, n in block]) for block in blocks]
+    penalty = 10 * REGULARIZATION  # found by trying; with 1000 iterations what is left is below 1e-9
+    inverse = np.linalg.pinv(2 * data.T @ data + penalty * rows.T @ rows)
+    fixed, back = inverse @ (2 * data.T @ target), penalty * inverse @ rows.T
+    split, dual = np.zeros((2, len(rows)))
+    for _ in range(1000):
+        x = fixed + back @ (split - dual)
+        both = 1.6 * (rows @ x) - 0.6 * split + dual
         start = 0
-        for weights in limits:
-            stop = start + sum(w.size for w in weights)
-            part = second[start:stop].reshape(len(weights), -1)
-            bound = np.stack(weights)
+        for bound in limits:
+            stop = start + bound.size
+            part = both[start:stop].reshape(bound.shape)
             if isotropic:
                 # A component without weight (past the border) takes no part.
-                part = np.where(bound > 0, part, 0)
-                part = part * np.minimum(1, bound.max(axis=0) / np.maximum(np.linalg.norm(part, axis=0), 1e-300))
-            second[start:stop] = np.clip(part, -bound, bound).ravel() if not isotropic else part.ravel()
+                length = np.linalg.norm(np.where(bound > 0, part, 0), axis=0)
+                less = np.maximum(0, 1 - bound.max(axis=0) / (penalty * np.maximum(length, 1e-300)))
+                part = np.where(bound > 0, part * less, part)
+            else:
+                part = np.sign(part) * np.maximum(np.abs(part) - bound / penalty, 0)
+            split[start:stop] = part.ravel()
             start = stop
-        new = x - tau * (data.T @ first + rows.T @ second)
-        ahead, x = 2 * new - x, new
+        dual = both - split
     return x
 
 
@@ -153,20 +153,18 @@ class TotalVariationTest(unittest.TestCase):
             values, vectors = np.linalg.eigh(left)
             root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
             data, target = root @ matrices.dipole, root @ one.field.ravel().astype(float)
-        wanted = primal_dual(data, target, blocks, isotropic=isotropic, iterations=10_000 * order**2)[:count].reshape(
-            SHAPE
-        )
+        wanted = by_matrices(data, target, blocks, isotropic=isotropic)[:count].reshape(SHAPE)
         found = solve(problem(one, **more), tolerance=1e-6, iterations=3000, message="Inverting (test)")
         self.assertLess(abs(found.mean(dtype=float)), 1e-6)
         self.assertGreater(np.linalg.norm(wanted), 0.3)
         return np.linalg.norm(found - (wanted - wanted.mean())) / np.linalg.norm(wanted)
 
-    def test_it_reaches_the_minimum_that_a_primal_dual_method_finds(self):
+    def test_it_reaches_the_minimum_that_a_method_with_matrices_finds(self):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SolverWarning)
             for more in ({}, {"isotropic": True}, {"order": 2}, {"order": 2, "isotropic": True}, {"harmonic": 0.5}):
                 with self.subTest(**more):
-                    # Both iterate; what is left falls with the iterations of either.
+                    # At most 0.03 %, which falls with its iterations.
                     self.assertLess(self.compare(case(), **more), 1e-3)
 
     def test_a_harmonic_field_is_found_as_soon_however_much_it_may_not_bend(self):
