@@ -225,7 +225,7 @@ class FirstScreenTest(unittest.TestCase):
 
 class LinkTest(unittest.TestCase):
     def anchors(self, path):
-        titles = re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        titles = re.findall(r"^##+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
         return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
     def test_every_picture_page_and_heading_that_is_linked_exists(self):
