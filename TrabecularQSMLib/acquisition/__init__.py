@@ -1,0 +1,22 @@
+"""What is reconstructed: a multi-echo scan, or a field that other software has measured, each checked once."""
+
+from .field import FIELD_STAGES, FIELD_UNITS, MeasuredField, field_in_ppm
+from .orientation import PATIENT_SUPERIOR, Reorientation, b0_direction, voxel_size
+from .scan import ECHO_TIMES_S, FEWEST_ECHOES, Acquisition
+from .strength import FIELD_STRENGTHS_T, GYROMAGNETIC_RATIO_HZ_PER_T
+
+__all__ = [
+    "ECHO_TIMES_S",
+    "FEWEST_ECHOES",
+    "FIELD_STAGES",
+    "FIELD_STRENGTHS_T",
+    "FIELD_UNITS",
+    "GYROMAGNETIC_RATIO_HZ_PER_T",
+    "PATIENT_SUPERIOR",
+    "Acquisition",
+    "MeasuredField",
+    "Reorientation",
+    "b0_direction",
+    "field_in_ppm",
+    "voxel_size",
+]

@@ -1,0 +1,48 @@
+"""Field strength and imaging frequency: one from the other, and neither in another unit."""
+
+import numpy as np
+
+from ..errors import InputError
+
+GYROMAGNETIC_RATIO_HZ_PER_T = 42.577478518e6  # proton, CODATA 2018, not shielded
+FIELD_STRENGTHS_T = (0.01, 30.0)
+# Other units that are met, as how much of them one tesla or one hertz is.
+_UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T}, "Hz": {"MHz": 1e-6, "kHz": 1e-3}}
+
+
+def checked_field_strength(strength: float | None, frequency: float | None, source: str) -> tuple[float, float]:
+    """Return tesla and Hz, of which one may be None; refuse what no scanner has, and two that do not agree."""
+    given = [x for x in (strength, frequency) if x is not None]
+    if not given:
+        raise InputError(
+            f"{source} says neither field strength nor imaging frequency; give `field_strength`, or add "
+            "MagneticFieldStrength in tesla to its header."
+        )
+    if not all(np.isfinite(x) and x > 0 for x in given):
+        raise InputError(
+            f"{source} has field strength {strength} T and imaging frequency {frequency} Hz; expected positive numbers."
+        )
+    for name, value, unit, least, most in (
+        ("field strength", strength, "T", *FIELD_STRENGTHS_T),
+        ("imaging frequency", frequency, "Hz", *(t * GYROMAGNETIC_RATIO_HZ_PER_T for t in FIELD_STRENGTHS_T)),
+    ):
+        if value is not None and not least <= value <= most:
+            # The usual one of the values that it would have in other units.
+            fits = [(abs(np.log(value / factor / (0.1 * most))), other, value / factor) for other, factor
+                    in _UNITS[unit].items() if value > 0 and least <= value / factor <= most]  # fmt: skip
+            guess = f" (if it is in {min(fits)[1]}, that would be {min(fits)[2]:.4g} {unit})" if fits else ""
+            raise InputError(
+                f"{source} has the {name} {value:.9g} {unit}; expected {least:.3g} to {most:.3g} {unit}, so "
+                f"check its unit{guess}."
+            )
+    if strength is None:
+        strength = frequency / GYROMAGNETIC_RATIO_HZ_PER_T
+    if frequency is None:
+        frequency = strength * GYROMAGNETIC_RATIO_HZ_PER_T
+    if abs(frequency / (strength * GYROMAGNETIC_RATIO_HZ_PER_T) - 1) > 0.05:
+        raise InputError(
+            f"{source} has a field strength of {strength:g} T, at which protons have "
+            f"{1e-6 * strength * GYROMAGNETIC_RATIO_HZ_PER_T:.4g} MHz, but an imaging frequency of "
+            f"{1e-6 * frequency:.4g} MHz; correct one of them."
+        )
+    return float(strength), float(frequency)
