@@ -306,5 +306,5 @@ METHOD = Method(
     echo_gains,
     title="Errors of single echoes",
     solves="smallest complex gains of echoes, one for the whole image, that explain what the fit leaves everywhere",
-    test="test_fieldmap.GainsTest",
+    test="test_fieldmap_kind.GainsTest",
 )

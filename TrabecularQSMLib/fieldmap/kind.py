@@ -215,6 +215,6 @@ METHOD = Method(
     find_kind,
     title="Kind of scan",
     solves="paired differences of log misfits over some thousand voxels: sign of the phase, gains of echo groups",
-    test="test_fieldmap.KindTest",
+    test="test_fieldmap_kind.KindTest",
     options={"sign": "phase_sign", "bipolar": "readout", "trains": "trains"},
 )

@@ -304,6 +304,6 @@ METHOD = Method(
     make_phantom,
     title="Digital ankle or knee",
     solves="signal averaged over fine points: field of all sources, W, F, R2*, shim, coil, noise",
-    test="test_phantom.Field",
+    test="test_phantom_signal.Field",
     reference="Salomir et al. 2003, doi 10.1002/cmr.b.10083",
 )

@@ -1,0 +1,249 @@
+"""Sign of the phase, read-out, trains and errors of single echoes."""
+
+import unittest
+from types import SimpleNamespace
+
+import numpy as np
+from models import EQUAL, FAT, FREQUENCY, UNEQUAL, model_at, noise, within_period
+
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.fieldmap.gains import Explained
+from TrabecularQSMLib.fieldmap.kind import find_kind
+from TrabecularQSMLib.fieldmap.sample import Fits, draw
+from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
+from TrabecularQSMLib.fieldmap.sign import SURE_BY_FIELD, SURE_OF_SIGN, sign_by_field, sign_errors
+from TrabecularQSMLib.fieldmap.signal import Model, synthesize
+from TrabecularQSMLib.pipeline.remarks import on_kind
+from TrabecularQSMLib.settings import preset
+
+
+class KindTest(unittest.TestCase):
+    shape = (2, 40, 44)
+
+    def scan(self, times, deviation, pdff=None, gain=1.0):
+        _, y, x = np.indices(self.shape)
+        pdff = np.where(x < 11, 0.92, np.where(x < 22, 0.5, 0.03)) if pdff is None else np.full(self.shape, pdff)
+        signal = synthesize(1 - pdff.ravel(), pdff.ravel(), (4.0 * y - 2.0 * x).ravel(), 40.0, model_at(times))
+        signal = signal.reshape(-1, *self.shape) * gain
+        return (signal + noise(np.random.default_rng(40), signal.shape, deviation)).astype(np.complex64)
+
+    def find(self, echoes, times, **given):
+        mask = np.ones(self.shape, bool)
+        drawn = draw(echoes, mask, echo_times=times, imaging_frequency=FREQUENCY, fat_model=FAT)
+        return find_kind(*drawn, **given)
+
+    def test_the_sign_of_the_phase_is_found_by_a_little_fat(self):
+        _, _, x = np.indices(self.shape)
+        for times in (EQUAL, UNEQUAL):
+            echoes = self.scan(times, 0.05, 0.92)
+            echoes[..., :40] = self.scan(times, 0.05, 0.0)[..., :40]
+            for sign, signal in ((1, echoes), (-1, echoes.conj())):
+                kind = self.find(signal, times)
+                self.assertEqual((kind.sign, kind.sure_of_sign, kind.groups), (sign, True, None))
+
+    def test_errors_of_single_echoes_make_no_sign_sure_that_is_wrong(self):
+        # Draws in which the opposite sign fits better in nearly every voxel.
+        times = 1.2e-3 * np.arange(1, 7)
+        for seed in (4, 10):
+            scale, phase = 0.1 * np.random.default_rng(100 + seed).standard_normal((2, times.size))
+            kind = self.find(self.scan(times, 0.025, 0.0, (1 + scale + 1j * phase)[:, None, None, None]), times)
+            self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
+
+    def test_a_little_fat_tells_the_sign_where_water_tells_the_errors_of_echoes(self):
+        scale, phase = 0.1 * np.random.default_rng(100).standard_normal((2, EQUAL.size))
+        gain = (1 + scale + 1j * phase)[:, None, None, None]
+        echoes = self.scan(EQUAL, 0.02, 0.92, gain)
+        echoes[..., :38] = self.scan(EQUAL, 0.02, 0.0, gain)[..., :38]
+        kind = self.find(echoes.conj(), EQUAL, bipolar=False, trains=1)
+        self.assertEqual((kind.sign, kind.sure_of_sign), (-1, True))
+
+    def test_more_trains_than_echoes_tell_are_refused(self):
+        for count, given in ((5, {"trains": 3}), (3, {"bipolar": True}), (6, {"trains": 2, "bipolar": True})):
+            with self.assertRaisesRegex(InputError, f"^{count} echoes do not tell"):
+                self.find(self.scan(EQUAL[:count], 0.02, 0.0), EQUAL[:count], **given)
+
+    def test_what_rules_out_the_other_sign_beside_errors_of_echoes(self):
+        rare = np.arange(600) < 40
+        noise = np.exp(0.1 * np.random.default_rng(0).standard_normal(600))
+
+        def seen(left=1.0, score=0.0, fat=rare, of_fat=1.0, alike=False):
+            return Explained(SimpleNamespace(misfit=noise * np.where(rare, of_fat, 1.0), fatty=fat), left, score, alike)
+
+        self.assertFalse(seen().beats(seen()))
+        self.assertTrue(seen().beats(seen(left=1.7, score=1.0)))
+        self.assertFalse(seen().beats(seen(left=1.7, score=-1.0)))
+        self.assertTrue(seen().beats(seen(score=4.0)))
+        self.assertFalse(seen().beats(seen(score=4.0), by_tuning=False))
+        self.assertTrue(seen().beats(seen(of_fat=1.5)))
+        self.assertFalse(seen().beats(seen(of_fat=1.1)))
+        self.assertFalse(seen(fat=~rare).beats(seen(of_fat=1.5)))
+        self.assertFalse(seen(alike=True).beats(seen(of_fat=1.5)))
+
+    def test_errors_that_pairs_of_echoes_take_up_make_no_sign_sure(self):
+        # A draw that three trains of two echoes explain, better with the opposite sign, by 70 standard errors.
+        times = 1.2e-3 * np.arange(1, 7)
+        gain = np.array([0.97 + 0.14j, 1.01 - 0.26j, 1.04 + 0.1j, 1.02 + 0.03j, 1.03 - 0.01j, 1.16 - 0.03j])
+        echoes = self.scan(times, 0.025, 0.0, gain[:, None, None, None])
+        kind = self.find(echoes, times)
+        self.assertEqual((kind.sign, kind.sure_of_sign, kind.groups), (1, False, None))
+        kind = self.find(echoes, times, bipolar=False, trains=3)
+        self.assertEqual((kind.sign, kind.sure_of_sign, kind.trains), (1, False, 3))
+
+    def test_water_that_contradicts_fat_makes_no_sign_sure(self):
+        rng = np.random.default_rng(48)
+        fat = np.where(np.arange(1000) < 50, 0.9, 0.0)
+        noise = rng.standard_normal(1000)
+        for of_water, of_fat, wanted in ((1.0, -3.0, False), (1.0, 3.0, True), (0.0, -3.0, True)):
+            other = np.where(fat > 0, of_fat, of_water) + noise
+            fits = [Fits(misfit, 0 * fat, 0 * fat, fat) for misfit in (0 * fat, other)]
+            self.assertEqual(abs(sign_errors(fits)) > SURE_OF_SIGN, wanted)
+
+    def test_voxels_that_are_water_or_fat_by_the_sign_alone_must_say_more(self):
+        noise = np.random.default_rng(49).standard_normal(1000)
+        for share, of_all, wanted in ((0.4, 0.25, True), (0.6, 0.25, False), (0.6, 0.6, True)):
+            fat = np.where(np.arange(1000) < 1000 * share, 0.9, 0.0)
+            fits = [Fits(0 * fat, 0 * fat, 0 * fat, 0 * fat), Fits(of_all + noise, 0 * fat, 0 * fat, fat)]
+            self.assertEqual(abs(sign_errors(fits)) > SURE_OF_SIGN, wanted)
+
+    def test_a_little_fat_in_noise_makes_no_sign_sure_in_a_weak_field(self):
+        # Nearly every voxel is water with one sign and fat with the other, the wrong one by six standard errors.
+        times, frequency = 2.07e-3 + 3.86e-3 * np.arange(6), 0.35 * 42.577e6
+        model = Model(times, FAT.signal(times, frequency))
+        _, y, x = np.indices((1, 90, 90))
+        signal = synthesize(0.92 + 0 * x.ravel(), 0.08, (0.05 * x + 0.02 * y).ravel(), 40.0, model)
+        echoes = signal.reshape(-1, *x.shape) + noise(np.random.default_rng(1), (6, *x.shape), 0.1)
+        where = {"echo_times": times, "imaging_frequency": frequency, "fat_model": FAT}
+        signal, sample = draw(echoes, np.ones(x.shape, bool), **where)
+        self.assertLess(abs(sign_errors([sample.fits(signal), sample.fits(signal.conj())])), SURE_OF_SIGN)
+
+    def test_echoes_with_fat_and_water_in_one_phase_make_no_sign_sure(self):
+        times = (0.7 + 1.05 * np.arange(6)) / (3.4e-6 * FREQUENCY)
+        kind = self.find(self.scan(times, 0.02).conj(), times, bipolar=False, trains=1)
+        self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
+
+    def test_four_echoes_tell_what_sign_is_likely_and_none_for_sure(self):
+        times = 0.9e-3 * np.arange(1, 5)
+        echoes = self.scan(times, 0.02)
+        for sign, signal in ((1, echoes), (-1, echoes.conj())):
+            kind = self.find(signal, times)
+            self.assertEqual((kind.sign, kind.sure_of_sign, kind.likely_sign), (sign, False, True))
+
+    def test_a_little_fat_in_noise_tells_the_sign_where_the_field_goes_on(self):
+        for fat, columns in ((0.92, 4), (0.0, 4), (0.92, 40)):
+            with self.subTest(fat, columns=columns):
+                echoes = self.scan(EQUAL, 0.1, fat)
+                echoes[..., columns:] = self.scan(EQUAL, 0.1, 0.0)[..., columns:]
+                where = {"echo_times": EQUAL, "imaging_frequency": FREQUENCY, "fat_model": FAT}
+                signal, sample = draw(echoes[:, :1], np.ones((1, *self.shape[1:]), bool), **where)
+                signals = [signal, signal.conj()]
+                fits = [sample.fits(one) for one in signals]
+                for order in (slice(None), slice(None, None, -1)):
+                    errors = sign_by_field(signals[order], fits[order], sample)
+                    self.assertEqual(abs(errors) > SURE_BY_FIELD, fat > 0)
+                    self.assertEqual(errors > SURE_BY_FIELD, fat > 0 and order.step is None)
+
+    def test_a_field_that_jumps_from_water_to_fat_shows_a_phase_that_was_doubled(self):
+        given, echoes = {"sign": 1, "bipolar": False, "trains": 1}, self.scan(EQUAL, 0.02)
+        self.assertIsNone(self.find(echoes, EQUAL, **given).jump_ppm)
+        self.assertIsNone(self.find(self.scan(EQUAL, 0.1, 0.0), EQUAL, **given).jump_ppm)
+        kind = self.find(echoes**2 / np.abs(echoes), EQUAL, **given)
+        self.assertIn("jumps by -", on_kind(kind, preset(phase_sign="+1"), preset(), EQUAL)[0])
+
+    def test_every_other_echo_negated_shows_in_the_tuning_of_the_scanner(self):
+        given, turns = {"sign": 1, "bipolar": False, "trains": 1}, (-1.0) ** np.arange(9)[:, None, None, None]
+        echoes = self.scan(EQUAL, 0.05)
+        kind = self.find(echoes * turns, EQUAL, **given)
+        self.assertAlmostEqual(abs(kind.far_off_hz), 0.5 / 0.7e-3, delta=100)
+        self.assertIn("every other echo is negated", on_kind(kind, preset(phase_sign="+1"), preset(), EQUAL)[0])
+        for times, changed in ((EQUAL, echoes), (UNEQUAL, self.scan(UNEQUAL, 0.05) * turns[: UNEQUAL.size])):
+            self.assertIsNone(self.find(changed, times, **given).far_off_hz)
+        # Half a period is then what fat is off by.
+        times = 1.15e-3 * np.arange(1, 10)
+        self.assertIsNone(self.find(self.scan(times, 0.05) * turns, times, **given).far_off_hz)
+
+    def test_without_fat_the_sign_is_taken_as_it_is_and_not_sure(self):
+        kind = self.find(self.scan(EQUAL, 0.05, 0.0).conj(), EQUAL)
+        self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
+
+    def test_the_gains_of_a_bipolar_read_out_and_of_trains_are_found_and_taken_off(self):
+        x = np.linspace(-1, 1, self.shape[2])
+        n = np.arange(9)[:, None, None, None]
+        for number, sign, offsets, slopes, magnitudes in (
+            (2, -1, [0.0, -0.6], [0.0, 1.2], [0.0, 0.08]),
+            (3, 1, [0.0, 0.5, -0.4], [0.0, 0.2, 0.3], [0.0, 0.0, -0.05]),
+        ):
+            offset, slope, magnitude = (np.array(values)[n % number] for values in (offsets, slopes, magnitudes))
+            gain = np.exp(magnitude + 1j * (offset + slope * x))
+            echoes = self.scan(EQUAL, 0.02)
+            echoes = (echoes if sign > 0 else echoes.conj()) * gain
+            kind = self.find(echoes, EQUAL)
+            self.assertEqual((kind.sign, kind.sure_of_sign), (sign, True))
+            self.assertEqual((kind.bipolar, kind.trains), (number == 2, 1 if number == 2 else 3))
+            self.assertGreater(kind.groups_errors, 20)
+            # Some 2000 voxels of noise 0.02: standard errors below 0.003.
+            np.testing.assert_allclose(kind.groups.offset, offsets, atol=0.02)
+            np.testing.assert_allclose(kind.groups.slope[:, 2], slopes, atol=0.02)
+            np.testing.assert_allclose(kind.groups.slope[:, :2], 0, atol=0.02)
+            np.testing.assert_allclose(kind.groups.magnitude, magnitudes, atol=0.01)
+            maps = separate(
+                echoes, np.ones(self.shape, bool), (1.5,) * 3, echo_times=EQUAL, imaging_frequency=FREQUENCY,
+                fat_model=FAT, sign=sign, groups=kind.groups,
+            )  # fmt: skip
+            _, y, columns = np.indices(self.shape)
+            error = within_period(maps.field_hz - (4.0 * y - 2.0 * columns), maps.period_hz)
+            self.assertLess(np.sqrt(np.mean(error**2)), 4.0)
+
+    def test_what_is_given_is_not_asked(self):
+        gain = np.exp(0.3j * (-1.0) ** np.arange(9))[:, None, None, None]
+        echoes = self.scan(EQUAL, 0.02, gain=gain)
+        self.assertIsNone(self.find(echoes, EQUAL, bipolar=False, trains=1).groups)
+        self.assertEqual(self.find(echoes, EQUAL, sign=-1, bipolar=False, trains=1).sign, -1)
+        kind = self.find(self.scan(EQUAL, 0.02), EQUAL, sign=1, bipolar=False, trains=3)
+        self.assertEqual((kind.sign, kind.trains), (1, 3))
+
+
+class GainsTest(unittest.TestCase):
+    """Errors of single echoes, the same all over the image, in two organs that lie apart."""
+
+    times = 1.2e-3 * np.arange(1, 7)
+
+    def separated(self, left, right, gains):
+        _, y, x = np.indices((1, 24, 52))
+        inside = (np.abs(x - 13) < 10) | (np.abs(x - 39) < 10)
+        pdff, field = np.where(x < 26, left, right), 2.0 * (x - 26) - 1.5 * (y - 12)
+        echoes = synthesize(1 - pdff.ravel(), pdff.ravel(), field.ravel(), 40.0, model_at(self.times))
+        echoes = echoes.reshape(-1, *inside.shape) * gains[:, None, None, None] * inside
+        echoes = echoes + noise(np.random.default_rng(42), echoes.shape, 0.025)
+        maps = separate(
+            echoes, inside, (1.5,) * 3, echo_times=self.times, imaging_frequency=FREQUENCY, fat_model=FAT
+        )  # fmt: skip
+        error = within_period(maps.field_hz - field, maps.period_hz)[inside]
+        return maps, error, (fat_fraction(maps.water, maps.fat) - pdff)[inside]
+
+    def test_organs_that_lie_apart_are_not_swapped(self):
+        # Draws after which water and fat of the plain fit are exchanged in one organ, or in both.
+        for seed, left, right in ((1, 0.9, 0.9), (7, 0.9, 0.9), (1, 0.02, 0.92), (2, 0.0, 0.0)):
+            scale, phase = 0.1 * np.random.default_rng(100 + seed).standard_normal((2, self.times.size))
+            maps, error, _ = self.separated(left, right, 1 + scale + 1j * phase)
+            self.assertIsNotNone(maps.gains)
+            # Water and fat lie 434 Hz apart; a slope of the phase over echoes is a field.
+            self.assertLess(np.abs(error).max(), 60.0)
+
+    def test_two_tissues_tell_the_gains_but_for_a_slope_over_echoes(self):
+        gains = np.exp(
+            np.array([0.1, -0.15, 0.0, 0.12, -0.05, -0.02]) + 1j * np.array([0.0, 0.1, -0.1, 0.0, -0.08, 0.1])
+        )
+        maps, _, pdff = self.separated(0.02, 0.92, gains)
+        left = np.log(gains / maps.gains.gains)
+        slope = np.polynomial.polynomial.polyfit(self.times, left, 1)
+        np.testing.assert_allclose(left - slope[0] - slope[1] * self.times, 0, atol=0.01)
+        self.assertLess(np.abs(np.mean(pdff)), 0.01)
+        self.assertFalse(maps.gains.alike)
+
+    def test_a_scan_without_errors_of_echoes_has_none(self):
+        for left, right in ((0.02, 0.92), (0.0, 0.0)):
+            self.assertIsNone(self.separated(left, right, np.ones(6))[0].gains)
+
+
+if __name__ == "__main__":
+    unittest.main()
