@@ -15,9 +15,7 @@ import numpy as np
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition, MeasuredField
 from TrabecularQSMLib.chunks import _openblas
 from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
-from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
-from TrabecularQSMLib.fieldmap.gains import EchoGains
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.inversion.lcurve import LCurve
@@ -35,7 +33,7 @@ from TrabecularQSMLib.pipeline.entry import fields_of
 from TrabecularQSMLib.pipeline.fields import Fields
 from TrabecularQSMLib.pipeline.more_noise import with_more_noise
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
-from TrabecularQSMLib.settings import CHOICES, OPTIONAL, RANGES, Settings, load_presets, preset
+from TrabecularQSMLib.settings import CHOICES, Settings, load_presets, preset
 
 SMALL = PhantomSettings(shape=(48, 48, 24), field_of_view_mm=(72.0, 72.0, 36.0), seed=3)
 FIELD_MAPS = {
@@ -431,68 +429,6 @@ class MaskTest(unittest.TestCase):
             reconstruct(phantom().acquisition, replace(FAST, mask_erosion=50.0))
 
 
-class RemarksTest(unittest.TestCase):
-    def test_a_mask_in_air_is_told_and_one_without_signal_refused(self):
-        signal = np.zeros((2, 10, 10), bool)
-        signal[:, :4] = True
-        self.assertEqual(remarks.on_mask(signal, signal, "x"), [])
-        (note,) = remarks.on_mask(np.ones_like(signal), signal, "x")
-        self.assertIn("Only 40% of the voxels in the mask have signal", note)
-        with self.assertRaisesRegex(InputError, "No voxel of the mask has signal in x"):
-            remarks.on_mask(~signal, signal, "x")
-
-    def test_a_mask_of_one_bone_and_one_up_to_the_skin_are_told(self):
-        body = np.zeros((30, 60, 60), bool)
-        body[:, 5:55, 5:55] = True
-        voxel_size = (1.0, 1.0, 1.0)
-        whole, bone = masks.erode(body, 5, voxel_size), np.zeros_like(body)
-        bone[10:20, 20:40, 20:40] = True
-        about = {"body": body, "voxel_size": voxel_size}
-        self.assertEqual(remarks.on_surroundings(whole, **about, background="lbv"), [])
-        for background in ("lbv", "v-sharp"):
-            (note,) = remarks.on_surroundings(bone, **about, background=background)
-            self.assertIn("The mask covers 8% of the tissue in this scan", note)
-        (note,) = remarks.on_surroundings(masks.erode(body, 2, voxel_size), **about, background="lbv")
-        self.assertIn("17% of the mask lies within 4 mm of the body's surface, where LBV", note)
-        self.assertEqual(remarks.on_surroundings(body, **about, background="pdf"), [])
-        self.assertEqual(remarks.on_surroundings(bone, **about, background="none"), [])
-
-    def test_errors_of_echoes_that_no_scanner_makes_are_doubted(self):
-        for largest, count in ((1.3, 1), (0.5, 2)):
-            notes = remarks.on_gains(EchoGains(np.array([1, 1.1, largest * np.exp(0.1j)]), 9.0, alike=False))
-            self.assertEqual(len(notes), count)
-        self.assertIn("do not trust the maps", notes[1])
-
-    def test_slices_that_are_not_to_be_trusted_are_told_where_the_rest_is(self):
-        trust, mask = np.ones((10, 10, 10)), np.ones((10, 10, 10), bool)
-        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
-        for low, notes in ((slice(4, 5), 0), (slice(4, 7), 1)):
-            trust = np.ones(mask.shape)
-            trust[low, 3:] = 0.2
-            found = remarks.on_trust(trust, mask, maps, 6)
-            self.assertEqual(len(found), notes)
-        self.assertIn("is 1.00, but below 0.50 in 3 of 10 slices inferior–superior (among them 5 and 7)", found[0])
-
-    def test_a_reliability_that_is_low_by_noise_alone_blames_no_model(self):
-        mask = np.ones((1, 10, 10), bool)
-        maps = {"mip": np.ones(mask.shape), "r2star": np.full(mask.shape, 40.0)}
-        for share, words in ((0.95, "The scan is noisy"), (0.5, "The echoes do not fit the model well")):
-            (note,) = remarks.on_trust(
-                np.full(mask.shape, 0.4), mask, maps, 6, share_of_noise=lambda share=share: share
-            )
-            self.assertTrue(note.startswith(words))
-
-    def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
-        trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
-        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
-        self.assertEqual(remarks.on_trust(trust, mask, maps, 6), [])
-        maps["r2star"][0, 0] = -100.0
-        (note,) = remarks.on_trust(trust, mask, maps, 6)
-        self.assertIn(
-            "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-100 and 2000", note
-        )
-
-
 class PhaseTest(unittest.TestCase):
     def test_a_conjugated_scan_is_found_told_and_reconstructed_alike(self):
         acquisition = phantom().acquisition
@@ -774,64 +710,6 @@ class ProgressTest(unittest.TestCase):
             run(lambda fraction, message, seen=seen: seen.append(fraction))
             self.assertEqual(seen, sorted(seen))
             self.assertEqual(seen[-1], 1.0)
-
-
-class CortexTest(unittest.TestCase):
-    def test_the_presets_of_the_paper_and_of_the_authors_leave_cortex_in(self):
-        self.assertEqual([preset(name).separate_cortex for name in ("paper", "authors-code")], ["no", "no"])
-
-
-class SettingsTest(unittest.TestCase):
-    def test_the_papers_numbers_are_in_its_preset(self):
-        paper = preset("paper")
-        self.assertEqual((paper.edge_fraction, paper.edge_weight, paper.edge_threshold), (0.4, 0.01, None))
-        self.assertEqual((paper.edge_image, paper.echo_combination), ("opposed-phase", "mip"))
-        self.assertEqual((paper.background, paper.inversion, paper.fat_model), ("lbv", "medi-tv", "seven-peak"))
-        # 0.2 and 0.1 are in voxel units of 1.5 mm; 0.03 is as printed.
-        voxel_mm = 1.5
-        for inversion, wanted in (
-            ("closed-form", 0.2 * voxel_mm**2),
-            ("medi-l2", 0.1 * voxel_mm**2),
-            ("medi-tv", 0.03),
-        ):
-            self.assertAlmostEqual(preset("paper", inversion=inversion).regularization, wanted)
-
-    def test_the_authors_numbers_are_in_their_preset(self):
-        code = preset("authors-code")
-        self.assertEqual((code.edge_threshold, code.edge_weight, code.edge_image), (0.1, 0.0, "magnitude"))
-        self.assertEqual((code.echo_combination, code.fat_model), ("rss", "ren-marrow"))
-        # Voxel units as above; their TV has a half before the data term, and its gradient is per mm.
-        for inversion, wanted in (("closed-form", 0.08 * 2.25), ("medi-l2", 0.008 * 2.25), ("medi-tv", 2 * 0.008)):
-            self.assertAlmostEqual(preset("authors-code", inversion=inversion).regularization, wanted)
-
-    def test_what_is_given_wins_over_the_preset(self):
-        self.assertEqual(preset("paper", regularization=0.5, inversion="medi-l2").regularization, 0.5)
-        self.assertEqual(preset(padding=8).padding, 8)
-        with self.assertRaisesRegex(InputError, "authors-code"):
-            preset("papers")
-
-    def test_values_beyond_their_range_or_of_another_kind_are_refused_by_name(self):
-        for name, (low, high) in RANGES.items():
-            whole = name in ("padding", "inversion_iterations")
-            for value in (low, high):
-                self.assertEqual(getattr(Settings(**{name: value}), name), value)
-            wrong = [low - 1, high * 2 + 1, float("nan"), float("inf"), "1", True]
-            wrong += [low + 0.5] if whole else []
-            for value in wrong + ([] if name in OPTIONAL else [None]):
-                with self.subTest(name=name, value=value), self.assertRaisesRegex(InputError, name):
-                    Settings(**{name: value})
-        for name in OPTIONAL:
-            self.assertIsNone(getattr(Settings(**{name: None}), name))
-
-    def test_names_that_do_not_exist_are_refused_with_the_choices(self):
-        for name, choices in CHOICES.items():
-            with self.assertRaisesRegex(InputError, f"{name}.*{choices[-1]}"):
-                Settings(**{name: "nonsense"})
-        with self.assertRaisesRegex(InputError, "unknown setting 'lambda'.*regularization"):
-            Settings.from_dict({"lambda": 1})
-        with self.assertRaisesRegex(InputError, "not a table"):
-            Settings.from_dict([1])
-        self.assertEqual(Settings.from_dict(preset("paper").as_dict()), preset("paper"))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+"""What is said of a scan and its mask, on small arrays."""
+
+import unittest
+
+import numpy as np
+
+from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.fieldmap import masks
+from TrabecularQSMLib.fieldmap.gains import EchoGains
+from TrabecularQSMLib.pipeline import (
+    remarks,
+)
+
+
+class RemarksTest(unittest.TestCase):
+    def test_a_mask_in_air_is_told_and_one_without_signal_refused(self):
+        signal = np.zeros((2, 10, 10), bool)
+        signal[:, :4] = True
+        self.assertEqual(remarks.on_mask(signal, signal, "x"), [])
+        (note,) = remarks.on_mask(np.ones_like(signal), signal, "x")
+        self.assertIn("Only 40% of the voxels in the mask have signal", note)
+        with self.assertRaisesRegex(InputError, "No voxel of the mask has signal in x"):
+            remarks.on_mask(~signal, signal, "x")
+
+    def test_a_mask_of_one_bone_and_one_up_to_the_skin_are_told(self):
+        body = np.zeros((30, 60, 60), bool)
+        body[:, 5:55, 5:55] = True
+        voxel_size = (1.0, 1.0, 1.0)
+        whole, bone = masks.erode(body, 5, voxel_size), np.zeros_like(body)
+        bone[10:20, 20:40, 20:40] = True
+        about = {"body": body, "voxel_size": voxel_size}
+        self.assertEqual(remarks.on_surroundings(whole, **about, background="lbv"), [])
+        for background in ("lbv", "v-sharp"):
+            (note,) = remarks.on_surroundings(bone, **about, background=background)
+            self.assertIn("The mask covers 8% of the tissue in this scan", note)
+        (note,) = remarks.on_surroundings(masks.erode(body, 2, voxel_size), **about, background="lbv")
+        self.assertIn("17% of the mask lies within 4 mm of the body's surface, where LBV", note)
+        self.assertEqual(remarks.on_surroundings(body, **about, background="pdf"), [])
+        self.assertEqual(remarks.on_surroundings(bone, **about, background="none"), [])
+
+    def test_errors_of_echoes_that_no_scanner_makes_are_doubted(self):
+        for largest, count in ((1.3, 1), (0.5, 2)):
+            notes = remarks.on_gains(EchoGains(np.array([1, 1.1, largest * np.exp(0.1j)]), 9.0, alike=False))
+            self.assertEqual(len(notes), count)
+        self.assertIn("do not trust the maps", notes[1])
+
+    def test_slices_that_are_not_to_be_trusted_are_told_where_the_rest_is(self):
+        trust, mask = np.ones((10, 10, 10)), np.ones((10, 10, 10), bool)
+        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
+        for low, notes in ((slice(4, 5), 0), (slice(4, 7), 1)):
+            trust = np.ones(mask.shape)
+            trust[low, 3:] = 0.2
+            found = remarks.on_trust(trust, mask, maps, 6)
+            self.assertEqual(len(found), notes)
+        self.assertIn("is 1.00, but below 0.50 in 3 of 10 slices inferior–superior (among them 5 and 7)", found[0])
+
+    def test_a_reliability_that_is_low_by_noise_alone_blames_no_model(self):
+        mask = np.ones((1, 10, 10), bool)
+        maps = {"mip": np.ones(mask.shape), "r2star": np.full(mask.shape, 40.0)}
+        for share, words in ((0.95, "The scan is noisy"), (0.5, "The echoes do not fit the model well")):
+            (note,) = remarks.on_trust(
+                np.full(mask.shape, 0.4), mask, maps, 6, share_of_noise=lambda share=share: share
+            )
+            self.assertTrue(note.startswith(words))
+
+    def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
+        trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
+        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
+        self.assertEqual(remarks.on_trust(trust, mask, maps, 6), [])
+        maps["r2star"][0, 0] = -100.0
+        (note,) = remarks.on_trust(trust, mask, maps, 6)
+        self.assertIn(
+            "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-100 and 2000", note
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
