@@ -6,7 +6,7 @@ from typing import Annotated
 
 import slicer
 from slicer.i18n import tr as _
-from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper, parameterPack
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -21,10 +21,8 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
     sys.path.insert(0, str(CHECKOUT))
 
 from TrabecularQSMLib import scene  # noqa: E402
-from TrabecularQSMLib.errors import Cancelled, InputError  # noqa: E402
-from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS  # noqa: E402
+from TrabecularQSMLib.errors import Cancelled  # noqa: E402
 from TrabecularQSMLib.scene.gui import show  # noqa: E402
-from TrabecularQSMLib.scene.gui.numbers import numbers, oneNumber, wholeNumbers  # noqa: E402
 from TrabecularQSMLib.scene.gui.parameters import wrapped  # noqa: E402
 from TrabecularQSMLib.scene.gui.protocol import (  # noqa: E402
     BoneParameters,
@@ -38,22 +36,25 @@ from TrabecularQSMLib.scene.gui.protocol import (  # noqa: E402
     sweepSettings,
     sweepSummary,
 )
+from TrabecularQSMLib.scene.gui.simulation import (  # noqa: E402
+    ConfigurationParameters,
+    DecayParameters,
+    SimulationParameters,
+    configurationSummary,
+    missingOfConfiguration,
+    missingOfRun,
+    runText,
+    simulationSettings,
+    simulationSummary,
+    varied,
+)
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
 from TrabecularQSMLib.scene.gui.steps import StepsMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
-from TrabecularQSMLib.simulation.model import DECAY  # noqa: E402
-from TrabecularQSMLib.simulation.monte_carlo import ParameterGrid, check_grid  # noqa: E402
 from TrabecularQSMLib.simulation.settings import (  # noqa: E402
-    BOUNDARIES,
-    POINT_SPREADS,
-    SHAPES,
-    DecaySettings,
     SimulationSettings,
 )
-from TrabecularQSMLib.study.estimate import free_memory  # noqa: E402
 
-# Geometries of the default size that an ordinary computer simulates in a second.
-PER_SECOND = 5
 # Buttons of the panel; each has a slot of its name, such as onRunButton.
 BUTTONS = ("run", "configuration", "protocol", "chain", "sweep", "cancel", "layout")
 # Parts of the panel; each has a button and a section of its name.
@@ -82,66 +83,6 @@ class TrabecularQSMSimulation(ScriptedLoadableModule):
 #
 # TrabecularQSMSimulationParameterNode
 #
-
-
-@parameterPack
-class SimulationParameters:
-    """What all geometries share: the settings of the library that are no direction.
-
-    size - Voxels along an edge of the region.
-    boundary - What surrounds the region.
-    shape - Of the pieces of bone.
-    regularization - Weight of smoothness in the inversion, in squared voxels.
-    field_strength - Tesla.
-    imaging_voxel - Edge of the imaging voxels in voxels of the simulation; 0 for the whole region.
-    seed - Start of the random numbers.
-    """
-
-    size: Annotated[int, WithinRange(8, 512)] = SimulationSettings.size
-    boundary: Annotated[str, Choice(list(BOUNDARIES))] = SimulationSettings.boundary
-    shape: Annotated[str, Choice(list(SHAPES))] = SimulationSettings.shape
-    regularization: Annotated[float, WithinRange(0.001, 1000.0)] = SimulationSettings.regularization
-    field_strength: Annotated[float, WithinRange(0.01, 30.0)] = SimulationSettings.field_strength
-    imaging_voxel: Annotated[int, WithinRange(0, 512)] = SimulationSettings.imaging_voxel or 0
-    seed: Annotated[int, WithinRange(0, 2147483647)] = SimulationSettings.seed
-
-
-@parameterPack
-class DecayParameters:
-    """The decay of the signal that R2′ is fitted to, beside the width of the line.
-
-    echo_times_ms - Of its echoes, separated by spaces or commas; without any there is no decay.
-    fat_fraction - Of the marrow.
-    fat_model - Spectrum of fat.
-    bone_signal - Of bone against marrow.
-    bone_t2_ms - Of the signal of bone.
-    snr - Of an imaging voxel of marrow; 0 for no noise.
-    point_spread - Of an imaging voxel.
-    """
-
-    echo_times_ms: str = ""
-    fat_fraction: Annotated[float, WithinRange(0.0, 1.0)] = DecaySettings.fat_fraction
-    fat_model: Annotated[str, Choice(list(FAT_MODELS))] = DecaySettings.fat_model
-    bone_signal: Annotated[float, WithinRange(0.0, 1.0)] = DecaySettings.bone_signal
-    bone_t2_ms: Annotated[float, WithinRange(0.01, 1000.0)] = 1e3 * DecaySettings.bone_t2
-    snr: Annotated[float, WithinRange(0.0, 1000000.0)] = DecaySettings.snr or 0.0
-    point_spread: Annotated[str, Choice(list(POINT_SPREADS))] = DecaySettings.point_spread
-
-
-@parameterPack
-class ConfigurationParameters:
-    """One geometry.
-
-    number - Pieces of bone.
-    radius - Voxels.
-    delta_chi - Susceptibility of bone less that of marrow, ppm.
-    repeat - Which of the random geometries.
-    """
-
-    number: Annotated[int, WithinRange(1, 100000)] = 200
-    radius: Annotated[int, WithinRange(1, 255)] = 10
-    delta_chi: Annotated[float, WithinRange(-100.0, 100.0)] = 1.0
-    repeat: Annotated[int, WithinRange(0, 1000000)] = 0
 
 
 @parameterNodeWrapper
@@ -203,12 +144,8 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
             ui.pointSpreadComboBox,
         ):
             widget.enabled = bool(p.decay.echo_times_ms.strip())
-        missing, run = self.logic.missing(p), ""
-        if not missing:
-            count, time = self.logic.count(p), self.logic.duration(p)
-            one, several = _("Run (one geometry, about {time})"), _("Run ({count} geometries, about {time})")
-            run = (one if count == 1 else several).format(count=count, time=time)
-        self.offer(ui.runButton, missing, wide=True, text=run)
+        missing = self.logic.missing(p)
+        self.offer(ui.runButton, missing, wide=True, text="" if missing else runText(p))
         self.offer(ui.configurationButton, self.logic.missingOfConfiguration(p), wide=True)
         self.offer(ui.protocolButton, missingOfProtocol(p), wide=True)
         for button, isSweep in ((ui.chainButton, False), (ui.sweepButton, True)):
@@ -278,7 +215,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
 
     def run(self, p, progress=None):
         """Simulate what the parameter node says; return the nodes of `scene.simulateNodes`."""
-        return scene.simulateNodes(self.settings(p), self.grid(p), name=self._name(p), progress=progress)
+        return scene.simulateNodes(self.settings(p), varied(p), name=self._name(p), progress=progress)
 
     def showConfiguration(self, p, progress=None):
         """Simulate the geometry to look at; return the nodes of `scene.configurationNodes`."""
@@ -308,110 +245,23 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
 
     def settings(self, p) -> SimulationSettings:
         """Return the settings of the parameter node."""
-        s = p.model
-        return SimulationSettings(
-            size=s.size,
-            boundary=s.boundary,
-            shape=s.shape,
-            # The library's axes k, j, i are S, A, R.
-            orientation=tuple(reversed(numbers(p.orientation, _("components of the orientation")))),
-            concentration=oneNumber(p.concentration, _("concentration")),
-            b0_direction=tuple(reversed(numbers(p.b0_direction, _("components of B0")))),
-            regularization=s.regularization,
-            field_strength=s.field_strength,
-            imaging_voxel=s.imaging_voxel or None,
-            seed=s.seed,
-            decay=self.decay(p),
-        )
-
-    def decay(self, p) -> DecaySettings | None:
-        """Return the settings of the decay; None without echo times."""
-        d = p.decay
-        if not d.echo_times_ms.strip():
-            return None
-        return DecaySettings(
-            tuple(time / 1e3 for time in numbers(d.echo_times_ms, _("echo times"), "ms")),
-            fat_fraction=d.fat_fraction,
-            fat_model=d.fat_model,
-            bone_signal=d.bone_signal,
-            bone_t2=d.bone_t2_ms / 1e3,
-            snr=d.snr or None,
-            point_spread=d.point_spread,
-        )
-
-    def grid(self, p) -> ParameterGrid:
-        """Return what the parameter node says is varied."""
-        return ParameterGrid(
-            tuple(wholeNumbers(p.numbers, _("numbers"))),
-            tuple(wholeNumbers(p.radii, _("radii"))),
-            tuple(numbers(p.delta_chis, _("Δχ values"))),
-            p.repeats,
-        )
-
-    def count(self, p) -> int:
-        """Return how many geometries a run simulates."""
-        return len(self.grid(p).geometries())
-
-    def duration(self, p) -> str:
-        """Return about how long a run takes, in words."""
-        seconds = self.count(p) / PER_SECOND * (p.model.size / SimulationSettings.size) ** 3
-        if seconds < 100:
-            return _("{count} s").format(count=max(round(seconds), 1))
-        return _("{count} min").format(count=round(seconds / 60))
+        return simulationSettings(p)
 
     def missing(self, p) -> str:
         """Return what keeps a run from starting, in one phrase; nothing if it can."""
-        if not p.numbers.strip():
-            return _("Enter how many pieces of bone")
-        if not p.radii.strip():
-            return _("Enter a radius")
-        if not p.delta_chis.strip():
-            return _("Enter Δχ")
-        try:
-            check_grid(self.settings(p), self.grid(p), free_memory())
-        except InputError as error:
-            return str(error)
-        return ""
+        return missingOfRun(p)
 
     def missingOfConfiguration(self, p) -> str:
         """Return what keeps the geometry from being shown, in one phrase; nothing if it can."""
-        if not p.configuration.delta_chi:
-            return _("Enter a Δχ that is not zero")
-        try:
-            grid = ParameterGrid((p.configuration.number,), (p.configuration.radius,))
-            check_grid(self.settings(p), grid, free_memory())
-        except InputError as error:
-            return str(error)
-        return ""
+        return missingOfConfiguration(p)
 
     def summary(self, nodes) -> str:
         """Return one line about a simulation: the slope of χ over BV/TV, and how straight χ and R2′ are."""
-        lines = {(line.quantity, line.delta_chi): line for line in nodes.linearity}
-        steepest = max((delta for quantity, delta in lines if quantity == "mean_chi"), key=abs, default=None)
-        if steepest is None:
-            count = nodes.table.GetNumberOfRows()
-            return (_("Simulated one row.") if count == 1 else _("Simulated {count} rows.")).format(count=count)
-        chi, r2prime = (lines.get((quantity, steepest)) for quantity in ("mean_chi", "r2prime_hwhm_ppm"))
-        low, high = chi.line.slope_ci
-        text = _(
-            "Δχ {delta:g} ppm: χ rises by {slope:.3f} ppm per BV/TV ({low:.3f} to {high:.3f}), {off:.1%} off the line."
-        ).format(delta=steepest, slope=chi.line.slope, low=low, high=high, off=chi.nonlinearity)
-        if r2prime is None:
-            return text
-        return text + " " + _("R2′ is {off:.1%} off a line.").format(off=r2prime.nonlinearity)
+        return simulationSummary(nodes)
 
     def configurationSummary(self, nodes) -> str:
         """Return one line about a geometry."""
-        values = nodes.values
-        chi, width, decay = values["mean_chi"], values["r2prime_per_s"], values.get(DECAY)
-        text = _("BV/TV {bvtv:.3f}, mean χ {chi}, R2′ {width}.").format(
-            bvtv=values["bvtv"],
-            chi="–" if chi is None else f"{chi:.3f} ppm",
-            width="–" if width is None else f"{width:.1f} 1/s",
-        )
-        if decay is None:
-            return text
-        return text + " " + _("Over the echo times it is {decay:.1f} 1/s.").format(decay=decay)
+        return configurationSummary(nodes)
 
     def _name(self, p):
         return p.name.strip() or "simulation"

@@ -8,8 +8,7 @@ import sys
 
 import driving
 import slicer
-import TrabecularQSMSimulation
-from TrabecularQSMSimulation import STEPS, onBone
+from TrabecularQSMSimulation import STEPS, missingOfRun, onBone
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.scene.gui import show
@@ -171,7 +170,7 @@ class PanelTest(driving.PanelCase):
 
     def test_a_disabled_button_says_what_is_missing(self):
         self.small()
-        self.replace(TrabecularQSMSimulation, "free_memory", lambda: 4e9)
+        self.replace(sys.modules[missingOfRun.__module__], "free_memory", lambda: 4e9)
         for widget, wrong, said in (
             (self.ui.numbersLineEdit, "", "Enter how many pieces of bone"),
             (self.ui.radiiLineEdit, " ", "Enter a radius"),

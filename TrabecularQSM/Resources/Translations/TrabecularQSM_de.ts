@@ -1625,14 +1625,6 @@
         <translation>Simuliert, wie Suszeptibilität und R2′ von der Knochendichte abhängen: zufällige Kugeln, Zylinder oder Platten aus Knochen in einem Magnetfeld, wie in den Abbildungen 7 und 8 der Veröffentlichung. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
-        <source>Run (one geometry, about {time})</source>
-        <translation>Starten (eine Geometrie, etwa {time})</translation>
-    </message>
-    <message>
-        <source>Run ({count} geometries, about {time})</source>
-        <translation>Starten ({count} Geometrien, etwa {time})</translation>
-    </message>
-    <message>
         <source>The simulation failed.</source>
         <translation>Die Simulation ist fehlgeschlagen.</translation>
     </message>
@@ -1651,82 +1643,6 @@
     <message>
         <source>The sweep failed.</source>
         <translation>Die Messreihe ist fehlgeschlagen.</translation>
-    </message>
-    <message>
-        <source>components of the orientation</source>
-        <translation>Komponenten der Ausrichtung</translation>
-    </message>
-    <message>
-        <source>concentration</source>
-        <translation>Konzentration</translation>
-    </message>
-    <message>
-        <source>components of B0</source>
-        <translation>Komponenten von B0</translation>
-    </message>
-    <message>
-        <source>echo times</source>
-        <translation>Echozeiten</translation>
-    </message>
-    <message>
-        <source>numbers</source>
-        <translation>Anzahlen</translation>
-    </message>
-    <message>
-        <source>radii</source>
-        <translation>Radien</translation>
-    </message>
-    <message>
-        <source>Δχ values</source>
-        <translation>Werte von Δχ</translation>
-    </message>
-    <message>
-        <source>{count} s</source>
-        <translation>{count} s</translation>
-    </message>
-    <message>
-        <source>{count} min</source>
-        <translation>{count} min</translation>
-    </message>
-    <message>
-        <source>Enter how many pieces of bone</source>
-        <translation>Anzahl der Knochenstücke eingeben</translation>
-    </message>
-    <message>
-        <source>Enter a radius</source>
-        <translation>Radius eingeben</translation>
-    </message>
-    <message>
-        <source>Enter Δχ</source>
-        <translation>Δχ eingeben</translation>
-    </message>
-    <message>
-        <source>Enter a Δχ that is not zero</source>
-        <translation>Ein Δχ ungleich null eingeben</translation>
-    </message>
-    <message>
-        <source>Simulated one row.</source>
-        <translation>Eine Zeile simuliert.</translation>
-    </message>
-    <message>
-        <source>Simulated {count} rows.</source>
-        <translation>{count} Zeilen simuliert.</translation>
-    </message>
-    <message>
-        <source>Δχ {delta:g} ppm: χ rises by {slope:.3f} ppm per BV/TV ({low:.3f} to {high:.3f}), {off:.1%} off the line.</source>
-        <translation>Δχ {delta:g} ppm: χ steigt um {slope:.3f} ppm je BV/TV ({low:.3f} bis {high:.3f}), {off:.1%} neben der Geraden.</translation>
-    </message>
-    <message>
-        <source>R2′ is {off:.1%} off a line.</source>
-        <translation>R2′ liegt {off:.1%} neben einer Geraden.</translation>
-    </message>
-    <message>
-        <source>BV/TV {bvtv:.3f}, mean χ {chi}, R2′ {width}.</source>
-        <translation>BV/TV {bvtv:.3f}, mittleres χ {chi}, R2′ {width}.</translation>
-    </message>
-    <message>
-        <source>Over the echo times it is {decay:.1f} 1/s.</source>
-        <translation>Über die Echozeiten ist es {decay:.1f} 1/s.</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -2856,6 +2772,93 @@
     <message>
         <source>{url} could not be downloaded; try again later, or get data/{file} from the repository maxdiefenbach/trabecular_bone_QSM with git lfs and load it with &apos;From file…&apos;.</source>
         <translation>{url} konnte nicht heruntergeladen werden; später noch einmal versuchen, oder data/{file} mit git lfs aus dem Repository maxdiefenbach/trabecular_bone_QSM holen und mit &apos;Aus Datei…&apos; laden.</translation>
+    </message>
+</context>
+<context>
+    <name>gui.simulation</name>
+    <message>
+        <source>components of the orientation</source>
+        <translation>Komponenten der Ausrichtung</translation>
+    </message>
+    <message>
+        <source>concentration</source>
+        <translation>Konzentration</translation>
+    </message>
+    <message>
+        <source>components of B0</source>
+        <translation>Komponenten von B0</translation>
+    </message>
+    <message>
+        <source>echo times</source>
+        <translation>Echozeiten</translation>
+    </message>
+    <message>
+        <source>numbers</source>
+        <translation>Anzahlen</translation>
+    </message>
+    <message>
+        <source>radii</source>
+        <translation>Radien</translation>
+    </message>
+    <message>
+        <source>Δχ values</source>
+        <translation>Werte von Δχ</translation>
+    </message>
+    <message>
+        <source>{count} s</source>
+        <translation>{count} s</translation>
+    </message>
+    <message>
+        <source>{count} min</source>
+        <translation>{count} min</translation>
+    </message>
+    <message>
+        <source>Run (one geometry, about {time})</source>
+        <translation>Starten (eine Geometrie, etwa {time})</translation>
+    </message>
+    <message>
+        <source>Run ({count} geometries, about {time})</source>
+        <translation>Starten ({count} Geometrien, etwa {time})</translation>
+    </message>
+    <message>
+        <source>Enter how many pieces of bone</source>
+        <translation>Anzahl der Knochenstücke eingeben</translation>
+    </message>
+    <message>
+        <source>Enter a radius</source>
+        <translation>Radius eingeben</translation>
+    </message>
+    <message>
+        <source>Enter Δχ</source>
+        <translation>Δχ eingeben</translation>
+    </message>
+    <message>
+        <source>Enter a Δχ that is not zero</source>
+        <translation>Ein Δχ ungleich null eingeben</translation>
+    </message>
+    <message>
+        <source>Simulated one row.</source>
+        <translation>Eine Zeile simuliert.</translation>
+    </message>
+    <message>
+        <source>Simulated {count} rows.</source>
+        <translation>{count} Zeilen simuliert.</translation>
+    </message>
+    <message>
+        <source>Δχ {delta:g} ppm: χ rises by {slope:.3f} ppm per BV/TV ({low:.3f} to {high:.3f}), {off:.1%} off the line.</source>
+        <translation>Δχ {delta:g} ppm: χ steigt um {slope:.3f} ppm je BV/TV ({low:.3f} bis {high:.3f}), {off:.1%} neben der Geraden.</translation>
+    </message>
+    <message>
+        <source>R2′ is {off:.1%} off a line.</source>
+        <translation>R2′ liegt {off:.1%} neben einer Geraden.</translation>
+    </message>
+    <message>
+        <source>BV/TV {bvtv:.3f}, mean χ {chi}, R2′ {width}.</source>
+        <translation>BV/TV {bvtv:.3f}, mittleres χ {chi}, R2′ {width}.</translation>
+    </message>
+    <message>
+        <source>Over the echo times it is {decay:.1f} 1/s.</source>
+        <translation>Über die Echozeiten ist es {decay:.1f} 1/s.</translation>
     </message>
 </context>
 <context>
