@@ -13,6 +13,7 @@ except ImportError as error:
 import headless
 
 from TrabecularQSMLib.acquisition import Acquisition
+from TrabecularQSMLib.errors import Cancelled
 
 # An oblique, anisotropic, left-handed grid: everything that can be mixed up differs.
 COSINES = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
@@ -21,6 +22,16 @@ AFFINE[:3, :3] = COSINES * (1.5, 0.8, 2.5)
 AFFINE[:3, 3] = (-31.0, 12.5, 7.0)
 SHAPE = (6, 5, 4)
 ECHO_TIMES = (1.25e-3, 1.95e-3, 2.65e-3, 3.4e-3)
+
+
+def cancel_at(limit):
+    """A progress callback that cancels once so much is done."""
+
+    def progress(fraction, message):
+        if fraction >= limit:
+            raise Cancelled
+
+    return progress
 
 
 def random_map(seed=0):

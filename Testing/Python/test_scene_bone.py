@@ -3,7 +3,7 @@
 import unittest
 
 import numpy as np
-from scenes import AFFINE, SceneTest, slicer
+from scenes import AFFINE, SceneTest, cancel_at, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias
@@ -175,13 +175,8 @@ class BvtvTest(BoneTest):
         table = self.run_bvtv().table
         before, rows = self.unchanged(), tables.rowsFromTable(table)
         for limit in (0.0, 0.5, 1.0):
-
-            def cancel(fraction, message, limit=limit):
-                if fraction >= limit:
-                    raise Cancelled
-
             with self.assertRaises(Cancelled):
-                self.run_bvtv(case="sub-02", biasCorrection=True, table=table, progress=cancel)
+                self.run_bvtv(case="sub-02", biasCorrection=True, table=table, progress=cancel_at(limit))
         self.assertEqual((self.unchanged(), tables.rowsFromTable(table)), (before, rows))
 
 

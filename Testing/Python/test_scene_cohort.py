@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import scans
-from scenes import SceneTest, slicer
+from scenes import SceneTest, cancel_at, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.measure import measure
@@ -68,13 +68,8 @@ class CohortTest(SceneTest):
     def test_cancelled_it_leaves_the_scene_as_it_was(self):
         before, limits = self.state(), (0.0, 0.6, 0.8, 1.0)
         for limit in limits:
-
-            def cancel(fraction, message, limit=limit):
-                if fraction >= limit:
-                    raise Cancelled
-
             with self.assertRaises(Cancelled):
-                scene.loadMaps(self.output / "sub-01", progress=cancel)
+                scene.loadMaps(self.output / "sub-01", progress=cancel_at(limit))
             self.assertEqual(self.state(), before)
 
     def test_a_folder_without_maps_or_with_those_of_several_scans_is_refused(self):

@@ -4,7 +4,7 @@ import unittest
 from unittest import mock
 
 import numpy as np
-from scenes import SceneTest, slicer
+from scenes import SceneTest, cancel_at, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled
@@ -46,13 +46,8 @@ class CompanionsTest(SceneTest):
     def test_a_cancelled_run_leaves_the_scene_as_it_was(self):
         before = self.node_ids(), self.hierarchy_count()
         for limit in (0.2, 0.6, 1.0):
-
-            def cancel(fraction, message, limit=limit):
-                if fraction >= limit:
-                    raise Cancelled
-
             with self.assertRaises(Cancelled):
-                scene.addCompanions(SETTINGS, QUICK, progress=cancel)
+                scene.addCompanions(SETTINGS, QUICK, progress=cancel_at(limit))
             self.assertEqual((self.node_ids(), self.hierarchy_count()), before)
 
     def test_what_fails_halfway_leaves_nothing_behind(self):

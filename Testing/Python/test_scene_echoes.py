@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from scenes import AFFINE, ECHO_TIMES, SHAPE, SceneTest, random_acquisition, slicer, vtk
+from scenes import AFFINE, ECHO_TIMES, SHAPE, SceneTest, cancel_at, random_acquisition, slicer, vtk
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.acquisition import b0_direction
@@ -340,14 +340,6 @@ class DigitalAnkleTest(SceneTest):
     def test_cancelled_at_any_time_it_leaves_the_scene_as_it_was(self):
         scene.addPhantom(self.SETTINGS, "first")  # whatever a first browser makes stays
         before = self.node_ids(), self.hierarchy_count()
-
-        def cancel_at(limit):
-            def progress(fraction, message):
-                if fraction >= limit:
-                    raise Cancelled
-
-            return progress
-
         for limit in (0.3, 1.0):
             with self.assertRaises(Cancelled):
                 scene.addPhantom(self.SETTINGS, "second", cancel_at(limit))

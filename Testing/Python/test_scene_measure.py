@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
+from scenes import AFFINE, SHAPE, SceneTest, cancel_at, random_map, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure
@@ -172,13 +172,8 @@ class MeasureTest(SceneTest):
         maps = [self.add(random_map(), name) for name in ("r2star", "pdff")]
         ids, rows = self.node_ids(), tables.rowsFromTable(table)
         for limit in (0.0, 0.5, 1.0):
-
-            def cancel(fraction, message, limit=limit):
-                if fraction >= limit:
-                    raise Cancelled
-
             with self.assertRaises(Cancelled):
-                scene.measureNodes(maps, self.segmentation, case="sub-02", table=table, progress=cancel)
+                scene.measureNodes(maps, self.segmentation, case="sub-02", table=table, progress=cancel_at(limit))
         self.assertEqual((self.node_ids(), tables.rowsFromTable(table)), (ids, rows))
 
 

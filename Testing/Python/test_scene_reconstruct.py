@@ -9,7 +9,7 @@ from unittest import mock
 
 import headless
 import numpy as np
-from scenes import AFFINE, SHAPE, SceneTest, random_acquisition, random_map, slicer, vtk
+from scenes import AFFINE, SHAPE, SceneTest, cancel_at, random_acquisition, random_map, slicer, vtk
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.acquisition import MeasuredField
@@ -38,14 +38,6 @@ class PhantomTest(SceneTest):
     def segmentation(self):
         phantom = self.phantom
         return scene.addSegmentation(phantom.regions, phantom.region_names, phantom.acquisition.affine, "regions")
-
-
-def cancel_at(limit):
-    def progress(fraction, message):
-        if fraction >= limit:
-            raise Cancelled
-
-    return progress
 
 
 class ReconstructFieldTest(PhantomTest):

@@ -5,7 +5,7 @@ import unittest
 from unittest import mock
 
 import numpy as np
-from scenes import slicer
+from scenes import cancel_at, slicer
 from scipy import ndimage
 from two_images import (
     FIXED_AFFINE,
@@ -335,13 +335,8 @@ class RegistrationTest(TwoImagesTest):
         for limit in (0.0, 0.5, 1.0):
             if limit:
                 self.without_search()
-
-            def cancel(fraction, message, limit=limit):
-                if fraction >= limit:
-                    raise Cancelled
-
             with self.assertRaises(Cancelled):
-                scene.registerNodes(self.fixed, self.moving, start="moments", progress=cancel)
+                scene.registerNodes(self.fixed, self.moving, start="moments", progress=cancel_at(limit))
         self.assertIs(self.moving.GetParentTransformNode(), above)
         self.assertEqual(self.node_ids(), ids)
 

@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from scenes import SceneTest, slicer
+from scenes import SceneTest, cancel_at, slicer
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import Cancelled, InputError
@@ -124,14 +124,6 @@ class LayoutTest(SceneTest):
 
         walk(root)
         self.assertEqual(views, ["Red", "Yellow", "Green"])
-
-
-def cancel_at(limit):
-    def progress(fraction, message):
-        if fraction >= limit:
-            raise Cancelled
-
-    return progress
 
 
 PHANTOM = make_phantom(PhantomSettings(shape=(24, 24, 12), seed=2))
