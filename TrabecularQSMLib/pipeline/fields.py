@@ -19,7 +19,7 @@ from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separa
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from ..fieldmap.uncertainty import share_of_noise
 from ..fieldmap.unwrap import parts_apart, unwrap
-from ..inversion.weights import SMOOTHING_MM, data_weight, edge_weight
+from ..inversion.weights import SMOOTHING_MM, data_weight, edge_weight, link_weight
 from ..progress import Progress, part, report
 from ..settings import Settings
 from . import remarks
@@ -365,15 +365,14 @@ class Fields:
         """Make both weights, with edges of χ where those of an image are."""
         self.edges = edges
         self.data_weight = data_weight(self.magnitude, self.interior, self.trust)
-        self.edge_weight = edge_weight(
-            edges,
-            self.mask,
-            self.voxel_size,
-            fraction=self.settings.edge_fraction,
-            threshold=self.settings.edge_threshold,
-            weight=self.settings.edge_weight,
-            smoothing=SMOOTHING_MM if self.settings.edge_image == "smoothed-magnitude" else 0.0,
-        )
+        settings, image = self.settings, (edges, self.mask, self.voxel_size)
+        smoothed = settings.edge_image == "smoothed-magnitude" or settings.edge_steepness is not None
+        options = {"weight": settings.edge_weight, "smoothing": SMOOTHING_MM if smoothed else 0.0}
+        if settings.edge_steepness is not None:
+            self.edge_weight = link_weight(*image, steepness=settings.edge_steepness, **options)
+        else:
+            options |= {"fraction": settings.edge_fraction, "threshold": settings.edge_threshold}
+            self.edge_weight = edge_weight(*image, **options)
 
     def local(self, total_ppm, progress) -> tuple[np.ndarray, np.ndarray]:
         """Return the local field of a total field, and where it holds."""
