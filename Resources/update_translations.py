@@ -102,6 +102,8 @@ def _xml(text):
 def main() -> None:
     """Update the files, or with --check only say whether something is missing."""
     languages, check, found, wrong = set(sys.argv[1:]) - {"--check"}, "--check" in sys.argv, texts(), False
+    if any(name.startswith("-") for name in languages):
+        sys.exit(__doc__)
     for language in sorted(languages | {path.stem.partition("_")[2] for path in FOLDER.glob("*.ts")}):
         path = FOLDER / f"TrabecularQSM_{language}.ts"
         text, unfinished = compose(language, read(path), found)

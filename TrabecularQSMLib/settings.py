@@ -64,8 +64,9 @@ RANGES = {
     "background_radius": (0.1, 100.0),
     "background_tolerance": (1e-12, 0.5),
     "regularization": (1e-12, 1e6),
-    "edge_fraction": (0.0, 1.0),
+    "edge_steepness": (1e-6, 1e3),
     "edge_threshold": (0.0, 1.0),
+    "edge_fraction": (0.0, 1.0),
     "edge_weight": (0.0, 1.0),
     "weak_harmonic": (0.0, 1e9),
     "fat_prior": (-10.0, 10.0),
@@ -80,6 +81,7 @@ OPTIONAL = (
     "background_radius",
     "background_tolerance",
     "regularization",
+    "edge_steepness",
     "edge_threshold",
     "inversion_tolerance",
     "inversion_iterations",
@@ -143,10 +145,14 @@ class Settings:
     edge_image : {"opposed-phase", "magnitude", "smoothed-magnitude"}
         Image whose edges are not penalised. Smoothed, noise makes no edges, and those of cortex are as wide as its
         voxels. Paper: |W − F|; authors' scripts: magnitude over echoes.
-    edge_fraction : float
-        Share of mask voxels that count as edges where there is no edge_threshold. Paper: 0.4.
+    edge_steepness : float or None
+        Edges are soft and have a direction: W_g is one half where the edge image, always smoothed then, changes by this
+        fraction of its bright end in a mm. Left out, edges are all or nothing, by the two that follow. Ours; paper and
+        authors' scripts: none.
     edge_threshold : float or None
         Edges are gradients above this fraction of the largest one in the mask. Paper: none; authors' scripts: 0.1.
+    edge_fraction : float
+        Share of mask voxels that count as edges where there is no edge_threshold. Paper: 0.4.
     edge_weight : float
         W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
     variation : {"anisotropic", "isotropic"}
@@ -204,8 +210,9 @@ class Settings:
     inversion: str = "medi-tv"
     regularization: float | None = None
     edge_image: str = "smoothed-magnitude"
+    edge_steepness: float | None = 0.0125
+    edge_threshold: float | None = None
     edge_fraction: float = 0.4
-    edge_threshold: float | None = 0.18
     edge_weight: float = 0.01
     variation: str = "anisotropic"
     weak_harmonic: float = 0.0
@@ -286,7 +293,7 @@ def preset(name: str = "default", **changes) -> Settings:
         "paper", "authors-code" or "default".
     **changes
         Settings that differ from the preset. A λ not given is the preset's for the chosen inversion, or else the
-        inversion's own. An edge_fraction given alone takes the place of the preset's edge_threshold.
+        inversion's own. An edge_fraction or edge_threshold given alone counts, and not the preset's kind of edge.
     """
     presets = load_presets()
     if name not in presets:
@@ -306,9 +313,11 @@ def merged(name: str, stored: dict, given: dict) -> Settings:
     """
     if given.get("inversion", stored.get("inversion")) != stored.get("inversion"):
         stored = {key: value for key, value in stored.items() if key != "regularization"}
-    return preset(name, **{**stored, **_counted(given)})
+    return preset(name, **{**_counted(stored), **_counted(given)})
 
 
 def _counted(given):
-    """Settings given, with no edge_threshold that would keep a given edge_fraction from counting."""
-    return {"edge_threshold": None, **given} if "edge_fraction" in given else given
+    """Settings given, without another kind of edge that would keep the one that is given from counting."""
+    if given.get("edge_threshold") is not None:
+        return {"edge_steepness": None, **given}
+    return {"edge_steepness": None, "edge_threshold": None, **given} if "edge_fraction" in given else given

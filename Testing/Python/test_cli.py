@@ -220,13 +220,27 @@ class SettingsTest(CommandLineTest):
         file.write_text(json.dumps({"Settings": {"edge_fraction": 0.7, "mask_erosion": 2.0}, "Units": "ppm"}))
         found = self.settings("--preset", "authors-code", "--settings", file, "--mask-erosion", "5")
         self.assertEqual((found.mask_erosion, found.edge_fraction, found.edge_weight), (5.0, 0.7, 0.0))
-        # A share of edges given alone counts, and not the preset's or the file's threshold.
-        self.assertIsNone(found.edge_threshold)
-        file.write_text(json.dumps({"Settings": preset().as_dict()}))
-        self.assertIsNone(self.settings("--settings", file, "--edge-fraction", "0.3").edge_threshold)
-        self.assertEqual(self.settings("--edge-fraction", "0.3", "--edge-threshold", "0.2").edge_threshold, 0.2)
         self.assertEqual(self.settings("--preset", "authors-code"), preset("authors-code"))
         self.assertEqual(self.settings(), preset())
+
+    def test_a_kind_of_edge_given_alone_counts_and_not_that_of_the_preset_or_the_file(self):
+        def kind(*flags):
+            found = self.settings(*flags)
+            return found.edge_steepness, found.edge_threshold, found.edge_fraction
+
+        file = self.folder / "settings.json"
+        for stored, wanted in (
+            ({"edge_fraction": 0.7}, (None, None, 0.7)),
+            # A sidecar of a version that knew no steepness.
+            ({"edge_threshold": 0.18, "edge_fraction": 0.4}, (None, 0.18, 0.4)),
+            (preset().as_dict(), (0.0125, None, 0.4)),
+        ):
+            file.write_text(json.dumps({"Settings": stored}))
+            self.assertEqual(kind("--settings", file), wanted)
+            self.assertEqual(kind("--settings", file, "--edge-fraction", "0.3"), (None, None, 0.3))
+            self.assertEqual(kind("--settings", file, "--edge-threshold", "0.2")[:2], (None, 0.2))
+            self.assertEqual(kind("--settings", file, "--edge-steepness", "0.02")[0], 0.02)
+        self.assertEqual(kind("--edge-fraction", "0.3", "--edge-threshold", "0.2"), (None, 0.2, 0.3))
 
     def test_a_sidecar_repeats_its_settings_whatever_the_preset(self):
         used = preset("paper", inversion="closed-form", phase_sign="-1", padding=4)

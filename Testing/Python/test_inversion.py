@@ -17,7 +17,7 @@ from TrabecularQSMLib.inversion.closed_form import ClosedForm, closed_form
 from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.inversion.medi_l2 import medi_l2, normal_operator
 from TrabecularQSMLib.inversion.medi_tv_nesterov import Cost, medi_tv_nesterov
-from TrabecularQSMLib.inversion.weights import SMOOTHING_MM, data_weight, edge_weight
+from TrabecularQSMLib.inversion.weights import SMOOTHING_MM, data_weight, edge_weight, link_weight
 from TrabecularQSMLib.kernels import convolve, dipole_kernel, gradient, gradient_adjoint
 from TrabecularQSMLib.solvers import accelerated_gradient
 
@@ -26,15 +26,15 @@ NESTEROV = sys.modules[Cost.__module__]
 VOXEL_SIZE, B0 = (1.5, 0.8, 1.1), (0.48, -0.6, 0.64)
 
 
-def problem(shape=(14, 15, 12), seed=1):
-    """A field with noise, and weights with holes, edges and a shade."""
+def problem(shape=(14, 15, 12), seed=1, axes=()):
+    """A field with noise, and weights with holes, edges (of links, with three axes) and a shade."""
     rng = np.random.default_rng(seed)
     chi = np.zeros(shape, np.float32)
     chi[4:9, 5:11, 3:8], chi[9:12, 3:6, 6:10] = 0.8, -0.5
     field = convolve(dipole_kernel(shape, VOXEL_SIZE, B0), chi) + 0.01 * rng.standard_normal(shape)
     weights = rng.uniform(0.3, 1, shape)
     weights[rng.random(shape) < 0.1] = 0
-    edges = np.where(rng.random(shape) < 0.3, 0.01, 1)
+    edges = np.where(rng.random((*axes, *shape)) < 0.3, 0.01, 1)
     return SimpleNamespace(
         field=field.astype(np.float32), data_weight=weights.astype(np.float32), edge_weight=edges.astype(np.float32)
     )
@@ -117,10 +117,10 @@ class ClosedFormTest(unittest.TestCase):
 class L2Test(unittest.TestCase):
     def test_its_normal_operator_is_symmetric_and_positive(self):
         rng = np.random.default_rng(3)
-        for shape in ((6, 8, 10), (7, 9, 5), (6, 9, 8)):
-            case = problem()
+        for shape, axes in (((6, 8, 10), ()), ((7, 9, 5), (3,)), ((6, 9, 8), (3,))):
+            case = problem(axes=axes)
             crop = tuple(slice(0, n) for n in shape)
-            squares = case.data_weight[crop] ** 2, case.edge_weight[crop] ** 2
+            squares = case.data_weight[crop] ** 2, case.edge_weight[(..., *crop)] ** 2
             arguments = (dipole_kernel(shape, VOXEL_SIZE, B0), *squares, VOXEL_SIZE, 0.1)
             x, y = rng.standard_normal((2, *shape))
             ax, ay = (
@@ -131,10 +131,10 @@ class L2Test(unittest.TestCase):
             self.assertGreater(np.vdot(ax, x), 0)
 
     def test_it_meets_its_normal_equations_to_its_tolerance_and_has_mean_zero(self):
-        case = problem()
-        kernel = dipole_kernel(case.field.shape, VOXEL_SIZE, B0).astype(float)
-        d2, g2 = case.data_weight.astype(float) ** 2, case.edge_weight.astype(float) ** 2
-        for tolerance in (1e-2, 1e-4):
+        for tolerance, axes in ((1e-2, ()), (1e-4, ()), (1e-4, (3,))):
+            case = problem(axes=axes)
+            kernel = dipole_kernel(case.field.shape, VOXEL_SIZE, B0).astype(float)
+            d2, g2 = case.data_weight.astype(float) ** 2, case.edge_weight.astype(float) ** 2
             chi = medi_l2(case.field, VOXEL_SIZE, **options(case, 0.1, tolerance=tolerance)).astype(float)
             # The equations written out in float64; CG in float32 drifts from its own residual by 1e-5 or so.
             left = convolve(kernel, d2 * convolve(kernel, chi))
@@ -167,7 +167,7 @@ class L2Test(unittest.TestCase):
 
 class TVCostTest(unittest.TestCase):
     def setUp(self):
-        self.case = problem()
+        self.case = problem(axes=(3,))
         # Thin slabs, so that the seams between them are tested.
         patcher = mock.patch.object(chunks, "SLAB_VOXELS", 600)
         patcher.start()
@@ -395,6 +395,51 @@ class WeightsTest(unittest.TestCase):
         ]
         self.assertLess(at_step[0], 0.35)
         self.assertGreater(at_step[1], 0.6)
+
+
+class LinkWeightTest(unittest.TestCase):
+    SIZE = (2.0, 1.5, 1.0)
+
+    def weight(self, image, mask=None, **more):
+        mask = np.ones(image.shape, bool) if mask is None else mask
+        return link_weight(image, mask, self.SIZE, steepness=0.02, **more)
+
+    def ramp(self, axis, slope):
+        """An image of 100 at its bright end, which changes along an axis by a share of that in each mm."""
+        image = np.full((12, 14, 16), 100.0)
+        middle = np.moveaxis(image, axis, 0)[4:8]
+        middle -= 100 * slope * self.SIZE[axis] * np.arange(1, 5).reshape(4, 1, 1)
+        np.moveaxis(image, axis, 0)[8:] -= 100 * slope * self.SIZE[axis] * 4
+        return image
+
+    def test_a_slope_of_the_steepness_halves_the_weight_along_it_and_counts_a_fifth_across(self):
+        for axis in range(3):
+            weight = self.weight(self.ramp(axis, 0.02))
+            within = np.take(weight, 5, axis=axis + 1)
+            for link in range(3):
+                wanted = 1 / 2 if link == axis else 1 / (1 + 0.2**2)
+                np.testing.assert_allclose(within[link], wanted, atol=1e-4, err_msg=f"{axis} {link}")
+            np.testing.assert_array_equal(np.take(weight, 1, axis=axis + 1), 1)
+
+    def test_steep_edges_have_the_least_weight_and_falling_ones_that_of_rising_ones(self):
+        image = self.ramp(2, 0.2)
+        self.assertEqual(self.weight(image, weight=0.05).min(), np.float32(0.05))
+        # The bright end of what falls lies on the other side.
+        np.testing.assert_allclose(self.weight(image)[2, ..., :-1], self.weight(image[..., ::-1])[2, ..., -2::-1])
+
+    def test_where_the_mask_ends_and_how_bright_the_image_is_do_not_matter(self):
+        image = np.zeros((12, 20, 24))
+        image[:, 2:] = 80.0  # the body, whose skin is its steepest edge
+        image[:, 10:, 8:] = 90.0
+        near, far = np.indices(image.shape)[1] > 2, np.indices(image.shape)[1] > 5
+        np.testing.assert_array_equal(self.weight(image, near), self.weight(image, far))
+        np.testing.assert_allclose(self.weight(1000 * image, far), self.weight(image, far), atol=1e-5)
+
+    def test_an_image_without_signal_or_mask_and_a_single_slice_have_no_edges(self):
+        image = np.zeros((4, 5, 6))
+        self.assertTrue(np.all(self.weight(image) == 1))
+        self.assertTrue(np.all(self.weight(image + 1, np.zeros(image.shape, bool)) == 1))
+        self.assertEqual(self.weight(np.ones((1, 5, 6)), smoothing=SMOOTHING_MM).shape, (3, 1, 5, 6))
 
 
 class GridTest(unittest.TestCase):

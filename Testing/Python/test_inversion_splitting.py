@@ -30,14 +30,14 @@ SHAPE, VOXEL_SIZE, B0 = (5, 4, 6), (1.5, 0.8, 1.1), (0.48, -0.6, 0.64)
 REGULARIZATION = 0.003
 
 
-def case(seed=1):
-    """A field with noise, and weights with holes and edges."""
+def case(seed=1, axes=()):
+    """A field with noise, and weights with holes and edges (of links, with three axes)."""
     rng = np.random.default_rng(seed)
     chi = np.zeros(SHAPE)
     chi[1:3, 1:3, 2:5], chi[3:, 3:, :3] = 0.8, -0.5
     field = convolve(dipole_kernel(SHAPE, VOXEL_SIZE, B0), chi) + 0.01 * rng.standard_normal(SHAPE)
     weights = rng.uniform(0.4, 1, SHAPE) * (rng.random(SHAPE) > 0.1)
-    edges = np.where(rng.random(SHAPE) < 0.3, 0.2, 1)
+    edges = np.where(rng.random((*axes, *SHAPE)) < 0.3, 0.2, 1)
     single = lambda array: array.astype(np.float32)  # noqa: E731
     return SimpleNamespace(field=single(field), data_weight=single(weights), edge_weight=single(edges))
 
@@ -63,7 +63,7 @@ class Matrices:
             parts = [lines[n] if n == axis else whole[n] for n in range(3)]
             self.slope.append((sp.kron(sp.kron(parts[0], parts[1]), parts[2]) / h).tocsr())
         self.weight = one.data_weight.ravel().astype(float)
-        self.edge = one.edge_weight.ravel().astype(float)
+        self.edges = [one.ravel() for one in np.broadcast_to(one.edge_weight.astype(float), (3, *SHAPE))]
         self.target = self.weight * one.field.ravel()
 
 
@@ -104,7 +104,9 @@ def by_matrices(data, target, blocks, *, isotropic):
 class TotalVariationTest(unittest.TestCase):
     def compare(self, one, *, order=1, isotropic=False, harmonic=0.0):
         matrices = Matrices(one)
-        edge, count, slope = matrices.edge, matrices.count, matrices.slope
+        edges, count, slope = matrices.edges, matrices.count, matrices.slope
+        mean = sum(edges) / 3
+        together = [mean] * 3 if isotropic else edges
         # All but a corner, through which h can bend: with more h would explain all.
         inside = np.ones(SHAPE, bool)
         inside[:2, :2, :2] = False
@@ -114,7 +116,7 @@ class TotalVariationTest(unittest.TestCase):
         ends = [end.ravel() for end in ends]
         data, target = matrices.weight[:, None] * matrices.dipole, matrices.target
         zero, one_by_one = sp.csr_array((count, count)), sp.eye_array(count)
-        first = [[slope[axis], REGULARIZATION * edge * ends[axis], 1] for axis in range(3)]
+        first = [[slope[axis], REGULARIZATION * together[axis] * ends[axis], 1] for axis in range(3)]
         blocks = [first]
         more = {"isotropic": isotropic}
         if order == 2:
@@ -132,6 +134,7 @@ class TotalVariationTest(unittest.TestCase):
                 # The link counts where both of its differences lie in the grid.
                 parts[b] = parts[b] + 0.5 * sp.diags_array(both) @ slope[a]
                 parts[a] = parts[a] + 0.5 * sp.diags_array(both) @ slope[b]
+                edge = (together[a] + together[b]) / 2
                 second.append([sp.hstack([zero, *parts]), REGULARIZATION * length * edge * both, times])
             blocks.append(second)
         if harmonic:
@@ -162,10 +165,16 @@ class TotalVariationTest(unittest.TestCase):
     def test_it_reaches_the_minimum_that_a_method_with_matrices_finds(self):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SolverWarning)
-            for more in ({}, {"isotropic": True}, {"order": 2}, {"order": 2, "isotropic": True}, {"harmonic": 0.5}):
-                with self.subTest(**more):
+            for axes, more in (
+                ((3,), {}),
+                ((3,), {"isotropic": True}),
+                ((3,), {"order": 2}),
+                ((), {"order": 2, "isotropic": True}),
+                ((), {"harmonic": 0.5}),
+            ):
+                with self.subTest(axes=axes, **more):
                     # At most 0.03 %, which falls with its iterations.
-                    self.assertLess(self.compare(case(), **more), 1e-3)
+                    self.assertLess(self.compare(case(axes=axes), **more), 1e-3)
 
     def test_a_harmonic_field_is_found_as_soon_however_much_it_may_not_bend(self):
         inside = np.ones(SHAPE, bool)
@@ -209,9 +218,12 @@ class TotalVariationTest(unittest.TestCase):
         np.testing.assert_allclose(*found, atol=1e-5)
 
     def test_with_a_quadratic_regularizer_it_reaches_the_least_squares_solution(self):
-        one = case()
+        one = case(axes=(3,))
         matrices = Matrices(one)
-        rows = [np.sqrt(0.05) * matrices.edge[:, None] * slope.toarray() for slope in matrices.slope]
+        rows = [
+            np.sqrt(0.05) * edge[:, None] * slope.toarray()
+            for edge, slope in zip(matrices.edges, matrices.slope, strict=True)
+        ]
         system = np.concatenate([matrices.weight[:, None] * matrices.dipole, *rows])
         target = np.concatenate([matrices.target, np.zeros(3 * matrices.count)])
         wanted = np.linalg.lstsq(system, target, rcond=None)[0].reshape(SHAPE)

@@ -10,6 +10,7 @@ class SettingsTest(unittest.TestCase):
     def test_the_papers_numbers_are_in_its_preset(self):
         paper = preset("paper")
         self.assertEqual((paper.edge_fraction, paper.edge_weight, paper.edge_threshold), (0.4, 0.01, None))
+        self.assertIsNone(paper.edge_steepness)
         self.assertEqual((paper.edge_image, paper.echo_combination), ("opposed-phase", "mip"))
         self.assertEqual((paper.background, paper.inversion, paper.fat_model), ("lbv", "medi-tv", "seven-peak"))
         # 0.2 and 0.1 are in voxel units of 1.5 mm; 0.03 is as printed.
@@ -24,6 +25,7 @@ class SettingsTest(unittest.TestCase):
     def test_the_authors_numbers_are_in_their_preset(self):
         code = preset("authors-code")
         self.assertEqual((code.edge_threshold, code.edge_weight, code.edge_image), (0.1, 0.0, "magnitude"))
+        self.assertIsNone(code.edge_steepness)
         self.assertEqual((code.echo_combination, code.fat_model), ("rss", "ren-marrow"))
         # Voxel units as above; their TV has a half before the data term, and its gradient is per mm.
         for inversion, wanted in (("closed-form", 0.08 * 2.25), ("medi-l2", 0.008 * 2.25), ("medi-tv", 2 * 0.008)):

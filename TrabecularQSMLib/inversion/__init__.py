@@ -47,8 +47,10 @@ def invert(
         Unit vector along k, j, i.
     regularization : float
         λ, in mm² where the method's power is 2, in ppm·mm where it is 1.
-    data_weight, edge_weight : (K, J, I) arrays
-        W_d and W_g, both 0 to 1; methods without weights ignore them.
+    data_weight : (K, J, I) array
+        W_d, 0 to 1; methods without weights ignore it.
+    edge_weight : (K, J, I) or (3, K, J, I) array
+        W_g, 0 to 1, of each voxel, or of the link from each to the next along k, j and i.
     prior : (K, J, I) array, optional
         ppm; what is regularized is χ less this.
     progress : callable, optional

@@ -35,8 +35,9 @@ class Grid:
         return cls(mask.shape, tuple(inside), tuple(before), tuple(after))
 
     def put(self, array: np.ndarray, fill: float = 0.0) -> np.ndarray:
-        """Return the part of an image on this grid, `fill` beyond the image."""
-        return np.pad(array[self.inside], list(zip(self.before, self.after, strict=True)), constant_values=fill)
+        """Return the part of an image, or of one along each axis, on this grid, `fill` beyond the image."""
+        widths = [(0, 0)] * (array.ndim - 3) + list(zip(self.before, self.after, strict=True))
+        return np.pad(array[(..., *self.inside)], widths, constant_values=fill)
 
     def take(self, array: np.ndarray) -> np.ndarray:
         """Return an image that holds an array of this grid, zero outside the box."""

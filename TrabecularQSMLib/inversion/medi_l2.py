@@ -11,6 +11,7 @@ from ..kernels import dipole_kernel, laplacian_symbol, periodic_difference, peri
 from ..methods import Inversion
 from ..progress import Progress, report
 from .splitting import Problem, empty_past_border, following, solve
+from .weights import along
 
 MESSAGE = "Inverting the field (MEDI-ℓ2)"
 
@@ -30,10 +31,11 @@ def _regularizer(chi, edge_weight_squared, voxel_size, regularization):
     result = np.zeros_like(chi)
 
     def work(planes):
-        weight, spill = edge_weight_squared[planes] * np.float32(regularization), np.zeros_like(chi[0])
+        spill = np.zeros_like(chi[0])
         for axis, h in enumerate(voxel_size):
             slope = periodic_difference(chi[planes], axis, h, following(chi, axis, planes))
-            slope *= weight
+            slope *= along(edge_weight_squared, axis)[planes]
+            slope *= np.float32(regularization)
             empty_past_border(slope, (axis,), planes.stop == len(chi))
             periodic_difference_adjoint(slope, axis, h, result[planes], spill if axis == 0 else None)
         return planes.stop % len(chi), spill
@@ -115,13 +117,13 @@ def medi_l2(
     direction, before = np.zeros_like(residual), np.inf
     for iteration in range(1, iterations + 1):
         step = inverse * residual
-        along = _inner(residual, step, shape[2])
-        direction *= np.float32(along / before)
+        descent = _inner(residual, step, shape[2])
+        direction *= np.float32(descent / before)
         direction += step
-        before = along
+        before = descent
         change = scipy.fft.irfftn(direction, s=shape)
         bent = normal_operator(change, direction, *arguments)
-        length = np.float32(along / _inner(direction, bent, shape[2]))
+        length = np.float32(descent / _inner(direction, bent, shape[2]))
         change *= length
         chi += change
         bent *= length

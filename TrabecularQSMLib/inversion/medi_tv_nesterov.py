@@ -10,6 +10,7 @@ from ..kernels import convolve, dipole_kernel, laplacian_symbol
 from ..methods import Inversion
 from ..progress import Progress, report
 from ..solvers import accelerated_gradient
+from .weights import along
 
 # The smoothing μ falls between these multiples of the start's mean slope, in equal steps on a log scale.
 SMOOTHING_START = 2.0
@@ -48,7 +49,7 @@ class Cost:
         frequency[0, 0, 0] = np.inf
         space = np.full(self.field.shape, data * 4 / 9, np.float32)
         for axis, h in enumerate(self.voxel_size):
-            weight = np.moveaxis(self.edge, axis, 0)[:-1] ** 2 * np.float32(2 * scale / h**2)
+            weight = np.moveaxis(along(self.edge, axis), axis, 0)[:-1] ** 2 * np.float32(2 * scale / h**2)
             target = np.moveaxis(space, axis, 0)
             target[:-1] += weight
             target[1:] += weight
@@ -63,7 +64,7 @@ class Cost:
             begin = max(first - 1, 0) if axis == 0 else first
             end = min(last + 1, chi.shape[0]) if axis == 0 else last
             moved = np.moveaxis(chi[begin:end], axis, 0)
-            edge = np.moveaxis(self.edge[begin:end], axis, 0)[:-1] * np.float32(1 / h)
+            edge = np.moveaxis(along(self.edge, axis)[begin:end], axis, 0)[:-1] * np.float32(1 / h)
             slope = moved[1:] - moved[:-1]
             slope *= edge
             yield axis, edge, slope
@@ -204,9 +205,9 @@ def _start(cost):
     """One gradient step of the data term from zero, with the best step length."""
     weighted = cost.data_weight**2 * cost.field
     descent = convolve(cost.kernel, weighted)
-    along = convolve(cost.kernel, descent)
-    curvature = float(np.sum((cost.data_weight * along) ** 2))
-    length = float(np.vdot(along, weighted)) / curvature if curvature > 0 else 0.0
+    change = convolve(cost.kernel, descent)
+    curvature = float(np.sum((cost.data_weight * change) ** 2))
+    length = float(np.vdot(change, weighted)) / curvature if curvature > 0 else 0.0
     return (length * descent).astype(np.float32)
 
 

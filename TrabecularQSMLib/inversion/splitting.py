@@ -45,8 +45,11 @@ class Problem:
     field : array
         f in ppm.
     voxel_size, b0_direction : (3,) floats
-    data_weight, edge_weight : arrays
-        W_d, W_g.
+    data_weight : array
+        W_d.
+    edge_weight : array
+        W_g; or (3, K, J, I), of the links from each voxel to the next along each axis. Where a norm takes them together
+        (isotropic; two axes of E) it is their mean.
     regularization : float
         λ in ppm·mm.
     power : int
@@ -161,7 +164,7 @@ class _State:
         system = self.rho_data * self.kernel**2
         self.length = problem.second_order_mm
         if self.length:
-            self._add_second_order(system, problem.regularization / rho)
+            self._add_second_order(system)
             self.kept_second = [zeros() for _ in PAIRS]
             self.rights, self.slopes = ([zeros() for _ in range(3)] for _ in range(2))
             self.right_sides += self.rights
@@ -178,10 +181,10 @@ class _State:
         self.spectra = half_grids(self.right_sides)
         self._advance()
 
-    def _add_second_order(self, system, scale):
-        # ρ₃ over ρ₂: second differences are slopes over ℓ.
+    def _add_second_order(self, system):
+        # ρ₃ over ρ₂: second differences are slopes over ℓ. Their limit is ℓ times that of slopes, over this.
         self.second = second = np.float32(self.length**2)
-        self.second_limit = np.float32(self.length * scale / self.length**2)
+        self.second_scale = np.float32(1 / self.length)
         self.damping = 1 / (1 + second * self.squared)
         self.inverse_slopes = 1 / (1 + second / 2 * self.squared)
         system += self.squared * second * self.squared * self.damping
@@ -292,7 +295,7 @@ class _State:
                 one -= RELAXATION * self.slopes[axis][planes]
         back = self.back[planes]
         back[:] = 0
-        u = self._multipliers(planes, v, self.limit[planes], AXES)
+        u = self._multipliers(planes, v, self._limits(planes, AXES), AXES)
         for axis, (one, taken) in enumerate(zip(v, u, strict=True)):
             target = _reflect(one, taken)
             periodic_difference_adjoint(target, axis, h[axis], back, spill if axis == 0 else None)
@@ -309,9 +312,10 @@ class _State:
                 bend += periodic_difference(slopes[a][planes], b, h[b], following(slopes[a], b, planes))
                 bend *= np.float32(0.5)
             one += bend
-        limit, h = self.second_limit * self.problem.edge_weight[planes], self.problem.voxel_size
+        limits = [self.second_scale * one for one in self._limits(planes, PAIRS)]
+        h = self.problem.voxel_size
         rights = [one[planes] for one in self.rights]
-        u = self._multipliers(planes, v, limit, PAIRS)
+        u = self._multipliers(planes, v, limits, PAIRS)
         for one, taken, ((a, b), _) in zip(v, u, PAIRS, strict=True):
             target = _reflect(one, taken)
             target *= self.second
@@ -319,17 +323,24 @@ class _State:
             if a != b:
                 periodic_difference_adjoint(target, a, h[a], rights[b], spill[b] if a == 0 else None)
 
-    def _multipliers(self, planes, v, limit, components):
+    def _limits(self, planes, components):
+        """The limit of each component of a norm."""
+        if self.limit.ndim == 3:
+            return [self.limit[planes]] * len(components)
+        own = self.limit[:, planes]
+        return [own[a[0]] if len({*a}) == 1 else (own[a[0]] + own[a[1]]) / 2 for a, _ in components]
+
+    def _multipliers(self, planes, v, limits, components):
         """What shrinkage takes away from the components v of a norm, given as their axes and how often each counts."""
         last = planes.stop == len(self.back)
         if self.problem.power == 2:
-            u = [one * limit for one in v]
+            u = [one * limit for one, limit in zip(v, limits, strict=True)]
         elif not self.problem.isotropic:
-            least = -limit
-            u = [np.minimum(one, limit) for one in v]
-            for one in u:
-                np.maximum(one, least, out=one)
+            u = [np.minimum(one, limit) for one, limit in zip(v, limits, strict=True)]
+            for one, limit in zip(u, limits, strict=True):
+                np.maximum(one, -limit, out=one)
         else:
+            limit = sum(limits) / np.float32(len(limits)) if self.limit.ndim == 4 else limits[0]
             length = np.zeros_like(limit)
             for one, (axes, count) in zip(v, components, strict=True):
                 # A link past the border has no weight, and no share in the length.

@@ -6,7 +6,7 @@ from .. import background
 from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
 from ..errors import InputError
 from ..fieldmap import masks
-from ..inversion.weights import SMOOTHING_MM, data_weight, edge_weight
+from ..inversion.weights import SMOOTHING_MM, data_weight, edge_weight, link_weight
 from ..settings import Settings
 from . import remarks
 
@@ -71,15 +71,14 @@ class Fields:
         """Make both weights, with edges of χ where those of an image are."""
         self.edges = edges
         self.data_weight = data_weight(self.magnitude, self.interior, self.trust)
-        self.edge_weight = edge_weight(
-            edges,
-            self.mask,
-            self.voxel_size,
-            fraction=self.settings.edge_fraction,
-            threshold=self.settings.edge_threshold,
-            weight=self.settings.edge_weight,
-            smoothing=SMOOTHING_MM if self.settings.edge_image == "smoothed-magnitude" else 0.0,
-        )
+        settings, image = self.settings, (edges, self.mask, self.voxel_size)
+        smoothed = settings.edge_image == "smoothed-magnitude" or settings.edge_steepness is not None
+        options = {"weight": settings.edge_weight, "smoothing": SMOOTHING_MM if smoothed else 0.0}
+        if settings.edge_steepness is not None:
+            self.edge_weight = link_weight(*image, steepness=settings.edge_steepness, **options)
+        else:
+            options |= {"fraction": settings.edge_fraction, "threshold": settings.edge_threshold}
+            self.edge_weight = edge_weight(*image, **options)
 
     def local(self, total_ppm, progress) -> tuple[np.ndarray, np.ndarray]:
         """Return the local field of a total field, and where it holds."""

@@ -587,16 +587,20 @@
         <translation>Bild, an dessen Kanten auch die Suszeptibilität Kanten haben darf; geglättet macht Rauschen keine Kanten. Veröffentlichung: Gegenphase, |W − F|; Skripte der Autoren: Magnitude.</translation>
     </message>
     <message>
-        <source>Edge fraction:</source>
-        <translation>Kantenanteil:</translation>
+        <source>Edge steepness:</source>
+        <translation>Kantensteilheit:</translation>
     </message>
     <message>
-        <source> × mask voxels</source>
-        <translation> × Maskenvoxel</translation>
+        <source> × bright end per mm</source>
+        <translation> × hellstes Signal pro mm</translation>
     </message>
     <message>
-        <source>Share of the mask&apos;s voxels that count as edges where the edge threshold is not used. Paper: 0.4.</source>
-        <translation>Anteil der Maskenvoxel, die als Kanten gelten, wo die Kantenschwelle nicht verwendet wird. Veröffentlichung: 0,4.</translation>
+        <source>not used</source>
+        <translation>nicht verwendet</translation>
+    </message>
+    <message>
+        <source>Edges are soft and have a direction: smoothness weighs one half where the image changes by this fraction of its bright end in a mm. Not used: edges are all or nothing, by the two that follow. Paper and authors&apos; scripts: not used.</source>
+        <translation>Kanten sind weich und haben eine Richtung: Glätte zählt halb, wo sich das Bild auf einem mm um diesen Anteil seines hellsten Signals ändert. Nicht verwendet: Kanten sind ganz oder gar nicht, nach den beiden folgenden. Veröffentlichung und Skripte der Autoren: nicht verwendet.</translation>
     </message>
     <message>
         <source>Edge threshold:</source>
@@ -607,12 +611,20 @@
         <translation> × größter Gradient</translation>
     </message>
     <message>
-        <source>not used</source>
-        <translation>nicht verwendet</translation>
+        <source>Where the steepness is not used, edges are gradients above this fraction of the largest one in the mask. Paper: not used; authors&apos; scripts: 0.1.</source>
+        <translation>Wo die Steilheit nicht verwendet wird, sind Kanten Gradienten über diesem Anteil des größten in der Maske. Veröffentlichung: nicht verwendet; Skripte der Autoren: 0,1.</translation>
     </message>
     <message>
-        <source>Edges are gradients above this fraction of the largest one in the mask. Paper: not used; authors&apos; scripts: 0.1.</source>
-        <translation>Kanten sind Gradienten über diesem Anteil des größten in der Maske. Veröffentlichung: nicht verwendet; Skripte der Autoren: 0,1.</translation>
+        <source>Edge fraction:</source>
+        <translation>Kantenanteil:</translation>
+    </message>
+    <message>
+        <source> × mask voxels</source>
+        <translation> × Maskenvoxel</translation>
+    </message>
+    <message>
+        <source>Share of the mask&apos;s voxels that count as edges where neither steepness nor threshold is used. Paper: 0.4.</source>
+        <translation>Anteil der Maskenvoxel, die als Kanten gelten, wo weder Steilheit noch Schwelle verwendet wird. Veröffentlichung: 0,4.</translation>
     </message>
     <message>
         <source>Edge weight:</source>
