@@ -90,6 +90,12 @@ class MeasureTest(SceneTest):
         scene.measureNodes([self.add(random_map(3), "r2star")], table=table, **options)
         self.assertEqual(scene.notesOf(table), [])
 
+    def test_regions_without_reliable_values_are_told(self):
+        maps = {"chi": self.add(random_map()), "mask": self.add((regions() == 1).astype(np.float32), "mask")}
+        table = scene.measureNodes(maps, self.segmentation, case="sub-01")
+        (note,) = scene.notesOf(table)
+        self.assertIn("100% of the region tuber hold no reliable value of any map", note)
+
     def test_maps_of_reliability_and_mask_in_the_same_folder_count(self):
         chi = random_map().astype(np.float32)
         unreliable = np.ones(SHAPE, dtype=np.float32)

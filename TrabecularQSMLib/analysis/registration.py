@@ -1,15 +1,17 @@
 """Rigid registration of two images by mutual information."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..images import image_from, matrix_from, transform_from
+from ..images import image_from, is_patched, matrix_from, transform_from
 from ..methods import Method
 from ..progress import Progress, part, report
 from .callbacks import raised_in_callbacks
+from .ct import without_padding
 from .information import Pair, search_shifts, shared_information, shift
 
 # Bins of the metric's joint histogram: the authors' number.
@@ -247,6 +249,23 @@ def register_and_judge(
         progress = part(progress, 0.2, 1.0)
     found = _registered(pair, start, progress)
     return found, _agreement(pair, found.matrix, searched)
+
+
+def on_images(images: Mapping[str, np.ndarray]) -> list[str]:
+    """Say what of images, by name, does not lend itself to a registration by mutual information."""
+    notes = [note for image in images.values() for note in without_padding(image)[1]]
+    return notes + [
+        f"{name} holds a few whole numbers in patches, as labels do: mutual information wants images."
+        for name, image in images.items()
+        if is_patched(image)
+    ]
+
+
+def on_result(found: Registration, judged: Agreement) -> list[str]:
+    """Say if a registration failed, or did not come to its end."""
+    if judged.warning:
+        return [judged.warning]
+    return [] if found.converged else ["The steps had not become short at the end; look at the result closely."]
 
 
 def _beside(pair, matrix, overlap):
