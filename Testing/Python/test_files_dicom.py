@@ -331,6 +331,28 @@ class FramesTest(DicomTest):
         with self.assertRaisesRegex(InputError, r"do not belong together \(Columns 24 against 12\)"):
             converted.chosen("folder", self.found())
 
+    def test_the_magnitude_of_one_patient_and_the_phase_of_another_are_no_scan(self):
+        # Whatever anonymizing left of them alike: patient, examination, numbers of series.
+        for name, value in (("PatientName", "Other"), ("PatientBirthDate", "19700101"), ("PatientID", "T2")):
+            study = dicoms.Study(self.folder / "in")
+            study.write(self.signal, {"mag": 5})
+            study.write(self.signal, {"phase": 6}, **{name: value})
+            with self.assertRaisesRegex(InputError, f"do not belong together .{name} .* against {value}"):
+                converted.chosen("folder", self.found())
+            shutil.rmtree(self.folder / "in")
+
+    def test_frames_of_reference_that_differ_within_a_scan_are_told(self):
+        study = dicoms.Study(self.folder / "in")
+        study.write(self.signal, {"mag": 5})
+        (alone,) = self.found()
+        self.assertEqual(alone.notes, ())
+        study.write(self.signal, {"phase": 6}, FrameOfReferenceUID=dicoms.pydicom.uid.generate_uid())
+        (candidate,) = self.found()
+        self.assertRegex(" ".join(candidate.notes), "series 5.6 ankle lie in 2 frames of reference, as those of two")
+        # Another scan that is whole is taken without them.
+        study.write(self.signal, {"mag": 7, "phase": 8})
+        self.assertEqual(converted.chosen("folder", self.found()).names, ["7", "8"])
+
     def found(self):
         return dicom_series.find(sorted((self.folder / "in").iterdir()))
 

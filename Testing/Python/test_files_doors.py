@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti, read_acquisition
-from TrabecularQSMLib.files.echoes import part_of_type, split_part
+from TrabecularQSMLib.files.parts import part_of_type, split_part
 from TrabecularQSMLib.files.slices import undo_alternate_slices, undo_slices
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
@@ -192,6 +192,12 @@ class ConvertedTest(DoorTest):
         for path in self.folder.glob("anna*"):
             path.unlink()
         self.assert_same_scan(self.read().acquisition)
+
+    def test_patients_that_sidecars_name_are_told_apart_whatever_else_is_alike(self):
+        for key in ("PatientName", "PatientBirthDate"):
+            self.write(5, ("mag",), **{key: "A"})
+            self.write(6, ("phase",), **{key: "B"})
+            self.assert_refused(f"do not belong together ({key} A against B)")
 
     def test_without_phase_it_is_said_what_there_is(self):
         self.write(5, ("mag",))

@@ -374,6 +374,20 @@ class BidsTest(FolderTest):
             with self.subTest(words):
                 self.assert_refused(words, path=scans.write_bids(self.folder / str(number), sidecar=sidecar))
 
+    def test_echoes_whose_sidecars_name_several_patients_are_told(self):
+        whose = {"PatientID": "A", "StudyInstanceUID": "1.2"}
+        for key, other in (("PatientID", "B"), ("StudyInstanceUID", "1.3")):
+            scans.write_bids(
+                self.folder,
+                sidecar=lambda n, key=key, other=other: (
+                    {"EchoTime": n / 1e3, "MagneticFieldStrength": 3, **whose, key: other if n == 2 else whose[key]}
+                ),
+            )
+            notes = " ".join(read_acquisition(self.folder).acquisition.notes)
+            self.assertRegex(notes, f"{key} of sub-01_echo-1.* is {whose[key]} but that of sub-01_echo-2.* {other}, ")
+        scans.write_bids(self.folder)
+        self.assertNotIn("check that all are of one", " ".join(read_acquisition(self.folder).acquisition.notes))
+
     def test_an_imaging_frequency_in_another_unit_is_told_by_its_own_value(self):
         for value, unit in ((127740000, "Hz"), (127740, "kHz")):
             for others in ({}, {"MagneticFieldStrength": 3}):

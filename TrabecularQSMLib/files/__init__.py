@@ -9,8 +9,8 @@ from ..errors import InputError
 from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, mat, nifti, single
 from .dicom_frames import is_dicom
-from .echoes import bare_name
 from .formats import first_bytes, is_nifti, kind_of
+from .parts import bare_name
 from .scan import Scan
 
 # Echo times of gradient echoes.

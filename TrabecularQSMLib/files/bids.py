@@ -14,8 +14,9 @@ from ..errors import InputError
 from ..images import geometry_difference
 from ..progress import Progress, report
 from . import nifti
-from .echoes import B0_KEY, EchoFile, bare_name, part_of, read_json, scan_of
+from .echoes import B0_KEY, EchoFile, read_json, scan_of
 from .formats import is_number
+from .parts import bare_name, part_of
 from .scan import Scan, checked_label, folder_of, parse_name, stem_of
 from .writing import refuse_existing, staged_dataset, write_json
 

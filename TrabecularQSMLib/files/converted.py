@@ -14,29 +14,16 @@ from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
 from .bids import EXPECTED_NAME, files_below, image_files
-from .echoes import (
-    MAGNITUDE_ADVICE,
-    SIGNALS,
-    TYPE_KEYS,
-    EchoFile,
-    bare_name,
-    correction_of,
-    name_of_part,
-    number_of,
-    part_of,
-    read_json,
-    scan_of,
-    split_part,
-)
+from .echoes import MAGNITUDE_ADVICE, EchoFile, number_of, read_json, scan_of
 from .formats import companion, first_bytes, is_nifti, is_number, kind_of
+from .parts import SIGNALS, TYPE_KEYS, WHOSE, bare_name, correction_of, name_of_part, part_of, split_part
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
 # Number of an echo in a name, whoever gave it.
 _NUMBER = re.compile(r"(?i)(?<![a-z])e(?:cho)?[-_]?(\d+)(?!\d)")
 # What echoes of one scan have in common.
-_COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength",
-           "distortion correction")  # fmt: skip
+_COMMON = (*WHOSE, "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength", "distortion correction")
 _LEAST_ECHOES = 3
 _LISTED = 8
 # Files that lie beside images, and how many others are looked at for what they are.

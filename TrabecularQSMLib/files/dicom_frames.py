@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import PackageNeeded
-from .echoes import part_of_type
+from .parts import part_of_type
 
 _GE_PART = (0x0043, 0x102F)
 _PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
