@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import background
 from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
+from ..background.air_model import follows_air
 from ..errors import InputError
 from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.contradiction import find_contradiction
@@ -121,6 +122,12 @@ class Fields:
         else:
             self.mask = self._eroded(body)
         self.body = body | self.mask
+        if given.stage == "total":
+            known &= body
+            follows = lambda b0: follows_air(  # noqa: E731
+                field, known, self.voxel_size, b0_direction=b0, data_weight=trust, body=body
+            )
+            self.notes += remarks.on_air(follows, self.b0_direction)
         self.fat_fraction = np.zeros_like(self.magnitude)
         self.settings = replace(settings, **changes)
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
