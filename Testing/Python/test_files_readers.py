@@ -906,6 +906,15 @@ class DoubtsTest(unittest.TestCase):
             filtered = ndimage.gaussian_filter(self.echoes, (0, 0, size, size))
             self.assertEqual(self.said(np.abs(filtered), np.angle(filtered)), [])
 
+    def test_a_constant_that_was_added_to_the_magnitude_is_told_but_no_noise_of_several_coils(self):
+        constant = 0.1 * np.median(self.magnitude[0][self.magnitude[0] > 0.3 * self.magnitude[0].max()])
+        (note,) = self.said(self.magnitude + constant)
+        self.assertIn("as if a constant had been added to the magnitude", note)
+        rng = np.random.default_rng(5)
+        for coils in (2, 8):
+            noise = rng.normal(0, 0.02, (2 * coils, *self.magnitude.shape)) * self.magnitude.max()
+            self.assertEqual(self.said(np.sqrt(self.magnitude**2 + (noise**2).sum(axis=0))), [])
+
     def test_a_magnitude_that_was_squared_or_scaled_echo_by_echo_is_told(self):
         self.assertIn("squared magnitude", self.said(self.magnitude**2)[0])
         self.assertIn("root of a magnitude", self.said(np.sqrt(self.magnitude))[0])
