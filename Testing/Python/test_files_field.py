@@ -85,6 +85,12 @@ class GivenFieldTest(unittest.TestCase):
             else:
                 self.assertNotIn("that of the air", notes)
 
+    def test_a_mask_that_was_transposed_is_told(self):
+        given = MeasuredField(self.maps["local_field"], self.acquisition.affine, "local", magnitude=self.maps["mip"])
+        for mask, told in ((self.mask, False), (np.flip(self.mask, 1), True)):
+            notes = " ".join(Fields(given, preset(), mask, None).notes)
+            self.assertEqual("The mask agrees with what gives signal by" in notes, told)
+
     def test_the_sign_is_noted_and_can_be_turned(self):
         given = MeasuredField(-self.maps["local_field"], self.acquisition.affine, "local")
         wrong = reconstruct(given, FAST, mask=self.mask)

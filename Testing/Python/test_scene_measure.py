@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
+from test_analysis_placement import two_bones
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure
@@ -95,6 +96,14 @@ class MeasureTest(SceneTest):
         table = scene.measureNodes(maps, self.segmentation, case="sub-01")
         (note,) = scene.notesOf(table)
         self.assertIn("100% of the region tuber hold no reliable value of any map", note)
+
+    def test_regions_that_were_transposed_are_told(self):
+        fraction, labels = two_bones()
+        for turned, told in ((labels, 0), (labels.transpose(0, 2, 1), 1)):
+            regions = scene.addSegmentation(turned, NAMES, AFFINE, "turned")
+            table = scene.measureNodes([self.add(fraction, "pdff")], regions, case="sub-01")
+            notes = scene.notesOf(table)
+            self.assertEqual(["stored in another orientation" in note for note in notes], told * [True])
 
     def test_maps_of_reliability_and_mask_in_the_same_folder_count(self):
         chi = random_map().astype(np.float32)

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import background
 from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
+from ..analysis.placement import on_mask_orientation
 from ..background.air_model import follows_air
 from ..errors import InputError
 from ..fieldmap import magnitude, masks, two_rates
@@ -116,6 +117,7 @@ class Fields:
                 self.notes.append("A field has no opposed-phase image, so edges are those of the magnitude.")
         if mask is not None:
             self.mask = mask
+            self.notes += self._on_mask(mask, known & body, body)
         elif given.stage == "local":
             self.mask = known
             self.notes.append("No mask was given, so χ was solved wherever the local field is not zero.")
@@ -212,9 +214,13 @@ class Fields:
         body = masks.body_mask(signal)
         self.mask = self._eroded(body) if mask is None else mask
         if mask is not None:
-            self.notes += remarks.on_mask(mask, signal, self.acquisition.source)
+            self.notes += self._on_mask(mask, signal, body)
         self.body = body | self.mask
         return signal, self.body
+
+    def _on_mask(self, mask, signal, body) -> list[str]:
+        """How a mask that was given lies on what gives signal."""
+        return [*remarks.on_mask(mask, signal, self.acquisition.source), *on_mask_orientation(mask, body)]
 
     def _fat_model(self, name: str | None = None) -> FatModel:
         settings = self.settings

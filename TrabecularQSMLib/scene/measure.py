@@ -8,6 +8,7 @@ from ..analysis.measure import COLUMNS, measure, on_excluded
 from ..errors import InputError
 from ..progress import Progress, report
 from ..quantities import QUANTITIES
+from ..study.measure import on_map_orientation
 from .echoes import NOTES_ATTRIBUTE, addNotes
 from .folders import resultFolder, sameFolder
 from .regions import regionsFromSegmentation
@@ -75,19 +76,20 @@ def measureNodes(
             "There is no map to measure; choose at least one beside mask, reliability and standard deviations."
         )
     _checkNames(measured)
-    rows = []
+    rows, seen = [], {}
     for number, volume in enumerate(measured):
         report(progress, number / len(measured), f"Measuring {volume.GetName()}")
         quantity, unit = quantityOf(volume)
         maps = {quantity: slicer.util.arrayFromVolume(volume)} | _supportingMaps(volume, volumes)
         labels, names = regionsFromSegmentation(segmentation, volume)
+        seen[quantity] = maps[quantity], labels
         try:
             rows += measure(maps, labels, names, case=case, units={quantity: unit})
         except InputError as error:
             raise InputError(f"{volume.GetName()} with {segmentation.GetName()}: {error}") from error
     report(progress, 1.0, "Measured")
     table = addRows(rows, table, name or "Region statistics")
-    addNotes(table, on_excluded(rows))
+    addNotes(table, [*on_excluded(rows), *on_map_orientation(seen)])
     return table
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..acquisition import voxel_size
 from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
 from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions
-from ..analysis.placement import on_place
+from ..analysis.placement import on_orientation, on_place
 from ..analysis.registration import Registration, on_images, on_result, register_and_judge
 from ..errors import InputError, errors_of
 from ..files.doubts import on_magnitude
@@ -154,6 +154,7 @@ def bvtv_in(
     report(progress, 0.9, "Computing apparent BV/TV")
     found = apparent_bvtv(image, labels, names, bone, rule=rule)
     notes += [*on_reference(image, bone, found), *on_place(image, labels, names, voxel_size(affine))]
+    notes += on_orientation(image, labels)
     notes += [
         f"The apparent BV/TV of {one.region} is {one.bvtv:.3g}, beyond 0 to 1: "
         "look at its histogram and at the bone reference."
@@ -198,7 +199,8 @@ def attenuation_in(
     """Return the rows of `attenuation`, with its arguments and the affine of the CT, and notes."""
     ct, notes = hounsfield(ct)
     rows = attenuation(ct, labels, names, case=case, calibration=calibration)
-    return rows, [*notes, *on_regions(ct, labels, names), *on_place(ct, labels, names, voxel_size(affine))]
+    notes += [*on_regions(ct, labels, names), *on_place(ct, labels, names, voxel_size(affine))]
+    return rows, [*notes, *on_orientation(ct, labels)]
 
 
 def regions_seen(regions, image, *, transform=None, only: Sequence[str] = ()) -> tuple[list[str], list[str]]:
