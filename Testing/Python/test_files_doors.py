@@ -108,6 +108,11 @@ class ConvertedTest(DoorTest):
             write_series(self.folder / f"megre_5_e{n}.nii", [np.abs(scans.echoes()[0]), np.angle(scans.echoes()[0])])
         self.assert_refused("says one EchoTime but holds several volumes", "megre_5_e1_phase")
 
+    def test_echo_times_that_rounding_made_alike_are_told(self):
+        self.write(5, times=(0.001, 0.002, 0.003, 0.003))
+        self.assert_refused("give the echoes 3 and 4 one echo time, 3 ms; give all as `echo_times`")
+        self.assert_same_scan(self.read(echo_times=scans.ECHO_TIMES).acquisition)
+
     def test_echo_times_given_decide_where_numbers_tell_the_echoes_apart(self):
         for changes in ({"EchoTime": 2e-3}, {"EchoTime": None}, {"EchoTime": None, "EchoNumber": None}):
             with self.subTest(**changes):
@@ -247,6 +252,11 @@ class ConvertedTest(DoorTest):
         for path in self.folder.glob("*_ph.json"):
             path.unlink()
         self.assert_same_scan(self.read().acquisition)
+
+    def test_a_type_that_is_no_list_tells_nothing(self):
+        for other in (5, {"a": 1}, None):
+            self.write(5, ImageType=other)
+            self.assert_same_scan(self.read().acquisition)
 
     def test_a_type_may_be_one_text_as_dicom_writes_it(self):
         self.write(5)

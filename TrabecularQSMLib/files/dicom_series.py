@@ -16,7 +16,7 @@ import numpy as np
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
 from . import apart
-from .converted import Candidate, fits, joined, natural
+from .candidates import Candidate, fits, joined, natural, on_equal_times
 from .dicom_frames import (
     MICROSECONDS_MS,
     SECONDS_MS,
@@ -144,12 +144,15 @@ def _timed(placed: list[_Placed], echo_times) -> list[_Placed]:
 def _series(placed: Iterable[_Placed]) -> dict[tuple, list[Candidate]]:
     """Return the frames by series, in as many copies as have the same echo, part and height."""
     series = {}
-    for frame, common, number, uid, title, _ in placed:
+    echoes = {}
+    for frame, common, number, uid, title, order in placed:
         copies = series.setdefault((common, number, uid), [])
         key = (frame.echo_time, frame.part)
         one = next((one for one in copies if frame.height not in one.files.get(key, {})), None)
         if one is None:
             copies.append(one := Candidate([number], title, {}, common=dict(zip(_COMMON, common, strict=True))))
+        first = echoes.setdefault((common, number, uid, *key), order[1])
+        copies[0].fault = copies[0].fault or on_equal_times(copies[0], frame.echo_time, first, order[1])
         one.files.setdefault(key, {})[frame.height] = frame
     return {key: _without_strays(copies) for key, copies in series.items()}
 
@@ -173,6 +176,7 @@ def _joined(series, untimed, left_out=0):
         families.setdefault(common[:count], {}).setdefault(number, []).extend(copies)
     found = []
     for shared, family in families.items():
+        family = {number: _of_one_number(copies) for number, copies in family.items()}
         for one in map(_in_milliseconds, joined(family)):
             own = lambda common, name, one=one, shared=shared: common[:count] == shared and name in one.names  # noqa: E731
             said = list(one.remarks)
@@ -183,8 +187,34 @@ def _joined(series, untimed, left_out=0):
                     f"The images of {one.source} lie in {frames} frames of reference, as those of two patients, or of "
                     "one who was placed anew: check that they are of one scan."
                 )
-            found.append(replace(one, remarks=tuple(said)))
+            found.append(replace(one, remarks=(*said, *_on_scale(one))))
     return found
+
+
+def _on_scale(candidate):
+    """Say if frames of Philips lack the scale by which echoes can be compared, and differ in their slope."""
+    frames = [frame for stack in candidate.files.values() for frame in stack.values()]
+    slopes = {(frame.part, frame.slope) for frame in frames if not frame.scaled}
+    if len(slopes) <= len({part for part, _ in slopes}):
+        return []
+    return [
+        f"The images of {candidate.source} have several Rescale Slopes but not the scale of Philips (2005,100E), as "
+        "where private elements were taken away: echoes may be scaled differently, and R2* and fat fraction be wrong; "
+        "export with private elements."
+    ]
+
+
+def _of_one_number(copies):
+    """Series of one number, such as of none, are parts and trains of one scan where no echo and part comes twice."""
+    keys = [key for one in copies for key in one.files]
+    if len(copies) < 2 or len(set(keys)) < len(keys):
+        return copies
+    first = copies[0]
+    remarks = tuple(remark for one in copies for remark in one.remarks)
+    fault = next((one.fault for one in copies if one.fault), "")
+    return [
+        replace(first, files={key: one.files[key] for one in copies for key in one.files}, remarks=remarks, fault=fault)
+    ]
 
 
 def _in_milliseconds(candidate):
@@ -224,6 +254,8 @@ def scan_values(candidate: Candidate) -> dict:
 
 def pair_of(candidate: Candidate) -> tuple[str, ...]:
     """Return the pair of parts that every echo of a scan has, or its magnitude alone, or raise `InputError`."""
+    if candidate.fault:
+        raise InputError(candidate.fault)
     if candidate.magnitude:
         return ("mag",)
     pair = next((pair for pair in PAIRS if set(pair) <= set(candidate.parts)), None)

@@ -1,6 +1,7 @@
 """Which part of which echo a file is, and whose, by its name and by what headers and sidecars say."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import nifti
@@ -64,10 +65,7 @@ def name_of_part(name: str, part: str) -> str:
 
 def part_of_type(metadata: dict) -> str | None:
     """Part that the DICOM image type in a sidecar tells, or None."""
-    component, types = (metadata.get(key) for key in TYPE_KEYS)
-    if isinstance(types, str):
-        types = re.split(r"[\\/,]", types)
-    words = [component, *(types if isinstance(types, list) else [])]
+    words = [metadata.get("ComplexImageComponent"), *_types(metadata)]
     words = [str(word).strip().upper() for word in words if word is not None]
     # Philips names magnitude after the other component in some of its types (PHASE MAP\\P\\FFE), never the reverse.
     parts = [_PART_OF_TYPE[word] for word in words if word in _PART_OF_TYPE]
@@ -76,8 +74,15 @@ def part_of_type(metadata: dict) -> str | None:
 
 def correction_of(header) -> str:
     """Correction of distortion that the image type of a sidecar or header tells; nothing if it tells none."""
-    types = header.get("ImageType") or ()
-    return next((str(word) for word in types if word in _CORRECTIONS), "") if not isinstance(types, str) else ""
+    return next((str(word) for word in _types(header) if word in _CORRECTIONS), "")
+
+
+def _types(header) -> list:
+    """The words of an image type: a list, or one text as DICOM writes it; nothing of what is neither."""
+    types = header.get("ImageType")
+    if isinstance(types, str):
+        return re.split(r"[\\/,]", types)
+    return list(types) if isinstance(types, Sequence) else []
 
 
 def part_of(path: Path, metadata: dict, named: str | None = None) -> str:

@@ -341,7 +341,7 @@ def _segments(path, layers):
         if not (re.fullmatch(r"\d{1,9} \d{1,9}", f"{layer} {value}", re.ASCII) and int(layer) < layers):
             raise InputError(
                 f"{path} says of the segment {name} that its layer is {layer} and its label {value}, but it has "
-                f"{layers} layers; save the segmentation again."
+                f"{counted(layers, 'layer')}; save the segmentation again."
             )
         same = next((other for other, *place in segments if place == [int(layer), int(value)]), None)
         if same is not None:
