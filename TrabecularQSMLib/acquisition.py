@@ -236,10 +236,11 @@ def _direction(b0_patient, source) -> tuple[float, float, float]:
         direction = np.asarray(b0_patient, dtype=np.float64).ravel()
     except (TypeError, ValueError):
         direction = np.empty(0)
-    if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not np.linalg.norm(direction) > 0:
+    if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not direction.any():
         raise InputError(
             f"The B0 direction of {source} is {b0_patient}; give three numbers R A S that are not all zero."
         )
+    direction = direction / np.abs(direction).max()  # squares of any numbers are numbers then
     return tuple(float(x) for x in direction / np.linalg.norm(direction))
 
 
@@ -374,9 +375,10 @@ def _check_echo_times(echo_times, source):
             f"{source} has echo times {_listed(echo_times)} s; expected positive numbers, so correct the header."
         )
     if echo_times.max() > ECHO_TIMES_S[1]:
+        unit, factor = ("milliseconds", 1000) if echo_times.max() <= 1e3 * ECHO_TIMES_S[1] else ("microseconds", 10**6)
         raise InputError(
-            f"{source} has echo times {_listed(echo_times)} s, which look like milliseconds; "
-            "give seconds (divide by 1,000)."
+            f"{source} has echo times {_listed(echo_times)} s, which look like {unit}; give seconds (divide by "
+            f"{factor:,})."
         )
     if echo_times.max() < ECHO_TIMES_S[0]:
         raise InputError(

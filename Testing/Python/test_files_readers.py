@@ -245,6 +245,11 @@ class BidsTest(FolderTest):
         scan = read_acquisition(self.folder, session="ses-a")
         self.assertEqual((scan.stem, scan.folder), ("sub-02_ses-a", Path("sub-02/ses-a/anat")))
 
+    def test_a_series_does_not_choose_where_there_are_none(self):
+        scans.write_bids(self.folder)
+        with self.assertRaisesRegex(InputError, "knows no series, by which DICOM files .* leave `series` out"):
+            read_acquisition(self.folder, series=5)
+
     def test_a_file_in_the_folder_of_another_subject_or_session_is_told(self):
         for folder, name in (("sub-02/anat", "sub-01"), ("sub-01/ses-2/anat", "sub-01_ses-1")):
             with self.subTest(folder):
