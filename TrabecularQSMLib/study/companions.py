@@ -12,6 +12,7 @@ from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, c
 from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions
 from ..analysis.placement import on_orientation, on_place
 from ..analysis.registration import Registration, on_images, on_result, register_and_judge
+from ..analysis.slices import on_slices
 from ..errors import InputError, errors_of
 from ..files.doubts import on_magnitude
 from ..files.nifti import header_notes, read_grid, read_image
@@ -148,7 +149,7 @@ def bvtv_in(
     bias_correction, progress
         As for `bvtv_of_files`.
     """
-    notes = [*on_ends(image, labels, names), *on_magnitude(image, source, "BV/TV is")]
+    notes = [*on_slices(image, source), *on_ends(image, labels, names), *on_magnitude(image, source, "BV/TV is")]
     if bias_correction:
         image = correct_bias(image, affine, progress=part(progress, 0.0, 0.9))
     report(progress, 0.9, "Computing apparent BV/TV")
@@ -197,9 +198,10 @@ def attenuation_in(
     calibration: Calibration | None = None,
 ) -> tuple[list[dict], list[str]]:
     """Return the rows of `attenuation`, with its arguments and the affine of the CT, and notes."""
+    doubts = on_slices(ct, "the CT")
     ct, notes = hounsfield(ct)
     rows = attenuation(ct, labels, names, case=case, calibration=calibration)
-    notes += [*on_regions(ct, labels, names), *on_place(ct, labels, names, voxel_size(affine))]
+    notes += [*doubts, *on_regions(ct, labels, names), *on_place(ct, labels, names, voxel_size(affine))]
     return rows, [*notes, *on_orientation(ct, labels)]
 
 
