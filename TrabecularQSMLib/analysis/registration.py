@@ -1,6 +1,5 @@
 """Rigid registration of two images by mutual information."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -251,14 +250,18 @@ def register_and_judge(
     return found, _agreement(pair, found.matrix, searched)
 
 
-def on_images(images: Mapping[str, np.ndarray]) -> list[str]:
-    """Say what of images, by name, does not lend itself to a registration by mutual information."""
-    notes = [note for image in images.values() for note in without_padding(image)[1]]
-    return notes + [
+def on_images(*images: tuple[str, np.ndarray]) -> list[str]:
+    """Say what of images, each with its name, does not lend itself to a registration by mutual information."""
+    notes = [note for _, image in images for note in without_padding(image)[1]]
+    notes += [
         f"{name} holds a few whole numbers in patches, as labels do: mutual information wants images."
-        for name, image in images.items()
+        for name, image in images
         if is_patched(image)
     ]
+    (one, first), (other, second) = images
+    if np.array_equal(first, second):
+        notes.append(f"{other} holds the same values as {one}: it is registered to itself; give two images.")
+    return notes
 
 
 def on_result(found: Registration, judged: Agreement) -> list[str]:

@@ -133,8 +133,8 @@ def _found(volumes, arrays, start, inside, run, progress):
             "iterations": found.iterations,
             "converged": found.converged,
         }
-    named = {volume.GetName(): array for volume, array in zip(volumes, arrays[::2], strict=True)}
-    quality["notes"] = on_images(named)
+    named = ((volume.GetName(), array) for volume, array in zip(volumes, arrays[::2], strict=True))
+    quality["notes"] = on_images(*named)
     report(progress, 0.98, "Comparing the images")
     judged = keepAlive(
         lambda _told: agreement(*arrays, matrix, fixed_mask=inside, searched=searched), part(progress, 0.98, 1.0)

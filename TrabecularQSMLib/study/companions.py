@@ -65,7 +65,7 @@ def register_files(fixed, moving, *, start="geometry", mask=None, progress: Prog
         found, judged = register_and_judge(
             image, affine, other, its_affine, start=start, fixed_mask=inside, progress=progress
         )
-    notes += [*on_result(found, judged), *on_images({Path(fixed).name: image, Path(moving).name: other})]
+    notes += [*on_result(found, judged), *on_images((Path(fixed).name, image), (Path(moving).name, other))]
     return RegisteredFiles(found, image, affine, other, its_affine, tuple(notes))
 
 
