@@ -275,6 +275,11 @@ class ConvertedTest(DoorTest):
 
     def test_a_folder_without_a_scan_says_what_it_holds(self):
         self.assert_refused("it is empty")
+        for name in ("derivatives", "sourcedata"):
+            (self.folder / name).mkdir()
+        self.assert_refused("but derivatives and sourcedata, which are not searched (give a folder in there)")
+        for name in ("derivatives", "sourcedata"):
+            (self.folder / name).rmdir()
         (self.folder / "notes.txt").write_text("to do")
         (self.folder / "scan.mat").write_bytes(b"MATLAB 5.0 MAT-file")
         self.assert_refused("no images of echoes but scan.mat; give that file")

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..images import geometry_difference
 from . import nifti
-from .bids import EXPECTED_NAME, files_below, image_files
+from .bids import EXPECTED_NAME, NOT_SEARCHED, files_below, image_files
 from .candidates import LEAST_ECHOES, Candidate, fits, joined, natural, on_equal_times
 from .echoes import MAGNITUDE_ADVICE, EchoFile, number_of, read_json, scan_of
 from .formats import companion, first_bytes, is_nifti, is_number, kind_of
@@ -322,7 +322,9 @@ def nothing_found(folder: Path) -> InputError:
         found = f" but {len(images)} NIfTI files that no JSON sidecar gives an EchoTime (or give `echo_times`, if "
         found += "sidecars or names number the echoes, such as x_e1_mag)"
     if not images and not others:
-        found = ", it is empty" if not files_below(folder) else ""
+        aside = [name for name in NOT_SEARCHED if (folder / name).is_dir()]
+        found = f" but {' and '.join(aside)}, which are not searched (give a folder in there)" if aside else ""
+        found = found or ("" if files_below(folder) else ", it is empty")
     return InputError(
         f"{folder} holds no multi-echo images{found}; expected {EXPECTED_NAME} in a BIDS dataset or subject folder, "
         "what dcm2niix leaves (NIfTI files, each with its JSON sidecar), or DICOM files."
