@@ -97,6 +97,15 @@ class MeasureTest(SceneTest):
         (note,) = scene.notesOf(table)
         self.assertIn("100% of the region tuber hold no reliable value of any map", note)
 
+    def test_regions_that_the_map_cuts_off_are_told(self):
+        moved = AFFINE.copy()
+        moved[:3, 3] += 2 * moved[:3, 0]
+        cut = scene.addSegmentation(regions(), NAMES, moved, "cut")
+        whole = scene.measureNodes([self.add(random_map())], self.segmentation, case="sub-01")
+        self.assertEqual(scene.notesOf(whole), [])
+        (note,) = scene.notesOf(scene.measureNodes([self.add(random_map())], cut, case="sub-02"))
+        self.assertRegex(note, "67 % of the region tuber lie outside of ankle")
+
     def test_regions_that_were_transposed_are_told(self):
         fraction, labels = two_bones()
         for turned, told in ((labels, 0), (labels.transpose(0, 2, 1), 1)):

@@ -14,7 +14,7 @@ from .alive import keepAlive
 from .echoes import addNotes
 from .folders import resultFolder
 from .measure import addRows, addToTable, isGone
-from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
+from .regions import maskFromSegment, notesOnPartsOutside, regionsFromSegmentation, segmentColors
 from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, columnsOf
 from .volumes import (
     PRIVATE_SCHEME,
@@ -117,6 +117,7 @@ def bvtvNodes(
         else:
             addToTable(table, columns, _KEY)
     _note(table, image, notes)
+    addNotes(table, notesOnPartsOutside(segmentation, image, labels, names))
     return BvtvNodes(table, corrected, chart)
 
 
@@ -158,6 +159,7 @@ def attenuationNodes(
         raise InputError(f"{ct.GetName()} with {segmentation.GetName()}: {error}") from error
     table = addRows(rows, table, name or "CT table")
     _note(table, ct, notes)
+    addNotes(table, notesOnPartsOutside(segmentation, ct, labels, names))
     return table
 
 

@@ -11,7 +11,7 @@ from ..quantities import QUANTITIES
 from ..study.measure import on_map_orientation
 from .echoes import NOTES_ATTRIBUTE, addNotes
 from .folders import resultFolder, sameFolder
-from .regions import regionsFromSegmentation
+from .regions import notesOnPartsOutside, regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
 from .volumes import checkVolume, codedEntry, gridDifference, quantityOf
 
@@ -76,20 +76,21 @@ def measureNodes(
             "There is no map to measure; choose at least one beside mask, reliability and standard deviations."
         )
     _checkNames(measured)
-    rows, seen = [], {}
+    rows, seen, outside = [], {}, []
     for number, volume in enumerate(measured):
         report(progress, number / len(measured), f"Measuring {volume.GetName()}")
         quantity, unit = quantityOf(volume)
         maps = {quantity: slicer.util.arrayFromVolume(volume)} | _supportingMaps(volume, volumes)
         labels, names = regionsFromSegmentation(segmentation, volume)
         seen[quantity] = maps[quantity], labels
+        outside = outside or notesOnPartsOutside(segmentation, volume, labels, names)
         try:
             rows += measure(maps, labels, names, case=case, units={quantity: unit})
         except InputError as error:
             raise InputError(f"{volume.GetName()} with {segmentation.GetName()}: {error}") from error
     report(progress, 1.0, "Measured")
     table = addRows(rows, table, name or "Region statistics")
-    addNotes(table, [*on_excluded(rows), *on_map_orientation(seen)])
+    addNotes(table, [*outside, *on_excluded(rows), *on_map_orientation(seen)])
     return table
 
 
