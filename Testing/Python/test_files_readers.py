@@ -223,6 +223,11 @@ class BidsTest(FolderTest):
         scan = read_acquisition(self.folder, session="ses-a")
         self.assertEqual((scan.stem, scan.folder), ("sub-02_ses-a", Path("sub-02/ses-a/anat")))
 
+    def test_a_series_does_not_choose_where_there_are_none(self):
+        scans.write_bids(self.folder)
+        with self.assertRaisesRegex(InputError, "knows no series, by which DICOM files .* leave `series` out"):
+            read_acquisition(self.folder, series=5)
+
     def test_a_file_in_the_folder_of_another_subject_or_session_is_told(self):
         for folder, name in (("sub-02/anat", "sub-01"), ("sub-01/ses-2/anat", "sub-01_ses-1")):
             with self.subTest(folder):
@@ -351,6 +356,20 @@ class BidsTest(FolderTest):
         for number, (words, sidecar) in enumerate(cases.items()):
             with self.subTest(words):
                 self.assert_refused(words, path=scans.write_bids(self.folder / str(number), sidecar=sidecar))
+
+    def test_echoes_whose_sidecars_name_several_patients_are_told(self):
+        whose = {"PatientID": "A", "StudyInstanceUID": "1.2"}
+        for key, other in (("PatientID", "B"), ("StudyInstanceUID", "1.3")):
+            scans.write_bids(
+                self.folder,
+                sidecar=lambda n, key=key, other=other: (
+                    {"EchoTime": n / 1e3, "MagneticFieldStrength": 3, **whose, key: other if n == 2 else whose[key]}
+                ),
+            )
+            notes = " ".join(read_acquisition(self.folder).acquisition.notes)
+            self.assertRegex(notes, f"{key} of sub-01_echo-1.* is {whose[key]} but that of sub-01_echo-2.* {other}, ")
+        scans.write_bids(self.folder)
+        self.assertNotIn("check that all are of one", " ".join(read_acquisition(self.folder).acquisition.notes))
 
     def test_an_imaging_frequency_in_another_unit_is_told_by_its_own_value(self):
         for value, unit in ((127740000, "Hz"), (127740, "kHz")):
@@ -604,6 +623,15 @@ class DoubtsTest(unittest.TestCase):
         for size in (0.5, 1.0):
             filtered = ndimage.gaussian_filter(self.echoes, (0, 0, size, size))
             self.assertEqual(self.said(np.abs(filtered), np.angle(filtered)), [])
+
+    def test_a_constant_that_was_added_to_the_magnitude_is_told_but_no_noise_of_several_coils(self):
+        constant = 0.1 * np.median(self.magnitude[0][self.magnitude[0] > 0.3 * self.magnitude[0].max()])
+        (note,) = self.said(self.magnitude + constant)
+        self.assertIn("as if a constant had been added to the magnitude", note)
+        rng = np.random.default_rng(5)
+        for coils in (2, 8):
+            noise = rng.normal(0, 0.02, (2 * coils, *self.magnitude.shape)) * self.magnitude.max()
+            self.assertEqual(self.said(np.sqrt(self.magnitude**2 + (noise**2).sum(axis=0))), [])
 
     def test_a_magnitude_that_was_squared_or_scaled_echo_by_echo_is_told(self):
         self.assertIn("squared magnitude", self.said(self.magnitude**2)[0])

@@ -26,6 +26,9 @@ _AROUND, _MOSTLY_AIR, _SQUARED = 5, 0.6, 1.35
 _SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
 # That of its logarithm, as of decibels, has -1.1, and none of its roots less than this.
 _LOGARITHM = -0.5
+# Skewness by quantiles times mean over standard deviation is 0.29 of one coil and less of several; with so many errors
+# of it, and above this, a constant was added.
+_SURELY_SKEWED, _ONE_COIL = 3.0, 0.4
 # Air of a magnitude alone: not brighter than this times the median of what is dark, nearly all of it dark around.
 _NOT_BRIGHTER, _ALL_DARK, _THRESHOLD_STEPS = 1.5, 0.99, 10
 # So many slices of it tell enough.
@@ -149,7 +152,7 @@ def _on_air(echo, source) -> Iterator[str]:
     yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
     smoothed = [*_on_smoothing(echo, air, source)]
-    yield from smoothed or on_noise(magnitude, air, source)
+    yield from smoothed or [*on_noise(magnitude, air, source), *_on_constant(magnitude, air, source)]
 
 
 def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
@@ -213,6 +216,27 @@ def on_noise(
         yield (
             f"Noise in the air of {source} is skewed as that of the {what} ({skewness:.2f}; 0.1 or more of a "
             f"magnitude): {wrong} wrong then; undo it."
+        )
+
+
+def _on_constant(magnitude, air, source):
+    """Say if noise is too skewed for how far from zero it lies, as where a constant was added to the magnitude.
+
+    Of more coils it lies farther from zero, and is less skewed by as much.
+    """
+    mean, square = (ndimage.uniform_filter(values.astype(np.float64), _AROUND) for values in (magnitude, magnitude**2))
+    inside = ndimage.uniform_filter(air.astype(np.float32), _FAR_AROUND) > _IN_AIR
+    if np.count_nonzero(inside) < _FEWEST or not mean[inside].all():
+        return
+    ratio = float(np.median(mean[inside] / np.sqrt(np.maximum(square - mean**2, 1e-12 * mean**2))[inside]))
+    # By quantiles, on which ghosts in a part of the air have little influence.
+    low, middle, high = np.quantile((magnitude / np.where(inside, mean, 1))[inside], (0.1, 0.5, 0.9))
+    skewness = (high + low - 2 * middle) / max(high - low, np.finfo(np.float32).tiny)
+    if ratio * (skewness - _SURELY_SKEWED / np.sqrt(np.count_nonzero(inside))) > _ONE_COIL:
+        yield (
+            f"Noise in the air of {source} lies {ratio:.1f} times its standard deviation above zero, but is skewed as "
+            "where that is less (1.9 for one coil), as if a constant had been added to the magnitude: R2* and fat "
+            "fraction are wrong then; take it off, or export the magnitude as it was measured."
         )
 
 

@@ -42,6 +42,10 @@ _STEEP, _TORN = 0.25, 1.0
 # Where two power laws meet, the curvature of an L-curve is 0.7 at most; below this there is no corner to speak of. A λ
 # more often below or above that of the settings than this is told of.
 _ROUND, _FAR = 0.5, 5.0
+# A field follows that of the air with such a correlation, surely with that; its unit is right if it is so many times as
+# strong. B0 lies along an axis with such a cosine, along another one if it follows better by so much.
+_FOLLOWS, _SURELY_FOLLOWS, _LEAST_FACTOR, _MOST_FACTOR = 0.75, 0.85, 0.3, 2.5
+_ALONG, _BETTER = 0.7, 0.05
 # Errors of single echoes, as logarithms, beyond which it is doubted that they are such.
 _LARGE_GAIN = 0.4
 _OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
@@ -330,6 +334,35 @@ def _on_slices(trust, inside, median) -> list[str]:
         f"the median reliability is {median:.2f}, but below {limit:.2f} in {slices.size} of {count} slices "
         f"{_DIRECTIONS[axis]} (among them {slices[0] + 1} and {slices[-1] + 1})"
     ]
+
+
+def on_air(follows: Callable, b0_direction: Sequence[float]) -> list[str]:
+    """What the field of the air around the body says of unit, sign and B0 of a field that was measured elsewhere.
+
+    `follows` gives correlation and factor of `air_model.follows_air` for a direction of B0.
+    """
+    correlation, factor = follows(b0_direction)
+    others = [axis for axis in range(3) if abs(b0_direction[axis]) < _ALONG]
+    best, axis = max((abs(follows(np.eye(3)[axis])[0]), axis) for axis in others)
+    size, said = abs(factor), "The total field follows that of the air around the body"
+    if best > max(_SURELY_FOLLOWS, abs(correlation) + _BETTER):
+        return [
+            f"{said} if B0 lies {_DIRECTIONS[axis]} (correlation {best:.2f}), not as it is ({abs(correlation):.2f}): "
+            "check the orientation and `b0_direction`, or χ is wrong."
+        ]
+    notes = []
+    if abs(correlation) > (_FOLLOWS if size > 1 else _SURELY_FOLLOWS) and not _LEAST_FACTOR < size < _MOST_FACTOR:
+        units = "rad/s where Hz is meant" if size > 1 else "Hz where rad/s is meant"
+        notes.append(
+            f"{said} (correlation {correlation:+.2f}), but is {size:.2g} times as strong: check its unit (a factor of "
+            f"2π is {units}) and the field strength; χ is off by as much."
+        )
+    if correlation < -_FOLLOWS:
+        notes.append(
+            f"{said} with the other sign (correlation {correlation:+.2f}): set the phase sign to the other one, or χ "
+            "has the wrong sign."
+        )
+    return notes
 
 
 def on_slab(interior: np.ndarray, left_out: int, voxel_size) -> list[str]:
