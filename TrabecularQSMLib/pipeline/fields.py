@@ -13,6 +13,7 @@ from ..fieldmap.contradiction import find_contradiction
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.kind import Kind, find_kind
+from ..fieldmap.lines import find_lines
 from ..fieldmap.mistakes import find_mistake
 from ..fieldmap.sample import draw
 from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
@@ -150,6 +151,8 @@ class Fields:
                 kind = self._find_kind(*draw(echoes, signal & fitted, **model), None)
             separation = self._fit(echoes, fitted, model, kind, noise, part(progress, half, end))
         self.notes += remarks.on_gains(separation.gains)
+        with_signal = signal & fitted
+        self.notes += remarks.on_lines(find_lines(separation.excess, with_signal), with_signal)
         trust = masks.reliability(
             mip, separation.residual, separation.excess, separation.margin, fitted,
             noise=noise, threshold=settings.mask_threshold,

@@ -172,11 +172,25 @@ def on_displacement(found: Displacement) -> list[str]:
     """Where echoes lie elsewhere than the others."""
     which = ("echoes " if len(found.echoes) > 1 else "echo ") + ", ".join(map(str, found.echoes))
     return [
-        f"Something lies elsewhere in {which} than in the others, {_DIRECTIONS[found.axis]}, by {found.voxels:.2f} "
-        f"voxels or more ({found.errors:.0f} standard errors), as where the patient moved between trains, echoes were "
+        f"Something lies elsewhere in {which} than in the others, {'turned about the axis ' * found.turned}"
+        f"{_DIRECTIONS[found.axis]}, by {found.voxels:.2f} voxels or more ({found.errors:.0f} standard errors), as "
+        "where the patient moved between trains, echoes were "
         "shifted on their own, or a bipolar read-out displaces fat back and forth: fat fraction and R2* are wrong at "
         "edges; export the echoes without motion correction, or acquire them again, a bipolar read-out with more "
         "bandwidth."
+    ]
+
+
+def on_lines(found: tuple[int, np.ndarray] | None, inside: np.ndarray) -> list[str]:
+    """Where echoes miss the model in whole lines."""
+    if found is None:
+        return []
+    axis, where = found
+    return [
+        f"In {np.count_nonzero(where.any(axis=axis))} lines {_DIRECTIONS[axis]} ({where.sum() / inside.sum():.1%} of "
+        "what has signal) the echoes fit no tissue while they do on both sides, as radio interference (a zipper), or "
+        "flow in a straight vessel, leaves them: nothing is known there, as the map of reliability shows; leave it out "
+        "of regions."
     ]
 
 
