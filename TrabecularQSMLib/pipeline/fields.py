@@ -19,7 +19,7 @@ from ..fieldmap.sample import draw
 from ..fieldmap.separation import EXACT_ECHOES, Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from ..fieldmap.uncertainty import share_of_noise
-from ..fieldmap.unwrap import parts_apart, unwrap
+from ..fieldmap.unwrap import parts_apart, steepness, unwrap
 from ..inversion.weights import SMOOTHING_MM, data_weight, edge_weight
 from ..progress import Progress, part, report
 from ..settings import Settings
@@ -150,9 +150,7 @@ class Fields:
             if kind.groups is not None:  # with the spectrum found, as when the settings are repeated
                 kind = self._find_kind(*draw(echoes, signal & fitted, **model), None)
             separation = self._fit(echoes, fitted, model, kind, noise, part(progress, half, end))
-        self.notes += remarks.on_gains(separation.gains)
-        with_signal = signal & fitted
-        self.notes += remarks.on_lines(find_lines(separation.excess, with_signal), with_signal)
+        self.notes += self._oddities(echoes, separation, signal & fitted)
         trust = masks.reliability(
             mip, separation.residual, separation.excess, separation.margin, fitted,
             noise=noise, threshold=settings.mask_threshold,
@@ -186,6 +184,14 @@ class Fields:
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         opposed = settings.edge_image == "opposed-phase"
         return np.abs(separation.water - separation.fat) if opposed else self.magnitude, trust
+
+    def _oddities(self, echoes, separation, inside) -> list[str]:
+        """What the fit took off, where it misses, and how steep the field is."""
+        return [
+            *remarks.on_gains(separation.gains),
+            *remarks.on_lines(find_lines(separation.excess, inside), inside),
+            *remarks.on_steepness(*steepness(echoes, self.acquisition.echo_times, inside)),
+        ]
 
     def _keep_residual(self, residual, fitted):
         """Keep what the fit leaves over, and its median, unless it is nothing by necessity."""

@@ -42,8 +42,12 @@ _STEEP, _TORN = 0.25, 1.0
 # Where two power laws meet, the curvature of an L-curve is 0.7 at most; below this there is no corner to speak of. A λ
 # more often below or above that of the settings than this is told of.
 _ROUND, _FAR = 0.5, 5.0
+# From voxel to voxel the field of a whole image changes by less than this part of its period (0.03 at most in right
+# scans); from a fifth on, fat and water are exchanged in parts of it.
+_STEEP_STEP = 0.17
 # Errors of single echoes, as logarithms, beyond which it is doubted that they are such.
 _LARGE_GAIN = 0.4
+_POWERS = {0.5: "root", 2.0: "square"}
 _OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
 # The axes of arrays in the closest RAS order.
 _DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
@@ -119,14 +123,16 @@ def on_mistake(mistake: Mistake | None) -> list[str]:
         "gap": f"if an echo were missing behind echo {number}, so that the later ones have later echo times",
         "negated": f"if {which} were negated",
         "conjugated": f"if the phase of {which} were negated",
-        "power": f"with the {'square' if number > 1 else 'root'} of the magnitude in its place",
+        "power": f"with the {_POWERS.get(number, f'power {number:.2g}')} of the magnitude in its place",
         "magnitude": f"if each magnitude were that of the echo {'behind' if number > 0 else 'before'} it",
+        "phases": "if the phases of the echoes, but not their magnitudes, were in the reverse order",
         "phase": f"if each phase were that of the echo {'behind' if number > 0 else 'before'} it",
     }[mistake.what]
     to_do = {
         "power": "R2* and fat fraction are wrong then; export the magnitude as it was measured.",
         "magnitude": _OFF_BY_ONE,
         "phase": _OFF_BY_ONE,
+        "phases": _OFF_BY_ONE,
     }.get(
         mistake.what,
         "Do not trust the maps before echo times, field strength and order of the echoes have been checked; "
@@ -178,6 +184,19 @@ def on_displacement(found: Displacement) -> list[str]:
         "shifted on their own, or a bipolar read-out displaces fat back and forth: fat fraction and R2* are wrong at "
         "edges; export the echoes without motion correction, or acquire them again, a bipolar read-out with more "
         "bandwidth."
+    ]
+
+
+def on_steepness(steps_hz: Sequence[float], period_hz: float) -> list[str]:
+    """Where the field changes from voxel to voxel by so much of its period that neighbors hardly tell its branch."""
+    axis = int(np.argmax(np.abs(steps_hz)))
+    if abs(steps_hz[axis]) < _STEEP_STEP * period_hz:
+        return []
+    return [
+        f"The field changes by {abs(steps_hz[axis]):.0f} Hz from voxel to voxel, {_DIRECTIONS[axis]}, all over the "
+        f"image, of {period_hz:.0f} Hz up to which echoes tell it: so steep a field may be off by whole periods in "
+        "every step, and water taken for fat; check shim and fat fraction, or acquire thinner slices or echoes closer "
+        "together."
     ]
 
 
