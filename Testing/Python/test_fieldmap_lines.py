@@ -38,6 +38,7 @@ class LinesTest(unittest.TestCase):
             "everywhere": np.ones_like(self.inside),
             "a vessel that bends": np.hypot(j - 11 - (i - 15) ** 2 / 15, k - 9) < 2,
             "half of the scan": i > 14,
+            "an edge that misses in most voxels": (j == 11) & (k == 7) & (i % 6 > 0),
             "the rim": (j < 4) | (j > 19),
             "a short one": (j == 11) & (k == 7) & (abs(i - 15) < LONG / 4),
         }.items():

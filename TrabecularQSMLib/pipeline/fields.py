@@ -27,6 +27,8 @@ from . import remarks
 
 # A field that is not zero in more than this share of an image tells nothing of the body.
 _EVERYWHERE = 0.95
+# So many voxels are asked whether a sign of the phase that was given is right.
+_ASKED = 2000
 
 
 class Fields:
@@ -40,7 +42,7 @@ class Fields:
     def __init__(self, acquisition: Acquisition | MeasuredField, settings: Settings, mask, progress: Progress | None):
         self.acquisition = acquisition  # not needed any more once this is made
         self.imaging_frequency = acquisition.imaging_frequency
-        self.settings = settings
+        self.settings, self.given_sign = settings, settings.phase_sign
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
         self.apart: dict[int, tuple] = {}  # what `solving.cortex_apart` finds, by padding: once for all inversions
@@ -139,6 +141,7 @@ class Fields:
         drawn = draw(echoes, signal & fitted, **model)
         kind = self._find_kind(*drawn, part(progress, 0.0, 0.04))
         self._keep_kind(kind)
+        self.notes += self._on_given_sign(*drawn, kind)
         mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=part(progress, 0.04, 0.05))
         self.notes += remarks.on_mistake(mistake)
         if mistake is None:  # which would be one
@@ -256,6 +259,14 @@ class Fields:
         trains = settings.trains if settings.trains != "auto" else str(kind.trains)
         self.settings = replace(settings, phase_sign=f"{kind.sign:+d}", readout=readout, trains=trains)
         self.notes += remarks.on_kind(kind, settings, self.settings, self.acquisition.echo_times)
+
+    def _on_given_sign(self, voxels, sample, kind) -> list[str]:
+        """Whether the sign of the phase that was given is the wrong one, as some of the voxels say."""
+        if self.given_sign == "auto":
+            return []
+        some, settings = slice(_ASKED), self.settings
+        groups = {"bipolar": settings.readout == "bipolar", "trains": int(settings.trains)}
+        return remarks.on_given_sign(kind, find_kind(voxels[:, some], sample.part(some), **groups))
 
     def _find_spectrum(self, echoes, where, separation, kind, model) -> bool:
         """Put the spectrum of fat that the scan shows into settings and model, and say whether it is another one."""

@@ -110,6 +110,17 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
     return notes
 
 
+def on_given_sign(kind: Kind, asked: Kind) -> list[str]:
+    """Where the sign of the phase that was given, as in `kind`, is not the one that the echoes say when `asked`."""
+    if not asked.sure_of_sign or asked.sign == kind.sign:
+        return []
+    return [
+        f"The phase sign was set to {kind.sign:+d}, and this was taken, but fat fits better by {asked.sign_errors:.0f} "
+        f"standard errors with {asked.sign:+d}: field, χ and fat fraction are wrong unless you know it otherwise; "
+        "leave the phase sign to the data (auto)."
+    ]
+
+
 def on_mistake(mistake: Mistake | None) -> list[str]:
     """What is wrong in the header or the export, as the echoes show."""
     if mistake is None:
