@@ -17,7 +17,7 @@ from TrabecularQSMLib.files.maps import find_maps, planned_maps
 from TrabecularQSMLib.files.nifti import read_image, write_image
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import reconstruct
-from TrabecularQSMLib.pipeline.fields import Fields
+from TrabecularQSMLib.pipeline.entry import fields_of
 from TrabecularQSMLib.settings import preset
 
 PHANTOM = PhantomSettings(shape=(30, 31, 14))
@@ -79,7 +79,7 @@ class GivenFieldTest(unittest.TestCase):
         }
         for words, (field, its_affine) in cases.items():
             given = MeasuredField(field, its_affine, "total", magnitude=self.maps["mip"])
-            notes = " ".join(Fields(given, preset(), None, None).notes)
+            notes = " ".join(fields_of(given, preset(), None, None).notes)
             if words:
                 self.assertIn(words, notes)
             else:
@@ -88,7 +88,7 @@ class GivenFieldTest(unittest.TestCase):
     def test_a_mask_that_was_transposed_is_told(self):
         given = MeasuredField(self.maps["local_field"], self.acquisition.affine, "local", magnitude=self.maps["mip"])
         for mask, told in ((self.mask, False), (np.flip(self.mask, 1), True)):
-            notes = " ".join(Fields(given, preset(), mask, None).notes)
+            notes = " ".join(fields_of(given, preset(), mask, None).notes)
             self.assertEqual("The mask agrees with what gives signal by" in notes, told)
 
     def test_the_sign_is_noted_and_can_be_turned(self):

@@ -13,6 +13,7 @@ from scipy import ndimage
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import bids, nifti, read_acquisition, read_mask
 from TrabecularQSMLib.files.doubts import doubts, on_magnitude
+from TrabecularQSMLib.files.echoes import check_magnitude
 from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
 from TrabecularQSMLib.images import affine_from, image_from
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
@@ -129,12 +130,6 @@ class BidsTest(FolderTest):
         found, note = self.polar(np.abs(signal), phase)
         np.testing.assert_allclose(found, signal, atol=0.01)
         self.assertIn("was unwrapped already", note)
-
-    def test_a_magnitude_that_was_clipped_is_told(self):
-        signal, _ = self.smooth()
-        self.assertIsNone(self.polar(np.abs(signal), np.angle(signal))[1])
-        _, note = self.polar(np.minimum(np.abs(signal), 100), np.angle(signal))
-        self.assertRegex(note, "magnitude of echo 1 of x is 100 in .*% of its signal: it was clipped there")
 
     def test_what_is_no_phase_of_a_scan_is_refused_by_its_cause(self):
         signal, unwrapped = self.smooth()
@@ -644,7 +639,40 @@ class DoubtsTest(unittest.TestCase):
         self.assertIn("99 % of its own values", self.said(self.magnitude / bright)[0])
         peaks = np.abs(self.echoes.real).max(axis=(1, 2, 3), keepdims=True)
         self.assertIn("same largest real part", doubts(self.echoes / peaks, "x")[0])
-        self.assertEqual(self.said(np.minimum(self.magnitude, 0.2 * self.magnitude.max())), [])  # clipped: told before
+
+    def test_what_piles_up_at_its_largest_value_was_clipped(self):
+        most = self.magnitude[0].max()
+        for which, top in {"echo 1 of ": [0.5], "echoes 1, 2 of ": [0.5, 0.4], "": [0.5, 0.4, 0.3, 0.2]}.items():
+            clipped = self.magnitude.copy()
+            for echo, share in zip(clipped, top, strict=False):
+                np.minimum(echo, share * most, out=echo)
+            with self.subTest(which):
+                self.assertRegex(self.said(clipped)[0], f"^The magnitude of {which}x ends at .* was clipped there")
+                self.assertIn(f"The magnitude of {which}x ends", check_magnitude(clipped + 0j, "x")[0])
+        real = np.clip(self.echoes.real, -0.4 * most, 0.4 * most) + 1j * self.echoes.imag
+        self.assertRegex(doubts(real, "x")[0], "^The real part of (echoes [1-4, ]+ of )?x ends at .* was clipped there")
+        for levels in (127, 4095):  # of few, some have the largest by chance
+            stored = np.round(levels * self.magnitude / self.magnitude.max())
+            self.assertEqual([*self.said(stored), *check_magnitude(stored + 0j, "x")], [])
+
+    def test_a_magnitude_alone_is_doubted_as_one_with_phase(self):
+        magnitude = self.magnitude
+        bright = np.quantile(magnitude, 0.99, axis=(1, 2, 3), keepdims=True)
+        twice, copied = magnitude.copy(), magnitude.copy()
+        twice[2] = twice[1]
+        copied[:, 5] = copied[:, 4]
+        for words, wrong in {
+            "spread as that of a squared magnitude": magnitude**2,
+            "skewed as that of the root": np.sqrt(magnitude),
+            "same largest magnitude": magnitude / magnitude.max(axis=(1, 2, 3), keepdims=True),
+            "99 % of its own values": magnitude / bright,
+            "copies of the slice before": copied,
+            "in whole numbers up to 9": np.round(9 * magnitude / magnitude.max()),
+        }.items():
+            with self.subTest(words):
+                self.assertIn(words, " ".join(check_magnitude(wrong + 0j, "x")))
+        with self.assertRaisesRegex(InputError, "magnitude of echo 2 and of echo 3 of x is the same image"):
+            check_magnitude(twice + 0j, "x")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,10 @@ _LOW, _NEAR_ZERO, _ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.2, 0.5, 0.2
 # Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped,
 # and as many in all echoes, but for this share, where each was scaled to a percentile of its own.
 _ALIKE, _CLIPPED, _AS_MANY = 1e-5, 5, 0.02
+# So many voxels, and this share of those above half of the largest value, have it where something is wrong by that, and
+# half as many as lie within so little below it: of right scans, in 7 bits, three voxels have it at most.
+_LEAST_CLIPPED, _MUCH_CLIPPED, _PILED, _JUST_BELOW = 20, 0.005, 0.5, 0.97
+_PARTS = ((np.abs, "magnitude"), (np.real, "real part"), (np.imag, "imaginary part"))
 # Quantiles to which magnitudes are scaled; of at least so many voxels above one, all echoes but for this number have it
 # in common, of at least so many echoes: of voxels that change, the number does by more.
 _QUANTILES, _LEAST_ABOVE, _BUT_FOR, _FEWEST_ECHOES = (0.999, 0.995, 0.99, 0.98, 0.95, 0.9), 300, 2, 4
@@ -67,7 +71,11 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     if not np.all(np.isfinite(echoes)) or not np.any(echoes):  # which is told where the scan is checked
         return []
     _refuse_one_part(echoes, source)
-    scale = [*(_on_scale(echoes, source) or _on_quantiles(echoes, source)), *_on_copies(echoes[0], source)]
+    scale = [
+        *(_on_scale(echoes, source) or _on_quantiles(echoes, source)),
+        *_on_ends(echoes, source),
+        *_on_copies(echoes[0], source),
+    ]
     if echoes[0].size < _FEWEST:
         return scale
     middle = tuple(slice(max(n - _MOST, 0) // 2, max(n - _MOST, 0) // 2 + min(n, _MOST)) for n in echoes.shape[1:])
@@ -75,6 +83,19 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     # What averaged phase does to air is told as that.
     others = [*on_wraps(echoes, source)] or [*_on_air(echoes[0], source), *_on_filter(echoes, source)]
     return [*scale, *others]
+
+
+def doubts_of_magnitude(magnitudes: np.ndarray, source: str) -> list[str]:
+    """Return what speaks against echoes (E, K, J, I) of magnitude alone being as they were measured."""
+    if not np.all(np.isfinite(magnitudes)) or not np.any(magnitudes):  # which is told where the scan is checked
+        return []
+    alone = _PARTS[:1]
+    return [
+        *(_on_scale(magnitudes, source, alone) or _on_quantiles(magnitudes, source)),
+        *_on_ends(magnitudes, source, alone),
+        *_on_copies(magnitudes[0], source),
+        *on_magnitude(magnitudes[0], source, "R2* and fat fraction are"),
+    ]
 
 
 def _refuse_one_part(echoes, source):
@@ -89,9 +110,9 @@ def _refuse_one_part(echoes, source):
         )
 
 
-def _on_scale(echoes, source) -> list[str]:
+def _on_scale(echoes, source, parts=_PARTS) -> list[str]:
     """Each echo scaled to its own largest value, of the magnitude or of one part."""
-    for part, what in ((np.abs, "magnitude"), (np.real, "real part"), (np.imag, "imaginary part")):
+    for part, what in parts:
         peaks = [float(np.abs(part(echo)).max()) for echo in echoes]
         least = (1 - _ALIKE) * max(peaks)
         if min(peaks) < least:
@@ -102,6 +123,31 @@ def _on_scale(echoes, source) -> list[str]:
             return [
                 f"Every echo of {source} has the same largest {what}, {peaks[0]:.4g}, as if each had been scaled on "
                 "its own: R2* is wrong then; export the echoes with one scale."
+            ]
+    return []
+
+
+def _on_ends(echoes, source, parts=_PARTS) -> list[str]:
+    """Echoes of which many voxels have the largest value, as where receiver, export or a window clipped them."""
+    for part, what in parts:
+        found = {}
+        for number, echo in enumerate(echoes, start=1):
+            size = np.abs(part(echo))
+            most = float(size.max())
+            at_end, near, upper = (
+                int(np.count_nonzero(size >= share * most)) for share in (1 - _ALIKE, _JUST_BELOW, 0.5)
+            )
+            if at_end >= max(_LEAST_CLIPPED, _MUCH_CLIPPED * upper, _PILED * (near - at_end)):
+                found[number] = (most, at_end / upper)
+        if found:
+            which = (
+                f"echo{'es' * (len(found) > 1)} {', '.join(map(str, found))} of " if len(found) < len(echoes) else ""
+            )
+            most, share = max(found.values(), key=lambda one: one[1])
+            return [
+                f"The {what} of {which}{source} ends at {most:.4g} in up to {share:.1%} of its brighter half: it "
+                "was clipped there (by the receiver, the export or a window), and R2* and fat fraction are wrong; "
+                "export or acquire it with a smaller scale."
             ]
     return []
 

@@ -10,10 +10,10 @@ from ..chunks import run_chunks
 from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
-from .doubts import doubts
+from .doubts import doubts, doubts_of_magnitude
 from .formats import is_number, read_json_file
 from .parts import SIGNALS, WHOLE, WHOSE, correction_of
-from .phase import polar_to_complex, take_off_offset
+from .phase import polar_to_complex, refuse_copies, rounded, take_off_offset
 from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
 from .slices import undo_slices
 
@@ -192,19 +192,20 @@ def to_complex(echoes: np.ndarray, parts: tuple[str, ...], source: str) -> list[
 
 
 def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
-    """Return no notes on echoes of magnitude alone, after a look at whether they are that.
+    """Return what speaks against echoes of magnitude alone, the real part of `echoes`, being as they were measured.
 
     Raises
     ------
     InputError
-        If values are negative.
+        If values are negative, or two echoes the same image.
     """
     if float(echoes.real.min()) < 0:
         raise InputError(
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
             "check that it is not the real part, nor in decibels."
         )
-    return []
+    refuse_copies(echoes, ("magnitude", "phase"), source)
+    return [*filter(None, [rounded(echoes, source)]), *doubts_of_magnitude(echoes.real, source)]
 
 
 def _complete(source, place, files, magnitude_alone):

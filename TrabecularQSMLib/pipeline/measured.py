@@ -36,7 +36,8 @@ class FieldsOfMeasured(Fields):
         body, trust = self._find_body(known)
         self._choose_mask(body, known)
         if given.stage == "total":
-            self.notes += remarks.on_air(partial(self._follows_air, field, known & body, body, trust), self.b0_direction)
+            follows = partial(self._follows_air, field, known & body, body, trust)
+            self.notes += remarks.on_air(follows, self.b0_direction)
         self.fat_fraction = np.zeros_like(self.magnitude)
         self._keep_choices()
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
