@@ -53,11 +53,15 @@ from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     sequencesOfLoose,
     unpackSettings,
 )
-from TrabecularQSMLib.scene.gui.results import ResultsBrowser  # noqa: E402
+from TrabecularQSMLib.scene.gui.results import ResultsBrowser, lcurveSummary  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import SAMPLE  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe, registerResources  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
 from TrabecularQSMLib.settings import Settings, load_presets, preset  # noqa: E402
+
+# Buttons of the panel; each has a slot of its name, such as onApplyButton.
+BUTTONS = ("folder", "file", "loose", "proposeMask", "lcurve", "apply", "layout", "dicom")
+
 
 #
 # TrabecularQSM
@@ -139,16 +143,9 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
     def setup(self) -> None:
         """Build the panel."""
         self.build(TrabecularQSMLogic())
-        self.ui.folderButton.connect("clicked(bool)", self.onFolderButton)
-        self.ui.fileButton.connect("clicked(bool)", self.onFileButton)
-        self.ui.looseButton.connect("clicked(bool)", self.onLooseButton)
-        self.ui.proposeMaskButton.connect("clicked(bool)", self.onProposeMaskButton)
+        self.connectButtons(BUTTONS)
         # Not currentIndexChanged: a preset that comes with a loaded scene must not undo that scene's settings.
         self.ui.presetComboBox.connect("activated(int)", self.onPresetActivated)
-        self.ui.lcurveButton.connect("clicked(bool)", self.onLCurveButton)
-        self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
-        self.ui.layoutButton.connect("clicked(bool)", self.onLayoutButton)
-        self.ui.dicomButton.connect("clicked(bool)", self.onDicomButton)
         self.results = ResultsBrowser(
             self.ui.resultsRunComboBox, self.ui.resultsNotesLabel, self.ui.resultsTable, self.inWords
         )
@@ -221,18 +218,11 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
             self.results.refresh(latest=True)
             self.refresh()
 
-    def lcurveText(self, found) -> str:
-        corner, zero = found.bestRegularization, found.inflectionRegularization
-        text = _("L-curve: largest curvature at λ = {value:.3g}.")
-        if zero is not None:
-            text = _("L-curve: largest curvature at λ = {value:.3g}, zero curvature at λ = {zero:.3g}.")
-        return " ".join([text.format(value=corner, zero=zero), *found.notes])
-
-    def onLCurveButton(self) -> None:
+    def onLcurveButton(self) -> None:
         nodes = self.run(
             lambda progress: self.logic.lcurveParameterNode(self._parameterNode, progress),
             _("The L-curve failed."),
-            lambda nodes: self.inWords(self.lcurveText(nodes)),
+            lambda nodes: self.inWords(lcurveSummary(nodes)),
         )
         if nodes:
             self.bringUp(show.showChart, nodes.lcurveChart)

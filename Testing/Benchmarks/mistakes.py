@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT)]
 from TrabecularQSMLib.acquisition import Acquisition  # noqa: E402
 from TrabecularQSMLib.analysis.tables import two_units  # noqa: E402
 from TrabecularQSMLib.errors import InputError  # noqa: E402
-from TrabecularQSMLib.files.echoes import to_complex  # noqa: E402
+from TrabecularQSMLib.files.echoes import check_magnitude, to_complex  # noqa: E402
 from TrabecularQSMLib.files.phase import polar_to_complex  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
 from TrabecularQSMLib.pipeline import reconstruct  # noqa: E402
@@ -325,6 +325,7 @@ def right(scans=40):
     for seed in range(scans):
         measured, scan, settings = a_right_scan(seed)
         _, found = fields(measured, scan.echo_times, scan, readout=settings.readout)
+        found += [f"of the magnitude alone: {note}" for note in check_magnitude(np.abs(measured) + 0j, "the scan")]
         told = [note for note in found if not note.startswith(USUAL)]
         count += bool(told)
         print(

@@ -15,6 +15,11 @@ class AcquisitionTest(unittest.TestCase):
         for word in words:
             self.assertIn(word, str(caught.exception))
 
+    def test_a_direction_of_b0_of_any_length_is_one(self):
+        for length in (1e-300, 1e300):
+            found = scans.acquisition(b0_patient=(0.0, 0.6 * length, 0.8 * length)).b0_patient
+            np.testing.assert_allclose(found, (0, 0.6, 0.8))
+
     def test_voxel_size_and_b0_follow_from_the_affine_in_array_order(self):
         acquisition = scans.acquisition()
         np.testing.assert_allclose(acquisition.voxel_size, (3.0, 1.2, 1.5))
@@ -70,7 +75,8 @@ class AcquisitionTest(unittest.TestCase):
         self.assert_refused("positive", echo_times=(0, 0.001, 0.002, 0.004))
 
     def test_echo_times_in_another_unit_are_refused(self):
-        self.assert_refused("milliseconds", echo_times=(1.2, 1.9, 2.6, 3.3))
+        self.assert_refused("milliseconds; give seconds (divide by 1,000)", echo_times=(1.2, 1.9, 2.6, 3.3))
+        self.assert_refused("microseconds; give seconds (divide by 1,000,000)", echo_times=(1200, 1900, 2600, 3300))
         self.assert_refused("divided by 1,000 twice", echo_times=(1.2e-6, 1.9e-6, 2.6e-6, 3.3e-6))
 
     def test_voxels_in_another_unit_are_refused(self):

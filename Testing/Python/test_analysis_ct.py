@@ -12,6 +12,7 @@ from TrabecularQSMLib.analysis.ct import (
     without_padding,
 )
 from TrabecularQSMLib.analysis.measure import COLUMNS
+from TrabecularQSMLib.analysis.slices import on_slices
 from TrabecularQSMLib.errors import InputError
 
 # Mindways' rods A to E, mg/cm³.
@@ -112,6 +113,24 @@ class AttenuationTest(unittest.TestCase):
         scaled[scaled < -5000] = 600  # what is outside of the leg: only its fat looks like air
         self.assertIn("between -200 and 200 HU, where fat and muscle are", " ".join(hounsfield(scaled)[1]))
         self.assertIn("more than any bone", on_regions(10 * ct, labels, {1: "tibia"})[0])
+
+    def test_air_beside_its_place_is_told_and_air_that_became_dense_refused(self):
+        ct, _ = self.leg()
+        for other, told in ((ct, False), (ct + 30, False), (ct + 100, True), (ct - 90, True), (0.9 * ct, True)):
+            self.assertEqual("Air lies around" in " ".join(hounsfield(other)[1]), told)
+        self.assertIn("but scanners make it −1000", hounsfield(np.where(ct < -500, np.round(ct) + 100, ct))[1][0])
+        with self.assertRaisesRegex(InputError, "lie around 1000 HU, .* and nearly none around −1000"):
+            hounsfield(np.where(ct > 600, 1.6 * ct, ct) * -1)  # dense cortex lies where air does
+
+    def test_slices_that_were_lost_are_told_but_no_padding_and_no_gap_between_two_legs(self):
+        ct, _ = self.leg()
+        legs = np.where(np.concatenate([ct, ct], axis=2) < -500, -1000, np.concatenate([ct, ct], axis=2))
+        for whole in (ct, legs, np.pad(ct, 2, constant_values=-1024), np.full_like(ct, 5)):
+            self.assertEqual(on_slices(whole, "x"), [])
+        ct[3] = 0
+        self.assertIn("1 of 6 slices along k of x (first 4) hold one value between others", on_slices(ct, "x")[0])
+        ct[3] = ct[2]
+        self.assertIn("1 of 6 slices along k of x (first 4) are copies of the slice before", on_slices(ct, "x")[0])
 
     def test_a_ct_without_air_is_told_by_its_fat_if_it_was_scaled(self):
         ct, _ = self.leg()

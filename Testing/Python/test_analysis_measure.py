@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import scans
 import SimpleITK as sitk
+from test_analysis_placement import two_bones
 
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure, on_excluded, reference_notes, referenced, whole_mask
 from TrabecularQSMLib.errors import InputError
@@ -210,6 +211,16 @@ class FilesTest(unittest.TestCase):
         rows, (note,) = measure_files(self.folder / "maps", path)
         self.assertEqual(rows[0]["n"] + rows[0]["excluded"], 4 * 5 * 2)
         self.assertRegex(note, "50 % of the region label 1 lie outside of sub-01_")
+
+    def test_regions_that_were_transposed_are_told(self):
+        shutil.rmtree(self.folder / "maps")
+        fraction, labels = two_bones()
+        self.maps = {"chi": fraction / 10, "pdff": fraction}
+        self.write("sub-01")
+        for turned, told in ((labels, 0), (labels.transpose(0, 2, 1), 1)):
+            nifti.write_image(self.regions, np.ascontiguousarray(turned, np.uint8), scans.AFFINE)
+            notes = measure_files(self.folder / "maps", self.regions)[1]
+            self.assertEqual(["stored in another orientation" in note for note in notes], told * [True])
 
     def test_regions_on_another_grid_are_brought_to_that_of_the_maps(self):
         expected = csv_text(COLUMNS, self.measure())

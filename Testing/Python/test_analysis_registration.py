@@ -11,7 +11,7 @@ from scipy import ndimage
 from TrabecularQSMLib.analysis import information, registration
 from TrabecularQSMLib.analysis.agreement import checkerboard, largest_displacement
 from TrabecularQSMLib.analysis.landmarks import register_landmarks
-from TrabecularQSMLib.analysis.registration import agreement, register_rigid
+from TrabecularQSMLib.analysis.registration import agreement, on_images, register_rigid
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.images import resample
@@ -342,6 +342,16 @@ class ComparisonTest(unittest.TestCase):
 
     def test_a_checkerboard_needs_one_grid(self):
         self.assertRaisesRegex(InputError, "resample", checkerboard, np.ones((2, 2, 2)), np.ones((2, 2, 3)))
+
+
+class ImagesTest(unittest.TestCase):
+    def test_labels_padding_and_an_image_registered_to_itself_are_told_whatever_their_names(self):
+        image = np.random.default_rng(3).normal(size=(8, 9, 10))
+        labels = np.kron(np.arange(8).reshape(2, 2, 2), np.ones((4, 4, 5)))
+        self.assertEqual(on_images(("x", image), ("x", image + 1)), [])
+        self.assertIn("x holds a few whole numbers in patches", on_images(("x", labels), ("x", image[:, :8]))[0])
+        self.assertIn("padding of a CT", on_images(("x", image), ("x", np.where(image > 2, -3024, image)))[0])
+        self.assertIn("x holds the same values as y", on_images(("y", image), ("x", image.copy()))[0])
 
 
 if __name__ == "__main__":

@@ -286,6 +286,16 @@ class ExitTest(CommandLineTest):
         for file in files(self.output):
             self.assertIn(str(self.output / file), out)
 
+    def test_a_folder_for_results_that_is_a_link_in_a_circle_is_told(self):
+        try:
+            self.output.symlink_to(self.output)
+        except OSError:
+            self.skipTest("links cannot be made here")
+        for argv in (("reconstruct", self.scan, self.output), ("simulate", "--output", self.output / "x.csv")):
+            code, _, err = run(*argv)
+            self.assertEqual(code, 2)
+            self.assertIn("is a link that leads to itself; give another name, or remove the link.", err)
+
     def test_cancelling_ends_with_130_and_leaves_nothing(self):
         for error in (KeyboardInterrupt, Cancelled):
             with mock.patch.object(pipeline, "reconstruct", side_effect=error):

@@ -16,7 +16,8 @@ from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, share_of_noise, standard_deviations
-from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, unwrap
+from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, steepness, unwrap
+from TrabecularQSMLib.pipeline.remarks import on_steepness
 
 
 def voxels(model, count, seed, fields_hz=(-1800.0, 1800.0), rates=(0.0, 900.0), fractions=(0.0, 1.0)):
@@ -487,6 +488,25 @@ class UnwrapTest(unittest.TestCase):
         found = unwrap(self.wrap(field), mask, np.ones(field.shape), self.period)
         shift = (found - field)[mask] / self.period
         np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
+    def test_a_field_as_steep_as_its_period_is_told_and_a_smooth_one_is_not(self):
+        k, j, i = np.indices((12, 14, 16))
+        inside, rng = (j > 2) & (k > 1), np.random.default_rng(0)
+        times = np.array([1.3, 2.3, 3.3, 4.8]) * 1e-3  # the last one is farther
+
+        def steps(field):
+            model = model_at(times)
+            signal = synthesize(1.0 * (i > 8).ravel(), 1.0 * (i <= 8).ravel(), field.ravel(), 50.0, model)
+            signal += 0.05 * (rng.normal(size=(*signal.shape, 2)) @ [1, 1j])
+            return steepness(signal.reshape(-1, *k.shape), times, inside)
+
+        found, period = steps(200.0 * k - 50 * i)
+        self.assertAlmostEqual(period, 1000)
+        np.testing.assert_allclose(found, (200, 0, -50), atol=15)
+        (note,) = on_steepness(found, period)
+        self.assertRegex(note, r"^The field changes by \d+ Hz from voxel to voxel, inferior–superior")
+        self.assertEqual(on_steepness(*steps(100.0 * k)), [])
+        self.assertEqual(list(steps(rng.uniform(0, 1000, k.shape))[0]), [0, 0, 0])
 
     def test_parts_apart_are_told_with_their_gap_and_what_the_field_does_over_it(self):
         y, x = np.indices(self.shape)[1:]

@@ -57,6 +57,17 @@ class DisplacementTest(unittest.TestCase):
         self.assertIn(4, self.find(alone).echoes)
         self.assertEqual(self.find(alone.conj(), sign=-1), self.find(alone))
 
+    def test_an_echo_that_was_turned_is_told_with_its_axis(self):
+        turned = self.scan.echoes.copy()
+        for part in (turned[3].real, turned[3].imag):
+            part[...] = ndimage.rotate(part, 3, axes=(1, 2), reshape=False, order=1, mode="nearest")
+        found = self.find(turned)
+        self.assertTrue(found.turned)
+        self.assertEqual(found.axis, 0)
+        self.assertIn(4, found.echoes)
+        self.assertGreater(found.voxels, 0.1)
+        self.assertIn("turned about the axis inferior–superior", on_displacement(found)[0])
+
 
 if __name__ == "__main__":
     unittest.main()

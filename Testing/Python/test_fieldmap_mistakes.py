@@ -53,6 +53,15 @@ class MistakesTest(unittest.TestCase):
             gains = np.exp(1j * phases + 0.1 * (rng.normal(size=6) + 1j * rng.normal(size=6)))
             self.assertIsNone(self.find(self.scan.echoes * gains[:, None, None, None]))
 
+    def test_a_magnitude_that_a_display_corrected_is_told_where_there_is_little_noise(self):
+        times = tuple(1e-3 + 0.7e-3 * n for n in range(9))
+        settings = PhantomSettings(shape=(40, 40, 12), supersampling=1, seed=4, snr=60.0, echo_times=times)
+        with mock.patch.object(self, "scan", make_phantom(settings).acquisition):
+            self.assertIsNone(self.find(times=times))
+            found = self.find(powered(self.scan.echoes, 0.7), times=times)
+        self.assertEqual((found.what, found.number), ("power", 1.41))
+        self.assertIn("with the power 1.4 of the magnitude in its place", on_mistake(found)[0])
+
     def test_what_the_echoes_contradict_is_named(self):
         echoes, times = self.scan.echoes, self.scan.echo_times
         order, behind, before = [0, 1, 3, 2, 4, 5], [1, 2, 3, 4, 5, 5], [0, 0, 1, 2, 3, 4]
@@ -67,6 +76,7 @@ class MistakesTest(unittest.TestCase):
             ("negated", 0): {"echoes": np.delete(alternating, 2, axis=0), "times": np.delete(times, 2)},
             ("power", 2.0): {"echoes": powered(echoes, 0.5)},
             ("power", 0.5): {"echoes": powered(echoes, 2.0)},
+            ("phases", 0): {"echoes": np.abs(echoes) * np.exp(1j * np.angle(echoes))[::-1]},
             ("magnitude", 1): {"echoes": np.abs(echoes)[behind] * np.exp(1j * np.angle(echoes))},
             ("phase", -1): {"echoes": np.abs(echoes) * np.exp(1j * np.angle(echoes))[before]},
         }
@@ -74,5 +84,5 @@ class MistakesTest(unittest.TestCase):
             with self.subTest(what, number=number):
                 found = self.find(**changes)
                 self.assertEqual((found.what, found.number), (what, number))
-                to_do = {"power": "export the magnitude", "magnitude": "put together", "phase": "put together"}
-                self.assertIn(to_do.get(what, "echo times"), on_mistake(found)[0])
+                to_do = dict.fromkeys(("magnitude", "phase", "phases"), "put together")
+                self.assertIn((to_do | {"power": "export the magnitude"}).get(what, "echo times"), on_mistake(found)[0])

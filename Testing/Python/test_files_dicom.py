@@ -300,6 +300,37 @@ class FramesTest(DicomTest):
         self.assertIn("1 image of series 5 ankle came twice", candidate.notes[0])
         self.assert_same_scan(dicom_series.read(candidate))
 
+    def edit(self, change):
+        """Change the headers of all files, by a function of header and number."""
+        for number, file in enumerate(sorted((self.folder / "in").iterdir())):
+            dataset = dicoms.pydicom.dcmread(file)
+            change(dataset, number)
+            dataset.save_as(file)
+
+    def test_echoes_of_one_echo_time_by_rounding_are_no_copies_and_refused(self):
+        self.write("siemens")
+        self.edit(lambda header, _: setattr(header, "EchoTime", round(float(header.EchoTime))))
+        with self.assertRaisesRegex(
+            InputError, "give the echoes 3 and 4 one echo time, 3 ms; give all as `echo_times`"
+        ):
+            converted.chosen("folder", self.found())
+        with self.assertRaisesRegex(InputError, "one echo time"):
+            dicom_series.read(self.found()[0])
+
+    def test_series_without_numbers_are_one_scan_if_nothing_comes_twice(self):
+        self.write("siemens")
+        self.edit(lambda header, _: delattr(header, "SeriesNumber"))
+        (candidate,) = self.found()
+        self.assert_same_scan(dicom_series.read(candidate))
+
+    def test_slopes_of_philips_without_their_scale_are_told(self):
+        self.write("philips")
+        self.assertEqual(self.found()[0].notes, ())
+        self.edit(lambda header, _: header.pop((0x2005, 0x100E)))
+        self.assertEqual(self.found()[0].notes, ())  # one slope for all
+        self.edit(lambda header, number: setattr(header, "RescaleSlope", 2 + number // 4))
+        self.assertIn("several Rescale Slopes but not the scale of Philips", self.found()[0].notes[0])
+
     def test_echoes_without_an_echo_time_are_told(self):
         self.write("siemens")
         for file in sorted((self.folder / "in").iterdir())[:4]:
@@ -330,6 +361,28 @@ class FramesTest(DicomTest):
         study.write(self.signal[..., :12], {"phase": 6})
         with self.assertRaisesRegex(InputError, r"do not belong together \(Columns 24 against 12\)"):
             converted.chosen("folder", self.found())
+
+    def test_the_magnitude_of_one_patient_and_the_phase_of_another_are_no_scan(self):
+        # Whatever anonymizing left of them alike: patient, examination, numbers of series.
+        for name, value in (("PatientName", "Other"), ("PatientBirthDate", "19700101"), ("PatientID", "T2")):
+            study = dicoms.Study(self.folder / "in")
+            study.write(self.signal, {"mag": 5})
+            study.write(self.signal, {"phase": 6}, **{name: value})
+            with self.assertRaisesRegex(InputError, f"do not belong together .{name} .* against {value}"):
+                converted.chosen("folder", self.found())
+            shutil.rmtree(self.folder / "in")
+
+    def test_frames_of_reference_that_differ_within_a_scan_are_told(self):
+        study = dicoms.Study(self.folder / "in")
+        study.write(self.signal, {"mag": 5})
+        (alone,) = self.found()
+        self.assertEqual(alone.notes, ())
+        study.write(self.signal, {"phase": 6}, FrameOfReferenceUID=dicoms.pydicom.uid.generate_uid())
+        (candidate,) = self.found()
+        self.assertRegex(" ".join(candidate.notes), "series 5.6 ankle lie in 2 frames of reference, as those of two")
+        # Another scan that is whole is taken without them.
+        study.write(self.signal, {"mag": 7, "phase": 8})
+        self.assertEqual(converted.chosen("folder", self.found()).names, ["7", "8"])
 
     def found(self):
         return dicom_series.find(sorted((self.folder / "in").iterdir()))

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti, read_acquisition
-from TrabecularQSMLib.files.echoes import part_of_type, split_part
+from TrabecularQSMLib.files.parts import part_of_type, split_part
 from TrabecularQSMLib.files.slices import undo_alternate_slices, undo_slices
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
@@ -108,6 +108,11 @@ class ConvertedTest(DoorTest):
             write_series(self.folder / f"megre_5_e{n}.nii", [np.abs(scans.echoes()[0]), np.angle(scans.echoes()[0])])
         self.assert_refused("says one EchoTime but holds several volumes", "megre_5_e1_phase")
 
+    def test_echo_times_that_rounding_made_alike_are_told(self):
+        self.write(5, times=(0.001, 0.002, 0.003, 0.003))
+        self.assert_refused("give the echoes 3 and 4 one echo time, 3 ms; give all as `echo_times`")
+        self.assert_same_scan(self.read(echo_times=scans.ECHO_TIMES).acquisition)
+
     def test_echo_times_given_decide_where_numbers_tell_the_echoes_apart(self):
         for changes in ({"EchoTime": 2e-3}, {"EchoTime": None}, {"EchoTime": None, "EchoNumber": None}):
             with self.subTest(**changes):
@@ -193,6 +198,12 @@ class ConvertedTest(DoorTest):
             path.unlink()
         self.assert_same_scan(self.read().acquisition)
 
+    def test_patients_that_sidecars_name_are_told_apart_whatever_else_is_alike(self):
+        for key in ("PatientName", "PatientBirthDate"):
+            self.write(5, ("mag",), **{key: "A"})
+            self.write(6, ("phase",), **{key: "B"})
+            self.assert_refused(f"do not belong together ({key} A against B)")
+
     def test_without_phase_it_is_said_what_there_is(self):
         self.write(5, ("mag",))
         self.assert_refused("series 5 ankle: 4 echoes with mag", "export what is missing")
@@ -242,6 +253,11 @@ class ConvertedTest(DoorTest):
             path.unlink()
         self.assert_same_scan(self.read().acquisition)
 
+    def test_a_type_that_is_no_list_tells_nothing(self):
+        for other in (5, {"a": 1}, None):
+            self.write(5, ImageType=other)
+            self.assert_same_scan(self.read().acquisition)
+
     def test_a_type_may_be_one_text_as_dicom_writes_it(self):
         self.write(5)
         self.edit("*.json", lambda side: {**side, "ImageType": "\\".join(side["ImageType"])})
@@ -259,6 +275,11 @@ class ConvertedTest(DoorTest):
 
     def test_a_folder_without_a_scan_says_what_it_holds(self):
         self.assert_refused("it is empty")
+        for name in ("derivatives", "sourcedata"):
+            (self.folder / name).mkdir()
+        self.assert_refused("but derivatives and sourcedata, which are not searched (give a folder in there)")
+        for name in ("derivatives", "sourcedata"):
+            (self.folder / name).rmdir()
         (self.folder / "notes.txt").write_text("to do")
         (self.folder / "scan.mat").write_bytes(b"MATLAB 5.0 MAT-file")
         self.assert_refused("no images of echoes but scan.mat; give that file")

@@ -17,6 +17,7 @@ from TrabecularQSMLib.files.maps import find_maps, planned_maps
 from TrabecularQSMLib.files.nifti import read_image, write_image
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import reconstruct
+from TrabecularQSMLib.pipeline.entry import fields_of
 from TrabecularQSMLib.settings import preset
 
 PHANTOM = PhantomSettings(shape=(30, 31, 14))
@@ -64,6 +65,31 @@ class GivenFieldTest(unittest.TestCase):
         self.assertFalse(np.any(found.maps["mask"][ends]))
         dark = self.maps["mip"] < 0.05 * self.maps["mip"].max()
         self.assertEqual(found.maps["reliability"][dark].max(), 0)
+
+    def test_unit_sign_and_b0_that_contradict_the_field_of_the_air_are_told(self):
+        total, affine = self.maps["total_field"], self.acquisition.affine
+        turned = np.eye(4)
+        turned[:3, :3] = [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
+        cases = {
+            "times as strong: check its unit (a factor of 2π is rad/s where Hz is meant)": (2 * np.pi * total, affine),
+            "times as strong: check its unit (a factor of 2π is Hz where rad/s is meant)": (total / 2 / np.pi, affine),
+            "follows that of the air around the body with the other sign": (-total, affine),
+            "if B0 lies posterior–anterior": (total, turned @ affine),
+            None: (total, affine),
+        }
+        for words, (field, its_affine) in cases.items():
+            given = MeasuredField(field, its_affine, "total", magnitude=self.maps["mip"])
+            notes = " ".join(fields_of(given, preset(), None, None).notes)
+            if words:
+                self.assertIn(words, notes)
+            else:
+                self.assertNotIn("that of the air", notes)
+
+    def test_a_mask_that_was_transposed_is_told(self):
+        given = MeasuredField(self.maps["local_field"], self.acquisition.affine, "local", magnitude=self.maps["mip"])
+        for mask, told in ((self.mask, False), (np.flip(self.mask, 1), True)):
+            notes = " ".join(fields_of(given, preset(), mask, None).notes)
+            self.assertEqual("The mask agrees with what gives signal by" in notes, told)
 
     def test_the_sign_is_noted_and_can_be_turned(self):
         given = MeasuredField(-self.maps["local_field"], self.acquisition.affine, "local")

@@ -13,6 +13,7 @@ from scipy import ndimage
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import bids, nifti, read_acquisition, read_mask
 from TrabecularQSMLib.files.doubts import doubts, on_magnitude
+from TrabecularQSMLib.files.echoes import check_magnitude
 from TrabecularQSMLib.files.phase import polar_to_complex, take_off_offset
 from TrabecularQSMLib.images import affine_from, image_from
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
@@ -130,12 +131,6 @@ class BidsTest(FolderTest):
         np.testing.assert_allclose(found, signal, atol=0.01)
         self.assertIn("was unwrapped already", note)
 
-    def test_a_magnitude_that_was_clipped_is_told(self):
-        signal, _ = self.smooth()
-        self.assertIsNone(self.polar(np.abs(signal), np.angle(signal))[1])
-        _, note = self.polar(np.minimum(np.abs(signal), 100), np.angle(signal))
-        self.assertRegex(note, "magnitude of echo 1 of x is 100 in .*% of its signal: it was clipped there")
-
     def test_what_is_no_phase_of_a_scan_is_refused_by_its_cause(self):
         signal, unwrapped = self.smooth()
         radians = np.angle(signal)
@@ -222,6 +217,11 @@ class BidsTest(FolderTest):
         self.assertEqual(read_acquisition(self.folder, subject="01", run="02").stem, "sub-01_run-2")
         scan = read_acquisition(self.folder, session="ses-a")
         self.assertEqual((scan.stem, scan.folder), ("sub-02_ses-a", Path("sub-02/ses-a/anat")))
+
+    def test_a_series_does_not_choose_where_there_are_none(self):
+        scans.write_bids(self.folder)
+        with self.assertRaisesRegex(InputError, "knows no series, by which DICOM files .* leave `series` out"):
+            read_acquisition(self.folder, series=5)
 
     def test_a_file_in_the_folder_of_another_subject_or_session_is_told(self):
         for folder, name in (("sub-02/anat", "sub-01"), ("sub-01/ses-2/anat", "sub-01_ses-1")):
@@ -351,6 +351,20 @@ class BidsTest(FolderTest):
         for number, (words, sidecar) in enumerate(cases.items()):
             with self.subTest(words):
                 self.assert_refused(words, path=scans.write_bids(self.folder / str(number), sidecar=sidecar))
+
+    def test_echoes_whose_sidecars_name_several_patients_are_told(self):
+        whose = {"PatientID": "A", "StudyInstanceUID": "1.2"}
+        for key, other in (("PatientID", "B"), ("StudyInstanceUID", "1.3")):
+            scans.write_bids(
+                self.folder,
+                sidecar=lambda n, key=key, other=other: (
+                    {"EchoTime": n / 1e3, "MagneticFieldStrength": 3, **whose, key: other if n == 2 else whose[key]}
+                ),
+            )
+            notes = " ".join(read_acquisition(self.folder).acquisition.notes)
+            self.assertRegex(notes, f"{key} of sub-01_echo-1.* is {whose[key]} but that of sub-01_echo-2.* {other}, ")
+        scans.write_bids(self.folder)
+        self.assertNotIn("check that all are of one", " ".join(read_acquisition(self.folder).acquisition.notes))
 
     def test_an_imaging_frequency_in_another_unit_is_told_by_its_own_value(self):
         for value, unit in ((127740000, "Hz"), (127740, "kHz")):
@@ -605,6 +619,15 @@ class DoubtsTest(unittest.TestCase):
             filtered = ndimage.gaussian_filter(self.echoes, (0, 0, size, size))
             self.assertEqual(self.said(np.abs(filtered), np.angle(filtered)), [])
 
+    def test_a_constant_that_was_added_to_the_magnitude_is_told_but_no_noise_of_several_coils(self):
+        constant = 0.1 * np.median(self.magnitude[0][self.magnitude[0] > 0.3 * self.magnitude[0].max()])
+        (note,) = self.said(self.magnitude + constant)
+        self.assertIn("as if a constant had been added to the magnitude", note)
+        rng = np.random.default_rng(5)
+        for coils in (2, 8):
+            noise = rng.normal(0, 0.02, (2 * coils, *self.magnitude.shape)) * self.magnitude.max()
+            self.assertEqual(self.said(np.sqrt(self.magnitude**2 + (noise**2).sum(axis=0))), [])
+
     def test_a_magnitude_that_was_squared_or_scaled_echo_by_echo_is_told(self):
         self.assertIn("squared magnitude", self.said(self.magnitude**2)[0])
         self.assertIn("root of a magnitude", self.said(np.sqrt(self.magnitude))[0])
@@ -616,7 +639,40 @@ class DoubtsTest(unittest.TestCase):
         self.assertIn("99 % of its own values", self.said(self.magnitude / bright)[0])
         peaks = np.abs(self.echoes.real).max(axis=(1, 2, 3), keepdims=True)
         self.assertIn("same largest real part", doubts(self.echoes / peaks, "x")[0])
-        self.assertEqual(self.said(np.minimum(self.magnitude, 0.2 * self.magnitude.max())), [])  # clipped: told before
+
+    def test_what_piles_up_at_its_largest_value_was_clipped(self):
+        most = self.magnitude[0].max()
+        for which, top in {"echo 1 of ": [0.5], "echoes 1, 2 of ": [0.5, 0.4], "": [0.5, 0.4, 0.3, 0.2]}.items():
+            clipped = self.magnitude.copy()
+            for echo, share in zip(clipped, top, strict=False):
+                np.minimum(echo, share * most, out=echo)
+            with self.subTest(which):
+                self.assertRegex(self.said(clipped)[0], f"^The magnitude of {which}x ends at .* was clipped there")
+                self.assertIn(f"The magnitude of {which}x ends", check_magnitude(clipped + 0j, "x")[0])
+        real = np.clip(self.echoes.real, -0.4 * most, 0.4 * most) + 1j * self.echoes.imag
+        self.assertRegex(doubts(real, "x")[0], "^The real part of (echoes [1-4, ]+ of )?x ends at .* was clipped there")
+        for levels in (127, 4095):  # of few, some have the largest by chance
+            stored = np.round(levels * self.magnitude / self.magnitude.max())
+            self.assertEqual([*self.said(stored), *check_magnitude(stored + 0j, "x")], [])
+
+    def test_a_magnitude_alone_is_doubted_as_one_with_phase(self):
+        magnitude = self.magnitude
+        bright = np.quantile(magnitude, 0.99, axis=(1, 2, 3), keepdims=True)
+        twice, copied = magnitude.copy(), magnitude.copy()
+        twice[2] = twice[1]
+        copied[:, 5] = copied[:, 4]
+        for words, wrong in {
+            "spread as that of a squared magnitude": magnitude**2,
+            "skewed as that of the root": np.sqrt(magnitude),
+            "same largest magnitude": magnitude / magnitude.max(axis=(1, 2, 3), keepdims=True),
+            "99 % of its own values": magnitude / bright,
+            "copies of the slice before": copied,
+            "in whole numbers up to 9": np.round(9 * magnitude / magnitude.max()),
+        }.items():
+            with self.subTest(words):
+                self.assertIn(words, " ".join(check_magnitude(wrong + 0j, "x")))
+        with self.assertRaisesRegex(InputError, "magnitude of echo 2 and of echo 3 of x is the same image"):
+            check_magnitude(twice + 0j, "x")
 
 
 if __name__ == "__main__":

@@ -447,6 +447,8 @@ class PhaseTest(unittest.TestCase):
         self.assertFalse(any("conjugated" in note for note in fast().notes))
         told = reconstruct(conjugated, replace(settings, phase_sign="-1"))
         self.assertFalse(told.notes)
+        wrong = reconstruct(conjugated, replace(settings, phase_sign="+1", readout="monopolar", trains="1"))
+        self.assertIn("The phase sign was set to +1, and this was taken, but fat fits better by", " ".join(wrong.notes))
         for maps in (result.maps, told.maps):
             np.testing.assert_allclose(maps["field_hz"], fast().maps["field_hz"], atol=1e-3)
 

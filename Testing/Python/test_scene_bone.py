@@ -4,6 +4,7 @@ import unittest
 
 import numpy as np
 from scenes import AFFINE, SceneTest, cancel_at, slicer
+from test_analysis_placement import limb
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias
@@ -74,6 +75,11 @@ class BvtvTest(BoneTest):
         said = " ".join(scene.notesOf(nodes.table))
         self.assertIn("bSSFP: 25% of the region tuber are exactly 0", said)
         self.assertIn("values of case sub-01 are replaced", said)
+
+    def test_a_bone_volume_beyond_the_range_is_told(self):
+        slicer.util.arrayFromVolume(self.image)[bone() > 0] = 900
+        said = " ".join(scene.notesOf(self.run_bvtv().table))
+        self.assertRegex(said, "bSSFP: The apparent BV/TV of subtalar is .*, beyond 0 to 1")
 
     def test_the_table_has_the_numbers_of_the_library(self):
         for rule in ("half-peak", "robust"):
@@ -208,6 +214,18 @@ class CtTest(BoneTest):
         self.assertIn("values of case sub-02 are replaced", " ".join(scene.notesOf(table)))
         scene.attenuationNodes(self.ct, self.segmentation, case="sub-01", table=table)
         self.assertEqual(scene.notesOf(table), [])
+
+    def test_regions_that_lie_beside_their_bones_are_told_for_ct_and_bssfp(self):
+        ct, labels = limb()
+        affine = np.diag([2.0, 1.0, 2.0, 1.0])
+        names = {1: "talus", 2: "calcaneus"}
+        beside = scene.addSegmentation(np.roll(labels, -9, 1), names, affine, "beside")
+        bone = scene.addSegmentation(ct > 900, {1: "cortex"}, affine, "shell")
+        table = scene.attenuationNodes(self.add(ct, "leg", affine), beside, case="sub-01")
+        self.assertIn("leg: What the regions hold varies by", " ".join(scene.notesOf(table)))
+        options = {"case": "sub-01", "boneSegmentation": bone, "biasCorrection": False}
+        table = scene.bvtvNodes(self.add(2000 - ct, "marrow", affine), beside, **options).table
+        self.assertIn("marrow: What the regions hold varies by", " ".join(scene.notesOf(table)))
 
     def test_each_region_is_told_while_it_is_read_and_cancel_leaves_nothing(self):
         told = []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from scenes import AFFINE, SHAPE, SceneTest, cancel_at, random_map, slicer
+from test_analysis_placement import two_bones
 
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure
@@ -89,6 +90,29 @@ class MeasureTest(SceneTest):
         )
         scene.measureNodes([self.add(random_map(3), "r2star")], table=table, **options)
         self.assertEqual(scene.notesOf(table), [])
+
+    def test_regions_without_reliable_values_are_told(self):
+        maps = {"chi": self.add(random_map()), "mask": self.add((regions() == 1).astype(np.float32), "mask")}
+        table = scene.measureNodes(maps, self.segmentation, case="sub-01")
+        (note,) = scene.notesOf(table)
+        self.assertIn("100% of the region tuber hold no reliable value of any map", note)
+
+    def test_regions_that_the_map_cuts_off_are_told(self):
+        moved = AFFINE.copy()
+        moved[:3, 3] += 2 * moved[:3, 0]
+        cut = scene.addSegmentation(regions(), NAMES, moved, "cut")
+        whole = scene.measureNodes([self.add(random_map())], self.segmentation, case="sub-01")
+        self.assertEqual(scene.notesOf(whole), [])
+        (note,) = scene.notesOf(scene.measureNodes([self.add(random_map())], cut, case="sub-02"))
+        self.assertRegex(note, "67 % of the region tuber lie outside of ankle")
+
+    def test_regions_that_were_transposed_are_told(self):
+        fraction, labels = two_bones()
+        for turned, told in ((labels, 0), (labels.transpose(0, 2, 1), 1)):
+            regions = scene.addSegmentation(turned, NAMES, AFFINE, "turned")
+            table = scene.measureNodes([self.add(fraction, "pdff")], regions, case="sub-01")
+            notes = scene.notesOf(table)
+            self.assertEqual(["stored in another orientation" in note for note in notes], told * [True])
 
     def test_maps_of_reliability_and_mask_in_the_same_folder_count(self):
         chi = random_map().astype(np.float32)

@@ -63,6 +63,19 @@ class RegistrationTest(TwoImagesTest):
         self.assertIn("next to nothing in common", qualityOf(transform)["warning"])
         self.assertIn("next to nothing in common", transform.GetDescription())
 
+    def test_labels_among_the_images_and_padding_are_told(self):
+        labels = (self.arrays[1] > 0.5).astype(np.float32)
+        labels[0] = -3024
+        slicer.util.updateVolumeFromArray(self.moving, labels)
+        self.without_search()
+        found = Registration(TRUTH, mutual_information=1.0, quality=0.5, overlap=1.0, iterations=1, converged=False)
+        with mock.patch.object(registration, "register_rigid", return_value=found):
+            transform = scene.registerNodes(self.fixed, self.moving)
+        for said in (" ".join(qualityOf(transform)["notes"]), transform.GetDescription()):
+            self.assertIn("bSSFP holds a few whole numbers in patches, as labels do", said)
+            self.assertIn("which is the padding of a CT", said)
+            self.assertNotIn("echo MIP holds", said)
+
     def test_a_registration_starts_from_the_transform_set_by_hand_and_keeps_that(self):
         self.without_search()
         near = self.transform(np.linalg.inv(rigid((3, -4, 4), (5.0, -2.0, 4.0))))

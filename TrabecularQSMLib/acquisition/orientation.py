@@ -106,8 +106,9 @@ def checked_direction(b0_patient, source: str) -> tuple[float, float, float]:
         direction = np.asarray(b0_patient, dtype=np.float64).ravel()
     except (TypeError, ValueError):
         direction = np.empty(0)
-    if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not np.linalg.norm(direction) > 0:
+    if direction.shape != (3,) or not np.all(np.isfinite(direction)) or not direction.any():
         raise InputError(
             f"The B0 direction of {source} is {b0_patient}; give three numbers R A S that are not all zero."
         )
+    direction = direction / np.abs(direction).max()  # squares of any numbers are numbers then
     return tuple(float(x) for x in direction / np.linalg.norm(direction))

@@ -175,9 +175,10 @@ def _check_echo_times(echo_times, source):
             f"{source} has echo times {_listed(echo_times)} s; expected positive numbers, so correct the header."
         )
     if echo_times.max() > ECHO_TIMES_S[1]:
+        unit, factor = ("milliseconds", 1000) if echo_times.max() <= 1e3 * ECHO_TIMES_S[1] else ("microseconds", 10**6)
         raise InputError(
-            f"{source} has echo times {_listed(echo_times)} s, which look like milliseconds; "
-            "give seconds (divide by 1,000)."
+            f"{source} has echo times {_listed(echo_times)} s, which look like {unit}; give seconds (divide by "
+            f"{factor:,})."
         )
     if echo_times.max() < ECHO_TIMES_S[0]:
         raise InputError(

@@ -23,10 +23,11 @@ _PADDING_SHARE, _ONE_VALUE = 0.01, 0.2
 _CUT_SHARE, _REACHED_HU = 1e-3, 1500
 # Air of stored values that lack their intercept, and the share of it that tells them from a piece of bone.
 _AIR_RAW, _AIR_SHARE = 100, 0.01
-# Where air lies, and this share of a CT that shows any; where hardly a voxel lies but of lung, whose values have a
-# median below this, and for a window's end, which has this share of those; and between padding and air, where scanners
-# store nothing.
+# Where air lies, and this share of a CT that shows any; how far off its middle that of much air is wrong; where hardly
+# a voxel lies but of lung, whose values have a median below this, and for a window's end, which has this share of
+# those; and between padding and air, where scanners store nothing.
 _AIR_HU, _SHOWS_AIR = (-1100, -900), 0.01
+_OFF_AIR, _MUCH_AIR = 60, 0.05
 _EMPTY_HU, _LUNG_HU, _EMPTY_SHARE, _WINDOW_END = (-850, -250), -650, 0.05, 0.8
 _BELOW_AIR_HU, _BELOW_AIR_SHARE = (-1900, -1400), 0.02
 # Where soft tissue lies if the intercept is lost; bone is seldom so dense in more voxels than less dense, or denser.
@@ -243,8 +244,15 @@ def _on_displaced(ct, low) -> list[str]:
             f"{share(_BELOW_AIR_HU):.0%} of the CT lie between {_BELOW_AIR_HU[0]} and {_BELOW_AIR_HU[1]}, but nothing "
             f"does between padding and air (−1000 HU): these {advice}."
         )
-    if share(_AIR_HU) >= _SHOWS_AIR:
-        return _on_soft(share, share((_NO_TISSUE_HU, np.inf)))
+    air = share(_AIR_HU)
+    if share(_DENSE_HU) > max(_DENSE_SHARE, share(_BONE_HU), share((_DENSE_HU[1], np.inf)), air):
+        shown = "nearly none" if air else "none"
+        raise InputError(
+            f"{share(_DENSE_HU):.0%} of the CT lie around 1000 HU, more than at those of trabecular bone, and {shown} "
+            f"around −1000 HU, where air lies: these {advice}."
+        )
+    if air >= _SHOWS_AIR:
+        return [*_on_place_of_air(ct), *_on_soft(share, share((_NO_TISSUE_HU, np.inf)))]
     empty = share(_EMPTY_HU)
     if empty > _EMPTY_SHARE and np.count_nonzero(ct == low) < _WINDOW_END * empty * count:
         place = float(np.median(ct[(ct >= _EMPTY_HU[0]) & (ct < _EMPTY_HU[1])]))
@@ -252,12 +260,20 @@ def _on_displaced(ct, low) -> list[str]:
         if place > _LUNG_HU:
             raise InputError(f"{said} these {advice}.")
         return [f"{said} unless that is lung, these {advice}."]
-    if share(_DENSE_HU) > max(_DENSE_SHARE, share(_BONE_HU), share((_DENSE_HU[1], np.inf))):
-        raise InputError(
-            f"{share(_DENSE_HU):.0%} of the CT lie around 1000 HU, more than at those of trabecular bone, and none "
-            f"around −1000 HU, where air lies: these {advice}."
-        )
     return _on_fat(ct)
+
+
+def _on_place_of_air(ct) -> list[str]:
+    """Say if air, where much of it shows, lies beside its place, as in values that were scaled or moved."""
+    counts, edges = np.histogram(ct, np.arange(_AIR_HU[0] - _OFF_AIR, _AIR_HU[1] + _OFF_AIR + _BIN_HU, _BIN_HU))
+    density = ndimage.gaussian_filter1d(counts.astype(float), _SMOOTH_BINS)
+    place = float(edges[density.argmax()] + _BIN_HU / 2)
+    if abs(place + 1000) <= _OFF_AIR or counts.sum() < _MUCH_AIR * ct.size:
+        return []
+    return [
+        f"Air lies around {place:.0f} HU in the CT, but scanners make it −1000 HU: check that the values were not "
+        "scaled or moved."
+    ]
 
 
 def _on_fat(ct) -> list[str]:

@@ -1,8 +1,10 @@
-"""Whether regions lie on what they were drawn on: what they hold would vary far less some millimeters beside."""
+"""Whether regions lie on what they were drawn on: beside it, or turned, they would fit far better."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy import ndimage
 
 # How far regions are moved, in steps of so many mm, to look whether they fit better.
 _REACH_MM, _STEP_MM = 15.0, 3.0
@@ -11,6 +13,12 @@ _SAMPLES, _FEWEST = 2000, 50
 # They fit better where they spread by less than this share, and their medians change by less than that share of it: in
 # another tissue, such as muscle, they spread less as well.
 _LESS, _SAME_TISSUE = 0.5, 0.5
+# Regions that are turned are told of where this share of their boundary would lie on edges, and less than that does, as
+# of regions anywhere; an edge is steeper than this share of what is inside, which has so many voxels at least. So many
+# voxels along an axis are enough.
+_ON_EDGES, _NOT_ON_EDGES, _INSIDE, _FEWEST_INSIDE, _MOST = 0.75, 0.3, 0.9, 300, 160
+# A mask agrees with the body so well where it is one of the body, and less well where it is not (Dice 1945).
+_IS_BODY, _IS_NOT_BODY = 0.95, 0.85
 
 
 def on_place(image: np.ndarray, labels: np.ndarray, names: Mapping[int, str], voxel_size: Sequence[float]) -> list[str]:
@@ -54,6 +62,106 @@ def on_place(image: np.ndarray, labels: np.ndarray, names: Mapping[int, str], vo
         f"What the regions hold varies by {spread:.3g} (standard deviation), by {best:.3g} where they are moved by "
         f"{distance:.0f} mm: they reach into cortex, joints or soft tissue; check the transform and the drawing."
     ]
+
+
+def on_orientation(image: np.ndarray, labels: np.ndarray) -> list[str]:
+    """Say if the boundaries of regions would lie on edges of an image once they are turned round or transposed.
+
+    Arrays that went through a program without their header are so, and still have the shape of the image. Small regions
+    and such whose boundaries lie within one tissue tell nothing.
+
+    Parameters
+    ----------
+    image : (K, J, I) array
+        Such as a fat fraction, CT or bSSFP; voxels that are not a number were not measured.
+    labels : (K, J, I) int array
+        Region of each voxel, 0 for none.
+
+    Returns
+    -------
+    list of str
+        One note, or none.
+    """
+    thinned = tuple(slice(None, None, -(-n // _MOST)) for n in labels.shape)
+    image, labels = np.asarray(image[thinned], np.float32), labels[thinned]
+    boundary = np.zeros(labels.shape, bool)
+    for axis in range(3):
+        along, there = np.moveaxis(labels, axis, 0), np.moveaxis(boundary, axis, 0)
+        changes = along[1:] != along[:-1]
+        there[1:] |= changes
+        there[:-1] |= changes
+    inside = np.argwhere((labels > 0) & ~boundary)
+    if len(inside) < _FEWEST_INSIDE:
+        return []
+    steepness = ndimage.gaussian_gradient_magnitude(image, 1.0)
+    boundary = np.argwhere(boundary)
+    own = _share_on_edges(steepness, boundary, inside)
+    if not own < _NOT_ON_EDGES:
+        return []
+    found = []
+    for order, flipped in _orientations(image.shape):
+        turned = [_turned(places, order, flipped, image.shape) for places in (boundary, inside)]
+        found.append((_share_on_edges(steepness, *turned), order, flipped))
+    share, order, flipped = max(found, key=lambda one: one[0])
+    if share < _ON_EDGES:
+        return []
+    return [
+        f"The boundaries of the regions lie on edges of the image by {own:.0%}, but by {share:.0%} if they are "
+        f"{_in_words(order, flipped)}: they were stored in another orientation than the image; export them with the "
+        "image as reference."
+    ]
+
+
+def on_mask_orientation(mask: np.ndarray, body: np.ndarray) -> list[str]:
+    """Say if a mask (K, J, I) would be the body, a bool array of that shape, once it is turned round or transposed."""
+    count = np.count_nonzero(mask) + np.count_nonzero(body)
+    agreement = lambda other: 2 * np.count_nonzero(other & body) / count  # noqa: E731
+    if agreement(mask) >= _IS_NOT_BODY:
+        return []
+    found = [
+        (agreement(np.flip(mask.transpose(order), flipped)), order, flipped)
+        for order, flipped in _orientations(mask.shape)
+    ]
+    share, order, flipped = max(found, key=lambda one: one[0])
+    if share < _IS_BODY:
+        return []
+    return [
+        f"The mask agrees with what gives signal by {agreement(mask):.0%}, but by {share:.0%} if it is "
+        f"{_in_words(order, flipped)}: it was stored in another orientation than the scan; export it with the scan as "
+        "reference."
+    ]
+
+
+def _orientations(shape):
+    """Orders of axes that keep the shape, each with axes that are turned round then."""
+    for order in itertools.permutations(range(3)):
+        if tuple(shape[axis] for axis in order) == tuple(shape):
+            for number in range(8):
+                yield order, tuple(axis for axis in range(3) if number >> axis & 1)
+
+
+def _in_words(order, flipped):
+    ways = [f"turned round along {'kji'[axis]}" for axis in flipped]
+    if order != (0, 1, 2):
+        ways.insert(0, f"taken with its axes k, j, i in the order {', '.join('kji'[axis] for axis in order)}")
+    return " and ".join(ways)
+
+
+def _turned(places, order, flipped, shape):
+    """Where voxels come to lie if axes are put in another order, and then some turned round."""
+    places = places[:, order].copy()
+    for axis in flipped:
+        places[:, axis] = shape[axis] - 1 - places[:, axis]
+    return places
+
+
+def _share_on_edges(steepness, boundary, inside):
+    """Share of a boundary that is steeper than nearly all of what is inside."""
+    within = steepness[tuple(inside.T)]
+    within = within[np.isfinite(within)]
+    if within.size < _FEWEST_INSIDE:
+        return 0.0
+    return float(np.mean(steepness[tuple(boundary.T)] > np.quantile(within, _INSIDE)))
 
 
 def _some(places):

@@ -6,10 +6,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..images import image_from, matrix_from, transform_from
+from ..images import image_from, is_patched, matrix_from, transform_from
 from ..methods import Method
 from ..progress import Progress, part, report
 from .callbacks import raised_in_callbacks
+from .ct import without_padding
 from .information import Pair, search_shifts, shared_information, shift
 
 # Bins of the metric's joint histogram: the authors' number.
@@ -247,6 +248,27 @@ def register_and_judge(
         progress = part(progress, 0.2, 1.0)
     found = _registered(pair, start, progress)
     return found, _agreement(pair, found.matrix, searched)
+
+
+def on_images(*images: tuple[str, np.ndarray]) -> list[str]:
+    """Say what of images, each with its name, does not lend itself to a registration by mutual information."""
+    notes = [note for _, image in images for note in without_padding(image)[1]]
+    notes += [
+        f"{name} holds a few whole numbers in patches, as labels do: mutual information wants images."
+        for name, image in images
+        if is_patched(image)
+    ]
+    (one, first), (other, second) = images
+    if np.array_equal(first, second):
+        notes.append(f"{other} holds the same values as {one}: it is registered to itself; give two images.")
+    return notes
+
+
+def on_result(found: Registration, judged: Agreement) -> list[str]:
+    """Say if a registration failed, or did not come to its end."""
+    if judged.warning:
+        return [judged.warning]
+    return [] if found.converged else ["The steps had not become short at the end; look at the result closely."]
 
 
 def _beside(pair, matrix, overlap):

@@ -1,6 +1,7 @@
 """What the commands share: their parsers' form, and how they print."""
 
 import argparse
+import os
 import re
 import sys
 import tempfile
@@ -105,14 +106,22 @@ def check_outputs(*files, inputs=()):
             raise InputError(f"{file} is a folder; give the name of a file that ends with {' or '.join(endings)}.")
         if file and not file.lower().endswith(endings):
             raise InputError(f"{file} does not end with {' or '.join(endings)}; give the name of such a file.")
-    paths = [Path(name).resolve() for name in names]
+    paths = [_resolved(name) for name in names]
     if len(set(paths)) < len(paths):
         raise InputError(f"{names[-1]} is given for two outputs; give each its own name.")
-    given = {Path(name).resolve() for name in inputs if name}
+    given = {_resolved(name) for name in inputs if name}
     for name, path in zip(names, paths, strict=True):
         if path in given:
             raise InputError(f"{name} is an input and would be written over; give the output another name.")
         check_writable(name)
+
+
+def _resolved(name) -> Path:
+    """Return a path without its links; `InputError` if these lead round in a circle."""
+    path = Path(os.path.realpath(name))  # Path.resolve raises other errors in each version
+    if any(one.is_symlink() for one in (path, *path.parents)):
+        raise InputError(f"{name} is a link that leads to itself; give another name, or remove the link.")
+    return path
 
 
 def check_apart(output, given, folder=".", files=()):
@@ -127,8 +136,8 @@ def check_apart(output, given, folder=".", files=()):
     files : iterable of path
         Those of the input. Results may lie in a folder inside the input that holds none of them.
     """
-    output, given = Path(output).resolve(), Path(given).resolve()
-    holds = [parent for file in files for parent in Path(file).resolve().parents]
+    output, given = _resolved(output), _resolved(given)
+    holds = [parent for file in files for parent in _resolved(file).parents]
     inside = given.is_dir() and output.is_relative_to(given) and output in {given, *holds}
     if inside or output / folder in holds:
         raise InputError(
@@ -139,7 +148,7 @@ def check_apart(output, given, folder=".", files=()):
 
 def check_writable(name):
     """Raise `InputError` unless a file or folder of this name could be made."""
-    path = Path(name).resolve()
+    path = _resolved(name)
     there = path if path.is_dir() else next(folder for folder in path.parents if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=there):

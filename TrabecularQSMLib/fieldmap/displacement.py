@@ -1,6 +1,7 @@
 """Echoes that lie elsewhere than the others: what the fit leaves over of them follows the gradient of the signal.
 
-A signal that was moved by d is the signal less d times its gradient, to first order. What the fit leaves over does not
+A signal that was moved by d is the signal less d times its gradient, to first order; one that was turned, less what
+turning changes at each place. What the fit leaves over does not
 follow the gradient otherwise, whatever water, fat and R2* do from place to place: each voxel is fitted on its own. The
 fit takes a part of it for field, fat and R2*, so that what is found is smaller than the true way.
 """
@@ -29,15 +30,17 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class Displacement:
-    """The echoes, counted from 1, that lie elsewhere along an axis (0 to 2).
+    """The echoes, counted from 1, that lie elsewhere along an axis (0 to 2), or are `turned` about it.
 
-    `voxels` is how far the farthest lies at least, and `errors` that in standard errors.
+    `voxels` is how far the farthest lies at least (where turned, as a root mean square over the image), and `errors`
+    that in standard errors.
     """
 
     echoes: tuple[int, ...]
     axis: int
     voxels: float
     errors: float
+    turned: bool = False
 
 
 def find_displacement(echoes: np.ndarray, signal: np.ndarray, sample: Sample, *, kind: Kind) -> Displacement | None:
@@ -59,18 +62,22 @@ def find_displacement(echoes: np.ndarray, signal: np.ndarray, sample: Sample, *,
     sample, size = sample.part(some), np.abs(modelled)
     weight = 1 / ((np.abs(rest) ** 2).sum(axis=0) + FINEST_MISFIT * (size**2).sum(axis=0))
     along_model = modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
-    changes = np.stack([seen(_change(echoes, sample, axis), sample, kind) * along_model for axis in axes])
-    found = np.zeros((2, sample.echoes, 3))
+    changes = {axis: seen(_change(echoes, sample, axis), sample, kind) * along_model for axis in axes}
+    changes |= {3 + axis: by for axis in range(3) if (by := _turning(changes, sample, axis)) is not None}
+    ways, changes = [*changes], np.stack([*changes.values()])
+    found = np.zeros((2, sample.echoes, 6))
     for number, left in enumerate(rest):
-        found[:, number, axes] = _way(left, changes[:, number], weight)
+        found[:, number, ways] = _way(left, changes[:, number], weight)
     voxels, errors = found
     ways = np.abs(voxels) * (np.abs(errors) > SURE)
-    number, axis = np.unravel_index(ways.argmax(), ways.shape)
-    if ways[number, axis] <= (FAR_BIPOLAR if kind.bipolar else FAR):
+    number, way = np.unravel_index(ways.argmax(), ways.shape)
+    if ways[number, way] <= (FAR_BIPOLAR if kind.bipolar else FAR):
         return None
     # From the others the fit takes a part of the way, so that they seem to lie elsewhere, too.
-    moved = np.flatnonzero(ways[:, axis] > 0.5 * ways[number, axis]) + 1
-    return Displacement(tuple(moved.tolist()), int(axis), float(ways[number, axis]), float(abs(errors[number, axis])))
+    moved = np.flatnonzero(ways[:, way] > 0.5 * ways[number, way]) + 1
+    return Displacement(
+        tuple(moved.tolist()), int(way % 3), float(ways[number, way]), float(abs(errors[number, way])), bool(way >= 3)
+    )
 
 
 def _change(echoes, sample, axis):
@@ -83,8 +90,21 @@ def _change(echoes, sample, axis):
     return (ends[0] - ends[1]) / 2
 
 
+def _turning(changes, sample, axis):
+    """Change of the echoes (E, V) by turning about an axis, by a voxel as a root mean square; None if it has no plane.
+
+    Voxels are taken for cubes: others would be turned and sheared.
+    """
+    one, other = (n for n in range(3) if n != axis)
+    if one not in changes or other not in changes:
+        return None
+    along_one, along_other = (place - place.mean() for place in (sample.index(one), sample.index(other)))
+    reach = np.sqrt(np.mean(along_one**2 + along_other**2))
+    return (along_one * changes[other] - along_other * changes[one]) / max(reach, 1.0)
+
+
 def _way(left, changes, weight):
-    """Voxels (A,) by which an echo lies off, and that in standard errors, from gradients (A, V) along some axes."""
+    """Voxels (A,) by which an echo lies off, and that in standard errors, from its changes (A, V) by some ways."""
     square = ((changes.conj() * weight) @ changes.T).real
     square += FINEST_MISFIT * np.trace(square) * np.eye(len(square)) + np.finfo(np.float32).tiny * np.eye(len(square))
     voxels = -np.linalg.solve(square, ((changes.conj() * weight) @ left).real)
@@ -96,6 +116,6 @@ def _way(left, changes, weight):
 METHOD = Method(
     find_displacement,
     title="Echoes that lie elsewhere",
-    solves="the way by which what the fit leaves over of an echo follows the gradient of the signal",
+    solves="the way, or the turn, by which what the fit leaves over of an echo follows the gradient of the signal",
     test="test_fieldmap_displacement.DisplacementTest",
 )

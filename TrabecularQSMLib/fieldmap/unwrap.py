@@ -13,6 +13,8 @@ from ..methods import Method
 VOTES = 10
 # Parts of fewer voxels are told nothing of.
 SPECK = 30
+# Steps of the field from voxel to voxel have a mean if they are so much alike; so many voxels along other axes tell it.
+_ALIGNED, _VOXELS = 0.5, 300_000
 
 
 def unwrap(
@@ -93,6 +95,43 @@ def parts_apart(field_hz: np.ndarray, mask: np.ndarray, voxel_size) -> list[Part
         change = field_hz[facing] - field_hz[tuple(axis[facing] for axis in nearest)]
         parts.append(PartApart(inside, gap, float(np.median(change))))
     return parts
+
+
+def steepness(echoes: np.ndarray, echo_times: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return by how many Hz the field changes per voxel along each axis of an image, and up to how many it is known.
+
+    It is what the phase between echoes next to each other says, whatever is water or fat: the circular mean over
+    neighbors inside, zero where they are few or disagree.
+
+    Parameters
+    ----------
+    echoes : (E, K, J, I) complex array
+    echo_times : (E,) array
+        Seconds; echoes as far apart as the closest have a say.
+    inside : (K, J, I) bool array
+
+    Returns
+    -------
+    (3,) array and float
+    """
+    gaps = np.diff(echo_times)
+    period = 1 / gaps.min()
+    pairs = np.flatnonzero(gaps < 1.01 * gaps.min())
+    step = int(np.ceil(np.sqrt(max(inside.size / _VOXELS, 1))))
+    found = np.zeros(3)
+    for axis in range(3):
+        parts = tuple(slice(None) if n == axis else slice(None, None, step) for n in range(3))
+        known = np.moveaxis(inside[parts], axis, 0)
+        both = known[1:] & known[:-1]
+        if np.count_nonzero(both) < SPECK:
+            continue
+        total, size = 0j, 0.0
+        for pair in pairs:
+            turn = np.moveaxis(echoes[pair + 1][parts] * echoes[pair][parts].conj(), axis, 0)
+            change = (turn[1:] * turn[:-1].conj())[both]
+            total, size = total + change.sum(), size + np.abs(change).sum()
+        found[axis] = np.angle(total) / (2 * np.pi) * period if abs(total) > _ALIGNED * size else 0.0
+    return found, period
 
 
 def _connections(mask):

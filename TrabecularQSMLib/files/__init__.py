@@ -9,8 +9,8 @@ from ..errors import InputError
 from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, mat, nifti, single
 from .dicom_frames import is_dicom
-from .echoes import bare_name
 from .formats import first_bytes, is_nifti, kind_of
+from .parts import bare_name
 from .scan import Scan
 
 # Echo times of gradient echoes.
@@ -90,6 +90,8 @@ def read_acquisition(
     if not path.exists() and not path.is_symlink():
         raise InputError(f"{path} does not exist; give a BIDS dataset, a folder of echoes, a 4-D NIfTI or a .mat file.")
     start = first_bytes(path)  # says if it leads nowhere or is not the file itself
+    if series is not None and (path.suffix.lower() == ".mat" or bare_name(path)):
+        raise _no_series(path)
     if path.suffix.lower() == ".mat":
         del options["magnitude_alone"]  # signals of these are complex
         return mat.read(path, labels, grid_needed=grid_needed, **options)
@@ -108,6 +110,8 @@ def read_acquisition(
 
 def _read_folder(folder, labels, series, options):
     if scans := bids.find(folder):
+        if series is not None:
+            raise _no_series(folder)
         return bids.read(folder, scans, labels, **options)
     candidates = converted.find(folder, options["echo_times"])
     if series is not None and candidates or any(one.complete or one.magnitude for one in candidates):
@@ -119,6 +123,13 @@ def _read_folder(folder, labels, series, options):
     if path := single.find(folder):
         return single.read(path, labels, **options)
     raise converted.nothing_found(folder)
+
+
+def _no_series(path):
+    return InputError(
+        f"{path} knows no series, by which DICOM files and those of dcm2niix are chosen; leave `series` out, and "
+        "choose by `subject`, `session`, `acq` or `run`."
+    )
 
 
 def read_mask(path, acquisition: Acquisition) -> tuple[np.ndarray, list[str]]:

@@ -14,15 +14,16 @@ from ..errors import InputError
 from ..images import geometry_difference
 from ..progress import Progress, report
 from . import nifti
-from .echoes import B0_KEY, EchoFile, bare_name, part_of, read_json, scan_of
+from .echoes import B0_KEY, EchoFile, read_json, scan_of
 from .formats import is_number
+from .parts import bare_name, part_of
 from .scan import Scan, checked_label, folder_of, parse_name, stem_of
 from .writing import refuse_existing, staged_dataset, write_json
 
 SUFFIX = "MEGRE"
 EXPECTED_NAME = f"files named sub-<label>_echo-<n>_part-<mag|phase|real|imag>_{SUFFIX}.nii[.gz]"
 _OPTIONS = {"sub": "`subject`", "ses": "`session`", "acq": "`acq`", "run": "`run`"}
-_NOT_SEARCHED = ("derivatives", "sourcedata", "code", "stimuli")
+NOT_SEARCHED = ("derivatives", "sourcedata", "code", "stimuli")
 # Echo times of two runs that lie closer, in seconds, are the same echo time.
 _SAME_TIME = 2e-5
 
@@ -84,7 +85,7 @@ def files_below(folder: Path) -> list[Path]:
     """All files below a folder and the folders linked there, sorted in each; hidden ones and results are left out."""
     found, seen = [], set()
     for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if name not in _NOT_SEARCHED and not name.startswith("."))
+        folders[:] = sorted(name for name in folders if name not in NOT_SEARCHED and not name.startswith("."))
         real = os.path.realpath(parent)
         if real in seen:  # a link to a folder above
             folders.clear()

@@ -6,114 +6,28 @@ Names are whatever the user chose; they tell only what the sidecars do not.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import combinations, zip_longest
+from itertools import combinations
 from pathlib import Path
 
-from ..errors import InputError, counted
+from ..errors import InputError
 from ..images import geometry_difference
 from . import nifti
-from .bids import EXPECTED_NAME, files_below, image_files
-from .echoes import (
-    MAGNITUDE_ADVICE,
-    SIGNALS,
-    TYPE_KEYS,
-    EchoFile,
-    bare_name,
-    correction_of,
-    name_of_part,
-    number_of,
-    part_of,
-    read_json,
-    scan_of,
-    split_part,
-)
+from .bids import EXPECTED_NAME, NOT_SEARCHED, files_below, image_files
+from .candidates import LEAST_ECHOES, Candidate, fits, joined, natural, on_equal_times
+from .echoes import MAGNITUDE_ADVICE, EchoFile, number_of, read_json, scan_of
 from .formats import companion, first_bytes, is_nifti, is_number, kind_of
+from .parts import TYPE_KEYS, WHOSE, bare_name, correction_of, name_of_part, part_of, split_part
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
 # Number of an echo in a name, whoever gave it.
 _NUMBER = re.compile(r"(?i)(?<![a-z])e(?:cho)?[-_]?(\d+)(?!\d)")
 # What echoes of one scan have in common.
-_COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength",
-           "distortion correction")  # fmt: skip
-_LEAST_ECHOES = 3
+_COMMON = (*WHOSE, "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength", "distortion correction")
 _LISTED = 8
 # Files that lie beside images, and how many others are looked at for what they are.
 _BESIDE = (".json", ".tsv", ".csv", ".txt", ".md", ".bval", ".bvec")
 _LOOKED_AT = 20
-
-
-@dataclass(eq=False)
-class Candidate:
-    """Files that are parts and echoes of one scan.
-
-    Parameters
-    ----------
-    names : list of str
-        Series numbers, or what the names begin with where there are none.
-    title : str
-        Description of the series.
-    files : dict of (float, str) to EchoFile
-        Files by echo time and part; frames by position, for DICOM.
-    trains : int
-        How many series one part comes from.
-    remarks : tuple of str
-        What was noticed when they were read.
-    by_order : bool
-        Whether echo times were given to DICOM images by their order, in place of those of the headers.
-    common : dict of str to str
-        What its files have in common, such as the patient, which tells scans apart.
-    """
-
-    names: list[str]
-    title: str
-    files: dict
-    trains: int = 1
-    remarks: tuple[str, ...] = ()
-    common: dict[str, str] = field(default_factory=dict)
-    by_order: bool = False
-
-    @property
-    def echo_times(self) -> list[float]:
-        """Echo times in seconds, sorted."""
-        return sorted({time for time, _ in self.files})
-
-    @property
-    def parts(self) -> list[str]:
-        """Parts that every echo has."""
-        parts = {part for _, part in self.files}
-        return sorted(part for part in parts if all((time, part) in self.files for time in self.echo_times))
-
-    @property
-    def complete(self) -> bool:
-        """Whether it is a scan of enough echoes, each with one of `SIGNALS`."""
-        return len(self.echo_times) >= _LEAST_ECHOES and any(set(signal) <= set(self.parts) for signal in SIGNALS)
-
-    @property
-    def magnitude(self) -> bool:
-        """Whether it is a scan of enough echoes with magnitude alone."""
-        return len(self.echo_times) >= _LEAST_ECHOES and {part for _, part in self.files} == {"mag"}
-
-    @property
-    def source(self) -> str:
-        """Name for messages."""
-        return f"series {'+'.join(self.names)} {self.title}".strip()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a user should know of how the scan was put together."""
-        if self.trains == 1:
-            return self.remarks
-        count = len(self.echo_times)
-        joined = f"The echoes of {self.source} come from {self.trains} series, joined to one scan of {count} echoes."
-        return (*self.remarks, joined)
-
-    def __str__(self):
-        """Say which series it is and what it has."""
-        counts = Counter(part for _, part in self.files)
-        has = [part if part in self.parts else f"{part} for {counts[part]}" for part in sorted(counts)]
-        return f"{self.source}: {counted(len(self.echo_times), 'echo')} with {', '.join(has)}"
 
 
 def read(
@@ -166,7 +80,7 @@ def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=Fal
                     "holds only one of them."
                 )
             raise InputError(f"{folder} holds no series {series}; choose from: {_listed(candidates)}.")
-        return left[0]
+        return _without_fault(left[0])
     complete = [one for one in candidates if one.complete]
     magnitudes = [one for one in candidates if one.magnitude]
     if magnitude_alone and not complete:
@@ -184,14 +98,20 @@ def chosen(folder, candidates: list[Candidate], series=None, magnitude_alone=Fal
             f"{folder} holds no scan of at least three echoes with magnitude and phase or real and imaginary part, but "
             f"{_listed(candidates)}; {_apart(candidates) or 'export what is missing'}, or {advice}."
         )
-    return complete[0]
+    return _without_fault(complete[0])
+
+
+def _without_fault(candidate):
+    if candidate.fault:
+        raise InputError(candidate.fault)
+    return candidate
 
 
 def _refuse_alike(folder, candidates):
     """Refuse images of one series that all say the same echo time, which makes scans of one echo of them."""
     counts = Counter((tuple(one.names), tuple(one.files)) for one in candidates if len(one.echo_times) == 1)
     for (names, keys), count in counts.items():
-        if count >= _LEAST_ECHOES:
+        if count >= LEAST_ECHOES:
             raise InputError(
                 f"The images of series {'+'.join(names)} in {folder} ({', '.join(part for _, part in keys)}) all say "
                 f"the echo time {1e3 * keys[0][0]:g} ms; give each echo its own EchoTime, or all of them as "
@@ -238,11 +158,6 @@ def find(folder: Path, echo_times: Sequence[float] | None = None) -> list[Candid
         return found
     numbered = _scans([file for path in images if (file := _numbered_file(path, echo_times))])
     return numbered if any(fits(one, echo_times) for one in numbered) else found
-
-
-def fits(candidate: Candidate, echo_times: Sequence[float]) -> bool:
-    """Whether a candidate is a scan, if of magnitude alone, of as many echoes as there are echo times."""
-    return (candidate.complete or candidate.magnitude) and len(candidate.echo_times) == len(echo_times)
 
 
 def _scans(files):
@@ -332,6 +247,12 @@ def _series_name(file):
     return str(int(number)), re.sub(rf"(?<!\d)0*{int(number)}(?!\d)", "#", bare)
 
 
+def _number(file):
+    """Number of the echo that a sidecar says, or None."""
+    number = file.metadata.get("EchoNumber")
+    return number if is_number(number) else None
+
+
 def _series(files):
     """Return candidates of one series each, several of a series that has an echo and part more than once."""
     series = {}
@@ -344,48 +265,10 @@ def _series(files):
             title = str(file.metadata.get("SeriesDescription") or file.metadata.get("ProtocolName") or "")
             common = dict(zip(_COMMON, _common(file), strict=True))
             copies.append(one := Candidate([name], title, {}, common=common))
+            numbers = (_number(other.files[key]) for other in copies[:2] if key in other.files)
+            copies[0].fault = copies[0].fault or on_equal_times(copies[0], key[0], next(numbers, None), _number(file))
         one.files[key] = file
     return series
-
-
-def joined(series: dict[str, list[Candidate]]) -> list[Candidate]:
-    """Join series that follow each other as long as no echo and part comes twice.
-
-    Phase has a series of its own with some vendors, and so has each of several interleaved trains.
-    """
-    chains, last = [], 0
-    for name in sorted(series, key=natural):
-        # Of several copies, such as repetitions, the first of each series belong together, and so on.
-        copies = series[name]
-        open_ones = chains[len(chains) - min(last, len(copies)) :]
-        last = len(copies)
-        for one, chain in zip_longest(copies, open_ones):
-            if chain and not any(one.files.keys() & other.files.keys() for other in chain):
-                chain.append(one)
-            else:
-                chains.append([one])
-    return [whole for chain in chains for whole in _whole(chain)]
-
-
-def _whole(chain):
-    """Return the longest start of a chain that is a complete scan, and what follows (such as a map made of it)."""
-    if not chain:
-        return []
-    joined, series_of = [], {}
-    for one in chain:
-        last = joined[-1] if joined else Candidate([], one.title, {})
-        names = [*last.names, *(name for name in one.names if name not in last.names)]
-        for part in {part for _, part in one.files}:
-            series_of[part] = series_of.get(part, 0) + 1
-        files, remarks, trains = {**last.files, **one.files}, (*last.remarks, *one.remarks), max(series_of.values())
-        joined.append(Candidate(names, last.title, files, trains, remarks, one.common))
-    length = next((n for n in range(len(chain), 0, -1) if joined[n - 1].complete), len(chain))
-    return [joined[length - 1], *_whole(chain[length:])]
-
-
-def natural(name: str) -> tuple:
-    """Key that sorts series numbers as numbers, before names."""
-    return (0, int(name), "") if name.isdecimal() and len(name) < 20 else (1, 0, name)
 
 
 def _listed(candidates):
@@ -439,7 +322,9 @@ def nothing_found(folder: Path) -> InputError:
         found = f" but {len(images)} NIfTI files that no JSON sidecar gives an EchoTime (or give `echo_times`, if "
         found += "sidecars or names number the echoes, such as x_e1_mag)"
     if not images and not others:
-        found = ", it is empty" if not files_below(folder) else ""
+        aside = [name for name in NOT_SEARCHED if (folder / name).is_dir()]
+        found = f" but {' and '.join(aside)}, which are not searched (give a folder in there)" if aside else ""
+        found = found or ("" if files_below(folder) else ", it is empty")
     return InputError(
         f"{folder} holds no multi-echo images{found}; expected {EXPECTED_NAME} in a BIDS dataset or subject folder, "
         "what dcm2niix leaves (NIfTI files, each with its JSON sidecar), or DICOM files."

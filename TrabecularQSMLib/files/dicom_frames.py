@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import PackageNeeded
-from .echoes import part_of_type
+from .parts import part_of_type
 
 _GE_PART = (0x0043, 0x102F)
 _PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
@@ -40,6 +40,8 @@ class Frame:
         Center of the first voxel, and the direction and size of steps along i and j, in LPS mm.
     slope, intercept : float
         From stored to true values.
+    scaled : bool
+        Whether values of one frame can be compared with those of another: not those of Philips whose own scale is gone.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Frame:
     columns: np.ndarray
     slope: float
     intercept: float
+    scaled: bool = True
 
     @property
     def height(self) -> float:
@@ -149,7 +152,7 @@ def _frame(path, index, header, groups):
     if not np.any(np.cross(orientation[:3], orientation[3:])) or not all(spacing):
         return None
     part = _part(header, get)
-    slope, intercept = _scale(header, groups, get, part)
+    slope, intercept, scaled = _scale(header, groups, get, part)
     frame = Frame(
         path=path,
         index=index,
@@ -161,6 +164,7 @@ def _frame(path, index, header, groups):
         columns=orientation[3:] * float(spacing[0]),
         slope=slope,
         intercept=intercept,
+        scaled=scaled,
     )
     volume = np.linalg.det([frame.rows, frame.columns, np.cross(frame.rows, frame.columns)])
     numbers = [*frame.position, frame.echo_time, slope, intercept, volume]
@@ -168,13 +172,13 @@ def _frame(path, index, header, groups):
 
 
 def _scale(header, groups, get, part):
-    """Slope and intercept from stored to true values."""
+    """Slope and intercept from stored to true values, and whether frames can be compared then."""
     slope = get("PixelValueTransformationSequence", "RescaleSlope")
     intercept = get("PixelValueTransformationSequence", "RescaleIntercept")
     slope = 1.0 if slope is None else float(slope)
     intercept = 0.0 if intercept is None else float(intercept)
     if part == "phase" or "PHILIPS" not in str(header.get("Manufacturer", "")).upper():
-        return slope, intercept
+        return slope, intercept, True
     # Slope and intercept of Philips are to look at; echoes can be compared after division by both slopes
     # (Chenevert et al., Translational Oncology 2014, doi 10.1593/tlo.13811).
     for group in groups:
@@ -184,8 +188,8 @@ def _scale(header, groups, get, part):
         for item in items:
             scale = _number_of(item[_PHILIPS_SCALE].value) if _PHILIPS_SCALE in item else None
             if scale and slope:
-                return 1.0 / scale, intercept / (slope * scale)
-    return slope, intercept
+                return 1.0 / scale, intercept / (slope * scale), True
+    return slope, intercept, False
 
 
 def _number_of(value):

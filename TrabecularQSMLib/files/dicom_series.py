@@ -16,7 +16,7 @@ import numpy as np
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
 from . import apart
-from .converted import Candidate, fits, joined, natural
+from .candidates import Candidate, fits, joined, natural, on_equal_times
 from .dicom_frames import (
     MICROSECONDS_MS,
     SECONDS_MS,
@@ -28,15 +28,18 @@ from .dicom_frames import (
     value_in_groups,
     value_of,
 )
-from .echoes import PAIRS, check_magnitude, correction_of, to_complex
+from .echoes import check_magnitude, to_complex
+from .parts import PAIRS, WHOSE, correction_of
 from .scan import field_strength_of
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 # Frames of one echo lie this evenly along the normal, in mm.
 _EVEN = 0.01
 # What frames of one scan have in common.
-_COMMON = ("PatientID", "StudyInstanceUID", "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticFieldStrength",
-           "Manufacturer", "Rows", "Columns", "orientation", "distortion correction")  # fmt: skip
+_COMMON = (*WHOSE, "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticFieldStrength", "Manufacturer", "Rows",
+           "Columns", "orientation", "FrameOfReferenceUID", "distortion correction")  # fmt: skip
+# What they may differ in where there is no scan otherwise, which is noted: the last of these first.
+_MAY_DIFFER, _FRAME = 2, _COMMON.index("FrameOfReferenceUID")
 # Elements that hold pixels.
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # Side of the patient that comes first into the bore, of positions that do not lie along it.
@@ -87,9 +90,10 @@ def _candidates(placed: list[_Placed]) -> list[Candidate]:
     untimed = Counter((one.common, one.number) for one in placed if not one.frame.echo_time)
     series = _series([one for one in placed if one.frame.echo_time])
     found = _joined(series, untimed)
-    if not any(one.complete for one in found):
-        # The scanner may have corrected the distortion of the magnitude alone, which is noted where it is read.
-        mixed = _joined({(common[:-1], *rest): copies for (common, *rest), copies in series.items()}, {})
+    for left_out in range(1, _MAY_DIFFER + 1):
+        if any(one.complete for one in found):
+            break
+        mixed = _joined(series, untimed, left_out)
         found = mixed if any(one.complete for one in mixed) else found
     return sorted(found, key=lambda one: natural(one.names[0]))
 
@@ -112,12 +116,13 @@ def _placed(paths) -> Iterator[_Placed]:
 
 def _of_file(header, frames):
     plane = np.round([*frames[0].rows, *frames[0].columns], 3) + 0.0  # no −0
-    common = (*(str(header.get(name)) for name in _COMMON[:-2]), str(plane.tolist()), correction_of(header))
+    common = [str(header.get(name)) for name in _COMMON]
+    common[_COMMON.index("orientation")], common[-1] = str(plane.tolist()), correction_of(header)
     number = str(header.get("SeriesNumber") or 0)
     title = str(header.get("SeriesDescription") or header.get("ProtocolName") or "")
     order = (natural(number), value_of(header, "EchoNumbers") or 0, value_of(header, "InstanceNumber") or 0)
     for n, frame in enumerate(frames):
-        yield _Placed(frame, common, number, header.get("SeriesInstanceUID"), title, (*order, n))
+        yield _Placed(frame, tuple(common), number, header.get("SeriesInstanceUID"), title, (*order, n))
 
 
 def _timed(placed: list[_Placed], echo_times) -> list[_Placed]:
@@ -139,12 +144,15 @@ def _timed(placed: list[_Placed], echo_times) -> list[_Placed]:
 def _series(placed: Iterable[_Placed]) -> dict[tuple, list[Candidate]]:
     """Return the frames by series, in as many copies as have the same echo, part and height."""
     series = {}
-    for frame, common, number, uid, title, _ in placed:
+    echoes = {}
+    for frame, common, number, uid, title, order in placed:
         copies = series.setdefault((common, number, uid), [])
         key = (frame.echo_time, frame.part)
         one = next((one for one in copies if frame.height not in one.files.get(key, {})), None)
         if one is None:
             copies.append(one := Candidate([number], title, {}, common=dict(zip(_COMMON, common, strict=True))))
+        first = echoes.setdefault((common, number, uid, *key), order[1])
+        copies[0].fault = copies[0].fault or on_equal_times(copies[0], frame.echo_time, first, order[1])
         one.files.setdefault(key, {})[frame.height] = frame
     return {key: _without_strays(copies) for key, copies in series.items()}
 
@@ -161,19 +169,52 @@ def _without_strays(copies):
     return [replace(first, remarks=(note,)), *whole[1:]]
 
 
-def _joined(series, untimed):
-    """Return the scans of series that have the same in common."""
-    families = {}
+def _joined(series, untimed, left_out=0):
+    """Return the scans of series that have the same in common, but for so many of the last that it may differ in."""
+    families, count = {}, len(_COMMON) - left_out
     for (common, number, _uid), copies in series.items():
-        families.setdefault(common, {}).setdefault(number, []).extend(copies)
+        families.setdefault(common[:count], {}).setdefault(number, []).extend(copies)
     found = []
-    for common, family in families.items():
+    for shared, family in families.items():
+        family = {number: _of_one_number(copies) for number, copies in family.items()}
         for one in map(_in_milliseconds, joined(family)):
+            own = lambda common, name, one=one, shared=shared: common[:count] == shared and name in one.names  # noqa: E731
             said = list(one.remarks)
-            if count := sum(untimed.get((common, name), 0) for name in one.names):
-                said.append(f"{counted(count, 'image')} of {one.source} without an echo time are left out.")
-            found.append(replace(one, remarks=tuple(said)))
+            if without := sum(number for key, number in untimed.items() if own(*key)):
+                said.append(f"{counted(without, 'image')} of {one.source} without an echo time are left out.")
+            if (frames := len({common[_FRAME] for common, name, _ in series if own(common, name)})) > 1:
+                said.append(
+                    f"The images of {one.source} lie in {frames} frames of reference, as those of two patients, or of "
+                    "one who was placed anew: check that they are of one scan."
+                )
+            found.append(replace(one, remarks=(*said, *_on_scale(one))))
     return found
+
+
+def _on_scale(candidate):
+    """Say if frames of Philips lack the scale by which echoes can be compared, and differ in their slope."""
+    frames = [frame for stack in candidate.files.values() for frame in stack.values()]
+    slopes = {(frame.part, frame.slope) for frame in frames if not frame.scaled}
+    if len(slopes) <= len({part for part, _ in slopes}):
+        return []
+    return [
+        f"The images of {candidate.source} have several Rescale Slopes but not the scale of Philips (2005,100E), as "
+        "where private elements were taken away: echoes may be scaled differently, and R2* and fat fraction be wrong; "
+        "export with private elements."
+    ]
+
+
+def _of_one_number(copies):
+    """Series of one number, such as of none, are parts and trains of one scan where no echo and part comes twice."""
+    keys = [key for one in copies for key in one.files]
+    if len(copies) < 2 or len(set(keys)) < len(keys):
+        return copies
+    first = copies[0]
+    remarks = tuple(remark for one in copies for remark in one.remarks)
+    fault = next((one.fault for one in copies if one.fault), "")
+    return [
+        replace(first, files={key: one.files[key] for one in copies for key in one.files}, remarks=remarks, fault=fault)
+    ]
 
 
 def _in_milliseconds(candidate):
@@ -213,6 +254,8 @@ def scan_values(candidate: Candidate) -> dict:
 
 def pair_of(candidate: Candidate) -> tuple[str, ...]:
     """Return the pair of parts that every echo of a scan has, or its magnitude alone, or raise `InputError`."""
+    if candidate.fault:
+        raise InputError(candidate.fault)
     if candidate.magnitude:
         return ("mag",)
     pair = next((pair for pair in PAIRS if set(pair) <= set(candidate.parts)), None)

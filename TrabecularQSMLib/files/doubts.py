@@ -26,6 +26,9 @@ _AROUND, _MOSTLY_AIR, _SQUARED = 5, 0.6, 1.35
 _SKEWED, _FAR_AROUND, _IN_AIR = 2.0, 7, 0.75
 # That of its logarithm, as of decibels, has -1.1, and none of its roots less than this.
 _LOGARITHM = -0.5
+# Skewness by quantiles times mean over standard deviation is 0.29 of one coil and less of several; with so many errors
+# of it, and above this, a constant was added.
+_SURELY_SKEWED, _ONE_COIL = 3.0, 0.4
 # Air of a magnitude alone: not brighter than this times the median of what is dark, nearly all of it dark around.
 _NOT_BRIGHTER, _ALL_DARK, _THRESHOLD_STEPS = 1.5, 0.99, 10
 # So many slices of it tell enough.
@@ -41,6 +44,10 @@ _LOW, _NEAR_ZERO, _ZERO, _NOT_SMALL, _SHARE = 9, 0.64, 0.2, 0.5, 0.2
 # Largest values that differ by no more than this share are the same; so many voxels have it where they were clipped,
 # and as many in all echoes, but for this share, where each was scaled to a percentile of its own.
 _ALIKE, _CLIPPED, _AS_MANY = 1e-5, 5, 0.02
+# So many voxels, and this share of those above half of the largest value, have it where something is wrong by that, and
+# half as many as lie within so little below it: of right scans, in 7 bits, three voxels have it at most.
+_LEAST_CLIPPED, _MUCH_CLIPPED, _PILED, _JUST_BELOW = 20, 0.005, 0.5, 0.97
+_PARTS = ((np.abs, "magnitude"), (np.real, "real part"), (np.imag, "imaginary part"))
 # Quantiles to which magnitudes are scaled; of at least so many voxels above one, all echoes but for this number have it
 # in common, of at least so many echoes: of voxels that change, the number does by more.
 _QUANTILES, _LEAST_ABOVE, _BUT_FOR, _FEWEST_ECHOES = (0.999, 0.995, 0.99, 0.98, 0.95, 0.9), 300, 2, 4
@@ -64,7 +71,11 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     if not np.all(np.isfinite(echoes)) or not np.any(echoes):  # which is told where the scan is checked
         return []
     _refuse_one_part(echoes, source)
-    scale = [*(_on_scale(echoes, source) or _on_quantiles(echoes, source)), *_on_copies(echoes[0], source)]
+    scale = [
+        *(_on_scale(echoes, source) or _on_quantiles(echoes, source)),
+        *_on_ends(echoes, source),
+        *_on_copies(echoes[0], source),
+    ]
     if echoes[0].size < _FEWEST:
         return scale
     middle = tuple(slice(max(n - _MOST, 0) // 2, max(n - _MOST, 0) // 2 + min(n, _MOST)) for n in echoes.shape[1:])
@@ -72,6 +83,19 @@ def doubts(echoes: np.ndarray, source: str) -> list[str]:
     # What averaged phase does to air is told as that.
     others = [*on_wraps(echoes, source)] or [*_on_air(echoes[0], source), *_on_filter(echoes, source)]
     return [*scale, *others]
+
+
+def doubts_of_magnitude(magnitudes: np.ndarray, source: str) -> list[str]:
+    """Return what speaks against echoes (E, K, J, I) of magnitude alone being as they were measured."""
+    if not np.all(np.isfinite(magnitudes)) or not np.any(magnitudes):  # which is told where the scan is checked
+        return []
+    alone = _PARTS[:1]
+    return [
+        *(_on_scale(magnitudes, source, alone) or _on_quantiles(magnitudes, source)),
+        *_on_ends(magnitudes, source, alone),
+        *_on_copies(magnitudes[0], source),
+        *on_magnitude(magnitudes[0], source, "R2* and fat fraction are"),
+    ]
 
 
 def _refuse_one_part(echoes, source):
@@ -86,9 +110,9 @@ def _refuse_one_part(echoes, source):
         )
 
 
-def _on_scale(echoes, source) -> list[str]:
+def _on_scale(echoes, source, parts=_PARTS) -> list[str]:
     """Each echo scaled to its own largest value, of the magnitude or of one part."""
-    for part, what in ((np.abs, "magnitude"), (np.real, "real part"), (np.imag, "imaginary part")):
+    for part, what in parts:
         peaks = [float(np.abs(part(echo)).max()) for echo in echoes]
         least = (1 - _ALIKE) * max(peaks)
         if min(peaks) < least:
@@ -99,6 +123,31 @@ def _on_scale(echoes, source) -> list[str]:
             return [
                 f"Every echo of {source} has the same largest {what}, {peaks[0]:.4g}, as if each had been scaled on "
                 "its own: R2* is wrong then; export the echoes with one scale."
+            ]
+    return []
+
+
+def _on_ends(echoes, source, parts=_PARTS) -> list[str]:
+    """Echoes of which many voxels have the largest value, as where receiver, export or a window clipped them."""
+    for part, what in parts:
+        found = {}
+        for number, echo in enumerate(echoes, start=1):
+            size = np.abs(part(echo))
+            most = float(size.max())
+            at_end, near, upper = (
+                int(np.count_nonzero(size >= share * most)) for share in (1 - _ALIKE, _JUST_BELOW, 0.5)
+            )
+            if at_end >= max(_LEAST_CLIPPED, _MUCH_CLIPPED * upper, _PILED * (near - at_end)):
+                found[number] = (most, at_end / upper)
+        if found:
+            which = (
+                f"echo{'es' * (len(found) > 1)} {', '.join(map(str, found))} of " if len(found) < len(echoes) else ""
+            )
+            most, share = max(found.values(), key=lambda one: one[1])
+            return [
+                f"The {what} of {which}{source} ends at {most:.4g} in up to {share:.1%} of its brighter half: it "
+                "was clipped there (by the receiver, the export or a window), and R2* and fat fraction are wrong; "
+                "export or acquire it with a smaller scale."
             ]
     return []
 
@@ -149,7 +198,7 @@ def _on_air(echo, source) -> Iterator[str]:
     yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
     smoothed = [*_on_smoothing(echo, air, source)]
-    yield from smoothed or on_noise(magnitude, air, source)
+    yield from smoothed or [*on_noise(magnitude, air, source), *_on_constant(magnitude, air, source)]
 
 
 def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
@@ -213,6 +262,27 @@ def on_noise(
         yield (
             f"Noise in the air of {source} is skewed as that of the {what} ({skewness:.2f}; 0.1 or more of a "
             f"magnitude): {wrong} wrong then; undo it."
+        )
+
+
+def _on_constant(magnitude, air, source):
+    """Say if noise is too skewed for how far from zero it lies, as where a constant was added to the magnitude.
+
+    Of more coils it lies farther from zero, and is less skewed by as much.
+    """
+    mean, square = (ndimage.uniform_filter(values.astype(np.float64), _AROUND) for values in (magnitude, magnitude**2))
+    inside = ndimage.uniform_filter(air.astype(np.float32), _FAR_AROUND) > _IN_AIR
+    if np.count_nonzero(inside) < _FEWEST or not mean[inside].all():
+        return
+    ratio = float(np.median(mean[inside] / np.sqrt(np.maximum(square - mean**2, 1e-12 * mean**2))[inside]))
+    # By quantiles, on which ghosts in a part of the air have little influence.
+    low, middle, high = np.quantile((magnitude / np.where(inside, mean, 1))[inside], (0.1, 0.5, 0.9))
+    skewness = (high + low - 2 * middle) / max(high - low, np.finfo(np.float32).tiny)
+    if ratio * (skewness - _SURELY_SKEWED / np.sqrt(np.count_nonzero(inside))) > _ONE_COIL:
+        yield (
+            f"Noise in the air of {source} lies {ratio:.1f} times its standard deviation above zero, but is skewed as "
+            "where that is less (1.9 for one coil), as if a constant had been added to the magnitude: R2* and fat "
+            "fraction are wrong then; take it off, or export the magnitude as it was measured."
         )
 
 

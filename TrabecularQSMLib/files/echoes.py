@@ -1,6 +1,5 @@
 """From image files with their sidecars, one for each echo or of all echoes, to one scan."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,42 +10,19 @@ from ..chunks import run_chunks
 from ..errors import InputError, counted
 from ..images import geometry_difference
 from . import nifti
-from .doubts import doubts
+from .doubts import doubts, doubts_of_magnitude
 from .formats import is_number, read_json_file
-from .phase import polar_to_complex, take_off_offset
+from .parts import SIGNALS, WHOLE, WHOSE, correction_of
+from .phase import polar_to_complex, refuse_copies, rounded, take_off_offset
 from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
 from .slices import undo_slices
 
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
 B0_KEY = "B0DirectionRAS"
-PAIRS = (("mag", "phase"), ("real", "imag"))
-# Of a file whose numbers are complex.
-WHOLE = "complex"
-# What makes a signal, the first that is there.
-SIGNALS = (*PAIRS, (WHOLE,))
 # Of protons at 30 T; what lies beyond is in another unit.
 _MOST_MHZ = 1300.0
 # Field strength and frequency of one scan differ by no more than this share between its echoes.
 _SAME_SCAN = 0.01
-# Keys of a sidecar that tell the part.
-TYPE_KEYS = ("ComplexImageComponent", "ImageType")
-_WORDS = {
-    "mag": ("magnitude", "magn", "mag"),
-    "phase": ("phase", "phas", "phs", "pha", "ph"),
-    "real": ("real",),
-    "imag": ("imaginary", "imag"),
-}
-_PART_OF_WORD = {word: part for part, words in _WORDS.items() for word in words}
-_WORD = re.compile(rf"(?:^|(?<=[_\-. ]))(?:part-)?({'|'.join(_PART_OF_WORD)})(?=\d*(?:$|[_\-. ]))", re.IGNORECASE)
-_TYPES = {
-    "mag": ("M", "MAGNITUDE", "M_FFE"),
-    "phase": ("P", "PHASE", "P_FFE", "PHASE MAP"),
-    "real": ("R", "REAL", "R_FFE"),
-    "imag": ("I", "IMAGINARY", "I_FFE"),
-}
-# How Siemens says that distortion by the gradients was left, or corrected in the plane or in space.
-_CORRECTIONS = ("ND", "DIS2D", "DIS3D", "DIS3D2D")
-_PART_OF_TYPE = {word: part for part, words in _TYPES.items() for word in words}
 MAGNITUDE_ADVICE = "set magnitude_maps to yes for R2* and fat fraction from the magnitude alone"
 
 
@@ -71,65 +47,6 @@ class EchoFile:
     order: tuple
     metadata: dict
     sidecars: tuple[Path, ...]
-
-
-def bare_name(path) -> str:
-    """Name of an image file without its ending, or nothing if it is no NIfTI file."""
-    name = Path(path).name
-    ending = next((ending for ending in (".nii.gz", ".nii") if name.lower().endswith(ending)), None)
-    return name[: -len(ending)] if ending and not name.startswith(".") else ""
-
-
-def split_part(name: str) -> tuple[str, str | None]:
-    """Take the last word for a part (such as ``_ph``) out of a bare name: what is left, and the part or None."""
-    found = None
-    for found in _WORD.finditer(name):  # noqa: B007 - the last one
-        pass
-    if found is None:
-        return name, None
-    # A number behind the word keeps what parts it from the name.
-    joined = name[found.end() : found.end() + 1].isdigit()
-    start = found.start() - (1 if found.start() and not joined else 0)
-    return name[:start] + name[found.end() :], _PART_OF_WORD[found[1].lower()]
-
-
-def name_of_part(name: str, part: str) -> str:
-    """Return a bare name with the word for another part in place of its own, or behind it."""
-    base = split_part(name)[0]
-    if base == name:
-        return f"{name}_{part}"
-    found = list(_WORD.finditer(name))[-1]
-    return name[: found.start()] + part + name[found.end() :]
-
-
-def part_of_type(metadata: dict) -> str | None:
-    """Part that the DICOM image type in a sidecar tells, or None."""
-    component, types = (metadata.get(key) for key in TYPE_KEYS)
-    if isinstance(types, str):
-        types = re.split(r"[\\/,]", types)
-    words = [component, *(types if isinstance(types, list) else [])]
-    words = [str(word).strip().upper() for word in words if word is not None]
-    # Philips names magnitude after the other component in some of its types (PHASE MAP\\P\\FFE), never the reverse.
-    parts = [_PART_OF_TYPE[word] for word in words if word in _PART_OF_TYPE]
-    return next((part for part in ("phase", "imag", "real", "mag") if part in parts), None)
-
-
-def correction_of(header) -> str:
-    """Correction of distortion that the image type of a sidecar or header tells; nothing if it tells none."""
-    types = header.get("ImageType") or ()
-    return next((str(word) for word in types if word in _CORRECTIONS), "") if not isinstance(types, str) else ""
-
-
-def part_of(path: Path, metadata: dict, named: str | None = None) -> str:
-    """Part that a file holds: what its numbers, its BIDS label (`named`), its sidecar or its name tell."""
-    if nifti.is_complex(path):
-        return WHOLE
-    return (
-        _PART_OF_WORD.get(str(named).lower(), named)
-        or part_of_type(metadata)
-        or split_part(bare_name(path))[1]
-        or "mag"
-    )
 
 
 def read_json(file: Path) -> dict:
@@ -202,7 +119,7 @@ def scan_of(
             f"{first.path.name} has voxels of 1 × 1 × 1 mm at the origin along the patient's axes, as programs write "
             "where they know nothing of it: check voxel size and orientation, on which χ depends."
         )
-    notes += [*nifti.header_notes(first.path), *_on_correction(rows[0], source)]
+    notes += [*nifti.header_notes(first.path), *_on_correction(rows[0], source), *_on_whose(rows, source)]
     check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
     times = _times(rows, counts, source, echo_times, notes)
     if by_time and echo_times is None:
@@ -230,6 +147,21 @@ def scan_of(
             if isinstance(value := first.metadata.get(key), str | bool) or is_number(value)
         },
     )
+
+
+def _on_whose(rows, source):
+    """Say if the sidecars of a scan name several patients or examinations."""
+    for key in WHOSE:
+        said = {}
+        for file in (file for row in rows for file in row if file.metadata.get(key)):
+            said.setdefault(str(file.metadata[key]), file.path.name)
+        if len(said) > 1:
+            (one, first), (other, second), *_ = said.items()
+            return [
+                f"{key} of {first} is {one} but that of {second} {other}, though both are echoes of {source}: check "
+                "that all are of one patient and scan."
+            ]
+    return []
 
 
 def _on_correction(row, source):
@@ -260,19 +192,20 @@ def to_complex(echoes: np.ndarray, parts: tuple[str, ...], source: str) -> list[
 
 
 def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
-    """Return no notes on echoes of magnitude alone, after a look at whether they are that.
+    """Return what speaks against echoes of magnitude alone, the real part of `echoes`, being as they were measured.
 
     Raises
     ------
     InputError
-        If values are negative.
+        If values are negative, or two echoes the same image.
     """
     if float(echoes.real.min()) < 0:
         raise InputError(
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
             "check that it is not the real part, nor in decibels."
         )
-    return []
+    refuse_copies(echoes, ("magnitude", "phase"), source)
+    return [*filter(None, [rounded(echoes, source)]), *doubts_of_magnitude(echoes.real, source)]
 
 
 def _complete(source, place, files, magnitude_alone):

@@ -16,8 +16,9 @@ from ..errors import InputError
 from ..images import geometry_difference
 from . import mat, nifti
 from .converted import named
-from .echoes import bare_name, number_of, read_json
+from .echoes import number_of, read_json
 from .formats import companion
+from .parts import bare_name
 from .scan import Scan
 
 # Ways in which sidecars write the units of a field.

@@ -27,6 +27,7 @@ _KINDS = (
     (b"\x93NUMPY", "an array of NumPy, which has no geometry", "save it as NIfTI with its affine"),
     (b"#Insight Transform File", "a transform of ITK", "give the image"),
     (b"PK\x03\x04", "a ZIP archive (or an Excel workbook)", "unpack it, or save its content in the format asked for"),
+    (b"\x1f\x8b", "packed by gzip, perhaps twice", "unpack it"),
     (b"BZh", "packed by bzip2", "unpack it"),
     (b"\xfd7zXZ\x00", "packed by xz", "unpack it"),
     (b"7z\xbc\xaf\x27\x1c", "packed by 7-Zip", "unpack it"),

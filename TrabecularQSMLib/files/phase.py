@@ -41,8 +41,6 @@ _NARROW, _ANOTHER = 0.5, 0.02
 # The first one's may be zero but for rounding.
 _ZERO = 1e-6
 _SAMPLES = 200_000
-# Of the upper half of a magnitude, no more than this share, and so many voxels, are at its very end.
-_UPPER, _CLIPPED, _LEAST_VOXELS = 0.5, 0.02, 20
 # Phase has one value in more than this share of the signal, and in so many times more voxels than any other value, only
 # where it was cut out.
 _CUT_OUT, _ABOVE_STEPS = 0.02, 4
@@ -78,10 +76,10 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
             "check that it is not the real part, nor in decibels."
         )
-    _refuse_copies(echoes, ("magnitude", "phase"), source)
+    refuse_copies(echoes, ("magnitude", "phase"), source)
     scale, middle, note = _phase_scale(echoes, source)
     cut = _leave_out_cut(echoes, source)
-    notes = (cut, note, _check_one_unit(echoes, _TURN / scale, source), _clipped(echoes, source))
+    notes = (cut, note, _check_one_unit(echoes, _TURN / scale, source), rounded(echoes, source))
     note = " ".join(filter(None, notes)) or None
     for echo in echoes:
         run_slabs(partial(_slab_to_complex, echo, np.float32(middle), np.float32(scale)), echo.shape)
@@ -145,7 +143,7 @@ def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
     high = max(float(echoes.real.max()), float(echoes.imag.max()))
     if not high > low:
         return None
-    _refuse_copies(echoes, ("real part", "imaginary part"), source)
+    refuse_copies(echoes, ("real part", "imaginary part"), source)
     samples = [_some(echo) for echo in echoes]
     peaks = np.array([_densest(values, low, high) for values in samples])
     offset, values = complex(np.median(peaks.real), np.median(peaks.imag)), np.concatenate(samples)
@@ -173,7 +171,7 @@ def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
     return None
 
 
-def _refuse_copies(echoes, names, source):
+def refuse_copies(echoes, names, source):
     """Refuse an image that stands for two: both parts of an echo, or the same part of two echoes."""
     seen = {}
     for number, echo in enumerate(echoes, start=1):
@@ -194,20 +192,14 @@ def _refuse_copies(echoes, names, source):
                 )
 
 
-def _clipped(echoes, source):
-    """Return a note on an echo whose magnitude ends at a value that much of its signal has."""
+def rounded(echoes: np.ndarray, source: str) -> str | None:
+    """Return a note on an echo whose magnitude, the real part of `echoes`, was rounded to a few whole numbers."""
     for number, echo in enumerate(echoes, start=1):
         most = float(echo.real.max())
         if 0 < most < _FEW_LEVELS and all(np.array_equal(plane.real, np.round(plane.real)) for plane in echo):
             return (
                 f"The magnitude of echo {number} of {source} is in whole numbers up to {most:g}: it was rounded, and "
                 "R2* and fat fraction are wrong; export it with its fraction, or scaled to thousands."
-            )
-        ends, signal = (np.count_nonzero(echo.real >= share * most) for share in (1.0, _UPPER))
-        if ends > max(_CLIPPED * signal, _LEAST_VOXELS):
-            return (
-                f"The magnitude of echo {number} of {source} is {most:g} in {ends / signal:.0%} of its signal: it was "
-                "clipped there, and R2* and fat fraction are wrong."
             )
     return None
 

@@ -19,6 +19,8 @@ from .transforms import read_transform
 _LARGEST_LABEL = np.iinfo(np.int32).max
 # Labels that another program computed with are whole numbers but for this.
 _ROUNDED = 1e-3
+# A region of which less than this share is on an image is cut off by it.
+_MOST_OF_IT = 0.9
 # By how much a rigid transform may stretch, by its rounding.
 _RIGID = 0.01
 
@@ -258,14 +260,21 @@ def regions_on(
 
 def notes_on_parts_outside(labels, affine, names, target, placed, target_affine) -> list[str]:
     """Say of which regions a part is cut off by the grid that they were placed on; arguments are as there."""
-    notes, voxels = [], [abs(np.linalg.det(its[:3, :3])) for its in (affine, target_affine)]
-    for label, name in names.items():
-        there, here = (
-            np.count_nonzero(array == label) * voxel for array, voxel in zip((labels, placed), voxels, strict=True)
-        )
-        if here < 0.9 * there:
-            notes.append(f"{100 * (1 - here / there):.0f} % of the region {name} lie outside of {target}.")
-    return notes
+    voxels = [abs(np.linalg.det(its[:3, :3])) for its in (affine, target_affine)]
+    pairs = list(zip((labels, placed), voxels, strict=True))
+    return on_parts_outside(
+        {name: [np.count_nonzero(array == label) * voxel for array, voxel in pairs] for label, name in names.items()},
+        target,
+    )
+
+
+def on_parts_outside(volumes: Mapping[str, Sequence[float]], target) -> list[str]:
+    """Say which regions are cut off by an image, by the volumes [mm³] of each where it was drawn and on the image."""
+    return [
+        f"{100 * (1 - here / there):.0f} % of the region {name} lie outside of {target}."
+        for name, (there, here) in volumes.items()
+        if here < _MOST_OF_IT * there
+    ]
 
 
 def read_bone(path, image, shape, affine) -> np.ndarray:
@@ -341,7 +350,7 @@ def _segments(path, layers):
         if not (re.fullmatch(r"\d{1,9} \d{1,9}", f"{layer} {value}", re.ASCII) and int(layer) < layers):
             raise InputError(
                 f"{path} says of the segment {name} that its layer is {layer} and its label {value}, but it has "
-                f"{layers} layers; save the segmentation again."
+                f"{counted(layers, 'layer')}; save the segmentation again."
             )
         same = next((other for other, *place in segments if place == [int(layer), int(value)]), None)
         if same is not None:

@@ -6,19 +6,9 @@ from ..errors import InputError
 from . import nifti
 from .bids import image_files
 from .converted import named
-from .echoes import (
-    MAGNITUDE_ADVICE,
-    PAIRS,
-    WHOLE,
-    EchoFile,
-    bare_name,
-    name_of_part,
-    part_of_type,
-    read_json,
-    scan_of,
-    split_part,
-)
+from .echoes import MAGNITUDE_ADVICE, EchoFile, read_json, scan_of
 from .formats import companion
+from .parts import PAIRS, WHOLE, bare_name, name_of_part, part_of_type, split_part
 from .scan import Scan
 
 

@@ -10,7 +10,6 @@ from ..fieldmap.fat_models import FAT_MODELS, FatModel
 from ..fieldmap.separation import EXACT_ECHOES
 from ..progress import Progress, part
 from ..settings import Settings
-from . import remarks
 from .fields import Fields
 
 
@@ -27,7 +26,7 @@ class EchoFields(Fields):
         body = masks.body_mask(signal)
         self.mask = self._eroded(body) if self.given_mask is None else self.given_mask
         if self.given_mask is not None:
-            self.notes += remarks.on_mask(self.mask, signal, self.acquisition.source)
+            self.notes += self._on_mask(self.mask, signal, body)
         self.body = body | self.mask
         return signal, self.body
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import background
 from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
+from ..analysis.placement import on_mask_orientation
 from ..errors import InputError
 from ..fieldmap import masks
 from ..inversion.weights import SMOOTHING_MM, data_weight, edge_weight, link_weight
@@ -23,7 +24,7 @@ class Fields:
     def __init__(self, acquisition: Acquisition | MeasuredField, settings: Settings, mask):
         self.acquisition = acquisition  # not needed any more once this is made
         self.imaging_frequency = acquisition.imaging_frequency
-        self.settings = settings
+        self.settings, self.given_sign = settings, settings.phase_sign
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
         self.apart: dict[int, tuple] = {}  # what `solving.cortex_apart` finds, by padding: once for all inversions
@@ -41,6 +42,10 @@ class Fields:
     def signal(self) -> np.ndarray:
         """Signal at echo time zero; of a field, its magnitude."""
         return self.maps["water"] + self.maps["fat"] if "water" in self.maps else self.magnitude
+
+    def _on_mask(self, mask, signal, body) -> list[str]:
+        """How a mask that was given lies on what gives signal."""
+        return [*remarks.on_mask(mask, signal, self.acquisition.source), *on_mask_orientation(mask, body)]
 
     def _eroded(self, body) -> np.ndarray:
         """Mask of the body without its surface."""

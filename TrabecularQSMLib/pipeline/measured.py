@@ -1,14 +1,17 @@
 """The stages before inversion of a field that other software measured."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from ..acquisition import MeasuredField
+from ..background.air_model import follows_air
 from ..errors import InputError
 from ..fieldmap import masks
 from ..progress import Progress
 from ..settings import Settings
+from . import remarks
 from .fields import Fields
 
 # A field that is not zero in more than this share of an image tells nothing of the body.
@@ -32,6 +35,9 @@ class FieldsOfMeasured(Fields):
             field = -field
         body, trust = self._find_body(known)
         self._choose_mask(body, known)
+        if given.stage == "total":
+            follows = partial(self._follows_air, field, known & body, body, trust)
+            self.notes += remarks.on_air(follows, self.b0_direction)
         self.fat_fraction = np.zeros_like(self.magnitude)
         self._keep_choices()
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}
@@ -60,12 +66,16 @@ class FieldsOfMeasured(Fields):
         """Take the user's mask, or where a local field is known, or the eroded body."""
         if self.given_mask is not None:
             self.mask = self.given_mask
+            self.notes += self._on_mask(self.mask, known & body, body)
         elif self.acquisition.stage == "local":
             self.mask = known
             self.notes.append("No mask was given, so χ was solved wherever the local field is not zero.")
         else:
             self.mask = self._eroded(body)
         self.body = body | self.mask
+
+    def _follows_air(self, field, known, body, trust, b0_direction):
+        return follows_air(field, known, self.voxel_size, b0_direction=b0_direction, data_weight=trust, body=body)
 
     def _keep_choices(self):
         """Put what a field leaves no choice of into the settings."""

@@ -42,8 +42,16 @@ _STEEP, _TORN = 0.25, 1.0
 # Where two power laws meet, the curvature of an L-curve is 0.7 at most; below this there is no corner to speak of. A λ
 # more often below or above that of the settings than this is told of.
 _ROUND, _FAR = 0.5, 5.0
+# A field follows that of the air with such a correlation, surely with that; its unit is right if it is so many times as
+# strong. B0 lies along an axis with such a cosine, along another one if it follows better by so much.
+_FOLLOWS, _SURELY_FOLLOWS, _LEAST_FACTOR, _MOST_FACTOR = 0.75, 0.85, 0.3, 2.5
+_ALONG, _BETTER = 0.7, 0.05
+# From voxel to voxel the field of a whole image changes by less than this part of its period (0.03 at most in right
+# scans); from a fifth on, fat and water are exchanged in parts of it.
+_STEEP_STEP = 0.17
 # Errors of single echoes, as logarithms, beyond which it is doubted that they are such.
 _LARGE_GAIN = 0.4
+_POWERS = {0.5: "root", 2.0: "square"}
 _OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
 # The axes of arrays in the closest RAS order.
 _DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
@@ -106,6 +114,17 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
     return notes
 
 
+def on_given_sign(kind: Kind, asked: Kind) -> list[str]:
+    """Where the sign of the phase that was given, as in `kind`, is not the one that the echoes say when `asked`."""
+    if not asked.sure_of_sign or asked.sign == kind.sign:
+        return []
+    return [
+        f"The phase sign was set to {kind.sign:+d}, and this was taken, but fat fits better by {asked.sign_errors:.0f} "
+        f"standard errors with {asked.sign:+d}: field, χ and fat fraction are wrong unless you know it otherwise; "
+        "leave the phase sign to the data (auto)."
+    ]
+
+
 def on_mistake(mistake: Mistake | None) -> list[str]:
     """What is wrong in the header or the export, as the echoes show."""
     if mistake is None:
@@ -119,14 +138,16 @@ def on_mistake(mistake: Mistake | None) -> list[str]:
         "gap": f"if an echo were missing behind echo {number}, so that the later ones have later echo times",
         "negated": f"if {which} were negated",
         "conjugated": f"if the phase of {which} were negated",
-        "power": f"with the {'square' if number > 1 else 'root'} of the magnitude in its place",
+        "power": f"with the {_POWERS.get(number, f'power {number:.2g}')} of the magnitude in its place",
         "magnitude": f"if each magnitude were that of the echo {'behind' if number > 0 else 'before'} it",
+        "phases": "if the phases of the echoes, but not their magnitudes, were in the reverse order",
         "phase": f"if each phase were that of the echo {'behind' if number > 0 else 'before'} it",
     }[mistake.what]
     to_do = {
         "power": "R2* and fat fraction are wrong then; export the magnitude as it was measured.",
         "magnitude": _OFF_BY_ONE,
         "phase": _OFF_BY_ONE,
+        "phases": _OFF_BY_ONE,
     }.get(
         mistake.what,
         "Do not trust the maps before echo times, field strength and order of the echoes have been checked; "
@@ -172,11 +193,38 @@ def on_displacement(found: Displacement) -> list[str]:
     """Where echoes lie elsewhere than the others."""
     which = ("echoes " if len(found.echoes) > 1 else "echo ") + ", ".join(map(str, found.echoes))
     return [
-        f"Something lies elsewhere in {which} than in the others, {_DIRECTIONS[found.axis]}, by {found.voxels:.2f} "
-        f"voxels or more ({found.errors:.0f} standard errors), as where the patient moved between trains, echoes were "
+        f"Something lies elsewhere in {which} than in the others, {'turned about the axis ' * found.turned}"
+        f"{_DIRECTIONS[found.axis]}, by {found.voxels:.2f} voxels or more ({found.errors:.0f} standard errors), as "
+        "where the patient moved between trains, echoes were "
         "shifted on their own, or a bipolar read-out displaces fat back and forth: fat fraction and R2* are wrong at "
         "edges; export the echoes without motion correction, or acquire them again, a bipolar read-out with more "
         "bandwidth."
+    ]
+
+
+def on_steepness(steps_hz: Sequence[float], period_hz: float) -> list[str]:
+    """Where the field changes from voxel to voxel by so much of its period that neighbors hardly tell its branch."""
+    axis = int(np.argmax(np.abs(steps_hz)))
+    if abs(steps_hz[axis]) < _STEEP_STEP * period_hz:
+        return []
+    return [
+        f"The field changes by {abs(steps_hz[axis]):.0f} Hz from voxel to voxel, {_DIRECTIONS[axis]}, all over the "
+        f"image, of {period_hz:.0f} Hz up to which echoes tell it: so steep a field may be off by whole periods in "
+        "every step, and water taken for fat; check shim and fat fraction, or acquire thinner slices or echoes closer "
+        "together."
+    ]
+
+
+def on_lines(found: tuple[int, np.ndarray] | None, inside: np.ndarray) -> list[str]:
+    """Where echoes miss the model in whole lines."""
+    if found is None:
+        return []
+    axis, where = found
+    return [
+        f"In {np.count_nonzero(where.any(axis=axis))} lines {_DIRECTIONS[axis]} ({where.sum() / inside.sum():.1%} of "
+        "what has signal) the echoes fit no tissue while they do on both sides, as radio interference (a zipper), or "
+        "flow in a straight vessel, leaves them: nothing is known there, as the map of reliability shows; leave it out "
+        "of regions."
     ]
 
 
@@ -330,6 +378,35 @@ def _on_slices(trust, inside, median) -> list[str]:
         f"the median reliability is {median:.2f}, but below {limit:.2f} in {slices.size} of {count} slices "
         f"{_DIRECTIONS[axis]} (among them {slices[0] + 1} and {slices[-1] + 1})"
     ]
+
+
+def on_air(follows: Callable, b0_direction: Sequence[float]) -> list[str]:
+    """What the field of the air around the body says of unit, sign and B0 of a field that was measured elsewhere.
+
+    `follows` gives correlation and factor of `air_model.follows_air` for a direction of B0.
+    """
+    correlation, factor = follows(b0_direction)
+    others = [axis for axis in range(3) if abs(b0_direction[axis]) < _ALONG]
+    best, axis = max((abs(follows(np.eye(3)[axis])[0]), axis) for axis in others)
+    size, said = abs(factor), "The total field follows that of the air around the body"
+    if best > max(_SURELY_FOLLOWS, abs(correlation) + _BETTER):
+        return [
+            f"{said} if B0 lies {_DIRECTIONS[axis]} (correlation {best:.2f}), not as it is ({abs(correlation):.2f}): "
+            "check the orientation and `b0_direction`, or χ is wrong."
+        ]
+    notes = []
+    if abs(correlation) > (_FOLLOWS if size > 1 else _SURELY_FOLLOWS) and not _LEAST_FACTOR < size < _MOST_FACTOR:
+        units = "rad/s where Hz is meant" if size > 1 else "Hz where rad/s is meant"
+        notes.append(
+            f"{said} (correlation {correlation:+.2f}), but is {size:.2g} times as strong: check its unit (a factor of "
+            f"2π is {units}) and the field strength; χ is off by as much."
+        )
+    if correlation < -_FOLLOWS:
+        notes.append(
+            f"{said} with the other sign (correlation {correlation:+.2f}): set the phase sign to the other one, or χ "
+            "has the wrong sign."
+        )
+    return notes
 
 
 def on_slab(interior: np.ndarray, left_out: int, voxel_size) -> list[str]:

@@ -11,16 +11,20 @@ from ..fieldmap.contradiction import find_contradiction
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.kind import Kind, find_kind
+from ..fieldmap.lines import find_lines
 from ..fieldmap.mistakes import find_mistake
 from ..fieldmap.sample import draw
 from ..fieldmap.separation import Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
 from ..fieldmap.uncertainty import share_of_noise
-from ..fieldmap.unwrap import parts_apart, unwrap
+from ..fieldmap.unwrap import parts_apart, steepness, unwrap
 from ..progress import Progress, part, report
 from ..settings import Settings
 from . import remarks
 from .echoes import EchoFields
+
+# So many voxels are asked whether a sign of the phase that was given is right.
+_ASKED = 2000
 
 
 class SeparatedFields(EchoFields):
@@ -46,6 +50,7 @@ class SeparatedFields(EchoFields):
         drawn = draw(echoes, signal & fitted, **model)
         kind = self._find_kind(*drawn, part(progress, 0.0, 0.04))
         self._keep_kind(kind)
+        self.notes += self._on_given_sign(*drawn, kind)
         mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=part(progress, 0.04, 0.05))
         self.notes += remarks.on_mistake(mistake)
         if mistake is None:  # which would be one
@@ -57,7 +62,7 @@ class SeparatedFields(EchoFields):
             if kind.groups is not None:  # with the spectrum found, as when the settings are repeated
                 kind = self._find_kind(*draw(echoes, signal & fitted, **model), None)
             separation = self._fit(echoes, fitted, model, kind, noise, part(progress, half, end))
-        self.notes += remarks.on_gains(separation.gains)
+        self.notes += self._oddities(echoes, separation, signal & fitted)
         trust = masks.reliability(
             mip, separation.residual, separation.excess, separation.margin, fitted,
             noise=noise, threshold=settings.mask_threshold,
@@ -92,6 +97,14 @@ class SeparatedFields(EchoFields):
         opposed = settings.edge_image == "opposed-phase"
         return np.abs(separation.water - separation.fat) if opposed else self.magnitude, trust
 
+    def _oddities(self, echoes, separation, inside) -> list[str]:
+        """What the fit took off, where it misses, and how steep the field is."""
+        return [
+            *remarks.on_gains(separation.gains),
+            *remarks.on_lines(find_lines(separation.excess, inside), inside),
+            *remarks.on_steepness(*steepness(echoes, self.acquisition.echo_times, inside)),
+        ]
+
     def _find_kind(self, voxels, sample, progress) -> Kind:
         settings = self.settings
         return find_kind(
@@ -110,6 +123,14 @@ class SeparatedFields(EchoFields):
         trains = settings.trains if settings.trains != "auto" else str(kind.trains)
         self.settings = replace(settings, phase_sign=f"{kind.sign:+d}", readout=readout, trains=trains)
         self.notes += remarks.on_kind(kind, settings, self.settings, self.acquisition.echo_times)
+
+    def _on_given_sign(self, voxels, sample, kind) -> list[str]:
+        """Whether the sign of the phase that was given is the wrong one, as some of the voxels say."""
+        if self.given_sign == "auto":
+            return []
+        some, settings = slice(_ASKED), self.settings
+        groups = {"bipolar": settings.readout == "bipolar", "trains": int(settings.trains)}
+        return remarks.on_given_sign(kind, find_kind(voxels[:, some], sample.part(some), **groups))
 
     def _contradictions(self, echoes, drawn, kind) -> list[str]:
         """Where the echoes cannot be of one measurement."""

@@ -6,16 +6,15 @@ from typing import NamedTuple
 import numpy as np
 import slicer
 
-from ..analysis.bvtv import COLUMNS, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
-from ..analysis.ct import attenuation, hounsfield, on_regions
+from ..analysis.bvtv import COLUMNS, combine_phase_cycles
 from ..errors import InputError
-from ..files.doubts import on_magnitude
 from ..progress import Progress, part, report
+from ..study.companions import attenuation_in, bvtv_in
 from .alive import keepAlive
-from .echoes import NOTES_ATTRIBUTE, notesOf
+from .echoes import addNotes
 from .folders import resultFolder
 from .measure import addRows, addToTable, isGone
-from .regions import maskFromSegment, regionsFromSegmentation, segmentColors
+from .regions import maskFromSegment, notesOnPartsOutside, regionsFromSegmentation, segmentColors
 from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, columnsOf
 from .volumes import (
     PRIVATE_SCHEME,
@@ -91,15 +90,13 @@ def bvtvNodes(
     labels, names = regionsFromSegmentation(segmentation, image, leaveOut=leaveOut, progress=part(progress, 0.0, 0.1))
     array = slicer.util.arrayFromVolume(image)
 
+    options = {"source": image.GetName(), "bias_correction": biasCorrection, "rule": rule}
+
     def compute(told):
-        corrected = correct_bias(array, affine, progress=part(told, 0.0, 0.9)) if biasCorrection else array
-        report(told, 0.9, "Computing apparent BV/TV")
-        results = apparent_bvtv(corrected, labels, names, bone, rule=rule)
-        doubts = on_ends(array, labels, names) + on_magnitude(array, image.GetName(), "BV/TV is")
-        return corrected, results, doubts + on_reference(corrected, bone, results)
+        return bvtv_in(array, affine, labels, names, bone, **options, progress=told)
 
     try:
-        array, found, notes = keepAlive(compute, part(progress, 0.1, 1.0))
+        found, array, notes = keepAlive(compute, part(progress, 0.1, 1.0))
     except InputError as error:
         raise InputError(f"{image.GetName()}: {error}") from error
     report(progress, 1.0, "Computed apparent BV/TV")
@@ -120,6 +117,7 @@ def bvtvNodes(
         else:
             addToTable(table, columns, _KEY)
     _note(table, image, notes)
+    addNotes(table, notesOnPartsOutside(segmentation, image, labels, names))
     return BvtvNodes(table, corrected, chart)
 
 
@@ -149,27 +147,25 @@ def attenuationNodes(
     """
     checkVolume(ct, "CT")
     labels, names = regionsFromSegmentation(segmentation, ct, progress=part(progress, 0.0, 0.5))
-    array = slicer.util.arrayFromVolume(ct)
+    array, affine = slicer.util.arrayFromVolume(ct), affineFromVolume(ct)
 
     def compute(told):
         report(told, 0.0, "Measuring the CT")
-        values, notes = hounsfield(array)
-        rows = attenuation(values, labels, names, case=case, calibration=calibration)
-        return [*notes, *on_regions(values, labels, names)], rows
+        return attenuation_in(array, affine, labels, names, case=case, calibration=calibration)
 
     try:
-        notes, rows = keepAlive(compute, part(progress, 0.5, 1.0))
+        rows, notes = keepAlive(compute, part(progress, 0.5, 1.0))
     except InputError as error:
         raise InputError(f"{ct.GetName()} with {segmentation.GetName()}: {error}") from error
     table = addRows(rows, table, name or "CT table")
     _note(table, ct, notes)
+    addNotes(table, notesOnPartsOutside(segmentation, ct, labels, names))
     return table
 
 
 def _note(table, image, notes):
     """Add what a user should know of an image to the notes of a table."""
-    said = [*notesOf(table), *(f"{image.GetName()}: {note}" for note in notes)]
-    table.SetAttribute(NOTES_ATTRIBUTE, "\n".join(said) or None)
+    addNotes(table, [f"{image.GetName()}: {note}" for note in notes])
 
 
 def combinePhaseCyclesNodes(volumes: Sequence, method: str = "maximum", name: str | None = None):

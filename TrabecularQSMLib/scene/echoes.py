@@ -1,5 +1,7 @@
 """Multi-echo scans as two sequence nodes, magnitude and phase, over the echo time."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import slicer
 from slicer import vtkMRMLSequenceNode
@@ -203,6 +205,15 @@ def notesOf(node) -> list[str]:
     :param node: magnitude sequence, map, or whatever else has the attribute `NOTES_ATTRIBUTE`.
     """
     return (node.GetAttribute(NOTES_ATTRIBUTE) or "").splitlines()
+
+
+def addNotes(node, notes: Sequence[str]) -> None:
+    """Add sentences to what a user should know of a node, which `notesOf` returns.
+
+    :param node: any node.
+    :param notes: one sentence each.
+    """
+    node.SetAttribute(NOTES_ATTRIBUTE, "\n".join([*notesOf(node), *notes]) or None)
 
 
 def scanValues(magnitudeSequence) -> tuple:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import slicer
 
-from ..analysis.measure import COLUMNS, measure
+from ..analysis.measure import COLUMNS, measure, on_excluded
 from ..errors import InputError
 from ..progress import Progress, report
 from ..quantities import QUANTITIES
-from .echoes import NOTES_ATTRIBUTE
+from ..study.measure import on_map_orientation
+from .echoes import NOTES_ATTRIBUTE, addNotes
 from .folders import resultFolder, sameFolder
-from .regions import regionsFromSegmentation
+from .regions import notesOnPartsOutside, regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
 from .volumes import checkVolume, codedEntry, gridDifference, quantityOf
 
@@ -53,8 +54,8 @@ def measureNodes(
     Segments are resampled to the nearest neighbor on each map's own grid, and transforms of maps and segmentation
     are followed. Maps of reliability and mask in the same folder of the scene, or among those given, say which voxels
     count, those of standard deviations give the error of the means. Scans are told apart by their case: rows that are
-    replaced by other values are told in the table's attribute `NOTES_ATTRIBUTE`. Nothing changes if it fails or is
-    cancelled.
+    replaced by other values, and regions without reliable values, are told in the table's attribute `NOTES_ATTRIBUTE`.
+    Nothing changes if it fails or is cancelled.
 
     :param volumes: scalar volumes, or a dictionary of them such as `reconstructNodes` returns. A volume without a
         quantity of this extension goes by its own name.
@@ -75,18 +76,22 @@ def measureNodes(
             "There is no map to measure; choose at least one beside mask, reliability and standard deviations."
         )
     _checkNames(measured)
-    rows = []
+    rows, seen, outside = [], {}, []
     for number, volume in enumerate(measured):
         report(progress, number / len(measured), f"Measuring {volume.GetName()}")
         quantity, unit = quantityOf(volume)
         maps = {quantity: slicer.util.arrayFromVolume(volume)} | _supportingMaps(volume, volumes)
         labels, names = regionsFromSegmentation(segmentation, volume)
+        seen[quantity] = maps[quantity], labels
+        outside = outside or notesOnPartsOutside(segmentation, volume, labels, names)
         try:
             rows += measure(maps, labels, names, case=case, units={quantity: unit})
         except InputError as error:
             raise InputError(f"{volume.GetName()} with {segmentation.GetName()}: {error}") from error
     report(progress, 1.0, "Measured")
-    return addRows(rows, table, name or "Region statistics")
+    table = addRows(rows, table, name or "Region statistics")
+    addNotes(table, [*outside, *on_excluded(rows), *on_map_orientation(seen)])
+    return table
 
 
 def addRows(rows: list[dict], table, name: str):

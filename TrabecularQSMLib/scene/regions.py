@@ -12,7 +12,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from ..analysis.subregions import split_region
 from ..errors import InputError
 from ..files.nifti import read_metadata
-from ..files.regions import read_regions
+from ..files.regions import on_parts_outside, read_regions
 from ..files.terminology import REGION_CODES, SIDES, segment_color, terminology_entry
 from ..progress import Progress, report
 from .echoes import transformOfScan
@@ -254,6 +254,24 @@ def regionsFromSegmentation(
     return labels, names
 
 
+def notesOnPartsOutside(segmentationNode, volumeNode, labels: np.ndarray, names: Mapping[int, str]) -> list[str]:
+    """Say of which segments a part is cut off by a volume.
+
+    :param segmentationNode: what `regionsFromSegmentation` took.
+    :param volumeNode: the volume.
+    :param labels: its first result.
+    :param names: its second one.
+    """
+    voxel, volumes = float(np.prod(volumeNode.GetSpacing())), {}
+    for segmentID, name in segmentNames(segmentationNode).items():
+        label = next((label for label, its in names.items() if its == name), None)
+        if label is not None:
+            image = _segmentImage(segmentationNode, segmentID)
+            there = np.count_nonzero(vtk_to_numpy(image.GetPointData().GetScalars())) * np.prod(image.GetSpacing())
+            volumes[name] = float(there), np.count_nonzero(labels == label) * voxel
+    return on_parts_outside(volumes, volumeNode.GetName())
+
+
 def _loadSegments(path, name):
     """Segmentation from Slicer's own file: colors, terminology and segments that overlap come with it."""
     read_metadata(path)  # says what is wrong with a file that is no image
@@ -325,14 +343,19 @@ def _gridOf(segmentationNode, reference):
     return _orientedImage(np.zeros(shape, dtype=bool), affine), toVolume
 
 
-def _segmentOnGrid(segmentationNode, segmentId, grid, toVolume):
-    image, resampled = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
+def _segmentImage(segmentationNode, segmentId):
+    image = slicer.vtkOrientedImageData()
     if _isLabelMap(segmentationNode):
         inside = slicer.util.arrayFromVolume(segmentationNode) == float(segmentId)
         image = _orientedImage(inside, affineFromVolume(segmentationNode))
     elif not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image):
         segmentationNode.CreateBinaryLabelmapRepresentation()
         segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image)
+    return image
+
+
+def _segmentOnGrid(segmentationNode, segmentId, grid, toVolume):
+    image, resampled = _segmentImage(segmentationNode, segmentId), slicer.vtkOrientedImageData()
     resample = slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage
     if not image.GetNumberOfPoints():
         return np.zeros(grid.GetDimensions()[::-1], dtype=bool)

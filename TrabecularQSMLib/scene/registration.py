@@ -9,7 +9,7 @@ import slicer
 
 from ..analysis.agreement import checkerboard
 from ..analysis.landmarks import register_landmarks
-from ..analysis.registration import agreement, find_start, register_rigid
+from ..analysis.registration import agreement, find_start, on_images, on_result, register_rigid
 from ..errors import InputError
 from ..images import resample
 from ..progress import Progress, part, report
@@ -133,6 +133,8 @@ def _found(volumes, arrays, start, inside, run, progress):
             "iterations": found.iterations,
             "converged": found.converged,
         }
+    named = ((volume.GetName(), array) for volume, array in zip(volumes, arrays[::2], strict=True))
+    quality["notes"] = on_images(*named)
     report(progress, 0.98, "Comparing the images")
     judged = keepAlive(
         lambda _told: agreement(*arrays, matrix, fixed_mask=inside, searched=searched), part(progress, 0.98, 1.0)
@@ -141,6 +143,8 @@ def _found(volumes, arrays, start, inside, run, progress):
     if judged.warning:
         program = " Choose SimpleITK as the program." if run else ""
         quality["warning"] = judged.warning + program
+    elif not run:
+        quality["notes"] += on_result(found, judged)
     return matrix, quality
 
 
@@ -170,6 +174,14 @@ def qualityOf(transformNode) -> dict:
     :param transformNode: any transform node.
     """
     return json.loads(transformNode.GetAttribute(QUALITY_ATTRIBUTE) or "{}")
+
+
+def notesOnQuality(quality: dict) -> list[str]:
+    """Return what a user should know of a registration, one sentence each.
+
+    :param quality: what `qualityOf` returned.
+    """
+    return [*filter(None, [quality.get("warning")]), *quality.get("notes", [])]
 
 
 def pointsBetween(fixed, moving) -> np.ndarray:
@@ -304,7 +316,7 @@ def _putUnder(moving, fixed, matrix, transform, quality, points):
         transform.SetAttribute(QUALITY_ATTRIBUTE, json.dumps(quality))
         if "quality" in quality:
             description = f"Registration quality {quality['quality']:.3f} (0 to 1), overlap {quality['overlap']:.2f}."
-            transform.SetDescription(" ".join([description, *filter(None, [quality.get("warning")])]))
+            transform.SetDescription(" ".join([description, *notesOnQuality(quality)]))
         for node in together:
             moved.append((node, node.GetTransformNodeID()))
             node.SetAndObserveTransformNodeID(transform.GetID())

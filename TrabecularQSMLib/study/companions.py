@@ -9,16 +9,17 @@ import numpy as np
 
 from ..acquisition import voxel_size
 from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
-from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions, without_padding
-from ..analysis.placement import on_place
-from ..analysis.registration import Registration, register_and_judge
+from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions
+from ..analysis.placement import on_orientation, on_place
+from ..analysis.registration import Registration, on_images, on_result, register_and_judge
+from ..analysis.slices import on_slices
 from ..errors import InputError, errors_of
 from ..files.doubts import on_magnitude
 from ..files.nifti import header_notes, read_grid, read_image
 from ..files.regions import read_bone, read_regions, regions_on
 from ..files.transforms import read_transform
-from ..images import geometry_difference, is_patched, mask_of, resample
-from ..progress import Progress
+from ..images import geometry_difference, mask_of, resample
+from ..progress import Progress, part, report
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,22 +59,13 @@ def register_files(fixed, moving, *, start="geometry", mask=None, progress: Prog
     """
     image, affine = read_image(fixed)
     other, its_affine = read_image(moving)
-    notes = [note for one in (image, other) for note in without_padding(one)[1]]
-    inside, its_notes = _mask_on(mask, fixed, image, affine)
-    notes = [*its_notes, *notes, *header_notes(fixed, moving, mask)]
+    inside, notes = _mask_on(mask, fixed, image, affine)
+    notes += header_notes(fixed, moving, mask)
     with errors_of(f"{moving} to {fixed}"):
         found, judged = register_and_judge(
             image, affine, other, its_affine, start=start, fixed_mask=inside, progress=progress
         )
-    if judged.warning:
-        notes.append(judged.warning)
-    elif not found.converged:
-        notes.append("The steps had not become short at the end; look at the result closely.")
-    notes += [
-        f"{Path(path).name} holds a few whole numbers in patches, as labels do: mutual information wants images."
-        for path, values in ((fixed, image), (moving, other))
-        if is_patched(values)
-    ]
+    notes += [*on_result(found, judged), *on_images((Path(fixed).name, image), (Path(moving).name, other))]
     return RegisteredFiles(found, image, affine, other, its_affine, tuple(notes))
 
 
@@ -115,20 +107,62 @@ def bvtv_of_files(
             raise InputError(f"{other} is not on the grid of {image}: {difference}; give images of one scan.")
         array = combine_phase_cycles([array, second], combination)
     labels, names, notes = regions_on(regions, image, array.shape, affine, transform=transform, only=only)
-    notes += [*on_ends(array, labels, names), *on_magnitude(array, Path(image).name, "BV/TV is")]
     reference = read_bone(bone, image, array.shape, affine)
     with errors_of(image):
-        if bias_correction:
-            array = correct_bias(array, affine, progress=progress)
-        found = apparent_bvtv(array, labels, names, reference, rule=rule)
-    notes += [*on_reference(array, reference, found), *on_place(array, labels, names, voxel_size(affine))]
+        found, _, told = bvtv_in(
+            array,
+            affine,
+            labels,
+            names,
+            reference,
+            source=Path(image).name,
+            bias_correction=bias_correction,
+            rule=rule,
+            progress=progress,
+        )
+    return found, [*notes, *told]
+
+
+def bvtv_in(
+    image: np.ndarray,
+    affine: np.ndarray,
+    labels: np.ndarray,
+    names: dict[int, str],
+    bone: np.ndarray,
+    *,
+    source: str,
+    bias_correction: bool = True,
+    rule: str = "half-peak",
+    progress: Progress | None = None,
+) -> tuple[list[ApparentBVTV], np.ndarray, list[str]]:
+    """Return the apparent BV/TV of regions, the image without the coil's shading, and notes.
+
+    Parameters
+    ----------
+    image : (K, J, I) array
+    affine : (4, 4) array
+        Voxel indices (i, j, k) to RAS in mm.
+    labels, names, bone, rule
+        As for `apparent_bvtv`.
+    source : str
+        Name of the image for notes.
+    bias_correction, progress
+        As for `bvtv_of_files`.
+    """
+    notes = [*on_slices(image, source), *on_ends(image, labels, names), *on_magnitude(image, source, "BV/TV is")]
+    if bias_correction:
+        image = correct_bias(image, affine, progress=part(progress, 0.0, 0.9))
+    report(progress, 0.9, "Computing apparent BV/TV")
+    found = apparent_bvtv(image, labels, names, bone, rule=rule)
+    notes += [*on_reference(image, bone, found), *on_place(image, labels, names, voxel_size(affine))]
+    notes += on_orientation(image, labels)
     notes += [
         f"The apparent BV/TV of {one.region} is {one.bvtv:.3g}, beyond 0 to 1: "
         "look at its histogram and at the bone reference."
         for one in found
         if not 0 <= one.bvtv <= 1
     ]
-    return found, notes
+    return found, image, notes
 
 
 def attenuation_of_files(
@@ -150,10 +184,25 @@ def attenuation_of_files(
     array, affine = read_image(image)
     labels, names, notes = regions_on(regions, image, array.shape, affine, transform=transform, only=only)
     with errors_of(image):
-        array, told = hounsfield(array)
-        rows = attenuation(array, labels, names, case=case, calibration=calibration)
-    notes += [*told, *on_regions(array, labels, names)]
-    return rows, [*notes, *on_place(array, labels, names, voxel_size(affine))]
+        rows, told = attenuation_in(array, affine, labels, names, case=case, calibration=calibration)
+    return rows, [*notes, *told]
+
+
+def attenuation_in(
+    ct: np.ndarray,
+    affine: np.ndarray,
+    labels: np.ndarray,
+    names: dict[int, str],
+    *,
+    case: str,
+    calibration: Calibration | None = None,
+) -> tuple[list[dict], list[str]]:
+    """Return the rows of `attenuation`, with its arguments and the affine of the CT, and notes."""
+    doubts = on_slices(ct, "the CT")
+    ct, notes = hounsfield(ct)
+    rows = attenuation(ct, labels, names, case=case, calibration=calibration)
+    notes += [*doubts, *on_regions(ct, labels, names), *on_place(ct, labels, names, voxel_size(affine))]
+    return rows, [*notes, *on_orientation(ct, labels)]
 
 
 def regions_seen(regions, image, *, transform=None, only: Sequence[str] = ()) -> tuple[list[str], list[str]]:

@@ -3,13 +3,24 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..analysis.measure import MASK, measure, on_excluded, whole_mask
+from ..analysis.placement import on_orientation
 from ..errors import InputError
 from ..files.maps import find_maps, read_chi_noise
 from ..files.nifti import header_notes, read_image
 from ..files.regions import notes_on_parts_outside, place_regions, read_regions
 from ..files.scan import case_of
 from ..images import geometry_difference
+
+# What shows edges of bones best.
+_SHOWS_EDGES = ("pdff", "mip")
+
+
+def on_map_orientation(measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[str]:
+    """Return what `on_orientation` says of the map that shows edges best; maps and labels on them by quantity."""
+    return next((on_orientation(*measured[name]) for name in _SHOWS_EDGES if name in measured), [])
 
 
 def measure_files(
@@ -73,7 +84,7 @@ def measure_files(
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
         measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
-        notes += on_excluded(measured)
+        notes += [*on_excluded(measured), *on_map_orientation({name: (one, placed) for name, one in maps.items()})]
         rows += measured
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)

@@ -31,14 +31,6 @@
         <translation>Die Berechnung der Suszeptibilität ist fehlgeschlagen.</translation>
     </message>
     <message>
-        <source>L-curve: largest curvature at λ = {value:.3g}.</source>
-        <translation>L-Kurve: stärkste Krümmung bei λ = {value:.3g}.</translation>
-    </message>
-    <message>
-        <source>L-curve: largest curvature at λ = {value:.3g}, zero curvature at λ = {zero:.3g}.</source>
-        <translation>L-Kurve: stärkste Krümmung bei λ = {value:.3g}, Krümmung null bei λ = {zero:.3g}.</translation>
-    </message>
-    <message>
         <source>The L-curve failed.</source>
         <translation>Die L-Kurve ist fehlgeschlagen.</translation>
     </message>
@@ -2715,6 +2707,14 @@
 </context>
 <context>
     <name>gui.results</name>
+    <message>
+        <source>L-curve: largest curvature at λ = {value:.3g}.</source>
+        <translation>L-Kurve: stärkste Krümmung bei λ = {value:.3g}.</translation>
+    </message>
+    <message>
+        <source>L-curve: largest curvature at λ = {value:.3g}, zero curvature at λ = {zero:.3g}.</source>
+        <translation>L-Kurve: stärkste Krümmung bei λ = {value:.3g}, Krümmung null bei λ = {zero:.3g}.</translation>
+    </message>
     <message>
         <source>Map</source>
         <translation>Karte</translation>

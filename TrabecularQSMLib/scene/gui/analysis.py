@@ -20,7 +20,7 @@ from ...errors import InputError
 from ..bones import NOTES_ATTRIBUTE
 from ..echoes import notesOf
 from ..regions import SIDES
-from ..registration import STARTS, qualityOf
+from ..registration import STARTS, notesOnQuality, qualityOf
 from ..volumes import gridDifference, quantityOf
 from .numbers import numbers, words
 
@@ -335,10 +335,10 @@ def registrationSummary(transform) -> str:
     """
     found = qualityOf(transform)
     said = [_("Registered before with these images and options; nothing changed.")] if "repeated" in found else []
-    if "warning" in found:
-        return " ".join([*said, found["warning"]])
-    quality = _("Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.").format(**found)
-    return " ".join([*said, quality])
+    if "warning" not in found:
+        text = _("Quality {quality:.2f} (0 to 1), overlap {overlap:.0%}; look at the checkerboard.")
+        said.append(text.format(**found))
+    return " ".join([*said, *notesOnQuality(found)])
 
 
 def added(node) -> str:

@@ -24,6 +24,21 @@ def fitHeaders(table) -> None:
     table.horizontalHeader().setStretchLastSection(True)
 
 
+def lcurveSummary(nodes) -> str:
+    """Return what the status line says of an L-curve: its corner, and what speaks against it.
+
+    :param nodes: of `scene.lcurveNodes`.
+    """
+    corner, zero = nodes.bestRegularization, nodes.inflectionRegularization
+    if zero is None:
+        text = _("L-curve: largest curvature at λ = {value:.3g}.").format(value=corner)
+    else:
+        text = _("L-curve: largest curvature at λ = {value:.3g}, zero curvature at λ = {zero:.3g}.").format(
+            value=corner, zero=zero
+        )
+    return " ".join([text, *nodes.notes])
+
+
 class ResultsBrowser:
     """Lets the user choose among the runs in the scene, and show their maps.
 
