@@ -11,7 +11,7 @@ from TrabecularQSMLib.kernels import convolve, dipole_kernel
 from TrabecularQSMLib.simulation import field as field_module
 from TrabecularQSMLib.simulation.field import FieldModel, needed_memory
 from TrabecularQSMLib.simulation.geometry import draw_geometry, expected_bvtv
-from TrabecularQSMLib.simulation.image import check_repeats, thickness, thickness_notes
+from TrabecularQSMLib.simulation.image import check_repeats, mask_notes, thickness
 from TrabecularQSMLib.simulation.lineshape import fit_line_shape, fit_within_voxels
 from TrabecularQSMLib.simulation.model import measure_geometry
 from TrabecularQSMLib.simulation.settings import BOUNDARIES, SHAPES, SimulationSettings, rate_per_s
@@ -245,8 +245,8 @@ class ImageTest(unittest.TestCase):
         walls = np.zeros((60, 60, 60), bool)
         walls[:, :, 10:14] = walls[:, :, 20:24] = True
         self.assertAlmostEqual(thickness(walls) / 4, 1.5)  # no surface lies askew to the axes
-        self.assertEqual(thickness_notes(ball, 0.05), [])
-        self.assertIn("about 13 mm thick with voxels of 1 mm", thickness_notes(ball, 1.0)[0])
+        self.assertEqual(mask_notes(ball, 0.05), [])
+        self.assertIn("about 13 mm thick with voxels of 1 mm", mask_notes(ball, 1.0)[0])
 
     def test_what_repeats_is_told_from_what_does_not(self):
         filled = draw_geometry(SimulationSettings(size=24, boundary="filled"), 8, 4, 0)

@@ -28,6 +28,7 @@ COLUMNS = (
 DECAY = "r2prime_decay_per_s"
 # Of Δχ: what cannot be told from nothing, or is in another unit, and beyond titanium (182 ppm).
 _LEAST_PPM, _MOST_PPM = 1e-3, 1e3
+_FEWEST_PLANES = 8  # of a mask: bone goes on beyond it, and the field of a slice is not that of bone
 
 
 def columns_of(settings: SimulationSettings) -> tuple[str, ...]:
@@ -184,6 +185,11 @@ def measure_image(
     if not edge > 0:
         raise InputError(f"The voxel size of {source} is {edge:g} mm; give a number above zero.")
     bone = bone_of(image, source)
+    if min(bone.shape) < _FEWEST_PLANES:
+        raise InputError(
+            f"{source} has {' × '.join(map(str, bone.shape[::-1]))} voxels; the field of bone needs {_FEWEST_PLANES} "
+            "along each axis at least, so give a larger piece."
+        )
     if chosen.get("boundary") == "filled":
         check_repeats(bone, source)
     if imaging_voxel_mm is not None:
@@ -194,7 +200,7 @@ def measure_image(
         directions = directions_at(found[0], found[2], b0_angles)
         places = [({"b0_angle": angle}, tuple(place)) for angle, place in zip(b0_angles, directions, strict=True)]
     # The shortest edge is what imaging voxels must fit into.
-    chosen["size"] = max(8, min(image.shape))
+    chosen["size"] = min(bone.shape)
     every = [SimulationSettings(**chosen | {"b0_direction": direction}) for _, direction in places]
     blank = {"number": None, "radius": None, "repeat": None}
     rows = []
