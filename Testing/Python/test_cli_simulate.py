@@ -333,6 +333,9 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(settings["imaging_voxel"], [2, 3, 6])
         self.assert_refused("the values 2 3", "one, or three", arguments=["--mask", path, *voxels[:-1]])
         there = ("--mask", path)
+        for edge in ("0.7", "0.05", "nan"):
+            wrong = [*there, "--voxel-size", "0.05", "--imaging-voxel-mm", edge]
+            self.assert_refused("give edges from 0.1 to 0.6 mm", arguments=wrong)
         self.assert_refused("the same in two units", arguments=[*there, *imaging, "--imaging-voxel", "4"])
         self.assert_refused("voxel size of", "is -1 mm", arguments=[*there, "--voxel-size", "-1"])
         self.assert_refused("--voxel-size is of a --mask", arguments=[*SMALL, "--voxel-size", "1"])

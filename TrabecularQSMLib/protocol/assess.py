@@ -257,8 +257,9 @@ def unknowns(found: Assessment) -> list[str]:
             f"R2* of the marrow, {low:.3g} to {high:.3g} 1/s, is that of the digital ankle at this field: `r2star`."
         )
     said.append(
-        "TV-MEDI has no closed form: its error of χ by noise needs a scan (`chi_sigma`); on the digital ankle it is of "
-        "the same size."
+        "The error of χ by noise is that of noise as in marrow everywhere. In a body, voxels of little signal such as "
+        "cortex add to it, and TV-MEDI has another: on digital ankles, means of regions had 1.3 to 3 times this error "
+        "with the closed form, and with TV-MEDI about twice that. That of a scan is told by `chi_sigma`."
     )
     return said
 

@@ -27,11 +27,6 @@ class Line:
     counts: np.ndarray
     edges: np.ndarray
 
-    @property
-    def fwhm(self) -> float:
-        """Full width at half maximum."""
-        return 2 * self.hwhm
-
     def at(self, field: np.ndarray) -> np.ndarray:
         """Return the fitted number of voxels of a bin at `field`."""
         return self.height / (1 + ((field - self.center) / self.hwhm) ** 2)

@@ -193,7 +193,7 @@ def measure_image(
     if chosen.get("boundary") == "filled":
         check_repeats(bone, source)
     if imaging_voxel_mm is not None:
-        chosen["imaging_voxel"] = tuple(np.rint(np.broadcast_to(imaging_voxel_mm, 3) / edge).astype(int).tolist())
+        chosen["imaging_voxel"] = _in_voxels(imaging_voxel_mm, edge, min(bone.shape))
     places = [({}, b0_direction(affine, b0_patient))]
     if b0_angles is not None:
         found = fabric(bone).directions
@@ -208,6 +208,19 @@ def measure_image(
         model = FieldModel(settings, bone.shape, threads=threads)
         rows += [blank | place | row for row in measure_rows(model, bone, sorted(set(delta_chis)))]
     return every[0], rows
+
+
+def _in_voxels(edges_mm, edge, most) -> tuple[int, ...]:
+    """Edges of imaging voxels to whole voxels of `edge` mm, 2 to `most` of them."""
+    edges_mm = np.broadcast_to(edges_mm, 3)
+    voxels = np.rint(edges_mm / edge)
+    if not np.all((voxels >= 2) & (voxels <= most)):
+        listed = " × ".join(f"{one:g}" for one in edges_mm[::-1])
+        raise InputError(
+            f"Imaging voxels of {listed} mm do not fit a piece of bone with voxels of {edge:.3g} mm; give edges from "
+            f"{2 * edge:.3g} to {most * edge:.3g} mm."
+        )
+    return tuple(voxels.astype(int).tolist())
 
 
 def check_delta_chis(delta_chis) -> None:
