@@ -165,11 +165,12 @@ def print_regions_of_an_ankle(settings, draws):
     """
     phantom, chosen = make_phantom(ankle_settings(settings, 3)), preset("default", inversion="closed-form")
     places = balls_in(marrow_of(phantom), settings)
-    mask, means, noise = None, [], []
-    for draw in range(draws):
-        scan = noisy(phantom, settings.snr, np.random.default_rng((9, draw)))
+    scans = (noisy(phantom, settings.snr, np.random.default_rng((9, draw))) for draw in range(draws + 1))
+    mask = reconstruct(next(scans), chosen, threads=1).maps["mask"]
+    means, noise = [], []
+    for scan in scans:
+        # A given mask is taken as it is, also by the separation: maps of the draw that found it would be others.
         maps = reconstruct(scan, chosen, mask=mask, threads=1).maps
-        mask = maps["mask"] if mask is None else mask
         means.append([maps["chi"][place].mean(dtype=np.float64) for _, place in places])
         noise.append([np.mean(maps["sigma_field"][place].astype(np.float64) ** 2) for _, place in places])
     found = np.std(means, axis=0, ddof=1)
@@ -273,7 +274,13 @@ CHECK = """\
 100 draws of noise for each of 11 fat fractions and three R2\\* go through our own separation, spatial step included:
 the standard deviations found over those that the page gives, root mean square over all (smallest to largest of one
 cell, which 100 draws tell to 7 %); fractions of 0 and 1 are cut off there and left out. For χ of regions, 100 draws of
-the field's noise for each radius are inverted, and their mean is taken in balls in eight places."""
+the field's noise for each radius are inverted, and their mean is taken in balls in eight places.
+
+That is noise as in marrow everywhere. In whole reconstructions of a digital ankle (`--ankle`: 12 draws, one mask,
+closed form, up to eight balls in marrow of each radius), voxels of little signal such as cortex add to it: for radii
+of 3, 6 and 9 mm the error is 2.5, 3.1 and 3.6 times that of the page with the paper's protocol, and 1.2, 1.3 and 1.3
+times with the Dixon; 7 T was not tried. Noise alike in all voxels gives the page's error to 12 % in the same masks,
+background removal included."""
 CHAIN = """\
 ## The whole way, on simulated bone
 

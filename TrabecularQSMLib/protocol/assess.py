@@ -258,8 +258,8 @@ def unknowns(found: Assessment) -> list[str]:
         )
     said.append(
         "The error of χ by noise is that of noise as in marrow everywhere. In a body, voxels of little signal such as "
-        "cortex add to it, and TV-MEDI has another: on digital ankles, means of regions had 1.3 to 3 times this error "
-        "with the closed form, and with TV-MEDI about twice that. That of a scan is told by `chi_sigma`."
+        "cortex add to it, and TV-MEDI has another: on digital ankles, means of regions had 1.2 to 3.6 times this "
+        "error with the closed form, and with TV-MEDI about twice that. That of a scan is told by `chi_sigma`."
     )
     return said
 
