@@ -120,11 +120,22 @@ class ProtocolTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             mask = Path(folder) / "mask.nii.gz"
             blocks = np.kron(np.indices((4, 4, 4)).sum(axis=0) % 2, np.ones((8, 8, 8)))
-            for voxel, wanted, words in ((0.3, 0, "is about 1.6 mm thick with voxels of 0.3 mm"), (1.0, 2, "of 1 mm")):
-                write_image(mask, blocks, np.diag([voxel, voxel, voxel, 1]))
+            few, most = blocks.copy(), np.ones(blocks.shape)
+            few[:], most[0] = 0, 0
+            few[0, 0, 0] = 1
+            for voxel, bone, wanted, words in (
+                (0.3, blocks, 0, "is about 1.6 mm thick with voxels of 0.3 mm"),
+                (1.0, blocks, 2, "of 1 mm"),
+                (1e-4, blocks, 2, "of 0.0001 mm, and trabeculae are"),
+                (0.05, few, 2, "0.0% of"),
+                (0.05, most, 2, "96.9% of"),
+            ):
+                write_image(mask, bone, np.diag([voxel, voxel, voxel, 1]))
                 code, out, err = run(*COMMAND, "--chain", "--mask", mask)
                 self.assertEqual(code, wanted, err)
                 self.assertIn(words, out + err)
+            shape = ["--bone-shape", "plates"]
+            self.assertIn("is of random bone, and --mask", run(*COMMAND, "--chain", "--mask", mask, *shape)[2])
         self.assertEqual(assessed.call_count, 1)
 
     def test_impossible_input_is_one_sentence_and_nothing_is_written(self):
@@ -136,6 +147,8 @@ class ProtocolTest(unittest.TestCase):
                 ("--preset is of --chain", ["--preset", "paper", "--sweep"]),
                 ("--bone-concentration is of --chain or --sweep", ["--bone-concentration", "-1e1"]),
                 ("snr is 0.0; give a finite number between 1 and", ["--snr", "0"]),
+                ("are 0.00125 0.00195 0.00265 ms; give them", ["--echo-times", "0.00125", "0.00195", "0.00265"]),
+                ("is of cylinders and plates; give one", ["--bone-orientation", "1", "0", "0", "--sweep"]),
             ):
                 code, _, err = run(*COMMAND, *changes, "--output", f"{folder}/out")
                 self.assertEqual(code, 2)

@@ -245,6 +245,11 @@ class SimulateTest(unittest.TestCase):
         self.assert_refused("give 0.01 to 30 T", arguments=[*SMALL, "--field-strength", "1e-9"])
         self.assert_refused("--snr is of the decay; give --echo-times (ms)", arguments=[*SMALL, "--snr", "20"])
         self.assert_refused("echo times are 4, 1 ms", arguments=[*SMALL, "--echo-times", "4", "1"])
+        seconds = ["--echo-times", "0.00125", "0.00685"]
+        self.assert_refused("if these are seconds, give milliseconds", arguments=[*SMALL, *seconds])
+        short = ["--echo-times", "1", "2", "--bone-t2", "0.0005"]
+        self.assert_refused("T2 of bone is 0.0005 ms; give a number from 0.001", arguments=[*SMALL, *short])
+        self.assert_refused("--concentration is of cylinders and plates", arguments=[*SMALL, "--concentration", "5"])
 
     def test_directions_are_given_in_patient_space(self):
         tables = []
@@ -307,6 +312,15 @@ class SimulateTest(unittest.TestCase):
         code, out, err = self.run_command("--mask", path)
         self.assertEqual(code, 0, err)
         self.assertRegex(out, r"about 2 mm thick with voxels of 1 mm, .* give --voxel-size MM\.")
+        settings = json.loads(self.table.with_suffix(".json").read_text(encoding="utf-8"))["settings"]
+        self.assertNotIn("shape", settings)  # of random inclusions
+        nifti.write_image(path, 1 - mask, np.diag([5e-5, 5e-5, 5e-5, 1]))  # meters, and marrow marked
+        code, out, err = self.run_command("--mask", path)
+        self.assertRegex(out, r"mm thick with voxels of 5e-05 mm, .*\n.*98% of .* is bone, .* invert it first\.")
+        nifti.write_image(path, mask[:7], np.diag([0.05, 0.05, 0.05, 1]))
+        shutil.rmtree(self.table.parent)
+        self.assert_refused("16 × 14 × 7 voxels; the field of bone needs 8", arguments=["--mask", path])
+        nifti.write_image(path, mask, np.eye(4))
         self.assertIn("GB of memory", err)
         imaging = "--boundary linear --imaging-voxel-mm 0.2".split()
         code, out, err = self.run_command("--mask", path, "--voxel-size", "0.05", *imaging)
@@ -319,6 +333,9 @@ class SimulateTest(unittest.TestCase):
         self.assertEqual(settings["imaging_voxel"], [2, 3, 6])
         self.assert_refused("the values 2 3", "one, or three", arguments=["--mask", path, *voxels[:-1]])
         there = ("--mask", path)
+        for edge in ("0.7", "0.05", "nan"):
+            wrong = [*there, "--voxel-size", "0.05", "--imaging-voxel-mm", edge]
+            self.assert_refused("give edges from 0.1 to 0.6 mm", arguments=wrong)
         self.assert_refused("the same in two units", arguments=[*there, *imaging, "--imaging-voxel", "4"])
         self.assert_refused("voxel size of", "is -1 mm", arguments=[*there, "--voxel-size", "-1"])
         self.assert_refused("--voxel-size is of a --mask", arguments=[*SMALL, "--voxel-size", "1"])

@@ -259,6 +259,9 @@ class AssessTest(unittest.TestCase):
         self.assertNotIn("`r2star`", " ".join(unknowns(known)))
         too_close = replace(self.found, settings=replace(DIXON, echo_times=(1e-3, 1.5e-3, 2e-3)))
         self.assertIn("allow no less than", " ".join(unknowns(too_close)))
+        rising = replace(self.found, settings=replace(DIXON, chi_slope=2.3))
+        self.assertIn("a number below zero is expected", " ".join(unknowns(rising)))
+        self.assertNotIn("below zero", said)
 
 
 class SettingsTest(unittest.TestCase):
@@ -266,7 +269,7 @@ class SettingsTest(unittest.TestCase):
         for words, changes in (
             ("echo times are 1 2 ms", {"echo_times": (1e-3, 2e-3)}),
             ("three or more that increase", {"echo_times": (1e-3, 3e-3, 2e-3)}),
-            ("echo_times is", {"echo_times": (1.0, 2.0, 3.0)}),
+            ("echo times are 1000 2000 3000 ms", {"echo_times": (1.0, 2.0, 3.0)}),
             ("voxel_size", {"voxel_size": (0, 1, 1)}),
             ("snr", {"snr": 0.0}),
             ("field_strength", {"field_strength": 300.0}),

@@ -11,7 +11,7 @@ from TrabecularQSMLib.kernels import convolve, dipole_kernel
 from TrabecularQSMLib.simulation import field as field_module
 from TrabecularQSMLib.simulation.field import FieldModel, needed_memory
 from TrabecularQSMLib.simulation.geometry import draw_geometry, expected_bvtv
-from TrabecularQSMLib.simulation.image import check_repeats, thickness, thickness_notes
+from TrabecularQSMLib.simulation.image import check_repeats, mask_notes, thickness
 from TrabecularQSMLib.simulation.lineshape import fit_line_shape, fit_within_voxels
 from TrabecularQSMLib.simulation.model import measure_geometry
 from TrabecularQSMLib.simulation.settings import BOUNDARIES, SHAPES, SimulationSettings, rate_per_s
@@ -183,6 +183,19 @@ class FieldTest(unittest.TestCase):
                 else:
                     self.assertAlmostEqual(model.mean_chi(mask) / mean, 1, delta=1e-5)
 
+    def test_short_waves_need_a_grid_little_longer_than_the_region(self):
+        for b0 in ((1, 0, 0), (0, 1, 0), (3, -4, 5)):
+            model = FieldModel(SimulationSettings(size=64, boundary="linear", b0_direction=b0))
+            bone = draw_geometry(model.settings, 40, 6, 0)
+            whole = np.zeros(model.box, np.float32)
+            whole[:64, :64, :64] = bone
+            # The same to what single precision rounds, of a field of up to 1/3 ppm.
+            beside = convolve(whole_kernel(model), whole)[:64, :64, :64]
+            self.assertLess(np.abs(model.field(bone) - beside).max(), 5e-7, b0)
+            # With the whole window in every plane, this mean of areas would be 1.
+            areas = [plane.size / (128 * (128 + field_module._APART)) for plane in model._dipole.planes]
+            self.assertLess(np.mean(areas), 0.8, b0)
+
     def test_threads_do_not_change_a_bit(self):
         settings = SimulationSettings(size=32)
         mask = draw_geometry(settings, 10, 4, 0)
@@ -232,8 +245,8 @@ class ImageTest(unittest.TestCase):
         walls = np.zeros((60, 60, 60), bool)
         walls[:, :, 10:14] = walls[:, :, 20:24] = True
         self.assertAlmostEqual(thickness(walls) / 4, 1.5)  # no surface lies askew to the axes
-        self.assertEqual(thickness_notes(ball, 0.05), [])
-        self.assertIn("about 13 mm thick with voxels of 1 mm", thickness_notes(ball, 1.0)[0])
+        self.assertEqual(mask_notes(ball, 0.05), [])
+        self.assertIn("about 13 mm thick with voxels of 1 mm", mask_notes(ball, 1.0)[0])
 
     def test_what_repeats_is_told_from_what_does_not(self):
         filled = draw_geometry(SimulationSettings(size=24, boundary="filled"), 8, 4, 0)
@@ -250,7 +263,6 @@ class MeasureTest(unittest.TestCase):
         line = fit_line_shape(values.reshape(20, 100, 100), np.ones((20, 100, 100), bool))
         self.assertAlmostEqual(line.hwhm, 0.03, delta=3e-5)
         self.assertAlmostEqual(line.center, 0.01, delta=3e-5)
-        self.assertEqual(line.fwhm, 2 * line.hwhm)
         self.assertEqual(line.counts.sum(), values.size)
         self.assertAlmostEqual(line.at(line.center + line.hwhm), line.height / 2)
         marrow = np.ones((20, 100, 100), bool)

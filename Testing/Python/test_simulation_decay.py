@@ -81,7 +81,7 @@ class SignalTest(unittest.TestCase):
             ({"fat_fraction": 1.1}, "fat fraction is 1.1"),
             ({"fat_model": "lard"}, "fat model is 'lard'; choose one of ren-marrow"),
             ({"bone_signal": -1}, "signal of bone is -1"),
-            ({"bone_t2": 0}, "T2 of bone in s is 0"),
+            ({"bone_t2": 0}, "T2 of bone is 0 ms"),
             ({"snr": 0}, "SNR is 0"),
             ({"point_spread": "round"}, "choose one of box, sinc, hann"),
         ):

@@ -53,6 +53,7 @@ _HEEDED = (
     (("mask", "preset", "inversion"), ("chain",)),
     (("bone_shape", "bone_radius", "bone_orientation", "bone_concentration", "repeats", "seed"), ("chain", "sweep")),
 )
+_OF_DIRECTIONS = ("bone_orientation", "bone_concentration")
 # What sentences of the protocol's settings are called here.
 _WORDS = (
     OPTIONS
@@ -157,6 +158,14 @@ def _refuse_unused(arguments):
         if given and all(getattr(arguments, one) is None for one in starts):
             flags = " or ".join(f"--{one}" for one in starts)
             raise InputError(f"--{given[0].replace('_', '-')} is of {flags}; give that too, or leave it out.")
+    for name in ("bone_shape", "bone_radius", "bone_orientation", "bone_concentration"):
+        flag = f"--{name.replace('_', '-')}"
+        if getattr(arguments, name) is None:
+            continue
+        if arguments.mask is not None:
+            raise InputError(f"{flag} is of random bone, and --mask is one given geometry; leave one of them out.")
+        if name in _OF_DIRECTIONS and arguments.bone_shape in (None, "spheres"):
+            raise InputError(f"{flag} is of cylinders and plates; give one of them to --bone-shape, or leave it out.")
 
 
 def _settings(arguments):
@@ -204,14 +213,14 @@ def _bone_of_mask(arguments):
     return bone_of_image(image, affine, arguments.mask, **_draws(arguments))
 
 
-def _thickness_notes(arguments, chain):
+def _mask_notes(arguments, chain):
     """What to say of a mask whose bone is no trabeculae."""
-    from ..simulation.image import thickness_notes
+    from ..simulation.image import mask_notes
 
     if arguments.mask is None:
         return []
     bone = chain[0].bone
-    return thickness_notes(bone.mask, bone.voxel_mm, arguments.mask)
+    return mask_notes(bone.mask, bone.voxel_mm, arguments.mask)
 
 
 def _chain_settings(arguments):
@@ -310,7 +319,7 @@ def _protocol(arguments):
     with ProgressLine() as progress:
         found = assess(settings, progress)
     chain = chain and (chain, _run_chain(arguments, settings, chain))
-    said = [worded(sentence, _WORDS) for sentence in [*unknowns(found), *_thickness_notes(arguments, chain)]]
+    said = [worded(sentence, _WORDS) for sentence in [*unknowns(found), *_mask_notes(arguments, chain)]]
     print(summary(found))
     for row in rows(found):
         print(_line(row))

@@ -18,6 +18,8 @@ from .common import (
 )
 
 _TABLE = (".csv",)
+# Settings that say nothing of a given geometry.
+_OF_INCLUSIONS = ("size", "shape", "orientation", "concentration")
 
 
 def add_commands(commands):
@@ -183,6 +185,11 @@ def _simulate(arguments):
     for name in ("voxel_size", "imaging_voxel_mm"):
         if getattr(arguments, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} is of a --mask; leave it out, or give one.")
+    for name in ("orientation", "concentration"):
+        if name in chosen and chosen.get("shape", SimulationSettings.shape) == "spheres":
+            raise InputError(
+                f"--{name} is of cylinders and plates, and spheres have none; give --shape, or leave it out."
+            )
     _simulate_grid(arguments, SimulationSettings(**chosen))
 
 
@@ -210,8 +217,7 @@ def _check_paths(arguments):
 
 def _refuse_beside_mask(arguments):
     """Raise `InputError` if an option was given that one given geometry cannot have."""
-    inclusions = ("number", "radius", "repeats", "seed", "size", "shape", "orientation", "concentration")
-    for name in (*inclusions, "summary", "figure", "scheduler"):
+    for name in ("number", "radius", "repeats", "seed", *_OF_INCLUSIONS, "summary", "figure", "scheduler"):
         if getattr(arguments, name) is not None:
             raise InputError(f"--{name} does not go with --mask, which is one given geometry; leave one of them out.")
     for one, other, what in (
@@ -228,7 +234,7 @@ def _simulate_mask(arguments, chosen):
     from ..files.tables import csv_text
     from ..files.writing import json_text
     from ..simulation.field import check_box, needed_memory
-    from ..simulation.image import bone_of, cube_edge, thickness_notes
+    from ..simulation.image import bone_of, cube_edge, mask_notes
     from ..simulation.model import columns_of, measure_image
     from ..simulation.orientation import fabric
     from ..simulation.settings import SimulationSettings
@@ -255,10 +261,10 @@ def _simulate_mask(arguments, chosen):
             **chosen,
         )
     edge = arguments.voxel_size or cube_edge(affine)
-    notes = thickness_notes(bone, edge, arguments.mask) + _notes(rows)
+    notes = mask_notes(bone, edge, arguments.mask) + _notes(rows)
     head = {
         "version": __version__,
-        "settings": settings.as_dict(),
+        "settings": {name: value for name, value in settings.as_dict().items() if name not in _OF_INCLUSIONS},
         "mask": Path(arguments.mask).name,
         "voxel_size_mm": edge,
     }

@@ -12,7 +12,8 @@ from ..simulation.geometry import draw_geometry, expected_bvtv
 from ..simulation.image import bone_of, cube_edge
 from ..simulation.settings import SHAPES, SimulationSettings
 
-_COARSEST_MM = 0.5
+_FINEST_MM, _COARSEST_MM = 0.001, 0.5
+_BVTV = (0.01, 0.7)
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class BoneSettings:
         put = partial(object.__setattr__, self)  # the dataclass is frozen
         if self.mask is not None:
             put("bvtv", (float(self.mask.mean(dtype=np.float64)),))
-        put("bvtv", tuple(sorted(set(numbers("BV/TV", self.bvtv, None, low=0.01, high=0.7)))))
+        put("bvtv", tuple(sorted(set(numbers("BV/TV", self.bvtv, None, low=_BVTV[0], high=_BVTV[1])))))
         put("repeats", numbers("repeats", self.repeats, 1, whole=True, low=1, high=1000)[0])
         put("size", numbers("size", self.size, 1, whole=True, low=8, high=512)[0])
         put("radius", numbers("radius", self.radius, 1, whole=True, low=1, high=(self.size - 1) // 2)[0])
-        put("voxel_mm", numbers("voxel_mm", self.voxel_mm, 1, low=0.001, high=_COARSEST_MM)[0])
+        put("voxel_mm", numbers("voxel_mm", self.voxel_mm, 1, low=_FINEST_MM, high=_COARSEST_MM)[0])
         put("orientation", numbers("orientation", self.orientation, 3))
         put("seed", numbers("seed", self.seed, 1, whole=True, low=0)[0])
         if not any(self.orientation):
@@ -159,9 +160,16 @@ def bone_of_image(image: np.ndarray, affine: np.ndarray, source: str, **others) 
         If voxels are not cubes or too large for trabeculae, or the image is not binary.
     """
     edge = cube_edge(affine, source)
-    if edge > _COARSEST_MM:
+    if not _FINEST_MM <= edge <= _COARSEST_MM:
         raise InputError(
-            f"{source} has voxels of {edge:.3g} mm, and trabeculae are 0.1 to 0.3 mm thick; expected {_COARSEST_MM:g} "
-            "mm at most: take a finer image, or correct the voxel size in its header."
+            f"{source} has voxels of {edge:.3g} mm, and trabeculae are 0.1 to 0.3 mm thick; expected {_FINEST_MM:g} to "
+            f"{_COARSEST_MM:g} mm: take another image, or correct the voxel size in its header."
         )
-    return BoneSettings(mask=bone_of(image, source), voxel_mm=edge, shape="mask", **others)
+    mask = bone_of(image, source)
+    density, (low, high) = float(mask.mean(dtype=np.float64)), _BVTV
+    if not low <= density <= high:
+        raise InputError(
+            f"{density:.1%} of {source} is bone; expected {low:.0%} to {high:.0%}, with 0 for marrow: if 0 is bone in "
+            "it, invert it first."
+        )
+    return BoneSettings(mask=mask, voxel_mm=edge, shape="mask", **others)

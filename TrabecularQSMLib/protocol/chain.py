@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.ndimage import binary_erosion
 
-from ..acquisition import b0_direction
+from ..acquisition import Acquisition, b0_direction
 from ..analysis.line import fit_line
 from ..errors import InputError, counted
 from ..methods import Method
@@ -131,7 +131,7 @@ def chain_row(
 ) -> dict:
     """Return the row of one block: its scan is simulated, reconstructed and measured."""
     phantom = _phantom(settings, chain.bone, bvtv, repeat, part(progress, 0.0, 0.5))
-    scan = _noisy(phantom, settings.snr, np.random.default_rng((chain.bone.seed, repeat, round(1e6 * bvtv))))
+    scan = noisy(phantom, settings.snr, np.random.default_rng((chain.bone.seed, repeat, round(1e6 * bvtv))))
     maps = reconstruct(scan, chain.reconstruction, threads=1, progress=part(progress, 0.5, 1.0)).maps
     block = phantom.regions == LABEL
     inside = binary_erosion(block)
@@ -164,14 +164,14 @@ def scan_shape(settings: ProtocolSettings) -> tuple[int, ...]:
     return tuple(max(4, round(length / h)) for length, h in lengths)
 
 
-def _phantom(settings, bone, bvtv, repeat, progress) -> Phantom:
-    """The scan without noise."""
+def ankle_settings(settings: ProtocolSettings, seed: int) -> PhantomSettings:
+    """Return the settings of a digital ankle that is scanned with a protocol, without noise."""
     shape = scan_shape(settings)
-    scan = PhantomSettings(
+    return PhantomSettings(
         shape=shape,
         field_of_view_mm=tuple(n * h for n, h in zip(shape, settings.voxel_size[::-1], strict=True)),
         snr=None,
-        seed=bone.seed + repeat,
+        seed=seed,
         field_strength=settings.field_strength,
         echo_times=settings.echo_times,
         fat_model=settings.fat_model,
@@ -182,6 +182,11 @@ def _phantom(settings, bone, bvtv, repeat, progress) -> Phantom:
         readout_axis=settings.readout_axis,
         bandwidth_hz=settings.bandwidth_hz,
     )
+
+
+def _phantom(settings, bone, bvtv, repeat, progress) -> Phantom:
+    """The scan without noise."""
+    scan = ankle_settings(settings, bone.seed + repeat)
     # The geometry's axes are the scan's: patient directions turn as B0 does.
     along = b0_direction(scan.affine, np.asarray(bone.orientation) / np.linalg.norm(bone.orientation))
     drawn = draw_bone(bone, along, bvtv, repeat)
@@ -189,9 +194,14 @@ def _phantom(settings, bone, bvtv, repeat, progress) -> Phantom:
     return make_phantom(scan, block=block, progress=progress)
 
 
-def _noisy(phantom, snr, random):
-    """The scan with noise: `snr` is that of marrow in the first echo, on average over all regions of bone."""
-    marrow = (phantom.regions > 0) & (phantom.regions < _MUSCLE)
+def marrow_of(phantom: Phantom) -> np.ndarray:
+    """Return where all regions of bone are, bool."""
+    return (phantom.regions > 0) & (phantom.regions < _MUSCLE)
+
+
+def noisy(phantom: Phantom, snr: float, random: np.random.Generator) -> Acquisition:
+    """Return the scan with noise: `snr` is that of marrow in the first echo, on average over all regions of bone."""
+    marrow = marrow_of(phantom)
     deviation = np.float32(phantom.truth["signal"][marrow].mean() / snr)
     echoes = phantom.acquisition.echoes.copy()
     for component in (echoes.real, echoes.imag):

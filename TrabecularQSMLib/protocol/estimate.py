@@ -15,7 +15,7 @@ _BLOCK_US, _SCAN_US, _ECHOES = 1.2, 26.0, 9
 _BLOCK_BYTES, _SCAN_BYTES = 140, 1400
 # Of a sweep: for each voxel of the geometry to draw it, to compute its field, and to see it by nine echoes; for each
 # imaging voxel, to fit it; bytes (0.11 GB for 128³ voxels).
-_DRAW_US, _DIPOLES_US, _SEE_US, _FIT_US, _SWEEP_BYTES = 0.15, 0.36, 0.07, 27.0, 55
+_DRAW_US, _DIPOLES_US, _SEE_US, _FIT_US, _SWEEP_BYTES = 0.15, 0.26, 0.07, 27.0, 55
 
 
 class Cost(NamedTuple):

@@ -106,16 +106,12 @@ class ProtocolSettings:
 
     def __post_init__(self):
         put = partial(object.__setattr__, self)  # the dataclass is frozen
-        times = numbers("echo_times", self.echo_times, None, low=1e-4, high=0.5, unit=" s")
-        if len(times) < 3 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
-            listed = " ".join(f"{1e3 * time:g}" for time in times)
-            raise InputError(f"The echo times are {listed} ms; give three or more that increase in `echo_times`.")
-        put("echo_times", times)
+        put("echo_times", _checked_times(numbers("echo_times", self.echo_times, None)))
         put("voxel_size", numbers("voxel_size", self.voxel_size, 3, low=0.01, high=100, unit=" mm"))
         for name, (low, high) in _RANGES.items():
             if getattr(self, name) is not None:
                 put(name, numbers(name, getattr(self, name), 1, low=low, high=high)[0])
-        put("trains", numbers("trains", self.trains, 1, whole=True, low=1, high=len(times) // 2)[0])
+        put("trains", numbers("trains", self.trains, 1, whole=True, low=1, high=len(self.echo_times) // 2)[0])
         if self.echoes is not None:
             put("echoes", numbers("echoes", self.echoes, 1, whole=True, low=3, high=100)[0])
         put("region_radii_mm", numbers("region_radii_mm", self.region_radii_mm, None, low=0.1, high=100))
@@ -191,6 +187,20 @@ class ProtocolSettings:
         return float(first / self.snr)
 
 
+def _checked_times(times):
+    """Echo times in s, or `InputError`, in the unit in which users give them."""
+    first, last = _ECHO_TIMES
+    listed = " ".join(f"{1e3 * time:g}" for time in times)
+    if any(b <= a for a, b in zip(times, times[1:], strict=False)) or len(times) < 3:
+        raise InputError(f"The echo times are {listed} ms; give three or more that increase in `echo_times`.")
+    if times[0] < first or times[-1] > last:
+        raise InputError(
+            f"The echo times are {listed} ms; give them between {1e3 * first:g} and {1e3 * last:g} ms in `echo_times`."
+        )
+    return times
+
+
+_ECHO_TIMES = (1e-4, 0.5)  # s
 _RANGES = {
     "field_strength": FIELD_STRENGTHS_T,
     "snr": (1.0, _MOST_SNR),

@@ -1,8 +1,9 @@
 """The field of a geometry, and the χ that an inversion gives back."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -11,11 +12,12 @@ from ..errors import InputError
 from ..kernels import dipole_planes
 from ..methods import Method
 from .settings import SimulationSettings
+from .transfer import dipole_in_space, offsets, short_dipole, transfer_planes, window_of
 
 _VOXEL = (1.0, 1.0, 1.0)
-# Bytes for each voxel of the region at most, measured at 192³ and 260³ with a fifth on top: making the kernel, or R2′
-# of imaging voxels where the region repeats.
-_BYTES = {"periodic": 155, "linear": 85, "filled": 60}
+# Bytes for each voxel of the region at most, measured at 65³ to 260³ with a fifth on top: making the kernel, or R2′ of
+# imaging voxels.
+_BYTES = {"periodic": 155, "linear": 75, "filled": 60}
 # Samples between the rows of a plane: rows that are a power of two of bytes apart share few lines of the cache.
 _APART = 8
 # Rows transformed together: more of them leave the cache.
@@ -49,14 +51,14 @@ class FieldModel:
 
     Two voxels of the region lie less than its length apart, so that of any kernel in space only those offsets count:
     a window about twice as long as the region holds them, whatever the box. Transforms along each axis leave out what
-    is zero before and what is not wanted after.
+    is zero before and what is not wanted after. The field of the linear boundary has windows shorter still
+    (`transfer.short_dipole`).
     """
 
     def __init__(self, settings: SimulationSettings, shape=None, threads: int = 1):
         self.settings = settings
         self.shape = (settings.size,) * 3 if shape is None else tuple(int(n) for n in shape)
-        around = tuple(scipy.fft.next_fast_len(2 * n - 1) for n in self.shape)
-        self.window = self.shape if settings.boundary == "filled" else around
+        self.window = self.shape if settings.boundary == "filled" else window_of(self.shape)
         self.box = tuple(3 * n for n in self.shape) if settings.boundary == "periodic" else self.window
         self.threads = threads
         check_box(settings, self.shape)
@@ -90,34 +92,32 @@ class FieldModel:
         return float(rows.sum(dtype=np.float64))
 
     @cached_property
-    def _dipole(self):
-        """Transfer function of the field on the window."""
+    def _dipole(self) -> "_Transfer":
+        """Transfer function of the field."""
         if self.settings.boundary == "linear":
-            planes = _transfer(self.window, lambda j: _dipole_in_space(self.window, j, self.settings.b0_direction))
-            return self._laid_out(planes)
-        return self._laid_out(self._on_window(dipole_planes(self.box, _VOXEL, self.settings.b0_direction)))
+            depth, planes = short_dipole(self.shape, self.settings.b0_direction)
+            return _Transfer(depth, [_apart(plane) for plane in planes])
+        return self._transfer(self._box_planes())
 
     def _gain(self):
-        """Transfer function of the field and its inversion together, on the window."""
-        return self._laid_out(self._on_window(self._gain_planes()))
+        """Transfer function of the field and its inversion together."""
+        return self._transfer(self._gain_planes())
 
-    def _laid_out(self, planes: Iterator[np.ndarray]) -> np.ndarray:
-        """Planes of a transfer function on the window, with `_APART` zeros after each row."""
-        deep, high, wide = self.window
-        result = np.zeros((deep // 2 + 1, high, wide + _APART), np.float32)
-        for out, plane in zip(result, planes, strict=True):
-            out[:, :wide] = plane
-        return result
+    def _transfer(self, planes: Iterator[np.ndarray]) -> "_Transfer":
+        """Transfer function on the window of one of the box."""
+        return _Transfer(self.window[0], [_apart(plane) for plane in self._on_window(planes)])
 
-    def _gain_planes(self):
+    def _box_planes(self) -> Iterator[np.ndarray]:
+        """The dipole of the whole box, plane by plane of its half grid."""
+        if self.settings.boundary == "linear":
+            return dipole_in_space(self.box, self.settings.b0_direction)
+        return dipole_planes(self.box, _VOXEL, self.settings.b0_direction)
+
+    def _gain_planes(self) -> Iterator[np.ndarray]:
         """D² / (D² + λ E), plane by plane of the box's half grid."""
-        box, weight = self.box, np.float32(self.settings.regularization)
-        if box == self.window:
-            planes = self._dipole[:, :, : box[2]]
-        else:
-            planes = dipole_planes(box, _VOXEL, self.settings.b0_direction)
-        deep, high, wide = (2 - 2 * np.cos(2 * np.pi * scipy.fft.fftfreq(n)) for n in box)
-        for k, plane in enumerate(planes):
+        weight = np.float32(self.settings.regularization)
+        deep, high, wide = (2 - 2 * np.cos(2 * np.pi * scipy.fft.fftfreq(n)) for n in self.box)
+        for k, plane in enumerate(self._box_planes()):
             squared = plane**2
             denominator = weight * (deep[k] + high[:, None] + wide).astype(np.float32) + squared
             if k == 0:
@@ -128,44 +128,44 @@ class FieldModel:
         """Transfer function on the window that does to the region what that of the box does, by planes."""
         if self.window == self.box:
             return planes
-        deep, high, wide = (_offsets(n) % m for n, m in zip(self.window, self.box, strict=True))
+        deep, high, wide = (offsets(n) % m for n, m in zip(self.window, self.box, strict=True))
         half = np.empty((self.box[0] // 2 + 1, high.size, wide.size), np.complex64)
         for k, plane in enumerate(planes):
             half[k] = scipy.fft.ifft2(plane, workers=self.threads)[np.ix_(high, wide)]
-        return _transfer(self.window, lambda j: scipy.fft.irfft(half[:, j], self.box[0], axis=0)[deep])
+        return transfer_planes(self.window, lambda j: scipy.fft.irfft(half[:, j], self.box[0], axis=0)[deep])
 
     def _checked(self, mask):
         if mask.shape != self.shape:
             raise InputError(f"The geometry has shape {mask.shape} but the region has {self.shape}; give one grid.")
         return mask.astype(bool, copy=False)
 
-    def _filter(self, region, transfer):
+    def _filter(self, region, transfer: "_Transfer"):
         """Convolve with the kernel of a real and even transfer function, from the region to the region.
 
         Few rows or a plane at a time, which stays in the processor's cache.
         """
-        (deep, high, wide), window = self.shape, self.window
-        spectrum = np.empty((window[0] // 2 + 1, high + 1, wide), np.complex64)[:, :high]  # planes apart, as _APART
-        padded = np.zeros((window[0], _ROWS, wide), np.float32)
+        (deep, high, wide), length = self.shape, transfer.depth
+        spectrum = np.empty((length // 2 + 1, high + 1, wide), np.complex64)[:, :high]  # planes apart, as _APART
+        padded = np.zeros((length, _ROWS, wide), np.float32)
         rows = [slice(j, min(j + _ROWS, high)) for j in range(0, high, _ROWS)]
         for some in rows:
             part = padded[:, : some.stop - some.start]
             part[:deep] = region[:, some]
             spectrum[:, some] = scipy.fft.rfft(part, axis=0, workers=self.threads)
-        padded = np.zeros((window[1], window[2] + _APART), np.complex64)
-        for plane, factors in zip(spectrum, transfer, strict=True):
-            self._filter_plane(plane, factors, padded)
+        memory = np.empty(max(factors.size for factors in transfer.planes), np.complex64)
+        for plane, factors in zip(spectrum, transfer.planes, strict=True):
+            self._filter_plane(plane, factors, memory[: factors.size].reshape(factors.shape))
         result = np.empty(self.shape, np.float32)
         for some in rows:
-            result[:, some] = scipy.fft.irfft(spectrum[:, some], window[0], axis=0, workers=self.threads)[:deep]
+            result[:, some] = scipy.fft.irfft(spectrum[:, some], length, axis=0, workers=self.threads)[:deep]
         return result
 
     def _filter_plane(self, plane, factors, padded):
         """Filter a plane (J, I) of the spectrum in place, in the memory of a padded one."""
         high, wide = plane.shape
-        whole, narrow = padded[:, : self.window[2]], padded[:, :wide]
+        whole, narrow = padded[:, :-_APART], padded[:, :wide]
         narrow[:high] = plane
-        narrow[high:] = whole[:, wide:] = 0
+        narrow[high:] = padded[:, wide:] = 0
         self._in_place(scipy.fft.fft, narrow, 0)
         self._in_place(scipy.fft.fft, whole, 1)
         padded *= factors
@@ -177,6 +177,21 @@ class FieldModel:
         found = transform(array, axis=axis, overwrite_x=True, workers=self.threads)
         if not np.may_share_memory(found, array):  # another back end of scipy may not overwrite what it may
             array[:] = found
+
+
+class _Transfer(NamedTuple):
+    """A transfer function: the length of its grid along k, and its planes of the half grid, with zeros after rows."""
+
+    depth: int
+    planes: list[np.ndarray]
+
+
+def _apart(plane):
+    """A plane of float32, with `_APART` zeros after each row."""
+    high, wide = plane.shape
+    result = np.zeros((high, wide + _APART), np.float32)
+    result[:, :wide] = plane
+    return result
 
 
 def needed_memory(settings: SimulationSettings, shape=None) -> float:
@@ -195,37 +210,6 @@ def check_box(settings: SimulationSettings, shape=None, memory: float | None = N
             f"The region of {' × '.join(map(str, shape[::-1]))} voxels needs {needed / 1e9:.3g} GB of memory but there "
             f"are {most / 1e9:.3g} GB; give a smaller region, such as a cube of {fits} voxels{other}."
         )
-
-
-def _transfer(grid, row: Callable[[int], np.ndarray]) -> Iterator[np.ndarray]:
-    """Planes of the half grid along k of the transform of a real and even kernel, whose plane of a j in space is `row`.
-
-    Row by row, since the kernel, its transform and copies of both would need three times the memory.
-    """
-    half = np.empty((grid[0] // 2 + 1, *grid[1:]), np.complex64)
-    # Half a grid away is two places at once, and no two voxels of the region are that far apart.
-    apart = [_offsets(n) == -n / 2 for n in grid]
-    for j in range(grid[1]):
-        kernel = row(j)
-        kernel[apart[0]] = kernel[:, apart[2]] = 0
-        half[:, j] = 0 if apart[1][j] else scipy.fft.rfft(kernel, axis=0)
-    for plane in half:
-        yield scipy.fft.fft2(plane).real
-
-
-def _dipole_in_space(grid, j, b0_direction):
-    """Field of a voxel at the origin in the plane of a row j of a grid around it, (K, I) float64."""
-    k, j, i = _offsets(grid[0])[:, None], _offsets(grid[1])[j], _offsets(grid[2])
-    squared = k**2 + j**2 + i**2 * 1.0
-    origin = squared == 0
-    squared[origin] = 1
-    along = k * b0_direction[0] + j * b0_direction[1] + i * b0_direction[2]
-    return np.where(origin, 0, (3 * along**2 / squared - 1) / (4 * np.pi * squared**1.5))
-
-
-def _offsets(n):
-    """Offsets in voxels along an axis of n, from 0 up and then from the left of it."""
-    return np.rint(scipy.fft.fftfreq(n, 1 / n)).astype(int)
 
 
 METHOD = Method(

@@ -6,7 +6,8 @@ from ..acquisition import voxel_size
 from ..errors import InputError
 from ..images import check_right_angles
 
-_THICKEST_MM = 1.0  # of trabeculae; those of human bone are 0.1 to 0.3 mm thick
+_THINNEST_MM, _THICKEST_MM = 0.01, 1.0  # of trabeculae: human ones are 0.1 to 0.3 mm thick, those of mice 0.03 to 0.06
+_DENSEST = 0.7  # BV/TV: beyond, bone and marrow are more likely the wrong way round
 _SEAM = 1.5  # how much more opposite faces may differ than any neighboring planes: what repeats differs no more
 _CUBES = 1e-3  # relative
 
@@ -56,12 +57,18 @@ def thickness(bone: np.ndarray) -> float:
     return 3 * np.count_nonzero(bone) / max(faces, 1)
 
 
-def thickness_notes(bone: np.ndarray, edge_mm: float, source: str = "The image") -> list[str]:
-    """Return what to say where bone is too thick for trabeculae, as where a header does not know its voxel size."""
-    found = edge_mm * thickness(bone)
-    if found <= _THICKEST_MM:
-        return []
-    return [
-        f"The bone of {source} is about {found:.2g} mm thick with voxels of {edge_mm:.3g} mm, which trabeculae are "
-        "not; if the header does not know the voxel size, give `voxel_size_mm`."
-    ]
+def mask_notes(bone: np.ndarray, edge_mm: float, source: str = "The image") -> list[str]:
+    """Return what to say of a mask that is hardly of trabeculae.
+
+    Too thick or too thin, as where a header does not know its voxel size, or too dense, as where marrow is marked.
+    """
+    found, density = edge_mm * thickness(bone), np.count_nonzero(bone) / bone.size
+    notes = []
+    if not _THINNEST_MM <= found <= _THICKEST_MM:
+        notes.append(
+            f"The bone of {source} is about {found:.2g} mm thick with voxels of {edge_mm:.3g} mm, which trabeculae are "
+            "not; if the header does not know the voxel size, give `voxel_size_mm`."
+        )
+    if density > _DENSEST:
+        notes.append(f"{density:.0%} of {source} is bone, which is 0 for marrow; if 0 is bone in it, invert it first.")
+    return notes

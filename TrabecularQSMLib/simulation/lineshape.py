@@ -27,11 +27,6 @@ class Line:
     counts: np.ndarray
     edges: np.ndarray
 
-    @property
-    def fwhm(self) -> float:
-        """Full width at half maximum."""
-        return 2 * self.hwhm
-
     def at(self, field: np.ndarray) -> np.ndarray:
         """Return the fitted number of voxels of a bin at `field`."""
         return self.height / (1 + ((field - self.center) / self.hwhm) ** 2)
@@ -60,7 +55,9 @@ def fit_line_shape(field: np.ndarray, marrow: np.ndarray) -> Line | None:
     doi 10.1002/mrm.27531 R2′ is the half width, although the text speaks of the full one.
     """
     # Sorted once, quartiles and bins are looked up: half the time of a quantile and a histogram.
-    values = np.sort(field[marrow]).astype(np.float64)
+    values = field[marrow]
+    values.sort()
+    values = values.astype(np.float64)
     if values.size < _FEWEST_VALUES:
         return None
     q25, median, q75 = (_quantile(values, part) for part in (0.25, 0.5, 0.75))

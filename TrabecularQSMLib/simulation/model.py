@@ -28,6 +28,7 @@ COLUMNS = (
 DECAY = "r2prime_decay_per_s"
 # Of Δχ: what cannot be told from nothing, or is in another unit, and beyond titanium (182 ppm).
 _LEAST_PPM, _MOST_PPM = 1e-3, 1e3
+_FEWEST_PLANES = 8  # of a mask: bone goes on beyond it, and the field of a slice is not that of bone
 
 
 def columns_of(settings: SimulationSettings) -> tuple[str, ...]:
@@ -184,17 +185,22 @@ def measure_image(
     if not edge > 0:
         raise InputError(f"The voxel size of {source} is {edge:g} mm; give a number above zero.")
     bone = bone_of(image, source)
+    if min(bone.shape) < _FEWEST_PLANES:
+        raise InputError(
+            f"{source} has {' × '.join(map(str, bone.shape[::-1]))} voxels; the field of bone needs {_FEWEST_PLANES} "
+            "along each axis at least, so give a larger piece."
+        )
     if chosen.get("boundary") == "filled":
         check_repeats(bone, source)
     if imaging_voxel_mm is not None:
-        chosen["imaging_voxel"] = tuple(np.rint(np.broadcast_to(imaging_voxel_mm, 3) / edge).astype(int).tolist())
+        chosen["imaging_voxel"] = _in_voxels(imaging_voxel_mm, edge, min(bone.shape))
     places = [({}, b0_direction(affine, b0_patient))]
     if b0_angles is not None:
         found = fabric(bone).directions
         directions = directions_at(found[0], found[2], b0_angles)
         places = [({"b0_angle": angle}, tuple(place)) for angle, place in zip(b0_angles, directions, strict=True)]
     # The shortest edge is what imaging voxels must fit into.
-    chosen["size"] = max(8, min(image.shape))
+    chosen["size"] = min(bone.shape)
     every = [SimulationSettings(**chosen | {"b0_direction": direction}) for _, direction in places]
     blank = {"number": None, "radius": None, "repeat": None}
     rows = []
@@ -202,6 +208,19 @@ def measure_image(
         model = FieldModel(settings, bone.shape, threads=threads)
         rows += [blank | place | row for row in measure_rows(model, bone, sorted(set(delta_chis)))]
     return every[0], rows
+
+
+def _in_voxels(edges_mm, edge, most) -> tuple[int, ...]:
+    """Edges of imaging voxels to whole voxels of `edge` mm, 2 to `most` of them."""
+    edges_mm = np.broadcast_to(edges_mm, 3)
+    voxels = np.rint(edges_mm / edge)
+    if not np.all((voxels >= 2) & (voxels <= most)):
+        listed = " × ".join(f"{one:g}" for one in edges_mm[::-1])
+        raise InputError(
+            f"Imaging voxels of {listed} mm do not fit a piece of bone with voxels of {edge:.3g} mm; give edges from "
+            f"{2 * edge:.3g} to {most * edge:.3g} mm."
+        )
+    return tuple(voxels.astype(int).tolist())
 
 
 def check_delta_chis(delta_chis) -> None:

@@ -21,6 +21,7 @@ PAPER_DELTA_CHIS = (0.5, 1.0, 1.5, 2.0)
 PAPER_REPEATS = 100
 
 _LONGEST_TIME = 0.5  # s
+_LAST_ECHO = 1e-4  # s; no echo train ends before: such numbers are seconds where milliseconds are asked for
 _MOST_CONCENTRATED = 1000.0
 
 
@@ -70,14 +71,19 @@ class DecaySettings:
                 f"The echo times are {listed} ms; give two or more, increasing, between 0 and "
                 f"{1e3 * _LONGEST_TIME:g} ms."
             )
-        for name, value, low, high in (
-            ("fat fraction", self.fat_fraction, 0, 1),
-            ("signal of bone", self.bone_signal, 0, 1),
-            ("T2 of bone in s", self.bone_t2, 1e-6, 1),
-            ("SNR", self.snr, 1e-3, 1e9),
+        if times[-1] < _LAST_ECHO:
+            raise InputError(
+                f"The echo times are {listed} ms, and the last one is below {1e3 * _LAST_ECHO:g} ms; if these are "
+                "seconds, give milliseconds."
+            )
+        for name, value, low, high, unit in (
+            ("fat fraction", self.fat_fraction, 0, 1, ""),
+            ("signal of bone", self.bone_signal, 0, 1, ""),
+            ("T2 of bone", 1e3 * self.bone_t2, 1e-3, 1e3, " ms"),
+            ("SNR", self.snr, 1e-3, 1e9, ""),
         ):
             if value is not None and not low <= value <= high:
-                raise InputError(f"The {name} is {value:g}; give a number from {low:g} to {high:g}.")
+                raise InputError(f"The {name} is {value:g}{unit}; give a number from {low:g} to {high:g}{unit}.")
         for name, value, choices in (
             ("fat model", self.fat_model, FAT_MODELS),
             ("point spread", self.point_spread, POINT_SPREADS),
