@@ -25,7 +25,7 @@ class Quantity:
     for images and susceptibility, as is usual, "sequential" for what is read by value, "diverging" for fields, of which
     zero is the middle. `measured` says whether regions have statistics of it, `only_in_mask` whether it is known in the
     mask alone, `zero_is_unknown` whether a zero says that it is not known there, `sigma` which map holds its standard
-    deviation by noise, `correlated` whether neighbors share that noise.
+    deviation by noise, and, where neighbors share that noise, `draws` which maps hold draws of it.
     """
 
     name: str
@@ -40,14 +40,14 @@ class Quantity:
     only_in_mask: bool = False
     zero_is_unknown: bool = False
     sigma: str | None = None
-    correlated: bool = False
+    draws: tuple[str, ...] = ()
 
 
 _QUANTITIES = (
     Quantity("chi", "Chimap", "ppm", "Susceptibility",
              "Magnetic susceptibility; with the reference none its mean over the inversion grid is zero.",
              (-1.0, 1.0), ("126396", "Magnetic Susceptibility"), only_in_mask=True, sigma="sigma_chi",
-             correlated=True),
+             draws=("noise_chi_1", "noise_chi_2")),
     Quantity("r2star", "R2starmap", "1/s", "R2*", "Effective transverse relaxation rate.",
              (0.0, 300.0), ("126395", "R2*"), colors="sequential", sigma="sigma_r2star"),
     Quantity("pdff", "PDFFmap", "1", "Fat fraction", "Proton-density fat fraction |F|/|W+F|, 0 to 1.",
@@ -79,6 +79,12 @@ _QUANTITIES = (
     Quantity("sigma_chi", "desc-sigma_Chimap", "ppm", "SD of susceptibility",
              "Standard deviation of susceptibility by noise, which neighbors share; systematic errors are "
              "not in it.", (0.0, 0.1), measured=False, only_in_mask=True),
+    Quantity("noise_chi_1", "desc-noise1_Chimap", "ppm", "Noise of susceptibility, first draw",
+             "A draw of the noise of susceptibility, of which means over regions have that of a region.",
+             (-0.1, 0.1), colors="diverging", measured=False, only_in_mask=True),
+    Quantity("noise_chi_2", "desc-noise2_Chimap", "ppm", "Noise of susceptibility, second draw",
+             "Another draw, independent of the first.",
+             (-0.1, 0.1), colors="diverging", measured=False, only_in_mask=True),
     Quantity("r2star_water", "desc-water_R2starmap", "1/s", "R2* of water",
              "R2* of the water signal alone; 0 where it is not determined.",
              (0.0, 300.0), colors="sequential", zero_is_unknown=True, sigma="sigma_r2star_water"),
@@ -123,7 +129,7 @@ ALL_QUANTITIES: dict[str, Quantity] = QUANTITIES | {quantity.name: quantity for 
 ADDED_MAPS = {
     "separate_rates": tuple(name for name in QUANTITIES if name.endswith(("_water", "_fat"))),
     "magnitude_maps": tuple(name for name in QUANTITIES if name.endswith(("_arlo", "_magnitude"))),
-    "chi_sigma": ("sigma_chi",),
+    "chi_sigma": ("sigma_chi", *QUANTITIES["chi"].draws),
 }
 # What a scan without phase gives beside those of its magnitude.
 WITHOUT_PHASE = ("water", "fat", "mip", "mask", "reliability", "residual")

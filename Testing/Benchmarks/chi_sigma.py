@@ -2,15 +2,18 @@
 
 Run as ``python Testing/Benchmarks/chi_sigma.py``. A digital ankle is simulated once without noise; each draw adds noise
 to the echoes and runs the whole pipeline with ``chi_sigma``, in one mask, since what noise does to
-the mask is no part of the error. Of each region, z is its mean less that over all draws, over the standard error of the
-draw; its standard deviation over regions and draws should be 1. It prints a table.
+the mask is no part of the error, and with three draws of its own. Of each region, z is its mean less that over all
+draws, over the standard error of the draw; its standard deviation over regions and draws should be 1. Contrasts of two
+regions are judged as `measure --reference` has them. It prints a table.
 """
 
 import argparse
 import sys
 import time
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -20,7 +23,8 @@ sys.path[:0] = [str(ROOT)]
 from TrabecularQSMLib.acquisition import Acquisition  # noqa: E402
 from TrabecularQSMLib.analysis.measure import measure, whole_mask  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
-from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each  # noqa: E402
+from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each, solving  # noqa: E402
+from TrabecularQSMLib.quantities import ADDED_MAPS  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
 
@@ -39,8 +43,10 @@ def main():
     mask = reconstruct(noisy(phantom, given.snr, 0), preset(inversion="closed-form"), threads=1).maps["mask"]
     for draw in range(given.draws):
         scan = noisy(phantom, given.snr, draw)
-        for name, one in zip(given.inversions, reconstruct_each(scan, settings, mask=mask, threads=1), strict=True):
-            maps = {key: one.maps[key] for key in ("chi", "sigma_chi", "mask", "reliability")}
+        with mock.patch.object(solving, "SEED", solving.SEED + draw):
+            each = reconstruct_each(scan, settings, mask=mask, threads=1)
+        for name, one in zip(given.inversions, each, strict=True):
+            maps = {key: one.maps[key] for key in ("chi", "mask", "reliability", *ADDED_MAPS["chi_sigma"])}
             about = {"case": str(draw), "chi_noise": one.chi_noise}
             rows = measure(maps, phantom.regions, phantom.region_names, **about) + whole_mask(maps, **about)
             found[name].append(
@@ -63,19 +69,19 @@ def noisy(phantom, snr, draw) -> Acquisition:
 
 
 def table(found) -> str:
-    """Markdown: SD of z of each region and of all but the mask, and the standard error in ppb."""
+    """Markdown: SD of z of each region, of all but the mask and of their contrasts, and standard errors in ppb."""
     regions = list(next(iter(found.values()))[0])
-    lines = [f"| inversion | all | {' | '.join(regions)} |", f"| --- | --- |{' --- |' * len(regions)}"]
+    lines = [f"| inversion | all | contrasts | {' | '.join(regions)} |", f"| --- |{' --- |' * (2 + len(regions))}"]
     for name, draws in found.items():
-        cells, everything = [], []
-        for region in regions:
-            rows = [draw[region] for draw in draws if region in draw]
-            means, errors = (np.array([row[key] for row in rows], float) for key in ("mean", "se"))
-            count = len(rows)
-            z = (means - means.mean()) / errors * np.sqrt(count / (count - 1))
-            cells.append(f"{np.sqrt(np.mean(z**2)):.2f} ({1e3 * errors.mean():.2f} ppb)")
-            everything += [z] if region != "mask" else []
-        lines.append(f"| {name} | {np.sqrt(np.mean(np.concatenate(everything) ** 2)):.2f} | {' | '.join(cells)} |")
+        means, errors = (np.array([[draw[one][key] for one in regions] for draw in draws]) for key in ("mean", "se"))
+        off = (means - means.mean(axis=0)) * np.sqrt(len(draws) / (len(draws) - 1))
+        z = np.sqrt(np.mean((off / errors) ** 2, axis=0))
+        inside = [number for number, region in enumerate(regions) if region != "mask"]
+        pairs = combinations(inside, 2)
+        contrasts = [(off[:, a] - off[:, b]) / np.hypot(errors[:, a], errors[:, b]) for a, b in pairs]
+        whole = f"{np.sqrt(np.mean(z[inside] ** 2)):.2f} | {np.sqrt(np.mean(np.square(contrasts))):.2f}"
+        cells = [f"{one:.2f} ({1e3 * error:.2f} ppb)" for one, error in zip(z, errors.mean(axis=0), strict=True)]
+        lines.append(f"| {name} | {whole} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -106,6 +106,17 @@ class ArraysTest(unittest.TestCase):
         self.assertEqual((row["region"], row["n"]), ("mask", self.labels.size))
         self.assertAlmostEqual(row["se"], 0.2 * (8 / self.labels.size) ** 0.5, places=6)
 
+    def test_draws_of_the_noise_of_a_region_count_as_two_of_five(self):
+        self.maps["sigma_chi"] = np.full(self.labels.shape, 0.2, np.float32)
+        shared = {"Voxels": [1.0], "VarianceRatio": [4.0]}
+        balls = measure(self.maps, self.labels, {1: "tuber"}, case="x", chi_noise=shared)[0]["se"]
+        for number, mean in ((1, 0.3), (2, -0.4)):
+            self.maps[f"noise_chi_{number}"] = np.where(self.labels == 1, mean, 9).astype(np.float32)
+        rows = measure(self.maps, self.labels, {1: "tuber"}, case="x", chi_noise=shared)
+        self.assertEqual([row["quantity"] for row in rows], ["chi", "pdff"])
+        self.assertAlmostEqual(rows[0]["se"], ((3 * balls**2 + 0.25) / 5) ** 0.5, places=6)
+        self.assertIsNone(measure(self.maps, self.labels, {1: "tuber"}, case="x")[0]["se"])
+
     def test_a_region_as_reference_is_taken_off_chi_alone_and_its_place_is_told(self):
         self.maps["mask"] = (self.labels > 0).astype(np.float32)
         rows = measure(self.maps, self.labels, self.names, case="x") + whole_mask(self.maps, case="x")

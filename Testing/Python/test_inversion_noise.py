@@ -17,10 +17,10 @@ def draws(blur, count=DRAWS, seed=5):
     return [gaussian_filter(rng.standard_normal(SHAPE), blur, mode="wrap") for _ in range(count)]
 
 
-def _error(sigma, shared, region):
+def _error(sigma, shared, region, noise=()):
     """Standard error of the mean over a region."""
-    row = measure({"chi": sigma, "sigma_chi": sigma}, region.astype(int), {1: "region"}, case="x", chi_noise=shared)[0]
-    return row["se"]
+    maps = {"chi": sigma, "sigma_chi": sigma, **{f"noise_chi_{n}": one for n, one in enumerate(noise, 1)}}
+    return measure(maps, region.astype(int), {1: "region"}, case="x", chi_noise=shared)[0]["se"]
 
 
 class NoiseTest(unittest.TestCase):
@@ -29,7 +29,7 @@ class NoiseTest(unittest.TestCase):
 
     def test_independent_voxels_have_their_deviation_and_means_fall_with_their_root(self):
         scale = np.linspace(0.5, 2.0, SHAPE[0])[:, None, None]
-        sigma, shared = chi_noise([scale * one for one in draws(0)], self.known, VOXEL_SIZE)
+        sigma, _, shared = chi_noise([scale * one for one in draws(0)], self.known, VOXEL_SIZE)
         self.assertEqual(sigma.dtype, np.float32)
         self.assertEqual(np.abs(sigma[~self.known]).max(), 0)
         # At the faces of what is known, neighbors lie on one side only.
@@ -40,7 +40,7 @@ class NoiseTest(unittest.TestCase):
         self.assertTrue(np.all(np.diff(shared["Voxels"]) > 0))
 
     def test_the_error_of_a_mean_over_neighbors_that_share_noise_is_that_of_repeated_noise(self):
-        sigma, shared = chi_noise(draws(1.5), self.known, VOXEL_SIZE)
+        sigma, _, shared = chi_noise(draws(1.5), self.known, VOXEL_SIZE)
         region = np.zeros(SHAPE, bool)
         region[14:24, 15:23, 12:24] = True
         error = _error(sigma, shared, region)
@@ -58,7 +58,7 @@ class NoiseTest(unittest.TestCase):
             return 0.2 * gaussian_filter(array, 1.5, mode="wrap")
 
         noise = [np.concatenate([one[:half], quiet(one)[half:]]) for one in draws(0)]
-        sigma, shared = chi_noise(noise, self.known, VOXEL_SIZE)
+        sigma, _, shared = chi_noise(noise, self.known, VOXEL_SIZE)
         z_squared = []
         for start, true_noise in ((7, np.copy), (29, quiet)):
             slab, bent, pieces = (np.zeros(SHAPE, bool) for _ in range(3))
@@ -69,6 +69,33 @@ class NoiseTest(unittest.TestCase):
                 true = np.linalg.norm(true_noise(region / region.sum()))
                 z_squared.append((true / _error(sigma, shared, region)) ** 2)
         self.assertAlmostEqual(np.sqrt(np.mean(z_squared)), 1, delta=0.3)
+
+    def test_draws_of_the_noise_are_independent_and_have_its_variance(self):
+        given = draws(0)
+        sigma, noise, _ = chi_noise([7 + one for one in given], self.known, VOXEL_SIZE)
+        self.assertEqual(len(noise), DRAWS - 1)
+        inside = np.array([one[self.known] for one in noise])
+        np.testing.assert_allclose(np.cov(inside), np.eye(2), atol=0.03)
+        self.assertLess(np.abs(inside.mean(axis=1)).max(), 0.02)
+        self.assertEqual(max(np.abs(one[~self.known]).max() for one in noise), 0)
+        variance = np.mean([np.square(one) for one in noise], axis=0)
+        spread = np.var(given, axis=0, ddof=1)
+        np.testing.assert_allclose(variance[self.known], spread[self.known], rtol=1e-4)
+
+    def test_a_region_along_which_noise_is_shared_has_a_larger_error_than_a_ball(self):
+        # Noise along the last axis: the mean of a rod has twice the error of that of a ball of as many voxels.
+        along = [gaussian_filter(one, (0, 0, 4), mode="wrap") for one in draws(0)]
+        sigma, noise, shared = chi_noise(along, self.known, VOXEL_SIZE)
+        true = np.std([one[:, :, 12:28].mean(axis=-1) for one in along])
+        z_squared = {True: [], False: []}
+        for k, j in np.ndindex(8, 8):
+            rod = np.zeros(SHAPE, bool)
+            rod[4 + 4 * k, 4 + 4 * j, 12:28] = True
+            for with_draws, found in z_squared.items():
+                found.append((true / _error(sigma, shared, rod, noise if with_draws else ())) ** 2)
+        without, with_draws = (np.sqrt(np.mean(z_squared[one])) for one in (False, True))
+        self.assertGreater(without, 1.8)
+        self.assertLess(with_draws - 1, 0.75 * (without - 1))
 
     def test_voxels_that_are_not_known_have_no_part(self):
         hole = self.known.copy()
@@ -83,13 +110,13 @@ class NoiseTest(unittest.TestCase):
         for planes, radii in ((slice(2, 3), 2), (slice(0, 0), 0)):
             known = np.zeros(draws[0].shape, bool)
             known[planes] = True
-            self.assertEqual(len(chi_noise(list(draws), known, (2, 2, 2))[1]["Voxels"]), radii)
+            self.assertEqual(len(chi_noise(list(draws), known, (2, 2, 2))[2]["Voxels"]), radii)
 
     def test_what_all_draws_shift_alike_is_no_noise(self):
         one = draws(1.0)
-        shifted, (sigma, shared) = (
+        shifted, (sigma, _, shared) = (
             chi_noise([draw + 3 for draw in one], self.known, VOXEL_SIZE),
             chi_noise(one, self.known, VOXEL_SIZE),
         )
         np.testing.assert_allclose(shifted[0], sigma, rtol=1e-5)
-        np.testing.assert_allclose(shifted[1]["VarianceRatio"], shared["VarianceRatio"], rtol=1e-5)
+        np.testing.assert_allclose(shifted[2]["VarianceRatio"], shared["VarianceRatio"], rtol=1e-5)

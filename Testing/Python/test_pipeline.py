@@ -233,7 +233,7 @@ class AddedMapsTest(unittest.TestCase):
     def test_rates_of_water_and_fat_and_of_the_magnitude_come_beside_the_usual_maps(self):
         settings = replace(self.SETTINGS, separate_rates="yes", magnitude_maps="yes")
         result, truth = reconstruct(phantom().acquisition, settings), phantom().truth
-        self.assertEqual(set(result.maps), FIELD_MAPS | ADDED - {"sigma_chi"})
+        self.assertEqual(set(result.maps), FIELD_MAPS | ADDED - {*ADDED_MAPS["chi_sigma"]})
         for name, array in result.maps.items():
             self.assertTrue(array.flags.c_contiguous and np.all(np.isfinite(array)), name)
             if name in FIELD_MAPS - {"reliability", "mask"}:
@@ -292,6 +292,9 @@ class NoiseAndReferenceTest(unittest.TestCase):
         known = (one.maps["mask"] > 0) & (one.maps["reliability"] > 0)
         np.testing.assert_array_equal(one.maps["sigma_chi"] > 0, known)
         self.assertIn("errors that are not noise", " ".join(one.notes))
+        for name in ADDED_MAPS["chi_sigma"]:
+            self.assertEqual(np.abs(one.maps[name][~known]).max(), 0, name)
+            self.assertGreater(one.maps[name][known].std(), 0, name)
 
     def test_noise_drawn_once_more_is_that_of_the_maps_and_moves_all_that_chi_needs(self):
         scan = phantom().acquisition
@@ -323,11 +326,17 @@ class NoiseAndReferenceTest(unittest.TestCase):
         self.assertIsNone(second.chi_noise)
 
     def test_the_mask_as_reference_takes_its_mean_off_and_says_so(self):
-        result = reconstruct(phantom().acquisition, replace(FAST, reference="mask"))
+        result = reconstruct(phantom().acquisition, replace(FAST, reference="mask", chi_sigma="yes"))
         inside, chi = result.maps["mask"] > 0, fast().maps["chi"]
         mean = chi[inside].mean(dtype=np.float64)
         self.assertGreater(abs(mean), 1e-3)
         np.testing.assert_allclose(result.maps["chi"], np.where(inside, chi - mean, 0), atol=1e-6)
+        absolute = reconstruct(phantom().acquisition, replace(FAST, chi_sigma="yes"))
+        known = inside & (result.maps["reliability"] > 0)
+        noise, same = (one.maps["noise_chi_1"] for one in (result, absolute))
+        # Noise of the mean that is taken off is taken off, too.
+        self.assertAlmostEqual((noise - same)[known].std(), 0, places=6)
+        self.assertGreater(abs((noise - same)[known].mean()), 1e-4)
         self.assertIn(f"relative to its mean over the mask: {mean:+.4f} ppm was taken off", " ".join(result.notes))
         self.assertEqual(result.settings.reference, "mask")
 

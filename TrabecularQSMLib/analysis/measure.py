@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..methods import Method
-from ..quantities import ALL_QUANTITIES, Quantity
+from ..quantities import ADDED_MAPS, ALL_QUANTITIES, Quantity
 
 COLUMNS = (
     "case",
@@ -29,8 +29,12 @@ COLUMNS = (
 MASK = "mask"
 # Statistics that move with the reference.
 _PLACES = ("mean", "median", "q25", "q75", "min", "max")
+# What the variance that balls tell of a region's mean counts, as draws of that mean itself would.
+_BALLS_COUNT = 3
 # A region of which this share is excluded lies elsewhere.
 _MOSTLY = 0.5
+# How voxels share noise that is their own.
+_INDEPENDENT = {"Voxels": [1.0], "VarianceRatio": [1.0]}
 # Of a map that is no quantity of the table, such as one that a user loaded.
 _OTHER = Quantity("", "", "", "", "")
 
@@ -69,14 +73,19 @@ def measure(
         reliability 0, those whose value is not finite, for χ and the fields in ppm those outside the mask, and those
         in which R2* of water or of fat is not determined.
         `sd` has n − 1 in the denominator. `se` is the standard error of the mean by noise, ``√(Σ σ²) / n`` over voxels
-        whose noise is independent; of χ, whose noise neighbors share, it is this times the root of the ratio that
-        `chi_noise` has for n voxels, and None without it; how the tissue varies is in `sd`. Statistics that too few
-        voxels leave undefined are None, as is `se` where no map holds σ.
+        whose noise is independent; of χ, whose noise neighbors share, see Notes; how the tissue varies is in `sd`.
+        Statistics that too few voxels leave undefined are None, as is `se` where no map holds σ.
 
     Raises
     ------
     InputError
         If there is no region, one is empty, none lies where the maps hold reliable values, or shapes differ.
+
+    Notes
+    -----
+    The variance of a mean of χ is taken from two sides. Balls of n voxels all over the mask (`chi_noise`, without which
+    there is no `se`) tell it well for a ball, but a region is none, and lies at one place; the maps of draws of the
+    noise tell it of the region itself, but they are two. Both are averaged, balls as three draws.
     """
     for name, array in maps.items():
         if array.shape != labels.shape:
@@ -103,9 +112,8 @@ def measure(
             unit = (units or {})[name] if quantity is _OTHER else quantity.unit
             row = {"case": case, "region": region, "quantity": name, "unit": unit, **statistics}
             sigma = maps[quantity.sigma][inside][counts] if quantity.sigma in maps else np.empty(0)
-            ratio = _variance_ratio(chi_noise, sigma.size) if quantity.correlated and sigma.size else 1.0
-            known = sigma.size and ratio is not None
-            error = float(np.sqrt(ratio) * np.linalg.norm(sigma.astype(np.float64)) / sigma.size) if known else None
+            draws = [maps[one][inside][counts] for one in quantity.draws if one in maps]
+            error = _standard_error(sigma, chi_noise if quantity.draws else _INDEPENDENT, draws)
             rows.append({**row, "excluded": size - statistics["n"], "se": error})
     if rows and not any(row["n"] for row in rows):
         raise InputError(
@@ -114,11 +122,15 @@ def measure(
     return rows
 
 
-def _variance_ratio(chi_noise, count):
-    """Ratio for the mean over a number of voxels, linear in the logarithms; that of the largest ball beyond it."""
-    if chi_noise is None:
+def _standard_error(sigma, shared, draws):
+    """Standard error of a mean by noise, from σ of its voxels, how they share it, and draws of it; None if unknown."""
+    if not sigma.size or shared is None:
         return None
-    return np.exp(np.interp(np.log(count), *(np.log(chi_noise[name]) for name in ("Voxels", "VarianceRatio"))))
+    # Linear in the logarithms; that of the largest ball beyond it.
+    ratio = np.exp(np.interp(np.log(sigma.size), *(np.log(shared[name]) for name in ("Voxels", "VarianceRatio"))))
+    variance = ratio * np.square(sigma, dtype=np.float64).sum() / sigma.size**2
+    own = sum(float(draw.mean(dtype=np.float64)) ** 2 for draw in draws)
+    return float(np.sqrt((_BALLS_COUNT * variance + own) / (_BALLS_COUNT + len(draws))))
 
 
 def on_excluded(rows: Sequence[Mapping]) -> list[str]:
@@ -140,7 +152,7 @@ def whole_mask(
     maps: dict[str, np.ndarray], *, case: str, chi_noise: dict[str, list[float]] | None = None
 ) -> list[dict]:
     """Return the row of χ over the whole mask, as the region `MASK`; none without χ or where none is reliable."""
-    used = {name: maps[name] for name in ("chi", "mask", "reliability", "sigma_chi") if name in maps}
+    used = {name: maps[name] for name in ("chi", "mask", "reliability", *ADDED_MAPS["chi_sigma"]) if name in maps}
     if not {"chi", "mask"} <= used.keys() or not np.any((used["mask"] != 0) & (used.get("reliability", 1) > 0)):
         return []
     return measure(used, (used["mask"] != 0).astype(np.int8), {1: MASK}, case=case, chi_noise=chi_noise)

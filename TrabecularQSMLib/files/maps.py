@@ -28,7 +28,8 @@ _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.va
 
 def planned_maps(settings: Settings, acquisition: Acquisition | MeasuredField | None = None) -> list[str]:
     """Names of the maps that a reconstruction with `settings` gives; of `acquisition`, if not of any scan."""
-    after = {"total_field": "fieldmap", "local_field": "fieldmap", "chi": "background", "sigma_chi": "background"}
+    of_noise = ADDED_MAPS["chi_sigma"]
+    after = {"total_field": "fieldmap", "local_field": "fieldmap"} | dict.fromkeys(("chi", *of_noise), "background")
     left_out = [name for name, stage in after.items() if settings.stop_after in ("fieldmap", stage)]
     if isinstance(acquisition, MeasuredField):
         names = [*(["total_field"] if acquisition.stage == "total" else []), *_OF_FIELDS]
@@ -39,7 +40,7 @@ def planned_maps(settings: Settings, acquisition: Acquisition | MeasuredField | 
     added = [name for setting, names in ADDED_MAPS.items() if getattr(settings, setting) == "yes" for name in names]
     added = [name for name in added if arlo or not name.endswith("_arlo")]
     if acquisition is not None and not acquisition.has_phase:
-        added = [name for name in added if name != "sigma_chi"]
+        added = [name for name in added if name not in of_noise]
         return [name for name in QUANTITIES if name in (*WITHOUT_PHASE, *added)]
     left_out += [name for names in ADDED_MAPS.values() for name in names if name not in added]
     return [name for name in QUANTITIES if name not in left_out]

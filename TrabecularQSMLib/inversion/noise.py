@@ -19,8 +19,10 @@ _RADII = (0.0, 1.0, 1.5, 2.2, 3.3, 5.0, 7.5, 11.0, 16.0, 24.0)
 _LEAST_SHARE, _ROUNDING = 0.5, 1e-12
 
 
-def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tuple[np.ndarray, dict[str, list[float]]]:
-    """Return the standard deviation of χ by noise, and by how much neighbors share it.
+def chi_noise(
+    draws: Sequence[np.ndarray], known: np.ndarray, voxel_size
+) -> tuple[np.ndarray, list[np.ndarray], dict[str, list[float]]]:
+    """Return the standard deviation of χ by noise, draws of that noise, and by how much neighbors share it.
 
     Parameters
     ----------
@@ -35,6 +37,9 @@ def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tup
     -------
     sigma : (K, J, I) float32 array
         ppm; zero where χ is not known.
+    noise : list of (K, J, I) float32 arrays
+        Draws of the noise of χ in ppm, one less than were given since their mean is taken off: independent, of mean
+        zero and the variance of χ; zero where χ is not known.
     correlation : dict
         ``Voxels`` and ``VarianceRatio``: the variance of the mean over a ball of so many voxels, as a multiple of what
         independent voxels of the same σ would give, ``Σ σ² / n²``. A ball is what a region is taken to be like.
@@ -72,7 +77,15 @@ def chi_noise(draws: Sequence[np.ndarray], known: np.ndarray, voxel_size) -> tup
             voxels.append(float(np.mean(size[counts])))
             # Large balls hold the dipoles' negative lobes, which regions that are no balls do not.
             ratios.append(max([float(np.mean(np.concatenate(z_squared))), *ratios[-1:]]))
-    return np.sqrt(pooled(squares / (count - 1))).astype(np.float32), {"Voxels": voxels, "VarianceRatio": ratios}
+    sigma = np.sqrt(pooled(squares / (count - 1))).astype(np.float32)
+    return sigma, _without_their_mean(draws), {"Voxels": voxels, "VarianceRatio": ratios}
+
+
+def _without_their_mean(draws):
+    """Each draw less the mean of those before it, scaled to the variance of one (Helmert's contrasts)."""
+    return [
+        (np.sqrt(n / (n + 1)) * (draws[n] - draws[:n].mean(axis=0))).astype(np.float32) for n in range(1, len(draws))
+    ]
 
 
 def _z_squared(draw, variance, ball, counts):
@@ -92,6 +105,6 @@ METHOD = Method(
     chi_noise,
     title="Standard deviation of χ",
     solves="three draws of noise through weights, edges, cortex, background removal and inversion, pooled over "
-    "neighbors; means over balls of growing size, each draw judged by the others",
+    "neighbors; means over balls of growing size, each draw judged by the others, and over the region itself",
     test="test_inversion_noise.NoiseTest",
 )

@@ -12,6 +12,7 @@ from ..inversion.grid import Grid
 from ..inversion.noise import DRAWS, SEED, chi_noise
 from ..inversion.prior import fat_prior
 from ..progress import Progress, part
+from ..quantities import ADDED_MAPS
 from ..settings import Settings
 from .fields import Fields
 from .more_noise import signal_noise, with_more_noise
@@ -52,10 +53,12 @@ def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | N
     once = 1 / (1 + DRAWS * wanted)
     chi, said = _solve_once(fields, settings, grid, part(progress, 0.0, once))
     fields.maps["chi"] = np.where(fields.drawn, chi, 0)
-    fields.maps.pop("sigma_chi", None)  # of the settings before
+    for name in ADDED_MAPS["chi_sigma"]:
+        fields.maps.pop(name, None)  # of the settings before
     found = None
     if wanted:
-        fields.maps["sigma_chi"], found = _noise(fields, settings, grid, chi, part(progress, once, 1.0))
+        of_noise, found = _noise(fields, settings, grid, chi, part(progress, once, 1.0))
+        fields.maps |= of_noise
         said.append(
             "The standard deviation of χ is that by noise, drawn three times and taken through weights, edges, cortex, "
             "background removal and inversion; errors that are not noise (background, voxels cut by cortex, "
@@ -162,8 +165,8 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
     return Apart(np.float32(delta) * (share - share.mean()), local), said
 
 
-def _noise(fields, settings, grid, chi, progress) -> tuple[np.ndarray, dict]:
-    """Standard deviation of χ, and how neighbors share its noise."""
+def _noise(fields, settings, grid, chi, progress) -> tuple[dict[str, np.ndarray], dict]:
+    """Maps of the standard deviation of χ and of draws of its noise, and how neighbors share it."""
     random, draws = np.random.default_rng(SEED), []
     for number in range(DRAWS):
         here = part(progress, number / DRAWS, (number + 1) / DRAWS)
@@ -172,4 +175,7 @@ def _noise(fields, settings, grid, chi, progress) -> tuple[np.ndarray, dict]:
             warnings.simplefilter("ignore", SolverWarning)  # said of χ itself already
             noisy, _ = _solve_once(again, settings, grid, part(here, 0.1, 1.0))
         draws.append(noisy - chi)
-    return chi_noise(draws, fields.drawn & (fields.maps["reliability"] > 0), fields.voxel_size)
+        if settings.reference == "mask":
+            draws[-1] -= draws[-1][fields.drawn].mean(dtype=np.float64)
+    sigma, noise, found = chi_noise(draws, fields.drawn & (fields.maps["reliability"] > 0), fields.voxel_size)
+    return dict(zip(ADDED_MAPS["chi_sigma"], (sigma, *noise), strict=True)), found
