@@ -114,6 +114,32 @@ def in_voxels(*ways):
     )  # fmt: skip
 
 
+def turned(degrees):
+    """Turn an echo about the first axis."""
+
+    def turn(echo):
+        parts = (ndimage.rotate(part, degrees, axes=(1, 2), reshape=False, order=1) for part in (echo.real, echo.imag))
+        return np.add(*(part * unit for part, unit in zip(parts, (1, 1j), strict=True)))
+
+    return turn
+
+
+def zipper(echoes, times):
+    echoes = echoes.copy()
+    echoes[:, :, 27] += np.abs(echoes).max() * (RANDOM.standard_normal((*echoes[:, :, 27].shape, 2)) @ [1, 1j])
+    return echoes, times
+
+
+def steep(periods):
+    """Add a field that changes by so many of its periods from slice to slice."""
+
+    def changed(echoes, times):
+        turns = periods * np.arange(echoes.shape[1]) * ((times - times[0]) / (times[1] - times[0]))[:, None]
+        return echoes * np.exp(2j * np.pi * turns)[..., None, None], times
+
+    return changed
+
+
 def to_percentile(magnitude):
     return magnitude / np.percentile(magnitude, 99, axis=(1, 2, 3), keepdims=True)
 
@@ -190,6 +216,16 @@ SPOILT = {
     "a constant added to one echo": some(lambda e: e + 0.1 * np.abs(e).max(), 3),
     "first echo left out": lambda e, t: (e[1:], t[:-1]),
     "an echo left out": lambda e, t: (np.delete(e, 3, axis=0), t[:-1]),
+    "first echo clipped at half": magnitudes(one_by_one(lambda m: np.minimum(m, 0.5 * m.max()), 0)),
+    "real part clipped": lambda e, t: (np.clip(e.real, -0.5 * np.abs(e).max(), 0.5 * np.abs(e).max()) + 1j * e.imag, t),
+    "magnitude to the power of 0.7": magnitudes(lambda m: m**0.7),
+    "magnitude to the power of 1.4": magnitudes(lambda m: m**1.4),
+    "phases in the reverse order": phases(lambda p: p[::-1]),
+    "one echo turned by 3°": some(turned(3), 3),
+    "last echoes turned by 2°": some(turned(2), 6, 7, 8),
+    "a zipper": zipper,
+    "field of a fifth of a period per slice": steep(0.2),
+    "field of a period and a third per slice": steep(1.3),
     "echo times of 1.4 times the length": lambda e, t: (e, 1.4 * t),
     "echo times of 1, 2, 3 … ms": lambda e, t: (e, 1e-3 * np.arange(1, 10)),
     "echo times a spacing late": lambda e, t: (e, t + t[1] - t[0]),

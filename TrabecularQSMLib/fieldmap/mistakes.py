@@ -28,8 +28,9 @@ BETTER_BY_GAINS = 0.1
 # beside, or phases in the reverse order: the misfit there falls by so much with it (by 0.11 at most in right scans, by
 # 4.6 standard errors). Dim voxels, below this part of the energy in the middle, are noise.
 MIXED, MIXED_VOXELS, BRIGHT, GAINED_BETWEEN_PARTS = (0.15, 0.85), 800, 0.5, 0.2
-# What gains less than this could be errors of single echoes, which must gain less then.
-PLAIN = 0.5
+# What gains less than this could be errors of single echoes, which must gain less then; or not so many times as much,
+# beside a power, of which they take up a part.
+PLAIN, FAR_MORE = 0.5, 2.0
 # What undoes powers, of which there is the root or square of a magnitude, and what displays do to it (gamma). It is
 # asked where mixed voxels have so much more left over than pure ones, as other mistakes do not leave.
 POWERS, OVER_PURE = (0.5, 0.71, 1.41, 2.0), 0.5
@@ -134,7 +135,8 @@ def _find_between_parts(signal, sample, kind) -> Mistake | None:
     if best is None or best.gained > -np.expm1(-PLAIN):
         return best
     fits = Fits(*(values[mixed] for values in kind.fits))
-    return None if _gains_gain(signal, sample, fits) > -np.log1p(-best.gained) - BETTER_BY_GAINS else best
+    allowed = (FAR_MORE if best.what == "power" else 1.0) * -np.log1p(-best.gained)
+    return None if _gains_gain(signal, sample, fits) > allowed else best
 
 
 def _gains_gain(signal, sample, fits) -> float:
