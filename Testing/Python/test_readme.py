@@ -26,7 +26,11 @@ PAGES = {
     for path in sorted((ROOT / "TrabecularQSM" / "Resources" / "UI").glob("*.ui"))
 }
 # Where the parts of modules lie that need no widget.
-PARAMETER_FILES = {"TrabecularQSM": "reconstruction.py", "TrabecularQSMAnalysis": "analysis.py"}
+PARAMETER_FILES = {
+    "TrabecularQSM": "reconstruction.py",
+    "TrabecularQSMAnalysis": "analysis.py",
+    "TrabecularQSMSimulation": "simulation.py",
+}
 # The examples' shape is replaced by one of half as many voxels, which keeps the tests short.
 SHAPE, TEST_SHAPE = "shape=(74, 74, 34)", "shape=(58, 58, 27)"
 GAP = "…"
@@ -119,9 +123,10 @@ class TroubleshootingTest(unittest.TestCase):
 
     def test_every_reason_why_a_button_is_disabled_is_there(self):
         for module, page in PAGES.items():
-            paths = [ROOT / "TrabecularQSM" / f"{module}.py"]
-            if module in PARAMETER_FILES:
-                paths.append(ROOT / "TrabecularQSMLib" / "scene" / "gui" / PARAMETER_FILES[module])
+            paths = [
+                ROOT / "TrabecularQSM" / f"{module}.py",
+                ROOT / "TrabecularQSMLib" / "scene" / "gui" / PARAMETER_FILES[module],
+            ]
             nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
             functions = (node for node in nodes if isinstance(node, ast.FunctionDef))
             calls = [
