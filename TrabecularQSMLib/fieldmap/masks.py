@@ -35,13 +35,15 @@ def bright_end(magnitude: np.ndarray) -> float:
 def noise_level(echoes: np.ndarray, magnitude: np.ndarray) -> float:
     """Return the standard deviation of the noise in the real channel.
 
-    From differences between neighbors in the last echo among the darkest fifth of the image; median based, so that
-    the little tissue in there does not matter.
+    From differences between neighbors in the last echo among the darkest fifth of the image, without planes of zeros
+    around it; median based, so that the little tissue in there does not matter.
     """
+    box = _without_zeros(magnitude)
+    echo, magnitude = echoes[-1][box], magnitude[box]
     # Blurred over five voxels: choosing by its own magnitude would take the voxels in which noise happens to be low.
     magnitude = ndimage.uniform_filter(magnitude, 5)
     axis = int(np.argmax(magnitude.shape))
-    real = np.moveaxis(echoes[-1].real, axis, 0)
+    real = np.moveaxis(echo.real, axis, 0)
     dark = np.moveaxis(magnitude <= np.percentile(magnitude, 20), axis, 0)
     differences = (real[1:] - real[:-1])[dark[1:] & dark[:-1]]
     return float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
@@ -53,9 +55,19 @@ def noise_of_magnitude(magnitude: np.ndarray) -> float:
     For images without phase, in which noise has no known distribution (such as a maximum over echoes). A quarter of the
     bright end is the most that is taken for noise: an image may hold no air.
     """
+    bright, magnitude = bright_end(magnitude), magnitude[_without_zeros(magnitude)]
     blurred = ndimage.uniform_filter(magnitude, 5)
     dark = blurred <= np.percentile(blurred, 20)
-    return min(float(np.percentile(magnitude[dark], 99)), 0.25 * bright_end(magnitude)) / 4
+    return min(float(np.percentile(magnitude[dark], 99)), 0.25 * bright) / 4
+
+
+def _without_zeros(image):
+    """Slices of the smallest box around what is not zero: planes of zeros that pad an image are no noise."""
+    box = []
+    for axis in range(3):
+        used = np.any(image, axis=tuple(n for n in range(3) if n != axis))
+        box.append(slice(int(used.argmax()), used.size - int(used[::-1].argmax())))
+    return tuple(box)
 
 
 def signal_mask(magnitude: np.ndarray, noise: float, threshold: float) -> np.ndarray:
