@@ -11,6 +11,8 @@ from ..smoothing import gaussian
 # A misfit beyond noise of this part of the signal halves the reliability; the fat of another tissue leaves over less
 # than half of it.
 CONTRADICTION = 0.08
+# The largest of up to forty echoes of noise is less than so many standard deviations in the median; tissue is more.
+_AS_NOISE = 3.0
 
 
 def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:
@@ -35,18 +37,25 @@ def bright_end(magnitude: np.ndarray) -> float:
 def noise_level(echoes: np.ndarray, magnitude: np.ndarray) -> float:
     """Return the standard deviation of the noise in the real channel.
 
-    From differences between neighbors in the last echo among the darkest fifth of the image, without planes of zeros
-    around it; median based, so that the little tissue in there does not matter.
+    From differences between neighbors in the last echo among the darkest fifth of the image, without what is zero;
+    median based, so that the little tissue in there does not matter. It is 0 where all air is zero.
     """
     box = _without_zeros(magnitude)
-    echo, magnitude = echoes[-1][box], magnitude[box]
+    last, magnitude = echoes[-1][box], magnitude[box]
+    known = magnitude != 0
+    if not known.any():
+        return 0.0
     # Blurred over five voxels: choosing by its own magnitude would take the voxels in which noise happens to be low.
-    magnitude = ndimage.uniform_filter(magnitude, 5)
+    blurred, cut = ndimage.uniform_filter(magnitude, 5), not known.all()
+    if cut:
+        blurred /= np.maximum(ndimage.uniform_filter(known.astype(np.float32), 5), 1e-3)  # of 125, one is 8e-3
     axis = int(np.argmax(magnitude.shape))
-    real = np.moveaxis(echo.real, axis, 0)
-    dark = np.moveaxis(magnitude <= np.percentile(magnitude, 20), axis, 0)
-    differences = (real[1:] - real[:-1])[dark[1:] & dark[:-1]]
-    return float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
+    real = np.moveaxis(last.real, axis, 0)
+    dark = known & (blurred <= np.percentile(blurred[known], 20))
+    along = np.moveaxis(dark, axis, 0)
+    differences = (real[1:] - real[:-1])[along[1:] & along[:-1]]
+    noise = float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
+    return noise if not cut or np.median(blurred[dark]) < _AS_NOISE * noise else 0.0
 
 
 def noise_of_magnitude(magnitude: np.ndarray) -> float:
