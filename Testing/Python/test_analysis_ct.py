@@ -119,6 +119,8 @@ class AttenuationTest(unittest.TestCase):
         for other, told in ((ct, False), (ct + 30, False), (ct + 100, True), (ct - 90, True), (0.9 * ct, True)):
             self.assertEqual("Air lies around" in " ".join(hounsfield(other)[1]), told)
         self.assertIn("but scanners make it −1000", hounsfield(np.where(ct < -500, np.round(ct) + 100, ct))[1][0])
+        lung = np.where(ct < -500, np.random.default_rng(2).normal(-870, 30, ct.shape), ct)
+        self.assertIn("or moved, unless that is lung.", hounsfield(lung)[1][0])
         with self.assertRaisesRegex(InputError, "lie around 1000 HU, .* and nearly none around −1000"):
             hounsfield(np.where(ct > 600, 1.6 * ct, ct) * -1)  # dense cortex lies where air does
 
@@ -131,6 +133,8 @@ class AttenuationTest(unittest.TestCase):
         self.assertIn("1 of 6 slices along k of x (first 4) hold one value between others", on_slices(ct, "x")[0])
         ct[3] = ct[2]
         self.assertIn("1 of 6 slices along k of x (first 4) are copies of the slice before", on_slices(ct, "x")[0])
+        ct[3], ct[:, 0] = np.nan, np.nan
+        self.assertIn("1 of 6 slices along k of x (first 4) hold one value between others", on_slices(ct, "x")[0])
 
     def test_a_ct_without_air_is_told_by_its_fat_if_it_was_scaled(self):
         ct, _ = self.leg()

@@ -80,6 +80,9 @@ class OrientationTest(unittest.TestCase):
         self.assertEqual(on_mask_orientation(body & (np.indices(body.shape)[2] < 14), body), [])
         self.assertIn("in the order k, i, j", on_mask_orientation(body.transpose(0, 2, 1), body)[0])
         self.assertIn("turned round along j", on_mask_orientation(np.flip(body, 1), body)[0])
+        axes = ("inferior–superior", "posterior–anterior", "left–right")
+        self.assertIn("turned round along posterior", on_mask_orientation(np.flip(body, 1), body, axes)[0])
+        self.assertEqual(on_mask_orientation(body & False, body & False), [])
 
 
 if __name__ == "__main__":

@@ -110,6 +110,26 @@ class SignalTest(unittest.TestCase):
                         found = masks.noise_level(signal, masks.combine_echoes(signal, combination))
                         self.assertAlmostEqual(found, 2.0, delta=0.2)
 
+    def test_planes_of_zeros_around_an_image_are_no_noise(self):
+        signal = self.noisy(3, 0.6)
+        image = masks.combine_echoes(signal)
+        padded = np.pad(signal, ((0, 0), (4, 0), (12, 8), (0, 9)))
+        self.assertEqual(masks.noise_level(padded, masks.combine_echoes(padded)), masks.noise_level(signal, image))
+        level = masks.noise_of_magnitude(masks.combine_echoes(padded))
+        self.assertAlmostEqual(level, masks.noise_of_magnitude(image), delta=0.1 * level)
+        self.assertEqual(masks.noise_level(0 * signal, 0 * image), 0)
+
+    def test_corners_of_zeros_are_no_noise_and_tissue_cut_out_of_air_has_none(self):
+        signal = self.noisy(3, 0.6)
+        j, i = np.indices(signal.shape[2:])
+        for name, kept, noise in (
+            ("a round field of view", np.hypot((j - 19.5) / 20, (i - 24.5) / 25) < 1, 2.0),
+            ("the body alone", (j < 16) & (i + j > 8), 0.0),
+        ):
+            cut = signal * kept
+            with self.subTest(name):
+                self.assertAlmostEqual(masks.noise_level(cut, masks.combine_echoes(cut)), noise, delta=0.2)
+
     def test_without_air_tissue_does_not_pass_for_noise(self):
         # A smooth image of 100 with noise of SD 2 all over: neighbors differ by noise alone.
         signal = self.noisy(4, 0.0)

@@ -220,8 +220,10 @@ class BidsTest(FolderTest):
 
     def test_a_series_does_not_choose_where_there_are_none(self):
         scans.write_bids(self.folder)
-        with self.assertRaisesRegex(InputError, "knows no series, by which DICOM files .* leave `series` out"):
-            read_acquisition(self.folder, series=5)
+        file = next(self.folder.rglob("*.nii*"))
+        for path, end in ((self.folder, ", and choose by `subject`, .*"), (file, r"\.")):
+            with self.assertRaisesRegex(InputError, f"has no series, .* leave `series` out{end}$"):
+                read_acquisition(path, series=5)
 
     def test_a_file_in_the_folder_of_another_subject_or_session_is_told(self):
         for folder, name in (("sub-02/anat", "sub-01"), ("sub-01/ses-2/anat", "sub-01_ses-1")):

@@ -272,7 +272,7 @@ def _on_place_of_air(ct) -> list[str]:
         return []
     return [
         f"Air lies around {place:.0f} HU in the CT, but scanners make it −1000 HU: check that the values were not "
-        "scaled or moved."
+        f"scaled or moved{', unless that is lung' if place > -1000 else ''}."
     ]
 
 

@@ -112,10 +112,19 @@ def on_orientation(image: np.ndarray, labels: np.ndarray) -> list[str]:
     ]
 
 
-def on_mask_orientation(mask: np.ndarray, body: np.ndarray) -> list[str]:
-    """Say if a mask (K, J, I) would be the body, a bool array of that shape, once it is turned round or transposed."""
-    count = np.count_nonzero(mask) + np.count_nonzero(body)
-    agreement = lambda other: 2 * np.count_nonzero(other & body) / count  # noqa: E731
+def on_mask_orientation(mask: np.ndarray, body: np.ndarray, axes: Sequence[str] = "kji") -> list[str]:
+    """Say if a mask would be the body once it is turned round or transposed.
+
+    Parameters
+    ----------
+    mask, body : (K, J, I) bool array
+    axes : sequence of str
+        What to call the axes, where those of the arrays are not those of the files.
+    """
+    sizes = np.count_nonzero(mask), np.count_nonzero(body)
+    if 2 * min(sizes) <= _IS_BODY * sum(sizes):  # no way of turning it makes these alike, such as a mask of bone
+        return []
+    agreement = lambda other: 2 * np.count_nonzero(other & body) / sum(sizes)  # noqa: E731
     if agreement(mask) >= _IS_NOT_BODY:
         return []
     found = [
@@ -127,8 +136,8 @@ def on_mask_orientation(mask: np.ndarray, body: np.ndarray) -> list[str]:
         return []
     return [
         f"The mask agrees with what gives signal by {agreement(mask):.0%}, but by {share:.0%} if it is "
-        f"{_in_words(order, flipped)}: it was stored in another orientation than the scan; export it with the scan as "
-        "reference."
+        f"{_in_words(order, flipped, axes)}: it was stored in another orientation than the scan; export it with the "
+        "scan as reference."
     ]
 
 
@@ -140,10 +149,10 @@ def _orientations(shape):
                 yield order, tuple(axis for axis in range(3) if number >> axis & 1)
 
 
-def _in_words(order, flipped):
-    ways = [f"turned round along {'kji'[axis]}" for axis in flipped]
+def _in_words(order, flipped, axes="kji"):
+    ways = [f"turned round along {axes[axis]}" for axis in flipped]
     if order != (0, 1, 2):
-        ways.insert(0, f"taken with its axes k, j, i in the order {', '.join('kji'[axis] for axis in order)}")
+        ways.insert(0, f"taken with its axes {', '.join(axes)} in the order {', '.join(axes[axis] for axis in order)}")
     return " and ".join(ways)
 
 

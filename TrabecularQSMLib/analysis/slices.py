@@ -13,7 +13,7 @@ def on_slices(image: np.ndarray, source: str) -> list[str]:
     Parameters
     ----------
     image : (K, J, I) array
-        Slices of one value at the ends are padding.
+        Slices of one value, or of no number, at the ends are padding.
     source : str
         Name for messages.
 
@@ -24,7 +24,7 @@ def on_slices(image: np.ndarray, source: str) -> list[str]:
     """
     for axis, name in enumerate("kji"):
         slices = np.moveaxis(np.asarray(image), axis, 0)
-        spread = np.array([float(one.std(dtype=np.float64)) for one in slices])
+        spread = np.array([_spread(one) for one in slices])
         filled = np.flatnonzero(spread != 0)
         if not filled.size:
             continue
@@ -43,3 +43,10 @@ def on_slices(image: np.ndarray, source: str) -> list[str]:
                     "where slices were lost: check the image, and measure nothing there."
                 ]
     return []
+
+
+def _spread(values):
+    """Standard deviation of what is a number; zero if nothing is."""
+    if not np.isfinite(values).all():
+        values = values[np.isfinite(values)]
+    return float(values.std(dtype=np.float64)) if values.size else 0.0

@@ -1,9 +1,9 @@
 """Echoes that lie elsewhere than the others: what the fit leaves over of them follows the gradient of the signal.
 
 A signal that was moved by d is the signal less d times its gradient, to first order; one that was turned, less what
-turning changes at each place. What the fit leaves over does not
-follow the gradient otherwise, whatever water, fat and R2* do from place to place: each voxel is fitted on its own. The
-fit takes a part of it for field, fat and R2*, so that what is found is smaller than the true way.
+turning changes at each place. What the fit leaves over does not follow the gradient otherwise, whatever water, fat and
+R2* do from place to place: each voxel is fitted on its own. The fit takes a part of it for field, fat and R2*, so that
+what is found is smaller than the true way.
 """
 
 from dataclasses import dataclass
@@ -63,20 +63,20 @@ def find_displacement(echoes: np.ndarray, signal: np.ndarray, sample: Sample, *,
     weight = 1 / ((np.abs(rest) ** 2).sum(axis=0) + FINEST_MISFIT * (size**2).sum(axis=0))
     along_model = modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     changes = {axis: seen(_change(echoes, sample, axis), sample, kind) * along_model for axis in axes}
+    # Ways 0 to 2 are moves along the axes, 3 to 5 turns about them.
     changes |= {3 + axis: by for axis in range(3) if (by := _turning(changes, sample, axis)) is not None}
     ways, changes = [*changes], np.stack([*changes.values()])
-    found = np.zeros((2, sample.echoes, 6))
+    voxels, errors = np.zeros((2, sample.echoes, 6))
     for number, left in enumerate(rest):
-        found[:, number, ways] = _way(left, changes[:, number], weight)
-    voxels, errors = found
-    ways = np.abs(voxels) * (np.abs(errors) > SURE)
-    number, way = np.unravel_index(ways.argmax(), ways.shape)
-    if ways[number, way] <= (FAR_BIPOLAR if kind.bipolar else FAR):
+        voxels[number, ways], errors[number, ways] = _way(left, changes[:, number], weight)
+    far = np.abs(voxels) * (np.abs(errors) > SURE)
+    number, way = np.unravel_index(far.argmax(), far.shape)
+    if far[number, way] <= (FAR_BIPOLAR if kind.bipolar else FAR):
         return None
     # From the others the fit takes a part of the way, so that they seem to lie elsewhere, too.
-    moved = np.flatnonzero(ways[:, way] > 0.5 * ways[number, way]) + 1
+    moved = np.flatnonzero(far[:, way] > 0.5 * far[number, way]) + 1
     return Displacement(
-        tuple(moved.tolist()), int(way % 3), float(ways[number, way]), float(abs(errors[number, way])), bool(way >= 3)
+        tuple(moved.tolist()), int(way % 3), float(far[number, way]), float(abs(errors[number, way])), bool(way >= 3)
     )
 
 

@@ -11,6 +11,8 @@ from ..smoothing import gaussian
 # A misfit beyond noise of this part of the signal halves the reliability; the fat of another tissue leaves over less
 # than half of it.
 CONTRADICTION = 0.08
+# The largest of up to forty echoes of noise is less than so many standard deviations in the median; tissue is more.
+_AS_NOISE = 3.0
 
 
 def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:
@@ -35,16 +37,25 @@ def bright_end(magnitude: np.ndarray) -> float:
 def noise_level(echoes: np.ndarray, magnitude: np.ndarray) -> float:
     """Return the standard deviation of the noise in the real channel.
 
-    From differences between neighbors in the last echo among the darkest fifth of the image; median based, so that
-    the little tissue in there does not matter.
+    From differences between neighbors in the last echo among the darkest fifth of the image, without what is zero;
+    median based, so that the little tissue in there does not matter. It is 0 where all air is zero.
     """
+    box = _without_zeros(magnitude)
+    last, magnitude = echoes[-1][box], magnitude[box]
+    known = magnitude != 0
+    if not known.any():
+        return 0.0
     # Blurred over five voxels: choosing by its own magnitude would take the voxels in which noise happens to be low.
-    magnitude = ndimage.uniform_filter(magnitude, 5)
+    blurred, cut = ndimage.uniform_filter(magnitude, 5), not known.all()
+    if cut:
+        blurred /= np.maximum(ndimage.uniform_filter(known.astype(np.float32), 5), 1e-3)  # of 125, one is 8e-3
     axis = int(np.argmax(magnitude.shape))
-    real = np.moveaxis(echoes[-1].real, axis, 0)
-    dark = np.moveaxis(magnitude <= np.percentile(magnitude, 20), axis, 0)
-    differences = (real[1:] - real[:-1])[dark[1:] & dark[:-1]]
-    return float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
+    real = np.moveaxis(last.real, axis, 0)
+    dark = known & (blurred <= np.percentile(blurred[known], 20))
+    along = np.moveaxis(dark, axis, 0)
+    differences = (real[1:] - real[:-1])[along[1:] & along[:-1]]
+    noise = float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
+    return noise if not cut or np.median(blurred[dark]) < _AS_NOISE * noise else 0.0
 
 
 def noise_of_magnitude(magnitude: np.ndarray) -> float:
@@ -53,9 +64,19 @@ def noise_of_magnitude(magnitude: np.ndarray) -> float:
     For images without phase, in which noise has no known distribution (such as a maximum over echoes). A quarter of the
     bright end is the most that is taken for noise: an image may hold no air.
     """
+    bright, magnitude = bright_end(magnitude), magnitude[_without_zeros(magnitude)]
     blurred = ndimage.uniform_filter(magnitude, 5)
     dark = blurred <= np.percentile(blurred, 20)
-    return min(float(np.percentile(magnitude[dark], 99)), 0.25 * bright_end(magnitude)) / 4
+    return min(float(np.percentile(magnitude[dark], 99)), 0.25 * bright) / 4
+
+
+def _without_zeros(image):
+    """Slices of the smallest box around what is not zero: planes of zeros that pad an image are no noise."""
+    box = []
+    for axis in range(3):
+        used = np.any(image, axis=tuple(n for n in range(3) if n != axis))
+        box.append(slice(int(used.argmax()), used.size - int(used[::-1].argmax())))
+    return tuple(box)
 
 
 def signal_mask(magnitude: np.ndarray, noise: float, threshold: float) -> np.ndarray:

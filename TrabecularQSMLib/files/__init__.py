@@ -126,9 +126,10 @@ def _read_folder(folder, labels, series, options):
 
 
 def _no_series(path):
+    instead = ", and choose by `subject`, `session`, `acq` or `run`" if path.is_dir() else ""
     return InputError(
-        f"{path} knows no series, by which DICOM files and those of dcm2niix are chosen; leave `series` out, and "
-        "choose by `subject`, `session`, `acq` or `run`."
+        f"{path} has no series, by which only folders of DICOM files or of dcm2niix are chosen from; leave `series` "
+        f"out{instead}."
     )
 
 

@@ -45,7 +45,8 @@ class Fields:
 
     def _on_mask(self, mask, signal, body) -> list[str]:
         """How a mask that was given lies on what gives signal."""
-        return [*remarks.on_mask(mask, signal, self.acquisition.source), *on_mask_orientation(mask, body)]
+        placed = on_mask_orientation(mask, body, remarks.DIRECTIONS)
+        return [*remarks.on_mask(mask, signal, self.acquisition.source), *placed]
 
     def _eroded(self, body) -> np.ndarray:
         """Mask of the body without its surface."""

@@ -54,7 +54,7 @@ _LARGE_GAIN = 0.4
 _POWERS = {0.5: "root", 2.0: "square"}
 _OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
 # The axes of arrays in the closest RAS order.
-_DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
+DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
 
 def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequence[float]) -> list[str]:
@@ -102,7 +102,7 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
         )
         notes.append(
             f"Phase and magnitude differ between {' and '.join(what)}: by {gains} (at the center, from there "
-            f"to the edge {_DIRECTIONS[axis]}, in magnitude; {kind.groups_errors:.0f} standard errors); this was "
+            f"to the edge {DIRECTIONS[axis]}, in magnitude; {kind.groups_errors:.0f} standard errors); this was "
             f"taken off, and the field as a whole is known up to {period:.0f} Hz. Set "
             "readout and trains if the scan is of another kind."
         )
@@ -167,7 +167,7 @@ def on_contradiction(found: Contradiction | None) -> list[str]:
     if found.axis is not None:
         notes.append(
             f"Echoes are off the model by {found.scale:.0%} in magnitude and {found.phase:.2f} rad in phase, otherwise "
-            f"in each slice {_DIRECTIONS[found.axis]}, as where every slice has a scale or a phase of its own: R2* and "
+            f"in each slice {DIRECTIONS[found.axis]}, as where every slice has a scale or a phase of its own: R2* and "
             "fat fraction are wrong there; export all slices of an echo alike (in DICOM, with the Rescale Slope of "
             "each)."
         )
@@ -194,11 +194,10 @@ def on_displacement(found: Displacement) -> list[str]:
     which = ("echoes " if len(found.echoes) > 1 else "echo ") + ", ".join(map(str, found.echoes))
     return [
         f"Something lies elsewhere in {which} than in the others, {'turned about the axis ' * found.turned}"
-        f"{_DIRECTIONS[found.axis]}, by {found.voxels:.2f} voxels or more ({found.errors:.0f} standard errors), as "
-        "where the patient moved between trains, echoes were "
-        "shifted on their own, or a bipolar read-out displaces fat back and forth: fat fraction and R2* are wrong at "
-        "edges; export the echoes without motion correction, or acquire them again, a bipolar read-out with more "
-        "bandwidth."
+        f"{DIRECTIONS[found.axis]}, by {found.voxels:.2f} voxels or more ({found.errors:.0f} standard errors), as "
+        "where the patient moved between trains, echoes were shifted on their own, or a bipolar read-out displaces fat "
+        "back and forth: fat fraction and R2* are wrong at edges; export the echoes without motion correction, or "
+        "acquire them again, a bipolar read-out with more bandwidth."
     ]
 
 
@@ -208,7 +207,7 @@ def on_steepness(steps_hz: Sequence[float], period_hz: float) -> list[str]:
     if abs(steps_hz[axis]) < _STEEP_STEP * period_hz:
         return []
     return [
-        f"The field changes by {abs(steps_hz[axis]):.0f} Hz from voxel to voxel, {_DIRECTIONS[axis]}, all over the "
+        f"The field changes by {abs(steps_hz[axis]):.0f} Hz from voxel to voxel, {DIRECTIONS[axis]}, all over the "
         f"image, of {period_hz:.0f} Hz up to which echoes tell it: so steep a field may be off by whole periods in "
         "every step, and water taken for fat; check shim and fat fraction, or acquire thinner slices or echoes closer "
         "together."
@@ -221,7 +220,7 @@ def on_lines(found: tuple[int, np.ndarray] | None, inside: np.ndarray) -> list[s
         return []
     axis, where = found
     return [
-        f"In {np.count_nonzero(where.any(axis=axis))} lines {_DIRECTIONS[axis]} ({where.sum() / inside.sum():.1%} of "
+        f"In {np.count_nonzero(where.any(axis=axis))} lines {DIRECTIONS[axis]} ({where.sum() / inside.sum():.1%} of "
         "what has signal) the echoes fit no tissue while they do on both sides, as radio interference (a zipper), or "
         "flow in a straight vessel, leaves them: nothing is known there, as the map of reliability shows; leave it out "
         "of regions."
@@ -376,7 +375,7 @@ def _on_slices(trust, inside, median) -> list[str]:
         return []
     return [
         f"the median reliability is {median:.2f}, but below {limit:.2f} in {slices.size} of {count} slices "
-        f"{_DIRECTIONS[axis]} (among them {slices[0] + 1} and {slices[-1] + 1})"
+        f"{DIRECTIONS[axis]} (among them {slices[0] + 1} and {slices[-1] + 1})"
     ]
 
 
@@ -391,7 +390,7 @@ def on_air(follows: Callable, b0_direction: Sequence[float]) -> list[str]:
     size, said = abs(factor), "The total field follows that of the air around the body"
     if best > max(_SURELY_FOLLOWS, abs(correlation) + _BETTER):
         return [
-            f"{said} if B0 lies {_DIRECTIONS[axis]} (correlation {best:.2f}), not as it is ({abs(correlation):.2f}): "
+            f"{said} if B0 lies {DIRECTIONS[axis]} (correlation {best:.2f}), not as it is ({abs(correlation):.2f}): "
             "check the orientation and `b0_direction`, or χ is wrong."
         ]
     notes = []
@@ -423,7 +422,7 @@ def on_slab(interior: np.ndarray, left_out: int, voxel_size) -> list[str]:
     axis = int(np.argmin(thickness))
     if min(slices) < _FEW_SLICES or thickness[axis] < _THIN_MM:
         notes.append(
-            f"The local field is known in {slices[axis]} slices {_DIRECTIONS[axis]} only ({thickness[axis]:.3g} "
+            f"The local field is known in {slices[axis]} slices {DIRECTIONS[axis]} only ({thickness[axis]:.3g} "
             "mm); χ needs the field around its sources, so do not trust it in so thin a slab: acquire a thicker "
             "one, or set stop_after to background."
         )

@@ -50,11 +50,7 @@ class SeparatedFields(EchoFields):
         drawn = draw(echoes, signal & fitted, **model)
         kind = self._find_kind(*drawn, part(progress, 0.0, 0.04))
         self._keep_kind(kind)
-        self.notes += self._on_given_sign(*drawn, kind)
-        mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=part(progress, 0.04, 0.05))
-        self.notes += remarks.on_mistake(mistake)
-        if mistake is None:  # which would be one
-            self.notes += self._contradictions(echoes, drawn, kind)
+        self.notes += self._faults(echoes, drawn, kind, noise, part(progress, 0.04, 0.05))
         end = 0.95 - 0.25 * sum(value == "yes" for value in (settings.separate_rates, settings.magnitude_maps))
         half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
         separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))
@@ -124,13 +120,20 @@ class SeparatedFields(EchoFields):
         self.settings = replace(settings, phase_sign=f"{kind.sign:+d}", readout=readout, trains=trains)
         self.notes += remarks.on_kind(kind, settings, self.settings, self.acquisition.echo_times)
 
-    def _on_given_sign(self, voxels, sample, kind) -> list[str]:
-        """Whether the sign of the phase that was given is the wrong one, as some of the voxels say."""
-        if self.given_sign == "auto":
-            return []
-        some, settings = slice(_ASKED), self.settings
-        groups = {"bipolar": settings.readout == "bipolar", "trains": int(settings.trains)}
-        return remarks.on_given_sign(kind, find_kind(voxels[:, some], sample.part(some), **groups))
+    def _faults(self, echoes, drawn, kind, noise, progress) -> list[str]:
+        """What is wrong with the sign that was given, with the header, or with the export, as the echoes show."""
+        notes = []
+        if self.given_sign != "auto":
+            voxels, sample = drawn
+            some, settings = slice(_ASKED), self.settings
+            asked = voxels[:, some], sample.part(some)
+            found = find_kind(*asked, bipolar=settings.readout == "bipolar", trains=int(settings.trains))
+            notes += remarks.on_given_sign(kind, found)
+            if notes:  # what a wrong sign leaves over looks like other mistakes
+                drawn, kind = asked, found
+        mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=progress)
+        notes += remarks.on_mistake(mistake)
+        return notes if mistake else notes + self._contradictions(echoes, drawn, kind)
 
     def _contradictions(self, echoes, drawn, kind) -> list[str]:
         """Where the echoes cannot be of one measurement."""
