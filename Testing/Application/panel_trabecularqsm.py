@@ -426,6 +426,18 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(self.ui.applyButton.text, "Apply")
         self.assertEqual(driving.names(), before)
 
+    def test_of_the_kinds_of_edges_one_alone_can_be_set(self):
+        steepness, threshold, share = (
+            getattr(self.ui, f"edge{name}SpinBox") for name in ("Steepness", "Threshold", "Fraction")
+        )
+        self.assertEqual((threshold.enabled, share.enabled), (False, False))
+        steepness.value = 0
+        self.assertEqual((threshold.enabled, share.enabled), (True, True))
+        threshold.value = 0.2
+        self.assertEqual((threshold.enabled, share.enabled), (True, False))
+        self.p.settings.edge_steepness = 0.0125
+        self.assertEqual((threshold.enabled, share.enabled), (False, False))
+
     def test_closing_the_scene_cancels(self):
         self.load()
         self.during(lambda: slicer.mrmlScene.Clear(0))
@@ -634,6 +646,13 @@ class PanelTest(driving.PanelCase):
         panel = self.ui.progressBar.parent()
         width = panel.minimumSizeHint.width()
         self.assertLessEqual(width, driving.PANEL_WIDTH)
+        for name, section in vars(self.ui).items():
+            if name.endswith("CollapsibleButton") and section.collapsed:
+                section.collapsed = False
+                slicer.app.processEvents()
+                self.assertLessEqual(panel.minimumSizeHint.width(), driving.PANEL_WIDTH, name)
+                section.collapsed = True
+        slicer.app.processEvents()
         self.ui.resultsCollapsibleButton.collapsed = False
         self.ui.resultsNotesLabel.setText("What is to be known of a run is told in long sentences. " * 5)
         slicer.app.processEvents()
