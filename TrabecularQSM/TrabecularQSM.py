@@ -184,6 +184,8 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         ui.regularizationSpinBox.specialValueText = _("{value:g} {unit} (preset)").format(
             value=preset(p.preset, inversion=p.settings.inversion).regularization, unit=unit
         )
+        ui.edgeThresholdSpinBox.enabled = not p.settings.edge_steepness
+        ui.edgeFractionSpinBox.enabled = not (p.settings.edge_steepness or p.settings.edge_threshold)
         ui.maskSegmentSelector.visible = bool(p.maskSegmentation)
         p.maskSegment = connectors.followSegmentation(ui.maskSegmentSelector, p.maskSegmentation, p.maskSegment)
         for section in ("inputs", "parameters", "advanced", "outputs"):

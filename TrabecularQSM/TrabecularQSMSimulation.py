@@ -51,9 +51,7 @@ from TrabecularQSMLib.scene.gui.simulation import (  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe  # noqa: E402
 from TrabecularQSMLib.scene.gui.steps import StepsMixin  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
-from TrabecularQSMLib.simulation.settings import (  # noqa: E402
-    SimulationSettings,
-)
+from TrabecularQSMLib.simulation.settings import SimulationSettings  # noqa: E402
 
 # Buttons of the panel; each has a slot of its name, such as onRunButton.
 BUTTONS = ("run", "configuration", "protocol", "chain", "sweep", "cancel", "layout")

@@ -76,6 +76,8 @@ RANGES = {
 }
 # Those that are whole.
 WHOLE = ("padding", "inversion_iterations")
+# Those of which the first that is given says what an edge is, so that the others do not count.
+EDGE_KINDS = ("edge_steepness", "edge_threshold", "edge_fraction")
 # Those that may be left out.
 OPTIONAL = (
     "background_radius",
@@ -147,14 +149,15 @@ class Settings:
         voxels. Paper: |W − F|; authors' scripts: magnitude over echoes.
     edge_steepness : float or None
         Edges are soft and have a direction: W_g is one half where the edge image, always smoothed then, changes by this
-        fraction of its bright end in a mm. Left out, edges are all or nothing, by the two that follow. Ours; paper and
+        fraction of its bright end in a mm. With none, edges are all or nothing, by the two that follow. Ours; paper and
         authors' scripts: none.
     edge_threshold : float or None
-        Edges are gradients above this fraction of the largest one in the mask. Paper: none; authors' scripts: 0.1.
+        Without edge_steepness, edges are gradients above this fraction of the largest one in the mask. Paper: none;
+        authors' scripts: 0.1.
     edge_fraction : float
-        Share of mask voxels that count as edges where there is no edge_threshold. Paper: 0.4.
+        Share of mask voxels that count as edges where there is neither edge_steepness nor edge_threshold. Paper: 0.4.
     edge_weight : float
-        W_g on edges; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
+        W_g on edges, of soft ones the least; 1 elsewhere. Paper: 0.01; authors' scripts: 0.
     variation : {"anisotropic", "isotropic"}
         Whether the total variation of TV-MEDI and TGV sums the three differences of a voxel or takes their length.
         Paper: anisotropic.

@@ -426,6 +426,18 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(self.ui.applyButton.text, "Apply")
         self.assertEqual(driving.names(), before)
 
+    def test_of_the_kinds_of_edges_one_alone_can_be_set(self):
+        steepness, threshold, share = (
+            getattr(self.ui, f"edge{name}SpinBox") for name in ("Steepness", "Threshold", "Fraction")
+        )
+        self.assertEqual((threshold.enabled, share.enabled), (False, False))
+        steepness.value = 0
+        self.assertEqual((threshold.enabled, share.enabled), (True, True))
+        threshold.value = 0.2
+        self.assertEqual((threshold.enabled, share.enabled), (True, False))
+        self.p.settings.edge_steepness = 0.0125
+        self.assertEqual((threshold.enabled, share.enabled), (False, False))
+
     def test_closing_the_scene_cancels(self):
         self.load()
         self.during(lambda: slicer.mrmlScene.Clear(0))
@@ -638,6 +650,18 @@ class PanelTest(driving.PanelCase):
         self.ui.resultsNotesLabel.setText("What is to be known of a run is told in long sentences. " * 5)
         slicer.app.processEvents()
         self.assertEqual(panel.minimumSizeHint.width(), width)
+
+    def test_no_section_is_wider_than_a_laptop_leaves_room_for(self):
+        self.ui.advancedCollapsibleButton.collapsed = False
+        self.addCleanup(setattr, self.ui.advancedCollapsibleButton, "collapsed", True)
+        sections = {name: one for name, one in vars(self.ui).items() if name.endswith("CollapsibleButton")}
+        for name, section in sections.items():
+            if section.collapsed:
+                section.collapsed = False
+                slicer.app.processEvents()
+                width = self.ui.progressBar.parent().minimumSizeHint.width()
+                self.assertLessEqual(width, driving.PANEL_WIDTH, name)
+                section.collapsed = True
 
     def test_the_terminology_is_loaded_when_the_application_has_started(self):
         logic = slicer.modules.terminologies.logic()

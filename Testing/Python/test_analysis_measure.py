@@ -13,7 +13,7 @@ from test_analysis_placement import two_bones
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure, on_excluded, reference_notes, referenced, whole_mask
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
-from TrabecularQSMLib.files.regions import read_regions
+from TrabecularQSMLib.files.regions import notes_on_parts_outside, read_regions
 from TrabecularQSMLib.files.tables import csv_text
 from TrabecularQSMLib.images import image_from
 from TrabecularQSMLib.quantities import QUANTITIES
@@ -222,6 +222,17 @@ class FilesTest(unittest.TestCase):
         rows, (note,) = measure_files(self.folder / "maps", path)
         self.assertEqual(rows[0]["n"] + rows[0]["excluded"], 4 * 5 * 2)
         self.assertRegex(note, "50 % of the region label 1 lie outside of sub-01_")
+
+    def test_small_regions_that_lie_within_coarse_maps_are_not_told_to_be_cut_off(self):
+        fine, coarse = np.diag([0.5, 0.5, 0.5, 1]), np.eye(4)
+        places = np.stack(np.indices((48, 24, 24)), axis=-1)
+        random = np.random.default_rng(0)
+        for _ in range(40):
+            ball = np.linalg.norm(places / 2 - random.uniform(4, 7, 3), axis=-1) < 1.8
+            self.assertEqual(notes_on_parts_outside(ball, fine, {1: "x"}, "map", ball[::2, ::2, ::2], coarse), [])
+        ball = np.linalg.norm(places / 2 - (12, 6, 6), axis=-1) < 4
+        (note,) = notes_on_parts_outside(ball, fine, {1: "x"}, "map", ball[:24:2, ::2, ::2], coarse)
+        self.assertRegex(note, r"^\d\d % of the region x lie outside of map")
 
     def test_regions_that_were_transposed_are_told(self):
         shutil.rmtree(self.folder / "maps")

@@ -240,7 +240,12 @@ class SettingsTest(CommandLineTest):
             self.assertEqual(kind("--settings", file, "--edge-fraction", "0.3"), (None, None, 0.3))
             self.assertEqual(kind("--settings", file, "--edge-threshold", "0.2")[:2], (None, 0.2))
             self.assertEqual(kind("--settings", file, "--edge-steepness", "0.02")[0], 0.02)
-        self.assertEqual(kind("--edge-fraction", "0.3", "--edge-threshold", "0.2"), (None, 0.2, 0.3))
+            hard = (None, stored.get("edge_threshold"), stored["edge_fraction"])
+            self.assertEqual(kind("--settings", file, "--edge-steepness", "none"), hard)
+        for flags in (("--edge-threshold", "0.2"), ("--edge-steepness", "0.02")):
+            with self.assertRaisesRegex(InputError, f"{flags[0]} and --edge-fraction make edges of different kinds"):
+                kind("--edge-fraction", "0.3", *flags)
+        self.assertEqual(kind("--edge-fraction", "0.3", "--edge-threshold", "none"), (None, None, 0.3))
 
     def test_a_sidecar_repeats_its_settings_whatever_the_preset(self):
         used = preset("paper", inversion="closed-form", phase_sign="-1", padding=4)

@@ -7,9 +7,7 @@ import numpy as np
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.fieldmap.gains import EchoGains
-from TrabecularQSMLib.pipeline import (
-    remarks,
-)
+from TrabecularQSMLib.pipeline import remarks
 
 
 class RemarksTest(unittest.TestCase):

@@ -59,6 +59,20 @@ class CohortTest(SceneTest):
         self.assertEqual(names, NAMES)
         self.assertFalse(self.find("sub-01 regions").GetDisplayNode().GetVisibility2DFill())
 
+    def test_the_error_of_a_mean_of_chi_is_that_of_the_command_line(self):
+        random = np.random.default_rng(2)
+        names = ("sigma_chi", "noise_chi_1", "noise_chi_2")
+        self.maps |= {name: random.uniform(0.1, 0.2, (4, 5, 6)).astype(np.float32) for name in names}
+        shared = {"Voxels": [1.0, 20.0], "VarianceRatio": [1.0, 4.0]}
+        scan, output = read_acquisition(self.output / "in"), self.output / "noisy"
+        write_reconstruction(output, scan, Reconstruction(self.maps, self.settings, (), chi_noise=shared))
+        nodes = scene.loadMaps(output / "sub-01")
+        regions = scene.addSegmentation(self.labels, NAMES, scans.AFFINE, "regions")
+        found = rowsFromTable(scene.measureNodes([nodes["chi"]], regions, case="sub-01"))
+        wanted = measure(self.maps, self.labels, NAMES, case="sub-01", chi_noise=shared)
+        self.assertEqual([row["se"] for row in found], [row["se"] for row in wanted if row["quantity"] == "chi"])
+        self.assertGreater(found[0]["se"], 0)
+
     def test_what_a_cohort_noted_comes_with_the_maps(self):
         record = self.output / "sub-01" / "sub-01_cohort.json"
         record.write_text(json.dumps({"MadeOf": {}, "Notes": ["Look at it.", "The CT fits."]}), encoding="utf-8")

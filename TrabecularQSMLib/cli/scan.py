@@ -158,10 +158,9 @@ def add_settings(parser, left_out=()):
 
 def _add_setting(group, field, text):
     """Add the flag of one field of `Settings`, absent from the result unless given."""
-    from ..settings import CHOICES, RANGES, WHOLE
+    from ..settings import CHOICES, OPTIONAL, RANGES, WHOLE
 
     options = {"dest": field.name, "default": argparse.SUPPRESS}
-    optional = field.default is None
     if field.name in CHOICES:
         choices = ["none" if choice is None else choice for choice in CHOICES[field.name]]
         kind = _or_none(str) if None in CHOICES[field.name] else str
@@ -169,9 +168,9 @@ def _add_setting(group, field, text):
     else:
         low, high = RANGES[field.name]
         kind = int if field.name in WHOLE else float
-        options |= {"metavar": "N" if kind is int else "X", "type": _or_none(kind) if optional else kind}
+        options |= {"metavar": "N" if kind is int else "X", "type": _or_none(kind) if field.name in OPTIONAL else kind}
         text += f" {low:g} to {high:g}."
-    default = "" if optional else f" (default: {field.default})"
+    default = "" if field.default is None else f" (default: {field.default})"
     group.add_argument(setting_flag(field.name), help=(text + default).replace("%", "%%"), **options)
 
 
@@ -279,9 +278,12 @@ def _lcurve(arguments):
 def chosen_settings(arguments, **fixed):
     """Merge preset, file and flags to settings, the later ones winning."""
     from ..files.maps import read_settings
-    from ..settings import Settings, merged
+    from ..settings import EDGE_KINDS, Settings, merged
 
     given = {field.name: getattr(arguments, field.name) for field in fields(Settings) if field.name in arguments}
+    kinds = [setting_flag(name) for name in EDGE_KINDS if given.get(name) is not None]
+    if len(kinds) > 1:
+        raise InputError(f"{' and '.join(kinds)} make edges of different kinds; give one of them.")
     stored = read_settings(arguments.settings) if arguments.settings else {}
     return merged(arguments.preset, stored, {**given, **fixed})
 

@@ -260,20 +260,23 @@ def regions_on(
 
 def notes_on_parts_outside(labels, affine, names, target, placed, target_affine) -> list[str]:
     """Say of which regions a part is cut off by the grid that they were placed on; arguments are as there."""
-    voxels = [abs(np.linalg.det(its[:3, :3])) for its in (affine, target_affine)]
-    pairs = list(zip((labels, placed), voxels, strict=True))
-    return on_parts_outside(
-        {name: [np.count_nonzero(array == label) * voxel for array, voxel in pairs] for label, name in names.items()},
-        target,
-    )
+    there, here = (abs(float(np.linalg.det(its[:3, :3]))) for its in (affine, target_affine))
+    drawn = {label: np.count_nonzero(labels == label) * there for label in names}
+    return on_parts_outside(drawn, names, target, placed, here)
 
 
-def on_parts_outside(volumes: Mapping[str, Sequence[float]], target) -> list[str]:
-    """Say which regions are cut off by an image, by the volumes [mm³] of each where it was drawn and on the image."""
+def on_parts_outside(drawn: Mapping[int, float], names, target, placed, voxel: float) -> list[str]:
+    """Say which regions are cut off by an image: they reach its border, and are smaller than they were drawn.
+
+    `drawn` are volumes by label, `placed` the labels on the image, and `voxel` is the volume of one of its voxels, mm³.
+    """
+    # Elsewhere a region of few voxels is smaller since they are coarse.
+    faces = [np.unique(np.take(placed, (0, -1), axis)) for axis in range(3)]
+    here = {label: np.count_nonzero(placed == label) * voxel for label in np.unique(np.concatenate(faces)).tolist()}
     return [
-        f"{100 * (1 - here / there):.0f} % of the region {name} lie outside of {target}."
-        for name, (there, here) in volumes.items()
-        if here < _MOST_OF_IT * there
+        f"{100 * (1 - here[label] / there):.0f} % of the region {names[label]} lie outside of {target}."
+        for label, there in drawn.items()
+        if label in here and here[label] < _MOST_OF_IT * there
     ]
 
 

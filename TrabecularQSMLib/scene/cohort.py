@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files.formats import read_json_file
-from ..files.maps import find_scan, read_sidecar
+from ..files.maps import find_scan, read_chi_noise, read_sidecar
 from ..files.nifti import read_image
 from ..files.tables import read_measured
 from ..pipeline import Reconstruction
@@ -42,7 +42,9 @@ def loadMaps(folder, *, progress: Progress | None = None) -> dict:
     # What a cohort notes holds that of the maps, and what was said of registrations.
     record = next(iter(sorted(Path(folder).glob("*_cohort.json"))), None)
     notes = (sidecar if record is None else read_json_file(record)).get("Notes", ())
-    result = Reconstruction({name: array for name, (array, _) in images.items()}, settings, tuple(notes))
+    noise = read_chi_noise(files["sigma_chi"]) if "sigma_chi" in files else None
+    maps = {name: array for name, (array, _) in images.items()}
+    result = Reconstruction(maps, settings, tuple(notes), chi_noise=noise)
     drawn = first.with_name(f"{stem}_dseg.nii.gz")
     regions = loadRegions(drawn, f"{stem} regions") if drawn.exists() else None
     try:

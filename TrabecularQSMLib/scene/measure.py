@@ -1,5 +1,6 @@
 """Statistics of maps in segments, as rows of one table that grows case by case."""
 
+import json
 from collections.abc import Sequence
 
 import slicer
@@ -11,6 +12,7 @@ from ..quantities import QUANTITIES
 from ..study.measure import on_map_orientation
 from .echoes import NOTES_ATTRIBUTE, addNotes
 from .folders import resultFolder, sameFolder
+from .reconstruct import CHI_NOISE_ATTRIBUTE
 from .regions import notesOnPartsOutside, regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
 from .volumes import checkVolume, codedEntry, gridDifference, quantityOf
@@ -80,12 +82,13 @@ def measureNodes(
     for number, volume in enumerate(measured):
         report(progress, number / len(measured), f"Measuring {volume.GetName()}")
         quantity, unit = quantityOf(volume)
-        maps = {quantity: slicer.util.arrayFromVolume(volume)} | _supportingMaps(volume, volumes)
+        beside = _supportingVolumes(volume, volumes)
+        maps = {name: slicer.util.arrayFromVolume(one) for name, one in {quantity: volume, **beside}.items()}
         labels, names = regionsFromSegmentation(segmentation, volume)
         seen[quantity] = maps[quantity], labels
         outside = outside or notesOnPartsOutside(segmentation, volume, labels, names)
         try:
-            rows += measure(maps, labels, names, case=case, units={quantity: unit})
+            rows += measure(maps, labels, names, case=case, units={quantity: unit}, chi_noise=_chiNoise(beside))
         except InputError as error:
             raise InputError(f"{volume.GetName()} with {segmentation.GetName()}: {error}") from error
     report(progress, 1.0, "Measured")
@@ -149,11 +152,17 @@ def _checkNames(volumes):
         seen[quantity] = volume.GetName()
 
 
-def _supportingMaps(volume, given):
-    """Reliability and mask on the grid of a volume: those given, or else those in its folder."""
+def _supportingVolumes(volume, given):
+    """Reliability, mask and noise on the grid of a volume: those given, or else those in its folder."""
     found = {}
     for other in (*sameFolder(volume), *given):  # the later ones win
         quantity = quantityOf(other)[0]
         if quantity in _SUPPORTING and other is not volume and not gridDifference(volume, other):
-            found[quantity] = slicer.util.arrayFromVolume(other)
+            found[quantity] = other
     return found
+
+
+def _chiNoise(volumes):
+    """How noise of χ averages over voxels, as the map of its standard deviation says."""
+    said = volumes["sigma_chi"].GetAttribute(CHI_NOISE_ATTRIBUTE) if "sigma_chi" in volumes else None
+    return json.loads(said) if said else None

@@ -21,6 +21,8 @@ from .volumes import addMapVolume, affineFromVolume, checkVolume, freeName, name
 
 SETTINGS_ATTRIBUTE = "TrabecularQSM.Settings"
 VERSION_ATTRIBUTE = "TrabecularQSM.Version"
+# Of a map of the standard deviation of χ: how that noise averages over voxels.
+CHI_NOISE_ATTRIBUTE = "TrabecularQSM.NoiseOfChi"
 
 
 def reconstructNodes(
@@ -208,6 +210,8 @@ def addMapVolumes(
             node = nodes[quantityName] = put(addMapVolume(array, affine, quantityName, name))
             node.SetAndObserveTransformNodeID(transform and transform.GetID())
             labelResult(node, result.settings, result.notes)
+            if quantityName == "sigma_chi" and result.chi_noise:
+                node.SetAttribute(CHI_NOISE_ATTRIBUTE, json.dumps(result.chi_noise))
             if b0Direction is not None:
                 node.SetAttribute(B0_ATTRIBUTE, b0Along(affine, b0Direction))
         report(progress, 1.0, "Added the maps")

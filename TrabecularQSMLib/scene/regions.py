@@ -262,14 +262,15 @@ def notesOnPartsOutside(segmentationNode, volumeNode, labels: np.ndarray, names:
     :param labels: its first result.
     :param names: its second one.
     """
-    voxel, volumes = float(np.prod(volumeNode.GetSpacing())), {}
+    drawn = {}
     for segmentID, name in segmentNames(segmentationNode).items():
         label = next((label for label, its in names.items() if its == name), None)
         if label is not None:
             image = _segmentImage(segmentationNode, segmentID)
-            there = np.count_nonzero(vtk_to_numpy(image.GetPointData().GetScalars())) * np.prod(image.GetSpacing())
-            volumes[name] = float(there), np.count_nonzero(labels == label) * voxel
-    return on_parts_outside(volumes, volumeNode.GetName())
+            voxels = np.count_nonzero(vtk_to_numpy(image.GetPointData().GetScalars()))
+            drawn[label] = voxels * float(np.prod(image.GetSpacing()))
+    voxel = float(np.prod(volumeNode.GetSpacing()))
+    return on_parts_outside(drawn, names, volumeNode.GetName(), labels, voxel)
 
 
 def _loadSegments(path, name):

@@ -583,16 +583,16 @@
         <translation>Kantensteilheit:</translation>
     </message>
     <message>
-        <source> × bright end per mm</source>
-        <translation> × hellstes Signal pro mm</translation>
+        <source> per mm</source>
+        <translation> pro mm</translation>
     </message>
     <message>
         <source>not used</source>
         <translation>nicht verwendet</translation>
     </message>
     <message>
-        <source>Edges are soft and have a direction: smoothness weighs one half where the image changes by this fraction of its bright end in a mm. Not used: edges are all or nothing, by the two that follow. Paper and authors&apos; scripts: not used.</source>
-        <translation>Kanten sind weich und haben eine Richtung: Glätte zählt halb, wo sich das Bild auf einem mm um diesen Anteil seines hellsten Signals ändert. Nicht verwendet: Kanten sind ganz oder gar nicht, nach den beiden folgenden. Veröffentlichung und Skripte der Autoren: nicht verwendet.</translation>
+        <source>Edges are soft and have a direction: smoothness weighs one half where the image changes by this fraction of its bright end in a mm. Not used: edges are all or nothing, by the two that follow, which do not count otherwise. Paper and authors&apos; scripts: not used.</source>
+        <translation>Kanten sind weich und haben eine Richtung: Glätte zählt halb, wo sich das Bild auf einem mm um diesen Anteil seines hellsten Signals ändert. Nicht verwendet: Kanten sind ganz oder gar nicht, nach den beiden folgenden, die sonst nicht zählen. Veröffentlichung und Skripte der Autoren: nicht verwendet.</translation>
     </message>
     <message>
         <source>Edge threshold:</source>
@@ -627,8 +627,8 @@
         <translation> auf Kanten</translation>
     </message>
     <message>
-        <source>Weight of the smoothness on edges against 1 elsewhere. Paper: 0.01; authors&apos; scripts: 0.</source>
-        <translation>Gewicht der Glattheit auf Kanten gegenüber 1 anderswo. Veröffentlichung: 0,01; Skripte der Autoren: 0.</translation>
+        <source>Weight of the smoothness on edges, of soft ones the least, against 1 elsewhere. Paper: 0.01; authors&apos; scripts: 0.</source>
+        <translation>Gewicht der Glattheit auf Kanten, auf weichen das kleinste, gegenüber 1 anderswo. Veröffentlichung: 0,01; Skripte der Autoren: 0.</translation>
     </message>
     <message>
         <source>Inversion</source>

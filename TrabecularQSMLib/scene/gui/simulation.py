@@ -9,13 +9,7 @@ from ...errors import InputError
 from ...fieldmap.fat_models import FAT_MODELS
 from ...simulation.model import DECAY
 from ...simulation.monte_carlo import ParameterGrid, check_grid
-from ...simulation.settings import (
-    BOUNDARIES,
-    POINT_SPREADS,
-    SHAPES,
-    DecaySettings,
-    SimulationSettings,
-)
+from ...simulation.settings import BOUNDARIES, POINT_SPREADS, SHAPES, DecaySettings, SimulationSettings
 from ...study.estimate import free_memory
 from .numbers import numbers, oneNumber, wholeNumbers
 
