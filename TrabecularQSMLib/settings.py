@@ -179,10 +179,10 @@ class Settings:
     padding : int
         Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved. Ours.
     inversion_tolerance : float or None
-        Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2, 2.5e-3 for TV-MEDI and TGV,
+        Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2 and TV-MEDI, 2.5e-3 for TGV,
         1e-4 with Nesterov's method).
     inversion_iterations : int or None
-        Most iterations; left out, each method's own (1,000 for MEDI-ℓ2, 300 for TV-MEDI, 200 for TGV,
+        Most iterations; left out, each method's own (1,000 for MEDI-ℓ2, 500 for TV-MEDI, 200 for TGV,
         150 per continuation step with Nesterov's method).
     stop_after : {None, "fieldmap", "background"}
         Last stage to run.

@@ -17,8 +17,8 @@ def medi_tv(
     edge_weight: np.ndarray,
     variation: str = "anisotropic",
     weak_harmonic: float = 0.0,
-    tolerance: float = 2.5e-3,
-    iterations: int = 300,
+    tolerance: float = 1e-3,
+    iterations: int = 500,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return the χ that minimizes ``‖W_d (Dχ − f)‖² + λ ‖W_g ∇χ‖₁``, (K, J, I) float32.
@@ -75,5 +75,5 @@ METHOD = Inversion(
     power=1,
     weighted=True,
     regularization=0.004,  # closest to the truth on simulated ankles of seeds 1 to 3, of 0.02 to 0.00125
-    effort=1.7,
+    effort=2.4,
 )

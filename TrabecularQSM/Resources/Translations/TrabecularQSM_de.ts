@@ -687,8 +687,8 @@
         <translation>Toleranz der Inversion:</translation>
     </message>
     <message>
-        <source>Relative change at which an iterative inversion stops. The method&apos;s own: 0.001 for MEDI-l2, 0.0025 for TV-MEDI and TGV.</source>
-        <translation>Relative Änderung, bei der eine iterative Inversion endet. Eigener Wert des Verfahrens: 0,001 für MEDI-l2, 0,0025 für TV-MEDI und TGV.</translation>
+        <source>Relative change at which an iterative inversion stops. The method&apos;s own: 0.001 for MEDI-l2 and TV-MEDI, 0.0025 for TGV.</source>
+        <translation>Relative Änderung, bei der eine iterative Inversion endet. Eigener Wert des Verfahrens: 0,001 für MEDI-l2 und TV-MEDI, 0,0025 für TGV.</translation>
     </message>
     <message>
         <source>Inversion iterations:</source>
@@ -699,8 +699,8 @@
         <translation> Iterationen</translation>
     </message>
     <message>
-        <source>Most iterations of the inversion. The method&apos;s own: 1000 for MEDI-l2, 300 for TV-MEDI.</source>
-        <translation>Höchste Zahl der Iterationen der Inversion. Eigener Wert des Verfahrens: 1000 für MEDI-l2, 300 für TV-MEDI.</translation>
+        <source>Most iterations of the inversion. The method&apos;s own: 1000 for MEDI-l2, 500 for TV-MEDI.</source>
+        <translation>Höchste Zahl der Iterationen der Inversion. Eigener Wert des Verfahrens: 1000 für MEDI-l2, 500 für TV-MEDI.</translation>
     </message>
     <message>
         <source>Reference:</source>
