@@ -17,7 +17,7 @@ from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
 from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, share_of_noise, standard_deviations
 from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, steepness, unwrap
-from TrabecularQSMLib.pipeline.remarks import on_steepness
+from TrabecularQSMLib.pipeline.remarks_on_echoes import on_steepness
 
 
 def voxels(model, count, seed, fields_hz=(-1800.0, 1800.0), rates=(0.0, 900.0), fractions=(0.0, 1.0)):

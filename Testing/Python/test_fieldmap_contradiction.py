@@ -9,7 +9,7 @@ from TrabecularQSMLib.fieldmap import sample
 from TrabecularQSMLib.fieldmap.contradiction import Contradiction, find_contradiction
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.kind import find_kind
-from TrabecularQSMLib.pipeline.remarks import on_contradiction
+from TrabecularQSMLib.pipeline.remarks_on_echoes import on_contradiction
 
 
 class ContradictionTest(unittest.TestCase):

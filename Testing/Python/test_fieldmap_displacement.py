@@ -9,7 +9,7 @@ from TrabecularQSMLib.fieldmap import sample
 from TrabecularQSMLib.fieldmap.displacement import Displacement, find_displacement
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.kind import find_kind
-from TrabecularQSMLib.pipeline.remarks import on_displacement
+from TrabecularQSMLib.pipeline.remarks_on_echoes import on_displacement
 
 
 def moved(echoes, way):

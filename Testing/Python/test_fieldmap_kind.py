@@ -13,7 +13,7 @@ from TrabecularQSMLib.fieldmap.sample import Fits, draw
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.sign import SURE_BY_FIELD, SURE_OF_SIGN, sign_by_field, sign_errors
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
-from TrabecularQSMLib.pipeline.remarks import on_kind
+from TrabecularQSMLib.pipeline.remarks_on_echoes import on_kind
 from TrabecularQSMLib.settings import preset
 
 

@@ -9,7 +9,7 @@ from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.kind import find_kind
 from TrabecularQSMLib.fieldmap.sample import draw
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.pipeline.remarks import on_mistake
+from TrabecularQSMLib.pipeline.remarks_on_echoes import on_mistake
 
 
 def powered(echoes, power):

@@ -7,7 +7,7 @@ import numpy as np
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.fieldmap.gains import EchoGains
-from TrabecularQSMLib.pipeline import remarks
+from TrabecularQSMLib.pipeline import remarks, remarks_on_echoes
 
 
 class RemarksTest(unittest.TestCase):
@@ -38,7 +38,7 @@ class RemarksTest(unittest.TestCase):
 
     def test_errors_of_echoes_that_no_scanner_makes_are_doubted(self):
         for largest, count in ((1.3, 1), (0.5, 2)):
-            notes = remarks.on_gains(EchoGains(np.array([1, 1.1, largest * np.exp(0.1j)]), 9.0, alike=False))
+            notes = remarks_on_echoes.on_gains(EchoGains(np.array([1, 1.1, largest * np.exp(0.1j)]), 9.0, alike=False))
             self.assertEqual(len(notes), count)
         self.assertIn("do not trust the maps", notes[1])
 

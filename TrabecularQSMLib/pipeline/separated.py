@@ -20,7 +20,7 @@ from ..fieldmap.uncertainty import share_of_noise
 from ..fieldmap.unwrap import parts_apart, steepness, unwrap
 from ..progress import Progress, part, report
 from ..settings import Settings
-from . import remarks
+from . import remarks, remarks_on_echoes
 from .echoes import EchoFields
 
 # So many voxels are asked whether a sign of the phase that was given is right.
@@ -67,7 +67,7 @@ class SeparatedFields(EchoFields):
             separation.field_hz, fitted, trust, separation.period_hz,
             offset_period_hz=None if kind.groups is None else kind.groups.period_hz(self.acquisition.echo_times),
         )  # fmt: skip
-        self.notes += remarks.on_parts(parts_apart(field_hz, fitted, self.voxel_size), separation)
+        self.notes += remarks_on_echoes.on_parts(parts_apart(field_hz, fitted, self.voxel_size), separation)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
@@ -96,9 +96,9 @@ class SeparatedFields(EchoFields):
     def _oddities(self, echoes, separation, inside) -> list[str]:
         """What the fit took off, where it misses, and how steep the field is."""
         return [
-            *remarks.on_gains(separation.gains),
-            *remarks.on_lines(find_lines(separation.excess, inside), inside),
-            *remarks.on_steepness(*steepness(echoes, self.acquisition.echo_times, inside)),
+            *remarks_on_echoes.on_gains(separation.gains),
+            *remarks_on_echoes.on_lines(find_lines(separation.excess, inside), inside),
+            *remarks_on_echoes.on_steepness(*steepness(echoes, self.acquisition.echo_times, inside)),
         ]
 
     def _find_kind(self, voxels, sample, progress) -> Kind:
@@ -118,7 +118,7 @@ class SeparatedFields(EchoFields):
         readout = settings.readout if settings.readout != "auto" else "bipolar" if kind.bipolar else "monopolar"
         trains = settings.trains if settings.trains != "auto" else str(kind.trains)
         self.settings = replace(settings, phase_sign=f"{kind.sign:+d}", readout=readout, trains=trains)
-        self.notes += remarks.on_kind(kind, settings, self.settings, self.acquisition.echo_times)
+        self.notes += remarks_on_echoes.on_kind(kind, settings, self.settings, self.acquisition.echo_times)
 
     def _faults(self, echoes, drawn, kind, noise, progress) -> list[str]:
         """What is wrong with the sign that was given, with the header, or with the export, as the echoes show."""
@@ -128,11 +128,11 @@ class SeparatedFields(EchoFields):
             some, settings = slice(_ASKED), self.settings
             asked = voxels[:, some], sample.part(some)
             found = find_kind(*asked, bipolar=settings.readout == "bipolar", trains=int(settings.trains))
-            notes += remarks.on_given_sign(kind, found)
+            notes += remarks_on_echoes.on_given_sign(kind, found)
             if notes:  # what a wrong sign leaves over looks like other mistakes
                 drawn, kind = asked, found
         mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=progress)
-        notes += remarks.on_mistake(mistake)
+        notes += remarks_on_echoes.on_mistake(mistake)
         return notes if mistake else notes + self._contradictions(echoes, drawn, kind)
 
     def _contradictions(self, echoes, drawn, kind) -> list[str]:
@@ -142,8 +142,8 @@ class SeparatedFields(EchoFields):
             moved = find_displacement(echoes, *drawn, kind=kind)
             # What lies elsewhere seems to have slices of its own, and such slices seem to lie elsewhere, but less.
             if moved and (found is None or moved.voxels > BEYOND_SLICES):
-                return remarks.on_displacement(moved)
-        return remarks.on_contradiction(found)
+                return remarks_on_echoes.on_displacement(moved)
+        return remarks_on_echoes.on_contradiction(found)
 
     def _fit(self, echoes, fitted, model, kind, noise, progress) -> Separation:
         return separate(
