@@ -156,5 +156,5 @@ METHOD = Inversion(
     power=2,
     weighted=True,
     regularization=0.1,
-    effort=1.3,
+    effort=0.75,
 )

@@ -75,5 +75,5 @@ METHOD = Inversion(
     power=1,
     weighted=True,
     regularization=0.004,  # closest to the truth on simulated ankles of seeds 1 to 3, of 0.02 to 0.00125
-    effort=2.4,
+    effort=1.0,
 )

@@ -222,5 +222,5 @@ METHOD = Inversion(
     power=1,
     weighted=True,
     regularization=0.01,  # closest to the truth on simulated ankles of seeds 1 to 3
-    effort=6.1,
+    effort=3.0,
 )

@@ -70,5 +70,5 @@ METHOD = Inversion(
     power=1,
     weighted=True,
     regularization=0.01,
-    effort=4.4,
+    effort=1.5,
 )

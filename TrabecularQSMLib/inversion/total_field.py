@@ -84,5 +84,5 @@ METHOD = Inversion(
     weighted=True,
     total=True,
     regularization=0.01,
-    effort=1.8,
+    effort=1.5,
 )

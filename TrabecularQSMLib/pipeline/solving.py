@@ -19,7 +19,7 @@ from .more_noise import signal_noise, with_more_noise
 
 # Measured millionths of a second of one processor for each voxel of a scan of nine echoes that all stages before the
 # inversion take, which efforts are multiples of (`methods.Inversion`); and the effort of cortex apart.
-_FIELDS_US, _APART = 6.8, 0.65
+_FIELDS_US, _APART = 5.0, 0.5
 
 
 def effort(settings: Settings, runs: int | None = None) -> float:
