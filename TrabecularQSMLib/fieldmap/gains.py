@@ -180,9 +180,8 @@ def normal_equations(signal, model, field_hz, r2star, directions):
     The six parameters of each voxel's own are projected out, and voxels count by their misfit.
     """
     at = project(signal.astype(np.complex128), model, field_hz, r2star)
-    time = (model.echo_times - model.echo_times[0])[:, None]
+    time, fat = (model.echo_times - model.echo_times[0])[:, None], model.fat[:, None]
     decay = np.exp((2j * np.pi * field_hz - r2star) * time)
-    fat = model.fat[:, None]
     modelled = decay * (at.water + fat * at.fat)
     own = [decay, 1j * decay, fat * decay, 1j * fat * decay, 1j * time * modelled, time * modelled]
 
@@ -230,8 +229,13 @@ def _fit(signal, model, field, rate, steps=STEPS, gains=None):
         ridge = RIDGE * np.linalg.eigvalsh(normal)[-1]
         change = np.linalg.solve(normal + ridge * np.eye(2 * echoes), right - ridge * logarithm)
         logarithm += np.clip(change, -LARGEST_STEP, LARGEST_STEP)
-    power = np.maximum((np.abs(data) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
-    return _Fit(gains, residual**2 / power + FINEST_MISFIT, np.abs(fat) > np.abs(water))
+    # In the echoes as they are: gains that only enlarge strong echoes and shrink noisy ones explain nothing.
+    at = project(data, model, field, rate)
+    time = (model.echo_times - model.echo_times[0])[:, None]
+    modelled = np.exp((2j * np.pi * field - rate) * time) * (at.water + model.fat[:, None] * at.fat)
+    rest = np.abs(signal - gains[:, None] * modelled) ** 2
+    power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
+    return _Fit(gains, rest.sum(axis=0) / power + FINEST_MISFIT, np.abs(fat) > np.abs(water))
 
 
 def _hypotheses(signal, model, field, organ, fat_hz, ppm_hz):
