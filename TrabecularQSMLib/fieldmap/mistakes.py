@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import digamma
 
 from ..methods import Method
 from ..progress import Progress, report
@@ -87,15 +88,14 @@ def find_mistake(
     as_is = Fits(*(values[some] for values in kind.fits))
     found = [
         _find_single(signal[:, some], sample.part(some), as_is, kind, noise, progress),
-        _find_between_parts(signal, sample, kind),
+        _find_between_parts(signal, sample, kind, noise),
     ]
     return max(filter(None, found), key=lambda one: one.gained, default=None)
 
 
 def _find_single(signal, sample, as_is, kind, noise, progress) -> Mistake | None:
     """A mistake of times, field strength, order or single echoes."""
-    power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
-    by_noise = np.log((2 * sample.echoes - 6) * noise**2 / power) if noise > 0 else np.full(power.size, -np.inf)
+    by_noise = _by_noise(signal, noise)
 
     def noisy(fits):
         return np.mean(fits.misfit - by_noise) < np.log(NOISY)
@@ -113,7 +113,13 @@ def _find_single(signal, sample, as_is, kind, noise, progress) -> Mistake | None
     return replace(best, gained=float(-np.expm1(-best.gained)))
 
 
-def _find_between_parts(signal, sample, kind) -> Mistake | None:
+def _by_noise(signal, noise):
+    """Logarithm of the misfit that noise alone is expected to leave over of each voxel, (V,)."""
+    power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
+    return np.log((2 * len(signal) - 6) * noise**2 / power) if noise > 0 else np.full(power.size, -np.inf)
+
+
+def _find_between_parts(signal, sample, kind, noise) -> Mistake | None:
     """A magnitude that is not that of its phase: a power of it, or either part of another echo.
 
     Voxels of water and fat show it.
@@ -126,10 +132,18 @@ def _find_between_parts(signal, sample, kind) -> Mistake | None:
         return None
     sample, as_it_came = sample.part(mixed), signal[:, mixed]
     signal, as_is = seen(as_it_came, sample, kind), kind.fits.misfit[mixed]
-    found = [*_off_by_one(signal, sample)] if sample.echoes >= FEWEST_TO_SHIFT else []
+    # Phases of other echoes can take noise away, too, where a single mixture fills the scan: they are asked if more is
+    # left over, but not powers, which change the noise of the air.
+    freedom = sample.echoes - 3
+    by_noise = _by_noise(as_it_came, noise).mean() + digamma(freedom) - np.log(freedom)
+    more = as_is.mean() - by_noise > GAINED_BETWEEN_PARTS
+    found = [*_off_by_one(signal, sample)] if more and sample.echoes >= FEWEST_TO_SHIFT else []
     # What other mistakes leave over is in pure voxels, too.
-    if not pure.size or as_is.mean() - pure.mean() >= OVER_PURE:
-        found += [*_powers(signal, sample, as_is), _reversed_phases(as_it_came, sample, as_is)]
+    over_pure = as_is.mean() - pure.mean() >= OVER_PURE if pure.size else None
+    if over_pure:
+        found += _powers(signal, sample, as_is)
+    if more and over_pure is not False:
+        found.append(_reversed_phases(as_it_came, sample, as_is))
     found = [one for one in found if one.gained > -np.expm1(-GAINED_BETWEEN_PARTS) and one.errors > SURE]
     best = max(found, key=lambda one: one.gained, default=None)
     if best is None or best.gained > -np.expm1(-PLAIN):
