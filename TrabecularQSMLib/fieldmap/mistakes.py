@@ -132,11 +132,11 @@ def _find_between_parts(signal, sample, kind, noise) -> Mistake | None:
         return None
     sample, as_it_came = sample.part(mixed), signal[:, mixed]
     signal, as_is = seen(as_it_came, sample, kind), kind.fits.misfit[mixed]
-    # Phases of other echoes can take noise away, too, where a single mixture fills the scan: they are asked if more is
-    # left over, but not powers, which change the noise of the air.
+    # Phases of other echoes can take noise away, too, where a single mixture fills the scan: they are asked if clearly
+    # more is left over. Powers, which change the noise of the air, are asked where pure voxels leave less.
     freedom = sample.echoes - 3
     by_noise = _by_noise(as_it_came, noise).mean() + digamma(freedom) - np.log(freedom)
-    more = as_is.mean() - by_noise > GAINED_BETWEEN_PARTS
+    more = as_is.mean() - by_noise > GAINED_BETWEEN_PARTS / 2
     found = [*_off_by_one(signal, sample)] if more and sample.echoes >= FEWEST_TO_SHIFT else []
     # What other mistakes leave over is in pure voxels, too.
     over_pure = as_is.mean() - pure.mean() >= OVER_PURE if pure.size else None
