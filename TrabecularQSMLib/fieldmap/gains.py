@@ -14,7 +14,7 @@ import numpy as np
 from ..methods import Method
 from .refine import MAXIMUM_ITERATIONS, refine
 from .search import FINEST_MISFIT
-from .signal import Model, mean_field, project, within_period
+from .signal import Model, mean_field, project, synthesize, within_period
 
 # Voxels that the fields which a whole scan could have are compared in, with their steps as parts of one over the
 # length of the train, the largest, and the values of R2* in the first units.
@@ -220,7 +220,7 @@ def _fit(signal, model, field, rate, steps=STEPS, gains=None):
         data = signal / gains[:, None]
         last = step == steps
         # On the way, fields need not be better known than gains.
-        field, rate, water, fat, residual = refine(
+        field, rate, water, fat, _ = refine(
             data, model, field, rate, iterations=MAXIMUM_ITERATIONS if last else ON_THE_WAY
         )
         if last:
@@ -230,10 +230,7 @@ def _fit(signal, model, field, rate, steps=STEPS, gains=None):
         change = np.linalg.solve(normal + ridge * np.eye(2 * echoes), right - ridge * logarithm)
         logarithm += np.clip(change, -LARGEST_STEP, LARGEST_STEP)
     # In the echoes as they are: gains that only enlarge strong echoes and shrink noisy ones explain nothing.
-    at = project(data, model, field, rate)
-    time = (model.echo_times - model.echo_times[0])[:, None]
-    modelled = np.exp((2j * np.pi * field - rate) * time) * (at.water + model.fat[:, None] * at.fat)
-    rest = np.abs(signal - gains[:, None] * modelled) ** 2
+    rest = np.abs(signal - gains[:, None] * synthesize(water, fat, field, rate, model)) ** 2
     power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
     return _Fit(gains, rest.sum(axis=0) / power + FINEST_MISFIT, np.abs(fat) > np.abs(water))
 
