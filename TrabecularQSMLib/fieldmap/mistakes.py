@@ -139,11 +139,9 @@ def _find_between_parts(signal, sample, kind, noise) -> Mistake | None:
     more = as_is.mean() - by_noise > GAINED_BETWEEN_PARTS / 2
     found = [*_off_by_one(signal, sample)] if more and sample.echoes >= FEWEST_TO_SHIFT else []
     # What other mistakes leave over is in pure voxels, too.
-    over_pure = as_is.mean() - pure.mean() >= OVER_PURE if pure.size else None
-    if over_pure:
-        found += _powers(signal, sample, as_is)
-    if more and over_pure is not False:
-        found.append(_reversed_phases(as_it_came, sample, as_is))
+    if not pure.size or as_is.mean() - pure.mean() >= OVER_PURE:
+        found += _powers(signal, sample, as_is) if pure.size else []
+        found += [_reversed_phases(as_it_came, sample, as_is)] if more else []
     found = [one for one in found if one.gained > -np.expm1(-GAINED_BETWEEN_PARTS) and one.errors > SURE]
     best = max(found, key=lambda one: one.gained, default=None)
     if best is None or best.gained > -np.expm1(-PLAIN):
