@@ -321,6 +321,5 @@ def merged(name: str, stored: dict, given: dict) -> Settings:
 
 def _counted(given):
     """Settings given, without another kind of edge that would keep the one that is given from counting."""
-    if given.get("edge_threshold") is not None:
-        return {"edge_steepness": None, **given}
-    return {"edge_steepness": None, "edge_threshold": None, **given} if "edge_fraction" in given else given
+    first = next((n for n, name in enumerate(EDGE_KINDS) if given.get(name) is not None), 0)
+    return {**dict.fromkeys(EDGE_KINDS[:first]), **given}
