@@ -98,11 +98,13 @@ def on_orientation(image: np.ndarray, labels: np.ndarray) -> list[str]:
     own = _share_on_edges(steepness, boundary, inside)
     if not own < _NOT_ON_EDGES:
         return []
-    found = []
-    for order, flipped in _orientations(image.shape):
-        turned = [_turned(places, order, flipped, image.shape) for places in (boundary, inside)]
-        found.append((_share_on_edges(steepness, *turned), order, flipped))
-    share, order, flipped = max(found, key=lambda one: one[0])
+
+    def turned(*orientation):
+        return _share_on_edges(
+            steepness, *(_turned(places, *orientation, image.shape) for places in (boundary, inside))
+        )
+
+    share, order, flipped = _best_orientation(image.shape, turned)
     if share < _ON_EDGES:
         return []
     return [
@@ -127,11 +129,9 @@ def on_mask_orientation(mask: np.ndarray, body: np.ndarray, axes: Sequence[str] 
     agreement = lambda other: 2 * np.count_nonzero(other & body) / sum(sizes)  # noqa: E731
     if agreement(mask) >= _IS_NOT_BODY:
         return []
-    found = [
-        (agreement(np.flip(mask.transpose(order), flipped)), order, flipped)
-        for order, flipped in _orientations(mask.shape)
-    ]
-    share, order, flipped = max(found, key=lambda one: one[0])
+    share, order, flipped = _best_orientation(
+        mask.shape, lambda order, flipped: agreement(np.flip(mask.transpose(order), flipped))
+    )
     if share < _IS_BODY:
         return []
     return [
@@ -139,6 +139,12 @@ def on_mask_orientation(mask: np.ndarray, body: np.ndarray, axes: Sequence[str] 
         f"{_in_words(order, flipped, axes)}: it was stored in another orientation than the scan; export it with the "
         "scan as reference."
     ]
+
+
+def _best_orientation(shape, score):
+    """Largest score of an order of axes that keeps the shape and axes that are turned round then, and both."""
+    found = [(score(*one), *one) for one in _orientations(shape)]
+    return max(found, key=lambda one: one[0])
 
 
 def _orientations(shape):
