@@ -45,6 +45,16 @@ class MistakesTest(unittest.TestCase):
         self.assertIsNone(self.find(self.scan.echoes * gains))
         self.assertIsNone(self.find(self.scan.echoes[:3], times=self.scan.echo_times[:3]))
 
+    def test_echoes_that_have_decayed_into_noise_are_none(self):
+        # As with iron: without its noise, which a square or another echo takes off, such an echo fits better.
+        rng, times = np.random.default_rng(3), tuple(1.25e-3 + 0.7e-3 * np.arange(9))
+        settings = PhantomSettings(shape=(40, 40, 12), supersampling=1, seed=4, snr=None, echo_times=times)
+        scan = make_phantom(settings).acquisition
+        echoes = scan.echoes * np.exp(-600 * scan.echo_times)[:, None, None, None]
+        noise = rng.standard_normal((*echoes.shape, 2)) @ [1, 1j] * np.abs(echoes[0]).max() / 40
+        with mock.patch.object(self, "scan", scan):
+            self.assertIsNone(self.find((echoes + noise).astype(np.complex64)))
+
     def test_large_errors_of_single_echoes_are_no_mistake(self):
         # Draws in which an echo seems to be negated, or missing.
         for seed in (1, 8):

@@ -18,7 +18,7 @@ from .refine import R2STAR_RANGE
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT
 from .separation import EXACT_ECHOES
-from .signal import project
+from .signal import fitted_echoes, project
 
 # Voxels below this part of the energy in the middle, and tissues of fewer voxels, have no say.
 BRIGHT, FEWEST = 0.5, 50
@@ -90,8 +90,7 @@ def left_over(signal: np.ndarray, sample: Sample, kind: Kind) -> tuple[np.ndarra
     some = np.flatnonzero(inside & (energy > BRIGHT * np.median(energy)))
     signal, model, fits = signal[:, some], sample.model, Fits(*(values[some] for values in kind.fits))
     at = project(signal, model, fits.field_hz, fits.r2star)
-    time = (model.echo_times - model.echo_times[0])[:, None]
-    modelled = np.exp((2j * np.pi * fits.field_hz - fits.r2star) * time) * (at.water + model.fat[:, None] * at.fat)
+    modelled = fitted_echoes(at, model, fits.field_hz, fits.r2star)
     size = np.abs(modelled)
     rest = (signal - modelled) * modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     shared = (size * rest).sum(axis=1) / np.maximum((size**2).sum(axis=1), np.finfo(np.float32).tiny)

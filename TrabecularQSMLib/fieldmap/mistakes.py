@@ -13,6 +13,7 @@ from .gains import FEWEST_ECHOES, mean_in_errors
 from .kind import Kind, seen
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT, search
+from .signal import fitted_echoes, project
 
 # Voxels that are asked, and those with so much fat that have a say of their own.
 VOXELS, FATTY, FEWEST = 400, 0.4, 50
@@ -131,22 +132,32 @@ def _find_between_parts(signal, sample, kind, noise) -> Mistake | None:
     if mixed.size < FEWEST:
         return None
     sample, as_it_came = sample.part(mixed), signal[:, mixed]
-    signal, as_is = seen(as_it_came, sample, kind), kind.fits.misfit[mixed]
+    signal, fits = seen(as_it_came, sample, kind), Fits(*(values[mixed] for values in kind.fits))
+    as_is = fits.misfit
     # Phases of other echoes can take noise away, too, where a single mixture fills the scan: they are asked if clearly
     # more is left over. Powers, which change the noise of the air, are asked where pure voxels leave less.
     freedom = sample.echoes - 3
     by_noise = _by_noise(as_it_came, noise).mean() + digamma(freedom) - np.log(freedom)
     more = as_is.mean() - by_noise > GAINED_BETWEEN_PARTS / 2
-    found = [*_off_by_one(signal, sample)] if more and sample.echoes >= FEWEST_TO_SHIFT else []
     # What other mistakes leave over is in pure voxels, too.
-    if not pure.size or as_is.mean() - pure.mean() >= OVER_PURE:
-        found += _powers(signal, sample, as_is) if pure.size else []
-        found += [_reversed_phases(as_it_came, sample, as_is)] if more else []
+    alone = not pure.size or as_is.mean() - pure.mean() >= OVER_PURE
+
+    def gains(signal, as_it_came, as_is):
+        found = [*_off_by_one(signal, sample)] if more and sample.echoes >= FEWEST_TO_SHIFT else []
+        found += _powers(signal, sample, as_is) if alone and pure.size else []
+        return found + ([_reversed_phases(as_it_came, sample, as_is)] if alone and more else [])
+
+    found = gains(signal, as_it_came, as_is)
+    if any(gained.mean() > GAINED_BETWEEN_PARTS for _, _, gained in found):
+        # Noise alone gains as well where echoes have decayed into it: as much as in a right scan of such tissue.
+        alike = _with_noise(signal, sample, fits)
+        by_chance = gains(alike, alike, sample.fits(alike).misfit)
+        found = [(*one[:2], one[2] - max(chance[2].mean(), 0)) for one, chance in zip(found, by_chance, strict=True)]
+    found = [_gained(*one) for one in found]
     found = [one for one in found if one.gained > -np.expm1(-GAINED_BETWEEN_PARTS) and one.errors > SURE]
     best = max(found, key=lambda one: one.gained, default=None)
     if best is None or best.gained > -np.expm1(-PLAIN):
         return best
-    fits = Fits(*(values[mixed] for values in kind.fits))
     allowed = (FAR_MORE if best.what == "power" else 1.0) * -np.log1p(-best.gained)
     return None if _gains_gain(signal, sample, fits) > allowed else best
 
@@ -160,24 +171,32 @@ def _gains_gain(signal, sample, fits) -> float:
     return float((fits.misfit - np.log(sample.part(some).explained(signal[:, some], fits).fit.misfit)).mean())
 
 
-def _powers(signal, sample, as_is) -> Iterator[Mistake]:
+def _powers(signal, sample, as_is) -> Iterator[tuple]:
     """Powers of the magnitude."""
     size = np.abs(signal) / np.maximum(np.abs(signal).max(axis=0), np.finfo(np.float32).tiny)
     for power in POWERS:
         fits = sample.fits((signal * np.maximum(size, 1e-3) ** (power - 1)).astype(np.complex64))
         # With the power of the signal noise along it changes, noise across it does not.
-        yield _gained("power", power, as_is - fits.misfit - max(np.log(2 / (power**2 + 1)), 0))
+        yield "power", power, as_is - fits.misfit - max(np.log(2 / (power**2 + 1)), 0)
 
 
-def _reversed_phases(signal, sample, as_is) -> Mistake:
+def _with_noise(signal, sample, fits):
+    """Echoes as the model has them, with noise as strong in each voxel as what the fit leaves over."""
+    at = project(signal, sample.model, fits.field_hz, fits.r2star)
+    modelled = fitted_echoes(at, sample.model, fits.field_hz, fits.r2star)
+    noise = np.random.default_rng(0).standard_normal((*signal.shape, 2)) @ [1, 1j]
+    return (modelled + noise * np.sqrt(at.cost / (2 * len(signal) - 6))).astype(np.complex64)
+
+
+def _reversed_phases(signal, sample, as_is) -> tuple:
     """Phases in the reverse order, which alone look like those of the other sign, and hide what groups have."""
     size = np.abs(signal)
     turn = (signal / np.maximum(size, np.finfo(np.float32).tiny))[::-1]
     misfits = [sample.fits((size * one).astype(np.complex64)).misfit for one in (turn, turn.conj())]
-    return _gained("phases", 0, as_is - min(misfits, key=np.mean))
+    return "phases", 0, as_is - min(misfits, key=np.mean)
 
 
-def _off_by_one(signal, sample) -> Iterator[Mistake]:
+def _off_by_one(signal, sample) -> Iterator[tuple]:
     """The magnitude of each echo with the phase of the one beside, where the echo times are those of either."""
     times, size = sample.model.echo_times, np.abs(signal)
     turn = signal / np.maximum(size, np.finfo(np.float32).tiny)
@@ -186,7 +205,7 @@ def _off_by_one(signal, sample) -> Iterator[Mistake]:
         at = sample.timed(times[right], 1.0)
         as_is = at.fits(signal[right]).misfit
         for what, put in (("magnitude", size[off] * turn[right]), ("phase", size[right] * turn[off])):
-            yield _gained(what, by, as_is - at.fits(put).misfit)
+            yield what, by, as_is - at.fits(put).misfit
 
 
 def _gained(what, number, difference) -> Mistake:

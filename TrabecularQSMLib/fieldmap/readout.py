@@ -13,6 +13,7 @@ from .gains import FEWEST_ECHOES, mean_in_errors, normal_equations
 from .groups import EchoGroups, echo_groups
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT, search
+from .signal import fitted_echoes, project
 
 # Voxels that gains are estimated from, and those in the search over the phases of three trains, with its many points.
 GAIN_VOXELS = 2000
@@ -71,6 +72,7 @@ def best_groups(signal: np.ndarray, sample: Sample, plain: Fits, ways: Sequence[
     for group in ways:
         found = _gains(signal[:, some], sample.part(some), group)
         fits = sample.fits(sample.without(found, signal))
+        fits = fits._replace(misfit=_misfit_as_it_came(fits, found, signal, sample))
         gained = plain.misfit - fits.misfit
         errors = mean_in_errors(gained)
         # A wrong spectrum of fat is no gain: what belongs to the echoes helps water and fat alike.
@@ -81,6 +83,16 @@ def best_groups(signal: np.ndarray, sample: Sample, plain: Fits, ways: Sequence[
         if better or given:
             best = Grouped(fits, found, errors)
     return best
+
+
+def _misfit_as_it_came(fits, groups, signal, sample):
+    """Logarithm of what is left of the energy in the echoes as they are: gains that only shrink noise gain nothing."""
+    corrected = sample.without(groups, signal)
+    at = project(corrected, sample.model, fits.field_hz, fits.r2star)
+    rest = corrected - fitted_echoes(at, sample.model, fits.field_hz, fits.r2star)
+    left = np.exp(2 * groups.magnitude[groups.group]) @ np.abs(rest) ** 2
+    power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
+    return np.log(left / power + FINEST_MISFIT)
 
 
 def may_be_single_echoes(signal: np.ndarray, groups: EchoGroups, sample: Sample) -> bool:

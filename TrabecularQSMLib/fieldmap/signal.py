@@ -115,6 +115,12 @@ def project(signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np.n
     return Projection(water, fat_part, cost, slope, curvature)
 
 
+def fitted_echoes(at: Projection, model: Model, field_hz: np.ndarray, r2star: np.ndarray) -> np.ndarray:
+    """Return the echoes (E, V) as fitted by a projection at these fields and R2*."""
+    time = (model.echo_times - model.echo_times[0])[:, None]
+    return np.exp((2j * np.pi * field_hz - r2star) * time) * (at.water + model.fat[:, None] * at.fat)
+
+
 def synthesize(water, fat, field_hz, r2star, model: Model) -> np.ndarray:
     """Return the echoes (E, V) of voxels with given water, fat (at time zero), field in Hz and R2* in 1/s."""
     time = model.echo_times[:, None]
