@@ -151,6 +151,19 @@ class KindTest(unittest.TestCase):
         kind = self.find(echoes**2 / np.abs(echoes), EQUAL, **given)
         self.assertIn("jumps by -", on_kind(kind, preset(phase_sign="+1"), preset(), EQUAL)[0])
 
+    def test_a_single_tissue_of_which_noise_takes_a_part_for_another_has_no_jump_of_the_field(self):
+        times = 1.15e-3 * np.arange(1, 5)
+        kind = self.find(self.scan(times, 0.025, 0.9), times, sign=1, bipolar=False, trains=1)
+        self.assertGreater(np.mean(kind.fits.fat < 0.3), 0.1)
+        self.assertIsNone(kind.jump_ppm)
+
+    def test_gains_of_trains_that_only_shrink_noise_are_none(self):
+        # Where the signal has decayed, gains below one leave less of the noise, and nothing else.
+        echoes = self.scan(EQUAL, 0.0) * np.exp(-900 * EQUAL)[:, None, None, None]
+        echoes = echoes + noise(np.random.default_rng(41), echoes.shape, np.abs(echoes[0]).max() / 60)
+        kind = self.find(echoes.astype(np.complex64), EQUAL, sign=1, bipolar=False)
+        self.assertIsNone(kind.groups)
+
     def test_every_other_echo_negated_shows_in_the_tuning_of_the_scanner(self):
         given, turns = {"sign": 1, "bipolar": False, "trains": 1}, (-1.0) ** np.arange(9)[:, None, None, None]
         echoes = self.scan(EQUAL, 0.05)

@@ -18,7 +18,7 @@ from .gains import ALIKE, FEWEST_ECHOES, tuning_cost
 from .groups import EchoGroups
 from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
 from .sample import Fits, Sample
-from .sign import SURE_BY_FIELD, answer_of, sign_by_field, sign_by_gains, sign_errors, smooth_field
+from .sign import SURE_BY_FIELD, answer_of, misfit_near, sign_by_field, sign_by_gains, sign_errors, smooth_field
 from .signal import mean_field, within_period
 
 # Fields that are less alike than this are spread over a whole period, and have no mean.
@@ -26,6 +26,10 @@ LEAST_ALIGNED = 0.5
 # Fractions of fat below and above which voxels count as water and as fat, the least share of each, and by how many
 # ppm fat may lie below water: what noise takes for the other one is rarer, and susceptibility makes less.
 PURE, LEAST_PURE, JUMP_PPM = (0.3, 0.7), 0.15, 1.25
+# At the field of the other tissue, so many voxels of one fit worse by so much (in the logarithm), and those of the
+# other gain no more than this part of it (0.40 where the phase was doubled). Where noise alone takes a tissue for
+# another at that field, either it loses little or the other gains half as much and more.
+JUMP_VOXELS, LOST, GAINED_BACK = 1500, 0.85, 0.43
 _MESSAGE = "Finding out what kind of scan it is"
 
 
@@ -149,13 +153,14 @@ def find_kind(
     elif sign is None:
         best, sure, errors = _answer(asked, grouped, errors)
     fits, groups, groups_errors = grouped[best]
+    jump_ppm = _jump(sample.without(groups, asked.signals[best]), fits, sample)
     if asked.signs[best] < 0 and groups is not None:
         groups = groups.conjugate()  # they belong to the echoes as they came
     # So few echoes fit any errors of their own: the sign that fits better is taken, and never sure.
     few = sign is None and sample.echoes < FEWEST_ECHOES
     return Kind(
         asked.signs[best], sure and not few, abs(errors), groups, groups_errors, sure and few,
-        far_off_hz=_far_off(fits, sample), jump_ppm=_jump(fits, sample), fits=fits,
+        far_off_hz=_far_off(fits, sample), jump_ppm=jump_ppm, fits=fits,
     )  # fmt: skip
 
 
@@ -200,15 +205,24 @@ def _far_off(fits, sample):
     return float(center) if here - there > ALIKE else None
 
 
-def _jump(fits, sample):
+def _jump(signal, fits, sample):
     """How far in ppm the field of fat is below that of water, apart from what is smooth all over the image, if far."""
     water, fat = fits.fat < PURE[0], fits.fat > PURE[1]
     if min(water.mean(), fat.mean()) < LEAST_PURE:
         return None
-    off = within_period(fits.field_hz - smooth_field(fits.field_hz, sample), sample.model.period_hz)
-    jump = float(np.median(off[fat]) - np.median(off[water])) / sample.ppm_hz
+    smooth = smooth_field(fits.field_hz, sample)
+    off = within_period(fits.field_hz - smooth, sample.model.period_hz)
+    of_water, of_fat = np.median(off[water]), np.median(off[fat])
+    jump = float(of_fat - of_water) / sample.ppm_hz
     # Noise that takes fat for water puts it on the other side.
-    return jump if jump < -JUMP_PPM else None
+    if jump >= -JUMP_PPM:
+        return None
+    lost = []
+    for tissue, own, other in ((water, of_water, of_fat), (fat, of_fat, of_water)):
+        some = np.flatnonzero(tissue)[:JUMP_VOXELS]
+        voxels, part, near = signal[:, some], sample.part(some), smooth[some]
+        lost.append((misfit_near(voxels, part, near + other) - misfit_near(voxels, part, near + own)).mean())
+    return jump if max(lost) > LOST and -min(lost) < GAINED_BACK * max(lost) else None
 
 
 METHOD = Method(

@@ -64,7 +64,7 @@ def sign_by_field(signals: Sequence[np.ndarray], fits: Sequence[Fits], sample: S
     sample, costs = sample.part(some), []
     for signal, its in zip(signals, fits, strict=True):
         field = smooth_field(its.field_hz[some], sample)
-        shifted = [_misfit_near(signal[:, some], sample, field + n * sample.fat_hz) for n in (-1, 0, 1)]
+        shifted = [misfit_near(signal[:, some], sample, field + n * sample.fat_hz) for n in (-1, 0, 1)]
         costs.append(min(shifted, key=np.mean))
     plus, minus = (np.count_nonzero(gain > TWICE) for gain in (costs[1] - costs[0], costs[0] - costs[1]))
     return (plus - minus) / np.sqrt(max(plus + minus, 1))
@@ -82,8 +82,8 @@ def smooth_field(field, sample):
     return smooth
 
 
-def _misfit_near(signal, sample, field):
-    """The least logarithm of what is left of the energy at fields nearby."""
+def misfit_near(signal, sample, field):
+    """Return the least logarithm of what is left of the energy at fields nearby, (V,)."""
     cost = np.full(field.size, np.inf)
     for off in np.linspace(-1, 1, 7) * OFF_SMOOTH_PPM * sample.ppm_hz:
         for rate in RATES:
