@@ -1,13 +1,16 @@
 """What is said of a scan and its mask, on small arrays."""
 
 import unittest
+from dataclasses import replace
 
 import numpy as np
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.fieldmap.gains import EchoGains
-from TrabecularQSMLib.pipeline import remarks, remarks_on_echoes
+from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
+from TrabecularQSMLib.pipeline import reconstruct, remarks, remarks_on_echoes
+from TrabecularQSMLib.settings import preset
 
 
 class RemarksTest(unittest.TestCase):
@@ -36,11 +39,31 @@ class RemarksTest(unittest.TestCase):
         self.assertEqual(remarks.on_surroundings(body, **about, background="pdf"), [])
         self.assertEqual(remarks.on_surroundings(bone, **about, background="none"), [])
 
+    def test_slices_without_field_are_told_and_that_a_mask_that_was_written_lacks_them(self):
+        (note,) = remarks.on_slab(np.ones((30, 30, 30), bool), 5, (1.0, 1.0, 1.0))
+        self.assertIn("5 voxels of the mask lie in slices in which background removal leaves no field", note)
+        self.assertIn("The mask that a run writes lacks such slices already", note)
+
     def test_errors_of_echoes_that_no_scanner_makes_are_doubted(self):
         for largest, count in ((1.3, 1), (0.5, 2)):
             notes = remarks_on_echoes.on_gains(EchoGains(np.array([1, 1.1, largest * np.exp(0.1j)]), 9.0, alike=False))
             self.assertEqual(len(notes), count)
         self.assertIn("do not trust the maps", notes[1])
+
+    def test_echoes_of_which_few_stand_out_of_noise_are_told(self):
+        times, noise = 1.4e-3 * np.arange(1, 7)[:, None], 0.02
+        for rate, echoes, told in ((100.0, 6, 0), (600.0, 6, 1), (100.0, 3, 0)):
+            notes = remarks_on_echoes.on_decay(np.exp(-rate * times[:echoes]) * np.ones(50), noise)
+            self.assertEqual(len(notes), told, (rate, echoes))
+            self.assertEqual(remarks_on_echoes.on_decay(np.exp(-rate * times[:echoes]) * np.ones(50), 0.0), [])
+        self.assertEqual(remarks_on_echoes.on_decay(np.ones((6, 0)), noise), [])
+        scan = make_phantom(PhantomSettings(shape=(40, 40, 6), supersampling=1, seed=4, snr=None)).acquisition
+        echoes = scan.echoes * np.exp(-1500 * scan.echo_times)[:, None, None, None]
+        noise = np.random.default_rng(0).standard_normal((*echoes.shape, 2)) @ [1, 1j] * np.abs(echoes[0]).max() / 40
+        scan = replace(scan, echoes=(echoes + noise).astype(np.complex64))
+        settings = preset(stop_after="fieldmap", phase_sign="+1", readout="monopolar", trains="1")
+        notes = reconstruct(scan, settings).notes
+        self.assertTrue(any("only 3 of 9 echoes stand out of noise" in note for note in notes), notes)
 
     def test_slices_that_are_not_to_be_trusted_are_told_where_the_rest_is(self):
         trust, mask = np.ones((10, 10, 10)), np.ones((10, 10, 10), bool)

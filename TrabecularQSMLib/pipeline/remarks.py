@@ -181,7 +181,8 @@ def on_slab(interior: np.ndarray, left_out: int, voxel_size) -> list[str]:
         notes.append(
             f"{left_out} voxels of the mask lie in slices in which background removal leaves no field (its "
             "outermost ones), so they are left out of it and χ is not drawn there; draw the mask a slice larger if "
-            "they are wanted, or set background to none if the field has none."
+            "they are wanted, or set background to none if the field has none. The mask that a run writes lacks such "
+            "slices already, so given again it loses others, and χ differs: to repeat that run, give no mask."
         )
     slices = [int(np.count_nonzero(occupied(interior, axis))) for axis in range(3)]
     thickness = [count * size for count, size in zip(slices, voxel_size, strict=True)]

@@ -23,6 +23,8 @@ _STEEP, _TORN = 0.25, 1.0
 _STEEP_STEP = 0.17
 # Errors of single echoes, as logarithms, beyond which it is doubted that they are such.
 _LARGE_GAIN = 0.4
+# An echo stands out of noise above so many standard deviations of it; fewer than these say little of water and fat.
+_ABOVE_NOISE, _FEWEST_ABOVE = 3.0, 4
 _POWERS = {0.5: "root", 2.0: "square"}
 _OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
 
@@ -92,6 +94,19 @@ def on_given_sign(kind: Kind, asked: Kind) -> list[str]:
         f"The phase sign was set to {kind.sign:+d}, and this was taken, but fat fits better by {asked.sign_errors:.0f} "
         f"standard errors with {asked.sign:+d}: field, χ and fat fraction are wrong unless you know it otherwise; "
         "leave the phase sign to the data (auto)."
+    ]
+
+
+def on_decay(voxels: np.ndarray, noise: float) -> list[str]:
+    """Where noise leaves few of the echoes (E, V) of most voxels; `noise` is that of the real channel."""
+    echoes = len(voxels)
+    above = np.count_nonzero(np.abs(voxels) > _ABOVE_NOISE * noise, axis=0)
+    if echoes < _FEWEST_ABOVE or not above.size or (left := np.median(above)) >= _FEWEST_ABOVE:
+        return []
+    return [
+        f"In half of the voxels or more only {left:.0f} of {echoes} echoes stand out of noise, so fast does the signal "
+        "decay, or so weak is it: water may be taken for fat and fat for water all over the image, and no map says "
+        "so; check the fat fraction in a tissue that is known, or acquire echoes earlier and closer together."
     ]
 
 
