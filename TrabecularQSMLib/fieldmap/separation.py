@@ -28,7 +28,7 @@ DECIDED = 10.0
 # So many echoes just determine the unknowns: a fit to them leaves nothing over, whatever the data.
 EXACT_ECHOES = 3
 # R2* above so many times one over the length of the train is sought by the fit, with so many steps.
-FAST, ON_THE_WAY = 2.0, 8
+FAST, ON_THE_WAY = 2.0, 3
 # How far fields stray from the mean around them, as a part of the distance between fields that are taken for each
 # other: so weak a tie moves only voxels whose field is hardly known.
 TIE = 0.25
@@ -233,7 +233,7 @@ def _where_decay_is_fast(field, rate, cost, signal, model):
 
     The rates of the search are far apart there: water between two of them fits no better than fat on one.
     """
-    fast = (rate > FAST / model.train).any(axis=0)
+    fast = rate[0] > FAST / model.train
     if signal.shape[0] > EXACT_ECHOES and fast.any():
         signal = signal[:, fast]
         power = np.maximum(_power(signal), np.finfo(np.float32).tiny)
