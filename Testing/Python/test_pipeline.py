@@ -465,6 +465,15 @@ class PhaseTest(unittest.TestCase):
         self.assertIn("The phase sign was set to -1, and this was taken, but fat fits better by", told)
         self.assertNotIn("fits far better", told)
 
+    def test_a_bipolar_scan_that_is_given_as_plain_is_told_and_errors_of_echoes_are_not(self):
+        scan, given = scans.small_ankle()[0], preset(stop_after="fieldmap", readout="monopolar", trains="1")
+        backward = (np.arange(len(scan.echoes)) % 2)[:, None, None, None]
+        along = np.linspace(-1, 1, scan.shape[1])[:, None]
+        errors = 0.05 * (np.random.default_rng(3).standard_normal((len(scan.echoes), 2)) @ [1, 1j])
+        for gain, told in ((1j * (0.4 + 0.2 * along) * backward, True), (errors[:, None, None, None], False)):
+            notes = reconstruct(changed(scan, echoes=(scan.echoes * np.exp(gain)).astype(np.complex64)), given).notes
+            self.assertEqual(any("The settings say that all echoes are read alike" in note for note in notes), told)
+
     def test_a_field_beyond_whole_periods_comes_back_but_for_one_global_period(self):
         settings = replace(SMALL, field_offset_hz=2600.0, field_gradient_hz_per_mm=(20.0, 45.0, -30.0), snr=100.0)
         truth = phantom(settings).truth

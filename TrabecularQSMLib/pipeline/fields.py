@@ -24,7 +24,7 @@ class Fields:
     def __init__(self, acquisition: Acquisition | MeasuredField, settings: Settings, mask):
         self.acquisition = acquisition  # not needed any more once this is made
         self.imaging_frequency = acquisition.imaging_frequency
-        self.settings, self.given_sign = settings, settings.phase_sign
+        self.settings = self.given = settings
         self.notes = list(acquisition.notes)
         self.maps: dict[str, np.ndarray] = {}
         self.apart: dict[int, tuple] = {}  # what `solving.cortex_apart` finds, by padding: once for all inversions

@@ -25,6 +25,7 @@ _STEEP_STEP = 0.17
 _LARGE_GAIN = 0.4
 # An echo stands out of noise above so many standard deviations of it; fewer than these say little of water and fat.
 _ABOVE_NOISE, _FEWEST_ABOVE = 3.0, 4
+_EVEN_AND_ODD = "even and odd echoes (bipolar read-out or two trains)"
 _POWERS = {0.5: "root", 2.0: "square"}
 _OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
 
@@ -63,7 +64,7 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
         )
     if groups is not None:
         period = groups.period_hz(echo_times)
-        what = [] if found.readout == "monopolar" else ["even and odd echoes (bipolar read-out or two trains)"]
+        what = [] if found.readout == "monopolar" else [_EVEN_AND_ODD]
         what += [] if found.trains == "1" else [f"echoes of {found.trains} interleaved trains"]
         axis = int(np.abs(groups.slope).sum(axis=0).argmax())
         gains = ", ".join(
@@ -94,6 +95,20 @@ def on_given_sign(kind: Kind, asked: Kind) -> list[str]:
         f"The phase sign was set to {kind.sign:+d}, and this was taken, but fat fits better by {asked.sign_errors:.0f} "
         f"standard errors with {asked.sign:+d}: field, χ and fat fraction are wrong unless you know it otherwise; "
         "leave the phase sign to the data (auto)."
+    ]
+
+
+def on_given_readout(asked: Kind) -> list[str]:
+    """Where read-out and trains were given as plain, but echoes `asked` have phases of groups, as no errors leave."""
+    groups = asked.groups
+    if groups is None or not groups.beyond_errors:
+        return []
+    what = _EVEN_AND_ODD if asked.bipolar else f"echoes of {asked.trains} interleaved trains"
+    return [
+        f"The settings say that all echoes are read alike (readout monopolar, one train), and this was taken, but the "
+        f"phase differs between {what} by up to {np.abs(groups.offset).max():.2f} rad at the center and as much as "
+        f"{np.abs(groups.slope).max():.2f} rad more at the edge ({asked.groups_errors:.0f} standard errors): fat "
+        "fraction and field are wrong unless you know it otherwise; leave readout and trains to the data (auto)."
     ]
 
 

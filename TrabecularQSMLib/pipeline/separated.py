@@ -122,9 +122,9 @@ class SeparatedFields(EchoFields):
         self.notes += remarks_on_echoes.on_kind(kind, settings, self.settings, self.acquisition.echo_times)
 
     def _faults(self, echoes, drawn, kind, noise, progress) -> list[str]:
-        """What is wrong with the sign that was given, with the header, or with the export, as the echoes show."""
+        """What is wrong with what was given, with the header, or with the export, as the echoes show."""
         notes = []
-        if self.given_sign != "auto":
+        if self.given.phase_sign != "auto":
             voxels, sample = drawn
             some, settings = slice(_ASKED), self.settings
             asked = voxels[:, some], sample.part(some)
@@ -133,8 +133,14 @@ class SeparatedFields(EchoFields):
             if notes:  # what a wrong sign leaves over looks like other mistakes
                 drawn, kind = asked, found
         mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=progress)
-        notes += remarks_on_echoes.on_mistake(mistake)
+        notes += remarks_on_echoes.on_mistake(mistake) or self._doubts_on_readout(drawn, kind)
         return notes if mistake else notes + self._contradictions(echoes, drawn, kind)
+
+    def _doubts_on_readout(self, drawn, kind) -> list[str]:
+        """What the echoes say of a read-out and trains that were given as plain."""
+        if kind.groups is not None or (self.given.readout, self.given.trains) == ("auto", "auto"):
+            return []
+        return remarks_on_echoes.on_given_readout(find_kind(*drawn, sign=kind.sign))
 
     def _contradictions(self, echoes, drawn, kind) -> list[str]:
         """Where the echoes cannot be of one measurement."""
