@@ -51,6 +51,13 @@ class KindTest(unittest.TestCase):
             kind = self.find(self.scan(times, 0.025, 0.0, (1 + scale + 1j * phase)[:, None, None, None]), times)
             self.assertEqual((kind.sign, kind.sure_of_sign), (1, False))
 
+    def test_groups_that_may_be_errors_of_single_echoes_leave_a_sign_unsure_that_gains_little(self):
+        times, wrong = 1.1e-3 + 0.7e-3 * np.arange(6), 17  # a draw in which the opposite sign seems sure
+        errors = 0.05 * (np.random.default_rng(wrong).standard_normal((6, 2)) @ [1, 1j])
+        self.assertFalse(
+            self.find(self.scan(times, 0.1, 0.03, np.exp(errors)[:, None, None, None]), times).sure_of_sign
+        )
+
     def test_a_little_fat_tells_the_sign_where_water_tells_the_errors_of_echoes(self):
         scale, phase = 0.1 * np.random.default_rng(100).standard_normal((2, EQUAL.size))
         gain = (1 + scale + 1j * phase)[:, None, None, None]

@@ -18,7 +18,16 @@ from .gains import ALIKE, FEWEST_ECHOES, tuning_cost
 from .groups import EchoGroups
 from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
 from .sample import Fits, Sample
-from .sign import SURE_BY_FIELD, answer_of, misfit_near, sign_by_field, sign_by_gains, sign_errors, smooth_field
+from .sign import (
+    SURE_BY_FIELD,
+    answer_of,
+    differ_little,
+    misfit_near,
+    sign_by_field,
+    sign_by_gains,
+    sign_errors,
+    smooth_field,
+)
 from .signal import mean_field, within_period
 
 # Fields that are less alike than this are spread over a whole period, and have no mean.
@@ -191,7 +200,11 @@ def _answer(asked, grouped, errors):
     if known is None and not sure:
         errors = asked.errors_by_field(grouped, of_signs)
         best, sure = answer_of(errors, SURE_BY_FIELD)
-    best, sure = known or (best, sure)
+    groups = grouped[best].groups
+    if known is None and groups is not None and not groups.beyond_errors and differ_little(_fits(grouped)):
+        # What errors of single echoes leave beside such groups speaks for either sign where nothing else tells it.
+        sure = False
+    best, sure = known or (best if sure else 0, sure)
     return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
 
 
