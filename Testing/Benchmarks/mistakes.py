@@ -32,7 +32,7 @@ USUAL = (
     "The sign of the phase",
     "Single echoes are off",
     "Phase and magnitude differ",
-    "Noise leaves R2*",
+    "Noise leaves",
     "The scan is noisy",
     "With such",
 )

@@ -94,6 +94,14 @@ class RemarksTest(unittest.TestCase):
             "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-100 and 2000", note
         )
 
+    def test_a_fat_fraction_that_noise_leaves_unknown_is_told(self):
+        trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
+        for deviation, told in ((0.15, 0), (0.25, 1)):
+            maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0), "sigma_pdff": np.full(mask.shape, deviation)}
+            notes = remarks.on_trust(trust, mask, maps, 6)
+            self.assertEqual(len(notes), told)
+        self.assertIn("Noise leaves the fat fraction unknown: its standard deviation in the mask is 0.25", notes[0])
+
 
 if __name__ == "__main__":
     unittest.main()

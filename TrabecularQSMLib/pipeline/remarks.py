@@ -17,6 +17,8 @@ _MOSTLY_NOISE = 0.85
 _LOW_IN_SLICES, _MANY_SLICES = 0.5, 0.2
 # Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
 _MOST_AT_LIMITS = 0.05
+# It leaves the fat fraction unknown where its standard deviation is larger than this in the median.
+_UNKNOWN_PDFF = 0.2
 # Bone has none, but a mask with less than this share of its voxels in signal covers air.
 _LEAST_SIGNAL = 0.5
 # Tissue lies deeper than this in mm; of it, a user's mask covers this share at least if χ is to be right: on the ankle,
@@ -111,7 +113,8 @@ def on_trust(
             found.append(f"the median reliability in the mask is {median:.2f}")
     elif inside.any():
         found += _on_slices(trust, inside, median)
-    rates = maps["r2star"][inside & (trust > 0)]
+    known = inside & (trust > 0)
+    rates = maps["r2star"][known]
     if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
         found.append(f"{share:.0%} of its R2* are below zero")
     low, high = R2STAR_RANGE
@@ -119,6 +122,12 @@ def on_trust(
         notes.append(
             f"Noise leaves R2* unknown in {share:.0%} of the voxels in the mask: it ends at the limits of its range "
             f"({low:.0f} and {high:.0f} 1/s), and its standard deviation there is larger than its error can be."
+        )
+    if "sigma_pdff" in maps and known.any() and (median := float(np.median(maps["sigma_pdff"][known]))) > _UNKNOWN_PDFF:
+        notes.append(
+            f"Noise leaves the fat fraction unknown: its standard deviation in the mask is {median:.2f} in the median, "
+            "as where all echoes come when water and fat are in the same or in opposite phase, or have decayed. Water "
+            "may be taken for fat and fat for water; take means over regions with their standard errors."
         )
     if found:
         notes.append(
