@@ -64,6 +64,8 @@ class RemarksTest(unittest.TestCase):
         settings = preset(stop_after="fieldmap", phase_sign="+1", readout="monopolar", trains="1")
         notes = reconstruct(scan, settings).notes
         self.assertTrue(any("only 3 of 9 echoes stand out of noise" in note for note in notes), notes)
+        # Noise in most echoes looks like mistakes: none is told beside it.
+        self.assertFalse([note for note in notes if "fits far better" in note or "The settings say" in note])
 
     def test_slices_that_are_not_to_be_trusted_are_told_where_the_rest_is(self):
         trust, mask = np.ones((10, 10, 10)), np.ones((10, 10, 10), bool)

@@ -50,8 +50,9 @@ class SeparatedFields(EchoFields):
         drawn = draw(echoes, signal & fitted, **model)
         kind = self._find_kind(*drawn, part(progress, 0.0, 0.04))
         self._keep_kind(kind)
-        self.notes += remarks_on_echoes.on_decay(drawn[0], noise)
-        self.notes += self._faults(echoes, drawn, kind, noise, part(progress, 0.04, 0.05))
+        # Noise in most of the echoes looks like many mistakes.
+        few = remarks_on_echoes.on_decay(drawn[0], noise)
+        self.notes += few or self._faults(echoes, drawn, kind, noise, part(progress, 0.04, 0.05))
         end = 0.95 - 0.25 * sum(value == "yes" for value in (settings.separate_rates, settings.magnitude_maps))
         half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
         separation = self._fit(echoes, fitted, model, kind, noise, part(progress, 0.05, half))
