@@ -300,6 +300,34 @@ class FramesTest(DicomTest):
         self.assertIn("1 image of series 5 ankle came twice", candidate.notes[0])
         self.assert_same_scan(dicom_series.read(candidate))
 
+    def test_means_of_echoes_among_the_echoes_are_not_taken_for_them_and_told(self):
+        self.write("siemens")
+        for number, file in enumerate(sorted((self.folder / "in").iterdir())[:4]):
+            mean = dicoms.pydicom.dcmread(file)
+            mean.ImageType = ["DERIVED", "PRIMARY", "M", "MEAN", "ND"]
+            mean.SOPInstanceUID = dicoms.pydicom.uid.generate_uid()
+            mean.PixelData = np.full(mean.pixel_array.shape, 7, np.uint16).tobytes()
+            mean.save_as(file.with_name(f"A{number}"))  # comes first by its name
+        (candidate,) = self.found()
+        self.assertIn("4 images of series 5 ankle came twice with other values", candidate.notes[0])
+        self.assert_same_scan(dicom_series.read(candidate))
+
+    def test_slices_beside_the_others_are_refused_whatever_they_are_of(self):
+        def beside(header, millimeters):
+            along = np.array(header.ImageOrientationPatient[:3], float)
+            header.ImagePositionPatient = [*(np.array(header.ImagePositionPatient, float) + millimeters * along)]
+
+        count = 4 * 4
+        for which in (lambda n: n >= count, lambda n: n == 5, lambda n: n % 4 == 2, lambda n: n // 4 % 4 == 1):
+            self.write("siemens")
+            self.edit(lambda header, n, which=which: beside(header, 20.0 * which(n)))
+            with self.assertRaisesRegex(InputError, "lie up to 20 mm beside where the others put them"):
+                dicom_series.read(self.found()[0])
+            shutil.rmtree(self.folder / "in")
+        self.write("siemens")
+        self.edit(lambda header, n: beside(header, 0.02 * (n % 3)))  # as rounding does
+        dicom_series.read(self.found()[0])
+
     def edit(self, change):
         """Change the headers of all files, by a function of header and number."""
         for number, file in enumerate(sorted((self.folder / "in").iterdir())):

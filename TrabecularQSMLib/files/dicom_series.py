@@ -35,6 +35,8 @@ from .scan import field_strength_of
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 # Frames of one echo lie this evenly along the normal, in mm.
 _EVEN = 0.01
+# And in the plane, in voxels: rounding of headers is far less.
+_BESIDE_VOXELS = 0.1
 # What frames of one scan have in common.
 _COMMON = (*WHOSE, "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticFieldStrength", "Manufacturer", "Rows",
            "Columns", "orientation", "FrameOfReferenceUID", "distortion correction")  # fmt: skip
@@ -47,7 +49,7 @@ _B0_OF_POSITION = {"L": (1.0, 0.0, 0.0), "R": (1.0, 0.0, 0.0), "A": (0.0, 1.0, 0
 
 
 class _Placed(NamedTuple):
-    """A frame, what its series has in common with others, the series, and its order among frames at its place."""
+    """A frame, what its series has in common with others, the series, its order at its place, and if it is derived."""
 
     frame: Frame
     common: tuple[str, ...]
@@ -55,6 +57,7 @@ class _Placed(NamedTuple):
     uid: str | None
     title: str
     order: tuple
+    derived: bool
 
 
 def find(paths, echo_times: Sequence[float] | None = None) -> list[Candidate]:
@@ -121,8 +124,9 @@ def _of_file(header, frames):
     number = str(header.get("SeriesNumber") or 0)
     title = str(header.get("SeriesDescription") or header.get("ProtocolName") or "")
     order = (natural(number), value_of(header, "EchoNumbers") or 0, value_of(header, "InstanceNumber") or 0)
+    derived = "DERIVED" in (header.get("ImageType") or ())
     for n, frame in enumerate(frames):
-        yield _Placed(frame, tuple(common), number, header.get("SeriesInstanceUID"), title, (*order, n))
+        yield _Placed(frame, tuple(common), number, header.get("SeriesInstanceUID"), title, (*order, n), derived)
 
 
 def _timed(placed: list[_Placed], echo_times) -> list[_Placed]:
@@ -145,7 +149,8 @@ def _series(placed: Iterable[_Placed]) -> dict[tuple, list[Candidate]]:
     """Return the frames by series, in as many copies as have the same echo, part and height."""
     series = {}
     echoes = {}
-    for frame, common, number, uid, title, order in placed:
+    # What was made of the images, such as the mean of echoes, is none of them.
+    for frame, common, number, uid, title, order, _derived in sorted(placed, key=lambda one: one.derived):
         copies = series.setdefault((common, number, uid), [])
         key = (frame.echo_time, frame.part)
         one = next((one for one in copies if frame.height not in one.files.get(key, {})), None)
@@ -165,8 +170,21 @@ def _without_strays(copies):
         return copies
     first = copies[0]
     note = f"{counted(strays, 'image')} of {first.source} came twice; the first of each is taken."
+    if any(_differ(first, one) for one, size in zip(copies, sizes, strict=True) if size < sizes[0]):
+        note = (
+            f"{counted(strays, 'image')} of {first.source} came twice with other values, as where a mean of echoes lies "
+            "among them: those are taken that are not derived, and of these the first; check that they are the echoes."
+        )
     whole = [one for one, size in zip(copies, sizes, strict=True) if size == sizes[0]]
     return [replace(first, remarks=(note,)), *whole[1:]]
+
+
+def _differ(first, strays):
+    """Whether images that came twice, of which strays are the second, are no copies."""
+    pairs = [(first.files[key][height], frame) for key, stack in strays.files.items() for height, frame in stack.items()]
+    with contextlib.suppress(InputError):  # which tells what cannot be read where it is
+        return any(not np.array_equal(*(_pixels(one, {}, [one.path]) for one in pair)) for pair in pairs)
+    return False
 
 
 def _joined(series, untimed, left_out=0):
@@ -351,6 +369,7 @@ def _geometry(candidate, pair):
         )
     if len(steps):
         step = (last.position - first.position) / len(steps)
+        _check_places(candidate, stacks, heights, step)
     else:
         normal = np.cross(first.rows, first.columns)
         header = header_of(first.path)
@@ -362,6 +381,18 @@ def _geometry(candidate, pair):
     affine[:3, :3] = _LPS_TO_RAS @ np.column_stack([first.rows, first.columns, step])
     affine[:3, 3] = _LPS_TO_RAS @ first.position
     return heights, affine
+
+
+def _check_places(candidate, stacks, heights, step):
+    """Refuse slices that are at the right height but lie beside the others."""
+    places = stacks[0][heights[0]].position + np.outer(np.arange(len(heights)), step)
+    found = np.array([[stack[height].position for height in heights] for stack in stacks])
+    off = float(np.linalg.norm(found - places, axis=-1).max())
+    if off > _BESIDE_VOXELS * min(np.linalg.norm(one) for one in (stacks[0][heights[0]].rows, step)):
+        raise InputError(
+            f"Slices of the {candidate.source} lie up to {off:.3g} mm beside where the others put them, such as those of "
+            "another scan or of a patient who was placed anew; export one scan, without resampling."
+        )
 
 
 def _pixels(frame, opened, files):
