@@ -326,8 +326,8 @@ def nothing_found(folder: Path) -> InputError:
     several = next((path for path in images if nifti.read_grid(path)[0] > 1), None)
     if several and _echo_of(several):
         return InputError(
-            f"{several.name} in {folder} says one EchoTime but holds several volumes, such as both parts of one echo or "
-            "repetitions; split each such file into one volume a part, of one repetition, called alike such as "
+            f"{several.name} in {folder} says one EchoTime but holds several volumes, such as both parts of one echo "
+            "or repetitions; split each such file into one volume a part, of one repetition, called alike such as "
             f"{name_of_part(bare_name(several), 'mag')} and {name_of_part(bare_name(several), 'phase')}."
         )
     if several:

@@ -172,8 +172,8 @@ def _without_strays(copies):
     note = f"{counted(strays, 'image')} of {first.source} came twice; the first of each is taken."
     if any(_differ(first, one) for one, size in zip(copies, sizes, strict=True) if size < sizes[0]):
         note = (
-            f"{counted(strays, 'image')} of {first.source} came twice with other values, as where a mean of echoes lies "
-            "among them: those are taken that are not derived, and of these the first; check that they are the echoes."
+            f"{counted(strays, 'image')} of {first.source} came twice with other values, as where a mean of echoes "
+            "lies among them: those are taken that are not derived, and of these the first; check them."
         )
     whole = [one for one, size in zip(copies, sizes, strict=True) if size == sizes[0]]
     return [replace(first, remarks=(note,)), *whole[1:]]
@@ -181,7 +181,9 @@ def _without_strays(copies):
 
 def _differ(first, strays):
     """Whether images that came twice, of which strays are the second, are no copies."""
-    pairs = [(first.files[key][height], frame) for key, stack in strays.files.items() for height, frame in stack.items()]
+    pairs = [
+        (first.files[key][height], frame) for key, stack in strays.files.items() for height, frame in stack.items()
+    ]
     with contextlib.suppress(InputError):  # which tells what cannot be read where it is
         return any(not np.array_equal(*(_pixels(one, {}, [one.path]) for one in pair)) for pair in pairs)
     return False
@@ -390,8 +392,8 @@ def _check_places(candidate, stacks, heights, step):
     off = float(np.linalg.norm(found - places, axis=-1).max())
     if off > _BESIDE_VOXELS * min(np.linalg.norm(one) for one in (stacks[0][heights[0]].rows, step)):
         raise InputError(
-            f"Slices of the {candidate.source} lie up to {off:.3g} mm beside where the others put them, such as those of "
-            "another scan or of a patient who was placed anew; export one scan, without resampling."
+            f"Slices of the {candidate.source} lie up to {off:.3g} mm beside where the others put them, such as those "
+            "of another scan or of a patient who was placed anew; export one scan, without resampling."
         )
 
 
