@@ -213,6 +213,8 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
                 "picture; export it in Hounsfield units."
             )
         notes.append(f"{said} no Hounsfield units, unless this is a piece of bone alone.")
+    if notes:
+        _refuse_moved_down(ct)
     notes += _on_displaced(ct, low)
     if not high > 0:
         raise InputError(
@@ -231,6 +233,21 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
             "above 100 HU: check that its values were not divided, or windowed."
         )
     return ct, notes
+
+
+def _refuse_moved_down(ct):
+    """Raise `InputError` where, beside what is taken for padding, more lies where only lung does than at tissue's HU.
+
+    With the intercept taken off twice, air lies at padding, soft tissue at air, and bone between air and fat.
+    """
+    between = np.count_nonzero((ct >= _EMPTY_HU[0]) & (ct < _NO_TISSUE_HU))
+    tissue = np.count_nonzero(ct >= _NO_TISSUE_HU)
+    if between > max(tissue, _FEWEST_ALIKE):
+        raise InputError(
+            f"Of the CT {between} voxels lie between {_EMPTY_HU[0]} and {_NO_TISSUE_HU} HU but only {tissue} above, "
+            f"where tissue does, and many at {PADDING_HU} and below: these are no Hounsfield units (was the intercept "
+            "taken off twice?); export it again."
+        )
 
 
 def _on_displaced(ct, low) -> list[str]:
