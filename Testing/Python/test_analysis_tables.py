@@ -287,6 +287,16 @@ class PairTest(unittest.TestCase):
         with self.assertRaisesRegex(InputError, "once more"):
             pair_up([twice], "a", "b")
 
+    def test_means_and_sums_under_a_table_are_no_rows_of_it(self):
+        rows = [{"case": f"sub-{n}", "region": "tuber", "a": str(n), "b": str(n * n)} for n in range(4)]
+        for name, column in (("Mean", "case"), ("SD", "case"), ("Mittelwert:", "case"), ("average", "region")):
+            table = Table("w", ("case", "region", "a", "b"), (*rows, rows[1] | {column: name}))
+            with self.subTest(name), self.assertRaisesRegex(InputError, f"Row 5 of w has {name} for its {column}"):
+                pair_up([table], "a", "b")
+            self.assertEqual(len(pair_up([table], "a", "b", exclude=[{column: name}]).x), 4)
+        total = Table("w", ("case", "region", "a", "b"), tuple(row | {"region": "total"} for row in rows))
+        self.assertEqual(len(pair_up([total], "a", "b").x), 4)
+
     def test_whose_a_row_is_is_asked_for_and_told_where_no_column_says_it(self):
         rows = ({"case": "1", "region": "r", "a": "1", "b": "2"}, {"case": "", "region": "s", "a": "1", "b": "2"})
         with self.assertRaisesRegex(InputError, "Row 2 of w has nothing in the column case, as under a merged cell"):

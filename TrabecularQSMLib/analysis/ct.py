@@ -324,7 +324,7 @@ def _on_soft(share, tissue) -> list[str]:
 
 def on_regions(ct: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> list[str]:
     """Say which regions can hardly be of bone: partly in air, or too dense; arguments are those of `attenuation`."""
-    notes = []
+    notes, in_air = [], []
     for label, name in names.items():
         values = np.asarray(ct)[labels == label]
         values = values[np.isfinite(values)]
@@ -343,10 +343,13 @@ def on_regions(ct: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> lis
             )
         share = float(np.mean(values < _NO_TISSUE_HU))
         if share > _IN_AIR:
-            notes.append(
-                f"{share:.0%} of the region {name} lie in air (below {_NO_TISSUE_HU} HU): it is beside its bone, or "
-                "partly out of the scanner's field of view; check the transform and the direction in which it maps."
-            )
+            in_air.append(f"{share:.0%} of the region {name}")
+    if in_air:
+        beside = "it is beside its bone" if len(in_air) == 1 else "they are beside their bones"
+        notes.append(
+            f"{', '.join(in_air)} lie in air (below {_NO_TISSUE_HU} HU): {beside}, or partly out of the scanner's "
+            "field of view; check the transform and the direction in which it maps."
+        )
     return notes
 
 
