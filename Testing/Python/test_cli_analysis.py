@@ -112,6 +112,10 @@ class BvtvTest(AnalysisTest):
         self.assertAlmostEqual(float(first["n"]) * 2, 4 / 3 * np.pi * RADIUS**3, delta=300)
         # Elsewhere there is 60 % of bone: without the transform, or with its inverse, all is different.
         self.assertGreater(self.by_region(transform=False)["tuber"], 0.25)
+        without = self.bvtv(transform=False)[1]
+        self.assertIn("no transform was given: regions count where they were drawn", without)
+        self.assertIn("give --transform unless", without)
+        self.assertNotIn("no transform was given", self.bvtv()[1])
         transforms.write_transform(self.transform, np.linalg.inv(motion()))
         self.assertGreater(self.by_region()["tuber"], 0.5)
 
