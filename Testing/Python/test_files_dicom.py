@@ -233,6 +233,25 @@ class FolderTest(DicomTest):
         self.assertIn("another grid (20 × 24 × 9 voxels", acquisition.notes[0])
         self.assert_same_scan(acquisition)
 
+    def test_what_dcm2niix_scales_otherwise_is_not_passed_on(self):
+        def rescale(header, number):
+            """Other slopes from slice to slice, for the same values."""
+            factor = 1 + 0.1 * (number % 5)
+            values = np.round(header.pixel_array / factor).astype(header.pixel_array.dtype)
+            header.PixelData, header.RescaleSlope = values.tobytes(), float(header.RescaleSlope) * factor
+            header[0x2005, 0x100E].value /= factor
+
+        self.write("philips")
+        with mock.patch.object(dicom, "with_places", side_effect=InputError("no decoder")):
+            self.assertEqual(read_acquisition(self.folder).acquisition.notes, ())
+        for file in sorted((self.folder / "in").iterdir()):
+            header = dicoms.pydicom.dcmread(file)
+            rescale(header, int(header.InstanceNumber))
+            header.save_as(file)
+        acquisition = read_acquisition(self.folder).acquisition
+        self.assertIn("dcm2niix scales images of one part in several ways", acquisition.notes[0])
+        self.assert_same_scan(acquisition)
+
     def test_missing_packages_are_named_with_the_way_to_get_them(self):
         self.write("siemens")
         with mock.patch.dict("sys.modules", pydicom=None):

@@ -4,7 +4,6 @@ Used where files are not converted: for what dcm2niix mistakes, and in 3D Slicer
 """
 
 import contextlib
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +14,6 @@ import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
-from . import apart
 from .candidates import Candidate, fits, joined, natural, on_equal_times
 from .dicom_frames import (
     MICROSECONDS_MS,
@@ -23,11 +21,11 @@ from .dicom_frames import (
     Frame,
     frames_of,
     header_of,
-    read_dataset,
     require_pydicom,
     value_in_groups,
     value_of,
 )
+from .dicom_pixels import pixels
 from .echoes import check_magnitude, to_complex
 from .parts import PAIRS, WHOSE, correction_of
 from .scan import field_strength_of
@@ -42,8 +40,6 @@ _COMMON = (*WHOSE, "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticField
            "Columns", "orientation", "FrameOfReferenceUID", "distortion correction")  # fmt: skip
 # What they may differ in where there is no scan otherwise, which is noted: the last of these first.
 _MAY_DIFFER, _FRAME = 2, _COMMON.index("FrameOfReferenceUID")
-# Elements that hold pixels.
-_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # Side of the patient that comes first into the bore, of positions that do not lie along it.
 _B0_OF_POSITION = {"L": (1.0, 0.0, 0.0), "R": (1.0, 0.0, 0.0), "A": (0.0, 1.0, 0.0), "P": (0.0, 1.0, 0.0)}
 
@@ -185,7 +181,7 @@ def _differ(first, strays):
         (first.files[key][height], frame) for key, stack in strays.files.items() for height, frame in stack.items()
     ]
     with contextlib.suppress(InputError):  # which tells what cannot be read where it is
-        return any(not np.array_equal(*(_pixels(one, {}, [one.path]) for one in pair)) for pair in pairs)
+        return any(not np.array_equal(*(pixels(one, {}, [one.path]) for one in pair)) for pair in pairs)
     return False
 
 
@@ -323,7 +319,7 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
         for target, part in zip(("real", "imag")[: len(pair)], pair, strict=True):
             for k, height in enumerate(heights):
                 frame = candidate.files[time, part][height]
-                values = _pixels(frame, opened, files)
+                values = pixels(frame, opened, files)
                 if echoes is None:
                     echoes = np.zeros((len(times), len(heights), *values.shape), np.complex64)
                 if values.shape != echoes.shape[2:]:
@@ -395,51 +391,3 @@ def _check_places(candidate, stacks, heights, step):
             f"Slices of the {candidate.source} lie up to {off:.3g} mm beside where the others put them, such as those "
             "of another scan or of a patient who was placed anew; export one scan, without resampling."
         )
-
-
-def _pixels(frame, opened, files):
-    """True values (j, i) of a frame; the file of several is kept open in `opened`, and what ITK had to decode."""
-    if frame.index is None:
-        array = _stored(frame.path, opened, files)
-    else:
-        if frame.path not in opened:
-            opened.clear()
-            opened[frame.path] = _stored(frame.path, opened, files)
-        array = opened[frame.path]
-        array = array[frame.index] if array.ndim == 3 and frame.index < len(array) else array
-    if array.ndim != 2:
-        raise InputError(
-            f"{frame.path} holds pixels of the shape {array.shape}; expected one gray image a frame, so export it "
-            "again."
-        )
-    if (frame.slope, frame.intercept) == (1.0, 0.0):
-        return array
-    with np.errstate(over="ignore"):  # what is not finite is told where the scan is checked
-        return array * np.float32(frame.slope) + np.float32(frame.intercept)
-
-
-def _stored(path, opened, files):
-    dataset = None
-    try:
-        dataset = read_dataset(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return dataset.pixel_array
-    except Exception as error:  # pydicom's decoders end in many exceptions
-        if dataset is not None and "PerFrameFunctionalGroupsSequence" not in dataset:
-            if path not in opened:
-                opened.update(zip(files, apart.read_images(files), strict=True))
-            if opened[path] is not None:
-                return _without_scale(dataset, opened.pop(path))
-        if dataset is not None and not any(name in dataset for name in _PIXELS):
-            raise InputError(f"{path} holds no pixels; export it again.") from error
-        syntax = getattr(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID"), "name", "an unknown coding")
-        raise InputError(
-            f"The pixels of {path} ({syntax}) cannot be decoded ({error}); store the files uncompressed and try again."
-        ) from error
-
-
-def _without_scale(dataset, image):
-    """Stored values of an image that ITK decoded, which it does for more codings than pydicom alone."""
-    slope, intercept = value_of(dataset, "RescaleSlope") or 1.0, value_of(dataset, "RescaleIntercept") or 0.0
-    return (image[0].astype(np.float64) - intercept) / slope
