@@ -33,6 +33,8 @@ _PLACES = ("mean", "median", "q25", "q75", "min", "max")
 _BALLS_COUNT = 3
 # A region of which this share is excluded lies elsewhere.
 _MOSTLY = 0.5
+# Between these, in their units, are the quartiles of a map in the region that has most of it.
+_SIZES = {"chi": (1e-3, 20.0), "r2star": (0.5, np.inf), "pdff": (0.0, 1.5)}
 # How voxels share noise that is their own.
 _INDEPENDENT = {"Voxels": [1.0], "VarianceRatio": [1.0]}
 # Of a map that is no quantity of the table, such as one that a user loaded.
@@ -146,6 +148,28 @@ def on_excluded(rows: Sequence[Mapping]) -> list[str]:
         f"{', '.join(lost)} hold no reliable value of any map: they lie in air or outside of the mask; check that they "
         "lie on their bones, and left and right."
     ]
+
+
+def on_sizes(rows: Sequence[Mapping]) -> list[str]:
+    """Say which maps are too large or too small for their unit in all regions, or zero; rows are those of `measure`."""
+    sizes: dict[str, float] = {}
+    for row in rows:
+        if row["quantity"] in _SIZES and row["n"] and row["region"] != MASK:
+            size = max(abs(row["q25"]), abs(row["q75"]), abs(row["mean"]))
+            sizes[row["quantity"]] = max(size, sizes.get(row["quantity"], 0.0))
+    notes = []
+    for name, size in sizes.items():
+        (least, most), quantity = _SIZES[name], ALL_QUANTITIES[name]
+        if size == 0 < least:
+            notes.append(f"{quantity.title} is 0 in all regions: the map holds nothing there.")
+        elif not least <= size <= most:
+            unit = {"1": "a fraction"}.get(quantity.unit, quantity.unit)
+            notes.append(
+                f"{quantity.title} reaches {size:.3g} in the regions, too {'much' if size > most else 'little'} for "
+                f"{unit}, which the table says: the map is in another unit (such as ppb, percent or 1/ms); bring it to "
+                f"{unit}."
+            )
+    return notes
 
 
 def whole_mask(

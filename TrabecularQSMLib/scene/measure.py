@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import slicer
 
-from ..analysis.measure import COLUMNS, measure, on_excluded
+from ..analysis.measure import COLUMNS, measure, on_excluded, on_sizes
 from ..errors import InputError
 from ..progress import Progress, report
 from ..quantities import QUANTITIES
@@ -93,7 +93,7 @@ def measureNodes(
             raise InputError(f"{volume.GetName()} with {segmentation.GetName()}: {error}") from error
     report(progress, 1.0, "Measured")
     table = addRows(rows, table, name or "Region statistics")
-    addNotes(table, [*outside, *on_excluded(rows), *on_map_orientation(seen)])
+    addNotes(table, [*outside, *on_excluded(rows), *on_sizes(rows), *on_map_orientation(seen)])
     return table
 
 

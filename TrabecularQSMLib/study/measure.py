@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..analysis.measure import MASK, measure, on_excluded, whole_mask
+from ..analysis.measure import MASK, measure, on_excluded, on_sizes, whole_mask
 from ..analysis.placement import on_orientation
 from ..errors import InputError
-from ..files.maps import find_maps, read_chi_noise
+from ..files.maps import check_unit, find_maps, read_chi_noise
 from ..files.nifti import header_notes, read_image
 from ..files.regions import notes_on_parts_outside, place_regions, read_regions
 from ..files.scan import case_of
@@ -73,6 +73,7 @@ def measure_files(
         maps, first = {}, None
         for name, path in paths.items():
             maps[name], its_affine = read_image(path)
+            check_unit(path, name)
             first = first or (path, maps[name].shape, its_affine)
             difference = geometry_difference(*first[1:], maps[name].shape, its_affine)
             if difference:
@@ -84,7 +85,8 @@ def measure_files(
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
         measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
-        notes += [*on_excluded(measured), *on_map_orientation({name: (one, placed) for name, one in maps.items()})]
+        notes += [*on_excluded(measured), *on_sizes(measured)]
+        notes += on_map_orientation({name: (one, placed) for name, one in maps.items()})
         rows += measured
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)
