@@ -67,6 +67,11 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
     -------
     dict of str to dict of str to Path
         Scan (``sub-01_ses-2``, …) to quantity name to file, both sorted.
+
+    Raises
+    ------
+    InputError
+        If a map is there twice, or its sidecar says a unit that is not ours.
     """
     scans: dict[str, dict[str, Path]] = {}
     for path in sorted(Path(folder).rglob("sub-*.nii.gz")):
@@ -79,14 +84,15 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
         maps = scans.setdefault(stem_of(entities), {})
         if quantity.name in maps:
             raise InputError(f"{path} and {maps[quantity.name]} are the same map; give the folder of one of them.")
+        _check_unit(path, quantity.unit)
         maps[quantity.name] = path
     order = list(ALL_QUANTITIES)
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
 
 
-def check_unit(path: Path, name: str) -> None:
+def _check_unit(path, unit):
     """Raise `InputError` if the sidecar of a map, which may be of other software, says another unit than ours."""
-    unit, said = ALL_QUANTITIES[name].unit, read_entries(path.with_name(f"{bare_name(path)}.json")).get("Units")
+    said = read_entries(path.with_name(f"{bare_name(path)}.json")).get("Units")
     if isinstance(said, str) and said.strip().lower() in _OTHER_UNITS.get(unit, ()):
         expected = {"1": "a fraction"}.get(unit, unit)
         raise InputError(

@@ -8,7 +8,7 @@ import numpy as np
 from ..analysis.measure import MASK, measure, on_excluded, on_sizes, whole_mask
 from ..analysis.placement import on_orientation
 from ..errors import InputError
-from ..files.maps import check_unit, find_maps, read_chi_noise
+from ..files.maps import find_maps, read_chi_noise
 from ..files.nifti import header_notes, read_image
 from ..files.regions import notes_on_parts_outside, place_regions, read_regions
 from ..files.scan import case_of
@@ -73,7 +73,6 @@ def measure_files(
         maps, first = {}, None
         for name, path in paths.items():
             maps[name], its_affine = read_image(path)
-            check_unit(path, name)
             first = first or (path, maps[name].shape, its_affine)
             difference = geometry_difference(*first[1:], maps[name].shape, its_affine)
             if difference:
