@@ -137,6 +137,13 @@ class ReadTest(unittest.TestCase):
         self.path.write_text("sep=;\na;b\n1,5;x,y,z\n")
         self.assertEqual(read_table(self.path).rows, ({"a": "1.5", "b": "x,y,z"},))
 
+    def test_tables_under_each_other_are_one_if_their_columns_are(self):
+        self.path.write_text("a,b\n1,2\na,b\n3,4\n")
+        self.assertEqual(read_table(self.path).rows, ({"a": "1", "b": "2"}, {"a": "3", "b": "4"}))
+        self.path.write_text("a,b\n1,2\nb,a\n3,4\n")
+        with self.assertRaisesRegex(InputError, "Row 2 of .* is another line of the column names, in another order"):
+            read_table(self.path)
+
     def test_what_is_no_table_is_refused(self):
         self.assertRaisesRegex(InputError, "does not exist", read_table, self.path)
         for text, sentence in (
