@@ -2,6 +2,7 @@ import gzip
 import json
 import struct
 import unittest
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -577,6 +578,12 @@ class DoubtsTest(unittest.TestCase):
         self.assertNotIn("averaged", " ".join(doubts(knee * inner, "x")))
         smooth = ndimage.uniform_filter(self.magnitude * np.exp(1j * wrapped), (1, 1, 2, 2))
         self.assertEqual(doubts(smooth.astype(np.complex64), "x"), [])
+
+    def test_any_scale_of_the_signal_is_doubted_alike_and_without_a_warning(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for scale in (1e-30, 1, 1e30):
+                self.assertEqual(doubts(self.echoes * np.float32(scale), "x"), [])
 
     def test_a_part_alone_and_parts_of_two_scales_are_told(self):
         for words, signal in (("no imaginary part", self.magnitude + 0j), ("is 1 everywhere", np.exp(1j * self.phase))):
