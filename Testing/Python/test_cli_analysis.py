@@ -235,6 +235,8 @@ class BvtvTest(AnalysisTest):
         transforms.write_transform(self.transform, far)
         self.assert_refused(self.bvtv(), "'tuber' .* has no voxel on the grid of sub-07.*transform")
         transforms.write_transform(self.transform, motion())
+        nifti.write_image(self.image, self.values, np.diag([1e-3] * 3 + [1]) @ IMAGE)
+        self.assert_refused(self.bvtv(), "bSSFP.nii.gz has voxels of .* mm; expected 0.01 to 100 mm, so check the unit")
         nifti.write_image(self.image, 0 * self.values + 5, IMAGE)
         self.assert_refused(self.bvtv(), "bSSFP.nii.gz: The image is 5 everywhere")
         nifti.write_image(self.bone, np.zeros(IMAGE_SHAPE, np.uint8), IMAGE)

@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from ..acquisition import check_spacing
 from ..errors import InputError, counted
 from ..images import geometry_difference, image_from, is_around, is_graded, resample
 from .formats import companion, decoded, first_bytes, read_bytes
@@ -258,6 +259,8 @@ def regions_on(
                 f"{1 / abs(volume):.3g}."
             )
     labels, its_affine, names = read = read_regions(path, only=only)
+    check_spacing(affine, str(image))
+    check_spacing(its_affine, str(path))
     placed = place_regions(path, read, image, (shape, affine), matrix)
     if may_have_moved and not transform and not _is_cut_from(its_affine, affine):
         notes.append(
