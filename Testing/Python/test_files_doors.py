@@ -108,6 +108,14 @@ class ConvertedTest(DoorTest):
             write_series(self.folder / f"megre_5_e{n}.nii", [np.abs(scans.echoes()[0]), np.angle(scans.echoes()[0])])
         self.assert_refused("says one EchoTime but holds several volumes", "megre_5_e1_phase")
 
+    def test_echoes_in_different_scales_for_displays_are_told(self):
+        for floats, slopes, told in ((0, (2, 3, 2, 2), True), (0, (2, 2, 2, 2), False), (1, (2, 3, 2, 2), False)):
+            self.write(5, UsePhilipsFloatNotDisplayScaling=floats, PhilipsScaleSlope=0.01)
+            for number, slope in enumerate(slopes, start=1):
+                self.edit(f"*_e{number}*.json", lambda side, slope=slope: {**side, "PhilipsRescaleSlope": slope})
+            notes = self.read().acquisition.notes
+            self.assertEqual(["differs between them by up to 1.5 times" in note for note in notes], told * [True])
+
     def test_names_tell_the_parts_where_sidecars_say_one_for_both(self):
         self.write(5, ImageType=["ORIGINAL", "PRIMARY", "M", "FFE"])
         scan = self.read()
