@@ -259,6 +259,21 @@ class FilesTest(unittest.TestCase):
                 side.unlink()
             self.maps[name] = right
 
+    def test_a_map_that_was_turned_against_its_mask_is_told(self):
+        mask = np.zeros(self.labels.shape, np.float32)
+        mask[:, :3, :5] = 1
+        chi = 0.1 * mask + 0.01 * mask * np.arange(6, dtype=np.float32)
+        for turned, told in (
+            (chi, False),
+            (np.flip(chi, 1), True),
+            (chi + 0.1, False),
+            (chi * (np.arange(6) > 1), False),
+        ):
+            self.maps = {"chi": np.ascontiguousarray(turned, np.float32), "mask": mask}
+            self.write("sub-01")
+            notes = " ".join(measure_files(self.folder / "maps", self.regions, only=["label 1"])[1])
+            self.assertEqual("as many voxels as its mask, but 67% lie elsewhere" in notes, told)
+
     def test_regions_that_were_transposed_are_told(self):
         shutil.rmtree(self.folder / "maps")
         fraction, labels = two_bones()

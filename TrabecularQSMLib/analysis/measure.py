@@ -35,6 +35,8 @@ _BALLS_COUNT = 3
 _MOSTLY = 0.5
 # Between these, in their units, are the quartiles of a map in the region that has most of it.
 _SIZES = {"chi": (1e-3, 20.0), "r2star": (0.5, np.inf), "pdff": (0.0, 1.5)}
+# Masks that differ by less of their voxels are as large.
+_AS_LARGE = 0.02
 # How voxels share noise that is their own.
 _INDEPENDENT = {"Voxels": [1.0], "VarianceRatio": [1.0]}
 # Of a map that is no quantity of the table, such as one that a user loaded.
@@ -168,6 +170,22 @@ def on_sizes(rows: Sequence[Mapping]) -> list[str]:
                 f"{quantity.title} reaches {size:.3g} in the regions, too {'much' if size > most else 'little'} for "
                 f"{unit}, which the table says: the map is in another unit (such as ppb, percent or 1/ms); bring it to "
                 f"{unit}."
+            )
+    return notes
+
+
+def on_support(maps: Mapping[str, np.ndarray]) -> list[str]:
+    """Say which maps that are zero outside of the mask have as many other voxels as that, but elsewhere."""
+    notes, mask = [], maps.get("mask")
+    for name in (name for name in maps if mask is not None and name in ALL_QUANTITIES):
+        if not ALL_QUANTITIES[name].only_in_mask:
+            continue
+        known, inside = np.isfinite(maps[name]) & (maps[name] != 0), mask != 0
+        counts = [np.count_nonzero(one) for one in (known, inside, known & inside)]
+        if counts[1] and abs(counts[0] / counts[1] - 1) < _AS_LARGE and counts[2] < (1 - 2 * _AS_LARGE) * counts[1]:
+            notes.append(
+                f"{ALL_QUANTITIES[name].title} has as many voxels as its mask, but {1 - counts[2] / counts[1]:.0%} lie "
+                "elsewhere: the map was turned round or moved, or is of another run; reconstruct it again."
             )
     return notes
 
