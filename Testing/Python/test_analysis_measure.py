@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import shutil
 import tempfile
 import unittest
@@ -219,7 +220,7 @@ class FilesTest(unittest.TestCase):
         moved[:3, 3] += 2 * moved[:3, 0]
         path = self.folder / "moved.nii.gz"
         nifti.write_image(path, np.where(np.indices(self.labels.shape)[2] > 1, 1, 0).astype(np.uint8), moved)
-        rows, (note,) = measure_files(self.folder / "maps", path)
+        rows, (note, _) = measure_files(self.folder / "maps", path)  # the other one says that the map is zero there
         self.assertEqual(rows[0]["n"] + rows[0]["excluded"], 4 * 5 * 2)
         self.assertRegex(note, "50 % of the region label 1 lie outside of sub-01_")
 
@@ -233,6 +234,45 @@ class FilesTest(unittest.TestCase):
         ball = np.linalg.norm(places / 2 - (12, 6, 6), axis=-1) < 4
         (note,) = notes_on_parts_outside(ball, fine, {1: "x"}, "map", ball[:24:2, ::2, ::2], coarse)
         self.assertRegex(note, r"^\d\d % of the region x lie outside of map")
+
+    def test_maps_in_another_unit_are_told_and_refused_where_their_sidecar_says_it(self):
+        self.maps = {"chi": self.maps["chi"] / 100, "pdff": self.maps["pdff"], "r2star": 2 * self.maps["chi"]}
+        self.write("sub-01")
+        self.assertEqual(measure_files(self.folder / "maps", self.regions)[1], [])
+        for name, factor, words, unit in (
+            ("chi", 1000, "Susceptibility reaches 625 in the regions, too much for ppm", "ppb"),
+            ("chi", 1e-6, "too little for ppm, which the table says", "SI"),
+            ("chi", 0, "Susceptibility is 0 in all regions", None),
+            ("pdff", 100, "too much for a fraction", "percent"),
+            ("r2star", 1e-3, "too little for 1/s", "1/ms"),
+        ):
+            right = self.maps[name]
+            self.maps[name] = right * np.float32(factor)
+            self.write("sub-01")
+            with self.subTest(name, unit=unit):
+                self.assertIn(words, " ".join(measure_files(self.folder / "maps", self.regions)[1]))
+                side = self.folder / "maps" / "x" / f"sub-01_{QUANTITIES[name].suffix}.json"
+                side.write_text(json.dumps({"Units": unit}))
+                if unit:
+                    with self.assertRaisesRegex(InputError, f"{side.stem}.nii.gz says the unit {unit}; expected"):
+                        self.measure()
+                side.unlink()
+            self.maps[name] = right
+
+    def test_a_map_that_was_turned_against_its_mask_is_told(self):
+        mask = np.zeros(self.labels.shape, np.float32)
+        mask[:, :3, :5] = 1
+        chi = 0.1 * mask + 0.01 * mask * np.arange(6, dtype=np.float32)
+        for turned, told in (
+            (chi, False),
+            (np.flip(chi, 1), True),
+            (chi + 0.1, False),
+            (chi * (np.arange(6) > 1), False),
+        ):
+            self.maps = {"chi": np.ascontiguousarray(turned, np.float32), "mask": mask}
+            self.write("sub-01")
+            notes = " ".join(measure_files(self.folder / "maps", self.regions, only=["label 1"])[1])
+            self.assertEqual("as many voxels as its mask, but 67% lie elsewhere" in notes, told)
 
     def test_regions_that_were_transposed_are_told(self):
         shutil.rmtree(self.folder / "maps")

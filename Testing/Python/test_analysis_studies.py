@@ -1,6 +1,7 @@
 """Statistics of studies against published tables, other programs, and what intervals promise."""
 
 import unittest
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
@@ -138,6 +139,21 @@ class ChangeTest(unittest.TestCase):
         unknown = change_of_regions(observed(values))
         self.assertIsNone(unknown.results[0].seen(1))
         self.assertIn("Standard errors are missing in talus", unknown.notes[0])
+
+    def test_which_session_is_the_first_is_told_where_the_alphabet_says_it(self):
+        for names, told in (
+            (("ses-pre", "ses-post"), "from ses-post to ses-pre"),
+            (("ses-baseline", "ses-12months"), "from ses-12months to ses-baseline"),
+            (("ses-2", "ses-10"), None),
+        ):
+            values = observed(MINI)
+            values = replace(values, sessions=tuple(names[one == "ses-2"] for one in values.sessions))
+            for study in (change_of_regions, repeatability_of_regions):
+                self.assertEqual("as their names follow in the alphabet" in study(values).notes[0], told is not None)
+                self.assertIn(told or "", " ".join(study(values).notes))
+                self.assertNotIn("in the alphabet", " ".join(study(values, names).notes))
+            change = change_of_regions(values, names).results[0]
+            self.assertAlmostEqual(change.mean, np.diff(MINI).mean())
 
     def test_coefficients_are_read_of_the_same_quantity_and_unit(self):
         values = observed(MINI)

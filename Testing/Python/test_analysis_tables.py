@@ -137,6 +137,13 @@ class ReadTest(unittest.TestCase):
         self.path.write_text("sep=;\na;b\n1,5;x,y,z\n")
         self.assertEqual(read_table(self.path).rows, ({"a": "1.5", "b": "x,y,z"},))
 
+    def test_tables_under_each_other_are_one_if_their_columns_are(self):
+        self.path.write_text("a,b\n1,2\na,b\n3,4\n")
+        self.assertEqual(read_table(self.path).rows, ({"a": "1", "b": "2"}, {"a": "3", "b": "4"}))
+        self.path.write_text("a,b\n1,2\nb,a\n3,4\n")
+        with self.assertRaisesRegex(InputError, "Row 2 of .* is another line of the column names, in another order"):
+            read_table(self.path)
+
     def test_what_is_no_table_is_refused(self):
         self.assertRaisesRegex(InputError, "does not exist", read_table, self.path)
         for text, sentence in (
@@ -286,6 +293,16 @@ class PairTest(unittest.TestCase):
         twice = Table("w", ("case", "region", "a", "b"), ({"case": "1", "region": "r", "a": "1", "b": "2"},) * 2)
         with self.assertRaisesRegex(InputError, "once more"):
             pair_up([twice], "a", "b")
+
+    def test_means_and_sums_under_a_table_are_no_rows_of_it(self):
+        rows = [{"case": f"sub-{n}", "region": "tuber", "a": str(n), "b": str(n * n)} for n in range(4)]
+        for name, column in (("Mean", "case"), ("SD", "case"), ("Mittelwert:", "case"), ("average", "region")):
+            table = Table("w", ("case", "region", "a", "b"), (*rows, rows[1] | {column: name}))
+            with self.subTest(name), self.assertRaisesRegex(InputError, f"Row 5 of w has {name} for its {column}"):
+                pair_up([table], "a", "b")
+            self.assertEqual(len(pair_up([table], "a", "b", exclude=[{column: name}]).x), 4)
+        total = Table("w", ("case", "region", "a", "b"), tuple(row | {"region": "total"} for row in rows))
+        self.assertEqual(len(pair_up([total], "a", "b").x), 4)
 
     def test_whose_a_row_is_is_asked_for_and_told_where_no_column_says_it(self):
         rows = ({"case": "1", "region": "r", "a": "1", "b": "2"}, {"case": "", "region": "s", "a": "1", "b": "2"})

@@ -112,6 +112,10 @@ class BvtvTest(AnalysisTest):
         self.assertAlmostEqual(float(first["n"]) * 2, 4 / 3 * np.pi * RADIUS**3, delta=300)
         # Elsewhere there is 60 % of bone: without the transform, or with its inverse, all is different.
         self.assertGreater(self.by_region(transform=False)["tuber"], 0.25)
+        without = self.bvtv(transform=False)[1]
+        self.assertIn("no transform was given: regions count where they were drawn", without)
+        self.assertIn("give --transform unless", without)
+        self.assertNotIn("no transform was given", self.bvtv()[1])
         transforms.write_transform(self.transform, np.linalg.inv(motion()))
         self.assertGreater(self.by_region()["tuber"], 0.5)
 
@@ -231,6 +235,8 @@ class BvtvTest(AnalysisTest):
         transforms.write_transform(self.transform, far)
         self.assert_refused(self.bvtv(), "'tuber' .* has no voxel on the grid of sub-07.*transform")
         transforms.write_transform(self.transform, motion())
+        nifti.write_image(self.image, self.values, np.diag([1e-3] * 3 + [1]) @ IMAGE)
+        self.assert_refused(self.bvtv(), "bSSFP.nii.gz has voxels of .* mm; expected 0.01 to 100 mm, so check the unit")
         nifti.write_image(self.image, 0 * self.values + 5, IMAGE)
         self.assert_refused(self.bvtv(), "bSSFP.nii.gz: The image is 5 everywhere")
         nifti.write_image(self.bone, np.zeros(IMAGE_SHAPE, np.uint8), IMAGE)

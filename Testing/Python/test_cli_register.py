@@ -196,6 +196,9 @@ class CompanionsTest(unittest.TestCase):
     def test_wrong_input_is_refused_before_anything_is_written(self):
         mip, output = self.mip("sub-01"), self.folder / "none.tfm"
         nifti.write_image(self.folder / "small.nii", np.ones((5, 5, 5), np.uint8), np.eye(4))
+        nifti.write_image(
+            self.folder / "meters.nii", np.indices((5, 5, 5))[0].astype(np.uint8), np.diag([1e-3] * 3 + [1])
+        )
         far = np.eye(4)
         far[0, 3] = 900
         transforms.write_transform(self.folder / "far.tfm", far)
@@ -206,6 +209,10 @@ class CompanionsTest(unittest.TestCase):
             ("absent.nii.gz does not exist", (mip, self.folder / "absent.nii.gz", "--output", output)),
             ("not on the grid of", (mip, mip, "--output", output, "--mask", self.folder / "small.nii")),
             ("is 1 everywhere", (mip, self.folder / "small.nii", "--output", output)),
+            (
+                "moving image has voxels of 0.001 × 0.001 × 0.001 mm",
+                (mip, self.folder / "meters.nii", "--output", output),
+            ),
             ("do not overlap", (mip, mip, "--output", output, "--initial", self.folder / "far.tfm")),
             ("not rigid", (mip, mip, "--output", output, "--initial", self.folder / "scaled.tfm")),
             ("is an input and would be written over", (mip, mip, "--output", output, "--resampled", mip)),

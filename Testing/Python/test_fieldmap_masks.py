@@ -128,7 +128,14 @@ class SignalTest(unittest.TestCase):
         ):
             cut = signal * kept
             with self.subTest(name):
-                self.assertAlmostEqual(masks.noise_level(cut, masks.combine_echoes(cut)), noise, delta=0.2)
+                mip = masks.combine_echoes(cut)
+                self.assertAlmostEqual(masks.noise_level(cut, mip), noise, delta=0.2)
+                # Of a magnitude alone it spreads less.
+                self.assertAlmostEqual(masks.noise_level(np.abs(cut), mip), 0.655 * noise, delta=0.15)
+                # Four of it are above nearly all air, as without corners of zeros.
+                level = masks.noise_of_magnitude(mip)
+                whole = masks.noise_of_magnitude(masks.combine_echoes(signal))
+                self.assertAlmostEqual(level, whole if noise else 0.0, delta=0.1 * whole)
 
     def test_without_air_tissue_does_not_pass_for_noise(self):
         # A smooth image of 100 with noise of SD 2 all over: neighbors differ by noise alone.

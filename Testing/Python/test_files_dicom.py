@@ -233,6 +233,25 @@ class FolderTest(DicomTest):
         self.assertIn("another grid (20 × 24 × 9 voxels", acquisition.notes[0])
         self.assert_same_scan(acquisition)
 
+    def test_what_dcm2niix_scales_otherwise_is_not_passed_on(self):
+        def rescale(header, number):
+            """Other slopes from slice to slice, for the same values."""
+            factor = 1 + 0.1 * (number % 5)
+            values = np.round(header.pixel_array / factor).astype(header.pixel_array.dtype)
+            header.PixelData, header.RescaleSlope = values.tobytes(), float(header.RescaleSlope) * factor
+            header[0x2005, 0x100E].value /= factor
+
+        self.write("philips")
+        with mock.patch.object(dicom, "with_places", side_effect=InputError("no decoder")):
+            self.assertEqual(read_acquisition(self.folder).acquisition.notes, ())
+        for file in sorted((self.folder / "in").iterdir()):
+            header = dicoms.pydicom.dcmread(file)
+            rescale(header, int(header.InstanceNumber))
+            header.save_as(file)
+        acquisition = read_acquisition(self.folder).acquisition
+        self.assertIn("dcm2niix scales images of one part in several ways", acquisition.notes[0])
+        self.assert_same_scan(acquisition)
+
     def test_missing_packages_are_named_with_the_way_to_get_them(self):
         self.write("siemens")
         with mock.patch.dict("sys.modules", pydicom=None):
@@ -299,6 +318,34 @@ class FramesTest(DicomTest):
         (candidate,) = self.found()
         self.assertIn("1 image of series 5 ankle came twice", candidate.notes[0])
         self.assert_same_scan(dicom_series.read(candidate))
+
+    def test_means_of_echoes_among_the_echoes_are_not_taken_for_them_and_told(self):
+        self.write("siemens")
+        for number, file in enumerate(sorted((self.folder / "in").iterdir())[:4]):
+            mean = dicoms.pydicom.dcmread(file)
+            mean.ImageType = ["DERIVED", "PRIMARY", "M", "MEAN", "ND"]
+            mean.SOPInstanceUID = dicoms.pydicom.uid.generate_uid()
+            mean.PixelData = np.full(mean.pixel_array.shape, 7, np.uint16).tobytes()
+            mean.save_as(file.with_name(f"A{number}"))  # comes first by its name
+        (candidate,) = self.found()
+        self.assertIn("4 images of series 5 ankle came twice with other values", candidate.notes[0])
+        self.assert_same_scan(dicom_series.read(candidate))
+
+    def test_slices_beside_the_others_are_refused_whatever_they_are_of(self):
+        def beside(header, millimeters):
+            along = np.array(header.ImageOrientationPatient[:3], float)
+            header.ImagePositionPatient = [*(np.array(header.ImagePositionPatient, float) + millimeters * along)]
+
+        count = 4 * 4
+        for which in (lambda n: n >= count, lambda n: n == 5, lambda n: n % 4 == 2, lambda n: n // 4 % 4 == 1):
+            self.write("siemens")
+            self.edit(lambda header, n, which=which: beside(header, 20.0 * which(n)))
+            with self.assertRaisesRegex(InputError, "lie up to 20 mm beside where the others put them"):
+                dicom_series.read(self.found()[0])
+            shutil.rmtree(self.folder / "in")
+        self.write("siemens")
+        self.edit(lambda header, n: beside(header, 0.02 * (n % 3)))  # as rounding does
+        dicom_series.read(self.found()[0])
 
     def edit(self, change):
         """Change the headers of all files, by a function of header and number."""

@@ -108,6 +108,25 @@ class ConvertedTest(DoorTest):
             write_series(self.folder / f"megre_5_e{n}.nii", [np.abs(scans.echoes()[0]), np.angle(scans.echoes()[0])])
         self.assert_refused("says one EchoTime but holds several volumes", "megre_5_e1_phase")
 
+    def test_echoes_in_different_scales_for_displays_are_told(self):
+        for floats, slopes, told in ((0, (2, 3, 2, 2), True), (0, (2, 2, 2, 2), False), (1, (2, 3, 2, 2), False)):
+            self.write(5, UsePhilipsFloatNotDisplayScaling=floats, PhilipsScaleSlope=0.01)
+            for number, slope in enumerate(slopes, start=1):
+                self.edit(f"*_e{number}*.json", lambda side, slope=slope: {**side, "PhilipsRescaleSlope": slope})
+            notes = self.read().acquisition.notes
+            self.assertEqual(["differs between them by up to 1.5 times" in note for note in notes], told * [True])
+
+    def test_names_tell_the_parts_where_sidecars_say_one_for_both(self):
+        self.write(5, ImageType=["ORIGINAL", "PRIMARY", "M", "FFE"])
+        scan = self.read()
+        self.assert_same_scan(scan.acquisition)
+        self.assertIn("(megre_5_e1_ph.nii.gz is phase)", scan.acquisition.notes[0])
+
+    def test_echo_times_that_differ_between_the_parts_are_told(self):
+        self.write(5)
+        self.edit("*_e2_ph.json", lambda side: {**side, "EchoTime": side["EchoTime"] + 1e-4})
+        self.assert_refused("different echo times (mag alone has 1.9 ms and phase alone has 2 ms), so correct these")
+
     def test_echo_times_that_rounding_made_alike_are_told(self):
         self.write(5, times=(0.001, 0.002, 0.003, 0.003))
         self.assert_refused("give the echoes 3 and 4 one echo time, 3 ms; give all as `echo_times`")

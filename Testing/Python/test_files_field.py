@@ -50,6 +50,14 @@ class GivenFieldTest(unittest.TestCase):
         self.assertLess(np.std((found.maps["local_field"] - wanted)[inside]), 0.2 * np.std(wanted[inside]))
         self.assertEqual(set(found.maps), set(planned_maps(FAST, given)))
 
+    def test_a_local_field_that_is_too_large_for_one_is_told(self):
+        affine = self.acquisition.affine
+        local = reconstruct(self.acquisition, FAST).maps["local_field"]
+        total = np.where(local != 0, self.maps["total_field"], 0)
+        for field, told in ((local, False), (2 * np.pi * local, True), (total, True)):
+            notes = " ".join(reconstruct(MeasuredField(field, affine, "local"), FAST).notes)
+            self.assertEqual("where tissue makes some tenths: check its unit" in notes, told)
+
     def test_a_magnitude_gives_weights_edges_and_the_body(self):
         given = MeasuredField(self.maps["total_field"], self.acquisition.affine, "total", magnitude=self.maps["mip"])
         quick = preset(inversion="medi-l2", inversion_iterations=3)
@@ -203,10 +211,27 @@ class FieldFileTest(unittest.TestCase):
             ("no delta_TE and no CF", {"delta_TE": None, "CF": 0.0}),
             ("no RDF, a field of MEDI", {"RDF": None}),
             ("10 × 9 × 8", {"matrix_size": (8, 9, 10)}),
+            ("delta_TE of RDF.mat is 1.2 s, which looks like milliseconds", {"delta_TE": 1.2}),
+            ("if it is in MHz", {"CF": 127.7}),
         )
         for words, changes in cases:
             with self.assertRaisesRegex(InputError, words):
                 read_field(self.write_medi(**changes), "local", unit=None if changes else "Hz")
+
+    def test_what_medis_variables_contradict_in_each_other_is_told(self):
+        bent = np.random.default_rng(3).normal(0, 0.1, (12, 12, 12))
+        both = {"RDF": bent, "iFreq": bent + np.indices(bent.shape)[0], "Mask": None, "iMag": None, "matrix_size": None}
+        cases = {
+            None: both | {"TE": [2e-3, 3.2e-3, 4.4e-3]},
+            "6.28 times as strongly": both | {"RDF": 2 * np.pi * bent},
+            "-1 times as strongly": both | {"RDF": -bent},
+            "delta_TE of RDF.mat is 1.2 ms, but its echo times lie 1 ms apart": both | {"TE": [2e-3, 3e-3, 4e-3]},
+        }
+        for words, changes in cases.items():
+            for stage in ("local", "total"):
+                notes = read_field(self.write_medi(**changes), stage).acquisition.notes[2:]
+                self.assertEqual(len(notes), words is not None)
+                self.assertIn(words or "", " ".join(notes))
 
     def test_what_is_not_known_is_asked_for_and_what_contradicts_is_refused(self):
         plain = self.write(self.field, "plain.nii.gz")

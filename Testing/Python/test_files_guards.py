@@ -58,6 +58,9 @@ class FormatTest(FileTest):
             "dcm2niix": bytes(128) + b"DICM" + bytes(200),
             "ZIP archive": b"PK\x03\x04" + bytes(100),
             "mrconvert": b"mrtrix image\ndim: 2,2,2\n",
+            "Philips PAR/REC": b"# === DATA DESCRIPTION FILE ===\n",
+            "a picture (TIFF)": b"II*\x00" + bytes(100),
+            "packed by RAR": b"Rar!\x1a\x07" + bytes(100),
             "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(100),
             "as no known format": bytes(range(200, 256)) * 8,
             "it is a text": b"some notes about the scan\n",
@@ -68,6 +71,15 @@ class FormatTest(FileTest):
                     path = self.folder / name
                     path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
                     self.refused(nifti.read_image, path, name, words)
+
+    def test_a_scan_of_another_kind_is_named_with_what_to_do(self):
+        for name, content, words in (
+            ("scan.PAR", b"# === DATA DESCRIPTION FILE ===\n", "PAR/REC pair; convert it with dcm2niix, and give"),
+            ("scan.zip", b"PK\x03\x04" + bytes(100), "unpack it"),
+            ("scan.nrrd", b"NRRD0005\n", "is an image in NRRD, neither a folder nor"),
+        ):
+            (self.folder / name).write_bytes(content)
+            self.refused(read_acquisition, self.folder / name, name, words)
 
     def test_what_is_not_there_is_told_by_its_kind(self):
         self.refused(nifti.read_image, self.folder / "none.nii", "does not exist")

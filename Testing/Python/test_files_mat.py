@@ -247,6 +247,8 @@ class MatTest(FolderTest):
                 self.assertIn("negated", acquisition.notes[0])
                 self.assertIn("B0_dir (0, 0.6, 0.8)", acquisition.notes[1])
         self.assertEqual(read_acquisition(path, b0_direction=(1, 0, 0)).acquisition.b0_direction, (0, 0, 1))
+        notes = read_acquisition(self.write_medi(delta_TE=1.1e-3)).acquisition.notes
+        self.assertIn("delta_TE of medi.mat is 1.1 ms, but its echo times lie 0.7 ms apart", notes[1])
 
     def test_magnitude_and_phase_as_plain_variables_are_a_scan(self):
         parts = {"magn": np.abs(self.signal), "phase": np.angle(self.signal) * 2048 / np.pi}

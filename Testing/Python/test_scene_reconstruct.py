@@ -231,7 +231,8 @@ class ReconstructNodesTest(PhantomTest):
             ((magnitude, phase), {"echoTimes": np.arange(1, 10)}, "look like milliseconds; give seconds"),
             ((magnitude, phase), {"echoTimes": (0.001, 0.002)}, "9 echoes but 2 echo times"),
             ((magnitude, phase), {"echoTimes": np.arange(9, 0, -1) / 1e3}, "do not increase"),
-            ((magnitude, phase), {"fieldStrength": -3.0}, "expected positive numbers"),
+            ((magnitude, phase), {"fieldStrength": -3.0}, "the field strength -3.0 T; expected a positive number"),
+            ((magnitude, phase), {"fieldStrength": "3"}, "the field strength 3 T; expected a positive number"),
             ((magnitude, phase), {"b0Direction": (0, 0, 0)}, "three numbers R A S"),
         )
         before = self.state()

@@ -91,6 +91,10 @@ class MeasuredField:
         field = np.asarray(self.field)
         if field.ndim != 3 or np.iscomplexobj(field):
             raise InputError(f"{self.source} has the shape {field.shape[::-1]}; give one real volume.")
+        if self.field_strength is not None or self.imaging_frequency is not None:
+            strength, frequency = checked_field_strength(self.field_strength, self.imaging_frequency, self.source)
+            put("field_strength", strength)
+            put("imaging_frequency", frequency)
         finite = np.isfinite(field)
         known = finite & (field != 0)
         if not known.any():
@@ -112,10 +116,6 @@ class MeasuredField:
                     f"{field.shape[::-1]}), or is not finite, or zero; give one on the field's grid."
                 )
             put("magnitude", np.abs(magnitude).astype(np.float32))
-        if self.field_strength is not None or self.imaging_frequency is not None:
-            strength, frequency = checked_field_strength(self.field_strength, self.imaging_frequency, self.source)
-            put("field_strength", strength)
-            put("imaging_frequency", frequency)
         put("b0_patient", checked_direction(self.b0_patient, self.source))
 
     @property

@@ -73,11 +73,8 @@ class Reorientation:
         return result
 
 
-def checked_affine(affine, source: str) -> np.ndarray:
-    """Return an affine in float64; refuse one that is none, or whose voxels are sheared or of an impossible size."""
-    affine = np.array(affine, dtype=np.float64)
-    if affine.shape != (4, 4) or not np.all(np.isfinite(affine)):
-        raise InputError(f"{source} has no usable geometry; give a 4×4 matrix from voxel indices to RAS in mm.")
+def check_spacing(affine: np.ndarray, source: str) -> None:
+    """Raise `InputError` if the voxels of an affine (i, j, k → RAS) have a size in mm that no scan has."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     if np.any(spacing <= 0):
         raise InputError(
@@ -89,6 +86,14 @@ def checked_affine(affine, source: str) -> np.ndarray:
             f"{source} has voxels of {listed} mm; expected {_LEAST_MM:g} to {_MOST_MM:g} mm, so check the unit of its "
             "header (mm, not m or µm)."
         )
+
+
+def checked_affine(affine, source: str) -> np.ndarray:
+    """Return an affine in float64; refuse one that is none, or whose voxels are sheared or of an impossible size."""
+    affine = np.array(affine, dtype=np.float64)
+    if affine.shape != (4, 4) or not np.all(np.isfinite(affine)):
+        raise InputError(f"{source} has no usable geometry; give a 4×4 matrix from voxel indices to RAS in mm.")
+    check_spacing(affine, source)
     shear = shear_degrees(affine)
     if shear > LARGEST_SHEAR:
         cause = "as by rounding in its header; write the geometry again with more digits" if shear < _ROUNDING else (

@@ -1,5 +1,7 @@
 """Field strength and imaging frequency: one from the other, and neither in another unit."""
 
+from numbers import Real
+
 import numpy as np
 
 from ..errors import InputError
@@ -12,24 +14,23 @@ _UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER
 
 def checked_field_strength(strength: float | None, frequency: float | None, source: str) -> tuple[float, float]:
     """Return tesla and Hz, of which one may be None; refuse what no scanner has, and two that do not agree."""
-    given = [x for x in (strength, frequency) if x is not None]
-    if not given:
+    if strength is None and frequency is None:
         raise InputError(
             f"{source} says neither field strength nor imaging frequency; give `field_strength`, or add "
             "MagneticFieldStrength in tesla to its header."
-        )
-    if not all(np.isfinite(x) and x > 0 for x in given):
-        raise InputError(
-            f"{source} has field strength {strength} T and imaging frequency {frequency} Hz; expected positive numbers."
         )
     for name, value, unit, least, most in (
         ("field strength", strength, "T", *FIELD_STRENGTHS_T),
         ("imaging frequency", frequency, "Hz", *(t * GYROMAGNETIC_RATIO_HZ_PER_T for t in FIELD_STRENGTHS_T)),
     ):
-        if value is not None and not least <= value <= most:
+        if value is None:
+            continue
+        if not isinstance(value, Real) or not 0 < value < np.inf:
+            raise InputError(f"{source} has the {name} {value!s} {unit}; expected a positive number, so correct it.")
+        if not least <= value <= most:
             # The usual one of the values that it would have in other units.
             fits = [(abs(np.log(value / factor / (0.1 * most))), other, value / factor) for other, factor
-                    in _UNITS[unit].items() if value > 0 and least <= value / factor <= most]  # fmt: skip
+                    in _UNITS[unit].items() if least <= value / factor <= most]  # fmt: skip
             guess = f" (if it is in {min(fits)[1]}, that would be {min(fits)[2]:.4g} {unit})" if fits else ""
             raise InputError(
                 f"{source} has the {name} {value:.9g} {unit}; expected {least:.3g} to {most:.3g} {unit}, so "

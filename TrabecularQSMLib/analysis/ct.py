@@ -213,6 +213,8 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
                 "picture; export it in Hounsfield units."
             )
         notes.append(f"{said} no Hounsfield units, unless this is a piece of bone alone.")
+    if notes:
+        _refuse_moved_down(ct)
     notes += _on_displaced(ct, low)
     if not high > 0:
         raise InputError(
@@ -231,6 +233,21 @@ def hounsfield(ct: np.ndarray) -> tuple[np.ndarray, list[str]]:
             "above 100 HU: check that its values were not divided, or windowed."
         )
     return ct, notes
+
+
+def _refuse_moved_down(ct):
+    """Raise `InputError` where, beside what is taken for padding, more lies where only lung does than at tissue's HU.
+
+    With the intercept taken off twice, air lies at padding, soft tissue at air, and bone between air and fat.
+    """
+    between = np.count_nonzero((ct >= _EMPTY_HU[0]) & (ct < _NO_TISSUE_HU))
+    tissue = np.count_nonzero(ct >= _NO_TISSUE_HU)
+    if between > max(tissue, _FEWEST_ALIKE):
+        raise InputError(
+            f"Of the CT {between} voxels lie between {_EMPTY_HU[0]} and {_NO_TISSUE_HU} HU but only {tissue} above, "
+            f"where tissue does, and many at {PADDING_HU} and below: these are no Hounsfield units (was the intercept "
+            "taken off twice?); export it again."
+        )
 
 
 def _on_displaced(ct, low) -> list[str]:
@@ -307,7 +324,7 @@ def _on_soft(share, tissue) -> list[str]:
 
 def on_regions(ct: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> list[str]:
     """Say which regions can hardly be of bone: partly in air, or too dense; arguments are those of `attenuation`."""
-    notes = []
+    notes, in_air = [], []
     for label, name in names.items():
         values = np.asarray(ct)[labels == label]
         values = values[np.isfinite(values)]
@@ -326,10 +343,13 @@ def on_regions(ct: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> lis
             )
         share = float(np.mean(values < _NO_TISSUE_HU))
         if share > _IN_AIR:
-            notes.append(
-                f"{share:.0%} of the region {name} lie in air (below {_NO_TISSUE_HU} HU): it is beside its bone, or "
-                "partly out of the scanner's field of view; check the transform and the direction in which it maps."
-            )
+            in_air.append(f"{share:.0%} of the region {name}")
+    if in_air:
+        beside = "it is beside its bone" if len(in_air) == 1 else "they are beside their bones"
+        notes.append(
+            f"{', '.join(in_air)} lie in air (below {_NO_TISSUE_HU} HU): {beside}, or partly out of the scanner's "
+            "field of view; check the transform and the direction in which it maps."
+        )
     return notes
 
 

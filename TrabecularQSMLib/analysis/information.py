@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
+from ..acquisition import check_spacing
 from ..errors import InputError, counted
 from ..images import image_from, resample
 from ..progress import report
@@ -123,6 +124,7 @@ def _checked(name, array, affine):
             f"The {name} image has shape {array.shape}; "
             f"registration needs three axes of at least {LEAST_VOXELS} voxels."
         )
+    check_spacing(affine, f"The {name} image")
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         found = counted(bad, "voxel that is not a number", "voxels that are not numbers")

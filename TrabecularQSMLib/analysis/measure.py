@@ -33,6 +33,10 @@ _PLACES = ("mean", "median", "q25", "q75", "min", "max")
 _BALLS_COUNT = 3
 # A region of which this share is excluded lies elsewhere.
 _MOSTLY = 0.5
+# Between these, in their units, are the quartiles of a map in the region that has most of it.
+_SIZES = {"chi": (1e-3, 20.0), "r2star": (0.5, np.inf), "pdff": (0.0, 1.5)}
+# Masks that differ by less of their voxels are as large.
+_AS_LARGE = 0.02
 # How voxels share noise that is their own.
 _INDEPENDENT = {"Voxels": [1.0], "VarianceRatio": [1.0]}
 # Of a map that is no quantity of the table, such as one that a user loaded.
@@ -146,6 +150,44 @@ def on_excluded(rows: Sequence[Mapping]) -> list[str]:
         f"{', '.join(lost)} hold no reliable value of any map: they lie in air or outside of the mask; check that they "
         "lie on their bones, and left and right."
     ]
+
+
+def on_sizes(rows: Sequence[Mapping]) -> list[str]:
+    """Say which maps are too large or too small for their unit in all regions, or zero; rows are those of `measure`."""
+    sizes: dict[str, float] = {}
+    for row in rows:
+        if row["quantity"] in _SIZES and row["n"] and row["region"] != MASK:
+            size = max(abs(row["q25"]), abs(row["q75"]), abs(row["mean"]))
+            sizes[row["quantity"]] = max(size, sizes.get(row["quantity"], 0.0))
+    notes = []
+    for name, size in sizes.items():
+        (least, most), quantity = _SIZES[name], ALL_QUANTITIES[name]
+        if size == 0 < least:
+            notes.append(f"{quantity.title} is 0 in all regions: the map holds nothing there.")
+        elif not least <= size <= most:
+            unit = {"1": "a fraction"}.get(quantity.unit, quantity.unit)
+            notes.append(
+                f"{quantity.title} reaches {size:.3g} in the regions, too {'much' if size > most else 'little'} for "
+                f"{unit}, which the table says: the map is in another unit (such as ppb, percent or 1/ms); bring it to "
+                f"{unit}."
+            )
+    return notes
+
+
+def on_support(maps: Mapping[str, np.ndarray]) -> list[str]:
+    """Say which maps that are zero outside of the mask have as many other voxels as that, but elsewhere."""
+    notes, mask = [], maps.get("mask")
+    for name in (name for name in maps if mask is not None and name in ALL_QUANTITIES):
+        if not ALL_QUANTITIES[name].only_in_mask:
+            continue
+        known, inside = np.isfinite(maps[name]) & (maps[name] != 0), mask != 0
+        counts = [np.count_nonzero(one) for one in (known, inside, known & inside)]
+        if counts[1] and abs(counts[0] / counts[1] - 1) < _AS_LARGE and counts[2] < (1 - 2 * _AS_LARGE) * counts[1]:
+            notes.append(
+                f"{ALL_QUANTITIES[name].title} has as many voxels as its mask, but {1 - counts[2] / counts[1]:.0%} lie "
+                "elsewhere: the map was turned round or moved, or is of another run; reconstruct it again."
+            )
+    return notes
 
 
 def whole_mask(

@@ -193,6 +193,23 @@ def select_sessions(observations: Observations, sessions: Sequence[str] | None) 
     return observations.chosen([one in sessions for one in observations.sessions])
 
 
+def in_order(observations: Observations, sessions: Sequence[str] | None, what: str) -> tuple[list[str], list[str]]:
+    """Return the sessions named, or all, and a note where nothing but the alphabet says which of two is the first.
+
+    `what` goes from the first to the second, such as a change.
+    """
+    if sessions:
+        return list(sessions), []
+    found = observations.session_names
+    if len(found) != 2 or len({re.sub(r"\d+", "#", name) for name in found}) == 1:
+        return found, []
+    note = (
+        f"{what} goes from {found[0]} to {found[1]}, as their names follow in the alphabet; name first and second by "
+        "`sessions` if it is the other way round."
+    )
+    return found, [note]
+
+
 def repeated(observations: Observations, sessions: Sequence[str], least: int) -> tuple[dict[str, Repeated], list[str]]:
     """Return what was measured in each of several sessions, by region, and notes on who and what was left out.
 

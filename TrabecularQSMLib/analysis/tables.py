@@ -19,6 +19,16 @@ NOTHING = ("", "n/a", "na", "nan", "none", "null", "-")
 _KEY = (*SUBJECT_COLUMNS, *GROUP_COLUMNS)
 # Columns whose cells are names, whatever they look like.
 KEY_COLUMNS = (*_KEY, "quantity", "unit")
+# What rows under a table are called that are made of the others, in some languages; of these, regions may be sums.
+_SUMS = frozenset("sum total summe gesamt suma".split())
+_OF_OTHERS = (
+    _SUMS
+    | frozenset(
+        "mean average avg median sd std stdev std.dev sem se variance cv iqr minimum maximum mittelwert mw stabw "
+        "standardabweichung moyenne moy ecart-type écart-type media promedio".split()
+    )
+    | {"standard deviation", "standard error", "st dev", "mean ± sd", "mean±sd", "mean +/- sd", "mean (sd)"}
+)
 # A value is far off if it is so many times farther from the median than half of the values, of which there are so many.
 _FAR, _LEAST_VALUES = 50.0, 4
 # Fractions and percent in one column: so many values of each, a gap of this factor, and medians of such a ratio.
@@ -300,7 +310,20 @@ def find_entries(tables: Sequence[Table], name: str, exclude: Sequence[dict[str,
         found += chosen
     if not known:
         raise InputError(f"There is no column or quantity {name}; there are {listed_columns(tables)}.")
+    _refuse_rows_of_others(found)
     return found
+
+
+def _refuse_rows_of_others(entries):
+    """Refuse means and the like that spreadsheets hold under the rows which they are of."""
+    for entry in entries:
+        for column in (name for name in _KEY if name in entry.row):
+            text = cell_text(entry.row[column])
+            if text.strip(" .:").casefold() in _OF_OTHERS - (_SUMS if column in GROUP_COLUMNS else set()):
+                raise InputError(
+                    f"Row {entry.number} of {entry.table.name} has {text} for its {column}, so that it is made of "
+                    f"other rows; take it away, or exclude {column}={text}."
+                )
 
 
 def _columns_of(entries, names):

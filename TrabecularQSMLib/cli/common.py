@@ -15,7 +15,7 @@ OPTIONS = {
     name: f"--{name.replace('_', '-')}"
     for name in (
         *("subject", "session", "acq", "run", "series", "overwrite", "resume"),
-        *("sessions", "difference", "repeatability"),
+        *("sessions", "difference", "repeatability", "only", "transform"),
     )
 } | {
     "voxel_size": "--voxel-size I J K",

@@ -7,12 +7,14 @@ from ..chunks import run_slabs
 from ..errors import InputError
 from ..methods import Method
 from ..smoothing import gaussian
+from .magnitude import RAYLEIGH_OVER_GAUSS
 
 # A misfit beyond noise of this part of the signal halves the reliability; the fat of another tissue leaves over less
 # than half of it.
 CONTRADICTION = 0.08
 # The largest of up to forty echoes of noise is less than so many standard deviations in the median; tissue is more.
-_AS_NOISE = 3.0
+# That of an unknown number of echoes, as other software makes it, is less than so many of its own.
+_AS_NOISE, _AS_NOISE_OF_MAXIMUM = 3.0, 8.0
 
 
 def combine_echoes(echoes: np.ndarray, combination: str = "mip") -> np.ndarray:
@@ -42,32 +44,46 @@ def noise_level(echoes: np.ndarray, magnitude: np.ndarray) -> float:
     """
     box = _without_zeros(magnitude)
     last, magnitude = echoes[-1][box], magnitude[box]
-    known = magnitude != 0
-    if not known.any():
+    dark, level, cut = _darkest(magnitude)
+    if not dark.any():
         return 0.0
-    # Blurred over five voxels: choosing by its own magnitude would take the voxels in which noise happens to be low.
-    blurred, cut = ndimage.uniform_filter(magnitude, 5), not known.all()
-    if cut:
-        blurred /= np.maximum(ndimage.uniform_filter(known.astype(np.float32), 5), 1e-3)  # of 125, one is 8e-3
-    axis = int(np.argmax(magnitude.shape))
-    real = np.moveaxis(last.real, axis, 0)
-    dark = known & (blurred <= np.percentile(blurred[known], 20))
-    along = np.moveaxis(dark, axis, 0)
-    differences = (real[1:] - real[:-1])[along[1:] & along[:-1]]
-    noise = float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
-    return noise if not cut or np.median(blurred[dark]) < _AS_NOISE * noise else 0.0
+    noise = _spread(last.real, dark)
+    limit = _AS_NOISE if np.any(last.imag) else _AS_NOISE / RAYLEIGH_OVER_GAUSS
+    return noise if not cut or level < limit * noise else 0.0
 
 
 def noise_of_magnitude(magnitude: np.ndarray) -> float:
     """Return a noise level of which four stand above nearly all that the darkest fifth of a magnitude image holds.
 
     For images without phase, in which noise has no known distribution (such as a maximum over echoes). A quarter of the
-    bright end is the most that is taken for noise: an image may hold no air.
+    bright end is the most that is taken for noise: an image may hold no air. It is 0 where all air is zero.
     """
     bright, magnitude = bright_end(magnitude), magnitude[_without_zeros(magnitude)]
-    blurred = ndimage.uniform_filter(magnitude, 5)
-    dark = blurred <= np.percentile(blurred, 20)
+    dark, level, cut = _darkest(magnitude)
+    if not dark.any() or cut and level >= _AS_NOISE_OF_MAXIMUM * _spread(magnitude, dark):
+        return 0.0
     return min(float(np.percentile(magnitude[dark], 99)), 0.25 * bright) / 4
+
+
+def _darkest(magnitude):
+    """Where the darkest fifth of an image lies, without what is zero, its level, and if there was anything zero."""
+    known = magnitude != 0
+    if not known.any():
+        return known, 0.0, False
+    # Blurred over five voxels: choosing by its own magnitude would take the voxels in which noise happens to be low.
+    blurred, cut = ndimage.uniform_filter(magnitude, 5), not known.all()
+    if cut:
+        blurred /= np.maximum(ndimage.uniform_filter(known.astype(np.float32), 5), 1e-3)  # of 125, one is 8e-3
+    dark = known & (blurred <= np.percentile(blurred[known], 20))
+    return dark, float(np.median(blurred[dark])), cut
+
+
+def _spread(values, where):
+    """Standard deviation of noise by the median of differences between neighbors along the longest axis."""
+    axis = int(np.argmax(values.shape))
+    values, where = np.moveaxis(values, axis, 0), np.moveaxis(where, axis, 0)
+    differences = (values[1:] - values[:-1])[where[1:] & where[:-1]]
+    return float(np.median(np.abs(differences)) * 1.4826 / np.sqrt(2)) if differences.size else 0.0
 
 
 def _without_zeros(image):

@@ -102,6 +102,8 @@ def read_acquisition(
     if is_nifti(start) or path.suffix.lower() in (".img", ".hdr"):
         raise InputError(f"{path} is one of a pair of header and values; save the echoes as .nii files.")
     kind = kind_of(path, start)
+    if kind and kind[1].startswith(("unpack", "convert")):
+        raise InputError(f"{path} is {kind[0]}; {kind[1]}, and give the folder that holds all echoes.")
     raise InputError(
         f"{path} is {f'{kind[0]}, ' if kind else ''}neither a folder nor a NIfTI, DICOM or .mat file; give the folder "
         "that holds all echoes, or such a file."

@@ -6,6 +6,7 @@ Names are whatever the user chose; they tell only what the sidecars do not.
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from .bids import EXPECTED_NAME, NOT_SEARCHED, files_below, image_files
 from .candidates import LEAST_ECHOES, Candidate, fits, joined, natural, on_equal_times
 from .echoes import MAGNITUDE_ADVICE, EchoFile, number_of, read_json, scan_of
 from .formats import companion, first_bytes, is_nifti, is_number, kind_of
-from .parts import TYPE_KEYS, WHOSE, bare_name, correction_of, name_of_part, part_of, split_part
+from .parts import PAIRS, TYPE_KEYS, WHOSE, bare_name, correction_of, name_of_part, part_of, split_part
 from .scan import Scan, checked_label, parse_name
 
 _ECHO = re.compile(r"_e(?:cho-)?\d+(?=_|$|[a-z]$)")
@@ -120,7 +121,10 @@ def _refuse_alike(folder, candidates):
 
 
 def _apart(candidates):
-    """Say why two series that would be a scan together are not taken for one; nothing if there are none such."""
+    """Say why parts, or two series, that would be a scan together are not taken for one; nothing if none are such."""
+    for one in candidates:
+        if unpaired := _unpaired(one):
+            return unpaired
     for pair in combinations(candidates, 2):
         first, second = pair
         if first.files.keys() & second.files.keys() or not Candidate([], "", first.files | second.files).complete:
@@ -141,6 +145,23 @@ def _apart(candidates):
     return ""
 
 
+def _unpaired(candidate):
+    """Say which echo times of two parts have no partner in the other; nothing where others or none have."""
+    for pair in PAIRS:
+        first, second = ({time for time, its_part in candidate.files if its_part == part} for part in pair)
+        if min(len(first), len(second)) >= LEAST_ECHOES and first != second:
+            alone = " and ".join(
+                f"{part} alone has {', '.join(f'{1e3 * time:.6g}' for time in sorted(times)[:_LISTED])} ms"
+                for part, times in zip(pair, (first - second, second - first), strict=True)
+                if times
+            )
+            return (
+                f"the parts of {candidate.source} have different echo times ({alone}), so correct these, or give the "
+                "images that belong together alone"
+            )
+    return ""
+
+
 def _common(file):
     """What a file has in common with the others of its scan, numbers to four digits, and its correction at the end."""
     values = (file.metadata.get(key) for key in _COMMON[:-1])
@@ -153,11 +174,27 @@ def find(folder: Path, echo_times: Sequence[float] | None = None) -> list[Candid
     Where that gives no scan, `echo_times` (seconds) are those of the echoes that sidecars or names number.
     """
     images = image_files(folder)
-    found = _scans([file for path in images if (file := _echo_file(path))])
+    files = [file for path in images if (file := _echo_file(path))]
+    found = _scans(files)
+    if not any(one.complete for one in found):
+        found = _by_names(files) or found
     if echo_times is None or any(fits(one, echo_times) for one in found):
         return found
     numbered = _scans([file for path in images if (file := _numbered_file(path, echo_times))])
     return numbered if any(fits(one, echo_times) for one in numbered) else found
+
+
+def _by_names(files):
+    """Return the scans if names tell the parts, whatever sidecars say, and if that makes any."""
+    named = [replace(file, part=split_part(bare_name(file.path))[1] or file.part) for file in files]
+    changed = next((one for one, other in zip(named, files, strict=True) if one.part != other.part), None)
+    found = _scans(named) if changed else []
+    note = changed and (
+        "The sidecars say the same part of two images of an echo, so that the names tell the parts "
+        f"({changed.path.name} is {changed.part})."
+    )
+    said = [replace(one, remarks=(*one.remarks, note)) for one in found]
+    return said if any(one.complete for one in said) else []
 
 
 def _scans(files):
@@ -289,8 +326,8 @@ def nothing_found(folder: Path) -> InputError:
     several = next((path for path in images if nifti.read_grid(path)[0] > 1), None)
     if several and _echo_of(several):
         return InputError(
-            f"{several.name} in {folder} says one EchoTime but holds several volumes, such as both parts of one echo; "
-            "split each such file into one volume a part, called alike such as "
+            f"{several.name} in {folder} says one EchoTime but holds several volumes, such as both parts of one echo "
+            "or repetitions; split each such file into one volume a part, of one repetition, called alike such as "
             f"{name_of_part(bare_name(several), 'mag')} and {name_of_part(bare_name(several), 'phase')}."
         )
     if several:

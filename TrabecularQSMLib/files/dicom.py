@@ -7,14 +7,19 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ..acquisition import Reorientation
 from ..errors import InputError, PackageNeeded, counted
 from ..images import geometry_difference
 from ..workers import NO_WINDOW
 from . import converted, dicom_series, nifti
+from .dicom_pixels import with_places
 from .echoes import MAGNITUDE_ADVICE, scan_of
 from .scan import Scan, check_voxel_size
 
+# Scales that differ by less are the same.
+_SAME_SCALE = 0.01
 # A conversion that is slower than this is taken for hanging.
 _CONVERTING_S, _BYTES_PER_S = 120.0, 1e6
 
@@ -138,7 +143,46 @@ def _convert(program, files, place, candidate, grid):
         _, shape, affine = nifti.read_grid(file.path)
         if difference := _difference(grid, (shape, affine)):
             return [], f"makes an image on another grid ({difference})"
+    if not _same_scales(candidate, {key: file.path for key, file in images.items() if key in expected}):
+        return [], "scales images of one part in several ways"
     return found, ""
+
+
+def _same_scales(candidate, images) -> bool:
+    """Whether some slices of each image are those of the headers with one scale and offset for all of a part.
+
+    Those of Philips have a scale for each image, and dcm2niix takes another one where these vary in an enhanced file.
+    """
+    lines, opened = {}, {}
+    for (time, part), stack in candidate.files.items():
+        if (path := images.get((round(time, 5), part))) is None:
+            continue
+        converted_image = nifti.read_image(path)
+        heights = sorted(stack)
+        for height in {heights[len(heights) * n // 4] for n in (1, 2, 3)}:
+            try:
+                values = with_places(stack[height], opened)
+            except InputError:  # what pydicom cannot decode, dcm2niix can
+                return True
+            line = _line(*values, *converted_image)
+            lines.setdefault("phase" if part == "phase" else "signal", []).extend([line] if line else [])
+    for found in lines.values():
+        sizes = [abs(slope) for slope, _ in found]
+        if max(sizes) > (1 + _SAME_SCALE) * min(sizes) or min(fit for _, fit in found) < 1 - _SAME_SCALE:
+            return False
+    return True
+
+
+def _line(values, places, array, affine):
+    """Slope and correlation of a converted image over a slice's values at places in RAS; None where all are one."""
+    k, j, i = np.rint((np.linalg.inv(affine) @ np.vstack([places, np.ones(places.shape[1])]))[2::-1]).astype(int)
+    other = array[k, j, i].astype(np.float64)
+    deviations, others = values - values.mean(), other - other.mean()
+    energy = np.sqrt(deviations @ deviations * (others @ others))
+    if not deviations.any():
+        return None
+    product = deviations @ others
+    return product / (deviations @ deviations), abs(product) / energy if energy > 0 else 0.0
 
 
 def _difference(grid, other):

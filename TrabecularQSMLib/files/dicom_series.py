@@ -4,7 +4,6 @@ Used where files are not converted: for what dcm2niix mistakes, and in 3D Slicer
 """
 
 import contextlib
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +14,6 @@ import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
-from . import apart
 from .candidates import Candidate, fits, joined, natural, on_equal_times
 from .dicom_frames import (
     MICROSECONDS_MS,
@@ -23,11 +21,11 @@ from .dicom_frames import (
     Frame,
     frames_of,
     header_of,
-    read_dataset,
     require_pydicom,
     value_in_groups,
     value_of,
 )
+from .dicom_pixels import pixels
 from .echoes import check_magnitude, to_complex
 from .parts import PAIRS, WHOSE, correction_of
 from .scan import field_strength_of
@@ -35,19 +33,19 @@ from .scan import field_strength_of
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 # Frames of one echo lie this evenly along the normal, in mm.
 _EVEN = 0.01
+# And in the plane, in voxels: rounding of headers is far less.
+_BESIDE_VOXELS = 0.1
 # What frames of one scan have in common.
 _COMMON = (*WHOSE, "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticFieldStrength", "Manufacturer", "Rows",
            "Columns", "orientation", "FrameOfReferenceUID", "distortion correction")  # fmt: skip
 # What they may differ in where there is no scan otherwise, which is noted: the last of these first.
 _MAY_DIFFER, _FRAME = 2, _COMMON.index("FrameOfReferenceUID")
-# Elements that hold pixels.
-_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # Side of the patient that comes first into the bore, of positions that do not lie along it.
 _B0_OF_POSITION = {"L": (1.0, 0.0, 0.0), "R": (1.0, 0.0, 0.0), "A": (0.0, 1.0, 0.0), "P": (0.0, 1.0, 0.0)}
 
 
 class _Placed(NamedTuple):
-    """A frame, what its series has in common with others, the series, and its order among frames at its place."""
+    """A frame, what its series has in common with others, the series, its order at its place, and if it is derived."""
 
     frame: Frame
     common: tuple[str, ...]
@@ -55,6 +53,7 @@ class _Placed(NamedTuple):
     uid: str | None
     title: str
     order: tuple
+    derived: bool
 
 
 def find(paths, echo_times: Sequence[float] | None = None) -> list[Candidate]:
@@ -121,8 +120,9 @@ def _of_file(header, frames):
     number = str(header.get("SeriesNumber") or 0)
     title = str(header.get("SeriesDescription") or header.get("ProtocolName") or "")
     order = (natural(number), value_of(header, "EchoNumbers") or 0, value_of(header, "InstanceNumber") or 0)
+    derived = "DERIVED" in (header.get("ImageType") or ())
     for n, frame in enumerate(frames):
-        yield _Placed(frame, tuple(common), number, header.get("SeriesInstanceUID"), title, (*order, n))
+        yield _Placed(frame, tuple(common), number, header.get("SeriesInstanceUID"), title, (*order, n), derived)
 
 
 def _timed(placed: list[_Placed], echo_times) -> list[_Placed]:
@@ -145,7 +145,8 @@ def _series(placed: Iterable[_Placed]) -> dict[tuple, list[Candidate]]:
     """Return the frames by series, in as many copies as have the same echo, part and height."""
     series = {}
     echoes = {}
-    for frame, common, number, uid, title, order in placed:
+    # What was made of the images, such as the mean of echoes, is none of them.
+    for frame, common, number, uid, title, order, _derived in sorted(placed, key=lambda one: one.derived):
         copies = series.setdefault((common, number, uid), [])
         key = (frame.echo_time, frame.part)
         one = next((one for one in copies if frame.height not in one.files.get(key, {})), None)
@@ -165,8 +166,23 @@ def _without_strays(copies):
         return copies
     first = copies[0]
     note = f"{counted(strays, 'image')} of {first.source} came twice; the first of each is taken."
+    if any(_differ(first, one) for one, size in zip(copies, sizes, strict=True) if size < sizes[0]):
+        note = (
+            f"{counted(strays, 'image')} of {first.source} came twice with other values, as where a mean of echoes "
+            "lies among them: those are taken that are not derived, and of these the first; check them."
+        )
     whole = [one for one, size in zip(copies, sizes, strict=True) if size == sizes[0]]
     return [replace(first, remarks=(note,)), *whole[1:]]
+
+
+def _differ(first, strays):
+    """Whether images that came twice, of which strays are the second, are no copies."""
+    pairs = [
+        (first.files[key][height], frame) for key, stack in strays.files.items() for height, frame in stack.items()
+    ]
+    with contextlib.suppress(InputError):  # which tells what cannot be read where it is
+        return any(not np.array_equal(*(pixels(one, {}, [one.path]) for one in pair)) for pair in pairs)
+    return False
 
 
 def _joined(series, untimed, left_out=0):
@@ -303,7 +319,7 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
         for target, part in zip(("real", "imag")[: len(pair)], pair, strict=True):
             for k, height in enumerate(heights):
                 frame = candidate.files[time, part][height]
-                values = _pixels(frame, opened, files)
+                values = pixels(frame, opened, files)
                 if echoes is None:
                     echoes = np.zeros((len(times), len(heights), *values.shape), np.complex64)
                 if values.shape != echoes.shape[2:]:
@@ -351,6 +367,7 @@ def _geometry(candidate, pair):
         )
     if len(steps):
         step = (last.position - first.position) / len(steps)
+        _check_places(candidate, stacks, heights, step)
     else:
         normal = np.cross(first.rows, first.columns)
         header = header_of(first.path)
@@ -364,49 +381,13 @@ def _geometry(candidate, pair):
     return heights, affine
 
 
-def _pixels(frame, opened, files):
-    """True values (j, i) of a frame; the file of several is kept open in `opened`, and what ITK had to decode."""
-    if frame.index is None:
-        array = _stored(frame.path, opened, files)
-    else:
-        if frame.path not in opened:
-            opened.clear()
-            opened[frame.path] = _stored(frame.path, opened, files)
-        array = opened[frame.path]
-        array = array[frame.index] if array.ndim == 3 and frame.index < len(array) else array
-    if array.ndim != 2:
+def _check_places(candidate, stacks, heights, step):
+    """Refuse slices that are at the right height but lie beside the others."""
+    places = stacks[0][heights[0]].position + np.outer(np.arange(len(heights)), step)
+    found = np.array([[stack[height].position for height in heights] for stack in stacks])
+    off = float(np.linalg.norm(found - places, axis=-1).max())
+    if off > _BESIDE_VOXELS * min(np.linalg.norm(one) for one in (stacks[0][heights[0]].rows, step)):
         raise InputError(
-            f"{frame.path} holds pixels of the shape {array.shape}; expected one gray image a frame, so export it "
-            "again."
+            f"Slices of the {candidate.source} lie up to {off:.3g} mm beside where the others put them, such as those "
+            "of another scan or of a patient who was placed anew; export one scan, without resampling."
         )
-    if (frame.slope, frame.intercept) == (1.0, 0.0):
-        return array
-    with np.errstate(over="ignore"):  # what is not finite is told where the scan is checked
-        return array * np.float32(frame.slope) + np.float32(frame.intercept)
-
-
-def _stored(path, opened, files):
-    dataset = None
-    try:
-        dataset = read_dataset(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return dataset.pixel_array
-    except Exception as error:  # pydicom's decoders end in many exceptions
-        if dataset is not None and "PerFrameFunctionalGroupsSequence" not in dataset:
-            if path not in opened:
-                opened.update(zip(files, apart.read_images(files), strict=True))
-            if opened[path] is not None:
-                return _without_scale(dataset, opened.pop(path))
-        if dataset is not None and not any(name in dataset for name in _PIXELS):
-            raise InputError(f"{path} holds no pixels; export it again.") from error
-        syntax = getattr(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID"), "name", "an unknown coding")
-        raise InputError(
-            f"The pixels of {path} ({syntax}) cannot be decoded ({error}); store the files uncompressed and try again."
-        ) from error
-
-
-def _without_scale(dataset, image):
-    """Stored values of an image that ITK decoded, which it does for more codings than pydicom alone."""
-    slope, intercept = value_of(dataset, "RescaleSlope") or 1.0, value_of(dataset, "RescaleIntercept") or 0.0
-    return (image[0].astype(np.float64) - intercept) / slope

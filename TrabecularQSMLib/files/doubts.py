@@ -189,6 +189,7 @@ def _on_copies(echo, source) -> Iterator[str]:
 def _on_air(echo, source) -> Iterator[str]:
     """A magnitude whose body is not where phase is coherent, or its square or root: noise in air shows each."""
     magnitude = np.abs(echo)
+    magnitude /= max(float(magnitude.max()), np.finfo(np.float32).tiny)  # squares stay numbers
     if np.mean(magnitude == 0) > _MOST_CUT:
         return
     agreement = _agreement(echo)

@@ -120,6 +120,7 @@ def scan_of(
             "where they know nothing of it: check voxel size and orientation, on which χ depends."
         )
     notes += [*nifti.header_notes(first.path), *_on_correction(rows[0], source), *_on_whose(rows, source)]
+    notes += _on_display_scale(rows, source)
     check_voxel_size(voxel_size, np.linalg.norm(affine[:3, :3], axis=0), source)
     times = _times(rows, counts, source, echo_times, notes)
     if by_time and echo_times is None:
@@ -162,6 +163,23 @@ def _on_whose(rows, source):
                 "that all are of one patient and scan."
             ]
     return []
+
+
+def _on_display_scale(rows, source):
+    """Say if images of Philips have the scale to look at, as dcm2niix can be asked to give, and not all the same."""
+    scales = {}
+    for file in (file for row in rows for file in row if file.part != "phase"):
+        said = [file.metadata.get(key) for key in ("PhilipsRescaleSlope", "PhilipsScaleSlope")]
+        displayed = file.metadata.get("UsePhilipsFloatNotDisplayScaling") == 0
+        if displayed and all(is_number(one) and one > 0 for one in said):
+            scales.setdefault(file.part, []).append(said[0] * said[1])
+    if all(max(one) <= (1 + _SAME_SCAN) * min(one) for one in scales.values()):
+        return []
+    return [
+        f"The echoes of {source} have the scale of Philips for displays, which differs between them by up to "
+        f"{max(max(one) / min(one) for one in scales.values()):.3g} times (UsePhilipsFloatNotDisplayScaling 0): R2* "
+        "and fat fraction are wrong; convert again with dcm2niix -p y."
+    ]
 
 
 def _on_correction(row, source):

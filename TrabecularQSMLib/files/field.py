@@ -118,6 +118,7 @@ def _of_matlab(path, stage, unit, field_strength):
         mat.axes_note(path.name, found.b0_axes),
         f"The {stage} field was measured elsewhere and read from {found.variable} of {path.name}, in radians in the "
         "time between echoes.",
+        *found.notes,
     )
     turned = [None if image is None else image.transpose(2, 1, 0) for image in (found.field, found.magnitude)]
     return _Stored(

@@ -13,6 +13,7 @@ from ..progress import Progress
 from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
 from ..settings import Settings
 from .formats import read_entries, read_json_file
+from .parts import bare_name
 from .provenance import Activity, write_activities
 from .scan import Scan, parse_name, stem_of
 from .writing import files_below, input_hashes, provenance, refuse_existing, staged_dataset, write_json, write_maps
@@ -23,6 +24,13 @@ _OF_FIELDS = ("mask", "reliability", "local_field", "chi")
 ECHOES, MAGNITUDE, LOCAL_FIELD = "echoes", "magnitude", "local-field"
 # Where a sidecar says how noise of χ averages over voxels.
 CHI_NOISE = "NoiseOfChi"
+# Units of the same quantities that other software writes, by that of ours.
+_OTHER_UNITS = {
+    "ppm": ("ppb", "ppt", "hz", "rad", "rad/s", "si", "1"),
+    "1/s": ("1/ms", "/ms", "ms^-1", "ms-1", "ms", "s", "msec", "sec"),
+    "1": ("%", "percent", "permille", "‰"),
+    "Hz": ("ppm", "ppb", "rad", "rad/s", "khz", "t"),
+}
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
 
 
@@ -59,6 +67,11 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
     -------
     dict of str to dict of str to Path
         Scan (``sub-01_ses-2``, …) to quantity name to file, both sorted.
+
+    Raises
+    ------
+    InputError
+        If a map is there twice, or its sidecar says a unit that is not ours.
     """
     scans: dict[str, dict[str, Path]] = {}
     for path in sorted(Path(folder).rglob("sub-*.nii.gz")):
@@ -71,9 +84,20 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
         maps = scans.setdefault(stem_of(entities), {})
         if quantity.name in maps:
             raise InputError(f"{path} and {maps[quantity.name]} are the same map; give the folder of one of them.")
+        _check_unit(path, quantity.unit)
         maps[quantity.name] = path
     order = list(ALL_QUANTITIES)
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
+
+
+def _check_unit(path, unit):
+    """Raise `InputError` if the sidecar of a map, which may be of other software, says another unit than ours."""
+    said = read_entries(path.with_name(f"{bare_name(path)}.json")).get("Units")
+    if isinstance(said, str) and said.strip().lower() in _OTHER_UNITS.get(unit, ()):
+        expected = {"1": "a fraction"}.get(unit, unit)
+        raise InputError(
+            f"The sidecar of {path.name} says the unit {said.strip()}; expected {expected}, so bring both to that."
+        )
 
 
 def find_scan(folder) -> tuple[str, dict[str, Path]]:

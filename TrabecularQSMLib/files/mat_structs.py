@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import ndimage
 
 from ..errors import InputError
 from .phase import polar_to_complex
@@ -15,6 +16,10 @@ _VOXEL_SIZE = ("voxel_size", "voxelSize", "voxelsize", "vox")
 _TESLA = ("B0_mag", "B0")
 VARIABLES = ("iField", "TE", "delta_TE", "matrix_size", "matrixSize", "B0_dir", "iFreq", "RDF", "Mask", "CF",
              *_MAGNITUDE, *_PHASE, *_VOXEL_SIZE, *_TESLA)  # fmt: skip
+# Spacings of echoes that differ by less than this are the same. Fields bend alike with such a correlation over so many
+# voxels, and are of one unit if one is this many times the other or more.
+_SAME_SPACING, _ALIKE, _FEWEST, _LEAST_FACTOR = 0.02, 0.8, 500, 0.4
+_MOST_SPACING_S = 0.2
 # The toolbox's variables of a field, radians in the time between two echoes.
 FIELDS = {"total": "iFreq", "local": "RDF"}
 
@@ -115,7 +120,24 @@ def _plain_times(name, variables, echo_times, notes):
             f"{name} stores the spacing of its echoes (delta_TE) but no TE, and fat and R2* need the first as well; "
             "give all with `echo_times`."
         )
-    return _echo_times(name, variables, "TE", echo_times, notes)
+    times = _echo_times(name, variables, "TE", echo_times, notes)
+    notes += _on_spacing(name, variables, times)
+    return times
+
+
+def _on_spacing(name, variables, times):
+    """Say if the spacing of echoes that is stored is another one than that of their times (s)."""
+    spacing = _number(name, variables, "delta_TE")
+    if spacing is None or times is None or len(times) < 2:
+        return []
+    steps = np.diff(times)
+    if any(abs(step - spacing) <= _SAME_SPACING * abs(step) for step in (*steps, steps.mean())):
+        return []
+    return [
+        f"delta_TE of {name} is {1e3 * spacing:.4g} ms, but its echo times lie {1e3 * steps[0]:.4g} ms apart: one "
+        "of both is of another scan or in another unit. Echoes go by the times, fields by delta_TE, and χ is off by as "
+        "much as this is wrong."
+    ]
 
 
 def _plain(name, variables, times, signal, notes):
@@ -146,6 +168,7 @@ class FieldContents:
     voxel_size: np.ndarray
     b0_axes: tuple[float, float, float] | None
     variable: str
+    notes: tuple[str, ...] = ()
 
 
 def field_contents(name: str, variables: dict, stage: str) -> FieldContents:
@@ -171,8 +194,13 @@ def field_contents(name: str, variables: dict, stage: str) -> FieldContents:
             f"{name} holds {variable}, radians in the time between echoes, but no {' and no '.join(missing)}; save "
             "these with it, or give the field as NIfTI."
         )
+    if given["delta_TE"] > _MOST_SPACING_S:
+        raise InputError(
+            f"delta_TE of {name} is {given['delta_TE']:g} s, which looks like milliseconds; save it in seconds."
+        )
     values = _volume(values)
     _check_matrix(name, variables, values.shape)
+    notes = (*_on_spacing(name, variables, _numbers(name, variables, "TE")), *_on_both_fields(name, variables))
     inside = variables.get("Mask")
     if isinstance(inside, np.ndarray) and _volume(inside).shape == values.shape:
         values = np.where(_volume(inside) > 0.5, values, 0.0)
@@ -185,7 +213,30 @@ def field_contents(name: str, variables: dict, stage: str) -> FieldContents:
         given["voxel_size"],
         _b0_axes(name, variables),
         variable,
+        notes,
     )
+
+
+def _on_both_fields(name, variables):
+    """Say if total and local field, which bend alike as the background has no sources inside, are not of one unit."""
+    fields = [_volume(variables[one]) for one in FIELDS.values() if isinstance(variables.get(one), np.ndarray)]
+    if len(fields) < 2 or fields[0].shape != fields[1].shape or fields[0].ndim != 3 or min(fields[0].shape) < 3:
+        return []
+    total, local = (np.nan_to_num(one.astype(np.float64)) for one in fields)
+    known = ndimage.binary_erosion((total != 0) & (local != 0))
+    bent = [ndimage.laplace(one)[known] for one in (total, local)]
+    within = np.abs(bent[0]) < np.pi  # beyond, the total field is wrapped
+    total, local = (one[within] for one in bent)
+    if total.size < _FEWEST or not total.any() or not local.any():
+        return []
+    factor, back = float(total @ local / (total @ total)), float(total @ local / (local @ local))
+    if factor * back < _ALIKE**2 or _LEAST_FACTOR < factor < 1 / _LEAST_FACTOR:
+        return []
+    return [
+        f"{FIELDS['local']} of {name} bends as {FIELDS['total']} does, but {factor:.3g} times as strongly: one of both "
+        "is in another unit or of the other sign (radians in the time between echoes are meant), and χ is off by as "
+        "much if it is this one."
+    ]
 
 
 def _volume(array):

@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from ..acquisition import check_spacing
 from ..errors import InputError, counted
 from ..images import geometry_difference, image_from, is_around, is_graded, resample
 from .formats import companion, decoded, first_bytes, read_bytes
@@ -23,6 +24,8 @@ _ROUNDED = 1e-3
 _MOST_OF_IT = 0.9
 # By how much a rigid transform may stretch, by its rounding.
 _RIGID = 0.01
+# Grids of one image differ by less than this part of a voxel.
+_SAME_GRID = 1e-2
 
 
 def read_regions(path, *, only: Sequence[str] = ()) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
@@ -217,7 +220,7 @@ def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
 
 
 def regions_on(
-    path, image, shape, affine, *, transform=None, only: Sequence[str] = ()
+    path, image, shape, affine, *, transform=None, only: Sequence[str] = (), may_have_moved: bool = False
 ) -> tuple[np.ndarray, dict[int, str], list[str]]:
     """Read regions onto the grid of an image that may be registered to where they were drawn.
 
@@ -231,13 +234,15 @@ def regions_on(
         Maps points of the grid on which the regions were drawn to points of the image: what ``register`` wrote.
     only : sequence of str
         Names of the regions to keep; all by default.
+    may_have_moved : bool
+        Whether the patient may have moved between both, so that another grid without a transform is noted.
 
     Returns
     -------
     labels : (k, j, i) int array
     names : dict of int to str
     notes : list of str
-        Positions in doubt, regions that the image cuts off, and a transform that is not rigid.
+        Positions in doubt, regions that the image cuts off, and a transform that is not rigid, or not there.
     """
     # Resampling asks for the way from the grid that is filled to the one that is read: the inverse.
     notes, matrix = header_notes(image, path), None
@@ -254,8 +259,23 @@ def regions_on(
                 f"{1 / abs(volume):.3g}."
             )
     labels, its_affine, names = read = read_regions(path, only=only)
+    check_spacing(affine, str(image))
+    check_spacing(its_affine, str(path))
     placed = place_regions(path, read, image, (shape, affine), matrix)
+    if may_have_moved and not transform and not _is_cut_from(its_affine, affine):
+        notes.append(
+            f"{Path(path).name} is on another grid than {Path(image).name} and no transform was given: regions count "
+            "where they were drawn, as if the patient had not moved between the two; give `transform` unless one image "
+            "was laid on the other before."
+        )
     return placed, names, notes + notes_on_parts_outside(labels, its_affine, names, image, placed, affine)
+
+
+def _is_cut_from(affine, whole) -> bool:
+    """Whether a grid is part of a whole one, in whole voxels, as Slicer cuts segments to what was drawn."""
+    between, cut = np.linalg.solve(whole, affine), np.eye(4)
+    cut[:3, 3] = np.round(between[:3, 3])
+    return np.allclose(between, cut, atol=_SAME_GRID)
 
 
 def notes_on_parts_outside(labels, affine, names, target, placed, target_affine) -> list[str]:

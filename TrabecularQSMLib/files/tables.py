@@ -73,7 +73,18 @@ def _cells(path):
         if len(line) != len(columns):
             found = counted(len(line), "cell")
             raise InputError(f"Row {number} of {path} has {found} but the row of column names {len(columns)}.")
-    return columns, [[_cleaned(cell) for cell in line] for line in lines[1:]], separator
+    return columns, _without_other_names(path, columns, [[*map(_cleaned, line)] for line in lines[1:]]), separator
+
+
+def _without_other_names(path, columns, rows):
+    """Rows without the lines of column names that tables have inside which were put under each other."""
+    for number, row in enumerate(rows, start=1):
+        if tuple(row) != columns and sorted(row) == sorted(columns):
+            raise InputError(
+                f"Row {number} of {path} is another line of the column names, in another order, as of tables that were "
+                "put under each other; give each as a file of its own."
+            )
+    return [row for row in rows if tuple(row) != columns]
 
 
 def _cleaned(cell):

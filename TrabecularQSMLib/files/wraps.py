@@ -15,7 +15,7 @@ _LINES = 8
 _DISTANCES, _AGREE, _BRIGHT = (1, 2, 3), np.pi / 3, 0.1
 # Voxels on the line contradict more than those on any other line by so much (one less the mean cosine), and so many
 # times: in all echoes together or in one, of so many places at least.
-_TIMES, _TOGETHER, _ALONE = 2.5, (0.35, 50), (0.4, 150)
+_TIMES, _TOGETHER, _ALONE = 2.5, (0.35, 50), (0.5, 150)
 # So many voxels of an echo along its other axes are enough.
 _VOXELS = 300_000
 

@@ -38,6 +38,8 @@ class FieldsOfMeasured(Fields):
         if given.stage == "total":
             follows = partial(self._follows_air, field, known & body, body, trust)
             self.notes += remarks.on_air(follows, self.b0_direction)
+        else:
+            self.notes += remarks.on_local_field(field[known & self.mask])
         self.fat_fraction = np.zeros_like(self.magnitude)
         self._keep_choices()
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import slicer
 
-from ..analysis.measure import COLUMNS, measure, on_excluded
+from ..analysis.measure import COLUMNS, measure, on_excluded, on_sizes, on_support
 from ..errors import InputError
 from ..progress import Progress, report
 from ..quantities import QUANTITIES
@@ -78,7 +78,7 @@ def measureNodes(
             "There is no map to measure; choose at least one beside mask, reliability and standard deviations."
         )
     _checkNames(measured)
-    rows, seen, outside = [], {}, []
+    rows, seen, outside, displaced = [], {}, [], []
     for number, volume in enumerate(measured):
         report(progress, number / len(measured), f"Measuring {volume.GetName()}")
         quantity, unit = quantityOf(volume)
@@ -86,6 +86,7 @@ def measureNodes(
         maps = {name: slicer.util.arrayFromVolume(one) for name, one in {quantity: volume, **beside}.items()}
         labels, names = regionsFromSegmentation(segmentation, volume)
         seen[quantity] = maps[quantity], labels
+        displaced += on_support(maps)
         outside = outside or notesOnPartsOutside(segmentation, volume, labels, names)
         try:
             rows += measure(maps, labels, names, case=case, units={quantity: unit}, chi_noise=_chiNoise(beside))
@@ -93,7 +94,7 @@ def measureNodes(
             raise InputError(f"{volume.GetName()} with {segmentation.GetName()}: {error}") from error
     report(progress, 1.0, "Measured")
     table = addRows(rows, table, name or "Region statistics")
-    addNotes(table, [*outside, *on_excluded(rows), *on_map_orientation(seen)])
+    addNotes(table, [*outside, *displaced, *on_excluded(rows), *on_sizes(rows), *on_map_orientation(seen)])
     return table
 
 

@@ -106,7 +106,9 @@ def bvtv_of_files(
         if difference := geometry_difference(array.shape, affine, second.shape, its_affine):
             raise InputError(f"{other} is not on the grid of {image}: {difference}; give images of one scan.")
         array = combine_phase_cycles([array, second], combination)
-    labels, names, notes = regions_on(regions, image, array.shape, affine, transform=transform, only=only)
+    labels, names, notes = regions_on(
+        regions, image, array.shape, affine, transform=transform, only=only, may_have_moved=True
+    )
     reference = read_bone(bone, image, array.shape, affine)
     with errors_of(image):
         found, _, told = bvtv_in(
@@ -182,7 +184,9 @@ def attenuation_of_files(
         To density.
     """
     array, affine = read_image(image)
-    labels, names, notes = regions_on(regions, image, array.shape, affine, transform=transform, only=only)
+    labels, names, notes = regions_on(
+        regions, image, array.shape, affine, transform=transform, only=only, may_have_moved=True
+    )
     with errors_of(image):
         rows, told = attenuation_in(array, affine, labels, names, case=case, calibration=calibration)
     return rows, [*notes, *told]

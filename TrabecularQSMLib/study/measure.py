@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..analysis.measure import MASK, measure, on_excluded, whole_mask
+from ..analysis.measure import MASK, measure, on_excluded, on_sizes, on_support, whole_mask
 from ..analysis.placement import on_orientation
 from ..errors import InputError
 from ..files.maps import find_maps, read_chi_noise
@@ -84,7 +84,8 @@ def measure_files(
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
         measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
-        notes += [*on_excluded(measured), *on_map_orientation({name: (one, placed) for name, one in maps.items()})]
+        notes += [*on_excluded(measured), *on_sizes(measured), *on_support(maps)]
+        notes += on_map_orientation({name: (one, placed) for name, one in maps.items()})
         rows += measured
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)

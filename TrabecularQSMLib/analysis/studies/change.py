@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...methods import Method
-from ..observations import Observations, as_numbers, named, repeated
+from ..observations import Observations, as_numbers, in_order, named, repeated
 from ..tables import Table, cell_text
 from .inference import (
     COEFFICIENT,
@@ -181,7 +181,7 @@ def change_of_regions(
     InputError
         If there are not two sessions, three subjects in no region, or no coefficient of a region.
     """
-    sessions = list(sessions or observations.session_names)
+    sessions, order = in_order(observations, sessions, "The change")
     if len(sessions) != 2:
         there = ", ".join(filter(None, observations.session_names)) or "none"
         raise InputError(f"A change is between two sessions; name first and second by `sessions`: there are {there}.")
@@ -195,7 +195,7 @@ def change_of_regions(
     notes += told
     corrected = holm([one.p for one in results])
     results = [replace(one, p_holm=float(p)) for one, p in zip(results, corrected, strict=True)]
-    return Study(tuple(results), (*notes, *_remarks(results, coefficients)))
+    return Study(tuple(results), (*order, *notes, *_remarks(results, coefficients)))
 
 
 def _remarks(results, coefficients):

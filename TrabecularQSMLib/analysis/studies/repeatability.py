@@ -9,7 +9,7 @@ from scipy import stats
 
 from ...errors import InputError
 from ...methods import Method
-from ..observations import Observations, repeated
+from ..observations import Observations, in_order, repeated
 from .inference import (
     COEFFICIENT,
     LEAST_SUBJECTS,
@@ -207,7 +207,7 @@ def repeatability_of_regions(observations: Observations, sessions: Sequence[str]
     InputError
         If there are fewer than two sessions, or three subjects in no region.
     """
-    sessions = list(sessions or observations.session_names)
+    sessions, order = in_order(observations, sessions, "The bias")
     if len(sessions) < 2:
         raise InputError(
             "Repeatability needs two sessions of each subject, such as the cases sub-01_ses-1 and sub-01_ses-2; "
@@ -216,7 +216,7 @@ def repeatability_of_regions(observations: Observations, sessions: Sequence[str]
     found, notes = repeated(observations, sessions, LEAST_SUBJECTS)
     answers = {region: partial(repeatability, own.values, own.errors, region=region) for region, own in found.items()}
     results, told = of_regions(answers)
-    notes += told
+    notes = [*order, *notes, *told]
     notes += [note for result in results for note in _remarks(result)]
     fewest = min(len(result.values) for result in results)
     if (free := fewest * (len(sessions) - 1)) < _ENOUGH_FREE:
