@@ -27,10 +27,12 @@ from TrabecularQSMLib.scene.gui.parameters import wrapped  # noqa: E402
 from TrabecularQSMLib.scene.gui.protocol import (  # noqa: E402
     BoneParameters,
     ProtocolParameters,
+    ankleSettings,
     chainSettings,
     chainSummary,
     missingOfProtocol,
     onBone,
+    onProtocol,
     protocolSettings,
     protocolSummary,
     sweepSettings,
@@ -142,10 +144,11 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
             ui.pointSpreadComboBox,
         ):
             widget.enabled = bool(p.decay.echo_times_ms.strip())
-        missing = self.logic.missing(p)
+        missing = missingOfRun(p)
         self.offer(ui.runButton, missing, wide=True, text="" if missing else runText(p))
-        self.offer(ui.configurationButton, self.logic.missingOfConfiguration(p), wide=True)
-        self.offer(ui.protocolButton, missingOfProtocol(p), wide=True)
+        self.offer(ui.configurationButton, missingOfConfiguration(p), wide=True)
+        missing, text = onProtocol(p)
+        self.offer(ui.protocolButton, missing, wide=True, text=text)
         for button, isSweep in ((ui.chainButton, False), (ui.sweepButton, True)):
             missing, text = onBone(p, isSweep)
             self.offer(button, missing, wide=True, text=text)
@@ -158,16 +161,14 @@ class TrabecularQSMSimulationWidget(StepsMixin, ScriptedLoadableModuleWidget, VT
         ui.cancelButton.enabled = self.running and not self.cancelRequested
 
     def onRunButton(self) -> None:
-        nodes = self.step(self.logic.run, _("The simulation failed."), self.logic.summary)
+        nodes = self.step(self.logic.run, _("The simulation failed."), simulationSummary)
         if nodes:
             # Those over BV/TV as in the paper's figure 8; the others are in the folder.
             charts = [chart for (_quantity, over), chart in nodes.charts.items() if over == "bvtv"]
             self.bringUp(show.showNumbers, nodes.summary, charts or [*nodes.charts.values()][:2], False)
 
     def onConfigurationButton(self) -> None:
-        nodes = self.step(
-            self.logic.showConfiguration, _("The geometry could not be simulated."), self.logic.configurationSummary
-        )
+        nodes = self.step(self.logic.showConfiguration, _("The geometry could not be simulated."), configurationSummary)
         if nodes:
             self.bringUp(show.showGeometry, nodes.bone, nodes.field)
 
@@ -213,13 +214,13 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
 
     def run(self, p, progress=None):
         """Simulate what the parameter node says; return the nodes of `scene.simulateNodes`."""
-        return scene.simulateNodes(self.settings(p), varied(p), name=self._name(p), progress=progress)
+        return scene.simulateNodes(simulationSettings(p), varied(p), name=self._name(p), progress=progress)
 
     def showConfiguration(self, p, progress=None):
         """Simulate the geometry to look at; return the nodes of `scene.configurationNodes`."""
         c = p.configuration
         return scene.configurationNodes(
-            self.settings(p),
+            simulationSettings(p),
             number=c.number,
             radius=c.radius,
             deltaChi=c.delta_chi,
@@ -230,7 +231,7 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
 
     def assessProtocol(self, p, progress=None):
         """Assess the protocol; return the nodes of `scene.protocolNodes`."""
-        return scene.protocolNodes(protocolSettings(p), progress=progress)
+        return scene.protocolNodes(protocolSettings(p), ankleSettings(p), progress=progress)
 
     def scanBone(self, p, progress=None):
         """Scan simulated bone with the protocol, reconstruct and measure it; return the nodes of `scene.chainNodes`."""
@@ -240,26 +241,6 @@ class TrabecularQSMSimulationLogic(ScriptedLoadableModuleLogic):
         """Look at simulated bone under several conditions; return the nodes of `scene.sweepNodes`."""
         settings = protocolSettings(p)
         return scene.sweepNodes(settings, sweepSettings(p.bone, settings), progress=progress)
-
-    def settings(self, p) -> SimulationSettings:
-        """Return the settings of the parameter node."""
-        return simulationSettings(p)
-
-    def missing(self, p) -> str:
-        """Return what keeps a run from starting, in one phrase; nothing if it can."""
-        return missingOfRun(p)
-
-    def missingOfConfiguration(self, p) -> str:
-        """Return what keeps the geometry from being shown, in one phrase; nothing if it can."""
-        return missingOfConfiguration(p)
-
-    def summary(self, nodes) -> str:
-        """Return one line about a simulation: the slope of χ over BV/TV, and how straight χ and R2′ are."""
-        return simulationSummary(nodes)
-
-    def configurationSummary(self, nodes) -> str:
-        """Return one line about a geometry."""
-        return configurationSummary(nodes)
 
     def _name(self, p):
         return p.name.strip() or "simulation"
@@ -284,35 +265,33 @@ class TrabecularQSMSimulationTest(ModuleTestMixin, ScriptedLoadableModuleTest):
         nodes = self.logic.run(self.p)
         self.assertEqual(nodes.table.GetNumberOfRows(), 24)
         self.assertIn(("mean_chi", "bvtv"), nodes.charts)
-        self.assertIn("Δχ 2 ppm: χ rises by", self.logic.summary(nodes))
+        self.assertIn("Δχ 2 ppm: χ rises by", simulationSummary(nodes))
 
     def test_a_geometry_can_be_looked_at(self):
         self.p.configuration.number, self.p.configuration.radius = 8, 3
         nodes = self.logic.showConfiguration(self.p)
         self.assertEqual(slicer.util.arrayFromVolume(nodes.field).shape, (24, 24, 24))
-        self.assertIn("BV/TV 0.", self.logic.configurationSummary(nodes))
+        self.assertIn("BV/TV 0.", configurationSummary(nodes))
 
     def test_echo_times_add_the_decay(self):
         self.p.decay.echo_times_ms, self.p.decay.fat_fraction = "1 2.5 4", 0.9
         nodes = self.logic.run(self.p)
         self.assertIn(("r2prime_decay_per_s", "bvtv"), nodes.charts)
         self.p.configuration.number, self.p.configuration.radius = 8, 3
-        self.assertIn(
-            "Over the echo times it is", self.logic.configurationSummary(self.logic.showConfiguration(self.p))
-        )
+        self.assertIn("Over the echo times it is", configurationSummary(self.logic.showConfiguration(self.p)))
         self.p.decay.echo_times_ms = "4 1"
-        self.assertIn("echo times are 4, 1 ms", self.logic.missing(self.p))
+        self.assertIn("echo times are 4, 1 ms", missingOfRun(self.p))
 
     def test_directions_can_be_spread(self):
         self.p.model.shape = "cylinders"
         for text, concentration in (("", None), ("0", 0.0), (" -20.5", -20.5)):
             self.p.concentration = self.p.bone.concentration = text
-            self.assertEqual(self.logic.settings(self.p).concentration, concentration)
+            self.assertEqual(simulationSettings(self.p).concentration, concentration)
             self.assertEqual(chainSettings(self.p.bone).bone.concentration, concentration)
         self.assertEqual(self.logic.run(self.p).table.GetNumberOfRows(), 24)
         for text, said in (("1 2", "give one number"), ("2000", "concentration is 2000"), ("x", "give one number")):
             self.p.concentration = text
-            self.assertIn(said, self.logic.missing(self.p))
+            self.assertIn(said, missingOfRun(self.p))
 
     def test_a_protocol_is_assessed(self):
         nodes = self.logic.assessProtocol(self.p)
@@ -336,16 +315,16 @@ class TrabecularQSMSimulationTest(ModuleTestMixin, ScriptedLoadableModuleTest):
 
     def test_the_parameters_have_the_defaults_of_the_library(self):
         slicer.mrmlScene.Clear()
-        self.assertEqual(self.logic.settings(self.logic.getParameterNode()), SimulationSettings())
+        self.assertEqual(simulationSettings(self.logic.getParameterNode()), SimulationSettings())
 
     def test_what_is_missing_is_said(self):
-        self.assertEqual(self.logic.missing(self.p), "")
+        self.assertEqual(missingOfRun(self.p), "")
         for name, wrong in {"numbers": "", "radii": "x", "delta_chis": "0", "b0_direction": "0 0 0"}.items():
             right = getattr(self.p, name)
             setattr(self.p, name, wrong)
-            self.assertTrue(self.logic.missing(self.p), name)
+            self.assertTrue(missingOfRun(self.p), name)
             setattr(self.p, name, right)
         self.p.radii = "13"
-        self.assertIn("13", self.logic.missing(self.p))
+        self.assertIn("13", missingOfRun(self.p))
         self.p.configuration.radius = 20
-        self.assertIn("20", self.logic.missingOfConfiguration(self.p))
+        self.assertIn("20", missingOfConfiguration(self.p))

@@ -90,6 +90,26 @@ class PanelTest(driving.PanelCase):
         self.ui.protocolEchoTimesLineEdit.text = "1 2"
         self.assertIn("three or more", self.ui.protocolButton.toolTip)
 
+    def test_a_protocol_is_assessed_in_an_ankle_as_the_step_of_bone_reconstructs_and_says_before_how_long(self):
+        self.ui.protocolStepButton.click()
+        self.ui.boneInversionComboBox.currentText = "closed-form"
+        for draws, said in ((1, "draws is 1"), (50, "")):
+            self.ui.protocolAnkleDrawsSpinBox.value = draws
+            self.assertEqual(self.ui.protocolButton.enabled, not said)
+            self.assertIn(said, self.ui.protocolButton.toolTip)
+        self.assertRegex(self.ui.protocolButton.text, r"^Assess protocol \(about \d+ min, 0\.\d GB\)$")
+        seen, assess = [], sys.modules["TrabecularQSMLib.protocol.assess"]
+
+        def measured(settings, ankle, executors, progress):
+            seen.append(ankle)
+            return [assess.Measured("ball of radius 6 mm", 6.0, 250, 0.123, 0.5)]
+
+        self.replace(assess, "run_ankle", measured)
+        self.ui.protocolButton.click()
+        (ankle,) = seen
+        self.assertEqual((ankle.draws, ankle.reconstruction), (50, preset(inversion="closed-form")))
+        self.assertIn("χ of a region of 6 mm: 0.12 ppm", self.ui.statusLabel.text)
+
     def test_the_protocol_sweeps_conditions_and_says_before_how_long_that_takes(self):
         self.ui.boneStepButton.click()
         self.assertRegex(self.ui.sweepButton.text, r"^Sweep \(blocks: 8, about \d+ s, 0\.\d GB\)$")

@@ -14,6 +14,7 @@ from test_cli import run
 
 from TrabecularQSMLib.files.nifti import write_image
 from TrabecularQSMLib.protocol import assess, chain, sweep
+from TrabecularQSMLib.protocol.ankle import Measured
 from TrabecularQSMLib.protocol.chain import COLUMNS
 from TrabecularQSMLib.protocol.sweep import COLUMNS as SWEEP_COLUMNS
 from TrabecularQSMLib.report import protocol as report
@@ -69,6 +70,25 @@ class ProtocolTest(unittest.TestCase):
             table = (Path(folder) / "chain.csv").read_text(encoding="utf-8").splitlines()
             self.assertEqual((len(table), table[0]), (4, ",".join(COLUMNS)))
             self.assertEqual(len(json.loads((Path(folder) / "protocol.json").read_text())["chain_rows"]), 3)
+
+    @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
+    def test_with_an_ankle_its_regions_and_what_it_costs_are_told(self):
+        measured = [Measured("ball of radius 6 mm", 6.0, 90, 0.02, 0.5), Measured("talus", None, 700, 0.03, 0.7)]
+        ran = self.replaced(assess, "run_ankle", return_value=measured)
+        self.replaced(report, "protocol_figure", return_value=b"")
+        with tempfile.TemporaryDirectory() as folder:
+            options = ["--ankle", "--inversion", "closed-form", "--seed", "3", "--output", folder]
+            code, out, err = run(*COMMAND, *options)
+            self.assertEqual(code, 0, err)
+            used = ran.call_args.args[1]
+            self.assertEqual((used.draws, used.seed, used.reconstruction.inversion), (50, 3, "closed-form"))
+            self.assertRegex(err, r"50 draws, about \d+ s of a processor, 0\.\d+ GB of memory")
+            self.assertIn("σ of mean χ by noise: 0.03 ppm (talus, 700 voxels)", out)
+            self.assertIn("one digital ankle", out)
+            page = (Path(folder) / "protocol.html").read_text(encoding="utf-8")
+            self.assertIn("50 draws of noise in a digital ankle (seed 3), which tell it to 10%", page)
+            self.assertEqual(json.loads((Path(folder) / "protocol.json").read_text())["ankle"]["draws"], 50)
+        self.assertIn("--ankle measures it", run(*COMMAND)[1])
 
     @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
     def test_a_sweep_that_was_stopped_goes_on_and_gives_the_same_table(self):
@@ -144,7 +164,9 @@ class ProtocolTest(unittest.TestCase):
                 ("the last one to 7.2 ms; give a --longest-echo", ["--shortest-echo", "9"]),
                 ("three or more that increase in --echo-times", ["--echo-times", "1", "2"]),
                 ("--sweep-angles is of --sweep; give that too", ["--sweep-angles", "10"]),
-                ("--preset is of --chain", ["--preset", "paper", "--sweep"]),
+                ("--preset is of --ankle or --chain", ["--preset", "paper", "--sweep"]),
+                ("draws is 1; give a whole number between 2", ["--ankle", "1"]),
+                ("--regularization is of balls in noise alike", ["--ankle", "--regularization", "0.1"]),
                 ("--bone-concentration is of --chain or --sweep", ["--bone-concentration", "-1e1"]),
                 ("snr is 0.0; give a finite number between 1 and", ["--snr", "0"]),
                 ("are 0.00125 0.00195 0.00265 ms; give them", ["--echo-times", "0.00125", "0.00195", "0.00265"]),

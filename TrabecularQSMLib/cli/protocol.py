@@ -50,14 +50,16 @@ _ASSUMED = (
 # Options that only some runs heed, and those of which one starts such a run.
 _HEEDED = (
     (("sweep_field_strengths", "sweep_voxels", "sweep_angles", "sweep_echo_times"), ("sweep",)),
-    (("mask", "preset", "inversion"), ("chain",)),
-    (("bone_shape", "bone_radius", "bone_orientation", "bone_concentration", "repeats", "seed"), ("chain", "sweep")),
+    (("mask",), ("chain",)),
+    (("preset", "inversion"), ("ankle", "chain")),
+    (("bone_shape", "bone_radius", "bone_orientation", "bone_concentration", "repeats"), ("chain", "sweep")),
+    (("seed",), ("ankle", "chain", "sweep")),
 )
 _OF_DIRECTIONS = ("bone_orientation", "bone_concentration")
 # What sentences of the protocol's settings are called here.
 _WORDS = (
     OPTIONS
-    | {"chi_sigma": "reconstruct --chi-sigma yes", "voxel_size_mm": "the right one in it"}
+    | {"chi_sigma": "reconstruct --chi-sigma yes", "ankle": "--ankle", "voxel_size_mm": "the right one in it"}
     | {name: f"--{flag}" for flag, name, _, _ in (*_PROTOCOL, *_SCANNER, *_ASSUMED)}
 )
 
@@ -86,13 +88,16 @@ def add_commands(commands):
 
 
 def _add_bone(parser):
+    from ..protocol.ankle import AnkleSettings
     from ..protocol.bone import BoneSettings
     from ..settings import CHOICES, load_presets
     from ..simulation.settings import SHAPES
 
-    default = BoneSettings()
+    default, draws = BoneSettings(), AnkleSettings.draws
     bvtv = tuple(f"{one:g}" for one in default.bvtv)
-    group = parser.add_argument_group("on simulated bone, minutes")
+    group = parser.add_argument_group("in a digital ankle and on simulated bone, minutes")
+    text = with_default("χ of regions by so many draws of noise that go the whole way through a digital ankle", draws)
+    group.add_argument("--ankle", nargs="?", type=int, const=draws, metavar="DRAWS", help=text)
     text = "blocks of trabeculae of these BV/TV in the digital ankle, scanned, reconstructed and measured"
     group.add_argument("--chain", nargs="*", type=float, metavar="BVTV", help=with_default(text, bvtv))
     text = "R2*, fat fraction and χ of regions of these BV/TV under each of several conditions, without noise"
@@ -226,13 +231,47 @@ def _mask_notes(arguments, chain):
 def _chain_settings(arguments):
     """Settings of the chain; None where it is not asked for."""
     from ..protocol.chain import ChainSettings
-    from ..settings import preset
 
     if arguments.chain is None:
         return None
-    changes = {} if arguments.inversion is None else {"inversion": arguments.inversion}
     bone = _bone(arguments, arguments.chain) if arguments.mask is None else _bone_of_mask(arguments)
-    return ChainSettings(bone, preset(arguments.preset or "default", **changes))
+    return ChainSettings(bone, _reconstruction(arguments))
+
+
+def _reconstruction(arguments):
+    """Settings of the reconstruction in the ankle and of the chain."""
+    from ..settings import preset
+
+    changes = {} if arguments.inversion is None else {"inversion": arguments.inversion}
+    return preset(arguments.preset or "default", **changes)
+
+
+def _ankle_settings(arguments):
+    """Settings of the digital ankle; None where it is not asked for."""
+    from ..protocol.ankle import AnkleSettings
+
+    if arguments.ankle is None:
+        return None
+    if arguments.regularization is not None:
+        raise InputError(
+            "--regularization is of balls in noise alike in all voxels, and --ankle reconstructs with the λ of its "
+            "preset and inversion; leave one of them out."
+        )
+    return AnkleSettings(arguments.ankle, _reconstruction(arguments), arguments.seed or 0)
+
+
+def _assess(arguments, settings, ankle):
+    """What is told of the protocol."""
+    from ..protocol.assess import assess
+    from ..protocol.estimate import ankle_cost
+    from .workers import executors_of
+
+    if ankle is None:
+        with ProgressLine() as progress:
+            return assess(settings, progress=progress)
+    with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
+        _tell_cost(arguments, counted(ankle.draws, "draw"), ankle_cost(settings, ankle), progress)
+        return assess(settings, ankle, executors=executors, progress=progress)
 
 
 def _run_chain(arguments, settings, chain):
@@ -242,11 +281,11 @@ def _run_chain(arguments, settings, chain):
     from .workers import executors_of
 
     with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
-        _tell_cost(arguments, chain.bone, chain_cost(settings, chain), progress)
+        _tell_cost(arguments, counted(len(chain.bone.points()), "block"), chain_cost(settings, chain), progress)
         return run_chain(settings, chain, executors=executors, progress=progress)
 
 
-def _tell_cost(arguments, bone, cost, progress):
+def _tell_cost(arguments, what, cost, progress):
     """Say before a run how long it takes and how much memory, and refuse what does not fit."""
     from ..study.estimate import free_memory, in_words
 
@@ -256,8 +295,8 @@ def _tell_cost(arguments, bone, cost, progress):
             f"It takes about {memory / 1e9:.3g} GB of memory and there are {free / 1e9:.3g} GB; take larger voxels, or "
             "fewer --workers."
         )
-    blocks, time = counted(len(bone.points()), "block"), in_words(cost.seconds)
-    progress(0.0, f"{blocks}, about {time} of a processor, {cost.memory / 1e9:.2g} GB of memory for each process")
+    time = in_words(cost.seconds)
+    progress(0.0, f"{what}, about {time} of a processor, {cost.memory / 1e9:.2g} GB of memory for each process")
 
 
 def _sweep_settings(arguments, settings):
@@ -294,7 +333,7 @@ def _run_sweep(arguments, settings, sweep):
     kept = read_blocks(partial, head, COLUMNS, ("bvtv_wanted", "repeat"))
     rows = [row for some in kept.values() for row in some]
     with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
-        _tell_cost(arguments, sweep.bone, sweep_cost(sweep), progress)
+        _tell_cost(arguments, counted(len(sweep.bone.points()), "block"), sweep_cost(sweep), progress)
         found = run_sweep(settings, sweep, executors=executors, done=kept, progress=progress)
         with partial_table(partial, head, kept) as keep:
             for new in found:
@@ -305,19 +344,18 @@ def _run_sweep(arguments, settings, sweep):
 
 def _protocol(arguments):
     from ..figures.style import require_matplotlib
-    from ..protocol.assess import assess, rows, unknowns
+    from ..protocol.assess import rows, unknowns
     from ..report.pages import require_jinja
     from ..report.protocol import advice, chain_sentences, summary
 
     settings = _settings(arguments)
     _refuse_unused(arguments)
-    chain, sweep = _chain_settings(arguments), _sweep_settings(arguments, settings)
+    ankle, chain, sweep = _ankle_settings(arguments), _chain_settings(arguments), _sweep_settings(arguments, settings)
     if arguments.output:
         require_jinja()
         require_matplotlib()
         check_writable(arguments.output)
-    with ProgressLine() as progress:
-        found = assess(settings, progress)
+    found = _assess(arguments, settings, ankle)
     chain = chain and (chain, _run_chain(arguments, settings, chain))
     said = [worded(sentence, _WORDS) for sentence in [*unknowns(found), *_mask_notes(arguments, chain)]]
     print(summary(found))
@@ -348,6 +386,8 @@ def _contents(folder, found, said, chain, sweep, swept):
     head = {"version": __version__, "settings": found.settings.as_dict(), "rows": rows(found), "unknown": said}
     contents = {folder / "protocol.csv": csv_text(COLUMNS, rows(found))}
     picture = None
+    if found.ankle is not None:
+        head["ankle"] = found.ankle.as_dict()
     if chain:
         head |= {"chain": chain[0].as_dict(), "chain_rows": chain[1]}
         contents[folder / "chain.csv"] = csv_text(CHAIN_COLUMNS, chain[1])

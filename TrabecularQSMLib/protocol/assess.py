@@ -1,6 +1,8 @@
 """All that can be told of a protocol, as one record and as the rows of a table."""
 
 import math
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +10,12 @@ import numpy as np
 from ..analysis.studies.design import ALPHA, POWER
 from ..errors import counted
 from ..methods import Method
-from ..progress import Progress, report
+from ..progress import Progress, part, report
 from ..simulation.settings import BONE_SIGNAL, BONE_T2_S
+from .ankle import AnkleSettings, Measured, run_ankle
 from .bias import Bias, bone_signal_bias, gradient_for
 from .bounds import Bounds, bounds
-from .region import ball_of_chi
+from .region import ball_name, ball_of_chi
 from .settings import ProtocolSettings
 from .subjects import subjects
 from .train import Train, closest_spacing, given_train, recommend
@@ -25,13 +28,16 @@ BIAS_BVTV = tuple(np.linspace(0, 0.5, 11).tolist())
 
 @dataclass(frozen=True)
 class Region:
-    """A ball, its χ, and the subjects that a study of it needs.
+    """A ball or a bone, its χ, and the subjects that a study of it needs.
 
     `sigma_chi` is the σ of its mean χ in ppm by noise, `share` how much of its χ is given back, `sigma_bvtv` the σ of
     BV/TV by noise and repetition; `between` are the subjects in each of two groups, `within` those scanned twice.
+    `in_ankle` tells whether it was measured in the digital ankle; otherwise noise is alike in all voxels.
     """
 
-    radius_mm: float
+    name: str
+    radius_mm: float | None
+    in_ankle: bool
     voxels: int
     sigma_chi: float
     share: float
@@ -47,10 +53,11 @@ class Assessment:
     `given` and `recommended` trains; `marrow` the bounds at the one fat fraction and R2* that the settings name;
     `regions` by radius; `bias` by bone's own signal over `BIAS_BVTV`, and at the settings' BV/TV `bone_bias`;
     `gradient` the field across a voxel's longest edge in Hz/mm that adds `ADDED_R2STAR`; `closest_spacing` of two
-    echoes of a train in s.
+    echoes of a train in s; `ankle` how regions were measured in the digital ankle, if they were.
     """
 
     settings: ProtocolSettings
+    ankle: AnkleSettings | None
     given: Train
     recommended: Train
     marrow: Bounds
@@ -72,12 +79,23 @@ class Assessment:
         return self.recommended.echo_times == self.given.echo_times and self.recommended.trains == self.given.trains
 
 
-def assess(settings: ProtocolSettings, progress: Progress | None = None) -> Assessment:
+def assess(
+    settings: ProtocolSettings,
+    ankle: AnkleSettings | None = None,
+    *,
+    executors: Callable[[], Executor] | None = None,
+    progress: Progress | None = None,
+) -> Assessment:
     """Return all that can be told of a protocol before anybody is scanned.
 
     Parameters
     ----------
     settings : ProtocolSettings
+    ankle : AnkleSettings, optional
+        How χ of regions is measured in the digital ankle, which takes minutes. Without it their noise is that of
+        balls by the closed form, alike in all voxels.
+    executors : callable, optional
+        Gives an executor for what the ankle needs in other processes; the numbers are the same.
     progress : callable, optional
 
     Returns
@@ -85,21 +103,24 @@ def assess(settings: ProtocolSettings, progress: Progress | None = None) -> Asse
     Assessment
     """
     model, rate = settings.model(), settings.middle_r2star
+    # The ankle takes nearly all of the time.
+    start, stop = (0.1, 0.3) if ankle is None else (0.01, 0.97)
     report(progress, 0.0, "Noise and second minima")
     given = given_train(settings)
     marrow = bounds(model, settings.noise, (rate,), (settings.pdff,))
-    report(progress, 0.1, "Regions")
-    sigma_field = float(marrow.field_hz[0, 0]) * 1e6 / settings.imaging_frequency
-    regions = tuple(_region(settings, radius, sigma_field) for radius in settings.region_radii_mm)
-    report(progress, 0.3, "Bias")
+    report(progress, start, "Regions")
+    measured = ankle and run_ankle(settings, ankle, executors=executors, progress=part(progress, start, stop))
+    regions = _regions(settings, float(marrow.field_hz[0, 0]) * 1e6 / settings.imaging_frequency, measured or [])
+    report(progress, stop, "Bias")
     bias = tuple(bone_signal_bias(model, bvtv, settings.pdff, rate) for bvtv in BIAS_BVTV)
     edge = max(settings.voxel_size)
     gradient = gradient_for(model, ADDED_R2STAR, edge, settings.pdff, rate)
-    report(progress, 0.4, "A better echo train")
+    report(progress, stop + 0.3 * (1 - stop), "A better echo train")
     recommended = recommend(settings)
     report(progress, 1.0, "Done")
     return Assessment(
         settings,
+        ankle,
         given,
         recommended,
         marrow,
@@ -111,17 +132,37 @@ def assess(settings: ProtocolSettings, progress: Progress | None = None) -> Asse
     )
 
 
-def _region(settings, radius, sigma_field) -> Region:
+def _regions(settings, sigma_field, measured: list[Measured]) -> tuple[Region, ...]:
+    """Balls of each radius, and bones, as measured; balls that were not are in noise alike in all voxels."""
+    found = {one.name: one for one in measured}
+    balls = {ball_name(radius): radius for radius in settings.region_radii_mm}
+    alike = {
+        name: _in_alike_noise(settings, name, radius, sigma_field)
+        for name, radius in balls.items()
+        if name not in found
+    }
+    return tuple(_region(settings, (alike | found)[name], name in found) for name in balls | found)
+
+
+def _in_alike_noise(settings, name, radius, sigma_field) -> Measured:
+    """A ball by the closed form, in noise alike in all voxels."""
     voxels, error, share = ball_of_chi(
         settings.voxel_size, radius, b0_direction=(1.0, 0.0, 0.0), regularization=settings.regularization
     )
-    sigma_chi = sigma_field * error
-    sigma_bvtv = math.hypot(sigma_chi, settings.repeat_sd) / (share * abs(settings.chi_slope))
+    return Measured(name, radius, voxels, sigma_field * error, share)
+
+
+def _region(settings, one: Measured, in_ankle) -> Region:
+    # Where nothing of χ comes back, as in a region of a few voxels, it tells nothing of BV/TV.
+    back = max(one.share, 0.0) * abs(settings.chi_slope)
+    sigma_bvtv = math.hypot(one.sigma_chi, settings.repeat_sd) / back if back else math.inf
     return Region(
-        radius,
-        voxels,
-        sigma_chi,
-        share,
+        one.name,
+        one.radius_mm,
+        in_ankle,
+        one.voxels,
+        one.sigma_chi,
+        one.share,
         sigma_bvtv,
         subjects(settings.bvtv_difference, math.hypot(settings.subject_sd, sigma_bvtv)),
         subjects(settings.bvtv_difference, math.sqrt(2) * sigma_bvtv, groups=1),
@@ -165,19 +206,34 @@ def _swap_rows(found):
 
 def _region_rows(found):
     settings = found.settings
-    noise = f"closed form at λ = {settings.regularization:g} mm², field noise alike in all voxels"
     study = (
         f"t-test at {ALPHA:.0%}, power {POWER:.0%}; {settings.chi_slope:g} ppm per BV/TV, SD {settings.subject_sd:g} "
         f"between subjects and {settings.repeat_sd:g} ppm between scans are assumed"
     )
     for one in found.regions:
-        of = f"ball of radius {one.radius_mm:g} mm, {counted(one.voxels, 'voxel')}"
+        noise, share = _region_bases(found, one)
+        of = f"{one.name}, {counted(one.voxels, 'voxel')}"
         yield "regions", "σ of mean χ by noise", one.sigma_chi, "ppm", of, noise
-        yield "regions", "share of its χ given back", one.share, "", of, "closed form of the ball's own field"
-        yield "regions", "σ of BV/TV from χ", one.sigma_bvtv, "", of, "σ of χ over share and slope"
+        yield "regions", "share of its χ given back", one.share, "", of, share
+        sigma_bvtv = one.sigma_bvtv if math.isfinite(one.sigma_bvtv) else None
+        yield "regions", "σ of BV/TV from χ", sigma_bvtv, "", of, "σ of χ over share and slope"
         wanted = f"{of}, difference of BV/TV {settings.bvtv_difference:g}"
         yield "subjects", "subjects in each of two groups", one.between, "", wanted, study
         yield "subjects", "subjects scanned twice", one.within, "", wanted, study
+
+
+def _region_bases(found, one) -> tuple[str, str]:
+    """What σ of χ of a region and its share rest on."""
+    settings, ankle = found.settings, found.ankle
+    if not one.in_ankle:
+        noise = f"closed form at λ = {settings.regularization:g} mm², field noise alike in all voxels"
+        return noise, "closed form of the ball's own field"
+    used = ankle.reconstruction
+    noise = (
+        f"{ankle.draws} draws of noise in a digital ankle (seed {ankle.seed}), which tell it to {ankle.precision:.0%}; "
+        f"{used.background} and {used.inversion} at λ = {used.regularization:g}"
+    )
+    return noise, f"the same ankle with BV/TV there higher by {settings.bvtv_difference:g}"
 
 
 def _bias_rows(found):
@@ -256,18 +312,31 @@ def unknowns(found: Assessment) -> list[str]:
         said.append(
             f"R2* of the marrow, {low:.3g} to {high:.3g} 1/s, is that of the digital ankle at this field: `r2star`."
         )
-    said.append(
-        "The error of χ by noise is that of noise as in marrow everywhere. In a body, voxels of little signal such as "
-        "cortex add to it, and TV-MEDI has another: on digital ankles, means of regions had 1.2 to 3.6 times this "
-        "error with the closed form, and with TV-MEDI about twice that. That of a scan is told by `chi_sigma`."
-    )
+    if found.ankle is None:
+        said.append(
+            "The error of χ by noise is that of noise as in marrow everywhere: a lower bound. In a body, voxels of "
+            "little signal such as cortex add to it, and TV-MEDI has another: on digital ankles, means of regions had "
+            "1.2 to 3.6 times this error with the closed form, and with TV-MEDI about twice that. `ankle` measures it "
+            "for this protocol; that of a scan is told by `chi_sigma`."
+        )
+    else:
+        said.append(
+            "The error of χ by noise is that of one digital ankle; a patient has another size and cortex. That of a "
+            "scan is told by `chi_sigma`."
+        )
+        out = [one.name for one in found.regions if not one.in_ankle]
+        if out:
+            said.append(
+                f"No {' and no '.join(out)} lies wholly in marrow of the digital ankle: there the error is that of "
+                "noise as in marrow everywhere, a lower bound (`region_radii_mm`)."
+            )
     return said
 
 
 METHOD = Method(
     assess,
     title="Assessment of a protocol",
-    solves="Cramér–Rao bounds, second minima of the fit, error of a ball's χ, bias by bone's signal, a better train",
+    solves="Cramér–Rao bounds, second minima of the fit, error of χ of regions, bias by bone's signal, a better train",
     test="test_protocol.AssessTest",
     reference="Scharf & McWhorter, Signal Process 1993, doi 10.1016/0165-1684(93)90020-K; "
     "Pineda et al., MRM 2005, doi 10.1002/mrm.20623",

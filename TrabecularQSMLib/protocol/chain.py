@@ -31,7 +31,7 @@ TRUTHS = {"chi": "chi_true", "r2star": "r2star_noiseless", "pdff": "pdff_true"}
 FIELD_OF_VIEW_MM = (150.0, 138.0, 90.0)
 CENTER = (0.0, -48.0, -40.0)
 CHI_FAT = 0.575
-_MUSCLE = 7
+MUSCLE = 7
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def chain_row(
     block = phantom.regions == LABEL
     inside = binary_erosion(block)
     inside = inside if inside.any() else block
-    muscle = (phantom.regions == _MUSCLE) & (maps["mask"] != 0) & (maps["reliability"] > 0)
+    muscle = (phantom.regions == MUSCLE) & (maps["mask"] != 0) & (maps["reliability"] > 0)
     measured = inside & (maps["mask"] != 0)
     if not measured.any() or not muscle.any():
         raise InputError("No voxel of the block, or of muscle, is in the mask; check SNR and settings.")
@@ -196,7 +196,7 @@ def _phantom(settings, bone, bvtv, repeat, progress) -> Phantom:
 
 def marrow_of(phantom: Phantom) -> np.ndarray:
     """Return where all regions of bone are, bool."""
-    return (phantom.regions > 0) & (phantom.regions < _MUSCLE)
+    return (phantom.regions > 0) & (phantom.regions < MUSCLE)
 
 
 def noisy(phantom: Phantom, snr: float, random: np.random.Generator) -> Acquisition:

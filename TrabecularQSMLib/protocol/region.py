@@ -11,6 +11,11 @@ _EDGE_MM = 100.0
 _MOST_VOXELS = 160
 
 
+def ball_name(radius_mm: float) -> str:
+    """Return what a ball is called."""
+    return f"ball of radius {radius_mm:g} mm"
+
+
 def ball(voxel_size, radius_mm: float) -> np.ndarray:
     """Return the voxels of a ball and of the body around it, (K, J, I) bool; voxels in mm along k, j, i."""
     least = max(_EDGE_MM, 6 * radius_mm)

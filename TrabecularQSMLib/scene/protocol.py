@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..progress import Progress, part, report
+from ..protocol.ankle import AnkleSettings
 from ..protocol.assess import COLUMNS, Assessment, assess, rows
 from ..protocol.settings import ProtocolSettings
 from .alive import keepAlive
@@ -37,23 +38,29 @@ class ProtocolNodes(NamedTuple):
 
 
 def protocolNodes(
-    settings: ProtocolSettings, *, name: str = "protocol", progress: Progress | None = None
+    settings: ProtocolSettings,
+    ankle: AnkleSettings | None = None,
+    *,
+    name: str = "protocol",
+    progress: Progress | None = None,
 ) -> ProtocolNodes:
     """Return what a protocol tells as a table, with charts of its noise, in a folder.
 
     Nothing is left in the scene if it fails or is cancelled.
 
     :param settings: the protocol, and what is assumed.
+    :param ankle: how χ of regions is measured in the digital ankle, which takes minutes; otherwise it is not.
     :param name: start of the names of the nodes.
     :param progress: ``progress(fraction, message)``; what it raises stops the work.
     """
-    found = keepAlive(lambda told: assess(settings, told), part(progress, 0.0, 0.98))
+    found = keepAlive(lambda told: assess(settings, ankle, progress=told), part(progress, 0.0, 0.98))
     report(progress, 1.0, "Assessed")
     name = freeName(name, "", " table")
     with resultFolder(name) as put:
         about = {column: Column(column, (), "", text) for column, text in _ABOUT.items()}
         table = put(addTable(f"{name} table", columnsOf(rows(found), {key: about[key] for key in COLUMNS})))
-        table.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(settings.as_dict()))
+        used = settings.as_dict() | ({} if ankle is None else {"ankle": ankle.as_dict()})
+        table.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(used))
         charts = {key: _overFraction(put, found, key, name) for key in _BOUNDS}
     return ProtocolNodes(table, charts, found)
 

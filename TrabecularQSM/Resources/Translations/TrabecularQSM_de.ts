@@ -1981,8 +1981,8 @@
         <translation>Mittlere Magnitude des Marks im ersten Echo geteilt durch die Standardabweichung des Rauschens im reellen Kanal, also die der Magnitude von Luft geteilt durch 0,655.</translation>
     </message>
     <message>
-        <source>Bandwidth:</source>
-        <translation>Bandbreite:</translation>
+        <source>Bandwidth and read-out:</source>
+        <translation>Bandbreite und Auslesen:</translation>
     </message>
     <message>
         <source> Hz</source>
@@ -1995,10 +1995,6 @@
     <message>
         <source>Of one voxel along the read-out; it decides how close echoes can be. Paper: 1431.</source>
         <translation>Eines Voxels entlang der Auslesung; sie bestimmt, wie dicht Echos liegen können. Veröffentlichung: 1431.</translation>
-    </message>
-    <message>
-        <source>Read-out:</source>
-        <translation>Auslesung:</translation>
     </message>
     <message>
         <source>monopolar: all echoes of a train are read in one direction; bipolar: every other one backwards. Paper: monopolar.</source>
@@ -2015,6 +2011,18 @@
     <message>
         <source>How late the last echo of a better train can be, which TR decides.</source>
         <translation>Wie spät das letzte Echo eines besseren Echozugs sein darf, was TR bestimmt.</translation>
+    </message>
+    <message>
+        <source>Draws in an ankle:</source>
+        <translation>Ziehungen im Sprunggelenk:</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>keine</translation>
+    </message>
+    <message>
+        <source>Draws of noise that go the whole way through a digital ankle, for χ of regions as a reconstruction has it; 50 tell its noise to 10 %. It takes minutes. Patient and reconstruction are those of the step Protocol on simulated bone. None: noise alike in all voxels, which is a lower bound.</source>
+        <translation>Ziehungen des Rauschens, die den ganzen Weg durch ein digitales Sprunggelenk gehen, für χ von Regionen, wie eine Rekonstruktion es hat; 50 bestimmen sein Rauschen auf 10 %. Es dauert Minuten. Patient und Rekonstruktion sind die des Schritts Protokoll an simuliertem Knochen. Keine: Rauschen in allen Voxeln gleich, was eine untere Grenze ist.</translation>
     </message>
     <message>
         <source>Assess protocol</source>
@@ -2500,6 +2508,10 @@
     <message>
         <source>angles</source>
         <translation>Winkel</translation>
+    </message>
+    <message>
+        <source>Assess protocol (about {time}, {memory} GB)</source>
+        <translation>Protokoll beurteilen (etwa {time}, {memory} GB)</translation>
     </message>
     <message>
         <source>Enter the echo times</source>

@@ -9,9 +9,10 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterPack
 from ...errors import InputError
 from ...inversion import METHODS
 from ...phantom.settings import READOUTS
+from ...protocol.ankle import AnkleSettings
 from ...protocol.bone import BoneSettings
 from ...protocol.chain import ChainSettings
-from ...protocol.estimate import Cost, chain_cost, sweep_cost
+from ...protocol.estimate import Cost, ankle_cost, chain_cost, sweep_cost
 from ...protocol.settings import ProtocolSettings
 from ...protocol.sweep import SweepSettings
 from ...settings import load_presets, preset
@@ -36,6 +37,7 @@ class ProtocolParameters:
     bandwidth - Hz of one voxel; 0 if it is not known.
     readout - Whether all echoes of a train are read in one direction.
     longest_echo - How late a last echo can be, ms; 0 for as late as the given one.
+    ankle_draws - Draws of noise in the digital ankle, for χ of regions; 0 for none.
     """
 
     echo_times: str = "1.25 1.95 2.65 3.35 4.05 4.75 5.45 6.15 6.85"
@@ -46,6 +48,7 @@ class ProtocolParameters:
     bandwidth: Annotated[float, WithinRange(0.0, 1000000.0)] = 1431.0
     readout: Annotated[str, Choice(list(READOUTS))] = ProtocolSettings.readout
     longest_echo: Annotated[float, WithinRange(0.0, 500.0)] = 0.0
+    ankle_draws: Annotated[int, WithinRange(0, 10000)] = 0
 
 
 @parameterPack
@@ -95,6 +98,20 @@ def protocolSettings(p) -> ProtocolSettings:
     )
 
 
+def ankleSettings(p) -> AnkleSettings | None:
+    """Return how χ of regions is measured in the digital ankle; None if it is not.
+
+    :param p: parameters of the module.
+    """
+    draws = p.protocol.ankle_draws
+    return AnkleSettings(draws, _reconstruction(p.bone), p.bone.seed) if draws else None
+
+
+def _reconstruction(b):
+    changes = {} if b.inversion == PRESETS_OWN else {"inversion": b.inversion}
+    return preset(b.preset, **changes)
+
+
 def boneSettings(b: BoneParameters) -> BoneSettings:
     """Return what bone the protocol scans.
 
@@ -116,8 +133,7 @@ def chainSettings(b: BoneParameters) -> ChainSettings:
 
     :param b: parameters of the step.
     """
-    changes = {} if b.inversion == PRESETS_OWN else {"inversion": b.inversion}
-    return ChainSettings(boneSettings(b), preset(b.preset, **changes))
+    return ChainSettings(boneSettings(b), _reconstruction(b))
 
 
 def sweepSettings(b: BoneParameters, settings: ProtocolSettings) -> SweepSettings:
@@ -135,6 +151,23 @@ def sweepSettings(b: BoneParameters, settings: ProtocolSettings) -> SweepSetting
         b0_degrees=tuple(numbers(b.angles, _("angles"))),
         trains=tuple(tuple(time / 1e3 for time in train) for train in trains),
     )
+
+
+def onProtocol(p) -> tuple[str, str]:
+    """Return what keeps the protocol from being assessed, and else how long that takes, for a button.
+
+    :param p: parameters of the module.
+    """
+    if missing := missingOfProtocol(p):
+        return missing, ""
+    if not p.protocol.ankle_draws:
+        return "", ""
+    try:
+        cost = ankle_cost(protocolSettings(p), ankleSettings(p))
+    except InputError as error:
+        return str(error), ""
+    text = _("Assess protocol (about {time}, {memory} GB)")
+    return _lacksMemory(cost), text.format(time=in_words(cost.seconds), memory=f"{cost.memory / 1e9:.1f}")
 
 
 def missingOfProtocol(p) -> str:
@@ -193,7 +226,8 @@ def protocolSummary(nodes) -> str:
     """
     found = nodes.assessment
     field, r2star, pdff = found.marrow.worst()
-    region = found.regions[len(found.regions) // 2]
+    balls = [region for region in found.regions if region.radius_mm is not None]
+    region = balls[len(balls) // 2]
     text = _(
         "Noise of a voxel: field {field:.3g} Hz, R2* {r2star:.3g} 1/s, fat fraction {pdff:.2g}; χ of a region of "
         "{radius:g} mm: {chi:.2g} ppm. Subjects in each of two groups: {count}."
