@@ -95,6 +95,8 @@ def main():
     print(f"wrote {shown(draw_figure_s2())}")
     run_scene()
     print(f"\nAll done in {time.monotonic() - started:.0f} s.")
+    print(f"Pictures are in {shown(OUTPUT)}; ankle.mrb opens in 3D Slicer.")
+    print("The command line is .venv/bin/trabecular-qsm: see Batch in README.md.")
 
 
 def against_reference(chi, phantom, valid):
@@ -218,9 +220,8 @@ def draw_figure_s2():
 
 def recompute_figure_4():
     """The paper's pooled lines from its published table, and beside them those within each region."""
-    print(
-        "\nThe paper's Figure 4 from its published table: R² pooled, within subtalar and tuber, of paired differences\n"
-    )
+    print("\nThe paper's Figure 4 from its published table: R² of the lines\n")
+    print(f"{'':42}" + "".join(f"{title:>10}" for title in ("pooled", "subtalar", "tuber", "paired")))
     table, panels = read_table(PUBLISHED_TABLE), []
     for x, y in (("apparentBVTV", "mean_R2s"), ("apparentBVTV", TV_CHI), ("mean_R2s", TV_CHI)):
         pairs = pair_up([table], x, y)
@@ -258,7 +259,7 @@ def run_scene():
     progress.done()
     for node in maps.values():
         quantity, unit = node.GetVoxelValueQuantity(), node.GetVoxelValueUnits()
-        print(f"  {node.GetName():26}{quantity.GetCodeMeaning():32}{unit.GetCodeMeaning()}")
+        print(f"  {node.GetName():34}{quantity.GetCodeMeaning():32}{unit.GetCodeMeaning()}")
     demo_scene.measure_bone(nodes, maps, phantom, companions, OUTPUT, Progress)
     demo_scene.simulate(Progress)
     # Large and not changed since they were made: left out of the scene file to keep it small.

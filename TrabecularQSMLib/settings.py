@@ -143,7 +143,8 @@ class Settings:
     inversion : str
         Dipole inversion. Paper: closed form, MEDI-ℓ2 and TV-MEDI, the last being best.
     regularization : float or None
-        λ of the cost; left out, that of the preset for the inversion. Paper: 0.2, 0.1, 0.03 (see presets.json).
+        λ of the cost, in mm² where the inversion squares gradients (closed form, MEDI-ℓ2), else in ppm·mm; left out,
+        that of the preset for the inversion. Paper: 0.2, 0.1, 0.03 (see presets.json).
     edge_image : {"opposed-phase", "magnitude", "smoothed-magnitude"}
         Image whose edges are not penalised. Smoothed, noise makes no edges, and those of cortex are as wide as its
         voxels. Paper: |W − F|; authors' scripts: magnitude over echoes.

@@ -492,7 +492,7 @@ class PanelTest(driving.PanelCase):
         self.ui.lcurveRegionsSelector.setCurrentNode(self.regions())
         self.ui.lcurveButton.click()
         self.assertGreaterEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLPlotChartNode"), 3)
-        self.assertIn("λ = 0.1", self.ui.statusLabel.text)
+        self.assertIn("λ = 0.1 mm²", self.ui.statusLabel.text)
         self.assertIn("at the end of the values of λ", self.ui.statusLabel.text)  # three values say little
         chart = slicer.mrmlScene.GetFirstNodeByName("small region means chart")
         self.assertEqual(chart.GetNumberOfPlotSeriesNodes(), len(PHANTOM.region_names))

@@ -532,7 +532,7 @@ class PanelTest(driving.PanelCase):
         self.assertEqual(self.ui.regressButton.text, "Enter two groups as the pair")
         self.ui.pairLineEdit.text = "tuber, subtalar"
         self.ui.regressButton.click()
-        self.assertIn("Pooled: slope", self.ui.statusLabel.text)
+        self.assertRegex(self.ui.statusLabel.text, r"^Pooled: slope [-.0-9]+ ppm, R² ")
         self.assertIn("2 subjects give 4 rows", self.ui.statusLabel.text)
         kind, _table, _charts, slices = self.shown[-1]
         self.assertEqual((kind, slices), ("showNumbers", False))

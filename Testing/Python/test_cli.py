@@ -1,3 +1,5 @@
+"""Forms, settings and ends of the commands."""
+
 import argparse
 import contextlib
 import importlib.util
@@ -5,7 +7,6 @@ import inspect
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,17 +15,14 @@ from dataclasses import fields
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
 import scans
+from commands import CommandLineTest, files, run, stub
 
 from TrabecularQSMLib import __version__, cli, pipeline, settings
 from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.analysis.registration import register_rigid
 from TrabecularQSMLib.errors import Cancelled, InputError
-from TrabecularQSMLib.files import nifti, writing
-from TrabecularQSMLib.files.maps import find_maps, planned_maps
 from TrabecularQSMLib.phantom import PhantomSettings
-from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.settings import CHOICES, Settings, preset
 
 COMMANDS = next(
@@ -34,50 +32,9 @@ ROOT = Path(__file__).resolve().parents[2]
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
 
-def run(*arguments):
-    """Exit code, stdout and stderr of a command."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-    return code, out.getvalue(), err.getvalue()
-
-
-def files(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
-
-
-def stub(acquisition, settings, **_):
-    """In the place of pipeline.reconstruct: maps of the right shape."""
-    maps = {name: np.ones(acquisition.shape, np.float32) for name in ("chi", "mask")}
-    return Reconstruction(maps, settings, (*acquisition.notes, "a note"))
-
-
 def parser_of(command):
     choices = next(a for a in cli.build_parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
     return choices[command]
-
-
-class CommandLineTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.scan, self.output = self.folder / "scan", self.folder / "out"
-
-    def assert_refused(self, *words, code=2, arguments=(), command="reconstruct"):
-        """The command ends with one sentence on stderr and writes nothing."""
-        there = files(self.folder)
-        found, out, err = run(command, *(arguments or (self.scan, self.output)))
-        self.assertEqual(found, code, err)
-        self.assertEqual(out, "")
-        sentence = err.strip().splitlines()[-1]
-        for word in words:
-            self.assertIn(word, sentence)
-        self.assertTrue(sentence.startswith("trabecular-qsm: ") and sentence.endswith("."), sentence)
-        self.assertEqual(files(self.folder), there)
-        self.assertFalse(self.output.exists() and not any(f.startswith("out/") for f in there))
 
 
 class FormsTest(unittest.TestCase):
@@ -365,235 +322,6 @@ class ExitTest(CommandLineTest):
         with mock.patch.object(sys, "stdout", stream), mock.patch.object(pipeline, "reconstruct", stub):
             with contextlib.redirect_stderr(io.StringIO()):
                 self.assertEqual(cli.main(["reconstruct", str(self.scan), str(self.folder / "λ")]), 0)
-
-
-class WrongInputTest(CommandLineTest):
-    """Each wrong input of the reader and of reconstruct: its sentence, exit code 2, nothing written."""
-
-    def rewrite(self, name, array, affine=scans.AFFINE):
-        nifti.write_image(self.scan / name, array, affine)
-
-    def test_too_few_echoes(self):
-        scans.write_bids(self.scan, scans.echoes(count=2))
-        self.assert_refused("sub-01 has 2 echoes", "at least three")
-
-    def test_missing_parts_of_an_echo(self):
-        scans.write_bids(self.scan)
-        (self.scan / "sub-01_echo-4_part-phase_MEGRE.nii").unlink()
-        self.assert_refused("part-mag for 4, part-phase for 3")
-
-    def test_shapes_or_geometries_that_differ(self):
-        scans.write_bids(self.scan)
-        self.rewrite("sub-01_echo-2_part-mag_MEGRE.nii", np.ones((4, 5, 7), np.float32))
-        self.assert_refused("sub-01_echo-2_part-mag_MEGRE.nii", "6 × 5 × 4", "7 × 5 × 4")
-        self.rewrite("sub-01_echo-2_part-mag_MEGRE.nii", np.ones((4, 5, 6), np.float32), scans.AFFINE + np.eye(4, k=3))
-        self.assert_refused("different grids", "apart")
-
-    def test_echo_times_that_are_missing_do_not_increase_or_are_in_ms(self):
-        good = {"MagneticFieldStrength": 3}
-        cases = {
-            "has no EchoTime": lambda n: good,
-            "one echo time": lambda n: {**good, "EchoTime": 0.003},
-            "look like milliseconds": lambda n: {**good, "EchoTime": 1.0 + n},
-            "divided by 1,000 twice": lambda n: {**good, "EchoTime": 1e-6 * n},
-        }
-        for words, sidecar in cases.items():
-            with self.subTest(words):
-                scans.write_bids(self.scan, sidecar=sidecar)
-                self.assert_refused(words)
-
-    def test_phase_not_in_radians(self):
-        scans.write_bids(self.scan, phase=lambda radians: (17 * radians).astype(np.float32))
-        self.assert_refused("The phase of sub-01", "expected radians")
-
-    def test_a_missing_field_strength(self):
-        scans.write_bids(self.scan, sidecar=lambda n: {"EchoTime": n * 1e-3})
-        self.assert_refused("neither field strength nor imaging frequency")
-
-    def test_values_that_are_not_numbers(self):
-        scans.write_bids(self.scan)
-        for value in (np.nan, np.inf):
-            self.rewrite("sub-01_echo-3_part-phase_MEGRE.nii", np.full((4, 5, 6), value, np.float32))
-            self.assert_refused("sub-01_echo-3_part-phase_MEGRE.nii holds 120 voxels that are not numbers")
-
-    def test_a_magnitude_of_zero(self):
-        scans.write_bids(self.scan)
-        for number in range(1, 5):
-            self.rewrite(f"sub-01_echo-{number}_part-mag_MEGRE.nii", np.zeros((4, 5, 6), np.float32))
-        self.assert_refused("zero everywhere")
-
-    def test_a_truncated_file(self):
-        scans.write_bids(self.scan)
-        path = self.scan / "sub-01_echo-3_part-mag_MEGRE.nii"
-        path.write_bytes(path.read_bytes()[:600])
-        self.assert_refused(path.name, "cut short")
-
-    def test_an_empty_mask_or_one_on_another_grid(self):
-        scans.write_bids(self.scan)
-        mask = self.folder / "mask.nii"
-        arguments = (self.scan, self.output, "--mask", mask)
-        nifti.write_image(mask, np.zeros((4, 5, 6), np.uint8), scans.AFFINE)
-        self.assert_refused("mask.nii is zero everywhere", arguments=arguments)
-        nifti.write_image(mask, np.ones((4, 5, 5), np.uint8), scans.AFFINE)
-        self.assert_refused("not on the grid of sub-01", arguments=arguments)
-
-    def test_what_was_decided_about_a_mask_stands_in_the_sidecars(self):
-        scans.write_bids(self.scan)
-        mask, soft = self.folder / "mask.nii", np.zeros((4, 5, 6), np.float32)
-        soft[1:3, 1:4, 1:5], soft[0, 1:4, 1:5] = 1, 0.3
-        nifti.write_image(mask, soft, scans.AFFINE)
-        with mock.patch.object(pipeline, "reconstruct", stub):
-            code, out, err = run("reconstruct", self.scan, self.output, "--mask", mask)
-        self.assertEqual(code, 0, err)
-        (sidecar,) = self.output.rglob("*_Chimap.json")
-        notes = json.loads(sidecar.read_text(encoding="utf-8"))["Notes"]
-        self.assertEqual(notes[0], "a note")
-        self.assertIn("it was cut at 0.5", notes[1])
-        self.assertEqual(out.count("it was cut at 0.5"), 1)
-
-    def test_a_full_disk(self):
-        scans.write_bids(self.scan)
-        full = OSError(28, "No space left on device")
-        with (
-            mock.patch.object(pipeline, "reconstruct", stub),
-            mock.patch.object(writing, "write_image", side_effect=full),
-        ):
-            self.assert_refused("no space left")
-
-    def test_echo_times_and_field_strength_are_in_ms_and_tesla(self):
-        scans.write_bids(self.scan, sidecar=lambda number: None)
-        given = ("--echo-times", "1.2", "1.9", "2.6", "3.3", "--field-strength", "3")
-        code, out, err = run("reconstruct", self.scan, self.output, "--dry-run", *given)
-        self.assertEqual((code, err), (0, ""))
-        arguments = (self.scan, self.output, *given[:4], *given[5:])
-        self.assert_refused("4 echoes but --echo-times (ms) gives 3", arguments=arguments)
-        arguments = (self.scan, self.output, "--echo-times", "0.0012", "0.0019", "0.0026", "0.0033", *given[5:])
-        self.assert_refused("0.0012 0.0019 0.0026 0.0033 ms", "give them in ms", arguments=arguments)
-
-    def test_several_scans(self):
-        scans.write_bids(self.scan)
-        scans.write_bids(self.scan, name="sub-02")
-        self.assert_refused("2 scans (sub-01, sub-02)", "--subject")
-
-    def test_a_single_slice_says_how_many_background_removal_needs(self):
-        rng = np.random.default_rng(3)
-        times = np.array(scans.ECHO_TIMES)[:, None, None, None]
-        signal = 100 * np.exp(2j * np.pi * 20 * times) * np.ones((1, 24, 24)) + rng.standard_normal((4, 1, 24, 24))
-        scans.write_bids(self.scan, signal.astype(np.complex64), affine=np.diag([2.0, 2, 2, 1]))
-        self.assert_refused("slice")
-        code, _, err = run("reconstruct", self.scan, self.output, "--stop-after", "fieldmap")
-        self.assertEqual(code, 0, err)
-
-
-class WholeChainTest(unittest.TestCase):
-    """Phantom, maps, table and L-curve from files to files on a small grid."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cls.ankle, cls.maps = cls.folder / "ankle", cls.folder / "maps"
-        cls.regions = cls.ankle / "derivatives" / "truth" / "sub-01" / "anat" / "sub-01_dseg.nii.gz"
-        cls.results = [
-            run("phantom", cls.ankle, "--shape", 37, 36, 19, "--seed", 2),
-            run("reconstruct", cls.ankle, cls.maps, "--inversion", "closed-form"),
-        ]
-
-    def test_all_planned_maps_are_written_on_the_grid_of_the_scan(self):
-        self.assertEqual([code for code, _, _ in self.results], [0, 0], self.results)
-        maps = find_maps(self.maps)["sub-01"]
-        self.assertEqual(list(maps), planned_maps(preset()))
-        _, affine = nifti.read_image(self.ankle / "sub-01" / "anat" / "sub-01_echo-1_part-mag_MEGRE.nii")
-        for path in maps.values():
-            array, its_affine = nifti.read_image(path)
-            self.assertEqual(array.shape, (19, 36, 37))
-            np.testing.assert_array_equal(its_affine, affine)
-
-    def test_the_planned_maps_of_each_stage_are_those_that_are_written(self):
-        for stage in ("fieldmap", "background"):
-            output = self.folder / stage
-            code, _, err = run("reconstruct", self.ankle, output, "--stop-after", stage)
-            self.assertEqual(code, 0, err)
-            expected = planned_maps(preset(stop_after=stage))
-            self.assertEqual(list(find_maps(output)["sub-01"]), expected)
-
-    def test_a_map_s_sidecar_repeats_it_to_the_same_bytes(self):
-        sidecar = self.maps / "sub-01" / "anat" / "sub-01_R2starmap.json"
-        again = self.folder / "again"
-        code, _, err = run("reconstruct", self.ankle, again, "--settings", sidecar)
-        self.assertEqual(code, 0, err)
-        self.assertEqual(files(again), files(self.maps))
-        for file in files(again):
-            if file != "logs/run.json" and not file.endswith(".json"):
-                self.assertEqual((again / file).read_bytes(), (self.maps / file).read_bytes(), file)
-        first, second = (
-            json.loads((f / "sub-01" / "anat" / "sub-01_Chimap.json").read_text()) for f in (self.maps, again)
-        )
-        self.assertEqual(first["Settings"], second["Settings"])
-
-    def test_measure_gives_near_truth_in_marrow(self):
-        tables = {}
-        for name, folder in (("maps", self.maps), ("truth", self.ankle / "derivatives" / "truth")):
-            path = self.folder / f"{name}.csv"
-            code, out, err = run("measure", folder, "--regions", self.regions, "--output", path)
-            self.assertEqual((code, out.splitlines()[-1]), (0, str(path)), err)
-            if name == "maps":
-                self.assertRegex(out, "^Note: sub-01: χ is as the map has it, .* ppm over the mask")
-            lines = [line.split(",") for line in path.read_text().splitlines()]
-            tables[name] = {(line[1], line[2]): float(line[5]) for line in lines[1:] if line[5]}
-        # Voxels of 6 mm: dephasing and partial volume blur R2*, so only the fat fraction is held to the truth here.
-        for region in ("calcaneus tuber", "calcaneus cavum"):
-            self.assertAlmostEqual(tables["maps"][region, "pdff"], tables["truth"][region, "pdff"], delta=0.03)
-
-    def test_measure_refuses_what_is_not_its_input(self):
-        output = self.folder / "t.csv"
-        code, _, err = run("measure", self.folder / "none", "--regions", self.regions, "--output", output)
-        self.assertEqual(code, 2)
-        self.assertIn("not a folder", err)
-        code, _, err = run("measure", self.maps, "--regions", self.folder / "none.nii", "--output", output)
-        self.assertEqual(code, 2)
-        self.assertIn("none.nii does not exist", err)
-        self.assertFalse(output.exists())
-
-    @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
-    def test_lcurve_writes_table_figure_and_corner(self):
-        output = self.folder / "curve"
-        lambdas = ("0.01", "0.1", "1", "10")
-        command = ("lcurve", self.ankle, output, "--inversion", "closed-form", "--lambdas", *lambdas)
-        code, out, err = run(*command, "--regions", self.regions)
-        self.assertEqual(code, 0, err)
-        stem = output / "sub-01" / "anat" / "sub-01_desc-closedform_lcurve"
-        header, *rows = stem.with_suffix(".csv").read_text().splitlines()
-        self.assertTrue(header.startswith("regularization,discrepancy,data_term,regularizer,curvature,chi calcaneus"))
-        table = np.array([[float(cell) for cell in row.split(",")] for row in rows])
-        np.testing.assert_allclose(table[:, 0], [float(x) for x in lambdas])
-        self.assertTrue(np.all(np.diff(table[:, 1]) > 0), "the closed form's residual grows with λ")
-        sidecar = json.loads(stem.with_suffix(".json").read_text())
-        self.assertIn(f"Largest curvature at λ = {sidecar['BestRegularization']:g}", out)
-        zero = sidecar["InflectionRegularization"]
-        self.assertIn("Zero curvature is not below it" if zero is None else f"Zero curvature at λ = {zero:g}", out)
-        self.assertEqual(stem.with_suffix(".png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
-        code, _, err = run(*command)
-        self.assertEqual(code, 2)
-        self.assertIn("already holds", err)
-        code, _, err = run("lcurve", self.ankle, self.folder / "dry", "--lambdas", "1", "1", "2", "--dry-run")
-        self.assertEqual((code, "three different positive values" in err), (2, True), err)
-
-    def test_lcurve_without_matplotlib_says_how_to_get_it_before_anything_is_computed(self):
-        output = self.folder / "without"
-        with mock.patch.dict(sys.modules, {"matplotlib": None}):
-            code, _, err = run("lcurve", self.ankle, output)
-        self.assertEqual(code, 2)
-        self.assertIn("pip install matplotlib", err)
-        self.assertFalse(output.exists())
-
-    def test_a_phantom_is_not_written_over_what_is_there(self):
-        code, _, err = run("phantom", self.ankle)
-        self.assertEqual(code, 2)
-        self.assertIn("exists already", err)
-        code, _, err = run("phantom", self.folder / "odd", "--shape", 1, 1, 1)
-        self.assertEqual(code, 2)
-        self.assertFalse((self.folder / "odd").exists())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from test_cli import files, run
+from commands import files, run
 
 from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.figures.bvtv import bvtv_figure

@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from test_cli import run
+from commands import run
 
 from TrabecularQSMLib.files.nifti import write_image
 from TrabecularQSMLib.protocol import assess, chain, sweep

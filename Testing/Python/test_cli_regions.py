@@ -8,9 +8,9 @@ from pathlib import Path
 
 import hindfoot
 import numpy as np
+from commands import run
 from hindfoot import AFFINE
 from scipy.ndimage import binary_dilation, zoom
-from test_cli import run
 
 from TrabecularQSMLib.analysis.bones import PARTS, propose_bones
 from TrabecularQSMLib.errors import InputError

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from test_cli import run
+from commands import run
 
 from TrabecularQSMLib.analysis import registration
 from TrabecularQSMLib.analysis.agreement import largest_displacement

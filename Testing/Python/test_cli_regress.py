@@ -1,6 +1,4 @@
-import contextlib
 import importlib.util
-import io
 import json
 import os
 import subprocess
@@ -9,20 +7,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from TrabecularQSMLib import cli
+from commands import run
 
 DATA = Path(__file__).resolve().parents[1] / "Data" / "diefenbach2019_figure4.csv"
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
-
-
-def run(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-    return code, out.getvalue(), err.getvalue()
 
 
 class RegressTest(unittest.TestCase):

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from test_cli_regress import run
+from commands import run
 
 from TrabecularQSMLib.analysis.measure import COLUMNS
 from TrabecularQSMLib.files.tables import csv_text

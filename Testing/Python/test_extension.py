@@ -74,7 +74,7 @@ class MetadataTest(unittest.TestCase):
         return found[0]
 
     def test_nothing_is_left_out(self):
-        for name in ("HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS"):
+        for name in ("HOMEPAGE", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS", "KEYWORDS"):
             self.assertTrue(self.setting(f"EXTENSION_{name}"))
         # Parentheses print truncated in Slicer's summary, and addresses with & are cut.
         self.assertNotRegex(self.setting("EXTENSION_CONTRIBUTORS"), r"[()]")

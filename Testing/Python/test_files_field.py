@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.io
-from test_cli import run
+from commands import run
 
 from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, MeasuredField
 from TrabecularQSMLib.errors import InputError

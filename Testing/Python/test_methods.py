@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from test_cli import run
+from commands import run
 
 from TrabecularQSMLib import background, inversion
 from TrabecularQSMLib.files.phantom import write_phantom

@@ -1,43 +1,26 @@
 """From a scan to maps in one call, on a small piece of the digital ankle."""
 
 import json
-import pickle
 import unittest
 import warnings
 from dataclasses import replace
-from functools import lru_cache, wraps
-from hashlib import sha256
-from itertools import permutations, product
 from unittest import mock
 
 import numpy as np
 import scans
+from pieces import FAST, SMALL, changed, fast, phantom, remember_separation, slab
 
-from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition, MeasuredField
-from TrabecularQSMLib.chunks import _openblas
-from TrabecularQSMLib.errors import Cancelled, InputError, SolverWarning
+from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition
+from TrabecularQSMLib.errors import InputError, SolverWarning
 from TrabecularQSMLib.fieldmap import sample
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
-from TrabecularQSMLib.inversion.grid import Grid
-from TrabecularQSMLib.inversion.lcurve import LCurve
-from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
-from TrabecularQSMLib.pipeline import (
-    KeptFields,
-    reconstruct,
-    reconstruct_each,
-    remarks,
-    separated,
-    solving,
-    sweep_regularization,
-)
+from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each, separated, solving, sweep_regularization
 from TrabecularQSMLib.pipeline.entry import fields_of
-from TrabecularQSMLib.pipeline.fields import Fields
 from TrabecularQSMLib.pipeline.more_noise import with_more_noise
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, Settings, load_presets, preset
 
-SMALL = PhantomSettings(shape=(48, 48, 24), field_of_view_mm=(72.0, 72.0, 36.0), seed=3)
 FIELD_MAPS = {
     "pdff",
     "water",
@@ -54,68 +37,10 @@ FIELD_MAPS = {
 }
 ADDED = {name for names in ADDED_MAPS.values() for name in names}
 PERIOD_HZ = 1 / 0.7e-3
-# The inversion that does not iterate, for tests of everything else.
-FAST = preset(inversion="closed-form")
-
-
-def remembered(function):
-    """A stage that is not worked out anew for equal arguments: most tests are about what comes after it."""
-    made = {}
-
-    @wraps(function)
-    def stage(*given, progress=None, **options):
-        if progress is not None:
-            return function(*given, progress=progress, **options)
-        key = sha256(pickle.dumps((given, options))).digest()
-        if key not in made:
-            made[key] = function(*given, **options)
-        return made[key]
-
-    return stage
-
-
-SEPARATION = {name: getattr(separated, name) for name in ("find_kind", "find_mistake", "separate")}
 
 
 def setUpModule():
-    for name, function in SEPARATION.items():
-        patch = mock.patch.object(separated, name, remembered(function))
-        patch.start()
-        unittest.addModuleCleanup(patch.stop)
-
-
-@lru_cache(maxsize=4)
-def phantom(settings=SMALL):
-    return make_phantom(settings)
-
-
-@lru_cache(maxsize=8)
-def fast(settings=SMALL):
-    return reconstruct(phantom(settings).acquisition, FAST)
-
-
-def changed(acquisition, **changes):
-    names = ("echoes", "echo_times", "affine", "imaging_frequency", "source", "notes")
-    return Acquisition(**{**{name: getattr(acquisition, name) for name in names}, **changes})
-
-
-def stored_otherwise(array, order, flips):
-    """Axes k, j, i of an array permuted, then flipped."""
-    lead = array.ndim - 3
-    array = array.transpose(*range(lead), *(lead + axis for axis in order))
-    return array[(..., *(slice(None, None, flip) for flip in flips))]
-
-
-def crop(acquisition, slices):
-    affine = acquisition.affine.copy()
-    affine[:3, 3] += affine[:3, :3] @ [s.start or 0 for s in slices[::-1]]
-    return changed(acquisition, echoes=acquisition.echoes[(slice(None), *slices)], affine=affine)
-
-
-@lru_cache(maxsize=1)
-def slab():
-    """Ten slices of the phantom, for what takes many runs."""
-    return crop(phantom().acquisition, (slice(7, 17), slice(None), slice(None)))
+    remember_separation()
 
 
 class MapsTest(unittest.TestCase):
@@ -342,110 +267,6 @@ class NoiseAndReferenceTest(unittest.TestCase):
         self.assertEqual(result.settings.reference, "mask")
 
 
-class OrderTest(unittest.TestCase):
-    def test_storage_orders_and_flips_give_the_same_maps(self):
-        # All numerics run in the closest RAS order; what remains is rounding of sums over other memory layouts.
-        acquisition = crop(phantom().acquisition, (slice(4, 21), slice(6, 36), slice(8, 36)))
-        # The same echoes on voxels that differ along all axes, so that no exchange goes unseen.
-        stretched = acquisition.affine.copy()
-        stretched[:3, :3] *= (1.2, 1.0, 0.8)
-        acquisition = changed(acquisition, affine=stretched)
-        settings = replace(FAST, mask_erosion=2.0)
-        wanted = reconstruct(acquisition, settings).maps
-        flips = list(product((1, -1), repeat=3))
-        for number, order in enumerate(permutations(range(3))):
-            flip = flips[(3 * number + 1) % 8]
-            with self.subTest(order=order, flip=flip):
-                affine = acquisition.affine.copy()
-                for new, (old, sign) in enumerate(zip(order, flip, strict=True)):
-                    column = acquisition.affine[:3, 2 - old]
-                    affine[:3, 2 - new] = sign * column
-                    if sign < 0:
-                        affine[:3, 3] += column * (acquisition.shape[old] - 1)
-                other = changed(acquisition, echoes=stored_otherwise(acquisition.echoes, order, flip), affine=affine)
-                found = reconstruct(other, settings).maps
-                for name, array in found.items():
-                    np.testing.assert_allclose(
-                        array,
-                        stored_otherwise(wanted[name], order, flip),
-                        rtol=1e-4,
-                        atol=1e-4 * np.abs(wanted[name]).max(),
-                        err_msg=name,
-                    )
-
-    def test_the_same_scan_gives_the_same_bytes_on_one_thread_and_on_two(self):
-        acquisition = phantom().acquisition
-        settings = preset(inversion_iterations=10)
-        with mock.patch.multiple(separated, **SEPARATION):
-            one, two = (reconstruct(acquisition, settings, threads=n).maps for n in (1, 2))
-        for name, array in one.items():
-            self.assertEqual(array.tobytes(), two[name].tobytes(), name)
-
-
-class MaskTest(unittest.TestCase):
-    def setUp(self):
-        self.mask = np.zeros(phantom().acquisition.shape, np.int16)
-        self.mask[5:18, 10:36, 12:40] = 3
-
-    def test_the_users_mask_comes_out_as_it_went_in_where_there_is_a_field(self):
-        bump = self.mask.copy()
-        bump[4, 20:24, 20:24] = bump[3, 20:24, 20:24] = 3
-        result = reconstruct(phantom().acquisition, FAST, mask=bump)
-        # LBV leaves its outermost layer without field: four slices of the box's sides, and the bump's top and bottom.
-        expected = np.zeros(bump.shape, bool)
-        expected[4:17, 11:35, 13:39] = bump[4:17, 11:35, 13:39]
-        np.testing.assert_array_equal(result.maps["mask"], expected)
-        # χ is solved in all of it, from the local field of its interior.
-        self.assertTrue(np.all((result.maps["chi"] != 0) == expected))
-        self.assertEqual(sum("no field" in note and "background" in note for note in result.notes), 1)
-        whole = reconstruct(phantom().acquisition, replace(FAST, background="none"), mask=bump)
-        np.testing.assert_array_equal(whole.maps["mask"], bump != 0)
-        self.assertFalse(any("no field" in note for note in whole.notes))
-
-    def test_a_thin_slab_has_no_chi_in_its_end_slices_and_a_note(self):
-        for slices, told in ((5, True), (17, False)):
-            slab = crop(phantom().acquisition, (slice(3, 3 + slices), slice(None), slice(None)))
-            result = reconstruct(slab, FAST)
-            for name in ("mask", "chi"):
-                self.assertFalse(result.maps[name][[0, -1]].any())
-                self.assertTrue(result.maps[name][1:-1].any(axis=(1, 2)).all())
-            self.assertTrue(np.all((result.maps["chi"] != 0) == (result.maps["mask"] > 0)))
-            self.assertEqual(sum(f"in {slices - 2} slices left–right only" in n for n in result.notes), int(told))
-
-    def test_a_wrong_mask_is_refused(self):
-        for mask, words in ((self.mask[1:], "shape"), (self.mask * 0, "empty"), (self.mask > 5, "empty")):
-            with self.assertRaisesRegex(InputError, words):
-                reconstruct(phantom().acquisition, FAST, mask=mask)
-
-    def test_a_mask_in_the_air_is_no_failure(self):
-        rng = np.random.default_rng(1)
-        echoes = rng.standard_normal((9, 8, 10, 12, 2)) @ [1, 1j]
-        noise = changed(phantom().acquisition, echoes=echoes)
-        mask = np.zeros((8, 10, 12), bool)
-        mask[1:6, 2:8, 2:9] = True
-        result = reconstruct(noise, FAST, mask=mask)
-        self.assertTrue(all(np.all(np.isfinite(array)) for array in result.maps.values()))
-        with self.assertRaisesRegex(InputError, "give a mask"):
-            reconstruct(noise, FAST)
-
-    def test_a_mask_too_thin_for_lbv_and_a_single_slice_say_what_it_needs(self):
-        acquisition = phantom().acquisition
-        slab = np.zeros(acquisition.shape, bool)
-        slab[10:12] = True
-        slice_alone = crop(acquisition, (slice(11, 12), slice(None), slice(None)))
-        for scan, mask in ((acquisition, slab), (slice_alone, None)):
-            with self.assertRaisesRegex(InputError, "at least three slices"):
-                reconstruct(scan, FAST, mask=mask)
-        maps = reconstruct(slice_alone, replace(FAST, stop_after="fieldmap")).maps
-        self.assertEqual(maps["pdff"].shape, (1, 48, 48))
-        body = fast().maps["mask"][11] > 0
-        self.assertLess(np.median(np.abs(maps["field_hz"][0] - fast().maps["field_hz"][11])[body]), 0.5)
-
-    def test_erosion_that_leaves_nothing_is_refused(self):
-        with self.assertRaisesRegex(InputError, "mask_erosion"):
-            reconstruct(phantom().acquisition, replace(FAST, mask_erosion=50.0))
-
-
 class PhaseTest(unittest.TestCase):
     def test_a_conjugated_scan_is_found_told_and_reconstructed_alike(self):
         acquisition = phantom().acquisition
@@ -557,193 +378,6 @@ class PhaseTest(unittest.TestCase):
     def test_notes_of_the_reader_are_kept(self):
         noted = changed(phantom().acquisition, notes=("The phase was rescaled.",))
         self.assertIn("The phase was rescaled.", reconstruct(noted, replace(FAST, stop_after="fieldmap")).notes)
-
-
-class ManyTest(unittest.TestCase):
-    kept = KeptFields()
-
-    def test_inversions_of_the_same_fields_equal_single_runs(self):
-        acquisition = phantom().acquisition
-        settings = [FAST, preset(inversion="medi-l2", inversion_iterations=500), replace(FAST, regularization=2.0)]
-        calls = []
-        original = separated.separate
-        self.addCleanup(setattr, separated, "separate", original)
-        separated.separate = lambda *args, **more: calls.append(1) or original(*args, **more)
-        with mock.patch.object(Fields, "local", autospec=True, side_effect=Fields.local) as local:
-            together = reconstruct_each(acquisition, settings)
-        self.assertEqual(len(calls), 1)
-        self.assertEqual(local.call_count, 2)  # with cortex and without, for all of them
-        for one, found in zip(settings, together, strict=True):
-            alone = reconstruct(acquisition, one)
-            self.assertEqual(found.settings, alone.settings)
-            for name, array in alone.maps.items():
-                np.testing.assert_array_equal(found.maps[name], array, err_msg=name)
-
-    def test_settings_of_the_fields_must_agree(self):
-        with self.assertRaisesRegex(InputError, "mask_erosion"):
-            reconstruct_each(phantom().acquisition, [FAST, replace(FAST, mask_erosion=1.0)])
-        with self.assertRaises(InputError):
-            reconstruct_each(phantom().acquisition, [])
-
-    def test_an_l_curve_follows_regions_from_the_same_fields(self):
-        acquisition = phantom().acquisition
-        inside = (phantom().regions > 0) & (fast().maps["mask"] > 0)
-        regions = {"bone": inside}
-        own = FAST.regularization
-        options = {"regions": regions, "keep": (own,), "kept": self.kept}
-        curve = sweep_regularization(acquisition, FAST, (0.02, own, 2.0), **options)
-        self.assertAlmostEqual(curve.region_means["bone"][1], fast().maps["chi"][inside].mean(), places=4)
-        self.assertEqual(list(curve.maps), [own])
-        np.testing.assert_allclose(curve.maps[own], fast().maps["chi"], atol=1e-5)
-        self.assertTrue(np.all(np.diff(curve.discrepancy) > 0))
-
-    def test_what_an_l_curve_cannot_be_made_of_is_refused(self):
-        acquisition = phantom().acquisition
-        with self.assertRaisesRegex(InputError, "stop_after"):
-            sweep_regularization(acquisition, replace(FAST, stop_after="background"))
-        with self.assertRaisesRegex(InputError, "at least three"):
-            sweep_regularization(acquisition, FAST, (0.1, 0.2))
-
-    def test_an_l_curve_says_where_its_corner_tells_little(self):
-        settings = replace(FAST, regularization=20.0)
-        curve = sweep_regularization(phantom().acquisition, settings, (0.01, 0.1, 1, 10), kept=self.kept)
-        said = " ".join(curve.notes)
-        self.assertIn(f"{20 / curve.best:.0f} times below that of the settings, 20,", said)
-        self.assertIn("largest at the end of the values", said)
-        values = np.logspace(-2, 2, 41)
-        corner = 0.7 / np.cosh(np.log(values))
-        curve = LCurve("closed-form", values, *np.ones((3, 41)), corner, 1.0)
-        self.assertEqual(remarks.on_lcurve(curve, 0.5), [])
-        self.assertRegex(remarks.on_lcurve(curve, 0.1)[0], "10 times above that of the settings, 0.1,")
-        self.assertRegex(remarks.on_lcurve(replace(curve, curvature=corner / 2), 1.0)[0], "no sharp corner.* is 0.35")
-
-    def test_threads_must_be_positive(self):
-        for threads in (0, -1):
-            with self.assertRaisesRegex(InputError, "threads"):
-                reconstruct(phantom().acquisition, FAST, threads=threads)
-
-    def test_the_library_under_numpy_has_one_thread_meanwhile_and_its_own_afterwards(self):
-        if not _openblas():
-            self.skipTest("numpy is without its own OpenBLAS here")
-        ((get, put),) = _openblas()
-        self.addCleanup(put, get())
-        put(2)
-        seen = []
-
-        def stop(*_):
-            seen.append(get())
-            raise Cancelled
-
-        with self.assertRaises(Cancelled):
-            reconstruct(phantom().acquisition, FAST, progress=stop)
-        self.assertEqual((seen, get()), ([1], 2))
-
-
-class KeptFieldsTest(unittest.TestCase):
-    def setUp(self):
-        self.kept = KeptFields()
-        # The field of a sphere with noise, which takes no fit of echoes.
-        k, j, i = (np.arange(24) - 11.5)[:, None, None], (np.arange(24) - 11.5)[:, None], np.arange(24) - 11.5
-        radius = np.sqrt(k**2 + j**2 + i**2)
-        values = np.where(radius > 3, (3 / radius) ** 3 * (3 * k**2 / radius**2 - 1) / 3, 0)
-        values = values + 1e-3 * np.random.default_rng(1).standard_normal(values.shape)
-        values[radius > 11] = 0
-        self.field = MeasuredField(values, np.diag([1.5, 1.5, 1.5, 1.0]), "total", magnitude=1.0 * (radius < 11))
-        self.settings = replace(FAST, separate_cortex="no", mask_erosion=2.0)
-
-    def run_on(self, field=None, mask=None, progress=None, **changes):
-        settings = replace(self.settings, **changes)
-        return reconstruct(field or self.field, settings, mask=mask, kept=self.kept, progress=progress)
-
-    def test_another_inversion_of_the_same_scan_uses_them_and_gives_the_same_bytes(self):
-        first = self.run_on()
-        self.assertFalse(self.kept.were_used)
-        changes = {"regularization": 1.0, "reference": "mask", "padding": 6}
-        found, alone = self.run_on(**changes), reconstruct(self.field, replace(self.settings, **changes))
-        self.assertTrue(self.kept.were_used)
-        self.assertEqual((found.settings, found.notes), (alone.settings, alone.notes))
-        self.assertEqual(set(found.maps), set(alone.maps))
-        for name, array in alone.maps.items():
-            np.testing.assert_array_equal(found.maps[name], array, err_msg=name)
-        # What one run puts into the maps is not in those of the next.
-        np.testing.assert_array_equal(self.run_on().maps["chi"], first.maps["chi"])
-        self.assertTrue(self.kept.were_used)
-
-    def test_anything_else_that_differs_computes_them_anew(self):
-        values, mask = self.field.field.copy(), np.ones(self.field.shape, bool)
-        values[10, 11, 12] *= 1.001
-        turned = replace(self.field, b0_patient=(0.0, 0.6, 0.8))
-        for what, arguments in {
-            "first": {},
-            "a voxel": {"field": replace(self.field, field=values)},
-            "b0": {"field": turned},
-            "a mask": {"field": turned, "mask": mask},
-            "another mask": {"field": turned, "mask": mask & (self.field.magnitude > 0)},
-            "a setting": {"field": turned, "mask": mask & (self.field.magnitude > 0), "background": "none"},
-            "notes": {"field": replace(turned, notes=("Read.",)), "background": "none"},
-        }.items():
-            self.run_on(**arguments)
-            self.assertFalse(self.kept.were_used, what)
-        self.kept.forget()
-        self.run_on(replace(turned, notes=("Read.",)), background="none")
-        self.assertFalse(self.kept.were_used)
-
-    def test_echoes_are_not_kept_and_the_noise_of_chi_needs_none(self):
-        acquisition = crop(phantom().acquisition, (slice(10, 22), slice(12, 36), slice(12, 36)))
-        self.kept.of(acquisition, replace(self.settings, stop_after="background"), None, None)
-        given = self.kept.of(acquisition, replace(self.settings, stop_after="background"), None, None)
-        self.assertTrue(self.kept.were_used)
-        self.assertIsNone(given.acquisition)
-        given.maps["chi"] = "mine"
-        self.assertNotIn(
-            "chi", self.kept.of(acquisition, replace(self.settings, stop_after="background"), None, None).maps
-        )
-        sigma = solving.solve(
-            given, replace(self.settings, chi_sigma="yes", regularization=0.2), Grid.around(given.mask), None
-        )
-        self.assertEqual(given.maps["sigma_chi"].shape, given.mask.shape)
-        self.assertIsNotNone(sigma[1])
-
-    def test_a_run_that_was_stopped_leaves_nothing_half_made(self):
-        def stop(fraction, message):
-            raise Cancelled
-
-        with self.assertRaises(Cancelled):
-            self.run_on(progress=stop)
-        self.run_on()
-        self.assertFalse(self.kept.were_used)
-
-
-class ProgressTest(unittest.TestCase):
-    def test_progress_rises_from_zero_to_one_and_what_it_raises_passes(self):
-        acquisition = slab()
-        settings = preset(inversion_iterations=5)
-        seen = []
-        reconstruct(acquisition, settings, progress=lambda fraction, message: seen.append((fraction, message)))
-        fractions = [fraction for fraction, _ in seen]
-        self.assertEqual(fractions, sorted(fractions))
-        self.assertTrue(0 <= fractions[0] < 0.1 and fractions[-1] == 1.0)
-        self.assertTrue(all(isinstance(message, str) and message for _, message in seen))
-        for stop_at in (0.0, 0.02, 0.2, 0.3, 0.45, 0.6, 0.95):
-
-            def cancel(fraction, message, stop_at=stop_at):
-                if fraction >= stop_at:
-                    raise Cancelled
-
-            with self.assertRaises(Cancelled):
-                reconstruct(acquisition, settings, progress=cancel)
-
-    def test_it_rises_too_when_the_run_stops_early_or_sweeps(self):
-        acquisition = slab()
-        for run in (
-            lambda progress: reconstruct(acquisition, replace(FAST, stop_after="fieldmap"), progress=progress),
-            lambda progress: reconstruct_each(acquisition, [FAST, FAST], progress=progress),
-            lambda progress: sweep_regularization(acquisition, FAST, (0.1, 0.2, 0.3), progress=progress),
-        ):
-            seen = []
-            run(lambda fraction, message, seen=seen: seen.append(fraction))
-            self.assertEqual(seen, sorted(seen))
-            self.assertEqual(seen[-1], 1.0)
 
 
 if __name__ == "__main__":

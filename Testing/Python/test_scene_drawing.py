@@ -3,6 +3,7 @@
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from scenes import AFFINE, SHAPE, SceneTest, random_map, slicer
@@ -12,6 +13,7 @@ from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.files.regions import place_regions, read_regions
 from TrabecularQSMLib.files.terminology import REGION_CODES
+from TrabecularQSMLib.scene import regions
 from TrabecularQSMLib.scene.regions import TEMPLATE, segmentColors
 
 
@@ -66,11 +68,21 @@ class TemplateTest(SceneTest):
         geometry = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
         self.assertTrue(node.GetSegmentation().GetConversionParameter(geometry))
 
-    def test_a_volume_without_voxels_is_refused(self):
+    def test_a_volume_without_voxels_and_a_side_that_is_none_are_refused(self):
         empty = self.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
         ids = self.node_ids()
         with self.assertRaisesRegex(InputError, "volume empty has no voxels"):
             scene.regionTemplate(empty)
+        volume = scene.addMapVolume(random_map(), AFFINE, "mip", "ankle")
+        ids = self.node_ids()
+        with self.assertRaisesRegex(InputError, "side is 'Right'; choose right, left, not stated"):
+            scene.regionTemplate(volume, "Right")
+        # What fails later leaves nothing behind either.
+        with (
+            mock.patch.object(regions, "_setCodes", side_effect=RuntimeError("no room")),
+            self.assertRaisesRegex(RuntimeError, "no room"),
+        ):
+            scene.regionTemplate(volume)
         self.assertEqual(self.node_ids(), ids)
 
 

@@ -76,6 +76,27 @@ class RegistrationTest(TwoImagesTest):
             self.assertIn("which is the padding of a CT", said)
             self.assertNotIn("echo MIP holds", said)
 
+    def test_what_fails_while_nodes_are_moved_leaves_them_where_they_were(self):
+        self.without_search()
+        found = Registration(TRUTH, mutual_information=1.0, quality=0.5, overlap=1.0, iterations=1, converged=True)
+        above, ids = self.transform(np.eye(4)), self.node_ids()
+        self.moving.SetAndObserveTransformNodeID(above.GetID())
+        broken = mock.Mock(**{"SetAndObserveTransformNodeID.side_effect": [RuntimeError("gone"), None]})
+        with (
+            mock.patch.object(registration, "register_rigid", return_value=found),
+            mock.patch.object(registration, "_movedTogether", return_value=[self.moving, broken]),
+            self.assertRaisesRegex(RuntimeError, "gone"),
+        ):
+            scene.registerNodes(self.fixed, self.moving)
+        self.assertIs(self.moving.GetParentTransformNode(), above)
+        self.assertEqual(self.node_ids(), ids)
+        with (
+            mock.patch.object(registration, "_noteImages", side_effect=RuntimeError("gone")),
+            self.assertRaisesRegex(RuntimeError, "gone"),
+        ):
+            scene.checkerboardNodes(self.fixed, self.moving, 4)
+        self.assertEqual(self.node_ids(), ids)
+
     def test_a_registration_starts_from_the_transform_set_by_hand_and_keeps_that(self):
         self.without_search()
         near = self.transform(np.linalg.inv(rigid((3, -4, 4), (5.0, -2.0, 4.0))))

@@ -304,6 +304,7 @@ class SubjectsTest(CohortTest):
             ({"regions": "{folder}/{subject}.nii.gz"}, (), "cannot be filled in; use {name}"),
             ({"regions": "{folder}/anat/*phase*.nii*"}, (), "both fit .* for sub-01"),
             ({}, ["07"], "holds no subject sub-07; choose from 01, 02"),
+            ({"regions": REGIONS, "bone": "{folder}/bone.nii.gz"}, (), "give regions and bSSFP too, or leave it out"),
         ):
             with self.assertRaisesRegex(InputError, words):
                 find_subjects(self.dataset, patterns, participants)

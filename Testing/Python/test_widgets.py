@@ -69,6 +69,10 @@ class LabelTest(unittest.TestCase):
         expected = "lower 'Mask threshold' or 'Mask erosion', or give a mask; see `true_bvtv`."
         self.assertEqual(labels.inLabels(text, found), expected)
         self.assertEqual(labels.labelsOf(folder / "TrabecularQSMSimulation.ui")["imaging_voxel"], "Imaging voxel")
+        # In another language, by the labels that the panel then shows.
+        german = {("TrabecularQSM", "Mask threshold:"): "Schwelle der Maske:"}
+        shown = labels.labelsOf(folder / "TrabecularQSM.ui", lambda *text: german.get(text, text[1]))
+        self.assertEqual(labels.inLabels("lower mask_threshold", shown), "lower 'Schwelle der Maske'")
         # What sentences about a file that lacks something ask for, see `loadOptions`.
         asked = {"file_echo_times": "Files' echo times", "file_field_strength": "Files' field strength"}
         asked |= {"voxel_size": "Voxel size", "scan_labels": "Which scan", "b0_direction": "B0 direction"}

@@ -240,5 +240,5 @@ METHOD = Method(
     unwrap,
     title="Unwrapping",
     solves="whole periods along the spanning tree of the most trusted connections; its median within half a period",
-    test="test_fieldmap.UnwrapTest",
+    test="test_fieldmap_unwrap.UnwrapTest",
 )

@@ -127,13 +127,13 @@ METHODS = (
         data_weight,
         title="Data weight W_d",
         solves="magnitude over echoes, 0 to 1, times reliability",
-        test="test_inversion.WeightsTest",
+        test="test_inversion_weights.WeightsTest",
     ),
     Method(
         edge_weight,
         title="Edge weight W_g",
         solves="a small weight where the gradient of an image is among the largest, 1 elsewhere",
-        test="test_inversion.WeightsTest",
+        test="test_inversion_weights.WeightsTest",
         reference="Liu et al., NeuroImage 2012, doi 10.1016/j.neuroimage.2011.08.082",
         options={
             "image": "edge_image",
@@ -147,7 +147,7 @@ METHODS = (
         title="Edge weight W_g of links",
         solves="1 / (1 + (s / s₀)⁴) or edge_weight if that is more; s is the slope of an image along a link, and a "
         "fifth of the square of that across it",
-        test="test_inversion.LinkWeightTest",
+        test="test_inversion_weights.LinkWeightTest",
         reference="Liu et al., NeuroImage 2012, doi 10.1016/j.neuroimage.2011.08.082",
         options={"image": "edge_image", "steepness": "edge_steepness", "weight": "edge_weight"},
     ),

@@ -81,10 +81,12 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     :param volumeNode: volume on whose grid, and under whose transform, they are drawn.
     :param side: "right", "left" or "not stated"; part of the segments' terminology.
     :param name: name of the node; by default that of the volume and "regions".
-    :raises InputError: if the volume has no voxels.
+    :raises InputError: if the volume has no voxels, or there is no such side.
     """
     if volumeNode.GetImageData() is None:
         raise InputError(f"The volume {volumeNode.GetName()} has no voxels; choose one to draw the regions on.")
+    if side not in SIDES:
+        raise InputError(f"The side is {side!r}; choose {', '.join(SIDES)}.")
     name = freeName(name or f"{nameOf(volumeNode)} regions")
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     try:

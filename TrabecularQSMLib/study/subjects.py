@@ -72,11 +72,17 @@ def find_subjects(
     Raises
     ------
     InputError
-        If there is no dataset or no such subject, or a pattern fits several files of one subject or one for all.
+        If there is no dataset or no such subject, a pattern fits several files of one subject or one for all, or there
+        is one of a bone reference without those of what it is for.
     """
     dataset = Path(dataset)
     if not dataset.is_dir():
         raise InputError(f"{dataset} is not a folder; give a BIDS dataset, which has a folder for each subject.")
+    if "bone" in (patterns or {}) and not {"bssfp", "regions"} <= patterns.keys():
+        raise InputError(
+            "A bone reference is for the apparent BV/TV of regions in the bSSFP that it was drawn on; give regions and "
+            "bSSFP too, or leave it out."
+        )
     wanted = [checked_label(label, "sub") for label in participants]
     images = {}
     for entities, files in bids.find(dataset).items():

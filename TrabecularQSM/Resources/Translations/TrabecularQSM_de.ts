@@ -2284,8 +2284,8 @@
         <translation>Dichte = {slope:.4g} mg/cm³ je HU × Schwächung {intercept:+.4g} mg/cm³.</translation>
     </message>
     <message>
-        <source>Pooled: slope {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.</source>
-        <translation>Über alle: Steigung {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.</translation>
+        <source>Pooled: slope {slope}, R² {r2:.3f}, p {p:.2g}, n {n}.</source>
+        <translation>Über alle: Steigung {slope}, R² {r2:.3f}, p {p:.2g}, n {n}.</translation>
     </message>
 </context>
 <context>
@@ -2720,12 +2720,12 @@
 <context>
     <name>gui.results</name>
     <message>
-        <source>L-curve: largest curvature at λ = {value:.3g}.</source>
-        <translation>L-Kurve: stärkste Krümmung bei λ = {value:.3g}.</translation>
+        <source>L-curve: largest curvature at λ = {value}.</source>
+        <translation>L-Kurve: stärkste Krümmung bei λ = {value}.</translation>
     </message>
     <message>
-        <source>L-curve: largest curvature at λ = {value:.3g}, zero curvature at λ = {zero:.3g}.</source>
-        <translation>L-Kurve: stärkste Krümmung bei λ = {value:.3g}, Krümmung null bei λ = {zero:.3g}.</translation>
+        <source>L-curve: largest curvature at λ = {value}, zero curvature at λ = {zero}.</source>
+        <translation>L-Kurve: stärkste Krümmung bei λ = {value}, Krümmung null bei λ = {zero}.</translation>
     </message>
     <message>
         <source>Map</source>

@@ -374,8 +374,9 @@ def regressionSummary(nodes) -> str:
 
     :param nodes: what `scene.regressNodes` returned.
     """
-    line = nodes.result.pooled
-    text = _("Pooled: slope {slope:.4g}, R² {r2:.3f}, p {p:.2g}, n {n}.").format(
-        slope=line.slope, r2=line.r2, p=line.p, n=line.n
+    line, unit = nodes.result.pooled, nodes.table.GetColumnUnitLabel("slope")
+    slope = f"{line.slope:.4g} {unit}".strip()
+    text = _("Pooled: slope {slope}, R² {r2:.3f}, p {p:.2g}, n {n}.").format(
+        slope=slope, r2=line.r2, p=line.p, n=line.n
     )
     return " ".join([text, *nodes.result.warnings])

@@ -15,15 +15,16 @@ _FLAGS = {
 
 
 @cache
-def labelsOf(path: Path) -> dict[str, str]:
+def labelsOf(path: Path, translate=lambda context, text: text) -> dict[str, str]:
     """Return the name of each parameter that reads like code, such as ``mask_erosion``, to the label of its widget.
 
     Names like ``scanLabels`` are returned as ``scan_labels``, since sentences have none of the former.
 
     :param path: the panel's .ui file: forms of a label and a widget with the property SlicerParameterName in each row.
+    :param translate: function of context and text by which the application translates the file, of ``slicer.i18n``.
     """
-    labels = {}
-    for form in ElementTree.parse(path).iterfind(".//layout[@class='QFormLayout']"):
+    labels, panel = {}, ElementTree.parse(path)
+    for form in panel.iterfind(".//layout[@class='QFormLayout']"):
         rows = {}
         for item in form.iterfind("item"):
             rows.setdefault(item.get("row"), {})[item.get("column")] = item
@@ -33,7 +34,8 @@ def labelsOf(path: Path) -> dict[str, str]:
                 for name in item.iterfind(".//property[@name='SlicerParameterName']/string"):
                     name = re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", name.text.rpartition(".")[2])
                     if label and "_" in name:
-                        labels[name] = label.rstrip(":").partition(" [")[0]
+                        shown = translate(panel.findtext("class"), label)
+                        labels[name] = shown.rstrip(":").partition(" [")[0]
     return labels
 
 

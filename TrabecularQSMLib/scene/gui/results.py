@@ -30,11 +30,13 @@ def lcurveSummary(nodes) -> str:
     :param nodes: of `scene.lcurveNodes`.
     """
     corner, zero = nodes.bestRegularization, nodes.inflectionRegularization
+    unit = nodes.table.GetColumnUnitLabel("regularization")
+    corner = f"{corner:.3g} {unit}"
     if zero is None:
-        text = _("L-curve: largest curvature at λ = {value:.3g}.").format(value=corner)
+        text = _("L-curve: largest curvature at λ = {value}.").format(value=corner)
     else:
-        text = _("L-curve: largest curvature at λ = {value:.3g}, zero curvature at λ = {zero:.3g}.").format(
-            value=corner, zero=zero
+        text = _("L-curve: largest curvature at λ = {value}, zero curvature at λ = {zero}.").format(
+            value=corner, zero=f"{zero:.3g} {unit}"
         )
     return " ".join([text, *nodes.notes])
 

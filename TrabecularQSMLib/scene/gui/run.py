@@ -4,6 +4,7 @@ import contextlib
 
 import slicer
 from slicer.i18n import tr as _
+from slicer.i18n import translate
 
 from ...errors import Cancelled, InputError
 from .labels import inLabels, labelsOf
@@ -73,7 +74,7 @@ class RunMixin:
 
     def labels(self) -> dict[str, str]:
         """Return the labels of widgets by their parameters, see `labelsOf`."""
-        return labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui"))
+        return labelsOf(self.resourcePath(f"UI/{self.moduleName}.ui"), translate)
 
     @contextlib.contextmanager
     def inWidgetsWords(self):
