@@ -198,8 +198,8 @@ def _shift_between(before, after, most):
 METHOD = Background(
     air_model,
     title="Air model",
-    solves="‖W (f − 9.4 ppm · D (1 − body) − h − D χ)‖² / 0.05² + ‖χ / 5‖² [ppm] over χ beyond the image and second-order "
-    "solid harmonics h",
+    solves="‖W (f − 9.4 ppm · D (1 − body) − h − D χ)‖² / 0.05² + ‖χ / 5‖² [ppm] over χ beyond the image and "
+    "second-order solid harmonics h",
     test="test_background.AirModelTest",
     reference="Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083",
     options={"tolerance": "background_tolerance"},
