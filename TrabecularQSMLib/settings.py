@@ -139,7 +139,7 @@ class Settings:
         Radius of spheres in mm: the largest of V-SHARP, that of RESHARP; left out, each method's own (12 and 5).
     background_tolerance : float or None
         Relative residual at which the background solver stops; left out, each method's own (1e-6 for LBV, 4e-4 for
-        RESHARP, 1e-2 for PDF and the air model).
+        RESHARP, 2e-4 for PDF, 3e-3 for the air model).
     inversion : str
         Dipole inversion. Paper: closed form, MEDI-ℓ2 and TV-MEDI, the last being best.
     regularization : float or None

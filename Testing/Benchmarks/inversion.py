@@ -4,8 +4,7 @@ Run as ``python Testing/Benchmarks/inversion.py [--shape I J K] [--reference N] 
 by a back end that hands them on to SciPy's; a pair is one real transform and one back at the size of the inversion's
 grid, or of the scan. Time is that of the processor, also as a multiple of a pair's in the same run. The distance is
 that of χ, or of the local field, to the same cost after N iterations (0: none) in all of the mask and, less its mean,
-where a field was measured. PDF ends early on purpose, so that its distance is none of its solver. It prints and judges
-nothing.
+where a field was measured. It prints and judges nothing.
 """
 
 import argparse
@@ -87,7 +86,7 @@ def background_row(name, one, reference):
 
     exact = {}
     if reference and "tolerance" in background.METHODS[name].options:
-        exact = {"tolerance": 1e-9, "iterations": reference} if name == "pdf" else {"tolerance": 1e-7}
+        exact = {"tolerance": 1e-7}
     local = solve()
     print_row(name, solve, exact, one.mask, local != 0)
 

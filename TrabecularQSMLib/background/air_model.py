@@ -8,10 +8,10 @@ from scipy import ndimage
 
 from ..errors import InputError
 from ..inversion.grid import Grid
-from ..kernels import convolve, dipole_kernel, solid_harmonics
+from ..kernels import convolve, dipole_kernel
 from ..methods import Background
 from ..progress import Progress, part, report
-from .pdf import margin, without_dipoles
+from .outside import Shim, margin, without_outside
 
 MESSAGE = "Removing the field of the air"
 # Air (0.36 ppm) against soft tissue (−9.05 ppm).
@@ -22,8 +22,8 @@ BEYOND_MM, BEYOND_SHARE = 60.0, 0.5
 DRIFT_MM = 20.0
 # Standard deviation in voxels by which the body's edge is softened.
 SOFTENING = 0.7
-# Most iterations of the fit of what is beyond the image.
-ITERATIONS = 30
+# Standard deviation of χ beyond the image, where the body is only guessed.
+BEYOND_PPM = 5.0
 # So many voxels along an axis tell whether a field follows that of the air.
 MOST_COMPARED = 96
 # Copies of the body, which a periodic grid has, are this far away.
@@ -39,7 +39,7 @@ def air_model(
     data_weight: np.ndarray,
     body: np.ndarray,
     susceptibility: float = AIR_PPM,
-    tolerance: float = 1e-2,
+    tolerance: float = 3e-3,
     progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the field less those of the air around the body, of a shim, and of what is beyond the image; and the mask.
@@ -55,13 +55,13 @@ def air_model(
     b0_direction : (3,) floats
         Unit vector along k, j, i.
     data_weight : (K, J, I) array
-        How far the field of each voxel counts in the fit.
+        W, how far the field of each voxel counts in the fit.
     body : (K, J, I) bool array
         Everything else in the image is air. Beyond the image, the body goes on as it leaves it.
     susceptibility : float
         Of air against tissue in ppm.
     tolerance : float
-        As that of `pdf`, for what is beyond the image.
+        As that of `pdf`.
 
     Returns
     -------
@@ -72,10 +72,10 @@ def air_model(
 
     Notes
     -----
-    The field of the air is ``χ_air D (1 − B)`` with the body B. What remains of background comes from the shim, taken
-    for the combination of the nine solid harmonics up to second order that fits best, and from beyond the image, where
-    the body is only guessed: dipoles there are fitted to the rest as by `pdf`. Tissue between the mask and the air,
-    such as skin, is thus not taken for background.
+    The field of the air is ``χ_air D (1 − B)`` with the body B. What remains of background comes from the shim, and
+    from beyond the image, where the body is only guessed: the nine solid harmonics up to second order and dipoles there
+    are fitted to the rest as by `pdf`, with s of 5 ppm. Tissue between the mask and the air, such as skin, is thus not
+    taken for background.
 
     References
     ----------
@@ -88,19 +88,19 @@ def air_model(
     report(progress, 0.0, MESSAGE)
     rest = np.asarray(total_field, np.float32) - air_field(body, voxel_size, b0_direction, susceptibility)
     report(progress, 0.2, MESSAGE)
-    rest = np.where(mask, rest - harmonics(rest, mask, voxel_size, data_weight), 0).astype(np.float32)
+    rest = np.where(mask, rest, 0).astype(np.float32)
     grid = Grid.around(np.ones_like(mask), margin(voxel_size))
-    beyond = grid.put(np.zeros_like(mask), fill=True)
+    spread = grid.put(np.zeros(mask.shape, np.float32), fill=BEYOND_PPM)
     rest = grid.take(
-        without_dipoles(
+        without_outside(
             grid.put(rest),
             grid.put(np.where(mask, data_weight, 0)),
-            beyond,
-            dipole_kernel(beyond.shape, voxel_size, b0_direction),
+            spread,
+            voxel_size,
+            b0_direction=b0_direction,
             tolerance=tolerance,
-            iterations=ITERATIONS,
-            progress=part(progress, 0.2, 1.0),
             message=MESSAGE,
+            progress=part(progress, 0.2, 1.0),
         )
     )
     local = np.where(mask, rest, 0).astype(np.float32)
@@ -146,11 +146,12 @@ def follows_air(
     steps = [-(-n // MOST_COMPARED) for n in mask.shape]
     thinned = tuple(slice(step // 2, None, step) for step in steps)
     field, mask, data_weight, body = (one[thinned] for one in (field, mask & (data_weight > 0), data_weight, body))
+    field = np.asarray(field, np.float32)
     voxel_size = np.multiply(voxel_size, steps)
     if not mask.any():
         return 0.0, 0.0
-    fields = (np.asarray(field, np.float32), air_field(body, voxel_size, b0_direction))
-    measured, air = ((one - harmonics(one, mask, voxel_size, data_weight))[mask].astype(np.float64) for one in fields)
+    fields, shim = (field, air_field(body, voxel_size, b0_direction)), Shim(np.where(mask, data_weight, 0), voxel_size)
+    measured, air = (one[mask].astype(np.float64) for one in (one - shim.fitted(one) for one in fields))
     product, energy = float(measured @ air), float(air @ air)
     size = np.sqrt(energy * float(measured @ measured))
     return (product / size, product / energy) if size > 0 else (0.0, 0.0)
@@ -194,27 +195,11 @@ def _shift_between(before, after, most):
     return found
 
 
-def harmonics(field: np.ndarray, mask: np.ndarray, voxel_size, data_weight: np.ndarray) -> np.ndarray:
-    """Return the combination of solid harmonics up to second order that fits a field in the mask best, (K, J, I)."""
-    z, y, x = (
-        # In units of 100 mm about the middle, so that all are of one size.
-        ((np.arange(n, dtype=np.float32) - np.float32((n - 1) / 2)) * np.float32(h / 100.0)).reshape(view)
-        for n, h, view in zip(mask.shape, voxel_size, ((-1, 1, 1), (1, -1, 1), (1, 1, -1)), strict=True)
-    )
-    basis = solid_harmonics(x, y, z)
-    where = mask & (data_weight > 0)
-    if not where.any():
-        where, data_weight = mask, np.ones(mask.shape)
-    weight = data_weight[where].astype(np.float64)
-    columns = np.stack([np.broadcast_to(term, mask.shape)[where] * weight for term in basis])
-    coefficients = np.linalg.lstsq(columns @ columns.T, columns @ (field[where] * weight), rcond=1e-12)[0]
-    return sum(np.float32(c) * term for c, term in zip(coefficients, basis, strict=True))
-
-
 METHOD = Background(
     air_model,
     title="Air model",
-    solves="f − 9.4 ppm · D (1 − body), less second-order solid harmonics and dipoles beyond the image that fit best",
+    solves="‖W (f − 9.4 ppm · D (1 − body) − h − D χ)‖² / 0.05² + ‖χ / 5‖² [ppm] over χ beyond the image and "
+    "second-order solid harmonics h",
     test="test_background.AirModelTest",
     reference="Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083",
     options={"tolerance": "background_tolerance"},

@@ -1,15 +1,17 @@
-"""PDF: the background is the field of dipoles outside the mask that fits the total field best."""
+"""PDF: the background is the field of a shim and of dipoles outside the mask that fits the total field best."""
 
 import numpy as np
+from scipy import ndimage
 
 from ..errors import InputError
 from ..inversion.grid import Grid
-from ..kernels import convolve, dipole_kernel
 from ..methods import Background
 from ..progress import Progress, report
+from .outside import margin, without_outside
 
-# Dipoles lie up to this far beyond the mask's box.
-MARGIN_MM = 30.0
+# Standard deviation of χ so far from the mask; it grows with the square of the distance. Near dipoles can mimic sources
+# in the mask, and must be weak; far ones cannot, and have to stand for all the air around.
+OUTSIDE_PPM, DISTANCE_MM = 1.0, 10.0
 MESSAGE = "Removing the background field (PDF)"
 
 
@@ -20,8 +22,7 @@ def pdf(
     *,
     b0_direction,
     data_weight: np.ndarray,
-    tolerance: float = 1e-2,
-    iterations: int = 100,
+    tolerance: float = 2e-4,
     progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the local field by projection onto dipole fields, and the mask.
@@ -39,9 +40,7 @@ def pdf(
     data_weight : (K, J, I) array
         W, how far the field of each voxel counts.
     tolerance : float
-        Conjugate gradients stop when ten iterations have lowered ``‖W (f − c − D χ)‖`` by less than this fraction.
-    iterations : int
-        Most iterations.
+        Relative residual of the normal equations at which conjugate gradients stop.
 
     Returns
     -------
@@ -57,9 +56,9 @@ def pdf(
 
     Notes
     -----
-    Minimizes ``‖W (f − c − D χ)‖²`` over χ outside the mask and the constant c, by conjugate gradients from zero on
-    the normal equations. Dipoles close to the mask can mimic sources in it, so the minimum itself is not wanted: as
-    in the paper, the descent ends early.
+    Minimizes ``‖W (f − h − D χ)‖² / σ² + ‖χ / s‖²`` over χ outside the mask and the solid harmonics h up to second
+    order, which a shim can make; σ is 0.05 ppm, and s is 1 ppm at 10 mm from the mask and grows with the square of the
+    distance. In the paper, which has neither h nor s, the minimum mimics sources in the mask: the descent ends early.
 
     References
     ----------
@@ -70,61 +69,31 @@ def pdf(
         raise InputError("The mask is empty, so no field can be fitted in it; draw it where the bone is.")
     grid = Grid.around(mask, margin(voxel_size))
     inside = grid.put(mask)
-    local = without_dipoles(
+    local = without_outside(
         grid.put(np.where(mask, total_field, 0).astype(np.float32)),
         grid.put(np.where(mask, data_weight, 0)),
-        ~inside,
-        dipole_kernel(inside.shape, voxel_size, b0_direction),
+        _spread(inside, voxel_size),
+        voxel_size,
+        b0_direction=b0_direction,
         tolerance=tolerance,
-        iterations=iterations,
+        message=MESSAGE,
         progress=progress,
     )
     report(progress, 1.0, MESSAGE)
     return grid.take(np.where(inside, local, 0)), mask.copy()
 
 
-def margin(voxel_size) -> tuple[int, ...]:
-    """Return how many voxels beyond a box may hold dipoles."""
-    return tuple(int(np.ceil(MARGIN_MM / h)) for h in voxel_size)
-
-
-def without_dipoles(field, weight, sources, kernel, *, tolerance, iterations, progress=None, message=MESSAGE):
-    """Return ``f − c − D χ`` for the constant c and the χ within `sources` that make ``‖W (f − c − D χ)‖`` small.
-
-    All are float32 arrays of one periodic grid, `sources` bool and `kernel` a transform; the descent is that of `pdf`.
-    """
-    squared = np.square(weight, dtype=np.float32)
-    total = squared.sum(dtype=np.float64)
-    residual = np.array(field, np.float32)
-    if total == 0:
-        return residual
-
-    def weighted(values):
-        """W² of values less their weighted mean: the constant is always at its best."""
-        return squared * (values - np.float32(np.vdot(squared, values) / total))
-
-    pulled = weighted(residual)
-    gradient = np.where(sources, convolve(kernel, pulled), 0)
-    direction, square = gradient, float(np.vdot(gradient, gradient))
-    costs = [float(np.vdot(residual, pulled))]
-    for iteration in range(iterations if square > 0 else 0):
-        image = convolve(kernel, direction)
-        residual -= np.float32(square / float(np.vdot(image, weighted(image)))) * image
-        pulled = weighted(residual)
-        costs.append(float(np.vdot(residual, pulled)))
-        report(progress, (iteration + 1) / iterations, message)
-        if len(costs) > 10 and costs[-1] >= (1 - tolerance) ** 2 * costs[-11]:
-            break
-        gradient = np.where(sources, convolve(kernel, pulled), 0)
-        square, before = float(np.vdot(gradient, gradient)), square
-        direction = gradient + np.float32(square / before) * direction
-    return residual - np.float32(np.vdot(squared, residual) / total)
+def _spread(inside, voxel_size):
+    """Standard deviation of χ outside the mask, in ppm."""
+    distance = ndimage.distance_transform_edt(~inside, sampling=voxel_size)
+    return (OUTSIDE_PPM * np.square(distance / DISTANCE_MM)).astype(np.float32)
 
 
 METHOD = Background(
     pdf,
     title="Projection onto dipole fields (PDF)",
-    solves="‖W (f − c − D χ)‖² over χ outside the mask and a constant, from zero until it hardly falls",
+    solves="‖W (f − h − D χ)‖² / 0.05² + ‖χ / s‖² over χ outside the mask and second-order solid harmonics h; s is "
+    "1 ppm at 10 mm from the mask and grows with the square of the distance",
     test="test_background.PDFTest",
     reference="Liu et al., NMR Biomed 2011, doi 10.1002/nbm.1670",
     options={"tolerance": "background_tolerance"},
