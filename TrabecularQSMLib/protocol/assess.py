@@ -324,7 +324,7 @@ def _on_second_field(swaps) -> list[str]:
     return [
         f"A voxel by itself does not tell its field: with a fat fraction of {swaps.pdff[worst]:g}, one that is "
         f"{swaps.distance_hz[worst]:.0f} Hz off fits as well even without noise, so its neighbors alone decide. Water "
-        "and fat may change places where these are few or far off; other `echo_times` tell it."
+        "and fat may change places where these are few or far off; choose other `echo_times`."
     ]
 
 
@@ -338,8 +338,8 @@ def _on_noise_of_regions(found) -> list[str]:
             "back. `ankle` measures both through the whole reconstruction; the error of a scan is told by `chi_sigma`."
         ]
     said = [
-        "The error of χ by noise is that of one digital ankle; a patient has another size and cortex. That of a scan "
-        "is told by `chi_sigma`."
+        f"The error of χ by noise is that of {found.ankle.draws} draws, which tell it to {found.ankle.precision:.0%}, "
+        "in one digital ankle; a patient has another size and cortex. That of a scan is told by `chi_sigma`."
     ]
     out = [one.name for one in found.regions if not one.in_ankle]
     if out:
