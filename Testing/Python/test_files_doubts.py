@@ -11,6 +11,7 @@ from TrabecularQSMLib.files.doubts import doubts, on_magnitude
 from TrabecularQSMLib.files.echoes import check_magnitude
 from TrabecularQSMLib.files.phase import polar_to_complex
 from TrabecularQSMLib.files.slices import undo_alternate_slices, undo_slices
+from TrabecularQSMLib.files.wraps import on_wraps
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 
 
@@ -51,6 +52,16 @@ class DoubtsTest(unittest.TestCase):
         self.assertIn("low frequencies had been filtered out", self.said(phase=filtered)[0])
         # By chance, the phase of a small field is as near to zero.
         self.assertEqual(self.said(phase=filtered + 0.4), [])
+
+    def test_a_knee_whose_phase_three_voxels_apart_happens_to_contradict_its_wraps_is_right(self):
+        settings = PhantomSettings(
+            shape=(40, 40, 20), supersampling=1, seed=222, snr=40.0, field_strength=1.5, anatomy="knee",
+            echo_times=tuple(1e-3 * (2.99 + 2.3 * np.arange(6))), field_offset_hz=5.367237082427603,
+        )  # fmt: skip
+        gains = np.array([0.98, 1.051, 0.957, 0.953, 0.961, 0.925])  # errors of single echoes of 5 %
+        gains = gains * np.exp(1j * np.array([-1.628, -1.624, -1.557, -1.504, -1.651, -1.448]))
+        right = make_phantom(settings).acquisition.echoes * gains[:, None, None, None]
+        self.assertEqual(list(on_wraps(right.astype(np.complex64), "x")), [])
 
     def test_a_phase_that_was_averaged_while_it_was_wrapped_is_told(self):
         ramp = 0.25 * np.indices(self.phase.shape[1:]).sum(axis=0)  # which wraps in all directions
@@ -204,6 +215,16 @@ class SlicesTest(unittest.TestCase):
                     notes = undo_slices(echoes, "x")
                     np.testing.assert_array_equal(echoes, right)
                     self.assertEqual(["echoes 2, 5 of x" in note for note in notes], [True] * bool(slices))
+
+    def test_a_field_that_bends_along_an_axis_in_a_right_scan_is_none(self):
+        echo_times = tuple(0.43e-3 + 0.3e-3 * np.arange(6))
+        settings = PhantomSettings(
+            shape=(40, 40, 20), supersampling=1, seed=10, snr=40.0, field_strength=7.0, echo_times=echo_times
+        )
+        right = make_phantom(settings).acquisition.echoes
+        echoes = right.copy()
+        self.assertEqual(undo_slices(echoes, "x"), [])
+        np.testing.assert_array_equal(echoes, right)
 
     def test_a_sign_that_alternates_along_the_slices_is_undone(self):
         rng = np.random.default_rng(0)

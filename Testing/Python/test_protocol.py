@@ -257,6 +257,12 @@ class AssessTest(unittest.TestCase):
                                                      longest_echo=8e-3))  # fmt: skip
         self.assertNotIn("`repeat_sd`", " ".join(unknowns(known)))
         self.assertNotIn("`r2star`", " ".join(unknowns(known)))
+        self.assertIn("a lower bound", said)
+        self.assertIn(f"{self.found.given.swaps.distance_hz[0]:.0f} Hz off fits as well even without noise", said)
+        given = self.found.given
+        sure = replace(given, swaps=replace(given.swaps, margin=np.ones_like(given.swaps.margin)))
+        sure = replace(self.found, given=sure)
+        self.assertNotIn("does not tell its field", " ".join(unknowns(sure)))
         too_close = replace(self.found, settings=replace(DIXON, echo_times=(1e-3, 1.5e-3, 2e-3)))
         self.assertIn("allow no less than", " ".join(unknowns(too_close)))
         rising = replace(self.found, settings=replace(DIXON, chi_slope=2.3))

@@ -95,7 +95,7 @@ class AssessTest(unittest.TestCase):
         self.assertIn("alike in all voxels", table["σ of mean χ by noise", "ball of radius 60 mm"]["rests_on"])
         said = " ".join(unknowns(found))
         self.assertIn("No ball of radius 60 mm lies wholly in marrow", said)
-        self.assertIn("one digital ankle", said)
+        self.assertIn("20 draws, which tell it to 16%, in one digital ankle", said)
         self.assertNotIn("in a body", said.lower())
 
 

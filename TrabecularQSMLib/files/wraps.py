@@ -11,8 +11,9 @@ import numpy as np
 
 # Lines of so many phases are compared; phase wraps at the first of them, 0, or in the middle, π.
 _LINES = 8
-# Neighbors, so many voxels away, agree within this (rad), and have more than this part of the largest magnitude.
-_DISTANCES, _AGREE, _BRIGHT = (1, 2, 3), np.pi / 3, 0.1
+# Neighbors, so many voxels away, agree within this (rad), and have more than this part of the largest magnitude. At
+# the farthest, anatomy contradicts up to 1.07 times as much as is asked for below: so many times is.
+_DISTANCES, _AGREE, _BRIGHT = {1: 1.0, 2: 1.0, 3: 1.2}, np.pi / 3, 0.1
 # Voxels on the line contradict more than those on any other line by so much (one less the mean cosine), and so many
 # times: in all echoes together or in one, of so many places at least.
 _TIMES, _TOGETHER, _ALONE = 2.5, (0.35, 50), (0.5, 150)
@@ -30,11 +31,11 @@ def on_wraps(echoes: np.ndarray, source: str) -> Iterator[str]:
         Name for messages.
     """
     sums = np.stack([_sums_on_lines(echo) for echo in echoes], axis=1)
-    for at_distance in sums:
+    for times, at_distance in zip(_DISTANCES.values(), sums, strict=True):
         for which, one, (excess, places) in _sets(at_distance):
             for line in (0, _LINES // 2):
                 here, elsewhere, count = _contradiction(one, line)
-                if count >= places and here - elsewhere > excess and here > _TIMES * elsewhere:
+                if count >= places and here - elsewhere > times * excess and here > _TIMES * elsewhere:
                     yield (
                         f"The phase of {which}{source} was averaged while it was wrapped: along its wraps voxels have "
                         "the phase of neither side (mean cosine "
