@@ -151,6 +151,7 @@ class ReadTest(unittest.TestCase):
             ("Study,,\na,b,c\n1,2,3\n", "its first one has columns without a name"),
             ("a|b\n1|2\n", "its first one has 'a.b', which holds no names between commas, tabs or semicolons"),
             ("a,b\n", "no row under"),
+            ("a,b\na,b\n", "no row under"),
             ("a,b\n1,2\n3\n", "Row 2 of .* has 1 cell but the row of column names 2"),
         ):
             self.path.write_text(text)
@@ -301,6 +302,17 @@ class PairTest(unittest.TestCase):
             with self.subTest(name), self.assertRaisesRegex(InputError, f"Row 5 of w has {name} for its {column}"):
                 pair_up([table], "a", "b")
             self.assertEqual(len(pair_up([table], "a", "b", exclude=[{column: name}]).x), 4)
+        # Initials of people are no means.
+        names = ("MW", "SD", "JK", "AB")
+        people = tuple(row | {"case": name} for row, name in zip(rows, names, strict=True))
+        self.assertEqual(len(pair_up([Table("w", ("case", "region", "a", "b"), people)], "a", "b").x), 4)
+        with self.assertRaisesRegex(InputError, "has Mean for its case"):
+            pair_up(
+                [Table("w", ("case", "region", "a", "b"), (*people, rows[1] | {"case": "Mean"}))],
+                "a",
+                "b",
+                exclude=[{"case": "MW"}, {"case": "SD"}],
+            )
         total = Table("w", ("case", "region", "a", "b"), tuple(row | {"region": "total"} for row in rows))
         self.assertEqual(len(pair_up([total], "a", "b").x), 4)
 

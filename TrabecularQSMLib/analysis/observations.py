@@ -17,7 +17,6 @@ from .tables import (
     check_exclusions,
     far_off,
     find_entries,
-    listed_columns,
     number_in,
     split_case,
     two_units,
@@ -378,9 +377,10 @@ def _said(tables, name, subject):
                     "give each subject one."
                 )
     if not known:
+        columns = dict.fromkeys(column for table in tables for column in table.columns)
         raise InputError(
-            f"No table has the column {name} beside a column case, subject or participant_id; there are "
-            f"{listed_columns(tables)}."
+            f"No table has the column {name} beside a column case, subject or participant_id; there are the columns "
+            f"{', '.join(columns)}."
         )
     return said
 

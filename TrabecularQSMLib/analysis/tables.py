@@ -29,6 +29,8 @@ _OF_OTHERS = (
     )
     | {"standard deviation", "standard error", "st dev", "mean ± sd", "mean±sd", "mean +/- sd", "mean (sd)"}
 )
+# Letters of a person's initials at most.
+_INITIALS = 3
 # A value is far off if it is so many times farther from the median than half of the values, of which there are so many.
 _FAR, _LEAST_VALUES = 50.0, 4
 # Fractions and percent in one column: so many values of each, a gap of this factor, and medians of such a ratio.
@@ -319,11 +321,20 @@ def _refuse_rows_of_others(entries):
     for entry in entries:
         for column in (name for name in _KEY if name in entry.row):
             text = cell_text(entry.row[column])
-            if text.strip(" .:").casefold() in _OF_OTHERS - (_SUMS if column in GROUP_COLUMNS else set()):
-                raise InputError(
-                    f"Row {entry.number} of {entry.table.name} has {text} for its {column}, so that it is made of "
-                    f"other rows; take it away, or exclude {column}={text}."
-                )
+            name = text.strip(" .:").casefold()
+            if name not in _OF_OTHERS - (_SUMS if column in GROUP_COLUMNS else set()):
+                continue
+            # SD is a person's initials where the others have such, too.
+            if _is_initials(text) and all(_is_initials(cell_text(row[column])) for row in entry.table.rows):
+                continue
+            raise InputError(
+                f"Row {entry.number} of {entry.table.name} has {text} for its {column}, so that it is made of "
+                f"other rows; take it away, or exclude {column}={text}."
+            )
+
+
+def _is_initials(text):
+    return text.isalpha() and len(text) <= _INITIALS
 
 
 def _columns_of(entries, names):

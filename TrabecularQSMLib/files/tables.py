@@ -67,13 +67,14 @@ def _cells(path):
     lines = _without_empty_columns(lines)
     columns = tuple(map(_cleaned, lines[0])) if lines else ()
     _check_columns(path, columns)
-    if len(lines) == 1:
-        raise InputError(f"{path} holds no row under its column names; measure something first.")
     for number, line in enumerate(lines[1:], start=1):
         if len(line) != len(columns):
             found = counted(len(line), "cell")
             raise InputError(f"Row {number} of {path} has {found} but the row of column names {len(columns)}.")
-    return columns, _without_other_names(path, columns, [[*map(_cleaned, line)] for line in lines[1:]]), separator
+    rows = _without_other_names(path, columns, [[*map(_cleaned, line)] for line in lines[1:]])
+    if not rows:
+        raise InputError(f"{path} holds no row under its column names; measure something first.")
+    return columns, rows, separator
 
 
 def _without_other_names(path, columns, rows):
