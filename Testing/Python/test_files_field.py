@@ -57,6 +57,11 @@ class GivenFieldTest(unittest.TestCase):
         for field, told in ((local, False), (2 * np.pi * local, True), (total, True)):
             notes = " ".join(reconstruct(MeasuredField(field, affine, "local"), FAST).notes)
             self.assertEqual("where tissue makes some tenths: check its unit" in notes, told)
+        # Where nothing gives signal, a phase of noise is none of it.
+        magnitude = self.maps["mip"] * (np.random.default_rng(3).random(local.shape) > 0.05)
+        noisy = np.where((magnitude == 0) & (local != 0), 4, local).astype(np.float32)
+        notes = " ".join(reconstruct(MeasuredField(noisy, affine, "local", magnitude=magnitude), FAST).notes)
+        self.assertNotIn("where tissue makes some tenths", notes)
 
     def test_a_magnitude_gives_weights_edges_and_the_body(self):
         given = MeasuredField(self.maps["total_field"], self.acquisition.affine, "total", magnitude=self.maps["mip"])
@@ -106,7 +111,8 @@ class GivenFieldTest(unittest.TestCase):
         np.testing.assert_allclose(right.maps["chi"], -wrong.maps["chi"], atol=1e-6)
         self.assertIn("sign of a field", " ".join(wrong.notes))
         self.assertNotIn("sign of a field", " ".join(right.notes))
-        self.assertIn("no magnitude", " ".join(wrong.notes))
+        self.assertIn("There is no magnitude: all voxels", " ".join(wrong.notes))
+        self.assertIn("no magnitude that differs between tissues, by which cortex is told", " ".join(wrong.notes))
 
     def test_the_order_in_which_axes_are_stored_does_not_matter(self):
         affine = self.acquisition.affine @ np.array([[-1.0, 0, 0, 29], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])

@@ -388,6 +388,13 @@ class TransformTest(FileTest):
             notes = regions_on(path, path, ARRAY.shape, np.eye(4), transform=self.folder / "t.tfm")[2]
             self.assertEqual([note.partition(", as")[0][-7:] for note in notes], count * ["mirrors"])
 
+    def test_regions_of_another_grid_without_a_transform_are_told_and_turned_axes_are_the_same_grid(self):
+        path, turned = self.folder / "d.nii", np.array([[0.0, -1, 0, 5], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+        for affine, told in ((np.eye(4), False), (turned, False), (turned + 0.5 * np.eye(4, k=3), True)):
+            nifti.write_image(path, np.ones(ARRAY.shape, np.uint8), affine)
+            notes = regions_on(path, path, ARRAY.shape, np.eye(4), may_have_moved=True)[2]
+            self.assertEqual("no transform was given" in " ".join(notes), told)
+
     def test_a_transform_that_stretches_is_told_also_where_volumes_stay(self):
         path, table = self.folder / "d.nii", self.folder / "t.tfm"
         nifti.write_image(path, np.ones(ARRAY.shape, np.uint8), np.eye(4))

@@ -180,8 +180,12 @@ def _differ(first, strays):
     pairs = [
         (first.files[key][height], frame) for key, stack in strays.files.items() for height, frame in stack.items()
     ]
+    read = ({}, {})  # a file of many frames is decoded once
     with contextlib.suppress(InputError):  # which tells what cannot be read where it is
-        return any(not np.array_equal(*(pixels(one, {}, [one.path]) for one in pair)) for pair in pairs)
+        return any(
+            not np.array_equal(*(pixels(one, own, [one.path]) for one, own in zip(pair, read, strict=True)))
+            for pair in pairs
+        )
     return False
 
 

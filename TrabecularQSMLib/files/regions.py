@@ -272,10 +272,12 @@ def regions_on(
 
 
 def _is_cut_from(affine, whole) -> bool:
-    """Whether a grid is part of a whole one, in whole voxels, as Slicer cuts segments to what was drawn."""
-    between, cut = np.linalg.solve(whole, affine), np.eye(4)
-    cut[:3, 3] = np.round(between[:3, 3])
-    return np.allclose(between, cut, atol=_SAME_GRID)
+    """Whether a grid is part of a whole one, in whole voxels in any order: Slicer cuts segments to what was drawn."""
+    between = np.linalg.solve(whole, affine)
+    cut = np.round(between)
+    one_each = np.abs(cut[:3, :3])
+    ordered = (one_each.sum(axis=0) == 1).all() and (one_each.sum(axis=1) == 1).all()
+    return bool(ordered) and np.allclose(between, cut, atol=_SAME_GRID)
 
 
 def notes_on_parts_outside(labels, affine, names, target, placed, target_affine) -> list[str]:

@@ -39,7 +39,7 @@ class FieldsOfMeasured(Fields):
             follows = partial(self._follows_air, field, known & body, body, trust)
             self.notes += remarks.on_air(follows, self.b0_direction)
         else:
-            self.notes += remarks.on_local_field(field[known & self.mask])
+            self.notes += remarks.on_local_field(field[known & self.mask & (trust > 0)])
         self.fat_fraction = np.zeros_like(self.magnitude)
         self._keep_choices()
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}

@@ -127,6 +127,10 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
     The field of cortex is taken off before the background: much of it lies on the mask's surface, where background
     removals take it for background.
     """
+    signal = fields.signal[fields.body]
+    if signal.size == 0 or signal.min() == signal.max():
+        said = "There is no magnitude that differs between tissues, by which cortex is told"
+        return _not_apart(fields, grid), f"{said}: it was not solved apart (separate_cortex)."
     if (longest := max(fields.voxel_size)) > COARSEST_MM:
         said = f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most)"
         return _not_apart(fields, grid), f"{said}: it was not solved apart (separate_cortex)."
