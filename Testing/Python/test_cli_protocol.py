@@ -88,7 +88,7 @@ class ProtocolTest(unittest.TestCase):
             page = (Path(folder) / "protocol.html").read_text(encoding="utf-8")
             self.assertIn("50 draws of noise in a digital ankle (seed 3), which tell it to 10%", page)
             self.assertEqual(json.loads((Path(folder) / "protocol.json").read_text())["ankle"]["draws"], 50)
-        self.assertIn("--ankle measures it", run(*COMMAND)[1])
+        self.assertIn("--ankle measures both", run(*COMMAND)[1])
 
     @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
     def test_a_sweep_that_was_stopped_goes_on_and_gives_the_same_table(self):
