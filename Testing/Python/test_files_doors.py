@@ -206,6 +206,9 @@ class ConvertedTest(FolderTest):
     def test_images_without_sidecars_are_told(self):
         nifti.write_image(self.folder / "x.nii", np.zeros((2, 3, 4), np.float32), scans.AFFINE)
         self.assert_refused("1 NIfTI files that no JSON sidecar gives an EchoTime", "dcm2niix")
+        # Such as maps with their report.
+        (self.folder / "report.html").write_text("<!DOCTYPE html><html></html>")
+        self.assert_refused("1 NIfTI files that no JSON sidecar gives an EchoTime", "dcm2niix")
 
     def edit(self, pattern, change):
         for path in self.folder.glob(pattern):

@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"(?i)(?<![a-z])e(?:cho)?[-_]?(\d+)(?!\d)")
 _COMMON = (*WHOSE, "ProtocolName", "RepetitionTime", "FlipAngle", "MagneticFieldStrength", "distortion correction")
 _LISTED = 8
 # Files that lie beside images, and how many others are looked at for what they are.
-_BESIDE = (".json", ".tsv", ".csv", ".txt", ".md", ".bval", ".bvec")
+_BESIDE = (".json", ".tsv", ".csv", ".txt", ".md", ".html", ".bval", ".bvec")
 _LOOKED_AT = 20
 
 
