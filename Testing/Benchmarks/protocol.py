@@ -161,7 +161,7 @@ def repeated_regions(one) -> tuple[float, float, float]:
 def repeated_ankle() -> str:
     """Markdown: σ of mean χ in the digital ankle over that of 100 other draws, for two inversions."""
     settings = replace(PROTOCOLS["paper"][1], voxel_size=(COARSE_MM,) * 3)
-    lines = ["| inversion | place | σ of mean χ [ppm] | over that of 100 other draws |", "| --- | --- | --- | --- |"]
+    lines = []
     for inversion in ("medi-tv", "closed-form"):
         ankle = AnkleSettings(reconstruction=preset(inversion=inversion))
         draws = [(draw, None) for draw in range(ankle.draws, ankle.draws + DRAWS)]
@@ -170,52 +170,58 @@ def repeated_ankle() -> str:
         for one in run_ankle(settings, ankle):
             means = np.array([[mean for _, mean in draw[one.name]] for draw in others])
             ratios.append(one.sigma_chi / np.sqrt(means.var(axis=0, ddof=1).mean()))
-            lines.append(f"| {inversion} | {one.name} | {one.sigma_chi:.4g} | {ratios[-1]:.2f} |")
-        lines.append(f"| {inversion} | root mean square | | {np.sqrt(np.mean(np.square(ratios))):.3f} |")
-    return "\n".join(lines)
+            lines.append((inversion, one.name, f"{one.sigma_chi:.4g}", f"{ratios[-1]:.2f}"))
+        lines.append((inversion, "root mean square", "", f"{np.sqrt(np.mean(np.square(ratios))):.3f}"))
+    return markdown(("inversion", "place", "σ of mean χ [ppm]", "over that of 100 other draws"), lines)
 
 
 def ankle_table(in_ankle) -> str:
     """Markdown: of each place in the digital ankle, σ of mean χ, what is given back, and subjects."""
-    lines = [
-        "| protocol | place | σ of mean χ [ppm] | share given back | σ of BV/TV | in each of two groups | twice |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for name, found in in_ankle.items():
-        for one in found.regions:
-            cells = f"{one.sigma_chi:.4g} | {one.share:.2f} | {one.sigma_bvtv:.4g} | {one.between} | {one.within}"
-            lines.append(f"| {PROTOCOLS[name][0]} | {one.name} | {cells} |")
-    return "\n".join(lines)
+    head = (
+        "protocol",
+        "place",
+        "σ of mean χ [ppm]",
+        "share given back",
+        "σ of BV/TV",
+        "in each of two groups",
+        "twice",
+    )
+    return markdown(
+        head,
+        [
+            (
+                *(PROTOCOLS[name][0], one.name, f"{one.sigma_chi:.4g}", f"{one.share:.2f}", f"{one.sigma_bvtv:.4g}"),
+                *(one.between, one.within),
+            )
+            for name, found in in_ankle.items()
+            for one in found.regions
+        ],
+    )
 
 
 def check_table(checks) -> str:
     """Markdown."""
-    lines = [
-        "| protocol | field | R2\\* | fat fraction | χ of regions | wrong minimum |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    cells = []
     for name, found in checks.items():
         ratios = (found[key] for key in ("field", "R2*", "fat fraction", "region"))
-        cells = [f"{mean:.3f} ({low:.2f} to {high:.2f})" for mean, low, high in ratios]
-        lines.append(f"| {PROTOCOLS[name][0]} | {' | '.join(cells)} | {found['swapped']:.2%} |")
-    return "\n".join(lines)
+        numbers = [f"{mean:.3f} ({low:.2f} to {high:.2f})" for mean, low, high in ratios]
+        cells.append((PROTOCOLS[name][0], *numbers, f"{found['swapped']:.2%}"))
+    return markdown(("protocol", "field", "R2\\*", "fat fraction", "χ of regions", "wrong minimum"), cells)
 
 
 def page(found, checks, in_ankle, chain) -> str:
     """The page of the documentation."""
     names = list(found)
     tables = {name: rows(one) for name, one in found.items()}
-    lines = [
-        f"| number | unit | {' | '.join(PROTOCOLS[name][0] for name in names)} |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    lines = []
     for several in zip(*tables.values(), strict=True):
         first = several[0]
         what = first["quantity"] + (f", radius {radius(first)}" if "radius" in first["of"] else "")
         what += ", worst" if first["of"].startswith("worst") else ""
         cells = ["–" if row["value"] is None else f"{row['value']:.4g}" for row in several]
-        lines.append(f"| {what} | {first['unit']} | {' | '.join(cells)} |".replace("R2*", "R2\\*"))
-    parts = [HEAD, "\n".join(lines), CHECK, check_table(checks), ANKLE, ankle_table(in_ankle)]
+        lines.append([cell.replace("R2*", "R2\\*") for cell in (what, first["unit"], *cells)])
+    numbers = markdown(("number", "unit", *(PROTOCOLS[name][0] for name in names)), lines)
+    parts = [HEAD, numbers, CHECK, check_table(checks), ANKLE, ankle_table(in_ankle)]
     for name, one in found.items():
         title = PROTOCOLS[name][0]
         parts.append(f"## {title}\n\n{summary(one)}. {advice(one)}".replace("R2*", "R2\\*"))
@@ -231,11 +237,15 @@ def page(found, checks, in_ankle, chain) -> str:
 
 def chain_table(rows) -> str:
     """Markdown: what was measured, and in brackets the truth."""
-    lines = ["| BV/TV | χ against muscle [ppm] | R2\\* [1/s] | fat fraction |", "| --- | --- | --- | --- |"]
-    for row in rows:
-        cells = [f"{row[name]:.4g} ({row[TRUTHS[name]]:.4g})" for name in QUANTITIES]
-        lines.append(f"| {row['bvtv']:.4g} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    cells = [
+        (f"{row['bvtv']:.4g}", *(f"{row[name]:.4g} ({row[TRUTHS[name]]:.4g})" for name in QUANTITIES)) for row in rows
+    ]
+    return markdown(("BV/TV", "χ against muscle [ppm]", "R2\\* [1/s]", "fat fraction"), cells)
+
+
+def markdown(head, rows) -> str:
+    """A table."""
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in (head, ["---"] * len(head), *rows))
 
 
 def radius(row) -> str:
