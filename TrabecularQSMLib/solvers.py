@@ -1,8 +1,11 @@
-"""Nesterov's accelerated gradient descent for a smooth convex function."""
+"""Iterations that several methods share: Nesterov's accelerated gradient descent, and conjugate gradients."""
 
 from collections.abc import Callable
 
 import numpy as np
+from scipy.sparse.linalg import cg
+
+from .progress import Progress, report
 
 
 def accelerated_gradient(
@@ -57,3 +60,52 @@ def accelerated_gradient(
         if callback is not None:
             callback(iteration)
     return point
+
+
+def conjugate_gradients(
+    system,
+    right: np.ndarray,
+    *,
+    tolerance: float,
+    iterations: int,
+    what: str,
+    message: str,
+    pace: float = 0.95,
+    preconditioner=None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Return the solution of a symmetric positive definite system, by SciPy's conjugate gradients.
+
+    Parameters
+    ----------
+    system, preconditioner : sparse matrix or LinearOperator
+    right : (N,) array
+    tolerance : float
+        Relative residual at which they stop.
+    iterations : int
+        Most iterations.
+    what : str
+        What the error is of.
+    message : str
+        Of the progress.
+    pace : float
+        Of what is left of the progress, an iteration leaves this part: the end is not known beforehand.
+
+    Raises
+    ------
+    RuntimeError
+        If the tolerance is not reached.
+    """
+    done = 0
+
+    def follow(_):
+        nonlocal done
+        done += 1
+        report(progress, 1 - pace**done, message)
+
+    solution, failed = cg(
+        system, right, rtol=tolerance, atol=0.0, maxiter=iterations, M=preconditioner, callback=follow
+    )
+    if failed:
+        raise RuntimeError(f"{what} did not reach a relative residual of {tolerance:g} in {done} iterations.")
+    return solution

@@ -2,11 +2,12 @@
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.linalg import LinearOperator, cg, splu
+from scipy.sparse.linalg import LinearOperator, splu
 
 from ..errors import InputError
 from ..methods import Background
 from ..progress import Progress, report
+from ..solvers import conjugate_gradients
 
 # Voxels along an edge of the blocks of which one value each is solved for directly.
 BLOCK = 6
@@ -66,20 +67,10 @@ def lbv(
     local = np.zeros(mask.shape, np.float32)
     if norm == 0:
         return local, interior
-    iterations = 0
-
-    def follow(_):
-        nonlocal iterations
-        iterations += 1
-        # The end is not known beforehand.
-        report(progress, 1 - 0.95**iterations, "Removing the background field (LBV)")
-
-    options = {"rtol": tolerance, "atol": 0.0, "maxiter": 20 * sum(mask.shape), "callback": follow}
-    solution, failed = cg(matrix, right, M=_by_blocks(matrix, interior), **options)
-    if failed:
-        raise RuntimeError(f"LBV did not reach a relative residual of {tolerance:g} in {iterations} iterations.")
-    local[interior] = solution
-    report(progress, 1.0, "Removing the background field (LBV)")
+    message, blocks = "Removing the background field (LBV)", _by_blocks(matrix, interior)
+    options = {"tolerance": tolerance, "iterations": 20 * sum(mask.shape), "what": "LBV", "message": message}
+    local[interior] = conjugate_gradients(matrix, right, **options, preconditioner=blocks, progress=progress)
+    report(progress, 1.0, message)
     return local, interior
 
 

@@ -1,10 +1,11 @@
 """What fits a field best from outside: a shim, and dipoles that are as strong as they may be for what they explain."""
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, cg
+from scipy.sparse.linalg import LinearOperator
 
 from ..kernels import convolve, dipole_kernel, solid_harmonics
-from ..progress import Progress, report
+from ..progress import Progress
+from ..solvers import conjugate_gradients
 
 # Dipoles lie up to this far beyond the mask's box.
 MARGIN_MM = 30.0
@@ -113,18 +114,8 @@ def without_outside(
         sources = vector.reshape(field.shape)
         return (back(convolve(kernel, spread * sources)) + sources).ravel()
 
-    iterations = 0
-
-    def follow(_):
-        nonlocal iterations
-        iterations += 1
-        # The end is not known beforehand.
-        report(progress, 1 - 0.97**iterations, message)
-
     operator = LinearOperator((field.size, field.size), matvec=apply, dtype=np.float32)
-    options = {"rtol": tolerance, "atol": 0.0, "maxiter": _MOST_ITERATIONS, "callback": follow}
-    sources, failed = cg(operator, back(field).ravel(), **options)
-    if failed:
-        raise RuntimeError(f"The fit did not reach a relative residual of {tolerance:g} in {iterations} iterations.")
+    options = {"tolerance": tolerance, "iterations": _MOST_ITERATIONS, "what": "The fit", "message": message}
+    sources = conjugate_gradients(operator, back(field).ravel(), **options, pace=0.97, progress=progress)
     rest = field - convolve(kernel, spread * sources.reshape(field.shape))
     return rest - shim.fitted(rest)

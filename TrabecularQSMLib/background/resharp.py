@@ -1,13 +1,14 @@
 """RESHARP: the least local field whose mean-value property fails as that of the total field does."""
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, cg
+from scipy.sparse.linalg import LinearOperator
 
 from ..errors import InputError
 from ..inversion.grid import Grid
 from ..kernels import convolve
 from ..methods import Background
 from ..progress import Progress, report
+from ..solvers import conjugate_gradients
 from .spheres import fits, sphere_kernel
 
 # Tikhonov weight of the local field, as in the paper.
@@ -78,23 +79,17 @@ def resharp(
     norm = np.linalg.norm(right)
     if norm == 0:
         return np.zeros(mask.shape, np.float32), grid.take(interior)
-    alpha, iterations = np.float32(tikhonov), 0
+    alpha, message = np.float32(tikhonov), "Removing the background field (RESHARP)"
 
     def apply(vector):
         local = vector.reshape(field.shape)
         return (convolve(kernel, interior * convolve(kernel, local)) + alpha * local).ravel()
 
-    def follow(_):
-        nonlocal iterations
-        iterations += 1
-        report(progress, 1 - 0.95**iterations, "Removing the background field (RESHARP)")
-
     operator = LinearOperator((field.size, field.size), matvec=apply, dtype=np.float32)
-    solution, failed = cg(operator, right, rtol=tolerance, atol=0.0, maxiter=1000, callback=follow)
-    if failed:
-        raise RuntimeError(f"RESHARP did not reach a relative residual of {tolerance:g} in {iterations} iterations.")
+    options = {"tolerance": tolerance, "iterations": 1000, "what": "RESHARP", "message": message}
+    solution = conjugate_gradients(operator, right, **options, progress=progress)
     local = np.where(interior, solution.reshape(field.shape), 0).astype(np.float32)
-    report(progress, 1.0, "Removing the background field (RESHARP)")
+    report(progress, 1.0, message)
     return grid.take(local), grid.take(interior)
 
 
