@@ -135,6 +135,11 @@ ADDED_MAPS = {
 WITHOUT_PHASE = ("water", "fat", "mip", "mask", "reliability", "residual")
 
 
+def unit_in_words(unit: str) -> str:
+    """Return a unit as a sentence names it."""
+    return "a fraction" if unit == "1" else unit
+
+
 def display_window(name: str, array: np.ndarray) -> tuple[float, float]:
     """Window in which a map is shown: the quantity's own, or 0 to the 99.5th percentile for signal images."""
     quantity = ALL_QUANTITIES.get(name)

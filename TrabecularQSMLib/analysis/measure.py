@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..methods import Method
-from ..quantities import ADDED_MAPS, ALL_QUANTITIES, Quantity
+from ..quantities import ADDED_MAPS, ALL_QUANTITIES, Quantity, unit_in_words
 
 COLUMNS = (
     "case",
@@ -165,7 +165,7 @@ def on_sizes(rows: Sequence[Mapping]) -> list[str]:
         if size == 0 < least:
             notes.append(f"{quantity.title} is 0 in all regions: the map holds nothing there.")
         elif not least <= size <= most:
-            unit = {"1": "a fraction"}.get(quantity.unit, quantity.unit)
+            unit = unit_in_words(quantity.unit)
             notes.append(
                 f"{quantity.title} reaches {size:.3g} in the regions, too {'much' if size > most else 'little'} for "
                 f"{unit}, which the table says: the map is in another unit (such as ppb, percent or 1/ms); bring it to "

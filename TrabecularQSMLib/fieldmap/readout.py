@@ -71,8 +71,9 @@ def best_groups(signal: np.ndarray, sample: Sample, plain: Fits, ways: Sequence[
     best, some = Grouped(plain), slice(0, GAIN_VOXELS)
     for group in ways:
         found = _gains(signal[:, some], sample.part(some), group)
-        fits = sample.fits(sample.without(found, signal))
-        fits = fits._replace(misfit=_misfit_as_it_came(fits, found, signal, sample))
+        corrected = sample.without(found, signal)
+        fits = sample.fits(corrected)
+        fits = fits._replace(misfit=_misfit_as_it_came(fits, found, signal, corrected, sample))
         gained = plain.misfit - fits.misfit
         errors = mean_in_errors(gained)
         # A wrong spectrum of fat is no gain: what belongs to the echoes helps water and fat alike.
@@ -85,9 +86,8 @@ def best_groups(signal: np.ndarray, sample: Sample, plain: Fits, ways: Sequence[
     return best
 
 
-def _misfit_as_it_came(fits, groups, signal, sample):
+def _misfit_as_it_came(fits, groups, signal, corrected, sample):
     """Logarithm of what is left of the energy in the echoes as they are: gains that only shrink noise gain nothing."""
-    corrected = sample.without(groups, signal)
     at = project(corrected, sample.model, fits.field_hz, fits.r2star)
     rest = corrected - fitted_echoes(at, sample.model, fits.field_hz, fits.r2star)
     left = np.exp(2 * groups.magnitude[groups.group]) @ np.abs(rest) ** 2

@@ -117,8 +117,8 @@ def project(signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np.n
 
 def fitted_echoes(at: Projection, model: Model, field_hz: np.ndarray, r2star: np.ndarray) -> np.ndarray:
     """Return the echoes (E, V) as fitted by a projection at these fields and R2*."""
-    time = (model.echo_times - model.echo_times[0])[:, None]
-    return np.exp((2j * np.pi * field_hz - r2star) * time) * (at.water + model.fat[:, None] * at.fat)
+    from_first = Model(model.echo_times - model.echo_times[0], model.fat)
+    return synthesize(at.water, at.fat, field_hz, r2star, from_first)
 
 
 def synthesize(water, fat, field_hz, r2star, model: Model) -> np.ndarray:

@@ -11,6 +11,8 @@ import numpy as np
 from ..errors import PackageNeeded
 from .parts import part_of_type
 
+# DICOM's axes to RAS.
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 _GE_PART = (0x0043, 0x102F)
 _PHILIPS_SCALE, _PHILIPS_GROUP = (0x2005, 0x100E), (0x2005, 0x140F)
 _GE_PARTS = {0: "mag", 1: "phase", 2: "real", 3: "imag"}

@@ -8,9 +8,8 @@ import numpy as np
 
 from ..errors import InputError
 from . import apart
-from .dicom_frames import Frame, read_dataset, value_of
+from .dicom_frames import LPS_TO_RAS, Frame, read_dataset, value_of
 
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 # Elements that hold pixels.
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
@@ -23,7 +22,7 @@ def with_places(frame: Frame, opened: dict) -> tuple[np.ndarray, np.ndarray]:
     values = pixels(frame, opened)
     j, i = (axis.ravel() for axis in np.indices(values.shape))
     places = frame.position[:, None] + np.outer(frame.rows, i) + np.outer(frame.columns, j)
-    return values.ravel().astype(np.float64), _LPS_TO_RAS @ places
+    return values.ravel().astype(np.float64), LPS_TO_RAS @ places
 
 
 def pixels(frame: Frame, opened: dict, files: Sequence[Path] = ()) -> np.ndarray:

@@ -16,6 +16,7 @@ from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
 from .candidates import Candidate, fits, joined, natural, on_equal_times
 from .dicom_frames import (
+    LPS_TO_RAS,
     MICROSECONDS_MS,
     SECONDS_MS,
     Frame,
@@ -30,7 +31,6 @@ from .echoes import check_magnitude, to_complex
 from .parts import PAIRS, WHOSE, correction_of
 from .scan import field_strength_of
 
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 # Frames of one echo lie this evenly along the normal, in mm.
 _EVEN = 0.01
 # And in the plane, in voxels: rounding of headers is far less.
@@ -380,8 +380,8 @@ def _geometry(candidate, pair):
         )
         step = normal / np.linalg.norm(normal) * float(thickness or 1.0)
     affine = np.eye(4)
-    affine[:3, :3] = _LPS_TO_RAS @ np.column_stack([first.rows, first.columns, step])
-    affine[:3, 3] = _LPS_TO_RAS @ first.position
+    affine[:3, :3] = LPS_TO_RAS @ np.column_stack([first.rows, first.columns, step])
+    affine[:3, 3] = LPS_TO_RAS @ first.position
     return heights, affine
 
 

@@ -10,7 +10,7 @@ from ..fieldmap.magnitude import is_equidistant
 from ..fieldmap.separation import EXACT_ECHOES
 from ..pipeline import Reconstruction
 from ..progress import Progress
-from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE
+from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE, unit_in_words
 from ..settings import Settings
 from .formats import read_entries, read_json_file
 from .parts import bare_name
@@ -94,9 +94,9 @@ def _check_unit(path, unit):
     """Raise `InputError` if the sidecar of a map, which may be of other software, says another unit than ours."""
     said = read_entries(path.with_name(f"{bare_name(path)}.json")).get("Units")
     if isinstance(said, str) and said.strip().lower() in _OTHER_UNITS.get(unit, ()):
-        expected = {"1": "a fraction"}.get(unit, unit)
         raise InputError(
-            f"The sidecar of {path.name} says the unit {said.strip()}; expected {expected}, so bring both to that."
+            f"The sidecar of {path.name} says the unit {said.strip()}; expected {unit_in_words(unit)}, so bring both "
+            "to that."
         )
 
 

@@ -19,7 +19,7 @@ from .more_noise import signal_noise, with_more_noise
 
 # Measured millionths of a second of one processor for each voxel of a scan of nine echoes that all stages before the
 # inversion take, which efforts are multiples of (`methods.Inversion`); and the effort of cortex apart.
-_FIELDS_US, _APART = 5.0, 0.5
+FIELDS_US, _APART = 5.0, 0.5
 
 
 def effort(settings: Settings, runs: int | None = None) -> float:
@@ -44,7 +44,7 @@ def _apart(settings):
 
 def inversion_seconds(voxels: int, settings: Settings) -> float:
     """Return about how many seconds of one processor cortex apart and inversions take on a scan of so many voxels."""
-    return 1e-6 * voxels * _FIELDS_US * effort(settings)
+    return 1e-6 * voxels * FIELDS_US * effort(settings)
 
 
 def solve(fields: Fields, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[list[str], dict | None]:

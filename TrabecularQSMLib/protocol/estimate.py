@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from ..pipeline.solving import inversion_seconds
+from ..pipeline.solving import FIELDS_US, inversion_seconds
 from .ankle import AnkleSettings, reconstructions
 from .chain import ChainSettings, scan_shape
 from .settings import ProtocolSettings
@@ -14,8 +14,8 @@ from .sweep import SweepSettings
 # and 1.5 mm). Bytes: 0.3, 0.5 and 1.0 GB.
 _BLOCK_US, _SCAN_US, _ECHOES = 1.2, 26.0, 9
 _BLOCK_BYTES, _SCAN_BYTES = 140, 1400
-# Of the ankle without a block, for each voxel: to make it, to fit nine echoes, and bytes.
-_PAINT_US, _FIELDS_US, _ANKLE_BYTES = 8.0, 5.0, 1100
+# Of the ankle without a block, for each voxel: to make it, and bytes.
+_PAINT_US, _ANKLE_BYTES = 8.0, 1100
 # Of a sweep: for each voxel of the geometry to draw it, to compute its field, and to see it by nine echoes; for each
 # imaging voxel, to fit it; bytes (0.11 GB for 128³ voxels).
 _DRAW_US, _DIPOLES_US, _SEE_US, _FIT_US, _SWEEP_BYTES = 0.15, 0.26, 0.07, 27.0, 55
@@ -32,7 +32,7 @@ def ankle_cost(settings: ProtocolSettings, ankle: AnkleSettings) -> Cost:
     """Return what `ankle.run_ankle` costs, one reconstruction at a time."""
     grid = math.prod(scan_shape(settings))
     made, times = reconstructions(settings, ankle)
-    fitting = 1e-6 * grid * _FIELDS_US * len(settings.echo_times) / _ECHOES
+    fitting = 1e-6 * grid * FIELDS_US * len(settings.echo_times) / _ECHOES
     painting = made * (1e-6 * grid * _PAINT_US + fitting)
     return Cost(painting + times * (fitting + inversion_seconds(grid, ankle.reconstruction)), _ANKLE_BYTES * grid)
 
