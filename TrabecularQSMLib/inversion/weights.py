@@ -152,8 +152,8 @@ METHODS = (
     Method(
         link_weight,
         title="Edge weight W_g of links",
-        solves="1 / (1 + (s / s₀)⁴) or edge_weight (twice that beyond the mask) if that is more; s is the slope of an image "
-        "along a link, and a fifth of the square of that across it",
+        solves="1 / (1 + (s / s₀)⁴) or edge_weight (twice that beyond the mask) if that is more; s is the slope of an "
+        "image along a link, and a fifth of the square of that across it",
         test="test_inversion_weights.LinkWeightTest",
         reference="Liu et al., NeuroImage 2012, doi 10.1016/j.neuroimage.2011.08.082",
         options={"image": "edge_image", "steepness": "edge_steepness", "weight": "edge_weight"},
