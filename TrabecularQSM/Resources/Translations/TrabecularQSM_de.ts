@@ -660,7 +660,7 @@
     </message>
     <message>
         <source>Rounds of TV-MEDI. After each, what susceptibility leaves of the field is added to the field, which gives back what smoothing takes from steps. Paper: 1.</source>
-        <translation>Runden von TV-MEDI. Nach jeder wird das, was die Suszeptibilität vom Feld übrig lässt, zum Feld addiert; das gibt zurück, was die Glättung den Stufen nimmt. Paper: 1.</translation>
+        <translation>Runden von TV-MEDI. Nach jeder wird das, was die Suszeptibilität vom Feld übrig lässt, zum Feld addiert; das gibt zurück, was die Glättung den Stufen nimmt. Veröffentlichung: 1.</translation>
     </message>
     <message>
         <source>Fat prior:</source>
