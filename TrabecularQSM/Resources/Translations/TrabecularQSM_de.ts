@@ -20,7 +20,7 @@
     </message>
     <message>
         <source>{value:g} {unit} (preset)</source>
-        <translation>{value:g} {unit} (Voreinstellung)</translation>
+        <translation>{value:g} {unit} (vorgegeben)</translation>
     </message>
     <message>
         <source>Apply first: bones are found in maps.</source>
@@ -291,8 +291,8 @@
         <translation>Die Läufe, deren Karten in der Szene sind, der neueste zuerst.</translation>
     </message>
     <message>
-        <source>How far the fit can be trusted, and what was found out or assumed.</source>
-        <translation>Wie weit der Anpassung zu trauen ist und was gefunden oder angenommen wurde.</translation>
+        <source>How the run was made, how far its fit can be trusted, what was found out or assumed, and what has been changed in the panel since.</source>
+        <translation>Wie der Lauf gerechnet wurde, wie weit seiner Anpassung zu trauen ist, was gefunden oder angenommen wurde, und was seitdem im Panel geändert wurde.</translation>
     </message>
     <message>
         <source>Click a map to show it with its colors; click its eye to hide it.</source>
@@ -644,7 +644,7 @@
     </message>
     <message>
         <source>Weak-harmonic term [mm⁴]:</source>
-        <translation>Schwach harmonischer Term [mm⁴]:</translation>
+        <translation>Harmonischer Term [mm⁴]:</translation>
     </message>
     <message>
         <source>none</source>
@@ -915,7 +915,7 @@
     </message>
     <message>
         <source>2. Registration</source>
-        <translation>2. Registrierung</translation>
+        <translation>2. Ausrichten</translation>
     </message>
     <message>
         <source>Put bSSFP and CT over the echo MIP.</source>
@@ -1583,7 +1583,7 @@
     </message>
     <message>
         <source>of other inputs or settings</source>
-        <translation>aus anderen Daten oder Einstellungen</translation>
+        <translation>bei anderen Einstellungen</translation>
     </message>
     <message>
         <source>Replace results that are there and were made of other inputs, settings or version. Otherwise those subjects fail and say so.</source>
@@ -1666,7 +1666,7 @@
     </message>
     <message>
         <source>Table and charts</source>
-        <translation>Tabelle und Diagramme</translation>
+        <translation>Tabelle, Diagramme</translation>
     </message>
     <message>
         <source>Many geometries: what varies, and the run.</source>
@@ -1698,7 +1698,7 @@
     </message>
     <message>
         <source>Protocol on simulated bone</source>
-        <translation>Protokoll an simuliertem Knochen</translation>
+        <translation>Protokoll am Knochen</translation>
     </message>
     <message>
         <source>What the protocol measures of bone whose BV/TV is known.</source>
@@ -2014,7 +2014,7 @@
     </message>
     <message>
         <source>Draws in an ankle:</source>
-        <translation>Ziehungen im Sprunggelenk:</translation>
+        <translation>Rauschziehungen:</translation>
     </message>
     <message>
         <source>none</source>
@@ -2022,7 +2022,7 @@
     </message>
     <message>
         <source>Draws of noise that go the whole way through a digital ankle, for χ of regions as a reconstruction has it; 50 tell its noise to 10 %. It takes minutes. Patient and reconstruction are those of the step Protocol on simulated bone. None: noise alike in all voxels, which is a lower bound.</source>
-        <translation>Ziehungen des Rauschens, die den ganzen Weg durch ein digitales Sprunggelenk gehen, für χ von Regionen, wie eine Rekonstruktion es hat; 50 bestimmen sein Rauschen auf 10 %. Es dauert Minuten. Patient und Rekonstruktion sind die des Schritts Protokoll an simuliertem Knochen. Keine: Rauschen in allen Voxeln gleich, was eine untere Grenze ist.</translation>
+        <translation>Ziehungen des Rauschens, die den ganzen Weg durch ein digitales Sprunggelenk gehen, für χ von Regionen, wie eine Rekonstruktion es hat; 50 bestimmen sein Rauschen auf 10 %. Es dauert Minuten. Patient und Rekonstruktion sind die des Schritts Protokoll am Knochen. Keine: Rauschen in allen Voxeln gleich, was eine untere Grenze ist.</translation>
     </message>
     <message>
         <source>Assess protocol</source>
@@ -2475,6 +2475,10 @@
         <translation>&apos;Aufhören nach&apos; auf nothing setzen</translation>
     </message>
     <message>
+        <source>λ is the preset&apos;s again, since each inversion has a λ of its own.</source>
+        <translation>λ ist wieder das der Voreinstellung, denn jede Inversion hat ein eigenes.</translation>
+    </message>
+    <message>
         <source>Shown: {name}; the maps of the run stay as they are.</source>
         <translation>Gezeigt: {name}; die Karten des Laufs bleiben, wie sie sind.</translation>
     </message>
@@ -2728,6 +2732,10 @@
         <translation>L-Kurve: stärkste Krümmung bei λ = {value}, Krümmung null bei λ = {zero}.</translation>
     </message>
     <message>
+        <source>Changed in the panel since this run: {names}.</source>
+        <translation>Seit diesem Lauf im Panel geändert: {names}.</translation>
+    </message>
+    <message>
         <source>Map</source>
         <translation>Karte</translation>
     </message>
@@ -2746,6 +2754,10 @@
     <message>
         <source>Click to show {name}.</source>
         <translation>Anklicken, um {name} zu zeigen.</translation>
+    </message>
+    <message>
+        <source>χ by {inversion} with λ {value:.4g} {unit}, background removal {background}.</source>
+        <translation>χ durch {inversion} mit λ {value:.4g} {unit}, Hintergrundentfernung {background}.</translation>
     </message>
     <message>
         <source>No maps yet: click Apply.</source>
