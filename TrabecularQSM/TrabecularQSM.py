@@ -78,7 +78,8 @@ class TrabecularQSM(ScriptedLoadableModule):
         self.parent.dependencies = ["Sequences", "Segmentations", "Plots"]
         self.parent.helpText = _(
             "Magnetic susceptibility, R2* and fat fraction of trabecular bone from a multi-echo gradient-echo scan: "
-            "water–fat separation, background field removal and dipole inversion. For research only, not for diagnosis."
+            "water–fat separation, background field removal and dipole inversion. To try it: TrabecularQSM phantom in "
+            "the module Sample Data, then Apply here. For research only, not for diagnosis."
         )
         resources = Path(__file__).resolve().parent / "Resources"
         slicer.app.connect("startupCompleted()", lambda: registerResources(TrabecularQSMLogic, resources))

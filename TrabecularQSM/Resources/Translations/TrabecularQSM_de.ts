@@ -15,8 +15,8 @@
         <translation>Trabekuläre QSM</translation>
     </message>
     <message>
-        <source>Magnetic susceptibility, R2* and fat fraction of trabecular bone from a multi-echo gradient-echo scan: water–fat separation, background field removal and dipole inversion. For research only, not for diagnosis.</source>
-        <translation>Magnetische Suszeptibilität, R2* und Fettanteil von trabekulärem Knochen aus einer Multi-Echo-Gradientenecho-Aufnahme: Wasser-Fett-Trennung, Entfernung des Hintergrundfelds und Dipolinversion. Nur für die Forschung, nicht zur Diagnose.</translation>
+        <source>Magnetic susceptibility, R2* and fat fraction of trabecular bone from a multi-echo gradient-echo scan: water–fat separation, background field removal and dipole inversion. To try it: TrabecularQSM phantom in the module Sample Data, then Apply here. For research only, not for diagnosis.</source>
+        <translation>Magnetische Suszeptibilität, R2* und Fettanteil von trabekulärem Knochen aus einer Multi-Echo-Gradientenecho-Aufnahme: Wasser-Fett-Trennung, Entfernung des Hintergrundfelds und Dipolinversion. Zum Ausprobieren: TrabecularQSM phantom im Modul Sample Data, dann hier Anwenden. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
         <source>{value:g} {unit} (preset)</source>
@@ -798,8 +798,8 @@
         <translation>Trabekuläre QSM: Auswertung</translation>
     </message>
     <message>
-        <source>From maps of susceptibility, R2* and fat fraction to numbers about bone: regions, registration of bSSFP and CT, statistics, apparent bone volume fraction, regression. For research only, not for diagnosis.</source>
-        <translation>Von Karten der Suszeptibilität, von R2* und des Fettanteils zu Zahlen über Knochen: Regionen, Registrierung von bSSFP und CT, Statistik, scheinbarer Knochenvolumenanteil, Regression. Nur für die Forschung, nicht zur Diagnose.</translation>
+        <source>From maps of susceptibility, R2* and fat fraction to numbers about bone: regions, registration of bSSFP and CT, statistics, apparent bone volume fraction, regression. To try it: TrabecularQSM phantom with bSSFP and CT in the module Sample Data, then the steps here. For research only, not for diagnosis.</source>
+        <translation>Von Karten der Suszeptibilität, von R2* und des Fettanteils zu Zahlen über Knochen: Regionen, Registrierung von bSSFP und CT, Statistik, scheinbarer Knochenvolumenanteil, Regression. Zum Ausprobieren: TrabecularQSM phantom with bSSFP and CT im Modul Sample Data, dann hier die Schritte. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
         <source>No bones could be proposed.</source>
@@ -1625,8 +1625,8 @@
         <translation>Trabekuläre QSM: Simulation</translation>
     </message>
     <message>
-        <source>Simulates how susceptibility and R2′ depend on bone density: random spheres, cylinders or plates of bone in a magnetic field, as in figures 7 and 8 of the paper. For research only, not for diagnosis.</source>
-        <translation>Simuliert, wie Suszeptibilität und R2′ von der Knochendichte abhängen: zufällige Kugeln, Zylinder oder Platten aus Knochen in einem Magnetfeld, wie in den Abbildungen 7 und 8 der Veröffentlichung. Nur für die Forschung, nicht zur Diagnose.</translation>
+        <source>Simulates how susceptibility and R2′ depend on bone density: random spheres, cylinders or plates of bone in a magnetic field, as in figures 7 and 8 of the paper. To try it: click Run. For research only, not for diagnosis.</source>
+        <translation>Simuliert, wie Suszeptibilität und R2′ von der Knochendichte abhängen: zufällige Kugeln, Zylinder oder Platten aus Knochen in einem Magnetfeld, wie in den Abbildungen 7 und 8 der Veröffentlichung. Zum Ausprobieren: Starten anklicken. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
         <source>The simulation failed.</source>
