@@ -546,6 +546,16 @@ class PanelTest(driving.PanelCase):
         self.ui.fieldStrengthSpinBox.value = 1.5
         self.assertIn("since this run: Field strength, Mask.", notes.text)
 
+    def test_many_notes_stand_under_the_results_alone(self):
+        self.load()
+        acquisition = PHANTOM.acquisition
+        bone = scene.addSegmentation(PHANTOM.regions == 2, {1: "one bone"}, acquisition.affine, "bone")
+        self.ui.maskSelector.setCurrentNode(bone)
+        self.ui.applyButton.click()
+        said, notes = self.ui.statusLabel.text, self.ui.resultsNotesLabel.text
+        self.assertRegex(said, r"^Added 15 maps. What to know of them stands under 'Results', in \d notes.$")
+        self.assertIn("The mask covers", notes)
+
     def test_another_inversion_has_the_lambda_of_the_preset(self):
         self.load()
         box, spin = self.ui.inversionComboBox, self.ui.regularizationSpinBox

@@ -2713,6 +2713,10 @@
         <translation>{count} Karten hinzugefügt.</translation>
     </message>
     <message>
+        <source>What to know of them stands under &apos;Results&apos;, in {count} notes.</source>
+        <translation>Was dazu zu wissen ist, steht unter „Ergebnisse“, in {count} Hinweisen.</translation>
+    </message>
+    <message>
         <source>voxel sizes</source>
         <translation>Voxelgrößen</translation>
     </message>
