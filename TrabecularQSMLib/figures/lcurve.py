@@ -78,12 +78,11 @@ def compare_lcurves(curves: Sequence[LCurve], mask: np.ndarray, view: View, pict
             for number, curve in enumerate(curves):
                 style = line_style(number)
                 values, drawn = getattr(curve, name), np.isin(curve.regularization, list(curve.maps))
-                label = f"{_title(curve)} [{_unit(curve)}]"
-                axes.loglog(curve.regularization, values, markersize=3, label=label, **style)
+                axes.loglog(curve.regularization, values, markersize=3, label=_title(curve), **style)
                 rings = {"linestyle": "none", "markersize": 8, "fillstyle": "none"}
                 axes.loglog(curve.regularization[drawn], values[drawn], **rings, **style)
             label_logarithmic(axes.xaxis, axes.yaxis)
-            axes.set(title=title, xlabel="λ (rings: shown below)", ylabel="[ppm²]")
+            axes.set(title=title, xlabel="λ, in the units below (rings: shown there)", ylabel="[ppm²]")
             axes.grid(True)
             axes.legend()
 

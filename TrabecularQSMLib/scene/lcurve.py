@@ -108,7 +108,7 @@ def _addNodes(curve, settings, name, colors, beside):
         def chart(kind, x, series, yTitle, logarithmic):
             xTitle, title = f"{_AXES[x]} [{units[x]}]", f"{kind[0].upper()}{kind[1:]} ({curve.method})"
             if kind != "region means":
-                title += f", corner at {found}"
+                title += f", corner {found}"
             scales = (True, logarithmic)
             # Neither needs a legend: the corner is in the title, and regions have the colors of their segments.
             return addChart(
