@@ -87,8 +87,8 @@ class FormsTest(unittest.TestCase):
             code, out, _ = run(command, "--help")
             self.assertEqual(code, 0)
             self.assertIn(f"Example:\n  trabecular-qsm {command} ", out)
-            example = out.partition("Example:\n  trabecular-qsm ")[2].split()
-            cli.build_parser().parse_args(example)
+            for example in out.partition("Example:\n")[2].strip().splitlines():
+                cli.build_parser().parse_args(example.split()[1:])
         _, out, _ = run("reconstruct", "--help")
         for method in (*CHOICES["inversion"], *CHOICES["background"], *CHOICES["fat_model"], *settings.load_presets()):
             self.assertIn(method, out)
@@ -152,6 +152,39 @@ class FormsTest(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("positive", err)
         self.assertEqual(len(err.splitlines()), 1)
+
+    def test_what_was_probably_meant_is_asked_for(self):
+        for words, expected in {
+            ("recon",): "did you mean reconstruct?; see trabecular-qsm --help",
+            ("cohorts",): "did you mean cohort?",
+            ("reconstruct", "a", "b", "--inverson", "tgv"): "--inverson tgv; did you mean --inversion?; see "
+            "trabecular-qsm reconstruct --help",
+            ("reconstruct", "a", "b", "--presets=paper"): "did you mean --preset?",
+            ("reconstruct", "a", "b", "--inversion", "meditv"): "did you mean medi-tv?",
+            ("statistics", "repeat", "t.csv"): "did you mean repeatability?",
+            ("reconstruct", "a", "b", "--regularization", "0,03"): "'0,03' is not a number (decimals have a point)",
+            ("reconstruct", "a", "b", "--padding", "1.5"): "'1.5' is not a whole number",
+            ("reconstruct", "a", "b", "--threads", "all"): "'all' is not a whole number",
+        }.items():
+            code, _, err = run(*words)
+            self.assertEqual(code, 2)
+            self.assertIn(expected, err)
+        for words in (("help",), ("reconstruct", "a", "b", "c"), ("measure", "a", "--q")):
+            self.assertNotIn("did you mean", run(*words)[2])
+
+    @unittest.skipUnless(importlib.util.find_spec("argcomplete"), "argcomplete is not installed")
+    def test_the_tab_key_completes_commands_options_and_choices(self):
+        for line, expected in {
+            "trabecular-qsm rec": ["reconstruct "],
+            "trabecular-qsm lcurve a b --inversion-": ["--inversion-tolerance", "--inversion-iterations"],
+            "trabecular-qsm reconstruct a b --readout ": ["auto", "monopolar", "bipolar"],
+        }.items():
+            with tempfile.TemporaryDirectory() as folder:
+                answer = Path(folder, "answer")
+                asked = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE": "1"}
+                environment = {**os.environ, **asked, "_ARGCOMPLETE_STDOUT_FILENAME": str(answer)}
+                subprocess.run([sys.executable, "-m", "TrabecularQSMLib"], env=environment, cwd=ROOT, check=True)
+                self.assertEqual(answer.read_text(encoding="utf-8").split("\n"), expected)
 
     def test_python_m_runs_it_and_leaves_the_libraries_under_numpy_one_thread(self):
         program = (
