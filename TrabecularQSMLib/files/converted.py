@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..images import geometry_difference
 from . import nifti
 from .bids import EXPECTED_NAME, NOT_SEARCHED, files_below, image_files
-from .candidates import LEAST_ECHOES, Candidate, fits, joined, natural, on_equal_times
+from .candidates import LEAST_ECHOES, Candidate, fits, joined, merged, natural, on_equal_times
 from .echoes import MAGNITUDE_ADVICE, EchoFile, number_of, read_json, scan_of
 from .formats import companion, first_bytes, is_nifti, is_number, kind_of
 from .parts import PAIRS, TYPE_KEYS, WHOSE, bare_name, correction_of, name_of_part, part_of, split_part
@@ -127,7 +127,7 @@ def _apart(candidates):
             return unpaired
     for pair in combinations(candidates, 2):
         first, second = pair
-        if first.files.keys() & second.files.keys() or not Candidate([], "", first.files | second.files).complete:
+        if first.files.keys() & second.files.keys() or not merged(pair).complete:
             continue
         files = [next(iter(one.files.values())) for one in pair]
         names = [one.source for one in pair]
