@@ -1,6 +1,6 @@
 """From the maps of a folder and a file of regions to rows of statistics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,18 @@ from ..images import geometry_difference
 _SHOWS_EDGES = ("pdff", "mip")
 
 
-def on_map_orientation(measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[str]:
-    """Return what `on_orientation` says of the map that shows edges best; maps and labels on them by quantity."""
-    return next((on_orientation(*measured[name]) for name in _SHOWS_EDGES if name in measured), [])
+def on_measured(rows: Sequence[Mapping], measured: Sequence[tuple[Mapping[str, np.ndarray], np.ndarray]]) -> list[str]:
+    """Return what rows of `measure`, and the maps and labels that they are of, say against one another.
+
+    `on_orientation` is asked of the map alone that shows edges best.
+    """
+    labels_on = {name: (one, labels) for maps, labels in measured for name, one in maps.items()}
+    return [
+        *(note for maps, _ in measured for note in on_support(maps)),
+        *on_excluded(rows),
+        *on_sizes(rows),
+        *next((on_orientation(*labels_on[name]) for name in _SHOWS_EDGES if name in labels_on), []),
+    ]
 
 
 def measure_files(
@@ -84,8 +93,7 @@ def measure_files(
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
         measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
-        notes += [*on_excluded(measured), *on_sizes(measured), *on_support(maps)]
-        notes += on_map_orientation({name: (one, placed) for name, one in maps.items()})
+        notes += on_measured(measured, [(maps, placed)])
         rows += measured
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)
