@@ -6,7 +6,7 @@ import scans
 from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap import sample
-from TrabecularQSMLib.fieldmap.contradiction import Contradiction, find_contradiction
+from TrabecularQSMLib.fieldmap.contradiction import Contradiction, find_contradiction, left_over
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.kind import find_kind
 from TrabecularQSMLib.pipeline.remarks_on_echoes import on_contradiction
@@ -18,13 +18,14 @@ class ContradictionTest(unittest.TestCase):
         cls.scan, cls.mask = scans.small_ankle()
         cls.random = np.random.default_rng(0)
 
-    def find(self, echoes, model="ren-marrow", voxels=1500) -> Contradiction | None:
+    def find(self, echoes, model="ren-marrow", voxels=1500, bipolar=False) -> Contradiction | None:
         with mock.patch.object(sample, "VOXELS", voxels):
             drawn = sample.draw(
                 echoes, self.mask, echo_times=self.scan.echo_times[: len(echoes)],
                 imaging_frequency=self.scan.imaging_frequency, fat_model=FAT_MODELS[model],
             )  # fmt: skip
-            return find_contradiction(*drawn, kind=find_kind(*drawn, sign=1, bipolar=False, trains=1))
+            left = left_over(*drawn, kind=find_kind(*drawn, sign=1, bipolar=bipolar, trains=1))
+            return left and find_contradiction(left)
 
     def test_noise_errors_of_echoes_and_another_fat_are_none(self):
         echoes = self.scan.echoes
@@ -42,6 +43,10 @@ class ContradictionTest(unittest.TestCase):
         self.assertIsNone(found.axis)
         self.assertLess(found.along, 0.8 * found.across)
         self.assertIn("the magnitude was smoothed", on_contradiction(found)[0])
+        # Gains of a bipolar read-out make no part of the signal larger or smaller.
+        gains = (1 + 0.1 * (-1.0) ** np.arange(6))[:, None, None, None]
+        bipolar = self.find(smooth * gains, bipolar=True)
+        np.testing.assert_allclose((bipolar.along, bipolar.across), (found.along, found.across), rtol=0.03)
 
     def test_a_phase_of_each_echo_that_changes_over_the_image_is_across_the_signal(self):
         echoes, (k, j, i) = self.scan.echoes, np.indices(self.mask.shape) / 10

@@ -7,7 +7,7 @@ of its own more across it. Errors that a whole slice has in common stay when its
 do not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,8 +53,33 @@ class Contradiction:
     phase: float = 0.0
 
 
-def find_contradiction(signal: np.ndarray, sample: Sample, *, kind: Kind) -> Contradiction | None:
-    """Return what speaks against magnitude and phase of the echoes being of one measurement, or None if nothing does.
+@dataclass(frozen=True, eq=False)
+class LeftOver:
+    """What the fit leaves over in voxels that tell something, with the sample and the kind of scan of these.
+
+    `rest` (E, V) is in the direction of the model `modelled` (E, V), without what all voxels share: its real part is
+    along it. `energy` (V,) is that of the echoes.
+    """
+
+    sample: Sample
+    kind: Kind
+    energy: np.ndarray
+    modelled: np.ndarray
+    rest: np.ndarray
+
+    @property
+    def size(self) -> np.ndarray:
+        """Magnitude (E, V) of the model."""
+        return np.abs(self.modelled)
+
+    @property
+    def weight(self) -> np.ndarray:
+        """Weight (V,) by what is left: one over its energy."""
+        return 1 / ((np.abs(self.rest) ** 2).sum(axis=0) + FINEST_MISFIT * (self.size**2).sum(axis=0))
+
+
+def left_over(signal: np.ndarray, sample: Sample, *, kind: Kind) -> LeftOver | None:
+    """Return what the fit leaves over of the signal as that kind of scan has it, or None where it leaves nothing.
 
     Parameters
     ----------
@@ -66,23 +91,6 @@ def find_contradiction(signal: np.ndarray, sample: Sample, *, kind: Kind) -> Con
     """
     if sample.echoes <= EXACT_ECHOES or not signal.size:
         return None
-    some, modelled, rest = left_over(signal, sample, kind)
-    size, sample, fat = np.abs(modelled), sample.part(some), kind.fits.fat[some]
-    energy = (np.abs(signal[:, some]) ** 2).sum(axis=0)
-    axis, scale, phase = _of_slices(size, rest, sample)
-    along, across, errors = _along_and_across(rest, energy, fat)
-    if axis is None:
-        scale, phase = _of_places(size, rest, fat, sample)
-    found = axis is not None or errors > 0 or max(scale, phase) > 0
-    return Contradiction(along, across, errors, axis, scale, phase) if found else None
-
-
-def left_over(signal: np.ndarray, sample: Sample, kind: Kind) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return which voxels tell something, their model, and what is left of their echoes, without what all share.
-
-    The latter, (E, V) as the model, is in its direction: its real part is along it. Arguments as of
-    `find_contradiction`; the model is of the signal as it is for that kind of scan.
-    """
     signal = seen(signal, sample, kind)
     energy = (np.abs(signal) ** 2).sum(axis=0)
     # At a limit of R2* the fit takes less along the signal than across it.
@@ -94,12 +102,30 @@ def left_over(signal: np.ndarray, sample: Sample, kind: Kind) -> tuple[np.ndarra
     size = np.abs(modelled)
     rest = (signal - modelled) * modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     shared = (size * rest).sum(axis=1) / np.maximum((size**2).sum(axis=1), np.finfo(np.float32).tiny)
-    return some, modelled, rest - shared[:, None] * size
+    rest = rest - shared[:, None] * size
+    return LeftOver(sample.part(some), replace(kind, fits=fits), energy[some], modelled, rest)
 
 
-def _along_and_across(rest, energy, fat):
+def find_contradiction(left: LeftOver) -> Contradiction | None:
+    """Return what speaks against magnitude and phase of the echoes being of one measurement, or None if nothing does.
+
+    Parameters
+    ----------
+    left : LeftOver
+        From `left_over`.
+    """
+    axis, scale, phase = _of_slices(left)
+    along, across, errors = _along_and_across(left)
+    if axis is None:
+        scale, phase = _of_places(left)
+    found = axis is not None or errors > 0 or max(scale, phase) > 0
+    return Contradiction(along, across, errors, axis, scale, phase) if found else None
+
+
+def _along_and_across(left):
     """Median parts of the signal along and across it, and their difference in standard errors if it matters."""
-    parts = [(part**2).sum(axis=0) / energy for part in (rest.real, rest.imag)]
+    parts = [(part**2).sum(axis=0) / left.energy for part in (left.rest.real, left.rest.imag)]
+    fat = left.kind.fits.fat
     along, across = (float(np.sqrt(np.median(part))) for part in parts)
     ratio = np.log(parts[0] + FINEST_MISFIT) - np.log(parts[1] + FINEST_MISFIT)
     tissues = [np.median(ratio[where]) for where in (fat < 0.5, fat >= 0.5) if np.count_nonzero(where) >= FEWEST]
@@ -109,10 +135,10 @@ def _along_and_across(rest, energy, fat):
     return along, across, errors if matters else 0.0
 
 
-def _of_slices(size, rest, sample):
+def _of_slices(left):
     """The axis whose slices have errors of their own, and their size in magnitude and phase; or None."""
-    weight = 1 / ((np.abs(rest) ** 2).sum(axis=0) + FINEST_MISFIT * (size**2).sum(axis=0))
-    found = [_across(axis, weight * size * rest, weight * size**2, sample) for axis in range(3)]
+    weight, size = left.weight, left.size
+    found = [_across(axis, weight * size * left.rest, weight * size**2, left.sample) for axis in range(3)]
     strength = [max(scale / SLICE_SCALE, phase / SLICE_PHASE) for scale, phase in found]
     axis = int(np.argmax(strength))
     return (axis, *found[axis]) if strength[axis] > 1 else (None, 0.0, 0.0)
@@ -129,11 +155,11 @@ def _across(axis, product, square, sample):
     return _shared(first.real, second.real, AGREE), _shared(first.imag, second.imag, AGREE)
 
 
-def _of_places(size, rest, fat, sample):
+def _of_places(left):
     """Standard deviation of errors of places, of magnitude and phase, if they matter: what both halves share."""
-    weight = 1 / ((np.abs(rest) ** 2).sum(axis=0) + FINEST_MISFIT * (size**2).sum(axis=0))
-    rest = _without_errors_of_fat(size, rest, fat, weight)
-    place = np.zeros(fat.size, int)
+    weight, size, sample = left.weight, left.size, left.sample
+    rest = _without_errors_of_fat(size, left.rest, left.kind.fits.fat, weight)
+    place = np.zeros(weight.size, int)
     for position in sample.positions:
         place = PLACES * place + np.clip(((position + 1) / 2 * PLACES).astype(int), 0, PLACES - 1)
     halves = _halves(weight * size * rest, weight * size**2, place, PLACES**3)

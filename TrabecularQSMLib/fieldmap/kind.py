@@ -162,7 +162,7 @@ def find_kind(
     elif sign is None:
         best, sure, errors = _answer(asked, grouped, errors)
     fits, groups, groups_errors = grouped[best]
-    jump_ppm = _jump(sample.without(groups, asked.signals[best]), fits, sample)
+    jump_ppm = _jump(asked.signals[best], groups, fits, sample)
     if asked.signs[best] < 0 and groups is not None:
         groups = groups.conjugate()  # they belong to the echoes as they came
     # So few echoes fit any errors of their own: the sign that fits better is taken, and never sure.
@@ -218,7 +218,7 @@ def _far_off(fits, sample):
     return float(center) if here - there > ALIKE else None
 
 
-def _jump(signal, fits, sample):
+def _jump(signal, groups, fits, sample):
     """How far in ppm the field of fat is below that of water, apart from what is smooth all over the image, if far."""
     water, fat = fits.fat < PURE[0], fits.fat > PURE[1]
     if min(water.mean(), fat.mean()) < LEAST_PURE:
@@ -230,7 +230,7 @@ def _jump(signal, fits, sample):
     # Noise that takes fat for water puts it on the other side.
     if jump >= -JUMP_PPM:
         return None
-    lost = []
+    signal, lost = sample.without(groups, signal), []
     for tissue, own, other in ((water, of_water, of_fat), (fat, of_fat, of_water)):
         some = np.flatnonzero(tissue)[:JUMP_VOXELS]
         voxels, part, near = signal[:, some], sample.part(some), smooth[some]

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..acquisition import Acquisition
 from ..fieldmap import magnitude, masks, two_rates
-from ..fieldmap.contradiction import find_contradiction
+from ..fieldmap.contradiction import find_contradiction, left_over
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.kind import Kind, find_kind
@@ -145,9 +145,12 @@ class SeparatedFields(EchoFields):
 
     def _contradictions(self, echoes, drawn, kind) -> list[str]:
         """Where the echoes cannot be of one measurement."""
-        found = find_contradiction(*drawn, kind=kind)
+        left = left_over(*drawn, kind=kind)
+        if left is None:
+            return []
+        found = find_contradiction(left)
         if found is None or found.axis is not None:
-            moved = find_displacement(echoes, *drawn, kind=kind)
+            moved = find_displacement(echoes, left)
             # What lies elsewhere seems to have slices of its own, and such slices seem to lie elsewhere, but less.
             if moved and (found is None or moved.voxels > BEYOND_SLICES):
                 return remarks_on_echoes.on_displacement(moved)
