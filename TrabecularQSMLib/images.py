@@ -39,16 +39,6 @@ def image_from(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
     return image
 
 
-def affine_from(image) -> np.ndarray:
-    """Return the affine (i, j, k → RAS) of the first three axes of an ITK image, or of a reader with its header."""
-    dimensions = image.GetDimension()
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (dimensions, dimensions))[:3, :3] * image.GetSpacing()[:3]
-    affine[:3, 3] = image.GetOrigin()[:3]
-    affine[:3] *= _LPS_TO_RAS[:, None]
-    return affine
-
-
 def transform_from(matrix: np.ndarray) -> sitk.AffineTransform:
     """Return an ITK transform of a matrix (4, 4) that maps RAS points to RAS points."""
     signs = np.append(_LPS_TO_RAS, 1.0)

@@ -217,17 +217,6 @@ def gradient(array: np.ndarray, voxel_size) -> np.ndarray:
     return result
 
 
-def gradient_adjoint(vectors: np.ndarray, voxel_size) -> np.ndarray:
-    """Return the exact adjoint of `gradient` (minus the divergence), shape (K, J, I)."""
-    result = np.zeros(vectors.shape[1:], vectors.dtype)
-    for axis, h in enumerate(voxel_size):
-        target = np.moveaxis(result, axis, 0)
-        source = np.moveaxis(vectors[axis], axis, 0)[:-1] * np.asarray(1.0 / h, vectors.dtype)
-        target[:-1] -= source
-        target[1:] += source
-    return result
-
-
 def laplacian_symbol(shape, voxel_size) -> np.ndarray:
     """Return ``Σ (2 − 2 cos(2π n/N)) / h²``, the periodic ‖∇‖² in k-space on the half grid, float32."""
     total = np.zeros((1, 1, 1))
