@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
+from TrabecularQSMLib.analysis.inference import NORMAL, holm, limit_interval
 from TrabecularQSMLib.analysis.observations import Observations
 from TrabecularQSMLib.analysis.studies.change import change_of_regions, coefficients_of, paired_change
 from TrabecularQSMLib.analysis.studies.groups import compare_groups, compare_regions
-from TrabecularQSMLib.analysis.studies.inference import NORMAL, holm, limit_interval
 from TrabecularQSMLib.analysis.studies.power import detectable_effect, plan, power_of, subjects_needed
 from TrabecularQSMLib.analysis.studies.ranges import normal_range, ranges_of_regions
 from TrabecularQSMLib.analysis.studies.repeatability import repeatability, repeatability_of_regions

@@ -8,24 +8,10 @@ import numpy as np
 
 from ...errors import InputError
 from ...methods import Method
+from ..inference import NORMAL, TAIL, Interval, holm, is_constant, t_interval, t_probability
 from ..observations import Observations, as_numbers, in_order, named, repeated
 from ..tables import Table, cell_text
-from .inference import (
-    COEFFICIENT,
-    LEAST_SUBJECTS,
-    NORMAL,
-    TAIL,
-    Interval,
-    Study,
-    checked,
-    holm,
-    is_constant,
-    limits,
-    of_regions,
-    t_interval,
-    t_probability,
-    with_unit,
-)
+from .study import COEFFICIENT, LEAST_SUBJECTS, Study, checked, limits, of_regions, with_unit
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,10 @@ from scipy.optimize import brentq
 
 from ...errors import InputError, counted
 from ...methods import Method
+from ..inference import SIGNIFICANT, TAIL, Interval, holm, is_constant, t_interval, t_probability
 from ..observations import Observations, as_numbers, named
 from ..tables import spelled_alike
-from .inference import (
-    ITSELF,
-    SIGNIFICANT,
-    TAIL,
-    Interval,
-    Study,
-    checked,
-    holm,
-    is_constant,
-    limits,
-    of_regions,
-    t_interval,
-    t_probability,
-    with_unit,
-)
+from .study import ITSELF, Study, checked, limits, of_regions, with_unit
 
 # A name with more values than this share of the subjects is none that tells kinds of them.
 _MOST_LEVELS = 1 / 3

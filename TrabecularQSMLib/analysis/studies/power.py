@@ -9,19 +9,10 @@ from scipy.optimize import brentq
 
 from ...errors import InputError, counted
 from ...methods import Method
+from ..inference import Interval, is_constant, root_mean_square, scaled, sd_factors
 from ..observations import Observations, one_session, repeated
 from .design import ALPHA, CHANGE, DESIGNS, GROUPS, POWER
-from .inference import (
-    LEAST_SUBJECTS,
-    Interval,
-    Study,
-    is_constant,
-    limits,
-    root_mean_square,
-    scaled,
-    sd_factors,
-    with_unit,
-)
+from .study import LEAST_SUBJECTS, Study, limits, with_unit
 
 # More subjects than these nobody scans.
 _MOST = 1_000_000
