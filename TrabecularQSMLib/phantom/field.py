@@ -4,7 +4,7 @@ import numpy as np
 import scipy.fft
 from scipy import ndimage
 
-from ..kernels import block_means, dipole_kernel, solid_harmonics, within_thin_layer
+from ..kernels import block_means, dipole_kernel, frequencies, solid_harmonics, within_thin_layer
 from ..progress import report
 from .body import SOFTENING
 from .fine_grid import FineGrid, centered_mm
@@ -21,11 +21,8 @@ def field_of(source: np.ndarray, grid: FineGrid, region) -> np.ndarray:
     ]
     transform = scipy.fft.rfftn(source, s=shape, workers=-1)
     transform *= dipole_kernel(tuple(shape), grid.voxel_size, grid.b0_direction)
-    for axis, n in enumerate(shape):
-        cycles = scipy.fft.rfftfreq(n) if axis == 2 else scipy.fft.fftfreq(n)
-        view = [1, 1, 1]
-        view[axis] = -1
-        transform *= np.exp(-2 * (np.pi * SOFTENING * cycles) ** 2).astype(np.float32).reshape(view)
+    for cycles in frequencies(shape):
+        transform *= np.exp(-2 * (np.pi * SOFTENING * cycles) ** 2).astype(np.float32)
     return np.ascontiguousarray(scipy.fft.irfftn(transform, s=shape, workers=-1, overwrite_x=True)[region])
 
 

@@ -1,12 +1,12 @@
 """What the statistics of studies share: answers region by region, as rows of a table, and the checks of their input."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...errors import InputError, counted
-from ..inference import Interval
+from ..inference import Interval, holm
 
 # Of the variance of values, what is left by numbers that were made of them.
 ITSELF = 1e-9
@@ -50,6 +50,12 @@ def of_regions(answers: Mapping[str, Callable]) -> tuple[list, list[str]]:
     if first and not found:
         raise first
     return found, notes
+
+
+def with_holm(results: Sequence) -> tuple:
+    """Return results with the correction of their p values, for the number of all, as their `p_holm`."""
+    corrected = holm([one.p for one in results])
+    return tuple(replace(one, p_holm=float(p)) for one, p in zip(results, corrected, strict=True))
 
 
 def with_unit(name: str, unit: str) -> str:
