@@ -78,6 +78,22 @@ class LeftOver:
         return 1 / ((np.abs(self.rest) ** 2).sum(axis=0) + FINEST_MISFIT * (self.size**2).sum(axis=0))
 
 
+def find_contradiction(left: LeftOver) -> Contradiction | None:
+    """Return what speaks against magnitude and phase of the echoes being of one measurement, or None if nothing does.
+
+    Parameters
+    ----------
+    left : LeftOver
+        From `left_over`.
+    """
+    axis, scale, phase = _of_slices(left)
+    along, across, errors = _along_and_across(left)
+    if axis is None:
+        scale, phase = _of_places(left)
+    found = axis is not None or errors > 0 or max(scale, phase) > 0
+    return Contradiction(along, across, errors, axis, scale, phase) if found else None
+
+
 def left_over(signal: np.ndarray, sample: Sample, *, kind: Kind) -> LeftOver | None:
     """Return what the fit leaves over of the signal as that kind of scan has it, or None where it leaves nothing.
 
@@ -104,22 +120,6 @@ def left_over(signal: np.ndarray, sample: Sample, *, kind: Kind) -> LeftOver | N
     shared = (size * rest).sum(axis=1) / np.maximum((size**2).sum(axis=1), np.finfo(np.float32).tiny)
     rest = rest - shared[:, None] * size
     return LeftOver(sample.part(some), replace(kind, fits=fits), energy[some], modelled, rest)
-
-
-def find_contradiction(left: LeftOver) -> Contradiction | None:
-    """Return what speaks against magnitude and phase of the echoes being of one measurement, or None if nothing does.
-
-    Parameters
-    ----------
-    left : LeftOver
-        From `left_over`.
-    """
-    axis, scale, phase = _of_slices(left)
-    along, across, errors = _along_and_across(left)
-    if axis is None:
-        scale, phase = _of_places(left)
-    found = axis is not None or errors > 0 or max(scale, phase) > 0
-    return Contradiction(along, across, errors, axis, scale, phase) if found else None
 
 
 def _along_and_across(left):

@@ -41,27 +41,27 @@ class Displacement:
     turned: bool = False
 
 
-def find_displacement(echoes: np.ndarray, left: LeftOver) -> Displacement | None:
+def find_displacement(echoes: np.ndarray, left_over: LeftOver) -> Displacement | None:
     """Return which echoes lie elsewhere than the others, or None.
 
     Parameters
     ----------
     echoes : (E, K, J, I) complex array
-    left : LeftOver
+    left_over : LeftOver
         What the fit leaves over of voxels of them, from `left_over`.
     """
-    sample, kind = left.sample, left.kind
+    sample, kind, size, rest = left_over.sample, left_over.kind, left_over.size, left_over.rest
     axes = [axis for axis in range(3) if sample.shape[axis] >= FEWEST]
     if not axes:
         return None
-    weight, along_model = left.weight, left.modelled.conj() / np.maximum(left.size, np.finfo(np.float32).tiny)
+    weight, along_model = left_over.weight, left_over.modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     changes = {axis: seen(_change(echoes, sample, axis), sample, kind) * along_model for axis in axes}
     # Ways 0 to 2 are moves along the axes, 3 to 5 turns about them.
     changes |= {3 + axis: by for axis in range(3) if (by := _turning(changes, sample, axis)) is not None}
     ways, changes = [*changes], np.stack([*changes.values()])
     voxels, errors = np.zeros((2, sample.echoes, 6))
-    for number, rest in enumerate(left.rest):
-        voxels[number, ways], errors[number, ways] = _way(rest, changes[:, number], weight)
+    for number, left in enumerate(rest):
+        voxels[number, ways], errors[number, ways] = _way(left, changes[:, number], weight)
     far = np.abs(voxels) * (np.abs(errors) > SURE)
     number, way = np.unravel_index(far.argmax(), far.shape)
     if far[number, way] <= (FAR_BIPOLAR if kind.bipolar else FAR):
