@@ -400,12 +400,14 @@ class UncertaintyTest(unittest.TestCase):
     def test_errors_are_as_large_as_the_standard_deviations_say(self):
         model, count, deviation = model_at(EQUAL), 4000, 0.03
         rng = np.random.default_rng(41)
-        for pdff, rate in ((0.15, 40.0), (0.5, 40.0), (0.85, 100.0)):
-            clean = synthesize(np.full(count, (1 - pdff) * 1j), np.full(count, pdff * 1j), 30.0, rate, model)
+        # Water and fat that are not in phase, as after another excitation, add up to less than both.
+        for pdff, rate, turn in ((0.15, 40.0, 0), (0.5, 40.0, 0), (0.85, 100.0, 0), (0.8, 40.0, 0.8)):
+            parts = np.full(count, (1 - pdff) * 1j), np.full(count, pdff * 1j * np.exp(1j * turn))
+            clean = synthesize(*parts, 30.0, rate, model)
             signal = clean + noise(rng, clean.shape, deviation)
             field, r2star, water, fat, residual = refine(signal, model, np.full(count, 30.0), np.full(count, rate))
             sigmas = standard_deviations(water, fat, field, r2star, model, deviation)
-            errors = (field - 30.0, r2star - rate, fat_fraction(water, fat) - pdff)
+            errors = (field - 30.0, r2star - rate, fat_fraction(water, fat) - fat_fraction(*parts))
             for error, sigma in zip(errors, sigmas, strict=True):
                 # The standard deviation of 4,000 draws is known to 1.1 %.
                 self.assertAlmostEqual((error / sigma).std(), 1, delta=0.05)

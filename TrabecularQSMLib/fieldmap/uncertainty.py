@@ -110,21 +110,16 @@ def _deviations(water, fat, field_hz, r2star, model, noise):
     curvature = np.maximum(square - (b1.conj() * of_water + b2.conj() * of_fat).real, TINY)
     rate = noise / np.sqrt(curvature)
 
-    # PDFF = |F| / |W + F|, or 1 − |W| / |W + F|: its derivatives with respect to W and F.
-    total = water + fat
-    total = np.where(np.abs(total) > TINY, total, TINY)
-    prevails = np.abs(water) > np.abs(fat)
-    larger = np.where(prevails, water, fat)
-    larger = np.where(np.abs(larger) > TINY, larger, TINY)
-    share = np.abs(larger) / np.abs(total)
-    by_larger, by_smaller = share * (1 / larger - 1 / total), -share / total
-    by_water, by_fat = np.where(prevails, by_larger, by_smaller), np.where(prevails, by_smaller, by_larger)
-    # gᵀ (G⁻¹ + d dᴴ / curvature) g* for the Gram matrix G of the columns of W and F, and d = G⁻¹ (b1, b2).
-    fixed = g22 * np.abs(by_water) ** 2 + g11 * np.abs(by_fat) ** 2 - 2 * (by_water * g12 * by_fat.conj()).real
-    moved = np.abs(by_water * of_water + by_fat * of_fat) ** 2 / curvature
+    # The derivatives g of |F| / |W + F|, and of 1 − |W| / |W + F|, with respect to W and F are −F and W, over |W + F|²
+    # and but for a phase of both, which drops out of gᵀ (G⁻¹ + d dᴴ / curvature) g* for the Gram matrix G of the
+    # columns of W and F, and d = G⁻¹ (b1, b2).
+    fixed = g22 * np.abs(fat) ** 2 + g11 * np.abs(water) ** 2 + 2 * (fat * g12 * water.conj()).real
+    moved = np.abs(water * of_fat - fat * of_water) ** 2 / curvature
+    total = np.abs(water + fat)
+    fraction = noise * np.sqrt(fixed / determinant + moved) / np.maximum(total, TINY) ** 2
     # R2* does not stray so far, as its range has ends.
     bent = rate * np.sqrt(1 + BEND * (rate * model.train) ** 2)
-    return bent / (2 * np.pi), rate, noise * np.sqrt(fixed / determinant + moved)
+    return bent / (2 * np.pi), rate, np.where(total > TINY, fraction, np.inf)
 
 
 METHOD = Method(
