@@ -401,7 +401,7 @@ class UncertaintyTest(unittest.TestCase):
         model, count, deviation = model_at(EQUAL), 4000, 0.03
         rng = np.random.default_rng(41)
         # Water and fat that are not in phase, as after another excitation, add up to less than both.
-        for pdff, rate, turn in ((0.15, 40.0, 0), (0.5, 40.0, 0), (0.85, 100.0, 0), (0.8, 40.0, 0.8)):
+        for pdff, rate, turn in ((0.15, 40.0, 0), (0.5, 40.0, 0), (0.85, 100.0, 0), (0.6, 40.0, 1.5)):
             parts = np.full(count, (1 - pdff) * 1j), np.full(count, pdff * 1j * np.exp(1j * turn))
             clean = synthesize(*parts, 30.0, rate, model)
             signal = clean + noise(rng, clean.shape, deviation)
