@@ -102,8 +102,8 @@ def fit_calibration(hu, density, water=None) -> Calibration:
     Raises
     ------
     InputError
-        If there are fewer than two rods, numbers differ or are not finite, all rods are alike, or density falls with
-        attenuation.
+        If there are fewer than two rods, numbers differ or are not finite, all rods are alike, one lies off the line of
+        all, or the line is none of a `Calibration`.
 
     Notes
     -----

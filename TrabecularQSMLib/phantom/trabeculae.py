@@ -106,7 +106,7 @@ class PlacedBlock:
         self._marrow, self._bone = self._dephased(settings)
 
     def paint(self, canvas: dict[str, np.ndarray], first: int, last: int) -> None:
-        """Paint the block over what lies between two planes of the extended fine grid."""
+        """Paint the block over what lies between two planes of the extended fine grid; `InputError` beyond marrow."""
         low, high = max(first, self.extended[0].start), min(last, self.extended[0].stop)
         if low >= high:
             return

@@ -99,6 +99,12 @@ def bvtv_of_files(
     rule : {"half-peak", "robust"}
         As for `apparent_bvtv`.
     progress : callable, optional
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, both phase cycles are not on one grid, or for what `regions_on`, `correct_bias` and
+        `apparent_bvtv` refuse.
     """
     array, affine = read_image(image)
     if other:

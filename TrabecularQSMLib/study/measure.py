@@ -56,8 +56,8 @@ def measure_files(
     Raises
     ------
     InputError
-        If there are no maps, or those of several subjects, `case` is given for several scans, or a region is empty or
-        has no voxel on the grid of a map.
+        If there are no maps, those of several subjects, or such of one scan on several grids, `case` is given for
+        several scans, or a region is empty or has no voxel on the grid of a map.
     """
     if not Path(folder).is_dir():
         raise InputError(f"{folder} is not a folder; give the folder that reconstruct wrote.")

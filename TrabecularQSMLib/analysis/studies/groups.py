@@ -109,8 +109,8 @@ def compare_groups(
     Raises
     ------
     InputError
-        If there are too few groups or subjects, the reference is none of them, or groups cannot be told apart from the
-        covariates.
+        If there are too few groups or subjects, the reference is none of them, groups cannot be told apart from the
+        covariates, or one of these is the same of all, a text of nearly each, or mixes numbers and texts.
 
     References
     ----------

@@ -123,7 +123,10 @@ def subjects_needed(effect: float, *, design: str = GROUPS, power: float = POWER
 
 
 def detectable_effect(subjects: int, *, design: str = GROUPS, power: float = POWER, alpha: float = ALPHA) -> float:
-    """Return the difference, over the standard deviation, that so many subjects (of each group) find with `power`."""
+    """Return the difference, over the standard deviation, that so many subjects (of each group) find with `power`.
+
+    `InputError` for fewer than two.
+    """
     if subjects < 2:
         raise InputError(f"{subjects} subject cannot tell a spread; give two or more.")
 

@@ -118,7 +118,8 @@ def normal_range(values: np.ndarray, ages: np.ndarray | None = None, *, region: 
     Raises
     ------
     InputError
-        If there are fewer than three subjects (four with ages), a value is not finite, or all are the same.
+        If there are fewer than three subjects (four with ages), a value is not finite, all are the same, ages are or
+        are none in years, or values are on one line over them.
 
     References
     ----------
