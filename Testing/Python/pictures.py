@@ -1,6 +1,7 @@
 """Figures as tests see them: what is drawn, and where."""
 
 import importlib.util
+from functools import lru_cache
 from unittest import mock
 
 import numpy as np
@@ -57,9 +58,15 @@ def titles_of(figure):
     return [text.get_text() for text in figure.texts]
 
 
+@lru_cache(maxsize=1)
+def renderer_of(figure):
+    """What knows how large texts are, which takes longer to make than to ask."""
+    return figure._get_renderer()
+
+
 def place_of(artist, figure):
     """Left, bottom, right and top in inches."""
-    return artist.get_window_extent(figure._get_renderer()).extents / figure.dpi
+    return artist.get_window_extent(renderer_of(figure)).extents / figure.dpi
 
 
 def lightness(rgb):

@@ -2,13 +2,12 @@ import csv
 import io
 import json
 import shutil
-import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
 import scans
 import SimpleITK as sitk
+from reading import InFolderTest
 from test_analysis_placement import two_bones
 
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure, on_excluded, reference_notes, referenced, whole_mask
@@ -157,10 +156,9 @@ class ArraysTest(unittest.TestCase):
             measure(self.maps, self.labels[:2], self.names, case="x")
 
 
-class FilesTest(unittest.TestCase):
+class FilesTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.maps, self.labels = maps_and_labels()
         self.regions = self.folder / "regions.nii.gz"
         nifti.write_image(self.regions, self.labels.astype(np.uint8), scans.AFFINE)

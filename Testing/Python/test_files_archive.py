@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sysconfig
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import dicoms
 import numpy as np
 import scans
 import SimpleITK as sitk
+from reading import InFolderTest
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.acquisition import Acquisition
@@ -32,10 +32,9 @@ NAMES = {2: "talus", 5: "my region"}
 
 
 @unittest.skipUnless(importlib.util.find_spec("highdicom") and dicoms.pydicom, "needs highdicom and pydicom")
-class ArchiveTest(unittest.TestCase):
+class ArchiveTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.study = dicoms.Study(self.folder / "scan")
         self.study.write(scans.echoes(), {"mag": 3, "phase": 4})
         self.output = self.folder / "archive"
@@ -184,10 +183,9 @@ class ArchiveTest(unittest.TestCase):
 
 
 @unittest.skipUnless(importlib.util.find_spec("dcm2niix") and dicoms.pydicom, "needs dcm2niix and pydicom")
-class StudyTest(unittest.TestCase):
+class StudyTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.scan = Acquisition(scans.echoes(), scans.ECHO_TIMES, scans.AFFINE, field_strength=3.0)
 
     def headers(self, folder):

@@ -3,14 +3,13 @@
 import contextlib
 import io
 import shutil
-import tempfile
 import unittest
-from pathlib import Path
 from unittest import mock
 
 import dicoms
 import numpy as np
 import scans
+from reading import InFolderTest
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.acquisition import Reorientation
@@ -41,10 +40,9 @@ FAST = ("--stop-after", "fieldmap")
 
 
 @unittest.skipIf(dicoms.pydicom is None, "pydicom is not installed")
-class DicomTest(unittest.TestCase):
+class DicomTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.signal = scans.echoes((4, 20, 24))
 
     def write(self, kind, folder="in", **changes):
