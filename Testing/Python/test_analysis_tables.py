@@ -274,7 +274,7 @@ class PairTest(unittest.TestCase):
     def test_values_far_from_their_group_and_names_that_differ_in_spelling_are_found(self):
         values, groups = np.array([1.0, 2, 3, -999, 500, 501, 502, 503]), ["a"] * 4 + ["b"] * 4
         self.assertEqual(far_off(values, groups), [3])
-        self.assertEqual(far_off(values[:3]), [])
+        self.assertEqual(far_off([1.0, 1.1, 1000.0]), [])  # of three values none tells which one is wrong
         self.assertEqual(far_off(np.full(9, 5.0)), [])
         self.assertEqual(spelled_alike(["Talus", "tuber", "talus ", "talus 2"]), [("Talus", "talus ")])
 
