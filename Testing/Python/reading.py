@@ -37,6 +37,7 @@ class InFolderTest(unittest.TestCase):
     """Has a folder of its own, which goes with the test."""
 
     def setUp(self):
+        super().setUp()  # of another class that a test inherits beside
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
 
