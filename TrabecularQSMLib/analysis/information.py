@@ -171,19 +171,37 @@ def search_shifts(fixed, moving, progress):
     """
     step = (fixed.size_mm3 / SEARCH_POINTS) ** (1 / 3)
     origin = moving.center - fixed.center
-    codes, first = [], []
-    for volume in (fixed, moving):
-        low, high = volume.corners.min(axis=0), volume.corners.max(axis=0)
-        # The grids' points are whole steps from the centers, which the start puts on each other.
-        below, above = (np.ceil(np.abs(end - volume.center) / step - 0.5).astype(int) for end in (low, high))
-        affine = np.diag([step, step, step, 1.0])
-        affine[:3, 3] = volume.center - below * step
-        shape = tuple((below + above + 1)[::-1])
-        small = volume.averaged(step)
-        values = resample(small.array, small.affine, shape, affine, outside=np.nan)
-        codes.append(_binned(values))
-        first.append(below)
+    codes, first = zip(*(_on_coarse_grid(volume, step) for volume in (fixed, moving)), strict=True)
     size = [scipy.fft.next_fast_len(a + b - 1, real=True) for a, b in zip(*(c.shape for c in codes), strict=True)]
+    share, total = _shared_at_shifts(codes, size, progress)
+    smaller = min(np.count_nonzero(c >= 0) for c in codes)
+    share[total < SEARCH_OVERLAP * smaller] = -1
+    found = []
+    for _ in range(CANDIDATES):
+        best = np.unravel_index(np.argmax(share), share.shape)
+        if share[best] < 0:
+            break
+        # Shifts beyond half of the period are negative ones; the first points lie at different places.
+        steps = [n if n < c else n - s for n, c, s in zip(best, codes[1].shape, size, strict=True)]
+        found.append(shift(origin + step * (np.array(steps[::-1]) + first[0] - first[1])))
+        share[np.ix_(*[np.arange(n - 1, n + 2) % s for n, s in zip(best, size, strict=True)])] = -1
+    return found or [shift(origin)]
+
+
+def _on_coarse_grid(volume, step):
+    """Gray values of an image on a grid whose points are whole steps from its center, and how many lie before that."""
+    low, high = volume.corners.min(axis=0), volume.corners.max(axis=0)
+    # Centers are what the start puts on each other.
+    below, above = (np.ceil(np.abs(end - volume.center) / step - 0.5).astype(int) for end in (low, high))
+    affine = np.diag([step, step, step, 1.0])
+    affine[:3, 3] = volume.center - below * step
+    small = volume.averaged(step)
+    values = resample(small.array, small.affine, tuple((below + above + 1)[::-1]), affine, outside=np.nan)
+    return _binned(values), below
+
+
+def _shared_at_shifts(codes, size, progress):
+    """Share of common information at all shifts of two images of gray values, and how many points overlap there."""
     # In float32: counts of so few points are told apart many times over.
     spectra = [
         [scipy.fft.rfftn((c == n).astype(np.float32), s=size, workers=-1) for n in range(COARSE_BINS)] for c in codes
@@ -204,19 +222,7 @@ def search_shifts(fixed, moving, progress):
         logarithms[1] += row * np.log(np.maximum(row, 1))
     logarithms[2] = (columns * np.log(np.maximum(columns, 1))).sum(axis=0)
     total = columns.sum(axis=0)
-    share = _share(logarithms, total)
-    smaller = min(np.count_nonzero(c >= 0) for c in codes)
-    share[total < SEARCH_OVERLAP * smaller] = -1
-    found = []
-    for _ in range(CANDIDATES):
-        best = np.unravel_index(np.argmax(share), share.shape)
-        if share[best] < 0:
-            break
-        # Shifts beyond half of the period are negative ones; the first points lie at different places.
-        steps = [n if n < c else n - s for n, c, s in zip(best, codes[1].shape, size, strict=True)]
-        found.append(shift(origin + step * (np.array(steps[::-1]) + first[0] - first[1])))
-        share[np.ix_(*[np.arange(n - 1, n + 2) % s for n, s in zip(best, size, strict=True)])] = -1
-    return found or [shift(origin)]
+    return _share(logarithms, total), total
 
 
 def shared_information(matrix, fixed, moving, mask, spacing):

@@ -346,17 +346,10 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
         cropped = cropped.cropped(_enlarged(mask.cropped(held).corners))
     if cropped is None:
         return None
-    start = sitk.Euler3DTransform()
     # Turned about the middle of what both show: rotations and shifts then hardly depend on each other.
-    linear = transform_from(matrix)
-    center = cropped.center * (-1, -1, 1)
-    start.SetCenter(center.tolist())
-    start.SetMatrix(linear.GetMatrix(), 1e-6)
-    start.SetTranslation((np.array(linear.TransformPoint(center.tolist())) - center).tolist())
-
+    moved = _about(cropped.center, matrix)
     method = _method(cropped, mask, finest, levels)
-    method.SetInitialTransform(start, inPlace=True)
-
+    method.SetInitialTransform(moved, inPlace=True)
     count = 0
 
     def step():
@@ -374,7 +367,7 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
             return None
         raise
     converged = "Maximum number" not in method.GetOptimizerStopConditionDescription()
-    found, value = matrix_from(start), method.GetMetricValue()
+    found, value = matrix_from(moved), method.GetMetricValue()
     # Of so few voxels the quality on one grid alone may be higher by chance.
     if mask is not None and not all(
         shared_information(found, fixed, moving, mask, spacing)
@@ -382,9 +375,18 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
         for spacing in (finest, 2 * finest)
     ):
         found = matrix
-        method.SetInitialTransform(linear)
+        method.SetInitialTransform(transform_from(matrix))
         value = method.MetricEvaluate(cropped.image(), moving.image())
     return found, -float(value), count, converged
+
+
+def _about(center, matrix):
+    """Rigid transform of ITK that turns about a point in RAS, of a matrix."""
+    linear, rigid, center = transform_from(matrix), sitk.Euler3DTransform(), center * (-1, -1, 1)
+    rigid.SetCenter(center.tolist())
+    rigid.SetMatrix(linear.GetMatrix(), 1e-6)
+    rigid.SetTranslation((np.array(linear.TransformPoint(center.tolist())) - center).tolist())
+    return rigid
 
 
 def _method(fixed, mask, finest, levels):
