@@ -83,10 +83,15 @@ def farthest_corner(shape, affine, other_affine) -> float:
     return float(np.linalg.norm((corners @ (np.asarray(affine) - other_affine).T)[:, :3], axis=1).max())
 
 
+def cosines(affine: np.ndarray) -> np.ndarray:
+    """Return the unit vectors of the axes of an affine (i, j, k → RAS), its columns."""
+    return affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+
+
 def shear_degrees(affine: np.ndarray) -> float:
     """Return by how many degrees the angles between the axes of an affine (i, j, k → RAS) differ from 90 at most."""
-    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    off = np.abs(cosines.T @ cosines - np.eye(3)).max()
+    axes = cosines(affine)
+    off = np.abs(axes.T @ axes - np.eye(3)).max()
     return float(np.degrees(np.arcsin(min(off, 1.0))))
 
 

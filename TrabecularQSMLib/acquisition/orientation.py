@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..images import LARGEST_SHEAR, shear_degrees
+from ..images import LARGEST_SHEAR, cosines, shear_degrees
 
 PATIENT_SUPERIOR = (0.0, 0.0, 1.0)
 # Voxels of other sizes are in another unit.
@@ -21,8 +21,7 @@ def voxel_size(affine: np.ndarray) -> tuple[float, float, float]:
 
 def b0_direction(affine: np.ndarray, b0_patient=PATIENT_SUPERIOR) -> tuple[float, float, float]:
     """Unit vector along the array axes k, j and i of a direction in patient space RAS."""
-    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return tuple(float(x) for x in (cosines.T @ np.asarray(b0_patient))[::-1])
+    return tuple(float(x) for x in (cosines(affine).T @ np.asarray(b0_patient))[::-1])
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ class Reorientation:
     @classmethod
     def to_ras(cls, affine: np.ndarray, shape: tuple[int, int, int]) -> "Reorientation":
         """Find the reorientation for an affine of (i, j, k) and an array of `shape` (k, j, i)."""
-        cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+        axes = cosines(affine)
         # The assignment of voxel axes to R, A, S with the largest sum of |cosines|; greedy choices can clash at 45°.
         permutations = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
-        best = max(permutations, key=lambda p: sum(abs(cosines[row, column]) for row, column in enumerate(p)))
-        flip_of_ras = [bool(cosines[row, column] < 0) for row, column in enumerate(best)]
+        best = max(permutations, key=lambda p: sum(abs(axes[row, column]) for row, column in enumerate(p)))
+        flip_of_ras = [bool(axes[row, column] < 0) for row, column in enumerate(best)]
         # `best` names the voxel axis (i=0, j=1, k=2) that becomes R, A, S; arrays are (S, A, R) = (k, j, i).
         order = tuple(2 - best[row] for row in (2, 1, 0))
         return cls(order, tuple(flip_of_ras[row] for row in (2, 1, 0)), tuple(shape))
