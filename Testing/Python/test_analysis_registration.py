@@ -142,6 +142,18 @@ class RigidTest(unittest.TestCase):
         np.testing.assert_allclose(found.matrix, MOTION, atol=1e-12)
         self.assertGreater(found.mutual_information, 0)
 
+    def test_what_is_better_within_a_mask_on_one_of_two_grids_alone_is_not_taken(self):
+        image, affine = moving_image()
+        # Quality of what was found and of the start, on the finest grid and on one twice as coarse.
+        for qualities, taken in (((0.6, 0.5, 0.6, 0.5), True), ((0.6, 0.5, 0.4, 0.5), False), ((0.4, 0.5), False)):
+            with (
+                mock.patch.object(registration, "ITERATIONS", 1),
+                mock.patch.object(registration, "shared_information", side_effect=qualities),
+            ):
+                bones = fixed_image() > 130
+                found = register_rigid(fixed_image(), AFFINE, image, affine, start=MOTION, fixed_mask=bones)
+            self.assertEqual(np.abs(found.matrix - MOTION).max() > 1e-3, taken, qualities)
+
     def test_a_start_by_hand_is_refined_where_a_mask_leaves_fine_structures_only(self):
         phantom = make_phantom(PhantomSettings(shape=(98, 98, 45), seed=2))
         settings = CompanionSettings(bssfp_voxel_mm=(1.2, 1.2, 1.8), ct_voxel_mm=(4.0, 4.0, 4.0), structure_mm=0.3)
