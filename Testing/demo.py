@@ -6,6 +6,7 @@ Run by ``make demo``; writes to demo-output/.
 import os
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +64,7 @@ class Progress:
 
 
 def main():
+    warnings.formatwarning = lambda message, *_: f"  note: {message}\n"  # as users are told, without the code behind it
     started = time.monotonic()
     OUTPUT.mkdir(exist_ok=True)
     settings = PhantomSettings(seed=SEED)

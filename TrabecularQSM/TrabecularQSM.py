@@ -53,7 +53,7 @@ from TrabecularQSMLib.scene.gui.reconstruction import (  # noqa: E402
     sequencesOfLoose,
     unpackSettings,
 )
-from TrabecularQSMLib.scene.gui.results import ResultsBrowser, lcurveSummary  # noqa: E402
+from TrabecularQSMLib.scene.gui.results import ResultsBrowser, askedFor, lcurveSummary, remember  # noqa: E402
 from TrabecularQSMLib.scene.gui.samples import SAMPLE  # noqa: E402
 from TrabecularQSMLib.scene.gui.startup import describe, registerResources  # noqa: E402
 from TrabecularQSMLib.scene.gui.tests import ModuleTestMixin  # noqa: E402
@@ -78,7 +78,8 @@ class TrabecularQSM(ScriptedLoadableModule):
         self.parent.dependencies = ["Sequences", "Segmentations", "Plots"]
         self.parent.helpText = _(
             "Magnetic susceptibility, R2* and fat fraction of trabecular bone from a multi-echo gradient-echo scan: "
-            "water–fat separation, background field removal and dipole inversion. For research only, not for diagnosis."
+            "water–fat separation, background field removal and dipole inversion. To try it: TrabecularQSM phantom in "
+            "the module Sample Data, then Apply here. For research only, not for diagnosis."
         )
         resources = Path(__file__).resolve().parent / "Resources"
         slicer.app.connect("startupCompleted()", lambda: registerResources(TrabecularQSMLogic, resources))
@@ -146,9 +147,7 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
         self.connectButtons(BUTTONS)
         # Not currentIndexChanged: a preset that comes with a loaded scene must not undo that scene's settings.
         self.ui.presetComboBox.connect("activated(int)", self.onPresetActivated)
-        self.results = ResultsBrowser(
-            self.ui.resultsRunComboBox, self.ui.resultsNotesLabel, self.ui.resultsTable, self.inWords
-        )
+        self.results = ResultsBrowser(self)
         self.preview = PreviewSlider(self)
         self.start()
 
@@ -328,8 +327,9 @@ class TrabecularQSMLogic(ScriptedLoadableModuleLogic):
 
     def processParameterNode(self, parameterNode, progress=None) -> dict:
         """Call `process` with what the parameter node says."""
+        asked = askedFor(parameterNode)  # the panel may be changed meanwhile
         with self.forecast.learning(parameterNode, self.kept):
-            return self.process(**self.options(parameterNode), progress=progress)
+            return remember(self.process(**self.options(parameterNode), progress=progress), asked)
 
     def lcurveParameterNode(self, parameterNode, progress=None):
         """Compute the L-curve with what the parameter node says; return the nodes of `scene.lcurveNodes`."""

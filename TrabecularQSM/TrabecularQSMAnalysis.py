@@ -69,7 +69,8 @@ class TrabecularQSMAnalysis(ScriptedLoadableModule):
         self.parent.dependencies = ["Markups", "Plots", "Segmentations", "Tables", "Terminologies", "Transforms"]
         self.parent.helpText = _(
             "From maps of susceptibility, R2* and fat fraction to numbers about bone: regions, registration of bSSFP "
-            "and CT, statistics, apparent bone volume fraction, regression. For research only, not for diagnosis."
+            "and CT, statistics, apparent bone volume fraction, regression. To try it: TrabecularQSM phantom with "
+            "bSSFP and CT in the module Sample Data, then the steps here. For research only, not for diagnosis."
         )
         pictures = Path(__file__).resolve().parent / "Resources" / "SampleData"
         slicer.app.connect("startupCompleted()", lambda: registerCompanions(TrabecularQSMAnalysisLogic, pictures))

@@ -76,7 +76,8 @@ class TrabecularQSMSimulation(ScriptedLoadableModule):
         self.parent.dependencies = ["Plots", "Segmentations", "Tables"]
         self.parent.helpText = _(
             "Simulates how susceptibility and R2′ depend on bone density: random spheres, cylinders or plates of bone "
-            "in a magnetic field, as in figures 7 and 8 of the paper. For research only, not for diagnosis."
+            "in a magnetic field, as in figures 7 and 8 of the paper. To try it: click Run. For research only, not for "
+            "diagnosis."
         )
 
 

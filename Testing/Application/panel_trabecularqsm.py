@@ -530,6 +530,52 @@ class PanelTest(driving.PanelCase):
         self.p.settings.stop_after = "nothing"
         self.assertEqual(button.text, "Run medi-l2 with λ 0.01 mm²")
 
+    def test_results_say_how_they_were_made_and_what_the_panel_has_otherwise_now(self):
+        self.load()
+        self.ui.applyButton.click()
+        notes = self.ui.resultsNotesLabel
+        self.assertIn("χ by closed-form with λ 0.2 mm², background removal lbv.", notes.text)
+        self.assertNotIn("Changed", notes.text)
+        self.ui.maskErosionSpinBox.value, self.ui.regularizationSpinBox.value = 7, 0.5
+        self.assertIn("Changed in the panel since this run: Mask erosion, Regularization λ.", notes.text)
+        self.ui.maskErosionSpinBox.value, self.ui.regularizationSpinBox.value = 5, 0
+        # As the λ of the preset, and the same numbers written otherwise, are no other ones.
+        self.ui.echoTimesLineEdit.text = self.ui.echoTimesLineEdit.text.replace(" ", ", ")
+        self.assertNotIn("Changed", notes.text)
+        self.ui.maskSelector.setCurrentNode(self.regions())
+        self.ui.fieldStrengthSpinBox.value = 1.5
+        self.assertIn("since this run: Field strength, Mask.", notes.text)
+
+    def test_many_notes_stand_under_the_results_alone(self):
+        self.load()
+        acquisition = PHANTOM.acquisition
+        bone = scene.addSegmentation(PHANTOM.regions == 2, {1: "one bone"}, acquisition.affine, "bone")
+        self.ui.maskSelector.setCurrentNode(bone)
+        self.ui.applyButton.click()
+        said, notes = self.ui.statusLabel.text, self.ui.resultsNotesLabel.text
+        self.assertRegex(said, r"^Added 15 maps. What to know of them stands under 'Results', in \d notes.$")
+        self.assertIn("The mask covers", notes)
+
+    def test_another_inversion_has_the_lambda_of_the_preset(self):
+        self.load()
+        box, spin = self.ui.inversionComboBox, self.ui.regularizationSpinBox
+        spin.value = 0.5  # mm²; as many ppm·mm would be 125 times the preset's
+        box.setCurrentText("medi-tv")
+        emit(box.activated, box.currentIndex)
+        self.assertEqual((self.p.settings.regularization, spin.text), (0, "0.004 ppm·mm (preset)"))
+        self.assertIn("λ is the preset's again", self.ui.statusLabel.text)
+        self.widget.say("")
+        emit(box.activated, box.currentIndex)
+        self.assertEqual(self.ui.statusLabel.text, "")
+
+    def test_where_a_run_has_nothing_to_try_lambda_on_the_reason_is_said(self):
+        self.load()
+        self.p.settings.inversion = "total-field"
+        self.p.settings.inversion_iterations = 3
+        self.ui.applyButton.click()
+        self.assertFalse(self.ui.previewButton.enabled)
+        self.assertIn("took the background away itself", driving.toolTip(self.ui.previewButton))
+
     def test_one_preview_is_saved_and_loaded_and_taken_up_again(self):
         name = "small closed-form preview χ [ppm]"
         self.load()

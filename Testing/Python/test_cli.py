@@ -87,8 +87,8 @@ class FormsTest(unittest.TestCase):
             code, out, _ = run(command, "--help")
             self.assertEqual(code, 0)
             self.assertIn(f"Example:\n  trabecular-qsm {command} ", out)
-            example = out.partition("Example:\n  trabecular-qsm ")[2].split()
-            cli.build_parser().parse_args(example)
+            for example in out.partition("Example:\n")[2].strip().splitlines():
+                cli.build_parser().parse_args(example.split()[1:])
         _, out, _ = run("reconstruct", "--help")
         for method in (*CHOICES["inversion"], *CHOICES["background"], *CHOICES["fat_model"], *settings.load_presets()):
             self.assertIn(method, out)
@@ -152,6 +152,25 @@ class FormsTest(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("positive", err)
         self.assertEqual(len(err.splitlines()), 1)
+
+    def test_what_was_probably_meant_is_asked_for(self):
+        for words, expected in {
+            ("recon",): "did you mean reconstruct?; see trabecular-qsm --help",
+            ("cohorts",): "did you mean cohort?",
+            ("reconstruct", "a", "b", "--inverson", "tgv"): "--inverson tgv; did you mean --inversion?; see "
+            "trabecular-qsm reconstruct --help",
+            ("reconstruct", "a", "b", "--presets=paper"): "did you mean --preset?",
+            ("reconstruct", "a", "b", "--inversion", "meditv"): "did you mean medi-tv?",
+            ("statistics", "repeat", "t.csv"): "did you mean repeatability?",
+            ("reconstruct", "a", "b", "--regularization", "0,03"): "'0,03' is not a number (decimals have a point)",
+            ("reconstruct", "a", "b", "--padding", "1.5"): "'1.5' is not a whole number",
+            ("reconstruct", "a", "b", "--threads", "all"): "'all' is not a whole number",
+        }.items():
+            code, _, err = run(*words)
+            self.assertEqual(code, 2)
+            self.assertIn(expected, err)
+        for words in (("help",), ("reconstruct", "a", "b", "c"), ("measure", "a", "--q")):
+            self.assertNotIn("did you mean", run(*words)[2])
 
     def test_python_m_runs_it_and_leaves_the_libraries_under_numpy_one_thread(self):
         program = (

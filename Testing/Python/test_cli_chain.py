@@ -103,9 +103,9 @@ class WholeChainTest(unittest.TestCase):
         np.testing.assert_allclose(table[:, 0], [float(x) for x in lambdas])
         self.assertTrue(np.all(np.diff(table[:, 1]) > 0), "the closed form's residual grows with λ")
         sidecar = json.loads(stem.with_suffix(".json").read_text())
-        self.assertIn(f"Largest curvature at λ = {sidecar['BestRegularization']:g}", out)
+        self.assertIn(f"Largest curvature at λ = {sidecar['BestRegularization']:.4g} mm²", out)
         zero = sidecar["InflectionRegularization"]
-        self.assertIn("Zero curvature is not below it" if zero is None else f"Zero curvature at λ = {zero:g}", out)
+        self.assertIn("Zero curvature " + ("is not below it" if zero is None else f"at λ = {zero:.4g} mm²"), out)
         self.assertEqual(stem.with_suffix(".png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         code, _, err = run(*command)
         self.assertEqual(code, 2)

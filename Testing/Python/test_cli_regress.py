@@ -31,6 +31,7 @@ class RegressTest(unittest.TestCase):
         self.assertLessEqual({"n", "slope", "intercept", "r2", "p", "slope_ci"}, set(found["pooled"]))
         self.assertEqual((list(found["within"]), found["paired"]["groups"]), (["1", "3"], ["1", "3"]))
         self.assertEqual(len(found["cooks_distance"]), 28)
+        self.assertIn("mean_R2s over apparentBVTV\npooled: slope", out)
         self.assertIn("R² 0.5325", out)
         self.assertIn("14 subjects give 28 rows", out)
         self.assertIn("one slope within all groups: slope -294.7 (-721.2 to 131.8), p 0.17, n 28", out)

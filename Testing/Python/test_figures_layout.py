@@ -119,7 +119,7 @@ class LambdaTest(unittest.TestCase):
         curves = [curve_of("closed-form", maps=first), curve_of("medi-tv", maps={0.01: noise(4)})]
         mask = marked_volume() > 0
         figure = figure_of(compare_lcurves, curves, mask, MIDDLE)
-        titles = ["Closed form χ, λ 0.1", "Closed form χ, λ 10", "TV-MEDI χ, λ 0.01"]
+        titles = ["Closed form χ, λ 0.1 mm²", "Closed form χ, λ 10 mm²", "TV-MEDI χ, λ 0.01 ppm·mm"]
         self.assertEqual(titles_of(figure), titles)
         drawn = slices_of(figure)[1]
         self.assertTrue(np.ma.getmaskarray(shown(drawn))[4:, 5:].all())
@@ -131,6 +131,15 @@ class LambdaTest(unittest.TestCase):
                 line.get_xydata(), np.transpose([curves[0].regularization, getattr(curves[0], name)])
             )
             np.testing.assert_allclose(rings.get_xdata(), [0.1, 10])
+            self.assertIn("λ, in the units below", axes.get_xlabel())
+
+    def test_lambda_and_both_terms_have_their_units(self):
+        for method, unit, term in (("closed-form", "mm²", "ppm²/mm²"), ("medi-tv", "ppm·mm", "ppm/mm")):
+            figure = figure_of(lcurve_figure, curve_of(method, region_means={"talus": np.ones(4)}), "sub-01")
+            discrepancy, curve, means = figure.axes
+            self.assertEqual([axes.get_xlabel() for axes in (discrepancy, means)], [f"λ [{unit}]"] * 2)
+            self.assertEqual(curve.get_ylabel(), f"log₁₀ regularizer [{term}]")
+            self.assertIn(unit, curve.get_legend().get_texts()[0].get_text())
 
     def test_logarithmic_axes_have_plain_numbers(self):
         curve = curve_of(region_means={"talus": np.ones(4)}, maps={0.1: noise()})

@@ -403,7 +403,7 @@ class BidsTest(FolderTest):
         scans.write_bids(self.folder)
         for number, echo in enumerate(scans.echoes(), start=1):
             nifti.write_image(self.folder / f"sub-01_echo-{number}_part-mag_MEGRE.nii", echo.real, scans.AFFINE)
-        self.assert_refused("negative values", "real part")
+        self.assert_refused("negative values", "the phase or the real part")
 
     def test_a_voxel_size_that_contradicts_the_header_is_refused(self):
         scans.write_bids(self.folder)

@@ -219,6 +219,17 @@ class PageTest(unittest.TestCase):
         (files,) = find_maps(self.output).values()
         self.assertEqual(case_report("sub-01", files), self.case)
 
+    def test_a_case_without_regions_says_where_they_go_and_shows_the_mask(self):
+        (files,) = find_maps(self.output).values()
+        copied = {name: Path(shutil.copy(path, self.folder / path.name)) for name, path in files.items()}
+        for path in files.values():
+            sidecar = path.with_name(path.name.replace(".nii.gz", ".json"))
+            shutil.copy(sidecar, self.folder / sidecar.name)
+        self.assertIn("Share of each region's voxels", html.unescape(self.case))
+        text = html.unescape(case_report("sub-01", copied))
+        self.assertIn("Share of the mask's voxels over their value.", text)
+        self.assertRegex(text, "No regions were measured.*sub-01_dseg.nii.gz.*sub-01_regions.csv")
+
     def test_who_stands_out_is_named(self):
         rows = [{"case": f"sub-{n}", "region": "talus", "mean": float(n % 3)} for n in range(9)]
         # Quartiles of 0.25 and 2: Tukey's upper fence is 2 + 1.5 · 1.75 = 4.6.

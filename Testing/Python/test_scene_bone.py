@@ -62,6 +62,42 @@ class BoneTest(SceneTest):
         return self.node_ids(), self.hierarchy_count()
 
 
+class UnregisteredTest(BoneTest):
+    """Regions of another grid, measured in images that nothing has brought to them."""
+
+    def setUp(self):
+        super().setUp()
+        ct = np.full(SHAPE, -1000.0, np.float32)  # air, soft tissue and bone
+        ct[1:15, 1:17, 1:19] = 40
+        ct[regions() > 0] = 300
+        self.images = [self.image, self.add(ct, "CT")]
+
+    def told(self):
+        """Whether the tables of both images say so."""
+        options = {"boneSegmentation": self.bone, "biasCorrection": False}
+        tables = [
+            scene.bvtvNodes(self.image, self.segmentation, case="sub-01", **options).table,
+            scene.attenuationNodes(self.images[1], self.segmentation, case="sub-01"),
+        ]
+        return ["lies on another grid" in " ".join(scene.notesOf(table)) for table in tables]
+
+    def test_they_are_told_until_the_images_are_under_a_transform_of_their_own(self):
+        affine = AFFINE.copy()
+        affine[0, 3] += 0.3
+        for node in self.images:
+            node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine))
+        self.assertEqual(self.told(), [True, True])
+        self.move(*self.images, self.segmentation, self.bone)  # all alike
+        self.assertEqual(self.told(), [True, True])
+        self.segmentation.SetAndObserveTransformNodeID(None)
+        transform = self.image.GetParentTransformNode()
+        transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(np.eye(4)))
+        self.assertEqual(self.told(), [False, False])
+
+    def test_regions_that_were_drawn_on_the_images_are_not(self):
+        self.assertEqual(self.told(), [False, False])
+
+
 class BvtvTest(BoneTest):
     def run_bvtv(self, **options):
         options = {"boneSegmentation": self.bone, "case": "sub-01", "biasCorrection": False, **options}

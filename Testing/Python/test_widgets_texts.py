@@ -71,6 +71,20 @@ class TranslationTest(unittest.TestCase):
                     self.assertEqual(translation[0] == " ", text[0] == " ")
                     self.assertEqual(translation[-1] == ":", text[-1] == ":")
 
+    def test_labels_leave_room_for_what_they_name_on_a_laptop(self):
+        """Of 400 pixels; the widths of the English panel are measured in `Testing/Application`."""
+        widest = {"QLabel": 28, "QCheckBox": 28}
+        for path in sorted(TRANSLATIONS.glob("*.ts")):
+            known = self.script.read(path)
+            for panel in sorted(ROOT.glob("TrabecularQSM/Resources/UI/*.ui")):
+                root = ElementTree.parse(panel).getroot()
+                for widget in root.iter("widget"):
+                    text = widget.findtext("property[@name='text']/string")
+                    most = widest.get(widget.get("class"), max(20, len(text or "")))
+                    shown = known.get((root.findtext("class"), text), "")
+                    if widget.get("class") in widest or widget.get("name").endswith("StepButton"):
+                        self.assertLessEqual(len(shown), most, f"{path.name}, {widget.get('name')}: {shown}")
+
     def test_german_is_installed(self):
         text = (ROOT / "TrabecularQSM" / "CMakeLists.txt").read_text(encoding="utf-8")
         for path in TRANSLATIONS.glob("*"):

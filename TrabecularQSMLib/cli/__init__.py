@@ -6,6 +6,7 @@ traceback and 1.
 
 import argparse
 import contextlib
+import difflib
 import errno
 import os
 import re
@@ -134,7 +135,31 @@ class _Parser(argparse.ArgumentParser):
         self._negative_number_matcher = _NEGATIVE  # argparse's own knows no exponent, and took such for options
 
     def error(self, message):
+        message = re.sub(r"invalid (float|int|positive) value: ('.*')", _not_a_number, message)
+        if choices := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            message += _meant(choices[1], re.findall(r"[\w+-]+", choices[2]))
         self.exit(2, f"trabecular-qsm: {message}; see {self.prog} --help\n")
+
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse's, but a command refuses its own unknown options, since it knows those that are alike."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown and self._subparsers is None:
+            flag = unknown[0].partition("=")[0]
+            alike = _meant(flag, self._option_string_actions) if flag.startswith("--") else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{alike}")
+        return found, unknown
+
+
+def _not_a_number(found):
+    """What argparse says of a word in the place of a number, as people say it."""
+    comma = " (decimals have a point)" if re.fullmatch(r"'-?\d*,\d+'", found[2]) else ""
+    return f"{found[2]} is not a {'' if found[1] == 'float' else 'whole '}number{comma}"
+
+
+def _meant(word, names):
+    """Question for the name that was probably meant; nothing where none is alike."""
+    alike = [name for name in names if word and name.startswith(word)] or difflib.get_close_matches(word, names, 1)
+    return f"; did you mean {alike[0]}?" if alike else ""
 
 
 def _keep_to_own_threads():

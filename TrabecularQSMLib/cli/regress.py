@@ -73,6 +73,7 @@ def _regress(arguments):
         kind = Path(arguments.figure).suffix[1:].lower()
         contents[arguments.figure] = regression_figure([Panel(pairs, result)], kind)
     written = write_outputs(contents)
+    print(f"{pairs.y_label} over {pairs.x_label}")
     for title, line in (("pooled", result.pooled), *((f"within {name}", one) for name, one in result.within.items())):
         print(_sentence(title, line))
     for title, found in (

@@ -46,7 +46,7 @@ def _add_reconstruct(commands):
         "reconstruct",
         _reconstruct,
         "Maps of susceptibility, R2*, fat fraction, field and more from a multi-echo scan.",
-        "reconstruct ankle maps --inversion medi-tv --regularization 0.03",
+        "reconstruct ankle maps\n  trabecular-qsm reconstruct dicom/patient-7 maps --subject 07 --preset paper",
     )
     _add_scan(parser)
     add_settings(parser)
@@ -67,7 +67,7 @@ def _add_lcurve(commands):
         type=float,
         default=(),
         metavar="λ",
-        help="values of λ, at least three (default: sixteen around the λ of the settings)",
+        help="values of λ in the unit of --regularization, at least three (default: sixteen around the settings' own)",
     )
     parser.add_argument("--regions", metavar="SEG", help="label map on the scan's grid; follows the regions' mean χ")
     add_settings(parser, left_out=("stop_after",))
@@ -226,6 +226,7 @@ def _lcurve(arguments):
     from ..figures.style import require_matplotlib
     from ..files.tables import csv_text
     from ..files.writing import input_hashes, json_text, provenance, refuse_existing, write_files
+    from ..inversion import METHODS
     from ..inversion.lcurve import checked_regularizations
 
     require_matplotlib()
@@ -271,8 +272,10 @@ def _lcurve(arguments):
     paths = [Path(arguments.output) / file for file in files]
     written = write_files(dict(zip(paths, contents, strict=True)))
     print_result([*curve.notes, *notes], written)
-    print(f"Largest curvature at λ = {curve.best:g}")
-    print("Zero curvature " + (f"at λ = {curve.inflection:g}" if curve.inflection else "is not below it in this sweep"))
+    unit = METHODS[curve.method].unit
+    print(f"Largest curvature at λ = {curve.best:.4g} {unit}")
+    zero = curve.inflection
+    print("Zero curvature " + (f"at λ = {zero:.4g} {unit}" if zero else "is not below it in this sweep"))
 
 
 def chosen_settings(arguments, **fixed):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..inversion import METHODS
 from ..inversion.lcurve import LCurve
 from .maps import INVERSION_TITLES, View, map_panel, panels_figure
 from .style import label_logarithmic, line_style, render
@@ -37,7 +38,7 @@ def lcurve_figure(curve: LCurve, title: str, picture_format: str = "png") -> byt
             for number, (name, means) in enumerate(curve.region_means.items()):
                 axes[2].semilogx(curve.regularization, means, markersize=3, label=name, **line_style(number))
             label_logarithmic(axes[2].xaxis)
-            axes[2].set(title="Region means", xlabel="λ", ylabel="χ [ppm]")
+            axes[2].set(title="Region means", xlabel=f"λ [{_unit(curve)}]", ylabel="χ [ppm]")
             axes[2].legend(loc="center left", bbox_to_anchor=(1, 0.5))
         for axis in (axes[0], *axes[2:]):
             axis.axvline(curve.best, color="C1", linewidth=0.8)
@@ -81,7 +82,7 @@ def compare_lcurves(curves: Sequence[LCurve], mask: np.ndarray, view: View, pict
                 rings = {"linestyle": "none", "markersize": 8, "fillstyle": "none"}
                 axes.loglog(curve.regularization[drawn], values[drawn], **rings, **style)
             label_logarithmic(axes.xaxis, axes.yaxis)
-            axes.set(title=title, xlabel="λ (rings: shown below)", ylabel="[ppm²]")
+            axes.set(title=title, xlabel="λ, in the units below (rings: shown there)", ylabel="[ppm²]")
             axes.grid(True)
             axes.legend()
 
@@ -90,7 +91,8 @@ def compare_lcurves(curves: Sequence[LCurve], mask: np.ndarray, view: View, pict
     rows = []
     for curve in curves:
         maps = ((value, np.where(mask, chi, np.nan)) for value, chi in sorted(curve.maps.items()))
-        rows.append([replace(map_panel("chi", chi), title=f"{_title(curve)} χ, λ {value:g}") for value, chi in maps])
+        titled = f"{_title(curve)} χ, λ {{:g}} {_unit(curve)}"
+        rows.append([replace(map_panel("chi", chi), title=titled.format(value)) for value, chi in maps])
     charts = chart("discrepancy", "Discrepancy ‖Dχ − f‖²"), chart("data_term", "Data term ‖W_d (Dχ − f)‖²")
     return panels_figure(rows, view, picture_format, charts=charts)
 
@@ -99,18 +101,24 @@ def _title(curve):
     return INVERSION_TITLES.get(curve.method, curve.method)
 
 
+def _unit(curve):
+    return METHODS[curve.method].unit
+
+
 def _draw_curve(left, right, curve):
+    unit = _unit(curve)
     left.loglog(curve.regularization, curve.discrepancy, "o-", markersize=4)
     label_logarithmic(left.xaxis, left.yaxis)
-    left.set(title="Discrepancy", xlabel="λ", ylabel="‖Dχ − f‖² [ppm²]")
+    left.set(title="Discrepancy", xlabel=f"λ [{unit}]", ylabel="‖Dχ − f‖² [ppm²]")
     corner = curve.regularization.tolist().index(curve.best)
     data_term, regularizer = np.log10(curve.data_term), np.log10(curve.regularizer)
     right.plot(data_term, regularizer, "o-", markersize=4)
-    found = f"largest curvature: λ = {curve.best:.3g}"
+    found = f"largest curvature: λ = {curve.best:.3g} {unit}"
     right.plot(data_term[corner], regularizer[corner], "s", color="C1", label=found)
     if curve.inflection is not None:
         at = np.log(curve.inflection)
         point = [np.interp(at, np.log(curve.regularization), term) for term in (data_term, regularizer)]
-        right.plot(*point, "D", color="C2", label=f"zero curvature: λ = {curve.inflection:.3g}")
-    right.set(title="L-curve", xlabel="log₁₀ data term", ylabel="log₁₀ regularizer")
+        right.plot(*point, "D", color="C2", label=f"zero curvature: λ = {curve.inflection:.3g} {unit}")
+    square = "²" if METHODS[curve.method].power == 2 else ""
+    right.set(title="L-curve", xlabel="log₁₀ data term [ppm²]", ylabel=f"log₁₀ regularizer [ppm{square}/mm{square}]")
     right.legend()

@@ -220,7 +220,7 @@ def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
     if float(echoes.real.min()) < 0:
         raise InputError(
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
-            "check that it is not the real part, nor in decibels."
+            "check that it is not the phase or the real part, nor in decibels."
         )
     refuse_copies(echoes, ("magnitude", "phase"), source)
     return [*filter(None, [rounded(echoes, source)]), *doubts_of_magnitude(echoes.real, source)]

@@ -74,7 +74,7 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     if float(echoes.real.min()) < -1e-3 * float(echoes.real.max()):
         raise InputError(
             f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
-            "check that it is not the real part, nor in decibels."
+            "check that it is not the phase or the real part, nor in decibels."
         )
     refuse_copies(echoes, ("magnitude", "phase"), source)
     scale, middle, note = _phase_scale(echoes, source)

@@ -262,7 +262,7 @@ def regions_on(
     check_spacing(affine, str(image))
     check_spacing(its_affine, str(path))
     placed = place_regions(path, read, image, (shape, affine), matrix)
-    if may_have_moved and not transform and not _is_cut_from(its_affine, affine):
+    if may_have_moved and not transform and not is_cut_from(its_affine, affine):
         notes.append(
             f"{Path(path).name} is on another grid than {Path(image).name} and no transform was given: regions count "
             "where they were drawn, as if the patient had not moved between the two; give `transform` unless one image "
@@ -271,7 +271,7 @@ def regions_on(
     return placed, names, notes + notes_on_parts_outside(labels, its_affine, names, image, placed, affine)
 
 
-def _is_cut_from(affine, whole) -> bool:
+def is_cut_from(affine, whole) -> bool:
     """Whether a grid is part of a whole one, in whole voxels in any order: Slicer cuts segments to what was drawn."""
     between = np.linalg.solve(whole, affine)
     cut = np.round(between)

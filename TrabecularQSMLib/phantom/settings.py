@@ -30,7 +30,7 @@ class PhantomSettings:
     Parameters
     ----------
     shape : (I, J, K)
-        Voxels along i, j, k, as on the command line; odd and even sizes.
+        Voxels along i, j, k; odd and even sizes.
     field_of_view_mm : (3,) floats
         Along i, j, k. The voxel size is this over `shape`.
     snr : float or None

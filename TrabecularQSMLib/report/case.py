@@ -77,8 +77,9 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     report(progress, 0.8, f"{stem}: drawing histograms")
     regions = {name: labels == label for label, name in names.items()} if names else {"mask": mask}
     measured = {name: maps[name] for name in _HISTOGRAMS if name in maps}
+    whose = "each region's" if names else "the mask's"
     histograms = (
-        [Figure(picture(histogram_figure(measured, regions)), "Share of each region's voxels over their value.")]
+        [Figure(picture(histogram_figure(measured, regions)), f"Share of {whose} voxels over their value.")]
         if measured
         else []
     )
@@ -88,6 +89,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     return page(
         "report_case.html",
         title=stem,
+        case=case,
         version=__version__,
         summary=_summary(sidecar, mask.shape, affine),
         sections=[{"id": key, "title": title} for key, title in _SECTIONS.items() if key != "others" or others],

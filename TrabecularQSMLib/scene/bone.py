@@ -14,7 +14,13 @@ from .alive import keepAlive
 from .echoes import addNotes
 from .folders import resultFolder
 from .measure import addRows, addToTable, isGone
-from .regions import maskFromSegment, notesOnPartsOutside, regionsFromSegmentation, segmentColors
+from .regions import (
+    maskFromSegment,
+    notesOnPartsOutside,
+    notesOnRegistration,
+    regionsFromSegmentation,
+    segmentColors,
+)
 from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, columnsOf
 from .volumes import (
     PRIVATE_SCHEME,
@@ -117,7 +123,7 @@ def bvtvNodes(
         else:
             addToTable(table, columns, _KEY)
     _note(table, image, notes)
-    addNotes(table, notesOnPartsOutside(segmentation, image, labels, names))
+    addNotes(table, notesOnRegistration(segmentation, image) + notesOnPartsOutside(segmentation, image, labels, names))
     return BvtvNodes(table, corrected, chart)
 
 
@@ -159,7 +165,7 @@ def attenuationNodes(
         raise InputError(f"{ct.GetName()} with {segmentation.GetName()}: {error}") from error
     table = addRows(rows, table, name or "CT table")
     _note(table, ct, notes)
-    addNotes(table, notesOnPartsOutside(segmentation, ct, labels, names))
+    addNotes(table, notesOnRegistration(segmentation, ct) + notesOnPartsOutside(segmentation, ct, labels, names))
     return table
 
 

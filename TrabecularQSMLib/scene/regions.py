@@ -13,7 +13,7 @@ from ..acquisition import voxel_size
 from ..analysis.subregions import split_region
 from ..errors import InputError
 from ..files.nifti import read_metadata
-from ..files.regions import on_parts_outside, read_regions
+from ..files.regions import is_cut_from, on_parts_outside, read_regions
 from ..files.terminology import REGION_CODES, SIDES, segment_color, terminology_entry
 from ..progress import Progress, report
 from .echoes import transformOfScan
@@ -274,6 +274,28 @@ def notesOnPartsOutside(segmentationNode, volumeNode, labels: np.ndarray, names:
             drawn[label] = voxels * float(np.prod(image.GetSpacing()))
     voxel = float(np.prod(volumeNode.GetSpacing()))
     return on_parts_outside(drawn, names, volumeNode.GetName(), labels, voxel)
+
+
+def notesOnRegistration(segmentationNode, volumeNode) -> list[str]:
+    """Say if regions were drawn on another grid than a volume's, and no transform tells how the patient lay there.
+
+    :param segmentationNode: the regions.
+    :param volumeNode: another scan of the patient, in which they are measured.
+    """
+    above = segmentationNode.GetParentTransformNode()
+    if above is not volumeNode.GetParentTransformNode():
+        return []
+    matrix, whole = vtk.vtkMatrix4x4(), affineFromVolume(volumeNode)
+    for segmentID in segmentNames(segmentationNode):
+        image = _segmentImage(segmentationNode, segmentID)
+        image.GetImageToWorldMatrix(matrix)
+        if image.GetNumberOfPoints() and not is_cut_from(slicer.util.arrayFromVTKMatrix(matrix), whole):
+            return [
+                f"{segmentationNode.GetName()} lies on another grid than {volumeNode.GetName()}, and both are under "
+                f"{'one transform' if above else 'no transform'}: regions count where they were drawn, as if the "
+                "patient had not moved between the two; register them first unless one was laid on the other before."
+            ]
+    return []
 
 
 def _loadSegments(path, name):

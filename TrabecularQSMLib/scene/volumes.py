@@ -32,7 +32,8 @@ def addMapVolume(array: np.ndarray, affine: np.ndarray, quantityName: str, baseN
     node.SetVoxelValueQuantity(codedEntry(*quantityCode(quantity)))
     value, meaning = UNIT_CODES[quantity.unit]
     node.SetVoxelValueUnits(codedEntry("UCUM", value, meaning))
-    node.SetDescription(f"{quantity.description} Unit: {quantity.unit}.")
+    unit = "" if quantity.unit == "1" else f" Unit: {quantity.unit.rstrip('.')}."
+    node.SetDescription(f"{quantity.description}{unit}")
     with allOrNone() as added:
         added.append(slicer.mrmlScene.AddNode(node))
         # Not CreateDefaultDisplayNodes: that makes a histogram for a window nobody asks for, and keeps it.

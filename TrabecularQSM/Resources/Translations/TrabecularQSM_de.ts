@@ -15,12 +15,12 @@
         <translation>Trabekuläre QSM</translation>
     </message>
     <message>
-        <source>Magnetic susceptibility, R2* and fat fraction of trabecular bone from a multi-echo gradient-echo scan: water–fat separation, background field removal and dipole inversion. For research only, not for diagnosis.</source>
-        <translation>Magnetische Suszeptibilität, R2* und Fettanteil von trabekulärem Knochen aus einer Multi-Echo-Gradientenecho-Aufnahme: Wasser-Fett-Trennung, Entfernung des Hintergrundfelds und Dipolinversion. Nur für die Forschung, nicht zur Diagnose.</translation>
+        <source>Magnetic susceptibility, R2* and fat fraction of trabecular bone from a multi-echo gradient-echo scan: water–fat separation, background field removal and dipole inversion. To try it: TrabecularQSM phantom in the module Sample Data, then Apply here. For research only, not for diagnosis.</source>
+        <translation>Magnetische Suszeptibilität, R2* und Fettanteil von trabekulärem Knochen aus einer Multi-Echo-Gradientenecho-Aufnahme: Wasser-Fett-Trennung, Entfernung des Hintergrundfelds und Dipolinversion. Zum Ausprobieren: TrabecularQSM phantom im Modul Sample Data, dann hier Anwenden. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
         <source>{value:g} {unit} (preset)</source>
-        <translation>{value:g} {unit} (Voreinstellung)</translation>
+        <translation>{value:g} {unit} (vorgegeben)</translation>
     </message>
     <message>
         <source>Apply first: bones are found in maps.</source>
@@ -291,8 +291,8 @@
         <translation>Die Läufe, deren Karten in der Szene sind, der neueste zuerst.</translation>
     </message>
     <message>
-        <source>How far the fit can be trusted, and what was found out or assumed.</source>
-        <translation>Wie weit der Anpassung zu trauen ist und was gefunden oder angenommen wurde.</translation>
+        <source>How the run was made, how far its fit can be trusted, what was found out or assumed, and what has been changed in the panel since.</source>
+        <translation>Wie der Lauf gerechnet wurde, wie weit seiner Anpassung zu trauen ist, was gefunden oder angenommen wurde, und was seitdem im Panel geändert wurde.</translation>
     </message>
     <message>
         <source>Click a map to show it with its colors; click its eye to hide it.</source>
@@ -644,7 +644,7 @@
     </message>
     <message>
         <source>Weak-harmonic term [mm⁴]:</source>
-        <translation>Schwach harmonischer Term [mm⁴]:</translation>
+        <translation>Harmonischer Term [mm⁴]:</translation>
     </message>
     <message>
         <source>none</source>
@@ -798,8 +798,8 @@
         <translation>Trabekuläre QSM: Auswertung</translation>
     </message>
     <message>
-        <source>From maps of susceptibility, R2* and fat fraction to numbers about bone: regions, registration of bSSFP and CT, statistics, apparent bone volume fraction, regression. For research only, not for diagnosis.</source>
-        <translation>Von Karten der Suszeptibilität, von R2* und des Fettanteils zu Zahlen über Knochen: Regionen, Registrierung von bSSFP und CT, Statistik, scheinbarer Knochenvolumenanteil, Regression. Nur für die Forschung, nicht zur Diagnose.</translation>
+        <source>From maps of susceptibility, R2* and fat fraction to numbers about bone: regions, registration of bSSFP and CT, statistics, apparent bone volume fraction, regression. To try it: TrabecularQSM phantom with bSSFP and CT in the module Sample Data, then the steps here. For research only, not for diagnosis.</source>
+        <translation>Von Karten der Suszeptibilität, von R2* und des Fettanteils zu Zahlen über Knochen: Regionen, Registrierung von bSSFP und CT, Statistik, scheinbarer Knochenvolumenanteil, Regression. Zum Ausprobieren: TrabecularQSM phantom with bSSFP and CT im Modul Sample Data, dann hier die Schritte. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
         <source>No bones could be proposed.</source>
@@ -915,7 +915,7 @@
     </message>
     <message>
         <source>2. Registration</source>
-        <translation>2. Registrierung</translation>
+        <translation>2. Ausrichten</translation>
     </message>
     <message>
         <source>Put bSSFP and CT over the echo MIP.</source>
@@ -1583,7 +1583,7 @@
     </message>
     <message>
         <source>of other inputs or settings</source>
-        <translation>aus anderen Daten oder Einstellungen</translation>
+        <translation>bei anderen Einstellungen</translation>
     </message>
     <message>
         <source>Replace results that are there and were made of other inputs, settings or version. Otherwise those subjects fail and say so.</source>
@@ -1625,8 +1625,8 @@
         <translation>Trabekuläre QSM: Simulation</translation>
     </message>
     <message>
-        <source>Simulates how susceptibility and R2′ depend on bone density: random spheres, cylinders or plates of bone in a magnetic field, as in figures 7 and 8 of the paper. For research only, not for diagnosis.</source>
-        <translation>Simuliert, wie Suszeptibilität und R2′ von der Knochendichte abhängen: zufällige Kugeln, Zylinder oder Platten aus Knochen in einem Magnetfeld, wie in den Abbildungen 7 und 8 der Veröffentlichung. Nur für die Forschung, nicht zur Diagnose.</translation>
+        <source>Simulates how susceptibility and R2′ depend on bone density: random spheres, cylinders or plates of bone in a magnetic field, as in figures 7 and 8 of the paper. To try it: click Run. For research only, not for diagnosis.</source>
+        <translation>Simuliert, wie Suszeptibilität und R2′ von der Knochendichte abhängen: zufällige Kugeln, Zylinder oder Platten aus Knochen in einem Magnetfeld, wie in den Abbildungen 7 und 8 der Veröffentlichung. Zum Ausprobieren: Starten anklicken. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
         <source>The simulation failed.</source>
@@ -1666,7 +1666,7 @@
     </message>
     <message>
         <source>Table and charts</source>
-        <translation>Tabelle und Diagramme</translation>
+        <translation>Tabelle, Diagramme</translation>
     </message>
     <message>
         <source>Many geometries: what varies, and the run.</source>
@@ -1698,7 +1698,7 @@
     </message>
     <message>
         <source>Protocol on simulated bone</source>
-        <translation>Protokoll an simuliertem Knochen</translation>
+        <translation>Protokoll am Knochen</translation>
     </message>
     <message>
         <source>What the protocol measures of bone whose BV/TV is known.</source>
@@ -2014,7 +2014,7 @@
     </message>
     <message>
         <source>Draws in an ankle:</source>
-        <translation>Ziehungen im Sprunggelenk:</translation>
+        <translation>Rauschziehungen:</translation>
     </message>
     <message>
         <source>none</source>
@@ -2022,7 +2022,7 @@
     </message>
     <message>
         <source>Draws of noise that go the whole way through a digital ankle, for χ of regions as a reconstruction has it; 50 tell its noise to 10 %. It takes minutes. Patient and reconstruction are those of the step Protocol on simulated bone. None: noise alike in all voxels, which is a lower bound.</source>
-        <translation>Ziehungen des Rauschens, die den ganzen Weg durch ein digitales Sprunggelenk gehen, für χ von Regionen, wie eine Rekonstruktion es hat; 50 bestimmen sein Rauschen auf 10 %. Es dauert Minuten. Patient und Rekonstruktion sind die des Schritts Protokoll an simuliertem Knochen. Keine: Rauschen in allen Voxeln gleich, was eine untere Grenze ist.</translation>
+        <translation>Ziehungen des Rauschens, die den ganzen Weg durch ein digitales Sprunggelenk gehen, für χ von Regionen, wie eine Rekonstruktion es hat; 50 bestimmen sein Rauschen auf 10 %. Es dauert Minuten. Patient und Rekonstruktion sind die des Schritts Protokoll am Knochen. Keine: Rauschen in allen Voxeln gleich, was eine untere Grenze ist.</translation>
     </message>
     <message>
         <source>Assess protocol</source>
@@ -2475,6 +2475,10 @@
         <translation>&apos;Aufhören nach&apos; auf nothing setzen</translation>
     </message>
     <message>
+        <source>λ is the preset&apos;s again, since each inversion has a λ of its own.</source>
+        <translation>λ ist wieder das der Voreinstellung, denn jede Inversion hat ein eigenes.</translation>
+    </message>
+    <message>
         <source>Shown: {name}; the maps of the run stay as they are.</source>
         <translation>Gezeigt: {name}; die Karten des Laufs bleiben, wie sie sind.</translation>
     </message>
@@ -2709,6 +2713,10 @@
         <translation>{count} Karten hinzugefügt.</translation>
     </message>
     <message>
+        <source>What to know of them stands under &apos;Results&apos;, in {count} notes.</source>
+        <translation>Was dazu zu wissen ist, steht unter „Ergebnisse“, in {count} Hinweisen.</translation>
+    </message>
+    <message>
         <source>voxel sizes</source>
         <translation>Voxelgrößen</translation>
     </message>
@@ -2726,6 +2734,10 @@
     <message>
         <source>L-curve: largest curvature at λ = {value}, zero curvature at λ = {zero}.</source>
         <translation>L-Kurve: stärkste Krümmung bei λ = {value}, Krümmung null bei λ = {zero}.</translation>
+    </message>
+    <message>
+        <source>Changed in the panel since this run: {names}.</source>
+        <translation>Seit diesem Lauf im Panel geändert: {names}.</translation>
     </message>
     <message>
         <source>Map</source>
@@ -2746,6 +2758,10 @@
     <message>
         <source>Click to show {name}.</source>
         <translation>Anklicken, um {name} zu zeigen.</translation>
+    </message>
+    <message>
+        <source>χ by {inversion} with λ {value:.4g} {unit}, background removal {background}.</source>
+        <translation>χ durch {inversion} mit λ {value:.4g} {unit}, Hintergrundentfernung {background}.</translation>
     </message>
     <message>
         <source>No maps yet: click Apply.</source>

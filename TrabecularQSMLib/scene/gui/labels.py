@@ -16,7 +16,7 @@ _FLAGS = {
 
 @cache
 def labelsOf(path: Path, translate=lambda context, text: text) -> dict[str, str]:
-    """Return the name of each parameter that reads like code, such as ``mask_erosion``, to the label of its widget.
+    """Return the name of each parameter, such as ``mask_erosion``, to the label of its widget.
 
     Names like ``scanLabels`` are returned as ``scan_labels``, since sentences have none of the former.
 
@@ -33,7 +33,7 @@ def labelsOf(path: Path, translate=lambda context, text: text) -> dict[str, str]
             for item in row.values():
                 for name in item.iterfind(".//property[@name='SlicerParameterName']/string"):
                     name = re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", name.text.rpartition(".")[2])
-                    if label and "_" in name:
+                    if label:
                         shown = translate(panel.findtext("class"), label)
                         labels[name] = shown.rstrip(":").partition(" [")[0]
     return labels

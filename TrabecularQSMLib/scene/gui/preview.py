@@ -48,6 +48,8 @@ class PreviewSlider:
         self._ownToolTip = self._ui.previewSlider.toolTip
         self._ui.previewSlider.connect("valueChanged(double)", self.onMoved)
         self._ui.previewButton.connect("clicked(bool)", self.onButton)
+        # Not currentIndexChanged: what comes with a loaded scene must not undo that scene's λ.
+        self._ui.inversionComboBox.connect("activated(int)", self.onInversionActivated)
 
     def refresh(self) -> None:
         """Say what λ is, and whether it can be tried out."""
@@ -65,10 +67,17 @@ class PreviewSlider:
 
     def _missing(self, p, missing) -> str:
         if missing:
-            return _("Apply first, then try λ")
+            return missing if self._panel.results.run else _("Apply first, then try λ")
         if p.settings.stop_after != NOTHING:
             return _("Set Stop after to nothing")
         return self._panel.logic.missing(p)
+
+    def onInversionActivated(self, index: int) -> None:
+        """Take λ back to the preset's: the number of one inversion says nothing in another."""
+        settings = self._panel._parameterNode.settings
+        if settings.regularization:
+            settings.regularization = 0
+            self._panel.say(_("λ is the preset's again, since each inversion has a λ of its own."))
 
     def onMoved(self, value: float) -> None:
         """Show the closed form as soon as nothing else is to be done."""

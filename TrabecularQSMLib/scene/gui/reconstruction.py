@@ -32,6 +32,8 @@ _FILLED_FROM, _FILLED_STRENGTH, _FILLED_B0 = "filledFrom", "filledFieldStrength"
 
 # How a choice that may be left out is called. A number that may be left out is 0 then, the lowest value of its widget.
 NOTHING = "nothing"
+# Letters of notes beyond which the status line leaves them to the results.
+_LONG_NOTES = 250
 # Lowest value of a number that must be positive; the widgets show no more decimals.
 SMALLEST = 1e-8
 
@@ -394,7 +396,10 @@ def mapsSummary(nodes: dict) -> str:
     :param nodes: volume nodes of a run.
     """
     said = _("Added one map.") if len(nodes) == 1 else _("Added {count} maps.").format(count=len(nodes))
-    return " ".join([said, *notesOf(next(iter(nodes.values())))])
+    notes = notesOf(next(iter(nodes.values())))
+    if sum(map(len, notes)) > _LONG_NOTES:  # the results, which open below, would be pushed off a small screen
+        notes = [_("What to know of them stands under 'Results', in {count} notes.").format(count=len(notes))]
+    return " ".join([said, *notes])
 
 
 def sequencesOfLoose(p, progress=None) -> tuple:

@@ -1,10 +1,20 @@
 """The table of a run's maps: an eye, name, unit and window of each, and what to know of the run in plain words."""
 
+import json
+
 import qt
 from slicer.i18n import tr as _
 
+from ...errors import InputError
+from ...inversion import METHODS
+from ...settings import preset
+from ..reconstruct import SETTINGS_ATTRIBUTE
 from ..results import medianReliability, runsInScene, shownMap
+from .reconstruction import unpackSettings
 from .show import showMap
+
+# Of a map: what the panel asked for when it was made, see `askedFor`. What the run found out is not in it.
+ASKED_ATTRIBUTE = "TrabecularQSM.Asked"
 
 EYE, NAME, UNIT, WINDOW = range(4)
 _ICONS = {True: ":/Icons/Small/SlicerVisible.png", False: ":/Icons/Small/SlicerInvisible.png"}
@@ -44,18 +54,15 @@ def lcurveSummary(nodes) -> str:
 class ResultsBrowser:
     """Lets the user choose among the runs in the scene, and show their maps.
 
-    :param runComboBox: QComboBox of the runs.
-    :param notesLabel: QLabel of what to know of the chosen one.
-    :param table: QTableWidget of its maps.
-    :param inWords: gives a sentence of the library the labels of the panel's widgets.
+    :param panel: the module's widget, whose ``ui`` has resultsRunComboBox, resultsNotesLabel and resultsTable.
     """
 
-    def __init__(self, runComboBox, notesLabel, table, inWords) -> None:
-        self._comboBox, self._label, self._table, self._listed = runComboBox, notesLabel, table, []
-        self._inWords = inWords
-        fitHeaders(table)
-        table.connect("cellClicked(int,int)", self.onMapClicked)
-        runComboBox.connect("activated(int)", self.onRunActivated)
+    def __init__(self, panel) -> None:
+        self._panel, ui, self._listed, self._words = panel, panel.ui, [], ""
+        self._comboBox, self._label, self._table = ui.resultsRunComboBox, ui.resultsNotesLabel, ui.resultsTable
+        fitHeaders(self._table)
+        self._table.connect("cellClicked(int,int)", self.onMapClicked)
+        self._comboBox.connect("activated(int)", self.onRunActivated)
         self._tell()
 
     @property
@@ -80,6 +87,7 @@ class ResultsBrowser:
             kept = before and not latest and _ids(before) in self._listed
             self._comboBox.setCurrentIndex(self._listed.index(_ids(before)) if kept else 0)
             self._tell()
+        self._say()
         fillMaps(self._table, self.run)
 
     def onRunActivated(self, index: int) -> None:
@@ -88,7 +96,13 @@ class ResultsBrowser:
         fillMaps(self._table, self.run)
 
     def _tell(self):
-        self._label.setText(self._inWords(wordsOn(self.run)))
+        self._words = self._panel.inWords(wordsOn(self.run))
+        self._say()
+
+    def _say(self):
+        changed = changedSince(self.run, self._panel._parameterNode, self._panel.labels())
+        said = _("Changed in the panel since this run: {names}.").format(names=", ".join(changed))
+        self._label.setText("\n".join([self._words, said] if changed else [self._words]))
 
     def onMapClicked(self, row: int, column: int) -> None:
         """Show a map in the slice views, or hide it where its eye is clicked."""
@@ -145,14 +159,74 @@ def windowText(low: float, high: float) -> str:
     return " … ".join(f"{0 if abs(end) < least else end:.4g}" for end in (low, high))
 
 
+def askedFor(p) -> dict:
+    """Return what the panel asks a run for beside the scan, by the name of the parameter; nothing if it is wrong.
+
+    :param p: parameters of the module.
+    """
+    mask = p.maskSegmentation
+    try:
+        given = preset(p.preset, **unpackSettings(p.settings)).as_dict()
+    except InputError:  # said when the run is asked for
+        return {}
+    given |= {
+        "field_strength": p.acquisition.field_strength,
+        "echo_times_ms": p.acquisition.echo_times_ms.replace(",", " ").split(),
+        "b0_direction": p.acquisition.b0_direction.replace(",", " ").split(),
+        "mask_segmentation": [mask.GetName(), p.maskSegment] if mask else None,
+    }
+    return json.loads(json.dumps(given))
+
+
+def remember(nodes: dict, asked: dict) -> dict:
+    """Write on the maps of a run what was asked for, and return them.
+
+    :param nodes: volume nodes by their quantity.
+    :param asked: what `askedFor` returned when the run began.
+    """
+    for node in nodes.values():
+        node.SetAttribute(ASKED_ATTRIBUTE, json.dumps(asked))
+    return nodes
+
+
+def changedSince(run, p, labels: dict[str, str]) -> list[str]:
+    """Return the labels of what the panel asks for otherwise now than when a run was made; none where it is not known.
+
+    :param run: one of `scene.runsInScene`, or None.
+    :param p: parameters of the module, or None.
+    :param labels: what `labels.labelsOf` returned for the panel.
+    """
+    asked = json.loads((run and run.maps[0].node.GetAttribute(ASKED_ATTRIBUTE)) or "{}")
+    now = askedFor(p) if asked and p else {}
+    return [labels.get(name, name) for name, value in now.items() if name in asked and asked[name] != value]
+
+
+def methodOf(run) -> str:
+    """Return how χ of a run was made, in one sentence; nothing for runs without χ.
+
+    :param run: one of `scene.runsInScene`.
+    """
+    node = run.nodes.get("chi")
+    used = json.loads((node and node.GetAttribute(SETTINGS_ATTRIBUTE)) or "{}")
+    method = METHODS.get(used.get("inversion"))
+    if method is None or used.get("regularization") is None:
+        return ""
+    return _("χ by {inversion} with λ {value:.4g} {unit}, background removal {background}.").format(
+        inversion=used["inversion"],
+        value=used["regularization"],
+        unit=method.unit,
+        background=used.get("background"),
+    )
+
+
 def wordsOn(run) -> str:
-    """Return what a user should know of a run: how far its fit can be trusted, and its notes, one a line.
+    """Return what a user should know of a run: how it was made, how far its fit can be trusted, and its notes.
 
     :param run: one of `scene.runsInScene`, or None.
     """
     if run is None:
         return _("No maps yet: click Apply.")
-    words, median = [], medianReliability(run)
+    words, median = [methodOf(run)], medianReliability(run)
     if median is not None:
         sentence = (
             _("The fit is reliable in most of the mask")
@@ -162,4 +236,4 @@ def wordsOn(run) -> str:
             else _("Most of the fit is doubtful; look at the map of reliability")
         )
         words.append(_("{sentence} (median {value:.2f} of 1).").format(sentence=sentence, value=median))
-    return "\n".join([*words, *run.notes])
+    return "\n".join(filter(None, [*words, *run.notes]))
