@@ -320,9 +320,31 @@ class PairTest(unittest.TestCase):
         rows = ({"case": "1", "region": "r", "a": "1", "b": "2"}, {"case": "", "region": "s", "a": "1", "b": "2"})
         with self.assertRaisesRegex(InputError, "Row 2 of w has nothing in the column case, as under a merged cell"):
             pair_up([Table("w", tuple(rows[0]), rows)], "a", "b")
-        for column, told in (("participant_id", 0), ("case", 0), ("ID", 1)):
+        for column, told in (("participant_id", 0), ("Case", 0), ("Participant ID", 0), ("ID", 1), ("Nr", 1)):
             rows = ({column: "1", "a": "1", "b": "2"}, {column: "2", "a": "3", "b": "4"})
             self.assertEqual(len(pair_up([Table("w", tuple(rows[0]), rows)], "a", "b").notes), told, column)
+
+    def test_what_rows_are_of_is_found_in_capitals_and_under_the_names_of_other_programs(self):
+        expected = pair_up([long_table(), bvtv_table()], "bvtv", "chi")
+        for case, region, told in (
+            ("Case", "Region", ""),
+            ("SUBJECT", "Label", ""),
+            ("Participant-ID", "region", ""),
+            ("PatientID", "ROI", "The column ROI is taken for the region; `group` names another. The column PatientID"),
+            ("subject_id", "Segment", "The column subject_id is taken for the subject; `subject` names another."),
+        ):
+            names = {"case": case, "region": region}
+            rows = tuple({names.get(key, key): cell for key, cell in row.items()} for row in bvtv_table().rows)
+            pairs = pair_up([long_table(), Table("other", tuple(rows[0]), rows)], "bvtv", "chi")
+            with self.subTest(case):
+                np.testing.assert_array_equal(pairs.x, expected.x)
+                np.testing.assert_array_equal(pairs.y, expected.y)
+                self.assertEqual((pairs.subjects, pairs.groups), (expected.subjects, expected.groups))
+                self.assertIn(told, " ".join(pairs.notes))
+        # A name that the table has itself is that, whatever else looks like it.
+        rows = tuple({**row, "Case": "x", "ID": "7", "roi": "z"} for row in bvtv_table().rows)
+        pairs = pair_up([long_table(), Table("other", tuple(rows[0]), rows)], "bvtv", "chi")
+        self.assertEqual((pairs.subjects, pairs.notes), (expected.subjects, ()))
 
     def test_what_is_no_number_is_named(self):
         for value, found in (("", "empty"), ("nan", "'nan'"), ("high", "'high'"), (None, "empty")):

@@ -3,22 +3,18 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from .keys import GROUP_COLUMNS, KEYS, SUBJECT_COLUMNS, Table, keyed, on_keys
 from .measure import MASK
 
-# What a row is of, where a table says so; the first that is there is taken.
-SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject", "participant_id"), ("region", "label")
 # Cells that say that there is no value.
 NOTHING = ("", "n/a", "na", "nan", "none", "null", "-")
-_KEY = (*SUBJECT_COLUMNS, *GROUP_COLUMNS)
-# Columns whose cells are names, whatever they look like.
-KEY_COLUMNS = (*_KEY, "quantity", "unit")
 # What rows under a table are called that are made of the others, in some languages; of these, regions may be sums.
 _SUMS = frozenset("sum total summe gesamt suma".split())
 _OF_OTHERS = (
@@ -40,17 +36,11 @@ _BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_(.+)$")
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of texts or numbers by column, and the name that errors call the table by."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[dict, ...]
-
-
-@dataclass(frozen=True)
 class Pairs:
-    """Pairs x and y of equal length with whose and what they are; None where the tables do not say."""
+    """Pairs x and y of equal length with whose and what they are; None where the tables do not say.
+
+    `on_keys` are notes on columns that are taken for those of subjects or regions.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -58,14 +48,15 @@ class Pairs:
     subjects: tuple[str, ...] | None
     x_label: str
     y_label: str
+    on_keys: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of whose the pairs are."""
         if self.subjects is not None:
-            return ()
+            return self.on_keys
         columns = f"{', '.join(SUBJECT_COLUMNS[:-1])} or {SUBJECT_COLUMNS[-1]}"
-        return (f"No column {columns} says whose a row is: all rows are taken for independent.",)
+        return (*self.on_keys, f"No column {columns} says whose a row is: all rows are taken for independent.")
 
 
 def pair_up(
@@ -104,7 +95,7 @@ def pair_up(
     check_exclusions(tables, exclude)
     x_entries, y_entries = (find_entries(tables, name, exclude) for name in (x, y))
     if [entry.row for entry in x_entries] == [entry.row for entry in y_entries]:
-        key = _columns_of(x_entries, (*_KEY, *filter(None, (group, subject))))
+        key = _columns_of(x_entries, (*KEYS, *filter(None, (group, subject))))
         if len(key) > 1:  # a single column need not tell rows apart, as with several rows of a subject
             _by_key(x_entries, key)
         if x_entries and [entry.column for entry in x_entries] == [entry.column for entry in y_entries]:
@@ -125,6 +116,7 @@ def pair_up(
         subjects,
         _label(x, x_entries),
         _label(y, y_entries),
+        on_keys=on_keys(tables, group=("region", group), subject=("subject", subject)),
     )
 
 
@@ -183,7 +175,7 @@ class Entry:
 
     def whose(self) -> str:
         """Return what the row is of, in brackets."""
-        names = [cell_text(self.row[name]) for name in _KEY if name in self.row]
+        names = dict.fromkeys(cell_text(self.row[name]) for name in KEYS if name in self.row)
         return f" ({', '.join(names)})" if names else ""
 
 
@@ -297,7 +289,7 @@ def find_entries(tables: Sequence[Table], name: str, exclude: Sequence[dict[str,
     """
     chosen_tables, name = _chosen(tables, name)
     found, known = [], False
-    for table in chosen_tables:
+    for table in map(keyed, chosen_tables):
         is_long = {"quantity", "mean"} <= set(table.columns)
         # The row of the whole mask is for referencing, and no region to compare with others.
         # In a long table "mean" and its like are statistics of many quantities, which make no sense together.
@@ -319,7 +311,7 @@ def find_entries(tables: Sequence[Table], name: str, exclude: Sequence[dict[str,
 def _refuse_rows_of_others(entries):
     """Refuse means and the like that spreadsheets hold under the rows which they are of."""
     for entry in entries:
-        for column in (name for name in _KEY if name in entry.row):
+        for column in (name for name in KEYS if name in entry.row):
             text = cell_text(entry.row[column])
             name = text.strip(" .:").casefold()
             if name not in _OF_OTHERS - (_SUMS if column in GROUP_COLUMNS else set()):
@@ -377,7 +369,8 @@ def _by_key(entries, key):
 
 
 def _join(x_entries, y_entries, x, y):
-    x_key, y_key = (_columns_of(entries, _KEY) for entries in (x_entries, y_entries))
+    y_entries = _called_alike(x_entries, y_entries)
+    x_key, y_key = (_columns_of(entries, KEYS) for entries in (x_entries, y_entries))
     key = [name for name in x_key if name in y_key]
     if not key:
         raise InputError(
@@ -410,6 +403,15 @@ def _join(x_entries, y_entries, x, y):
     ]
 
 
+def _called_alike(x_entries, y_entries):
+    """The entries of y with the columns of x, where one says ``case`` of what the other calls ``subject``."""
+    for usual in (SUBJECT_COLUMNS, GROUP_COLUMNS):
+        here, there = (_columns_of(entries, usual) for entries in (x_entries, y_entries))
+        if here and there and not set(here) & set(there):
+            y_entries = [replace(one, row={**one.row, here[0]: one.row[there[0]]}) for one in y_entries]
+    return y_entries
+
+
 def _some(names):
     names = list(names)
     return "; ".join(names[:3]) + (" and others" if len(names) > 3 else "")
@@ -424,7 +426,7 @@ def _named(rows, column, usual):
         if column not in row:
             raise InputError(f"There is no column {column}; there are {', '.join(row)}.")
         if row[column] in (None, ""):
-            which = ", ".join(cell_text(row[name]) for name in _KEY if name in row and row[name] not in (None, ""))
+            which = ", ".join(cell_text(row[name]) for name in KEYS if name in row and row[name] not in (None, ""))
             raise InputError(f"The row of {which or 'no case'} has nothing in the column {column}; fill it in.")
     return tuple(cell_text(row[column]) for row in rows)
 

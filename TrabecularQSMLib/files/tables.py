@@ -11,7 +11,8 @@ import re
 import unicodedata
 from pathlib import Path
 
-from ..analysis.tables import KEY_COLUMNS, NOTHING, Table
+from ..analysis.keys import Table, is_key
+from ..analysis.tables import NOTHING
 from ..errors import InputError, counted
 from .formats import decoded, first_bytes, kind_of, read_bytes
 
@@ -119,7 +120,7 @@ def _numbers(path, columns, rows, separator):
     cells = [
         (number, column, row[column])
         for column in columns
-        if column not in KEY_COLUMNS
+        if not is_key(column)
         for number, row in enumerate(rows, start=1)
         if _NUMBER.fullmatch(row[column])
     ]
