@@ -10,8 +10,9 @@ import numpy as np
 from ..acquisition import voxel_size
 from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
 from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions
+from ..analysis.information import on_images
 from ..analysis.placement import on_orientation, on_place
-from ..analysis.registration import Registration, on_images, on_result, register_and_judge
+from ..analysis.registration import Registration, on_result, register_and_judge
 from ..analysis.slices import on_slices
 from ..errors import InputError, errors_of
 from ..files.doubts import on_magnitude
