@@ -13,8 +13,8 @@ KEY_COLUMNS = (*KEYS, "quantity", "unit")
 _KNOWN = (*KEY_COLUMNS, "session", "mean", "se")
 # What other programs and people call them, without capitals, spaces, hyphens and underscores; a note says so.
 _OTHERS = {
-    "subject": "subjectid subjid subj sub patient patientid patid patienten patientenid participant proband probandid "
-    "probandin id pid caseid".split(),
+    "subject": "subjectid subjid subj sub patient patientid patid patienten patientenid patientennummer participant "
+    "proband probandid probandin fall id pid caseid".split(),
     "region": "regionname roi roiname segment segmentname".split(),
     "session": "sessionid ses visit timepoint".split(),
 }

@@ -8,16 +8,15 @@ import numpy as np
 
 from ..errors import InputError, counted
 from .keys import GROUP_COLUMNS, SUBJECT_COLUMNS, Table, keyed, on_keys
+from .oddities import far_off, two_units
 from .tables import (
     NOTHING,
     Entry,
     cell_text,
     check_exclusions,
-    far_off,
     find_entries,
     number_in,
     split_case,
-    two_units,
     unit_of,
 )
 

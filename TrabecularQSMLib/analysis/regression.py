@@ -16,7 +16,8 @@ from scipy import stats
 from ..errors import InputError
 from ..methods import Method
 from .line import CONFIDENCE, Estimate, Line, constant, cooks_distance, fit_line
-from .tables import Pairs, far_off, spelled_alike, two_units
+from .oddities import far_off, spelled_alike, two_units
+from .tables import Pairs
 
 _SIGNIFICANT = 0.05
 # Fewer subjects than these cannot speak for others.

@@ -27,10 +27,6 @@ _OF_OTHERS = (
 )
 # Letters of a person's initials at most.
 _INITIALS = 3
-# A value is far off if it is so many times farther from the median than half of the values, of which there are so many.
-_FAR, _LEAST_VALUES = 50.0, 4
-# Fractions and percent in one column: so many values of each, a gap of this factor, and medians of such a ratio.
-_LEAST_OF_UNIT, _GAP, _PERCENT = 2, 5.0, (30.0, 300.0)
 # A case of BIDS, whose sessions and runs are of one subject.
 _BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_(.+)$")
 
@@ -162,9 +158,11 @@ class Entry:
                     "numbers there."
                 )
             found = "empty" if cell in (None, "") else f"{cell!r}"
+            more = re.search(r"\d", str(cell)) is not None
+            what = "write the number alone, with a point" if more else "measure it again or exclude the row"
             raise InputError(
                 f"Row {self.number} of {self.table.name}{self.whose()} has no number for {self.name}: it is {found}; "
-                "measure it again or exclude the row."
+                f"{what}."
             )
         return value
 
@@ -185,57 +183,6 @@ def unit_of(entries: Sequence["Entry"], name: str) -> str:
     if len(units) > 1:
         raise InputError(f"{name} is in {' and in '.join(sorted(units))}; bring the tables to one unit.")
     return "".join(units - {"1"})
-
-
-def far_off(values: np.ndarray, groups: Sequence[str] | None = None) -> list[int]:
-    """Return the places of values that lie far from those of their group, such as codes for no value.
-
-    Parameters
-    ----------
-    values : (n,) array
-    groups : sequence of n str, optional
-    """
-    values, found = np.asarray(values, np.float64), []
-    groups = np.zeros(values.size) if groups is None else np.asarray(groups)
-    for group in np.unique(groups):
-        places = np.flatnonzero(groups == group)
-        away = np.abs(values[places] - np.median(values[places]))
-        if places.size >= _LEAST_VALUES and np.median(away) > 0:
-            found += places[away > _FAR * np.median(away)].tolist()
-    return sorted(found)
-
-
-def two_units(values: np.ndarray, groups: Sequence[str] | None = None) -> str | None:
-    """Return what speaks for fractions and percent in one column: positive values on both sides of a wide gap at 1.
-
-    Parameters
-    ----------
-    values : (n,) array
-    groups : sequence of n str, optional
-        If none of them has values on both sides, that is how they differ.
-    """
-    values = np.asarray(values, np.float64)
-    if groups is not None and not set(np.asarray(groups)[values <= 1]) & set(np.asarray(groups)[values > 1]):
-        return None
-    values = np.sort(values)
-    small, large = values[values <= 1], values[values > 1]
-    if min(small.size, large.size) < _LEAST_OF_UNIT or values[0] <= 0 or values[-1] > 100:
-        return None
-    ratio = np.median(large) / np.median(small)
-    if large[0] < _GAP * small[-1] or not _PERCENT[0] < ratio < _PERCENT[1]:
-        return None
-    return (
-        f"{small.size} values lie from {small[0]:.3g} to {small[-1]:.3g} and {large.size} from {large[0]:.3g} to "
-        f"{large[-1]:.3g}, {ratio:.0f} times as high: as fractions and percent; bring them to one unit."
-    )
-
-
-def spelled_alike(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of names that differ in capitals, spaces and hyphens alone."""
-    plain = {}
-    for name in dict.fromkeys(names):
-        plain.setdefault(re.sub(r"[\s_-]+", "", name).casefold(), []).append(name)
-    return [(alike[0], other) for alike in plain.values() for other in alike[1:]]
 
 
 def parse_exclusion(text: str) -> dict[str, str]:
@@ -358,6 +305,8 @@ def _by_key(entries, key):
         if key and which in found:
             first = found[which]
             way = "or name the column that tells them apart as group"
+            if not set(key) & set(SUBJECT_COLUMNS):
+                way = "or call the column that says whose a row is case"
             if first.table is not entry.table:
                 way = f"or say which table by {Path(entry.table.name).stem}:{entry.name}"
             raise InputError(

@@ -57,6 +57,8 @@ def _cells(path):
     if "\0" in text:
         kind = kind_of(path, start) if content[:2] != b"\x1f\x8b" else ("packed by gzip", "")
         raise InputError(f"{path} is {kind[0] if kind else 'no text'}; expected a table, so save it as CSV (UTF-8).")
+    if text.lstrip().startswith(("{", "[{")):
+        raise InputError(f"{path} is JSON; expected a table, so save it as CSV (UTF-8).")
     told = re.match(r"sep=([,;\t])\s*\n", text)
     text = text[told.end() :] if told else text
     separator = told[1] if told else max(",\t;", key=text.partition("\n")[0].count)

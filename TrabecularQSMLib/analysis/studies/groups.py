@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from ...errors import InputError, counted
 from ...methods import Method
 from ..observations import Observations, as_numbers, named
-from ..tables import spelled_alike
+from ..oddities import spelled_alike
 from .inference import (
     ITSELF,
     SIGNIFICANT,
