@@ -10,8 +10,9 @@ from scipy import ndimage
 
 from TrabecularQSMLib.analysis import information, registration
 from TrabecularQSMLib.analysis.agreement import checkerboard, largest_displacement
+from TrabecularQSMLib.analysis.information import on_images
 from TrabecularQSMLib.analysis.landmarks import register_landmarks
-from TrabecularQSMLib.analysis.registration import agreement, on_images, register_rigid
+from TrabecularQSMLib.analysis.registration import agreement, register_and_judge, register_rigid
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.images import resample
@@ -217,6 +218,12 @@ class RigidTest(unittest.TestCase):
         off = motion((0, 0, 0), (6, 0, 0)) @ MOTION
         self.assertIsNone(agreement(*images, MOTION, searched=off).warning)
         self.assertIn("a search over shifts alone reaches 0.", agreement(*images, off, searched=MOTION).warning)
+
+    def test_an_image_that_was_mirrored_is_told(self):
+        moving, affine = moving_image()
+        for image, told in ((moving, False), (np.ascontiguousarray(moving[:, :, ::-1]), True)):
+            _, found = register_and_judge(fixed_image(), AFFINE, image, affine)
+            self.assertEqual("if one of them is mirrored from left to right" in str(found.warning), told, found)
 
     def test_progress_rises_and_its_exception_comes_out_as_itself(self):
         seen = []

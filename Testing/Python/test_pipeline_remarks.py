@@ -39,6 +39,14 @@ class RemarksTest(unittest.TestCase):
         self.assertEqual(remarks.on_surroundings(body, **about, background="pdf"), [])
         self.assertEqual(remarks.on_surroundings(bone, **about, background="none"), [])
 
+    def test_a_local_field_too_large_or_too_small_for_its_unit_is_told(self):
+        field = np.random.default_rng(0).normal(0, 0.09, 2000)  # 0.23 ppm in one voxel of a hundred
+        for factor, told in ((1, 0), (3.4, 0), (2 * np.pi, 1), (1 / (2 * np.pi), 1), (1 / 128, 1)):
+            notes = remarks.on_local_field(field * factor)
+            self.assertEqual(len(notes), told, factor)
+            self.assertEqual("background was removed" in "".join(notes), factor > 4)
+        self.assertEqual(remarks.on_local_field(field[:0]), [])
+
     def test_slices_without_field_are_told_and_that_a_mask_that_was_written_lacks_them(self):
         (note,) = remarks.on_slab(np.ones((30, 30, 30), bool), 5, (1.0, 1.0, 1.0))
         self.assertIn("5 voxels of the mask lie in slices in which background removal leaves no field", note)

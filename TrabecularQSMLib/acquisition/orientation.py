@@ -10,6 +10,8 @@ from ..images import LARGEST_SHEAR, cosines, shear_degrees
 PATIENT_SUPERIOR = (0.0, 0.0, 1.0)
 # Voxels of other sizes are in another unit.
 _LEAST_MM, _MOST_MM = 0.01, 100.0
+# An image shows so much along the second of its extents, of so many voxels at least.
+_LEAST_VIEW_MM, _MOST_VIEW_MM, _FEWEST_VOXELS = 35.0, 700.0, 40
 # Axes that are less than this off right angles, in degrees, are so by a header of few digits.
 _ROUNDING = 1.0
 
@@ -85,6 +87,23 @@ def check_spacing(affine: np.ndarray, source: str) -> None:
             f"{source} has voxels of {listed} mm; expected {_LEAST_MM:g} to {_MOST_MM:g} mm, so check the unit of its "
             "header (mm, not m or µm)."
         )
+
+
+def on_field_of_view(affine: np.ndarray, shape: tuple[int, int, int], source: str) -> list[str]:
+    """Say if an image (k, j, i) shows more than a person, or less than a joint, as where sizes are in another unit.
+
+    A scan may be long, or have few slices, so that the second of three extents tells; few voxels tell nothing.
+    """
+    counts = np.array(shape[::-1])
+    sizes = counts * np.linalg.norm(affine[:3, :3], axis=0)
+    middle = np.argsort(sizes)[1]
+    if counts[middle] < _FEWEST_VOXELS or _LEAST_VIEW_MM < sizes[middle] < _MOST_VIEW_MM:
+        return []
+    than = "more than a person" if sizes[middle] > _MOST_VIEW_MM else "less than a joint"
+    return [
+        f"{source} shows {' × '.join(f'{x:.0f}' for x in sizes)} mm, {than}: check its voxel size, which is in mm; "
+        "depths, filters and volumes go by it."
+    ]
 
 
 def checked_affine(affine, source: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import scipy.fft
 
 from ..acquisition import check_spacing
 from ..errors import InputError, counted
-from ..images import image_from, resample
+from ..images import image_from, is_patched, resample
 from ..progress import report
 from .ct import without_padding
 
@@ -107,9 +107,10 @@ class Pair:
         mask = None if fixed_mask is None else _checked_mask(fixed_mask, volumes[0], finest)
         return cls(*(volume.averaged(finest, LEAST_VOXELS) for volume in volumes), mask, finest)
 
-    def quality(self, matrix):
-        """Share of common information with the moving image placed by `matrix`."""
-        return shared_information(matrix, self.fixed, self.moving, self.mask, 2 * self.finest)
+    def quality(self, matrix, *, masked=True):
+        """Share of common information with the moving image placed by `matrix`, in the mask if there is one."""
+        mask = self.mask if masked else None
+        return shared_information(matrix, self.fixed, self.moving, mask, 2 * self.finest)
 
     def overlap(self, matrix):
         """Share of the smaller field of view, or of the mask, that lies inside the other image."""
@@ -161,6 +162,20 @@ def shift(vector):
     matrix = np.eye(4)
     matrix[:3, 3] = vector
     return matrix
+
+
+def on_images(*images: tuple[str, np.ndarray]) -> list[str]:
+    """Say what of images, each with its name, does not lend itself to a registration by mutual information."""
+    notes = [note for _, image in images for note in without_padding(image)[1]]
+    notes += [
+        f"{name} holds a few whole numbers in patches, as labels do: mutual information wants images."
+        for name, image in images
+        if is_patched(image)
+    ]
+    (one, first), (other, second) = images
+    if np.array_equal(first, second):
+        notes.append(f"{other} holds the same values as {one}: it is registered to itself; give two images.")
+    return notes
 
 
 def search_shifts(fixed, moving, progress):

@@ -16,7 +16,8 @@ from ..errors import InputError
 from ..methods import Method
 from .inference import SIGNIFICANT, Interval, is_constant, t_interval, t_probability
 from .line import Estimate, Line, cooks_distance, fit_line
-from .tables import Pairs, far_off, spelled_alike, two_units
+from .oddities import far_off, spelled_alike, two_units
+from .tables import Pairs
 
 # Fewer subjects than these cannot speak for others.
 _FEW_SUBJECTS = 5

@@ -208,7 +208,31 @@ def _scans(files):
         wider = _grouped(files, by_folder=False)
         if len({(one.names[0], key) for one in found for key in one.files}) == len(files):
             found = wider
-    return sorted(found, key=lambda one: natural(one.names[0]))
+    return sorted(map(_with_order, found), key=lambda one: natural(one.names[0]))
+
+
+def _with_order(candidate):
+    """The candidate, with a remark if echoes are numbered by their times in one part, but in the other one are not."""
+    for pair in PAIRS:
+        orders = []
+        for part in pair:
+            numbers = {_any_number(file): time for (time, its), file in candidate.files.items() if its == part}
+            orders.append([numbers[number] for number in sorted(numbers, key=lambda number: number or 0)])
+        if len(orders[0]) >= LEAST_ECHOES and sorted(orders[0]) == sorted(orders[1]) and orders[0] != orders[1]:
+            listed = (", ".join(f"{1e3 * time:.4g}" for time in order[:_LISTED]) for order in orders)
+            note = (
+                f"Echoes of {candidate.source} that are numbered alike have the echo times {next(listed)} ms in the "
+                f"{pair[0]} images and {next(listed)} ms in the {pair[1]} images: the times are taken; correct the "
+                "sidecars of one of the two if they are exchanged there."
+            )
+            return replace(candidate, remarks=(*candidate.remarks, note))
+    return candidate
+
+
+def _any_number(file):
+    """Number of the echo that a sidecar, or else a name, says, or None."""
+    named = _NUMBER.search(bare_name(file.path))
+    return _number(file) or (int(named[1]) if named else None)
 
 
 def _numbered_file(path, echo_times):

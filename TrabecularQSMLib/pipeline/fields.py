@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import background
-from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
+from ..acquisition import Acquisition, MeasuredField, b0_direction, on_field_of_view, voxel_size
 from ..analysis.placement import on_mask_orientation
 from ..errors import InputError
 from ..fieldmap import masks
@@ -25,7 +25,10 @@ class Fields:
         self.acquisition = acquisition  # not needed any more once this is made
         self.imaging_frequency = acquisition.imaging_frequency
         self.settings = self.given = settings
-        self.notes = list(acquisition.notes)
+        self.notes = [
+            *acquisition.notes,
+            *on_field_of_view(acquisition.affine, acquisition.shape, acquisition.source),
+        ]
         self.maps: dict[str, np.ndarray] = {}
         self.apart: dict[int, tuple] = {}  # what `solving.cortex_apart` finds, by padding: once for all inversions
         self.echo_times = None

@@ -8,11 +8,10 @@ import numpy as np
 from ..analysis.measure import MASK, measure, on_excluded, on_sizes, on_support, whole_mask
 from ..analysis.placement import on_orientation
 from ..errors import InputError
-from ..files.maps import find_maps, read_chi_noise
-from ..files.nifti import header_notes, read_image
+from ..files.maps import find_maps, read_chi_noise, read_maps
+from ..files.nifti import header_notes
 from ..files.regions import notes_on_parts_outside, place_regions, read_regions
 from ..files.scan import case_of
-from ..images import geometry_difference
 
 # What shows edges of bones best.
 _SHOWS_EDGES = ("pdff", "mip")
@@ -61,7 +60,8 @@ def measure_files(
     """
     if not Path(folder).is_dir():
         raise InputError(f"{folder} is not a folder; give the folder that reconstruct wrote.")
-    scans = find_maps(folder)
+    notes = []
+    scans = find_maps(folder, notes)
     if not scans:
         raise InputError(f"{folder} holds no map such as sub-01_Chimap.nii.gz; give the folder that reconstruct wrote.")
     subjects = list(dict.fromkeys(scan.partition("_")[0] for scan in scans))
@@ -77,21 +77,14 @@ def measure_files(
     short = {scan: case or case_of(f"{scan}_") for scan in scans}
     cases = short if len(set(short.values())) == len(scans) else {scan: scan for scan in scans}
     labels, affine, names = read = read_regions(regions, only=only)
-    rows, notes = [], []
+    rows = []
     for scan, paths in scans.items():
-        maps, first = {}, None
-        for name, path in paths.items():
-            maps[name], its_affine = read_image(path)
-            first = first or (path, maps[name].shape, its_affine)
-            difference = geometry_difference(*first[1:], maps[name].shape, its_affine)
-            if difference:
-                raise InputError(
-                    f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {scan} again."
-                )
+        maps, grid = read_maps(paths, notes)
+        first = (paths[next(iter(maps))], next(iter(maps.values())).shape, grid)
         placed = place_regions(regions, read, first[0], first[1:])
         notes += header_notes(first[0], regions)
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
-        noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
+        noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in maps else None
         measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
         notes += on_measured(measured, [(maps, placed)])
         rows += measured

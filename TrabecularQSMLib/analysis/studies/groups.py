@@ -12,7 +12,7 @@ from ...errors import InputError, counted
 from ...methods import Method
 from ..inference import SIGNIFICANT, TAIL, Interval, is_constant, t_interval, t_probability
 from ..observations import Observations, as_numbers, named
-from ..tables import spelled_alike
+from ..oddities import spelled_alike
 from .study import ITSELF, Study, checked, limits, of_regions, with_holm, with_unit
 
 # A name with more values than this share of the subjects is none that tells kinds of them.
