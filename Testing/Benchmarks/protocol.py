@@ -27,7 +27,7 @@ from TrabecularQSMLib.fieldmap.signal import synthesize  # noqa: E402
 from TrabecularQSMLib.figures.protocol import chain_figure, protocol_figure  # noqa: E402
 from TrabecularQSMLib.inversion.closed_form import closed_form  # noqa: E402
 from TrabecularQSMLib.protocol.ankle import AnkleSettings, ankle_means, run_ankle  # noqa: E402
-from TrabecularQSMLib.protocol.assess import assess, rows, unknowns  # noqa: E402
+from TrabecularQSMLib.protocol.assess import assess, rows  # noqa: E402
 from TrabecularQSMLib.protocol.bounds import PDFFS, bounds  # noqa: E402
 from TrabecularQSMLib.protocol.chain import (  # noqa: E402
     QUANTITIES,
@@ -36,13 +36,13 @@ from TrabecularQSMLib.protocol.chain import (  # noqa: E402
     run_chain,
 )
 from TrabecularQSMLib.protocol.region import ball  # noqa: E402
+from TrabecularQSMLib.protocol.remarks import unknowns  # noqa: E402
 from TrabecularQSMLib.protocol.settings import ProtocolSettings  # noqa: E402
 from TrabecularQSMLib.report.protocol import advice, chain_sentences, protocol_page, summary  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
 DRAWS = 100
 COARSE_MM, DOC_DRAWS = 3.0, 20
-IN_ANKLE = ("paper",)
 FIELD_HZ = 20.0
 PICTURES = Path("Resources", "Screenshots")
 
@@ -96,9 +96,9 @@ def main():
     if given.write:
         for name, one in found.items():
             (ROOT / PICTURES / f"protocol-{name}.png").write_bytes(protocol_figure(one))
-        chain = run_chain(PROTOCOLS["paper"][1], ChainSettings())
+        chain = run_chain(PROTOCOLS["paper"][1], ChainSettings()).rows
         (ROOT / PICTURES / "protocol-chain.png").write_bytes(chain_figure(chain))
-        in_ankle = {name: assess(PROTOCOLS[name][1], AnkleSettings(DOC_DRAWS)) for name in IN_ANKLE}
+        in_ankle = {name: assess(settings, AnkleSettings(DOC_DRAWS)) for name, (_, settings) in PROTOCOLS.items()}
         (ROOT / "Docs" / "Protocols.md").write_text(
             page(found, checks, in_ankle, chain), encoding="utf-8", newline="\n"
         )
@@ -165,9 +165,9 @@ def repeated_ankle() -> str:
     for inversion in ("medi-tv", "closed-form"):
         ankle = AnkleSettings(reconstruction=preset(inversion=inversion))
         draws = [(draw, None) for draw in range(ankle.draws, ankle.draws + DRAWS)]
-        others = ankle_means(settings, ankle, draws, None)
+        others, _ = ankle_means(settings, ankle, draws, None)
         ratios = []
-        for one in run_ankle(settings, ankle):
+        for one in run_ankle(settings, ankle).places:
             means = np.array([[mean for _, mean in draw[one.name]] for draw in others])
             ratios.append(one.sigma_chi / np.sqrt(means.var(axis=0, ddof=1).mean()))
             lines.append((inversion, one.name, f"{one.sigma_chi:.4g}", f"{ratios[-1]:.2f}"))

@@ -82,6 +82,11 @@ class BoneSettings:
         """Return the settings as they are written to files; of a mask, that there is one."""
         return {one.name: getattr(self, one.name) for one in fields(self)} | {"mask": self.mask is not None}
 
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Voxels of a block along k, j, i."""
+        return (self.size,) * 3 if self.mask is None else self.mask.shape
+
     def points(self) -> list[tuple[float, int]]:
         """Return BV/TV and repeat of every block, in the order of the table."""
         return [(bvtv, repeat) for bvtv in self.bvtv for repeat in range(self.repeats)]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..acquisition import FIELD_STRENGTHS_T, GYROMAGNETIC_RATIO_HZ_PER_T
-from ..errors import InputError, counted
+from ..errors import InputError, counted, errors_of
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
 from ..fieldmap.separation import fat_fraction
@@ -106,9 +106,11 @@ class SweepSettings:
             "field_strengths": (settings.field_strength,),
             "voxels_mm": (float(np.prod(settings.voxel_size)) ** (1 / 3),),
         }
-        trains = (settings.echo_times, *given.pop("trains", ()))
-        checked = tuple(replace(settings, echo_times=tuple(train), trains=1).echo_times for train in trains)
-        return cls(**own | given, trains=checked, bone=bone)
+        trains = [settings.echo_times]
+        for train in given.pop("trains", ()):
+            with errors_of("Another echo train"):
+                trains.append(replace(settings, echo_times=tuple(train), trains=1).echo_times)
+        return cls(**own | given, trains=tuple(trains), bone=bone)
 
     def combinations(self) -> int:
         """Return how many rows each block has."""

@@ -10,6 +10,7 @@ from ..protocol.settings import ProtocolSettings
 from ..protocol.sweep import COLUMNS as SWEEP_COLUMNS
 from ..protocol.sweep import SweepSettings, condition_text, means_over_repeats, panels, run_sweep, sorted_rows
 from .alive import keepAlive
+from .echoes import addNotes
 from .folders import resultFolder
 from .protocol import SETTINGS_ATTRIBUTE
 from .tables import COLORS, LINE_COLOR, Column, addChart, addSeries, addTable, columnsOf
@@ -46,12 +47,16 @@ _CONDITIONS = {"field_strength": "field strengths", "voxel_mm": "voxels", "b0_de
 
 
 class ChainNodes(NamedTuple):
-    """A chain in the scene: its table, charts over BV/TV by quantity, the rows, and the lines over BV/TV."""
+    """A chain in the scene: its table, charts over BV/TV by quantity, the rows, and the lines over BV/TV.
+
+    `notes` are those of the reconstructions, one sentence each.
+    """
 
     table: object
     charts: dict[str, object]
     rows: list[dict]
     lines: list[ChainLine]
+    notes: tuple[str, ...]
 
 
 class SweepNodes(NamedTuple):
@@ -75,13 +80,14 @@ def chainNodes(
     :param progress: ``progress(fraction, message)``; what it raises stops the work.
     :raises InputError: as `protocol.chain.run_chain`.
     """
-    rows, name = _measure(lambda told: run_chain(settings, chain, progress=told), name, progress)
+    (rows, notes), name = _measure(lambda told: run_chain(settings, chain, progress=told), name, progress)
     lines = chain_lines(rows)
     with resultFolder(name) as put:
         table = _table(put, f"{name} table", CHAIN_COLUMNS, rows, settings, chain.as_dict())
+        addNotes(table, notes)
         found = {line.quantity: line for line in lines}
         charts = {quantity: _measured(put, rows, found.get(quantity), quantity, name) for quantity in QUANTITIES}
-    return ChainNodes(table, charts, rows, lines)
+    return ChainNodes(table, charts, rows, lines, notes)
 
 
 def sweepNodes(
@@ -115,10 +121,10 @@ def sweepNodes(
 
 
 def _measure(run, name, progress):
-    """The rows that `run` gives, and a name for them that no node of the scene has."""
-    rows = keepAlive(run, part(progress, 0.0, 0.98))
+    """What `run` gives, and a name for it that no node of the scene has."""
+    found = keepAlive(run, part(progress, 0.0, 0.98))
     report(progress, 1.0, "Measured the blocks")
-    return rows, freeName(name, "", " table")
+    return found, freeName(name, "", " table")
 
 
 def _table(put, name, columns, rows, settings, others):
