@@ -112,6 +112,7 @@ class ChartTest(SceneTest):
             chain = scene.chainNodes(PROTOCOL, ChainSettings(bone))
             self.assertEqual(scene.notesOf(chain.table), ["ε is 0.1 ppm."])
             sweep = scene.sweepNodes(PROTOCOL, SweepSettings.around(PROTOCOL, bone, **varied))
+            self.assertEqual(sweep.notes, [])
         return chain, sweep
 
     def charts(self):

@@ -125,6 +125,7 @@ def _run_sweep(arguments, settings, sweep, partial):
 def _protocol(arguments):
     from ..figures.style import require_matplotlib
     from ..protocol.assess import rows
+    from ..protocol.bone import bone_notes
     from ..protocol.remarks import unknowns
     from ..report.pages import require_jinja
     from ..report.protocol import advice, chain_sentences, summary
@@ -138,6 +139,8 @@ def _protocol(arguments):
         check_writable(arguments.output)
     found = _assess(arguments, settings, ankle)
     said = unknowns(found)
+    if chain or sweep:
+        said += bone_notes((chain or sweep).bone)
     if chain:
         measured = _run_chain(arguments, settings, chain)
         said += [f"The reconstruction of simulated bone notes: {note}" for note in measured.notes]

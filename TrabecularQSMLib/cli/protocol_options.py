@@ -49,7 +49,12 @@ _OF_DIRECTIONS = ("bone_orientation", "bone_concentration")
 # What sentences of the protocol's settings are called here.
 WORDS = (
     OPTIONS
-    | {"chi_sigma": "reconstruct --chi-sigma yes", "ankle": "--ankle", "voxel_size_mm": "the right one in it"}
+    | {
+        "chi_sigma": "reconstruct --chi-sigma yes",
+        "ankle": "--ankle",
+        "voxel_size_mm": "the right one in it",
+        "bone_radius": "--bone-radius",
+    }
     | {name: f"--{flag}" for flag, name, _, _ in (*_PROTOCOL, *_SCANNER, *_ASSUMED)}
 )
 

@@ -57,7 +57,7 @@ class SweepSettings:
     field_strengths : tuple of floats
         Tesla.
     voxels_mm : tuple of floats
-        Edges of cubic voxels, to whole voxels of the geometry.
+        Edges of cubic voxels; they become whole voxels of the geometry.
     b0_degrees : tuple of floats
         Angles between B0 and S, towards R.
     trains : tuple of tuples of floats
@@ -93,6 +93,12 @@ class SweepSettings:
                     f"Voxels of {voxel:g} mm do not fit a region of {edge:g} mm whose geometry has voxels of "
                     f"{self.bone.voxel_mm:g} mm; give {2 * self.bone.voxel_mm:g} to {edge / 2:g} mm."
                 )
+        # What is measured is what the table says.
+        put("voxels_mm", tuple(sorted({self._whole(voxel) for voxel in self.voxels_mm})))
+
+    def _whole(self, voxel):
+        """An edge to whole voxels of the geometry."""
+        return round(max(2, round(voxel / self.bone.voxel_mm)) * self.bone.voxel_mm, 9)
 
     def as_dict(self) -> dict:
         """Return the settings as they are written to files."""

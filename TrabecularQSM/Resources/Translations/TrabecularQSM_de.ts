@@ -2558,6 +2558,10 @@
         <translation>Echozeiten</translation>
     </message>
     <message>
+        <source>Radius</source>
+        <translation>Radius</translation>
+    </message>
+    <message>
         <source>Measured blocks: {count}. Three or more of different BV/TV tell slope and bias.</source>
         <translation>Gemessene Blöcke: {count}. Drei oder mehr von verschiedenem BV/TV zeigen Steigung und Abweichung.</translation>
     </message>

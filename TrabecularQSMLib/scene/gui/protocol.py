@@ -246,19 +246,21 @@ def protocolSummary(nodes) -> str:
         times = echoTimesText(found.recommended.echo_times)
         better = _("Less noise in the same time: echoes at {times} ms, trains: {trains}.")
         better = better.format(times=times, trains=found.recommended.trains)
-    return " ".join([text, better, *(worded(note, _inLabels()) for note in nodes.notes)])
+    return " ".join([text, better, _told(nodes)]).strip()
 
 
-def _inLabels() -> dict[str, str]:
-    """Return what the panel calls settings, by their names; the scanner's are not in it."""
+def _told(nodes) -> str:
+    """Return the notes of nodes, with what the panel calls settings; what it has none for are plain words."""
     readout = f"'{_('Bandwidth and read-out')}'"
-    return {
+    labels = {
         "trains": f"'{_('Interleaved trains')}'",
         "readout": readout,
         "bandwidth_hz": readout,
         "echo_times": f"'{_('Echo times')}'",
+        "bone_radius": f"'{_('Radius')}'",
         **{name: name.replace("_", " ") for name in ("gradient", "slew_rate", "shortest_echo", "chi_slope")},
     }
+    return worded(" ".join(nodes.notes), labels)
 
 
 def chainSummary(nodes) -> str:
@@ -269,7 +271,7 @@ def chainSummary(nodes) -> str:
     lines = {line.quantity: line for line in nodes.lines}
     if not lines:
         text = _("Measured blocks: {count}. Three or more of different BV/TV tell slope and bias.")
-        return " ".join([text.format(count=len(nodes.rows)), *nodes.notes])
+        return " ".join([text.format(count=len(nodes.rows)), _told(nodes)]).strip()
     chi, r2star, pdff = (lines[name] for name in ("chi", "r2star", "pdff"))
     text = _(
         "With BV/TV from 0 to 1, χ changes by {chi:+.3g} ppm ({share:.0%} of the true change) and R2* by {r2star:+.3g} "
@@ -282,7 +284,7 @@ def chainSummary(nodes) -> str:
         byR2star=r2star.scatter,
         bias=pdff.bias,
     )
-    return " ".join([text, *nodes.notes])
+    return f"{text} {_told(nodes)}".strip()
 
 
 def sweepSummary(nodes) -> str:
@@ -292,7 +294,7 @@ def sweepSummary(nodes) -> str:
     """
     r2star, bias = ([row[name] for row in nodes.rows] for name in ("r2star", "pdff_bias"))
     back = [row["chi"] / row["chi_true"] for row in nodes.rows]
-    return _(
+    text = _(
         "R2* {low:.0f} to {high:.0f} 1/s, fat fraction off by {least:+.3f} to {most:+.3f}, {less:.0%} to {more:.0%} of "
         "χ comes back. All charts lie in the folder {name}."
     ).format(
@@ -304,3 +306,4 @@ def sweepSummary(nodes) -> str:
         more=max(back),
         name=nodes.table.GetName().removesuffix(" table"),
     )
+    return f"{text} {_told(nodes)}".strip()
