@@ -230,8 +230,8 @@ def _region_bases(found, one) -> tuple[str, str]:
     """What σ of χ of a region and its share rest on."""
     settings, ankle = found.settings, found.ankle
     if not one.in_ankle:
-        noise = f"closed form at λ = {settings.regularization:g} mm², field noise alike in all voxels"
-        return noise, "closed form of the ball's own field"
+        noise = f"closed form at λ = {settings.regularization:g} mm², field noise alike in all voxels, B0 along K"
+        return noise, "closed form of the ball's own field, B0 along K"
     used = ankle.reconstruction
     noise = (
         f"{ankle.draws} draws of noise in a digital ankle (seed {ankle.seed}), which tell it to {ankle.precision:.0%}; "
