@@ -12,6 +12,14 @@ from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import reconstruct, remarks, remarks_on_echoes
 from TrabecularQSMLib.settings import preset
 
+TIMES = 1e-3 * np.arange(1, 7)
+
+
+def maps_of(r2star=40.0, sigma_r2star=5.0, sigma_pdff=0.02, shape=(1, 10, 10)):
+    """Maps that say nothing of note."""
+    maps = {"mip": 1.0, "r2star": r2star, "sigma_r2star": sigma_r2star, "sigma_pdff": sigma_pdff}
+    return {name: np.full(shape, value) for name, value in maps.items()}
+
 
 class RemarksTest(unittest.TestCase):
     def test_a_mask_in_air_is_told_and_one_without_signal_refused(self):
@@ -76,39 +84,45 @@ class RemarksTest(unittest.TestCase):
         self.assertFalse([note for note in notes if "fits far better" in note or "The settings say" in note])
 
     def test_slices_that_are_not_to_be_trusted_are_told_where_the_rest_is(self):
-        trust, mask = np.ones((10, 10, 10)), np.ones((10, 10, 10), bool)
-        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
+        mask = np.ones((10, 10, 10), bool)
+        maps = maps_of(shape=mask.shape)
         for low, notes in ((slice(4, 5), 0), (slice(4, 7), 1)):
             trust = np.ones(mask.shape)
             trust[low, 3:] = 0.2
-            found = remarks.on_trust(trust, mask, maps, 6)
+            found = remarks.on_trust(trust, mask, maps, TIMES)
             self.assertEqual(len(found), notes)
         self.assertIn("is 1.00, but below 0.50 in 3 of 10 slices inferior–superior (among them 5 and 7)", found[0])
 
     def test_a_reliability_that_is_low_by_noise_alone_blames_no_model(self):
         mask = np.ones((1, 10, 10), bool)
-        maps = {"mip": np.ones(mask.shape), "r2star": np.full(mask.shape, 40.0)}
         for share, words in ((0.95, "The scan is noisy"), (0.5, "The echoes do not fit the model well")):
             (note,) = remarks.on_trust(
-                np.full(mask.shape, 0.4), mask, maps, 6, share_of_noise=lambda share=share: share
+                np.full(mask.shape, 0.4), mask, maps_of(), TIMES, share_of_noise=lambda share=share: share
             )
             self.assertTrue(note.startswith(words))
 
-    def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
+    def test_r2star_that_noise_leaves_at_its_limits_or_unknown_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
-        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
-        self.assertEqual(remarks.on_trust(trust, mask, maps, 6), [])
-        maps["r2star"][0, 0] = -100.0
-        (note,) = remarks.on_trust(trust, mask, maps, 6)
+        maps = maps_of()
+        maps["r2star"][0, 0] = -200.0
+        self.assertEqual(remarks.on_trust(trust, mask, maps, TIMES), [])
+        maps["r2star"][0, 0] = -400.0
+        (note,) = remarks.on_trust(trust, mask, maps, TIMES)
         self.assertIn(
-            "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-100 and 2000", note
+            "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-400 and 2000", note
         )
+        # The train takes 5 ms.
+        self.assertEqual(remarks.on_trust(trust, mask, maps_of(sigma_r2star=75.0), TIMES), [])
+        # Most of what noise leaves unknown may be negative, which is no misfit.
+        (note,) = remarks.on_trust(trust, mask, maps_of(-10.0, 90.0), TIMES)
+        self.assertIn("Noise leaves R2* unknown: its standard deviation in the mask is 90 1/s", note)
+        (note,) = remarks.on_trust(trust, mask, maps_of(-10.0), TIMES)
+        self.assertIn("100% of its R2* are below zero", note)
 
     def test_a_fat_fraction_that_noise_leaves_unknown_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
         for deviation, told in ((0.15, 0), (0.25, 1)):
-            maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0), "sigma_pdff": np.full(mask.shape, deviation)}
-            notes = remarks.on_trust(trust, mask, maps, 6)
+            notes = remarks.on_trust(trust, mask, maps_of(sigma_pdff=deviation), TIMES)
             self.assertEqual(len(notes), told)
         self.assertIn("Noise leaves the fat fraction unknown: its standard deviation in the mask is 0.25", notes[0])
 

@@ -14,7 +14,6 @@ import numpy as np
 from ..methods import Method
 from .gains import mean_in_errors
 from .kind import Kind, seen
-from .refine import R2STAR_RANGE
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT
 from .separation import EXACT_ECHOES
@@ -110,7 +109,8 @@ def left_over(signal: np.ndarray, sample: Sample, *, kind: Kind) -> LeftOver | N
     signal = seen(signal, sample, kind)
     energy = (np.abs(signal) ** 2).sum(axis=0)
     # At a limit of R2* the fit takes less along the signal than across it.
-    inside = (kind.fits.r2star > R2STAR_RANGE[0]) & (kind.fits.r2star < R2STAR_RANGE[1])
+    low, high = sample.model.r2star_range
+    inside = (kind.fits.r2star > low) & (kind.fits.r2star < high)
     some = np.flatnonzero(inside & (energy > BRIGHT * np.median(energy)))
     signal, model, fits = signal[:, some], sample.model, Fits(*(values[some] for values in kind.fits))
     at = project(signal, model, fits.field_hz, fits.r2star)

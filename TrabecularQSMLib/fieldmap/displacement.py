@@ -59,9 +59,12 @@ def find_displacement(echoes: np.ndarray, left_over: LeftOver) -> Displacement |
     # Ways 0 to 2 are moves along the axes, 3 to 5 turns about them.
     changes |= {3 + axis: by for axis in range(3) if (by := _turning(changes, sample, axis)) is not None}
     ways, changes = [*changes], np.stack([*changes.values()])
+    # What an echo has in common, or changes linearly over the image, is no way: gains, and what a read-out adds.
+    smooth = np.stack([unit * place for unit in (1, 1j) for place in (np.ones_like(size[0]), *sample.positions)])
     voxels, errors = np.zeros((2, sample.echoes, 6))
     for number, left in enumerate(rest):
-        voxels[number, ways], errors[number, ways] = _way(left, changes[:, number], weight)
+        found = _way(left, np.concatenate([changes[:, number], size[number] * smooth]), weight)
+        voxels[number, ways], errors[number, ways] = (one[: len(ways)] for one in found)
     far = np.abs(voxels) * (np.abs(errors) > SURE)
     number, way = np.unravel_index(far.argmax(), far.shape)
     if far[number, way] <= (FAR_BIPOLAR if kind.bipolar else FAR):

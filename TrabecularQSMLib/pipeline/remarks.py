@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..fieldmap.masks import depth_of
-from ..fieldmap.refine import R2STAR_RANGE
+from ..fieldmap.signal import r2star_range
 from ..inversion.lcurve import LCurve
 
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
@@ -15,8 +15,9 @@ _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
 _MOSTLY_NOISE = 0.85
 # Nor are slices, where most voxels are below this part of the median and which hold this share of the mask.
 _LOW_IN_SLICES, _MANY_SLICES = 0.5, 0.2
-# Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
-_MOST_AT_LIMITS = 0.05
+# Noise leaves R2* unknown where more than this share of it ends at the limits of its range, or its standard deviation
+# in the median is this part of one over the length of the train or more.
+_MOST_AT_LIMITS, _UNKNOWN_R2STAR = 0.05, 0.4
 # It leaves the fat fraction unknown where its standard deviation is larger than this in the median.
 _UNKNOWN_PDFF = 0.2
 # Bone has none, but a mask with less than this share of its voxels in signal covers air.
@@ -89,7 +90,7 @@ def on_trust(
     trust: np.ndarray,
     mask: np.ndarray,
     maps: Mapping[str, np.ndarray],
-    echoes: int,
+    echo_times: Sequence[float],
     *,
     share_of_noise: Callable[[], float] = lambda: 0.0,
 ) -> list[str]:
@@ -98,10 +99,10 @@ def on_trust(
     `share_of_noise` is asked for only where the reliability is low: it goes through all echoes.
     """
     notes = []
-    if echoes == 3:
+    if len(echo_times) == 3:
         notes.append(
-            "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well: "
-            "take R2* with care, and acquire six echoes or more."
+            "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well, and fat may be water and "
+            "water fat where R2* is far above 50 1/s: take both with care, and acquire six echoes or more."
         )
     inside = mask & (maps["mip"] > 0)
     found = []
@@ -118,15 +119,12 @@ def on_trust(
         found += _on_slices(trust, inside, median)
     known = inside & (trust > 0)
     rates = maps["r2star"][known]
-    if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
+    unknown = _on_noisy_rates(rates, maps["sigma_r2star"][known], echo_times) if rates.size else []
+    # Noise alone makes half of unknown rates negative, and somewhat more of those of three echoes.
+    if rates.size and not unknown and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
         found.append(f"{share:.0%} of its R2* are below zero")
-    low, high = R2STAR_RANGE
-    if rates.size and (share := float(np.mean((rates <= low) | (rates >= high)))) > _MOST_AT_LIMITS:
-        notes.append(
-            f"Noise leaves R2* unknown in {share:.0%} of the voxels in the mask: it ends at the limits of its range "
-            f"({low:.0f} and {high:.0f} 1/s), and its standard deviation there is larger than its error can be."
-        )
-    if "sigma_pdff" in maps and known.any() and (median := float(np.median(maps["sigma_pdff"][known]))) > _UNKNOWN_PDFF:
+    notes += unknown
+    if known.any() and (median := float(np.median(maps["sigma_pdff"][known]))) > _UNKNOWN_PDFF:
         notes.append(
             f"Noise leaves the fat fraction unknown: its standard deviation in the mask is {median:.2f} in the median, "
             "as where all echoes come when water and fat are in the same or in opposite phase, or have decayed. Water "
@@ -138,6 +136,22 @@ def on_trust(
             "times, units and sign of the phase, fat spectrum, read-out and mask have been checked."
         )
     return notes
+
+
+def _on_noisy_rates(rates, sigma, echo_times) -> list[str]:
+    """Where noise leaves R2* unknown, by its limits or its standard deviation."""
+    low, high = r2star_range(echo_times)
+    if (share := float(np.mean((rates <= low) | (rates >= high)))) > _MOST_AT_LIMITS:
+        return [
+            f"Noise leaves R2* unknown in {share:.0%} of the voxels in the mask: it ends at the limits of its range "
+            f"({low:.0f} and {high:.0f} 1/s), and its standard deviation there is larger than its error can be."
+        ]
+    if (median := float(np.median(sigma))) * (echo_times[-1] - echo_times[0]) > _UNKNOWN_R2STAR:
+        return [
+            f"Noise leaves R2* unknown: its standard deviation in the mask is {median:.0f} 1/s in the median, as the "
+            "train of echoes is short or the signal decays fast; take means over regions with their standard errors."
+        ]
+    return []
 
 
 def _on_slices(trust, inside, median) -> list[str]:

@@ -10,7 +10,7 @@ from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.contradiction import find_contradiction, left_over
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS
-from ..fieldmap.kind import Kind, find_kind
+from ..fieldmap.kind import Kind, find_kind, fitting_better
 from ..fieldmap.lines import find_lines
 from ..fieldmap.mistakes import find_mistake
 from ..fieldmap.sample import draw
@@ -89,7 +89,7 @@ class SeparatedFields(EchoFields):
         }
         inside = self.mask & fitted
         seen = partial(share_of_noise, echoes, separation.residual, inside, noise)
-        self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]), share_of_noise=seen)
+        self.notes += remarks.on_trust(trust, self.mask, self.maps, model["echo_times"], share_of_noise=seen)
         self._keep_residual(separation.residual, fitted)
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         opposed = settings.edge_image == "opposed-phase"
@@ -133,6 +133,7 @@ class SeparatedFields(EchoFields):
             notes += remarks_on_echoes.on_given_sign(kind, found)
             if notes:  # what a wrong sign leaves over looks like other mistakes
                 drawn, kind = asked, found
+        kind = fitting_better(*drawn, kind)
         mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=progress)
         notes += remarks_on_echoes.on_mistake(mistake) or self._doubts_on_readout(drawn, kind)
         return notes if mistake else notes + self._contradictions(echoes, drawn, kind)
