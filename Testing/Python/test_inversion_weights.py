@@ -99,6 +99,16 @@ class LinkWeightTest(unittest.TestCase):
         np.testing.assert_array_equal(self.weight(image, near), self.weight(image, far))
         np.testing.assert_allclose(self.weight(1000 * image, far), self.weight(image, far), atol=1e-5)
 
+    def test_links_beyond_the_mask_have_twice_the_least_weight(self):
+        image = self.ramp(2, 0.2)
+        mask = np.indices(image.shape)[0] < 6
+        weight = self.weight(image, mask)
+        np.testing.assert_allclose(weight[2, :6, :, 5], 0.01)
+        np.testing.assert_allclose(weight[2, 6:, :, 5], 0.02)
+        # A link that reaches into the mask is within.
+        across = self.weight(self.ramp(0, 0.2), np.indices(image.shape)[0] < 5)[0]
+        np.testing.assert_allclose(across[4:6, 0, 0], [0.01, 0.02])
+
     def test_an_image_without_signal_or_mask_and_a_single_slice_have_no_edges(self):
         image = np.zeros((4, 5, 6))
         self.assertTrue(np.all(self.weight(image) == 1))

@@ -24,6 +24,8 @@ from ..progress import Progress, report
 NATURAL_STEP = 0.45
 DATA_MEAN, DATA_SHARE = 0.11, 0.05
 QUADRATIC = 0.3
+# Iterations that what a round left of the field needs to reach χ.
+LEAST = 20
 # Over-relaxation, between 1 and 2.
 RELAXATION = np.float32(1.8)
 # Components of a field of first differences: their axes, and how often each counts in the norm.
@@ -78,16 +80,26 @@ class Problem:
 
 
 def solve(
-    problem: Problem, *, tolerance: float, iterations: int, message: str, progress: Progress | None = None
+    problem: Problem,
+    *,
+    tolerance: float,
+    iterations: int,
+    message: str,
+    rounds: int = 1,
+    progress: Progress | None = None,
 ) -> np.ndarray:
-    """Return the χ that minimizes a `Problem`, of mean zero.
+    """Return the χ that minimizes a `Problem`, or the next in Bregman's iteration, of mean zero.
 
     Parameters
     ----------
     tolerance : float
-        Stops when χ where the field is known changes by less than this fraction of its deviation in one iteration.
+        A round ends when χ where the field is known changes by less than this fraction of its deviation in one
+        iteration.
     iterations : int
-        Most iterations; running out of them is a `SolverWarning`.
+        Most iterations of all rounds; running out of them is a `SolverWarning`.
+    rounds : int
+        Of Bregman's iteration: what a minimizer left of the field is added to the field, and minimized again, since an
+        ℓ1 norm takes something from every step of χ. 1: the minimizer itself.
 
     Notes
     -----
@@ -99,22 +111,26 @@ def solve(
 
     References
     ----------
+    Osher et al., Multiscale Model Simul 2005, doi 10.1137/040605412 (Bregman's iteration);
     Boyd et al., Found Trends Mach Learn 2011, doi 10.1561/2200000016; Bilgic et al., MRM 2014, doi 10.1002/mrm.25029;
     Milovic et al., MRM 2018, doi 10.1002/mrm.27073.
     """
     known = problem.data_weight > 0
     if not known.any() or not problem.field[known].any():
         return np.zeros(problem.field.shape, np.float32)
-    state, change, first = _State(problem), np.inf, None
+    state, change, first, ended, begun = _State(problem), np.inf, None, 0, 0
     for iteration in range(1, iterations + 1):
         change = state.step()
         first = first or change
         # The change falls about as a power of the iteration; whichever end comes first.
         done = np.log(first / max(change, 1e-30)) / np.log(first / tolerance) if first > tolerance else 1.0
-        state.fraction = max(state.fraction, min(0.99, done), iteration / (iterations + 1))
-        report(progress, state.fraction, message)
-        if change <= tolerance:
-            break
+        state.fraction = max(state.fraction, (ended + min(0.99, done)) / rounds, iteration / (iterations + 1))
+        report(progress, min(0.99, state.fraction), message)
+        if change <= tolerance and (not ended or iteration >= begun + LEAST):
+            ended, begun = ended + 1, iteration
+            if ended == rounds:
+                break
+            state.add_rest()
     else:
         warnings.warn(
             f"{message.partition('(')[2].rstrip(')')} did not reach its tolerance of {tolerance:g} in {iterations} "
@@ -136,7 +152,7 @@ class _State:
     """
 
     def __init__(self, problem: Problem):
-        self.problem, self.fraction = problem, 0.0
+        self.problem, self.fraction, self.field = problem, 0.0, problem.field
         shape, voxel_size = problem.field.shape, problem.voxel_size
         weight = np.square(problem.data_weight, dtype=np.float32) * np.float32(2)
         ours = weight[weight > 0]
@@ -210,6 +226,11 @@ class _State:
         variance = whole_square - whole**2
         return float(np.sqrt(max(change_square - change**2, 0) / variance)) if variance > 0 else 0.0
 
+    def add_rest(self):
+        """Add to the field what the split of Dχ + h, z, leaves of it."""
+        z = (self.kept_data + self.target_data / self.rho_data) / (2 - RELAXATION)
+        self.field = self.field + (self.problem.field - z)
+
     def _solve(self, rows, spectra):
         """Put χ, Dχ + h, w and Δh in place of the right sides, at some frequencies."""
         data, right, *others = spectra
@@ -275,7 +296,7 @@ class _State:
         v, field = self.kept_data[planes], self.target_data[planes]
         field *= RELAXATION
         v += field
-        u = np.subtract(v, self.problem.field[planes], out=field)
+        u = np.subtract(v, self.field[planes], out=field)
         u *= self.share[planes]
         target = _reflect(v, u)
         target *= self.rho_data
