@@ -62,7 +62,7 @@ class DisplacementTest(unittest.TestCase):
         with mock.patch.object(sample, "VOXELS", 1500):
             drawn = sample.draw(echoes, inside, echo_times=times, imaging_frequency=frequency, fat_model=fat)
         kind = find_kind(*drawn, sign=1, bipolar=False, trains=1)
-        self.assertIsNone(find_displacement(echoes, *drawn, kind=kind))
+        self.assertIsNone(find_displacement(echoes, left_over(*drawn, kind=kind)))
 
     def test_a_train_or_an_echo_that_moved_is_told_along_its_axis(self):
         second = self.scan.echoes.copy()
