@@ -117,6 +117,12 @@ class SimpleFootTest(unittest.TestCase):
         for name, mask in masks.items():
             self.assertGreater(dice(mask, marrow[name]), 0.95, name)
 
+    def test_bones_that_are_far_apart_are_no_joint_and_have_no_names(self):
+        maps, _ = hindfoot.hindfoot()
+        between = 26  # a plane of 2 mm between calcaneus and talus
+        far = {name: np.insert(array, [between] * 8, array[between], axis=0) for name, array in maps.items()}
+        self.assertNotIn("calcaneus", propose_bones(far, AFFINE, cut=False).names.values())
+
     def test_without_one_of_the_three_no_bone_has_a_name(self):
         for missing in hindfoot.NAMES:
             maps, marrow = hindfoot.hindfoot(bones=set(hindfoot.NAMES) - {missing})

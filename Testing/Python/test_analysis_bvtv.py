@@ -231,6 +231,18 @@ class BiasTest(unittest.TestCase):
         self.assertAlmostEqual(means[0], 1.5, delta=0.03)
         self.assertAlmostEqual(means[1], means[0], delta=0.08)
 
+    def test_control_points_stay_about_seventy_millimeters_apart(self):
+        # As many levels as halve the longest side, of 40 voxels, until that; two at least.
+        for voxel, levels in ((1.0, 2), (3.5, 2), (7.0, 3), (14.0, 4)):
+            with (
+                mock.patch.object(
+                    sitk.N4BiasFieldCorrectionImageFilter, "SetMaximumNumberOfIterations", side_effect=Cancelled
+                ) as steps,
+                self.assertRaises(Cancelled),
+            ):
+                correct_bias(self.image, np.diag([voxel, voxel, voxel, 1.0]))
+            self.assertEqual(len(steps.call_args.args[0]), levels, voxel)
+
     def test_what_the_progress_raises_comes_out_as_itself_and_early(self):
         calls = []
 

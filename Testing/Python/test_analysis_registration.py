@@ -135,6 +135,13 @@ class RigidTest(unittest.TestCase):
         # An eighth of a voxel; shifts tried and refined within the mask alone ended half a voxel away and more.
         self.assertLess(largest_displacement(found.matrix, MOTION, fixed_points()[mask]), 0.25)
 
+    def test_the_search_proposes_four_different_starts_the_best_first(self):
+        image, affine = moving_image()
+        pair = information.Pair.of(fixed_image(), AFFINE, image, affine, None)
+        shifts = information.search_shifts(pair.fixed, pair.moving, None)
+        self.assertEqual(len({tuple(matrix[:3, 3]) for matrix in shifts}), 4)
+        self.assertLess(largest_displacement(shifts[0], MOTION, bone_points()), 20)
+
     def test_a_start_is_kept_where_the_steps_within_a_mask_lead_away(self):
         image, affine = moving_image()
         # The first step is one voxel long, wherever it starts.
