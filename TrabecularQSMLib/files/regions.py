@@ -24,6 +24,7 @@ _ROUNDED = 1e-3
 _MOST_OF_IT = 0.9
 # By how much a rigid transform may stretch, by its rounding.
 _RIGID = 0.01
+_LISTED = 6
 # Grids of one image differ by less than this part of a voxel.
 _SAME_GRID = 1e-2
 
@@ -206,7 +207,9 @@ def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
         If a region is empty, or none of its voxels comes to lie on the grid.
     """
     labels, affine, names = regions
-    _refuse_lost(labels, names, f"is empty in {path}; draw it or remove it.")
+    held = [str(label) for label in np.unique(labels) if label != 0]
+    found = f" (which holds {', '.join(held[:_LISTED])}{' …' if len(held) > _LISTED else ''})" if held else ""
+    _refuse_lost(labels, names, f"is empty in {path}{found}; draw it or remove it.")
     if matrix is None and geometry_difference(*grid, labels.shape, affine) is None:
         return labels
     placed = resample(labels, affine, *grid, matrix, interpolation="nearest")

@@ -85,7 +85,7 @@ def measureNodes(
         beside = _supportingVolumes(volume, volumes)
         maps = {name: slicer.util.arrayFromVolume(one) for name, one in {quantity: volume, **beside}.items()}
         labels, names = regionsFromSegmentation(segmentation, volume)
-        seen[quantity] = maps[quantity], labels
+        seen[quantity] = maps[quantity], labels, volume.GetSpacing()[::-1]
         displaced += on_support(maps)
         outside = outside or notesOnPartsOutside(segmentation, volume, labels, names)
         try:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..acquisition import voxel_size
 from ..analysis.measure import MASK, measure, on_excluded, on_sizes, on_support, whole_mask
-from ..analysis.placement import on_orientation
+from ..analysis.placement import on_orientation, on_shift
 from ..errors import InputError
 from ..files.maps import find_maps, read_chi_noise, read_maps
 from ..files.nifti import header_notes
@@ -17,9 +18,10 @@ from ..files.scan import case_of
 _SHOWS_EDGES = ("pdff", "mip")
 
 
-def on_map_orientation(measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[str]:
-    """Return what `on_orientation` says of the map that shows edges best; maps and labels on them by quantity."""
-    return next((on_orientation(*measured[name]) for name in _SHOWS_EDGES if name in measured), [])
+def on_map_orientation(measured: dict[str, tuple[np.ndarray, np.ndarray, Sequence[float]]]) -> list[str]:
+    """Return how regions lie on the map that shows edges best; by quantity map, labels on it and voxel size in mm."""
+    best = next((measured[name] for name in _SHOWS_EDGES if name in measured), None)
+    return [] if best is None else on_orientation(*best[:2]) or on_shift(*best)
 
 
 def measure_files(
@@ -68,6 +70,11 @@ def measure_files(
     short = {scan: case or case_of(f"{scan}_") for scan in scans}
     cases = short if len(set(short.values())) == len(scans) else {scan: scan for scan in scans}
     labels, affine, names = read = read_regions(regions, only=only)
+    if MASK in names.values():
+        notes.append(
+            f"A region is called {MASK}, as what stands for all of χ is elsewhere: regressions and statistics leave it "
+            "out; give the region another name."
+        )
     rows = []
     for scan, paths in scans.items():
         maps, grid = read_maps(paths, notes)
@@ -78,7 +85,7 @@ def measure_files(
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in maps else None
         measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
         notes += [*on_excluded(measured), *on_sizes(measured), *on_support(maps)]
-        notes += on_map_orientation({name: (one, placed) for name, one in maps.items()})
+        notes += on_map_orientation({name: (one, placed, voxel_size(first[2])) for name, one in maps.items()})
         rows += measured
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)
