@@ -12,7 +12,7 @@ from scipy import ndimage
 from ..acquisition import check_spacing
 from ..errors import InputError, counted
 from ..images import geometry_difference, image_from, is_around, is_graded, resample
-from .formats import companion, decoded, first_bytes, read_bytes
+from .formats import companion, decoded, first_bytes, name_for_itk, read_bytes
 from .nifti import header_notes, read_layers, read_metadata
 from .terminology import segment_color, terminology_entry
 from .transforms import read_transform
@@ -182,7 +182,8 @@ def write_segments(
         }
         for key, value in values.items():
             put(f"Segment{number}_{key}", value)
-    sitk.WriteImage(image, str(path), useCompression=True)
+    with name_for_itk(path) as written:
+        sitk.WriteImage(image, written, useCompression=True)
 
 
 def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
