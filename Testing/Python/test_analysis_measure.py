@@ -258,6 +258,18 @@ class FilesTest(InFolderTest):
                 side.unlink()
             self.maps[name] = right
 
+    def test_a_table_of_names_that_is_of_other_labels_and_a_region_called_mask_are_told(self):
+        self.write("sub-01")
+        path = self.folder / "other_dseg.nii.gz"
+        nifti.write_image(path, (1000 * self.labels).astype(np.int16), scans.AFFINE)
+        path.with_name("other_dseg.tsv").write_text("index\tname\n1\ttalus\n")
+        with self.assertRaisesRegex(InputError, r"'talus' \(label 1\) is empty in .*\(which holds 1000"):
+            self.measure(path)
+        nifti.write_image(path, self.labels.astype(np.int16), scans.AFFINE)
+        path.with_name("other_dseg.tsv").write_text("index\tname\n1\tmask\n")
+        notes = measure_files(self.folder / "maps", path)[1]
+        self.assertIn("A region is called mask", notes[0])
+
     def test_maps_of_other_software_below_the_folder_stop_nothing_and_are_told(self):
         self.maps = {"chi": self.maps["chi"] / 100, "pdff": self.maps["pdff"]}
         self.write("sub-01")

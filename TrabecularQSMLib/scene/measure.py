@@ -85,7 +85,7 @@ def measureNodes(
         beside = _supportingVolumes(volume, volumes)
         maps = {name: slicer.util.arrayFromVolume(one) for name, one in {quantity: volume, **beside}.items()}
         labels, names = regionsFromSegmentation(segmentation, volume)
-        seen.append((maps, labels))
+        seen.append((maps, labels, volume.GetSpacing()[::-1]))
         outside = outside or notesOnPartsOutside(segmentation, volume, labels, names)
         try:
             rows += measure(maps, labels, names, case=case, units={quantity: unit}, chi_noise=_chiNoise(beside))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..acquisition import voxel_size
 from ..analysis.measure import MASK, measure, on_excluded, on_sizes, on_support, whole_mask
-from ..analysis.placement import on_orientation
+from ..analysis.placement import on_orientation, on_shift
 from ..errors import InputError
 from ..files.maps import find_maps, read_chi_noise, read_maps
 from ..files.nifti import header_notes
@@ -17,17 +18,20 @@ from ..files.scan import case_of
 _SHOWS_EDGES = ("pdff", "mip")
 
 
-def on_measured(rows: Sequence[Mapping], measured: Sequence[tuple[Mapping[str, np.ndarray], np.ndarray]]) -> list[str]:
-    """Return what rows of `measure`, and the maps and labels that they are of, say against one another.
+def on_measured(
+    rows: Sequence[Mapping], measured: Sequence[tuple[Mapping[str, np.ndarray], np.ndarray, Sequence[float]]]
+) -> list[str]:
+    """Return what rows of `measure` say, and maps of which they are with the labels on them and voxel sizes in mm.
 
-    `on_orientation` is asked of the map alone that shows edges best.
+    How regions lie is asked of the map alone that shows edges best.
     """
-    labels_on = {name: (one, labels) for maps, labels in measured for name, one in maps.items()}
+    on_map = {name: (one, labels, size) for maps, labels, size in measured for name, one in maps.items()}
+    best = next((on_map[name] for name in _SHOWS_EDGES if name in on_map), None)
     return [
-        *(note for maps, _ in measured for note in on_support(maps)),
+        *(note for maps, *_ in measured for note in on_support(maps)),
         *on_excluded(rows),
         *on_sizes(rows),
-        *next((on_orientation(*labels_on[name]) for name in _SHOWS_EDGES if name in labels_on), []),
+        *([] if best is None else on_orientation(*best[:2]) or on_shift(*best)),
     ]
 
 
@@ -77,6 +81,11 @@ def measure_files(
     short = {scan: case or case_of(f"{scan}_") for scan in scans}
     cases = short if len(set(short.values())) == len(scans) else {scan: scan for scan in scans}
     labels, affine, names = read = read_regions(regions, only=only)
+    if MASK in names.values():
+        notes.append(
+            f"A region is called {MASK}, as what stands for all of χ is elsewhere: regressions and statistics leave it "
+            "out; give the region another name."
+        )
     rows = []
     for scan, paths in scans.items():
         maps, grid = read_maps(paths, notes)
@@ -86,7 +95,7 @@ def measure_files(
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
         noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in maps else None
         measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
-        notes += on_measured(measured, [(maps, placed)])
+        notes += on_measured(measured, [(maps, placed, voxel_size(first[2]))])
         rows += measured
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)
