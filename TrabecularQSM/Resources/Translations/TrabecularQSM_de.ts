@@ -563,8 +563,8 @@
         <translation>Toleranz des Hintergrunds:</translation>
     </message>
     <message>
-        <source>Relative residual at which background removal stops. The method&apos;s own: 1e-6 for LBV, 0.001 for RESHARP, 0.01 for PDF and the air model.</source>
-        <translation>Relatives Residuum, bei dem die Entfernung des Hintergrunds endet. Eigener Wert des Verfahrens: 1e-6 für LBV, 0,001 für RESHARP, 0,01 für PDF und das Luftmodell.</translation>
+        <source>Relative residual at which background removal stops. The method&apos;s own: 1e-6 for LBV, 4e-4 for RESHARP, 2e-4 for PDF, 0.003 for the air model.</source>
+        <translation>Relatives Residuum, bei dem die Entfernung des Hintergrunds endet. Eigener Wert des Verfahrens: 1e-6 für LBV, 4e-4 für RESHARP, 2e-4 für PDF, 0,003 für das Luftmodell.</translation>
     </message>
     <message>
         <source>Edges</source>
@@ -655,6 +655,14 @@
         <translation>Gewicht eines Terms für das, was die Entfernung des Hintergrunds übrig lässt, ein fast harmonisches Feld; leer oder 0 für keinen (Veröffentlichung).</translation>
     </message>
     <message>
+        <source>Bregman rounds:</source>
+        <translation>Bregman-Runden:</translation>
+    </message>
+    <message>
+        <source>Rounds of TV-MEDI. After each, what susceptibility leaves of the field is added to the field, which gives back what smoothing takes from steps. Paper: 1.</source>
+        <translation>Runden von TV-MEDI. Nach jeder wird das, was die Suszeptibilität vom Feld übrig lässt, zum Feld addiert; das gibt zurück, was die Glättung den Stufen nimmt. Veröffentlichung: 1.</translation>
+    </message>
+    <message>
         <source>Fat prior:</source>
         <translation>Vorwissen über Fett:</translation>
     </message>
@@ -687,8 +695,8 @@
         <translation>Toleranz der Inversion:</translation>
     </message>
     <message>
-        <source>Relative change at which an iterative inversion stops. The method&apos;s own: 0.001 for MEDI-l2 and TV-MEDI, 0.0025 for TGV.</source>
-        <translation>Relative Änderung, bei der eine iterative Inversion endet. Eigener Wert des Verfahrens: 0,001 für MEDI-l2 und TV-MEDI, 0,0025 für TGV.</translation>
+        <source>Relative change at which an iterative inversion stops. The method&apos;s own: 0.001 for MEDI-l2 and TV-MEDI, 0.003 for TV-MEDI in rounds, 0.0025 for TGV.</source>
+        <translation>Relative Änderung, bei der eine iterative Inversion endet. Eigener Wert des Verfahrens: 0,001 für MEDI-l2 und TV-MEDI, 0,003 für TV-MEDI in Runden, 0,0025 für TGV.</translation>
     </message>
     <message>
         <source>Inversion iterations:</source>
