@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import unittest
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
