@@ -172,6 +172,20 @@ class FormsTest(unittest.TestCase):
         for words in (("help",), ("reconstruct", "a", "b", "c"), ("measure", "a", "--q")):
             self.assertNotIn("did you mean", run(*words)[2])
 
+    @unittest.skipUnless(importlib.util.find_spec("argcomplete"), "argcomplete is not installed")
+    def test_the_tab_key_completes_commands_options_and_choices(self):
+        for line, expected in {
+            "trabecular-qsm rec": ["reconstruct "],
+            "trabecular-qsm lcurve a b --inversion-": ["--inversion-tolerance", "--inversion-iterations"],
+            "trabecular-qsm reconstruct a b --readout ": ["auto", "monopolar", "bipolar"],
+        }.items():
+            with tempfile.TemporaryDirectory() as folder:
+                answer = Path(folder, "answer")
+                asked = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE": "1"}
+                environment = {**os.environ, **asked, "_ARGCOMPLETE_STDOUT_FILENAME": str(answer)}
+                subprocess.run([sys.executable, "-m", "TrabecularQSMLib"], env=environment, cwd=ROOT, check=True)
+                self.assertEqual(answer.read_text(encoding="utf-8").split("\n"), expected)
+
     def test_python_m_runs_it_and_leaves_the_libraries_under_numpy_one_thread(self):
         program = (
             "import os, sys; from TrabecularQSMLib import cli; assert 'numpy' not in sys.modules;"

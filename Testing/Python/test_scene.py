@@ -63,7 +63,8 @@ class MapVolumeTest(SceneTest):
             self.assertIs(found, node)
             if quantity.unit != "1":
                 self.assertIn(quantity.unit, node.GetName())
-            self.assertIn(quantity.unit, node.GetDescription())
+            self.assertEqual(f" Unit: {quantity.unit}" in node.GetDescription(), quantity.unit != "1")
+            self.assertFalse(node.GetDescription().endswith(".."), node.GetDescription())
         names = ("chi", "r2star", "pdff", "field_hz", "mip")
         words = ["χ [ppm]", "R2* [1/s]", "fat fraction", "field map [Hz]", "echo MIP [a.u.]"]
         self.assertEqual([mapName(name) for name in names], words)

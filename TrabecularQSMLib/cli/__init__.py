@@ -57,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _check_words(argv)
-        arguments = build_parser().parse_args(argv)
+        parser = build_parser()
+        _complete(parser)
+        arguments = parser.parse_args(argv)
         arguments.argv = argv
         code = arguments.run(arguments) or 0
         sys.stdout.flush()
@@ -114,6 +116,15 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         group.add_commands(commands)
     return parser
+
+
+def _complete(parser):
+    """Answer the shell's question how a word may go on, and end; where it asks for that, and argcomplete is there."""
+    if "_ARGCOMPLETE" in os.environ:
+        with contextlib.suppress(ImportError):
+            from argcomplete import autocomplete
+
+            autocomplete(parser)
 
 
 def _check_words(argv):
