@@ -9,7 +9,7 @@ import numpy as np
 from scanned import KINDS, DicomTest
 
 from TrabecularQSMLib.errors import InputError
-from TrabecularQSMLib.files import converted, dicom_series
+from TrabecularQSMLib.files import converted, dicom_series, read_acquisition
 
 
 class FramesTest(DicomTest):
@@ -36,6 +36,19 @@ class FramesTest(DicomTest):
                     continue
                 with self.assertRaisesRegex(InputError, "RLE Lossless.*no decoder.*uncompressed"):
                     dicom_series.read(candidate)
+
+    def test_a_file_that_was_cut_short_or_not_fetched_is_told_as_such(self):
+        self.write("siemens")
+        path = sorted((self.folder / "in").iterdir())[3]
+        whole = path.read_bytes()
+        for content, words in (
+            (whole[:-50], f"{path.name} is damaged or cut short .*; copy or export it again"),
+            (b"", f"slice .* is not there.* In that folder .*{path.name} is empty"),
+            (b"version https://git-lfs.github.com/spec/v1\n", f"In that folder .*{path.name} is a pointer of Git LFS"),
+        ):
+            path.write_bytes(content)
+            with self.assertRaisesRegex(InputError, words):
+                read_acquisition(self.folder / "in")
 
     def test_patients_and_repetitions_are_told_apart(self):
         for name in ("a", "b"):
