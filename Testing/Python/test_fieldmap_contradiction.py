@@ -6,7 +6,7 @@ import scans
 from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap import sample
-from TrabecularQSMLib.fieldmap.contradiction import Contradiction, find_contradiction
+from TrabecularQSMLib.fieldmap.contradiction import Contradiction, find_contradiction, share_by_chance
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.kind import find_kind
 from TrabecularQSMLib.pipeline.remarks_on_echoes import on_contradiction
@@ -18,13 +18,13 @@ class ContradictionTest(unittest.TestCase):
         cls.scan, cls.mask = scans.small_ankle()
         cls.random = np.random.default_rng(0)
 
-    def find(self, echoes, model="ren-marrow", voxels=1500) -> Contradiction | None:
+    def find(self, echoes, model="ren-marrow", voxels=1500, ask=find_contradiction, sign=1) -> Contradiction | None:
         with mock.patch.object(sample, "VOXELS", voxels):
             drawn = sample.draw(
                 echoes, self.mask, echo_times=self.scan.echo_times[: len(echoes)],
                 imaging_frequency=self.scan.imaging_frequency, fat_model=FAT_MODELS[model],
             )  # fmt: skip
-            return find_contradiction(*drawn, kind=find_kind(*drawn, sign=1, bipolar=False, trains=1))
+            return ask(*drawn, kind=find_kind(*drawn, sign=sign, bipolar=False, trains=1))
 
     def test_noise_errors_of_echoes_and_another_fat_are_none(self):
         echoes = self.scan.echoes
@@ -34,6 +34,15 @@ class ContradictionTest(unittest.TestCase):
                 self.assertIsNone(self.find(one))
         other = next(name for name in FAT_MODELS if name != "ren-marrow")
         self.assertIsNone(self.find(echoes, other))
+
+    def test_noise_stronger_in_the_middle_differs_from_voxel_to_voxel_and_mistakes_do_not(self):
+        echoes, (_, j, i) = self.scan.echoes, np.indices(self.mask.shape)
+        middle = np.exp(-((j - 20) ** 2 + (i - 20) ** 2) / 80) * np.abs(echoes).max() / 12
+        stronger = echoes + middle * (np.random.default_rng(3).standard_normal((*echoes.shape, 2)) @ [1, 1j])
+        self.assertGreater(self.find(stronger.astype(np.complex64), voxels=5000, ask=share_by_chance), 0.99)
+        for one, sign in ((echoes, -1), (echoes[[1, 0, 2, 3, 4, 5]], 1), (echoes[::-1], 1)):
+            self.assertLess(self.find(np.ascontiguousarray(one), voxels=5000, ask=share_by_chance, sign=sign), 0.98)
+        self.assertEqual(self.find(echoes[:3], ask=share_by_chance), 0)
 
     def test_a_smoothed_magnitude_leaves_less_along_the_signal_than_noise(self):
         echoes = self.scan.echoes

@@ -32,6 +32,8 @@ FEWEST_SLICES, FEWEST_IN_SLICE = 4, 10
 # field, R2* and fat.
 PLACES, FEWEST_PLACES, PLACES_AGREE, FEW_ECHOES = 6, 8, 0.5, 5
 PLACE_SCALE, PLACE_PHASE, PLACE_OF_FEW = 0.03, 0.04, 0.01
+# Fractions of fat that part tissues, and how much more than the mean an echo may have of what is left over by chance.
+TISSUES, MOST_IN_ECHO = (0.3, 0.7), 3.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,30 @@ def left_over(signal: np.ndarray, sample: Sample, kind: Kind) -> tuple[np.ndarra
     rest = (signal - modelled) * modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     shared = (size * rest).sum(axis=1) / np.maximum((size**2).sum(axis=1), np.finfo(np.float32).tiny)
     return some, modelled, rest - shared[:, None] * size
+
+
+def share_by_chance(signal: np.ndarray, sample: Sample, kind: Kind) -> float:
+    """Return what part of what the fit leaves over each voxel has of its own, as noise, 0 to 1.
+
+    What a wrong model leaves over is alike in voxels of one tissue in one place of the image. Zero, if echoes differ so
+    much in it as noise does not, or too few voxels tell. Arguments as of `find_contradiction`.
+    """
+    if sample.echoes <= EXACT_ECHOES or not signal.size:
+        return 0.0
+    some, modelled, rest = left_over(signal, sample, kind)
+    rest = rest * np.exp(1j * np.angle(modelled) - 1j * np.angle(modelled[:1]))
+    place = np.digitize(kind.fits.fat[some], TISSUES)
+    for position in sample.positions[:, some]:
+        place = PLACES * place + np.clip(((position + 1) / 2 * PLACES).astype(int), 0, PLACES - 1)
+    count = np.bincount(place)
+    told = count[place] >= FEWEST_IN_SLICE
+    rest, place, energy = rest[:, told], place[told], (np.abs(rest[:, told]) ** 2).sum(axis=1)
+    if np.count_nonzero(told) < FEWEST or energy.max() > MOST_IN_ECHO * energy.mean():
+        return 0.0
+    sums = [np.bincount(place, one.real, count.size) + 1j * np.bincount(place, one.imag, count.size) for one in rest]
+    alone = [np.bincount(place, np.abs(one) ** 2, count.size) for one in rest]
+    alike = (sum(np.abs(one) ** 2 for one in sums) - sum(alone)) / np.maximum(count - 1, 1)
+    return float(np.clip(1 - alike.sum() / energy.sum(), 0, 1))
 
 
 def _along_and_across(rest, energy, fat):
