@@ -33,6 +33,7 @@ USUAL = (
     "Single echoes are off",
     "Phase and magnitude differ",
     "Noise leaves",
+    "Noise is stronger",
     "The scan is noisy",
     "With such",
     "In half of the voxels or more only",

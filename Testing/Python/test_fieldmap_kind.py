@@ -79,6 +79,10 @@ class KindTest(unittest.TestCase):
         self.assertEqual(found.sign, -1)
         self.assertLess(found.fits.misfit.mean(), given.fits.misfit.mean() - 0.05)
         self.assertIs(fitting_better(*drawn, found), found)
+        likely = given.with_likely_sign()
+        self.assertEqual((likely.sign, likely.sure_of_sign, likely.likely_sign), (1, False, True))
+        self.assertFalse(likely.with_likely_sign().sure_of_sign)
+        self.assertFalse(replace(given, sure_of_sign=False).with_likely_sign().likely_sign)
 
     def test_more_trains_than_echoes_tell_are_refused(self):
         for count, given in ((5, {"trains": 3}), (3, {"bipolar": True}), (6, {"trains": 2, "bipolar": True})):

@@ -101,6 +101,23 @@ class RemarksTest(unittest.TestCase):
             )
             self.assertTrue(note.startswith(words))
 
+    def test_noise_that_is_stronger_inside_than_in_air_blames_no_model(self):
+        mask = np.ones((10, 10, 10), bool)
+        trust = np.ones(mask.shape)
+        trust[3:7] = 0.2
+        for reliability, words in ((np.full(mask.shape, 0.4), "in the mask is 0.40"), (trust, "in 4 of 10 slices")):
+            for chance, of_air, begins in (
+                (0.99, 0.5, "Noise is stronger in parts"),
+                (0.94, 0.5, "The echoes do not fit the model"),
+                (0.98, 0.8, "The echoes do not fit the model"),
+            ):
+                (note,) = remarks.on_trust(
+                    reliability, mask, maps_of(shape=mask.shape), TIMES,
+                    share_of_noise=lambda of_air=of_air: of_air, share_by_chance=lambda chance=chance: chance,
+                )  # fmt: skip
+                self.assertTrue(note.startswith(begins), note)
+                self.assertIn(words, note)
+
     def test_r2star_that_noise_leaves_at_its_limits_or_unknown_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
         maps = maps_of()

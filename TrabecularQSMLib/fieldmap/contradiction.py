@@ -32,6 +32,8 @@ FEWEST_SLICES, FEWEST_IN_SLICE = 4, 10
 # field, R2* and fat.
 PLACES, FEWEST_PLACES, PLACES_AGREE, FEW_ECHOES = 6, 8, 0.5, 5
 PLACE_SCALE, PLACE_PHASE, PLACE_OF_FEW = 0.03, 0.04, 0.01
+# Fractions of fat that part tissues, and how much more than the mean an echo may have of what is left over by chance.
+TISSUES, MOST_IN_ECHO = (0.3, 0.7), 3.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,34 @@ def left_over(signal: np.ndarray, sample: Sample, *, kind: Kind) -> LeftOver | N
     return LeftOver(sample.part(some), replace(kind, fits=fits), energy[some], modelled, rest)
 
 
+def share_by_chance(left: LeftOver | None) -> float:
+    """Return what part of what the fit leaves over each voxel has of its own, as noise, 0 to 1.
+
+    What a wrong model leaves over is alike in voxels of one tissue in one place of the image. Zero, if nothing is left
+    over, echoes differ so much in it as noise does not, or too few voxels tell.
+    """
+    if left is None:
+        return 0.0
+    rest = left.rest * np.exp(1j * np.angle(left.modelled) - 1j * np.angle(left.modelled[:1]))
+    place = _places(left.sample, np.digitize(left.kind.fits.fat, TISSUES))
+    count = np.bincount(place)
+    told = count[place] >= FEWEST_IN_SLICE
+    rest, place, energy = rest[:, told], place[told], (np.abs(rest[:, told]) ** 2).sum(axis=1)
+    if np.count_nonzero(told) < FEWEST or energy.max() > MOST_IN_ECHO * energy.mean():
+        return 0.0
+    sums = [np.bincount(place, one.real, count.size) + 1j * np.bincount(place, one.imag, count.size) for one in rest]
+    alone = [np.bincount(place, np.abs(one) ** 2, count.size) for one in rest]
+    alike = (sum(np.abs(one) ** 2 for one in sums) - sum(alone)) / np.maximum(count - 1, 1)
+    return float(np.clip(1 - alike.sum() / energy.sum(), 0, 1))
+
+
+def _places(sample, kind):
+    """Number of the place of the image in which each voxel lies, apart for each number of its kind (V,)."""
+    for position in sample.positions:
+        kind = PLACES * kind + np.clip(((position + 1) / 2 * PLACES).astype(int), 0, PLACES - 1)
+    return kind
+
+
 def _along_and_across(left):
     """Median parts of the signal along and across it, and their difference in standard errors if it matters."""
     parts = [(part**2).sum(axis=0) / left.energy for part in (left.rest.real, left.rest.imag)]
@@ -159,9 +189,7 @@ def _of_places(left):
     """Standard deviation of errors of places, of magnitude and phase, if they matter: what both halves share."""
     weight, size, sample = left.weight, left.size, left.sample
     rest = _without_errors_of_fat(size, left.rest, left.kind.fits.fat, weight)
-    place = np.zeros(weight.size, int)
-    for position in sample.positions:
-        place = PLACES * place + np.clip(((position + 1) / 2 * PLACES).astype(int), 0, PLACES - 1)
+    place = _places(sample, np.zeros(weight.size, int))
     halves = _halves(weight * size * rest, weight * size**2, place, PLACES**3)
     known = np.isfinite(halves[0][0]) & np.isfinite(halves[1][0])
     if np.count_nonzero(known) < FEWEST_PLACES:

@@ -66,6 +66,10 @@ class Kind:
     jump_ppm: float | None = None
     fits: Fits | None = field(default=None, repr=False, compare=False)
 
+    def with_likely_sign(self) -> "Kind":
+        """Return this kind with a sign that is likely at most."""
+        return replace(self, sure_of_sign=False, likely_sign=self.likely_sign or self.sure_of_sign)
+
     @property
     def trains(self) -> int:
         """Number of interleaved trains; two of them count as a bipolar read-out."""
