@@ -39,16 +39,6 @@ def image_from(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
     return image
 
 
-def affine_from(image) -> np.ndarray:
-    """Return the affine (i, j, k → RAS) of the first three axes of an ITK image, or of a reader with its header."""
-    dimensions = image.GetDimension()
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (dimensions, dimensions))[:3, :3] * image.GetSpacing()[:3]
-    affine[:3, 3] = image.GetOrigin()[:3]
-    affine[:3] *= _LPS_TO_RAS[:, None]
-    return affine
-
-
 def transform_from(matrix: np.ndarray) -> sitk.AffineTransform:
     """Return an ITK transform of a matrix (4, 4) that maps RAS points to RAS points."""
     signs = np.append(_LPS_TO_RAS, 1.0)
@@ -93,10 +83,15 @@ def farthest_corner(shape, affine, other_affine) -> float:
     return float(np.linalg.norm((corners @ (np.asarray(affine) - other_affine).T)[:, :3], axis=1).max())
 
 
+def cosines(affine: np.ndarray) -> np.ndarray:
+    """Return the unit vectors of the axes of an affine (i, j, k → RAS), its columns."""
+    return affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+
+
 def shear_degrees(affine: np.ndarray) -> float:
     """Return by how many degrees the angles between the axes of an affine (i, j, k → RAS) differ from 90 at most."""
-    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    off = np.abs(cosines.T @ cosines - np.eye(3)).max()
+    axes = cosines(affine)
+    off = np.abs(axes.T @ axes - np.eye(3)).max()
     return float(np.degrees(np.arcsin(min(off, 1.0))))
 
 

@@ -1,4 +1,4 @@
-"""The dipole kernel, the gradient and its adjoint: the linear operators of susceptibility mapping."""
+"""The dipole kernel, means of blocks, gradients and differences: the linear operators of susceptibility mapping."""
 
 import math
 from collections.abc import Iterator
@@ -49,26 +49,31 @@ def dipole_planes(shape, voxel_size, b0_direction) -> Iterator[np.ndarray]:
         yield plane.astype(np.float32)
 
 
-def _frequencies(shape, voxel_size, half_axis):
+def _squares_and_singles(shape, voxel_size, half_axis):
     """Squared frequencies along each axis, and the frequencies; along one axis from 0 on only. They broadcast."""
     # Cross terms k_a k_b vanish on a Nyquist plane: +N/2 and -N/2 are the same sample, so the real operator holds
     # their mean. Without this an oblique field on an even grid would depend on the order of the voxels.
-    squares, singles = [], []
-    for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
-        k = scipy.fft.rfftfreq(n, h) if axis == half_axis else scipy.fft.fftfreq(n, h)
-        single = k.copy()
+    singles = frequencies(shape, voxel_size, half_axis)
+    squares = [k**2 for k in singles]
+    for n, single in zip(shape, singles, strict=True):
         if n % 2 == 0:
-            single[n // 2] = 0.0
-        view = [1, 1, 1]
-        view[axis] = k.size
-        squares.append((k**2).reshape(view))
-        singles.append(single.reshape(view))
+            single.flat[n // 2] = 0.0
     return squares, singles
+
+
+def frequencies(shape, voxel_size=(1, 1, 1), half_axis: int = 2) -> tuple[np.ndarray, ...]:
+    """Return the frequencies along k, j, i in cycles per mm, or per sample; along one axis from 0 on only.
+
+    They broadcast to what `scipy.fft.rfftn` returns.
+    """
+    along = [scipy.fft.fftfreq, scipy.fft.fftfreq, scipy.fft.fftfreq]
+    along[half_axis] = scipy.fft.rfftfreq
+    return np.ix_(*(of(n, h) for of, n, h in zip(along, shape, voxel_size, strict=True)))
 
 
 def _planes(shape, voxel_size, b0_direction, half_axis) -> Iterator[np.ndarray]:
     """The kernel plane by plane along k, in float64: a plane stays in the cache, and none is kept."""
-    squares, singles = _frequencies(shape, voxel_size, half_axis)
+    squares, singles = _squares_and_singles(shape, voxel_size, half_axis)
     b = [float(x) for x in b0_direction]
     crossed = [(p, q) for p, q in ((0, 1), (0, 2), (1, 2)) if b[p] * b[q] != 0]
     for k in range(squares[0].size):
@@ -217,26 +222,10 @@ def gradient(array: np.ndarray, voxel_size) -> np.ndarray:
     return result
 
 
-def gradient_adjoint(vectors: np.ndarray, voxel_size) -> np.ndarray:
-    """Return the exact adjoint of `gradient` (minus the divergence), shape (K, J, I)."""
-    result = np.zeros(vectors.shape[1:], vectors.dtype)
-    for axis, h in enumerate(voxel_size):
-        target = np.moveaxis(result, axis, 0)
-        source = np.moveaxis(vectors[axis], axis, 0)[:-1] * np.asarray(1.0 / h, vectors.dtype)
-        target[:-1] -= source
-        target[1:] += source
-    return result
-
-
 def laplacian_symbol(shape, voxel_size) -> np.ndarray:
     """Return ``Σ (2 − 2 cos(2π n/N)) / h²``, the periodic ‖∇‖² in k-space on the half grid, float32."""
-    total = np.zeros((1, 1, 1))
-    for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
-        cycles = scipy.fft.rfftfreq(n) if axis == 2 else scipy.fft.fftfreq(n)
-        view = [1, 1, 1]
-        view[axis] = cycles.size
-        total = total + ((2 - 2 * np.cos(2 * np.pi * cycles)) / h**2).reshape(view)
-    return total.astype(np.float32)
+    along = zip(frequencies(shape), voxel_size, strict=True)
+    return sum((2 - 2 * np.cos(2 * np.pi * cycles)) / h**2 for cycles, h in along).astype(np.float32)
 
 
 def solid_harmonics(x, y, z) -> list:
@@ -252,13 +241,8 @@ def difference_symbols(shape, voxel_size) -> list[np.ndarray]:
 
     They broadcast to (K, J, I//2 + 1).
     """
-    symbols = []
-    for axis, (n, h) in enumerate(zip(shape, voxel_size, strict=True)):
-        cycles = scipy.fft.rfftfreq(n) if axis == 2 else scipy.fft.fftfreq(n)
-        view = [1, 1, 1]
-        view[axis] = cycles.size
-        symbols.append((np.expm1(2j * np.pi * cycles) / h).reshape(view).astype(np.complex64))
-    return symbols
+    along = zip(frequencies(shape), voxel_size, strict=True)
+    return [(np.expm1(2j * np.pi * cycles) / h).astype(np.complex64) for cycles, h in along]
 
 
 def periodic_difference(array: np.ndarray, axis: int, h: float, following: np.ndarray | None = None) -> np.ndarray:

@@ -303,6 +303,11 @@ def preset(name: str = "default", **changes) -> Settings:
     **changes
         Settings that differ from the preset. A λ not given is the preset's for the chosen inversion, or else the
         inversion's own. An edge_fraction or edge_threshold given alone counts, and not the preset's kind of edge.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset, or a setting is out of its range.
     """
     presets = load_presets()
     if name not in presets:

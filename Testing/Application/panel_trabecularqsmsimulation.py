@@ -85,6 +85,11 @@ class PanelTest(driving.PanelCase):
         self.assertIn("Less noise in the same time: echoes at 1.25", self.ui.statusLabel.text)
         ((_kind, node, charts, slices),) = self.shown
         self.assertEqual((node.GetName(), len(charts), slices), ("protocol table", 2, False))
+        self.assertNotIn("apart", self.ui.statusLabel.text)
+        self.ui.protocolTrainsSpinBox.value = 1
+        self.ui.protocolButton.click()
+        self.assertIn("apart, but bandwidth and gradients allow no less than 1.74 ms", self.ui.statusLabel.text)
+        self.assertIn("check 'Interleaved trains', 'Bandwidth and read-out', gradient and", self.ui.statusLabel.text)
         self.ui.protocolEchoTimesLineEdit.text = ""
         self.assertEqual(self.ui.protocolButton.text, "Enter the echo times")
         self.ui.protocolEchoTimesLineEdit.text = "1 2"
@@ -102,13 +107,15 @@ class PanelTest(driving.PanelCase):
 
         def measured(settings, ankle, executors, progress):
             seen.append(ankle)
-            return [assess.Measured("ball of radius 6 mm", 6.0, 250, 0.123, 0.5)]
+            places = [assess.Measured("ball of radius 6 mm", 6.0, 250, 0.123, 0.5)]
+            return sys.modules["TrabecularQSMLib.protocol.ankle"].InAnkle(places, ("It is noisy.",))
 
         self.replace(assess, "run_ankle", measured)
         self.ui.protocolButton.click()
         (ankle,) = seen
         self.assertEqual((ankle.draws, ankle.reconstruction), (50, preset(inversion="closed-form")))
         self.assertIn("χ of a region of 6 mm: 0.12 ppm", self.ui.statusLabel.text)
+        self.assertIn("The reconstruction of the digital ankle notes: It is noisy.", self.ui.statusLabel.text)
 
     def test_the_protocol_sweeps_conditions_and_says_before_how_long_that_takes(self):
         self.ui.boneStepButton.click()
@@ -137,7 +144,8 @@ class PanelTest(driving.PanelCase):
         def rows(settings, chain, progress):
             seen.append((settings, chain))
             points = [{name: bvtv for name in protocol_bone.CHAIN_COLUMNS} for bvtv, _repeat in chain.bone.points()]
-            return [point | {"chi": -point["bvtv"], "chi_true": -2 * point["bvtv"]} for point in points]
+            found = [point | {"chi": -point["bvtv"], "chi_true": -2 * point["bvtv"]} for point in points]
+            return sys.modules["TrabecularQSMLib.protocol.chain"].Chain(found, ("It is noisy.",))
 
         self.replace(protocol_bone, "run_chain", rows)
         self.ui.boneShapeComboBox.currentText, self.ui.boneConcentrationLineEdit.text = "cylinders", "-3.5"
@@ -147,6 +155,7 @@ class PanelTest(driving.PanelCase):
         self.assertEqual((chain.bone.shape, chain.bone.concentration), ("cylinders", -3.5))
         self.assertEqual(chain.reconstruction, preset(inversion="closed-form"))
         self.assertIn("χ changes by -1 ppm (50% of the true change) and R2*", self.ui.statusLabel.text)
+        self.assertIn(" It is noisy.", self.ui.statusLabel.text)
         ((_kind, node, charts, _slices),) = self.shown
         self.assertEqual((node.GetName(), node.GetNumberOfRows(), len(charts)), ("chain table", 3, 3))
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from TrabecularQSMLib.acquisition import Acquisition  # noqa: E402
-from TrabecularQSMLib.analysis.tables import two_units  # noqa: E402
+from TrabecularQSMLib.analysis.oddities import two_units  # noqa: E402
 from TrabecularQSMLib.errors import InputError  # noqa: E402
 from TrabecularQSMLib.files.echoes import check_magnitude, to_complex  # noqa: E402
 from TrabecularQSMLib.files.phase import polar_to_complex  # noqa: E402
@@ -33,6 +33,7 @@ USUAL = (
     "Single echoes are off",
     "Phase and magnitude differ",
     "Noise leaves",
+    "Noise is stronger",
     "The scan is noisy",
     "With such",
     "In half of the voxels or more only",

@@ -2,12 +2,10 @@
 
 import contextlib
 import io
-import shutil
-import tempfile
-import unittest
 from pathlib import Path
 
 import numpy as np
+from reading import InFolderTest
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.pipeline import Reconstruction
@@ -34,10 +32,9 @@ def stub(acquisition, settings, **_):
     return Reconstruction(maps, settings, (*acquisition.notes, "a note"))
 
 
-class CommandLineTest(unittest.TestCase):
+class CommandLineTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.scan, self.output = self.folder / "scan", self.folder / "out"
 
     def assert_refused(self, *words, code=2, arguments=(), command="reconstruct"):

@@ -33,11 +33,22 @@ def write_series(path, volumes, kind=np.float32):
     Path(path).write_bytes(content)
 
 
-class FolderTest(unittest.TestCase):
+class InFolderTest(unittest.TestCase):
+    """Has a folder of its own, which goes with the test."""
+
     def setUp(self):
+        super().setUp()  # of another class that a test inherits beside
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
 
+    def refused(self, read, path, *words):
+        with self.assertRaises(InputError) as caught:
+            read(path)
+        for word in words:
+            self.assertIn(word, str(caught.exception))
+
+
+class FolderTest(InFolderTest):
     def read(self, path=None, **options):
         return read_acquisition(path or self.folder, **options)
 

@@ -4,7 +4,7 @@ from itertools import permutations, product
 import numpy as np
 import scans
 
-from TrabecularQSMLib.acquisition import Acquisition, Reorientation, b0_direction, voxel_size
+from TrabecularQSMLib.acquisition import Acquisition, Reorientation, b0_direction, on_field_of_view, voxel_size
 from TrabecularQSMLib.errors import InputError
 
 
@@ -25,6 +25,19 @@ class AcquisitionTest(unittest.TestCase):
         np.testing.assert_allclose(acquisition.voxel_size, (3.0, 1.2, 1.5))
         np.testing.assert_allclose(acquisition.b0_direction, (0.8, 0.0, -0.6), atol=1e-12)
         np.testing.assert_allclose(np.linalg.norm(b0_direction(scans.AFFINE, (0.6, 0, 0.8))), 1)
+
+    def test_an_image_larger_than_a_person_or_smaller_than_a_joint_is_told(self):
+        for size, shape, told in (
+            ((0.3, 0.3, 0.9), (90, 300, 300), ""),
+            ((1.5, 1.5, 5), (400, 320, 320), ""),  # long
+            ((1, 1, 10), (1, 160, 160), ""),  # one slice
+            ((0.1, 0.1, 0.3), (30, 30, 30), ""),  # a test object
+            ((0.1, 0.1, 0.3), (30, 160, 160), "x shows 16 × 16 × 9 mm, less than a joint"),
+            ((10, 10, 30), (30, 160, 160), "x shows 1600 × 1600 × 900 mm, more than a person"),
+        ):
+            notes = on_field_of_view(np.diag((*size, 1.0)), shape, "x")
+            self.assertEqual(len(notes), bool(told), size)
+            self.assertIn(told, "".join(notes))
 
     def test_b0_of_a_scan_across_the_bore_is_taken_as_given_and_normalized(self):
         acquisition = scans.acquisition(b0_patient=(0, 2, 0))

@@ -72,6 +72,12 @@ class AccuracyTest(unittest.TestCase):
         # Structure alone: equal means of zero, variances and their product enter with K₂.
         wave = 0.01 * np.where(np.indices(inner.shape).sum(axis=0) % 2, 1.0, -1.0)
         self.assertAlmostEqual(xsim(-wave, wave, inner), (1e-6 - 2e-4) / (1e-6 + 2e-4), places=3)
+        # Of a single voxel of 0.1 ppm, windows of 1.5 voxels hold their middle weight.
+        window = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+        weight = (window[5] / window.sum()) ** 3
+        mean, square = 0.1 * weight, 0.01 * weight
+        wanted = 1e-4 * 1e-6 / ((mean**2 + 1e-4) * (square - mean**2 + 1e-6))
+        self.assertAlmostEqual(xsim(0.1 * inner, 0 * wave, inner), wanted, places=9)
 
     def test_too_few_voxels_and_a_constant_truth_are_refused(self):
         truth, where = smooth_truth()

@@ -8,6 +8,7 @@ import numpy as np
 from hindfoot import AFFINE, dice
 
 from TrabecularQSMLib import pipeline
+from TrabecularQSMLib.analysis import marrow
 from TrabecularQSMLib.analysis.bones import (
     MASK_REACH_MM,
     PARTS,
@@ -92,6 +93,22 @@ class AnkleTest(unittest.TestCase):
             self.assertGreater(dice(back, self.bones.labels == label), 0.97, name)
 
 
+class MarrowTest(unittest.TestCase):
+    def test_parts_of_marrow_that_meet_in_a_wide_bright_face_are_one(self):
+        labels = np.repeat([1, 2], 10)[None, None] * np.ones((10, 20, 1), np.int32)
+        for signal, height, parts in ((1.0, 10, 1), (0.5, 10, 2), (1.0, 7, 2)):  # faces of 200 and 140 mm²
+            found = marrow._joined(labels[:height], np.full(labels[:height].shape, signal), (1.0, 1.0, 1.0))
+            self.assertEqual(len(np.unique(found)), parts)
+
+    def test_a_cortex_is_darker_than_what_lies_on_either_side(self):
+        distance = np.linalg.norm(np.stack(np.indices((40, 40, 40))) - 19.5, axis=0)
+        inside = distance < 9
+        shell = (distance >= 9) & (distance < 11)
+        for within, beyond, share in ((0.2, 0.6, 1.0), (0.6, 0.6, 0.0), (0.2, 0.2, 0.0)):
+            magnitude = np.select([inside, shell], [1.0, within], beyond)
+            self.assertAlmostEqual(marrow._enclosure(inside, magnitude, (1.0, 1.0, 1.0)), share, delta=0.02)
+
+
 class SimpleFootTest(unittest.TestCase):
     def test_marrow_behind_cortex_is_found_and_named(self):
         maps, marrow = hindfoot.hindfoot()
@@ -99,6 +116,12 @@ class SimpleFootTest(unittest.TestCase):
         self.assertEqual(list(masks), list(hindfoot.NAMES))
         for name, mask in masks.items():
             self.assertGreater(dice(mask, marrow[name]), 0.95, name)
+
+    def test_bones_that_are_far_apart_are_no_joint_and_have_no_names(self):
+        maps, _ = hindfoot.hindfoot()
+        between = 26  # a plane of 2 mm between calcaneus and talus
+        far = {name: np.insert(array, [between] * 8, array[between], axis=0) for name, array in maps.items()}
+        self.assertNotIn("calcaneus", propose_bones(far, AFFINE, cut=False).names.values())
 
     def test_without_one_of_the_three_no_bone_has_a_name(self):
         for missing in hindfoot.NAMES:

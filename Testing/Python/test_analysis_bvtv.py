@@ -5,6 +5,7 @@ from unittest import mock
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import stats
 
 from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.analysis.bvtv import (
@@ -89,6 +90,15 @@ class IndexTest(unittest.TestCase):
         labels[1] = 1
         (found,) = apparent_bvtv(image, labels, {1: "a"}, labels == 0, rule="robust")
         self.assertAlmostEqual(found.marrow, 1000 + 50 * (2 * np.log(2)) ** 0.5, delta=5)
+
+    def test_the_robust_level_is_as_wide_as_its_kernel_makes_it(self):
+        # 201 values of a normal distribution, one at each quantile: the bandwidth of Silverman is 0.9 · 201^(−1/5) SD.
+        values = 1000 + 50 * stats.norm.ppf((np.arange(201) + 0.5) / 201)
+        image = np.concatenate([np.full(201, 100.0), values])[:, None, None]
+        labels = np.repeat([0, 1], 201)[:, None, None]
+        (found,) = apparent_bvtv(image, labels, {1: "a"}, labels == 0, rule="robust")
+        width = 50 * np.sqrt(1 + (0.9 * 201**-0.2) ** 2)
+        self.assertAlmostEqual(found.marrow, 1000 + width * (2 * np.log(2)) ** 0.5, delta=1)
 
     def test_a_mean_beyond_bone_is_not_clipped(self):
         image, labels, names, bone = stripes()
@@ -220,6 +230,18 @@ class BiasTest(unittest.TestCase):
         ]
         self.assertAlmostEqual(means[0], 1.5, delta=0.03)
         self.assertAlmostEqual(means[1], means[0], delta=0.08)
+
+    def test_control_points_stay_about_seventy_millimeters_apart(self):
+        # As many levels as halve the longest side, of 40 voxels, until that; two at least.
+        for voxel, levels in ((1.0, 2), (3.5, 2), (7.0, 3), (14.0, 4)):
+            with (
+                mock.patch.object(
+                    sitk.N4BiasFieldCorrectionImageFilter, "SetMaximumNumberOfIterations", side_effect=Cancelled
+                ) as steps,
+                self.assertRaises(Cancelled),
+            ):
+                correct_bias(self.image, np.diag([voxel, voxel, voxel, 1.0]))
+            self.assertEqual(len(steps.call_args.args[0]), levels, voxel)
 
     def test_what_the_progress_raises_comes_out_as_itself_and_early(self):
         calls = []

@@ -114,6 +114,11 @@ class AttenuationTest(unittest.TestCase):
         scaled[scaled < -5000] = 600  # what is outside of the leg: only its fat looks like air
         self.assertIn("between -200 and 200 HU, where fat and muscle are", " ".join(hounsfield(scaled)[1]))
         self.assertIn("more than any bone", on_regions(10 * ct, labels, {1: "tibia"})[0])
+        self.assertEqual(on_regions(ct, labels, {1: "tibia"}), [])
+        metal = ct.copy()
+        metal[np.unravel_index(np.flatnonzero(labels == 1)[:2], ct.shape)] = 3500, 20000
+        (note,) = on_regions(metal, labels, {1: "tibia"})
+        self.assertIn("2 voxels of the region tibia have more than 3071 HU (up to 20000), as metal has", note)
 
     def test_air_beside_its_place_is_told_and_air_that_became_dense_refused(self):
         ct, _ = self.leg()

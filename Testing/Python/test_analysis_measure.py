@@ -2,13 +2,12 @@ import csv
 import io
 import json
 import shutil
-import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
 import scans
 import SimpleITK as sitk
+from reading import InFolderTest
 from test_analysis_placement import two_bones
 
 from TrabecularQSMLib.analysis.measure import COLUMNS, measure, on_excluded, reference_notes, referenced, whole_mask
@@ -157,10 +156,9 @@ class ArraysTest(unittest.TestCase):
             measure(self.maps, self.labels[:2], self.names, case="x")
 
 
-class FilesTest(unittest.TestCase):
+class FilesTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.maps, self.labels = maps_and_labels()
         self.regions = self.folder / "regions.nii.gz"
         nifti.write_image(self.regions, self.labels.astype(np.uint8), scans.AFFINE)
@@ -254,10 +252,58 @@ class FilesTest(unittest.TestCase):
                 side = self.folder / "maps" / "x" / f"sub-01_{QUANTITIES[name].suffix}.json"
                 side.write_text(json.dumps({"Units": unit}))
                 if unit:
-                    with self.assertRaisesRegex(InputError, f"{side.stem}.nii.gz says the unit {unit}; expected"):
-                        self.measure()
+                    rows, notes = measure_files(self.folder / "maps", self.regions)
+                    self.assertNotIn(name, {row["quantity"] for row in rows})
+                    self.assertIn(f"{side.stem}.nii.gz says the unit {unit}; expected", " ".join(notes))
                 side.unlink()
             self.maps[name] = right
+
+    def test_a_table_of_names_that_is_of_other_labels_and_a_region_called_mask_are_told(self):
+        self.write("sub-01")
+        path = self.folder / "other_dseg.nii.gz"
+        nifti.write_image(path, (1000 * self.labels).astype(np.int16), scans.AFFINE)
+        path.with_name("other_dseg.tsv").write_text("index\tname\n1\ttalus\n")
+        with self.assertRaisesRegex(InputError, r"'talus' \(label 1\) is empty in .*\(which holds 1000"):
+            self.measure(path)
+        nifti.write_image(path, self.labels.astype(np.int16), scans.AFFINE)
+        path.with_name("other_dseg.tsv").write_text("index\tname\n1\tmask\n")
+        notes = measure_files(self.folder / "maps", path)[1]
+        self.assertIn("A region is called mask", notes[0])
+
+    def test_maps_of_other_software_below_the_folder_stop_nothing_and_are_told(self):
+        self.maps = {"chi": self.maps["chi"] / 100, "pdff": self.maps["pdff"]}
+        self.write("sub-01")
+        right, folder = self.measure(), self.folder / "maps" / "x"
+        for path in folder.glob("*.nii.gz"):
+            side = {"GeneratedBy": [{"Name": "TrabecularQSM"}], "Units": "ppm" if "Chimap" in path.name else "1"}
+            path.with_name(path.name.replace(".nii.gz", ".json")).write_text(json.dumps(side))
+        other, grid = self.folder / "maps" / "other", (scans.AFFINE, 2 * scans.AFFINE)
+        other.mkdir()
+        for name, affine, side in (
+            ("sub-01_Chimap", grid[0], {"Units": "ppm"}),  # the same map once more
+            ("sub-01_Chimap", grid[0], {"Units": "ppb"}),
+            ("sub-01_R2starmap", grid[0], {"Units": "ms"}),
+            ("sub-01_R2starmap", grid[1], {}),
+            ("sub-01_R2starmap", None, {}),  # cut short
+            ("sub-02_Chimap", grid[0], {"Units": "ppb"}),
+        ):
+            path = other / f"{name}.nii.gz"
+            nifti.write_image(path, self.maps["chi"], grid[0] if affine is None else affine)
+            if affine is None:
+                path.write_bytes(path.read_bytes()[:100])
+            path.with_name(f"{name}.json").write_text(json.dumps(side))
+            with self.subTest(name, side=side):
+                rows, notes = measure_files(self.folder / "maps", self.regions)
+                self.assertEqual(rows, right)
+                self.assertRegex(" ".join(notes), rf"{name}.nii.gz.* was left out")
+            path.unlink()
+            path.with_name(f"{name}.json").unlink()
+        for path in folder.glob("*pdff*"):
+            path.unlink()
+        for path in folder.glob("*.json"):
+            path.write_text(json.dumps({"Units": "ppb" if "Chimap" in path.name else "percent"}))
+        with self.assertRaisesRegex(InputError, "says the unit ppb; expected ppm"):
+            self.measure()
 
     def test_a_map_that_was_turned_against_its_mask_is_told(self):
         mask = np.zeros(self.labels.shape, np.float32)

@@ -49,6 +49,24 @@ class ObserveTest(unittest.TestCase):
         self.assertEqual((found.subjects[1], found.sessions[1], found.regions[1]), ("p0", "2", "all"))
         self.assertEqual(found.label, "bvtv")
 
+    def test_columns_of_other_programs_say_whose_a_value_is_and_are_told(self):
+        names = {"case": "Patient ID", "region": "ROI", "session": "Visit", "mean": "Mean", "quantity": "Quantity"}
+        rows = tuple(
+            {"case": f"0{n}", "region": "talus", "session": v, "quantity": "chi", "unit": "ppm", "mean": f"{n}.{v}"}
+            for n in range(2)
+            for v in "12"
+        )
+        rows = tuple({names.get(key, key): cell for key, cell in row.items()} for row in rows)
+        people = ({"PATIENT-ID": "00", "age": "41"}, {"PATIENT-ID": "01", "age": "50"})
+        found = observe([Table("t.csv", tuple(rows[0]), rows)], "chi")
+        self.assertEqual(
+            (found.subjects, found.sessions, found.regions[0]), (("00", "00", "01", "01"), tuple("1212"), "talus")
+        )
+        self.assertEqual(len(found.notes), 3)
+        self.assertEqual(found.notes[1], "The column Visit is taken for the session; `session` names another.")
+        told = variables_of([Table("p.csv", tuple(people[0]), people)], ["age"], found)
+        self.assertEqual(told["age"], ("41", "41", "50", "50"))
+
     def test_rows_without_a_value_are_left_out_and_named(self):
         found = observe([long_table([("a", "talus", "", ""), ("b", "talus", "1", "")])], "chi")
         self.assertEqual(found.subjects, ("b",))

@@ -3,7 +3,7 @@ import unittest
 import numpy as np
 from scipy import ndimage
 
-from TrabecularQSMLib.analysis.placement import on_mask_orientation, on_orientation, on_place
+from TrabecularQSMLib.analysis.placement import on_mask_orientation, on_orientation, on_place, on_shift
 
 VOXEL = (2.0, 1.0, 2.0)
 NAMES = {1: "talus", 2: "calcaneus"}
@@ -65,12 +65,21 @@ class OrientationTest(unittest.TestCase):
             (note,) = on_orientation(self.image, turned)
             self.assertIn(words, note)
 
+    def test_regions_that_lie_beside_their_bones_are_told_by_how_far(self):
+        for shift, told in (((0, 0, 0), False), ((0, 0, 6), True), ((0, 0, -7), True), ((-2, 1, 5), True)):
+            notes = on_shift(self.image, np.roll(self.labels, shift, (0, 1, 2)), (2.0, 1.5, 1.5))
+            self.assertEqual(len(notes), told, shift)
+            if told:
+                distance = np.linalg.norm(np.multiply(shift, (2.0, 1.5, 1.5)))
+                self.assertLess(abs(float(notes[0].split("moved by ")[1].split(" mm")[0]) - distance), 1.5, notes[0])
+
     def test_regions_in_place_and_drawn_within_one_tissue_are_not_told(self):
         within = ndimage.binary_erosion(self.labels > 0, iterations=2)
         elsewhere = np.zeros_like(self.labels)
         elsewhere[4:12, 20:34, 24:38] = 1
         for labels in (self.labels, within, elsewhere, 0 * self.labels):
             self.assertEqual(on_orientation(self.image, labels), [])
+            self.assertEqual(on_shift(self.image, labels, (2.0, 1.5, 1.5)), [])
         self.assertEqual(on_orientation(np.full(self.image.shape, np.nan), self.labels), [])
 
     def test_a_mask_of_the_body_that_was_turned_is_told(self):

@@ -44,6 +44,8 @@ class ProfileTest(unittest.TestCase):
         # Voxels reach half of their edge of 2.5 mm beyond their middle.
         np.testing.assert_array_equal(np.isnan(values), distance < 2.5 * 2.5 - 1e-6)
         self.assertAlmostEqual(values[-1], place(4, 4, 5) @ SLOPE)
+        distance, values = line_profile(ramp(), AFFINE, [place(4, 4, 5), place(4, 4, 9)], step=0.25)
+        np.testing.assert_array_equal(np.isnan(values), distance > 2.5 * 2.5 + 1e-6)
 
     def test_the_nearest_voxels_value_can_be_asked_for(self):
         image = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(np.int16)

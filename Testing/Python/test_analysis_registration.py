@@ -10,8 +10,9 @@ from scipy import ndimage
 
 from TrabecularQSMLib.analysis import information, registration
 from TrabecularQSMLib.analysis.agreement import checkerboard, largest_displacement
+from TrabecularQSMLib.analysis.information import on_images
 from TrabecularQSMLib.analysis.landmarks import register_landmarks
-from TrabecularQSMLib.analysis.registration import agreement, on_images, register_rigid
+from TrabecularQSMLib.analysis.registration import agreement, register_and_judge, register_rigid
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.images import resample
@@ -134,6 +135,13 @@ class RigidTest(unittest.TestCase):
         # An eighth of a voxel; shifts tried and refined within the mask alone ended half a voxel away and more.
         self.assertLess(largest_displacement(found.matrix, MOTION, fixed_points()[mask]), 0.25)
 
+    def test_the_search_proposes_four_different_starts_the_best_first(self):
+        image, affine = moving_image()
+        pair = information.Pair.of(fixed_image(), AFFINE, image, affine, None)
+        shifts = information.search_shifts(pair.fixed, pair.moving, None)
+        self.assertEqual(len({tuple(matrix[:3, 3]) for matrix in shifts}), 4)
+        self.assertLess(largest_displacement(shifts[0], MOTION, bone_points()), 20)
+
     def test_a_start_is_kept_where_the_steps_within_a_mask_lead_away(self):
         image, affine = moving_image()
         # The first step is one voxel long, wherever it starts.
@@ -141,6 +149,18 @@ class RigidTest(unittest.TestCase):
             found = register_rigid(fixed_image(), AFFINE, image, affine, start=MOTION, fixed_mask=fixed_image() > 130)
         np.testing.assert_allclose(found.matrix, MOTION, atol=1e-12)
         self.assertGreater(found.mutual_information, 0)
+
+    def test_what_is_better_within_a_mask_on_one_of_two_grids_alone_is_not_taken(self):
+        image, affine = moving_image()
+        # Quality of what was found and of the start, on the finest grid and on one twice as coarse.
+        for qualities, taken in (((0.6, 0.5, 0.6, 0.5), True), ((0.6, 0.5, 0.4, 0.5), False), ((0.4, 0.5), False)):
+            with (
+                mock.patch.object(registration, "ITERATIONS", 1),
+                mock.patch.object(registration, "shared_information", side_effect=qualities),
+            ):
+                bones = fixed_image() > 130
+                found = register_rigid(fixed_image(), AFFINE, image, affine, start=MOTION, fixed_mask=bones)
+            self.assertEqual(np.abs(found.matrix - MOTION).max() > 1e-3, taken, qualities)
 
     def test_a_start_by_hand_is_refined_where_a_mask_leaves_fine_structures_only(self):
         phantom = make_phantom(PhantomSettings(shape=(98, 98, 45), seed=2))
@@ -205,6 +225,12 @@ class RigidTest(unittest.TestCase):
         off = motion((0, 0, 0), (6, 0, 0)) @ MOTION
         self.assertIsNone(agreement(*images, MOTION, searched=off).warning)
         self.assertIn("a search over shifts alone reaches 0.", agreement(*images, off, searched=MOTION).warning)
+
+    def test_an_image_that_was_mirrored_is_told(self):
+        moving, affine = moving_image()
+        for image, told in ((moving, False), (np.ascontiguousarray(moving[:, :, ::-1]), True)):
+            _, found = register_and_judge(fixed_image(), AFFINE, image, affine)
+            self.assertEqual("if one of them is mirrored from left to right" in str(found.warning), told, found)
 
     def test_progress_rises_and_its_exception_comes_out_as_itself(self):
         seen = []

@@ -215,6 +215,8 @@ class StructureTest(unittest.TestCase):
         result = regress(x, y, groups=groups, subjects=subjects)
         low, high = result.mixed_within.slope_ci
         self.assertTrue(low < 2 < high, result.mixed_within)
+        # Groups are centered, so that the line goes through the mean of all rows, as many in each group.
+        self.assertAlmostEqual(result.mixed_within.intercept + result.mixed_within.slope * x.mean(), y.mean(), places=6)
         self.assertFalse(result.mixed.slope_ci[0] < 2 < result.mixed.slope_ci[1], result.mixed)
         many = regress(x, y, groups=np.arange(x.size) % 50, subjects=subjects)
         self.assertIsNone(many.mixed_within)

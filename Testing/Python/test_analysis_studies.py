@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
+from TrabecularQSMLib.analysis.inference import NORMAL, holm, limit_interval
 from TrabecularQSMLib.analysis.observations import Observations
 from TrabecularQSMLib.analysis.studies.change import change_of_regions, coefficients_of, paired_change
 from TrabecularQSMLib.analysis.studies.groups import compare_groups, compare_regions
-from TrabecularQSMLib.analysis.studies.inference import NORMAL, holm, limit_interval
 from TrabecularQSMLib.analysis.studies.power import detectable_effect, plan, power_of, subjects_needed
 from TrabecularQSMLib.analysis.studies.ranges import normal_range, ranges_of_regions
 from TrabecularQSMLib.analysis.studies.repeatability import repeatability, repeatability_of_regions
@@ -55,6 +55,19 @@ class RepeatabilityTest(unittest.TestCase):
         # As the R package psych prints them for the same table.
         np.testing.assert_allclose(found.icc_agreement_ci, (0.019, 0.76), atol=0.005)
         np.testing.assert_allclose(found.icc_consistency_ci, (0.34, 0.95), atol=0.005)
+        # McGraw and Wong, Psychol Methods 1996;1:30, table 7: a and b of an ICC of this size, and v by them.
+        n, k, icc = 6, 4, found.icc_agreement
+        of_rows, of_columns = k * SHROUT.mean(axis=1).var(ddof=1), n * SHROUT.mean(axis=0).var(ddof=1)
+        of_left = SHROUT.var() * n * k - of_rows * (n - 1) - of_columns * (k - 1)
+        of_left /= (n - 1) * (k - 1)
+        a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
+        v = (a * of_columns + b * of_left) ** 2
+        v /= (a * of_columns) ** 2 / (k - 1) + (b * of_left) ** 2 / ((n - 1) * (k - 1))
+        upper, lower = stats.f.ppf(0.975, n - 1, v), stats.f.ppf(0.975, v, n - 1)
+        both = k * of_columns + (k * n - k - n) * of_left
+        low = n * (of_rows - upper * of_left) / (upper * both + n * of_rows)
+        high = n * (lower * of_rows - of_left) / (both + n * lower * of_rows)
+        np.testing.assert_allclose(found.icc_agreement_ci, (low, high), rtol=1e-9)
         self.assertIsNone(found.agreement)
 
     def test_limits_of_agreement_are_those_of_bland_and_altman(self):

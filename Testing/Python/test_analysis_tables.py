@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from TrabecularQSMLib.analysis.oddities import far_off, spelled_alike, two_units
 from TrabecularQSMLib.analysis.tables import (
     Table,
-    far_off,
     number_in,
     pair_up,
     parse_exclusion,
-    spelled_alike,
-    two_units,
 )
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files.tables import csv_text, read_measured, read_table
@@ -152,6 +150,7 @@ class ReadTest(unittest.TestCase):
             ("a|b\n1|2\n", "its first one has 'a.b', which holds no names between commas, tabs or semicolons"),
             ("a,b\n", "no row under"),
             ("a,b\na,b\n", "no row under"),
+            ('[{"a": 1, "b": 2}]', "is JSON; expected a table, so save it as CSV"),
             ("a,b\n1,2\n3\n", "Row 2 of .* has 1 cell but the row of column names 2"),
         ):
             self.path.write_text(text)
@@ -274,8 +273,15 @@ class PairTest(unittest.TestCase):
     def test_values_far_from_their_group_and_names_that_differ_in_spelling_are_found(self):
         values, groups = np.array([1.0, 2, 3, -999, 500, 501, 502, 503]), ["a"] * 4 + ["b"] * 4
         self.assertEqual(far_off(values, groups), [3])
-        self.assertEqual(far_off(values[:3]), [])
+        self.assertEqual(far_off([1.0, 1.1, 1000.0]), [])  # of three values none tells which one is wrong
         self.assertEqual(far_off(np.full(9, 5.0)), [])
+        # Zero for no value, but not where others come near it, or are counts.
+        for values, told in (
+            ([0, 0.11, 0.2, 0, 0.15, 0.3], [0, 3]),
+            ([0, 0.001, 0.2, 0.3, 0.1], []),
+            ([0, 2, 3, 1, 2], []),
+        ):
+            self.assertEqual(far_off(np.array(values, float)), told)
         self.assertEqual(spelled_alike(["Talus", "tuber", "talus ", "talus 2"]), [("Talus", "talus ")])
 
     def test_fractions_and_percent_in_one_column_are_found(self):
@@ -320,12 +326,43 @@ class PairTest(unittest.TestCase):
         rows = ({"case": "1", "region": "r", "a": "1", "b": "2"}, {"case": "", "region": "s", "a": "1", "b": "2"})
         with self.assertRaisesRegex(InputError, "Row 2 of w has nothing in the column case, as under a merged cell"):
             pair_up([Table("w", tuple(rows[0]), rows)], "a", "b")
-        for column, told in (("participant_id", 0), ("case", 0), ("ID", 1)):
+        for column, told in (("participant_id", 0), ("Case", 0), ("Participant ID", 0), ("ID", 1), ("Nr", 1)):
             rows = ({column: "1", "a": "1", "b": "2"}, {column: "2", "a": "3", "b": "4"})
             self.assertEqual(len(pair_up([Table("w", tuple(rows[0]), rows)], "a", "b").notes), told, column)
 
+    def test_what_rows_are_of_is_found_in_capitals_and_under_the_names_of_other_programs(self):
+        expected = pair_up([long_table(), bvtv_table()], "bvtv", "chi")
+        for case, region, told in (
+            ("Case", "Region", ""),
+            ("SUBJECT", "Label", ""),
+            ("Participant-ID", "region", ""),
+            ("PatientID", "ROI", "The column ROI is taken for the region; `group` names another. The column PatientID"),
+            ("subject_id", "Segment", "The column subject_id is taken for the subject; `subject` names another."),
+        ):
+            names = {"case": case, "region": region}
+            rows = tuple({names.get(key, key): cell for key, cell in row.items()} for row in bvtv_table().rows)
+            pairs = pair_up([long_table(), Table("other", tuple(rows[0]), rows)], "bvtv", "chi")
+            with self.subTest(case):
+                np.testing.assert_array_equal(pairs.x, expected.x)
+                np.testing.assert_array_equal(pairs.y, expected.y)
+                self.assertEqual((pairs.subjects, pairs.groups), (expected.subjects, expected.groups))
+                self.assertIn(told, " ".join(pairs.notes))
+        # A name that the table has itself is that, whatever else looks like it.
+        rows = tuple({**row, "Case": "x", "ID": "7", "roi": "z"} for row in bvtv_table().rows)
+        pairs = pair_up([long_table(), Table("other", tuple(rows[0]), rows)], "bvtv", "chi")
+        self.assertEqual((pairs.subjects, pairs.notes), (expected.subjects, ()))
+
+    def test_a_table_that_says_not_whose_its_rows_are_is_told_so_where_regions_repeat(self):
+        rows = tuple({("Nr" if key == "case" else key): cell for key, cell in row.items()} for row in bvtv_table().rows)
+        with self.assertRaisesRegex(InputError, "once more .* or call the column that says whose a row is case"):
+            pair_up([long_table(), Table("w", tuple(rows[0]), rows)], "bvtv", "chi")
+
     def test_what_is_no_number_is_named(self):
-        for value, found in (("", "empty"), ("nan", "'nan'"), ("high", "'high'"), (None, "empty")):
+        again, alone = "measure it again", "write the number alone, with a point"
+        for value, found in (
+            ("", f"empty; {again}"), ("nan", f"'nan'; {again}"), ("high", f"'high'; {again}"), (None, "empty"),
+            ("10.06 %", f"'10.06 %'; {alone}"), ("0.1 ± 0.01", alone), ("<0.2", alone),
+        ):  # fmt: skip
             tables = [changed(long_table(), 0, mean=value), bvtv_table()]
             with self.assertRaisesRegex(
                 InputError, rf"Row 1 of maps.csv \(sub-01, tuber\) has no number for chi.*{found}"

@@ -4,13 +4,13 @@ import csv
 import importlib.util
 import shutil
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 from commands import files, run
+from reading import InFolderTest
 
 from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.figures.bvtv import bvtv_figure
@@ -51,12 +51,11 @@ def read(path):
     return list(csv.DictReader(Path(path).read_text().splitlines()))
 
 
-class AnalysisTest(unittest.TestCase):
+class AnalysisTest(InFolderTest):
     """Two balls of marrow with different shares of bone in muscle; regions inside of them on another grid."""
 
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.regions, self.bone = self.folder / "regions.nii.gz", self.folder / "bone.nii.gz"
         self.transform, self.output = self.folder / "t.tfm", self.folder / "out.csv"
         self.image = self.folder / "sub-07_ses-2_acq-x_bSSFP.nii.gz"

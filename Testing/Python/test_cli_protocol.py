@@ -14,8 +14,8 @@ from commands import run
 
 from TrabecularQSMLib.files.nifti import write_image
 from TrabecularQSMLib.protocol import assess, chain, sweep
-from TrabecularQSMLib.protocol.ankle import Measured
-from TrabecularQSMLib.protocol.chain import COLUMNS
+from TrabecularQSMLib.protocol.ankle import InAnkle, Measured
+from TrabecularQSMLib.protocol.chain import COLUMNS, Chain
 from TrabecularQSMLib.protocol.sweep import COLUMNS as SWEEP_COLUMNS
 from TrabecularQSMLib.report import protocol as report
 from TrabecularQSMLib.study import estimate
@@ -58,7 +58,7 @@ class ProtocolTest(unittest.TestCase):
     def test_with_the_chain_its_table_and_picture_are_there_too(self):
         values = (0, 50, -2.3, 0.1, 0.02, 100.0, 101.0, 9.0, 0.9, 0.89, 0.01, 1.0)
         rows = [dict(zip(COLUMNS, (x, *values[:2], -2 * x, -x, *values[4:]), strict=True)) for x in (0.1, 0.2, 0.3)]
-        ran = self.replaced(chain, "run_chain", return_value=rows)
+        ran = self.replaced(chain, "run_chain", return_value=Chain(rows, ("ε is 0.1 ppm.",)))
         self.replaced(report, "protocol_figure", return_value=b"")
         with tempfile.TemporaryDirectory() as folder:
             code, out, err = run(*COMMAND, "--chain", "0.1", "0.2", "0.3", "--bone-shape", "plates", "--output", folder)
@@ -66,6 +66,7 @@ class ProtocolTest(unittest.TestCase):
             settings = ran.call_args.args[1]
             self.assertEqual((settings.bone.bvtv, settings.bone.shape), ((0.1, 0.2, 0.3), "plates"))
             self.assertIn("On simulated bone: χ changes by -1 ppm", out)
+            self.assertIn("Note: The reconstruction of simulated bone notes: ε is 0.1 ppm.", out)
             self.assertIn("plates of radius 0.2 mm", (Path(folder) / "protocol.html").read_text(encoding="utf-8"))
             table = (Path(folder) / "chain.csv").read_text(encoding="utf-8").splitlines()
             self.assertEqual((len(table), table[0]), (4, ",".join(COLUMNS)))
@@ -74,7 +75,7 @@ class ProtocolTest(unittest.TestCase):
     @unittest.skipUnless(HAS_PAGES, "needs jinja2 and matplotlib")
     def test_with_an_ankle_its_regions_and_what_it_costs_are_told(self):
         measured = [Measured("ball of radius 6 mm", 6.0, 90, 0.02, 0.5), Measured("talus", None, 700, 0.03, 0.7)]
-        ran = self.replaced(assess, "run_ankle", return_value=measured)
+        ran = self.replaced(assess, "run_ankle", return_value=InAnkle(measured, ("It is noisy.",)))
         self.replaced(report, "protocol_figure", return_value=b"")
         with tempfile.TemporaryDirectory() as folder:
             options = ["--ankle", "--inversion", "closed-form", "--seed", "3", "--output", folder]
@@ -85,6 +86,7 @@ class ProtocolTest(unittest.TestCase):
             self.assertRegex(err, r"50 draws, about \d+ s of a processor, 0\.\d+ GB of memory")
             self.assertIn("σ of mean χ by noise: 0.03 ppm (talus, 700 voxels)", out)
             self.assertIn("one digital ankle", out)
+            self.assertIn("Note: The reconstruction of the digital ankle notes: It is noisy.", out)
             page = (Path(folder) / "protocol.html").read_text(encoding="utf-8")
             self.assertIn("50 draws of noise in a digital ankle (seed 3), which tell it to 10%", page)
             self.assertEqual(json.loads((Path(folder) / "protocol.json").read_text())["ankle"]["draws"], 50)
@@ -110,9 +112,11 @@ class ProtocolTest(unittest.TestCase):
             self.assertEqual(run(*command, "--output", output)[0], 130)
             self.assertEqual([path.name for path in output.iterdir()], ["sweep.csv.partial"])
             stop = False
-            code, _, err = run(*command, "--seed", "5", "--output", output)
-            self.assertEqual(code, 2)
+            # Told before what takes long.
+            code, out, err = run(*command, "--seed", "5", "--output", output)
+            self.assertEqual((code, out), (2, ""))
             self.assertIn("belongs to a run with other parameters", err)
+            self.assertNotIn("Noise and second minima", err)
             code, _, err = run(*command, "--output", output)
             self.assertEqual((code, computed), (0, [0.1, 0.2]), err)
             table = (output / "sweep.csv").read_text(encoding="utf-8").splitlines()
@@ -125,7 +129,7 @@ class ProtocolTest(unittest.TestCase):
         self.assertIn("give --output FOLDER", run(*command)[2])
 
     def test_what_bone_costs_is_told_before_and_what_does_not_fit_is_refused(self):
-        ran = self.replaced(chain, "run_chain", return_value=[])
+        ran = self.replaced(chain, "run_chain", return_value=Chain([], ()))
         code, _, err = run(*COMMAND, "--chain", "0.1", "--repeats", "1", "--workers", "1")
         self.assertEqual(code, 0, err)
         self.assertRegex(err, r"0 % 1 block, about \d+ s of a processor, 0\.\d+ GB of memory for each process")
@@ -135,20 +139,21 @@ class ProtocolTest(unittest.TestCase):
         self.assertRegex(err, r"about 0\.\d+ GB of memory and there are 0\.1 GB; take larger voxels")
 
     def test_a_mask_must_be_of_trabeculae_and_is_looked_at_before_all_else(self):
-        self.replaced(chain, "run_chain", return_value=[])
+        self.replaced(chain, "run_chain", return_value=Chain([], ()))
         assessed = self.replaced(assess, "assess", wraps=assess.assess)
         with tempfile.TemporaryDirectory() as folder:
             mask = Path(folder) / "mask.nii.gz"
-            blocks = np.kron(np.indices((4, 4, 4)).sum(axis=0) % 2, np.ones((8, 8, 8)))
+            blocks = np.kron(np.indices((8, 8, 8)).sum(axis=0) % 2, np.ones((8, 8, 8)))
             few, most = blocks.copy(), np.ones(blocks.shape)
             few[:], most[0] = 0, 0
             few[0, 0, 0] = 1
             for voxel, bone, wanted, words in (
-                (0.3, blocks, 0, "is about 1.6 mm thick with voxels of 0.3 mm"),
+                (0.3, blocks, 0, "is about 1.4 mm thick with voxels of 0.3 mm"),
                 (1.0, blocks, 2, "of 1 mm"),
                 (1e-4, blocks, 2, "of 0.0001 mm, and trabeculae are"),
                 (0.05, few, 2, "0.0% of"),
-                (0.05, most, 2, "96.9% of"),
+                (0.05, most, 2, "98.4% of"),
+                (0.1, blocks, 2, "The block of 6.4 × 6.4 × 6.4 mm holds 3 × 3 × 1 voxels of the scan"),
             ):
                 write_image(mask, bone, np.diag([voxel, voxel, voxel, 1]))
                 code, out, err = run(*COMMAND, "--chain", "--mask", mask)
@@ -165,11 +170,14 @@ class ProtocolTest(unittest.TestCase):
                 ("three or more that increase in --echo-times", ["--echo-times", "1", "2"]),
                 ("--sweep-angles is of --sweep; give that too", ["--sweep-angles", "10"]),
                 ("--preset is of --ankle or --chain", ["--preset", "paper", "--sweep"]),
-                ("draws is 1; give a whole number between 2", ["--ankle", "1"]),
+                ("--ankle is 1; give a whole number between 2", ["--ankle", "1"]),
                 ("--regularization is of balls in noise alike", ["--ankle", "--regularization", "0.1"]),
                 ("--bone-concentration is of --chain or --sweep", ["--bone-concentration", "-1e1"]),
-                ("snr is 0.0; give a finite number between 1 and", ["--snr", "0"]),
+                ("--snr is 0.0; give a finite number between 1 and", ["--snr", "0"]),
                 ("are 0.00125 0.00195 0.00265 ms; give them", ["--echo-times", "0.00125", "0.00195", "0.00265"]),
+                ("--bandwidth is 1431000.0; give", ["--bandwidth", "1431000"]),
+                ("Another echo train: The echo times are 3 2 1 ms", ["--sweep", "--sweep-echo-times", "3", "2", "1"]),
+                ("--sweep-angles is 900.0; give", ["--sweep", "--sweep-angles", "900"]),
                 ("is of cylinders and plates; give one", ["--bone-orientation", "1", "0", "0", "--sweep"]),
             ):
                 code, _, err = run(*COMMAND, *changes, "--output", f"{folder}/out")

@@ -13,7 +13,7 @@ from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.search import CANDIDATES, search, search_table
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import Model, common_spacing, project, synthesize
-from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, share_of_noise, standard_deviations
+from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, of_exact_fit, share_of_noise, standard_deviations
 
 
 def voxels(model, count, seed, fields_hz=(-1800.0, 1800.0), rates=(0.0, 900.0), fractions=(0.0, 1.0)):
@@ -342,12 +342,17 @@ class SeparationTest(unittest.TestCase):
                 for values in (found.water, found.fat, found.field_hz, found.r2star, found.residual):
                     self.assertFalse(values[~mask].any())
 
-    def test_fat_that_decays_between_two_rates_of_the_search_is_not_taken_for_water(self):
-        times, (_, y, x) = 1.33e-3 + 1.15e-3 * np.arange(6), np.indices(self.shape)
-        echoes = synthesize(0.08, 0.92, (2.0 * y - 0.5 * x).ravel(), 375.0, model_at(times)).reshape(-1, *self.shape)
-        echoes = echoes + noise(np.random.default_rng(33), echoes.shape, 0.02)
-        maps = separate(echoes, np.ones(self.shape, bool), (1.5,) * 3, echo_times=times, **self.options)
-        self.assertLess(np.mean(fat_fraction(maps.water, maps.fat) < 0.5), 0.01)
+    def test_tissue_that_decays_between_two_rates_of_the_search_is_not_taken_for_other(self):
+        _, y, x = np.indices(self.shape)
+        for count, first, pdff, rate, deviation in (
+            (6, 1.33e-3, 0.92, 375.0, 0.02), (6, 1.15e-3, 0.02, 355.0, 0.005), (4, 1.15e-3, 0.3, 245.0, 0.005),
+        ):  # fmt: skip
+            times = first + 1.15e-3 * np.arange(count)
+            echoes = synthesize(1 - pdff, pdff, (2.0 * y - 0.5 * x).ravel(), rate, model_at(times))
+            echoes = echoes.reshape(-1, *self.shape)
+            echoes = echoes + noise(np.random.default_rng(33), echoes.shape, deviation)
+            maps = separate(echoes, np.ones(self.shape, bool), (1.5,) * 3, echo_times=times, **self.options)
+            self.assertLess(np.mean(np.abs(fat_fraction(maps.water, maps.fat) - pdff) > 0.2), 0.01, rate)
 
     def test_fields_and_times_scaled_with_field_strength_are_the_same_problem(self):
         # Water and fat lie 50 Hz apart at 0.345 T, and all else, noise too, is that of 3 T.
@@ -400,12 +405,14 @@ class UncertaintyTest(unittest.TestCase):
     def test_errors_are_as_large_as_the_standard_deviations_say(self):
         model, count, deviation = model_at(EQUAL), 4000, 0.03
         rng = np.random.default_rng(41)
-        for pdff, rate in ((0.15, 40.0), (0.5, 40.0), (0.85, 100.0)):
-            clean = synthesize(np.full(count, (1 - pdff) * 1j), np.full(count, pdff * 1j), 30.0, rate, model)
+        # Water and fat that are not in phase, as after another excitation, add up to less than both.
+        for pdff, rate, turn in ((0.15, 40.0, 0), (0.5, 40.0, 0), (0.85, 100.0, 0), (0.6, 40.0, 1.5)):
+            parts = np.full(count, (1 - pdff) * 1j), np.full(count, pdff * 1j * np.exp(1j * turn))
+            clean = synthesize(*parts, 30.0, rate, model)
             signal = clean + noise(rng, clean.shape, deviation)
             field, r2star, water, fat, residual = refine(signal, model, np.full(count, 30.0), np.full(count, rate))
             sigmas = standard_deviations(water, fat, field, r2star, model, deviation)
-            errors = (field - 30.0, r2star - rate, fat_fraction(water, fat) - pdff)
+            errors = (field - 30.0, r2star - rate, fat_fraction(water, fat) - fat_fraction(*parts))
             for error, sigma in zip(errors, sigmas, strict=True):
                 # The standard deviation of 4,000 draws is known to 1.1 %.
                 self.assertAlmostEqual((error / sigma).std(), 1, delta=0.05)
@@ -415,15 +422,19 @@ class UncertaintyTest(unittest.TestCase):
             found = share_of_noise(image, part, part > 0, of_it * deviation)
             self.assertAlmostEqual(found, share, delta=0.03)
 
-    def test_the_field_of_three_echoes_is_as_uncertain_as_it_says(self):
-        # σ is half of one over the length of the train: to first order it would be 10 and 19 % too small.
+    def test_three_echoes_are_as_uncertain_as_they_say_and_not_biased(self):
+        # σ is half of one over the length of the train: to first order that of the field would be 10 and 19 % too
+        # small. R2* cut at -100 1/s would be 25 to 40 too high, and its errors 0.6 of what σ says.
         model, rng = model_at(1.15e-3 * np.arange(1, 4)), np.random.default_rng(47)
         for pdff in (0.5, 0.7):
             clean = synthesize(np.full(4000, 1 - pdff), np.full(4000, pdff), 30.0, 60.0, model)
             signal = clean + noise(rng, clean.shape, 1 / 15)
             field, r2star, water, fat, _ = refine(signal, model, np.full(4000, 30.0), np.full(4000, 60.0))
-            sigma, *_ = standard_deviations(water, fat, field, r2star, model, 1 / 15)
+            sigma, sigma_r2star, _ = standard_deviations(water, fat, field, r2star, model, 1 / 15)
             self.assertAlmostEqual(((field - 30.0) / sigma).std(), 1, delta=0.07)
+            sigma_r2star = of_exact_fit(sigma_r2star, model.train)
+            self.assertAlmostEqual(((r2star - 60.0) / sigma_r2star).std(), 1, delta=0.05)
+            self.assertAlmostEqual(r2star.mean(), 60, delta=25)
 
     def test_without_signal_they_are_large_but_finite(self):
         zero = np.zeros(3)

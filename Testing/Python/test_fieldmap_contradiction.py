@@ -6,7 +6,7 @@ import scans
 from scipy import ndimage
 
 from TrabecularQSMLib.fieldmap import sample
-from TrabecularQSMLib.fieldmap.contradiction import Contradiction, find_contradiction
+from TrabecularQSMLib.fieldmap.contradiction import Contradiction, find_contradiction, left_over, share_by_chance
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.kind import find_kind
 from TrabecularQSMLib.pipeline.remarks_on_echoes import on_contradiction
@@ -18,13 +18,17 @@ class ContradictionTest(unittest.TestCase):
         cls.scan, cls.mask = scans.small_ankle()
         cls.random = np.random.default_rng(0)
 
-    def find(self, echoes, model="ren-marrow", voxels=1500) -> Contradiction | None:
+    def left_over(self, echoes, model="ren-marrow", voxels=1500, bipolar=False, sign=1):
         with mock.patch.object(sample, "VOXELS", voxels):
             drawn = sample.draw(
                 echoes, self.mask, echo_times=self.scan.echo_times[: len(echoes)],
                 imaging_frequency=self.scan.imaging_frequency, fat_model=FAT_MODELS[model],
             )  # fmt: skip
-            return find_contradiction(*drawn, kind=find_kind(*drawn, sign=1, bipolar=False, trains=1))
+            return left_over(*drawn, kind=find_kind(*drawn, sign=sign, bipolar=bipolar, trains=1))
+
+    def find(self, echoes, *given, **options) -> Contradiction | None:
+        left = self.left_over(echoes, *given, **options)
+        return left and find_contradiction(left)
 
     def test_noise_errors_of_echoes_and_another_fat_are_none(self):
         echoes = self.scan.echoes
@@ -35,6 +39,15 @@ class ContradictionTest(unittest.TestCase):
         other = next(name for name in FAT_MODELS if name != "ren-marrow")
         self.assertIsNone(self.find(echoes, other))
 
+    def test_noise_stronger_in_the_middle_differs_from_voxel_to_voxel_and_mistakes_do_not(self):
+        echoes, (_, j, i) = self.scan.echoes, np.indices(self.mask.shape)
+        middle = np.exp(-((j - 20) ** 2 + (i - 20) ** 2) / 80) * np.abs(echoes).max() / 12
+        stronger = echoes + middle * (np.random.default_rng(3).standard_normal((*echoes.shape, 2)) @ [1, 1j])
+        self.assertGreater(share_by_chance(self.left_over(stronger.astype(np.complex64), voxels=5000)), 0.99)
+        for one, sign in ((echoes, -1), (echoes[[1, 0, 2, 3, 4, 5]], 1), (echoes[::-1], 1)):
+            self.assertLess(share_by_chance(self.left_over(np.ascontiguousarray(one), voxels=5000, sign=sign)), 0.98)
+        self.assertEqual(share_by_chance(self.left_over(echoes[:3])), 0)
+
     def test_a_smoothed_magnitude_leaves_less_along_the_signal_than_noise(self):
         echoes = self.scan.echoes
         smooth = ndimage.gaussian_filter(np.abs(echoes), (0, 0, 1, 1)) * np.exp(1j * np.angle(echoes))
@@ -42,6 +55,10 @@ class ContradictionTest(unittest.TestCase):
         self.assertIsNone(found.axis)
         self.assertLess(found.along, 0.8 * found.across)
         self.assertIn("the magnitude was smoothed", on_contradiction(found)[0])
+        # Gains of a bipolar read-out make no part of the signal larger or smaller.
+        gains = (1 + 0.1 * (-1.0) ** np.arange(6))[:, None, None, None]
+        bipolar = self.find(smooth * gains, bipolar=True)
+        np.testing.assert_allclose((bipolar.along, bipolar.across), (found.along, found.across), rtol=0.03)
 
     def test_a_phase_of_each_echo_that_changes_over_the_image_is_across_the_signal(self):
         echoes, (k, j, i) = self.scan.echoes, np.indices(self.mask.shape) / 10

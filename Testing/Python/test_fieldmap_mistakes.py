@@ -45,6 +45,19 @@ class MistakesTest(unittest.TestCase):
         self.assertIsNone(self.find(self.scan.echoes * gains))
         self.assertIsNone(self.find(self.scan.echoes[:3], times=self.scan.echo_times[:3]))
 
+    def test_errors_of_four_echoes_are_none(self):
+        # Draws in which fat seems to lie 0.9 times as far from water, or all echoes to be later.
+        times = tuple(0.7e-3 * (1.3 + np.arange(4)))
+        for seed, draws in ((77, (60,)), (5, (25, 26))):
+            settings = PhantomSettings(shape=(40, 40, 12), supersampling=1, seed=seed, echo_times=times)
+            scan = make_phantom(settings).acquisition
+            mip = masks.combine_echoes(scan.echoes)
+            for number in draws:
+                errors = 0.05 * (np.random.default_rng(number).standard_normal((4, 2)) @ [1, 1j])
+                echoes = (scan.echoes * np.exp(errors)[:, None, None, None]).astype(np.complex64)
+                with mock.patch.object(self, "scan", scan), mock.patch.object(self, "mask", mip > 0.1 * mip.max()):
+                    self.assertIsNone(self.find(echoes, voxels=400))
+
     def test_echoes_that_have_decayed_into_noise_are_none(self):
         # As with iron: without its noise, which a square or another echo takes off, such an echo fits better.
         rng, times = np.random.default_rng(3), tuple(1.25e-3 + 0.7e-3 * np.arange(9))

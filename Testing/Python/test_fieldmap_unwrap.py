@@ -1,11 +1,13 @@
 """Whole periods of the field between voxels, between parts that lie apart, and over all."""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 from models import EQUAL, model_at, within_period
 from scipy import ndimage
 
+from TrabecularQSMLib.fieldmap import unwrap as unwrapping
 from TrabecularQSMLib.fieldmap.groups import EchoGroups
 from TrabecularQSMLib.fieldmap.signal import synthesize
 from TrabecularQSMLib.fieldmap.unwrap import _outvoted, parts_apart, steepness, unwrap
@@ -52,6 +54,22 @@ class UnwrapTest(unittest.TestCase):
         found = unwrap(self.wrap(field), mask, np.ones(field.shape), self.period)
         shift = (found - field)[mask] / self.period
         np.testing.assert_allclose(shift, np.round(shift[0]), atol=1e-6)
+
+    def test_parts_are_joined_across_the_narrowest_gap(self):
+        # 0, 0.4 and 0.8 periods in a row of parts; the first and the last one meet as well, across a wide gap.
+        field = self.period * np.repeat([0, 0.4, 0.8], [4, 7, 5])[None, None] * np.ones((2, 9, 1))
+        mask = np.ones(field.shape, bool)
+        mask[..., [4, 10]] = mask[:, 5:, 4:11] = False
+        self.assertEqual(ndimage.label(mask)[1], 3)
+        found = unwrap(self.wrap(field), mask, np.ones(field.shape), self.period)
+        np.testing.assert_allclose((found - field)[mask], (found - field)[0, 0, 0], atol=1e-6)
+
+    def test_of_two_voxels_that_each_blame_the_other_none_moves(self):
+        values = np.array([0.0, 0.9])
+        for votes in (1, 2):
+            with mock.patch.object(unwrapping, "VOTES", votes):
+                _outvoted(values, np.ones(2), np.array([0]), np.array([1]), 1.0)
+            np.testing.assert_array_equal(values, [0, 0.9])
 
     def test_a_field_as_steep_as_its_period_is_told_and_a_smooth_one_is_not(self):
         k, j, i = np.indices((12, 14, 16))

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sysconfig
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import dicoms
 import numpy as np
 import scans
 import SimpleITK as sitk
+from reading import InFolderTest
 
 from TrabecularQSMLib import cli
 from TrabecularQSMLib.acquisition import Acquisition
@@ -23,7 +23,6 @@ from TrabecularQSMLib.files import read_acquisition
 from TrabecularQSMLib.files.archive import write_dicom
 from TrabecularQSMLib.files.mr_images import write_study
 from TrabecularQSMLib.files.nifti import write_image
-from TrabecularQSMLib.images import affine_from
 
 MAPS = {
     "chi": np.linspace(-1, 2, 120, dtype=np.float32).reshape(4, 5, 6),
@@ -33,10 +32,9 @@ NAMES = {2: "talus", 5: "my region"}
 
 
 @unittest.skipUnless(importlib.util.find_spec("highdicom") and dicoms.pydicom, "needs highdicom and pydicom")
-class ArchiveTest(unittest.TestCase):
+class ArchiveTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.study = dicoms.Study(self.folder / "scan")
         self.study.write(scans.echoes(), {"mag": 3, "phase": 4})
         self.output = self.folder / "archive"
@@ -87,16 +85,15 @@ class ArchiveTest(unittest.TestCase):
             self.output = self.folder / f"archive {number}"
             write_dicom(self.output, scan, "sub-01", MAPS, self.affine)
             folder = self.converted("paramap2itkimage", "sub-01_r2star.dcm", f"read {number}")
-            image = sitk.ReadImage(str(next(folder.glob("*.nii*"))))
-            self.assert_same(sitk.GetArrayFromImage(image), affine_from(image), MAPS["r2star"])
+            self.assert_same(sitk.ReadImage(str(next(folder.glob("*.nii*")))), MAPS["r2star"])
 
-    def assert_same(self, array, affine, expected):
-        """Whether every voxel of `expected` has its value at its place, whatever the order of the axes."""
+    def assert_same(self, image, expected):
+        """Whether every voxel of `expected` has its value at its place, whatever the order of the image's axes."""
         for index in ((0, 0, 0), (3, 4, 5), (1, 3, 2)):
-            point = self.affine @ [*index[::-1], 1]
-            there = np.linalg.solve(affine, point)[:3]
+            point = (self.affine @ [*index[::-1], 1])[:3] * (-1, -1, 1)  # ITK is in LPS
+            there = image.TransformPhysicalPointToContinuousIndex(point.tolist())
             np.testing.assert_allclose(there, np.round(there), atol=2e-3)
-            self.assertEqual(array[tuple(np.round(there).astype(int)[::-1])], expected[index])
+            self.assertEqual(image[np.round(there).astype(int).tolist()], expected[index])
 
     def test_regions_and_their_statistics_are_read_back(self):
         rows = [
@@ -186,10 +183,9 @@ class ArchiveTest(unittest.TestCase):
 
 
 @unittest.skipUnless(importlib.util.find_spec("dcm2niix") and dicoms.pydicom, "needs dcm2niix and pydicom")
-class StudyTest(unittest.TestCase):
+class StudyTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.scan = Acquisition(scans.echoes(), scans.ECHO_TIMES, scans.AFFINE, field_strength=3.0)
 
     def headers(self, folder):

@@ -81,6 +81,22 @@ class ConvertedTest(FolderTest):
         self.edit("*_e2_ph.json", lambda side: {**side, "EchoTime": side["EchoTime"] + 1e-4})
         self.assert_refused("different echo times (mag alone has 1.9 ms and phase alone has 2 ms), so correct these")
 
+    def test_echoes_that_are_numbered_otherwise_in_one_part_are_told(self):
+        self.write(5)
+        self.assertNotIn("numbered alike", " ".join(self.read().acquisition.notes))
+        for changed, told in (("*_e[12]_ph.json", True), ("*_e[12].json", False)):  # then both are numbered so
+            self.edit(changed, lambda side: {**side, "EchoNumber": 3 - side["EchoNumber"]})
+            notes = " ".join(self.read().acquisition.notes)
+            self.assertEqual(
+                "that are numbered alike have the echo times 1.2, 1.9, 2.6, 3.3 ms in the mag" in notes, told
+            )
+
+    def test_in_phase_and_opposed_phase_are_no_parts(self):
+        for name in ("dixon_in_phase", "dixon_opp-phase", "t1 out of phase", "op_phase"):
+            self.assertEqual(split_part(name), (name, None))
+        self.assertEqual(split_part("dixon_in_phase_e1_ph"), ("dixon_in_phase_e1", "phase"))
+        self.assertEqual(split_part("phase"), ("", "phase"))
+
     def test_echo_times_that_rounding_made_alike_are_told(self):
         self.write(5, times=(0.001, 0.002, 0.003, 0.003))
         self.assert_refused("give the echoes 3 and 4 one echo time, 3 ms; give all as `echo_times`")

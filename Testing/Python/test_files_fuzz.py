@@ -16,6 +16,7 @@ import damage
 import dicoms
 import numpy as np
 import scans
+from reading import InFolderTest
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import apart, dicom_series, nifti, read_acquisition
@@ -96,12 +97,8 @@ class FuzzTest(unittest.TestCase):
         self.assertGreater(self.refused, 100)
 
 
-class FoundTest(unittest.TestCase):
+class FoundTest(InFolderTest):
     """What was found by damaged files, and by looking for more of its kind."""
-
-    def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
 
     def refused(self, read, name, content, *words):
         path = self.folder / name
@@ -208,10 +205,9 @@ class FoundTest(unittest.TestCase):
 
 
 @unittest.skipUnless(dicoms.pydicom, "needs pydicom")
-class FoundInDicomTest(unittest.TestCase):
+class FoundInDicomTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         dicoms.Study(self.folder).write(scans.echoes((2, 4, 5), 3), {"mag": 4, "phase": 5}, scans.ECHO_TIMES[:3])
         self.files = sorted(self.folder.iterdir())
 

@@ -99,6 +99,14 @@ class MatTest(FolderTest):
         path = self.write_hdf5("study/first/ImDataParams")
         np.testing.assert_array_equal(read_acquisition(path).acquisition.echoes, scans.echoes())
 
+    def test_several_structs_are_never_chosen_from_in_silence(self):
+        path = self.folder / "two.mat"
+        both = scipy.io.loadmat(self.write()) | scipy.io.loadmat(self.write_toolbox())
+        scipy.io.savemat(path, {name: both[name] for name in ("ImDataParams", "imDataParams")})
+        acquisition = read_acquisition(path).acquisition
+        self.assertEqual(acquisition.field_strength, 3.0)
+        self.assertIn("two.mat holds ImDataParams and imDataParams: the first is taken", acquisition.notes[0])
+
     def test_a_stage_that_needs_no_voxel_size_takes_one_and_says_so(self):
         acquisition = read_acquisition(self.write_toolbox(), grid_needed=False).acquisition
         self.assertEqual(acquisition.voxel_size, (1, 1, 1))
@@ -107,6 +115,8 @@ class MatTest(FolderTest):
     def test_echo_times_given_win_over_those_of_the_struct_and_that_is_said(self):
         acquisition = read_acquisition(self.write(TE_s=None), echo_times=scans.ECHO_TIMES).acquisition
         np.testing.assert_array_equal(acquisition.echo_times, scans.ECHO_TIMES)
+        self.assertEqual(acquisition.notes, ())
+        acquisition = read_acquisition(self.write(TE_s=np.empty(0)), echo_times=scans.ECHO_TIMES).acquisition
         self.assertEqual(acquisition.notes, ())
         given = [2 * time for time in scans.ECHO_TIMES]
         acquisition = read_acquisition(self.write(), echo_times=given).acquisition

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from unittest import mock
 import numpy as np
 import scans
 import SimpleITK as sitk
+from reading import InFolderTest
 
 from TrabecularQSMLib import __version__
 from TrabecularQSMLib.errors import Cancelled, InputError
@@ -40,10 +40,9 @@ def tree(folder):
     return {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
 
 
-class OutputsTest(unittest.TestCase):
+class OutputsTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         scans.write_bids(self.folder / "in", name="sub-01_ses-b")
         self.scan = read_acquisition(self.folder / "in")
         self.output = self.folder / "some" / "out"

@@ -4,6 +4,7 @@ import json
 import unittest
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -14,9 +15,11 @@ from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisitio
 from TrabecularQSMLib.errors import InputError, SolverWarning
 from TrabecularQSMLib.fieldmap import sample
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
+from TrabecularQSMLib.fieldmap.masks import fill_unreliable
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
-from TrabecularQSMLib.pipeline import reconstruct, reconstruct_each, separated, solving, sweep_regularization
+from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, separated, solving, sweep_regularization
 from TrabecularQSMLib.pipeline.entry import fields_of
+from TrabecularQSMLib.pipeline.fields import SMOOTHING_MM
 from TrabecularQSMLib.pipeline.more_noise import with_more_noise
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, Settings, load_presets, preset
@@ -61,6 +64,29 @@ class MapsTest(unittest.TestCase):
                 # With the background, the reliability loses the mask's outer layer, the mask what has no field.
                 if name not in ("reliability", "mask"):
                     np.testing.assert_array_equal(array, fast().maps[name])
+
+    def test_where_nothing_was_measured_the_local_field_is_what_lies_around(self):
+        maps, scan = fast().maps, phantom().acquisition
+        local, interior = maps["local_field"], maps["local_field"] != 0
+        self.assertTrue(np.any(interior & (maps["reliability"] == 0)))
+        filled = fill_unreliable(local, maps["reliability"], interior, scan.voxel_size)
+        np.testing.assert_allclose(filled, local, atol=1e-6)
+
+    def test_the_image_is_smoothed_where_edges_are_by_its_steepness(self):
+        for image, steepness, smoothing in (
+            ("magnitude", None, 0.0),
+            ("smoothed-magnitude", None, SMOOTHING_MM),
+            ("magnitude", 0.15, SMOOTHING_MM),
+        ):
+            settings = replace(FAST, edge_image=image, edge_steepness=steepness)
+            ones = np.ones((3, 4, 5), np.float32)
+            scan = SimpleNamespace(
+                magnitude=ones, interior=ones > 0, trust=ones, mask=ones > 0, voxel_size=(1, 1, 1), settings=settings
+            )
+            name = "edge_weight" if steepness is None else "link_weight"
+            with mock.patch.object(fields, name) as weight:
+                fields.Fields.weigh(scan, ones)
+            self.assertEqual(weight.call_args.kwargs["smoothing"], smoothing)
 
     def test_maps_keep_to_their_meaning(self):
         maps, frequency = fast().maps, phantom().acquisition.imaging_frequency

@@ -123,6 +123,12 @@ class MaskTest(unittest.TestCase):
         body = fast().maps["mask"][11] > 0
         self.assertLess(np.median(np.abs(maps["field_hz"][0] - fast().maps["field_hz"][11])[body]), 0.5)
 
+    def test_voxels_in_another_unit_are_told_and_not_the_depth_that_follows(self):
+        acquisition = phantom().acquisition
+        small = acquisition.affine @ np.diag([0.1, 0.1, 0.1, 1])
+        with self.assertRaisesRegex(InputError, "less than a joint: check its voxel size, which is in mm"):
+            reconstruct(changed(acquisition, affine=small), FAST)
+
     def test_erosion_that_leaves_nothing_is_refused(self):
         with self.assertRaisesRegex(InputError, "mask_erosion"):
             reconstruct(phantom().acquisition, replace(FAST, mask_erosion=50.0))

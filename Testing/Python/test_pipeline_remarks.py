@@ -12,6 +12,14 @@ from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import reconstruct, remarks, remarks_on_echoes
 from TrabecularQSMLib.settings import preset
 
+TIMES = 1e-3 * np.arange(1, 7)
+
+
+def maps_of(r2star=40.0, sigma_r2star=5.0, sigma_pdff=0.02, shape=(1, 10, 10)):
+    """Maps that say nothing of note."""
+    maps = {"mip": 1.0, "r2star": r2star, "sigma_r2star": sigma_r2star, "sigma_pdff": sigma_pdff}
+    return {name: np.full(shape, value) for name, value in maps.items()}
+
 
 class RemarksTest(unittest.TestCase):
     def test_a_mask_in_air_is_told_and_one_without_signal_refused(self):
@@ -38,6 +46,14 @@ class RemarksTest(unittest.TestCase):
         self.assertIn("17% of the mask lies within 4 mm of the body's surface, where LBV", note)
         self.assertEqual(remarks.on_surroundings(body, **about, background="pdf"), [])
         self.assertEqual(remarks.on_surroundings(bone, **about, background="none"), [])
+
+    def test_a_local_field_too_large_or_too_small_for_its_unit_is_told(self):
+        field = np.random.default_rng(0).normal(0, 0.09, 2000)  # 0.23 ppm in one voxel of a hundred
+        for factor, told in ((1, 0), (3.4, 0), (2 * np.pi, 1), (1 / (2 * np.pi), 1), (1 / 128, 1)):
+            notes = remarks.on_local_field(field * factor)
+            self.assertEqual(len(notes), told, factor)
+            self.assertEqual("background was removed" in "".join(notes), factor > 4)
+        self.assertEqual(remarks.on_local_field(field[:0]), [])
 
     def test_slices_without_field_are_told_and_that_a_mask_that_was_written_lacks_them(self):
         (note,) = remarks.on_slab(np.ones((30, 30, 30), bool), 5, (1.0, 1.0, 1.0))
@@ -68,39 +84,62 @@ class RemarksTest(unittest.TestCase):
         self.assertFalse([note for note in notes if "fits far better" in note or "The settings say" in note])
 
     def test_slices_that_are_not_to_be_trusted_are_told_where_the_rest_is(self):
-        trust, mask = np.ones((10, 10, 10)), np.ones((10, 10, 10), bool)
-        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
+        mask = np.ones((10, 10, 10), bool)
+        maps = maps_of(shape=mask.shape)
         for low, notes in ((slice(4, 5), 0), (slice(4, 7), 1)):
             trust = np.ones(mask.shape)
             trust[low, 3:] = 0.2
-            found = remarks.on_trust(trust, mask, maps, 6)
+            found = remarks.on_trust(trust, mask, maps, TIMES)
             self.assertEqual(len(found), notes)
         self.assertIn("is 1.00, but below 0.50 in 3 of 10 slices inferior–superior (among them 5 and 7)", found[0])
 
     def test_a_reliability_that_is_low_by_noise_alone_blames_no_model(self):
         mask = np.ones((1, 10, 10), bool)
-        maps = {"mip": np.ones(mask.shape), "r2star": np.full(mask.shape, 40.0)}
         for share, words in ((0.95, "The scan is noisy"), (0.5, "The echoes do not fit the model well")):
             (note,) = remarks.on_trust(
-                np.full(mask.shape, 0.4), mask, maps, 6, share_of_noise=lambda share=share: share
+                np.full(mask.shape, 0.4), mask, maps_of(), TIMES, share_of_noise=lambda share=share: share
             )
             self.assertTrue(note.startswith(words))
 
-    def test_r2star_that_noise_leaves_at_its_limits_is_told(self):
+    def test_noise_that_is_stronger_inside_than_in_air_blames_no_model(self):
+        mask = np.ones((10, 10, 10), bool)
+        trust = np.ones(mask.shape)
+        trust[3:7] = 0.2
+        for reliability, words in ((np.full(mask.shape, 0.4), "in the mask is 0.40"), (trust, "in 4 of 10 slices")):
+            for chance, of_air, begins in (
+                (0.99, 0.5, "Noise is stronger in parts"),
+                (0.94, 0.5, "The echoes do not fit the model"),
+                (0.98, 0.8, "The echoes do not fit the model"),
+            ):
+                (note,) = remarks.on_trust(
+                    reliability, mask, maps_of(shape=mask.shape), TIMES,
+                    share_of_noise=lambda of_air=of_air: of_air, share_by_chance=lambda chance=chance: chance,
+                )  # fmt: skip
+                self.assertTrue(note.startswith(begins), note)
+                self.assertIn(words, note)
+
+    def test_r2star_that_noise_leaves_at_its_limits_or_unknown_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
-        maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0)}
-        self.assertEqual(remarks.on_trust(trust, mask, maps, 6), [])
-        maps["r2star"][0, 0] = -100.0
-        (note,) = remarks.on_trust(trust, mask, maps, 6)
+        maps = maps_of()
+        maps["r2star"][0, 0] = -200.0
+        self.assertEqual(remarks.on_trust(trust, mask, maps, TIMES), [])
+        maps["r2star"][0, 0] = -400.0
+        (note,) = remarks.on_trust(trust, mask, maps, TIMES)
         self.assertIn(
-            "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-100 and 2000", note
+            "unknown in 10% of the voxels in the mask: it ends at the limits of its range (-400 and 2000", note
         )
+        # The train takes 5 ms.
+        self.assertEqual(remarks.on_trust(trust, mask, maps_of(sigma_r2star=75.0), TIMES), [])
+        # Most of what noise leaves unknown may be negative, which is no misfit.
+        (note,) = remarks.on_trust(trust, mask, maps_of(-10.0, 90.0), TIMES)
+        self.assertIn("Noise leaves R2* unknown: its standard deviation in the mask is 90 1/s", note)
+        (note,) = remarks.on_trust(trust, mask, maps_of(-10.0), TIMES)
+        self.assertIn("100% of its R2* are below zero", note)
 
     def test_a_fat_fraction_that_noise_leaves_unknown_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
         for deviation, told in ((0.15, 0), (0.25, 1)):
-            maps = {"mip": trust, "r2star": np.full(mask.shape, 40.0), "sigma_pdff": np.full(mask.shape, deviation)}
-            notes = remarks.on_trust(trust, mask, maps, 6)
+            notes = remarks.on_trust(trust, mask, maps_of(sigma_pdff=deviation), TIMES)
             self.assertEqual(len(notes), told)
         self.assertIn("Noise leaves the fat fraction unknown: its standard deviation in the mask is 0.25", notes[0])
 

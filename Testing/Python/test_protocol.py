@@ -11,10 +11,11 @@ from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.separation import fat_fraction
 from TrabecularQSMLib.fieldmap.signal import synthesize
 from TrabecularQSMLib.inversion.closed_form import closed_form
-from TrabecularQSMLib.protocol.assess import COLUMNS, assess, rows, unknowns
+from TrabecularQSMLib.protocol.assess import COLUMNS, assess, rows
 from TrabecularQSMLib.protocol.bias import bone_signal_bias, gradient_bias, gradient_for
 from TrabecularQSMLib.protocol.bounds import bounds
 from TrabecularQSMLib.protocol.region import ball_of_chi
+from TrabecularQSMLib.protocol.remarks import doubts, unknowns
 from TrabecularQSMLib.protocol.settings import ProtocolSettings
 from TrabecularQSMLib.protocol.subjects import subjects
 from TrabecularQSMLib.protocol.swaps import swaps
@@ -268,6 +269,22 @@ class AssessTest(unittest.TestCase):
         rising = replace(self.found, settings=replace(DIXON, chi_slope=2.3))
         self.assertIn("a number below zero is expected", " ".join(unknowns(rising)))
         self.assertNotIn("below zero", said)
+
+    def test_trains_that_take_turns_unevenly_are_not_too_close_and_echoes_before_their_read_out_are_told(self):
+        # Two trains 0.3 ms apart, each with echoes 2 ms apart.
+        turns = replace(PAPER, echo_times=tuple(1e-3 * t for t in (1.2, 1.5, 3.2, 3.5, 5.2, 5.5)), trains=2)
+        self.assertAlmostEqual(turns.spacing, 2e-3)
+        self.assertAlmostEqual(closest_spacing(replace(turns, bandwidth_hz=None)), 2e-3)
+        found = replace(self.found, settings=turns, closest_spacing=closest_spacing(turns))
+        sure = replace(found.given.swaps, margin=np.ones_like(found.given.swaps.margin))
+        found = replace(found, given=replace(found.given, swaps=sure))
+        self.assertEqual(doubts(found), [])
+        early = replace(found, settings=replace(turns, shortest_echo=0.2e-3))
+        (note,) = doubts(early)
+        self.assertIn("The first echo, 0.2 ms, comes before half of a read-out of 0.699 ms is over", note)
+        noted = replace(found, notes=("R2* is high.",))
+        self.assertEqual(doubts(noted), ["The reconstruction of the digital ankle notes: R2* is high."])
+        self.assertLessEqual(set(doubts(noted)), set(unknowns(noted)))
 
 
 class SettingsTest(unittest.TestCase):

@@ -14,10 +14,11 @@ from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.phantom import make_phantom
 from TrabecularQSMLib.protocol import ankle
 from TrabecularQSMLib.protocol.ankle import AnkleSettings, ankle_means, run_ankle
-from TrabecularQSMLib.protocol.assess import assess, rows, unknowns
+from TrabecularQSMLib.protocol.assess import assess, rows
 from TrabecularQSMLib.protocol.chain import ankle_settings, marrow_of
 from TrabecularQSMLib.protocol.estimate import ankle_cost
 from TrabecularQSMLib.protocol.region import ball_of_chi
+from TrabecularQSMLib.protocol.remarks import unknowns
 from TrabecularQSMLib.settings import preset
 
 COARSE = replace(PAPER, voxel_size=(5.0, 5.0, 5.0), bandwidth_hz=None, region_radii_mm=(8.0, 60.0))
@@ -27,7 +28,8 @@ LINEAR = preset(inversion="closed-form", background="pdf", echo_gains="none", se
 def of_the_first_echo(scan, settings, *, mask=None, threads=1, progress=None):
     """A reconstruction of which all is known: χ is the real part of the first echo."""
     chi = scan.echoes[0].real
-    return types.SimpleNamespace(maps={"chi": chi, "mask": np.ones(chi.shape, np.float32)})
+    notes = ("a mask was given",) if mask is not None else (f"{chi.std():.6f}",)
+    return types.SimpleNamespace(maps={"chi": chi, "mask": np.ones(chi.shape, np.float32)}, notes=notes)
 
 
 class AnkleTest(unittest.TestCase):
@@ -35,7 +37,7 @@ class AnkleTest(unittest.TestCase):
         phantom = make_phantom(ankle_settings(COARSE, 0))
         deviation = phantom.truth["signal"][marrow_of(phantom)].mean() / COARSE.snr
         with mock.patch.object(ankle, "reconstruct", of_the_first_echo):
-            found = run_ankle(COARSE, AnkleSettings(draws=101))
+            found, _ = run_ankle(COARSE, AnkleSettings(draws=101))
         self.assertEqual(found[0].radius_mm, 8.0)
         self.assertEqual(len(found), 7)  # no ball of 60 mm lies in marrow
         for one in found:
@@ -45,7 +47,11 @@ class AnkleTest(unittest.TestCase):
 
     def test_what_comes_back_of_a_ball_is_what_the_closed_form_gives_back(self):
         name = "ball of radius 8 mm"
-        before, after = ankle_means(COARSE, AnkleSettings(2, LINEAR), [(0, None), (0, name)], None)
+        said = []
+        jobs, told = [(0, None), (0, name)], lambda *x: said.append(x[0])
+        (before, after), notes = ankle_means(COARSE, AnkleSettings(2, LINEAR), jobs, told)
+        self.assertEqual(said, sorted(said))
+        self.assertEqual(notes, ())  # none is of the mask that is given here
         change = COARSE.chi_slope * COARSE.bvtv_difference
         found = np.mean([(y - x) / change for (_, x), (_, y) in zip(before[name], after[name], strict=True)])
         inverted = {"b0_direction": (1.0, 0.0, 0.0), "regularization": COARSE.regularization}
@@ -59,6 +65,8 @@ class AnkleTest(unittest.TestCase):
             alone = run_ankle(COARSE, AnkleSettings(9), progress=lambda *x: said.append(x))
             others = run_ankle(COARSE, AnkleSettings(9), executors=lambda: ThreadPoolExecutor(4))
         self.assertEqual(alone, others)
+        self.assertEqual(len(alone.notes), 1)
+        self.assertRegex(alone.notes[0], r"^0\.\d+$")
         self.assertEqual(said[-1], (1.0, "17 of 17 reconstructions"))
         self.assertEqual([x[0] for x in said], sorted(x[0] for x in said))
 
@@ -79,7 +87,8 @@ class AssessTest(unittest.TestCase):
             ankle.Measured("talus", None, 700, 0.03, 0.7),
             ankle.Measured("metatarsals", None, 1, 0.03, -0.01),
         ]
-        with mock.patch("TrabecularQSMLib.protocol.assess.run_ankle", return_value=measured):
+        in_ankle = ankle.InAnkle(measured, ("It is noisy.",))
+        with mock.patch("TrabecularQSMLib.protocol.assess.run_ankle", return_value=in_ankle):
             found = assess(COARSE, AnkleSettings(20, LINEAR, seed=4))
         self.assertEqual([one.in_ankle for one in found.regions], [True, False, True, True])
         talus = found.regions[2]
@@ -94,6 +103,7 @@ class AssessTest(unittest.TestCase):
         self.assertEqual((nothing["value"], found.regions[-1].between), (None, None))
         self.assertIn("alike in all voxels", table["σ of mean χ by noise", "ball of radius 60 mm"]["rests_on"])
         said = " ".join(unknowns(found))
+        self.assertIn("The reconstruction of the digital ankle notes: It is noisy.", said)
         self.assertIn("No ball of radius 60 mm lies wholly in marrow", said)
         self.assertIn("20 draws, which tell it to 16%, in one digital ankle", said)
         self.assertNotIn("in a body", said.lower())

@@ -26,7 +26,8 @@ CHAIN = ChainSettings(
 
 class ChainTest(unittest.TestCase):
     def test_a_block_comes_back_with_its_rate_and_fat_fraction_and_less_than_its_chi(self):
-        (row,) = run_chain(COARSE, CHAIN)
+        (row,), notes = run_chain(COARSE, CHAIN)
+        self.assertIn("cortex above all", notes[0])  # of the reconstruction
         self.assertEqual(tuple(row), COLUMNS)
         self.assertAlmostEqual(row["bvtv"], 0.3, delta=0.02)
         self.assertAlmostEqual(row["pdff_true"], COARSE.pdff, places=4)
@@ -42,7 +43,8 @@ class ChainTest(unittest.TestCase):
     def test_rows_come_in_the_order_of_the_table_from_any_worker(self):
         def slow_first(settings, chain, bvtv, repeat, progress=None):
             time.sleep(0.05 if bvtv == 0.1 else 0)
-            return {"bvtv": bvtv, "repeat": repeat}
+            notes = {0: ("ε is 0.1 ppm.", "Rare."), 1: (f"ε is {bvtv} ppm.",)}[int(bvtv == 0.3)]
+            return {"bvtv": bvtv, "repeat": repeat}, notes
 
         several, said = replace(CHAIN, bone=BoneSettings(bvtv=(0.1, 0.3))), []
         with mock.patch.object(chain, "chain_row", slow_first):
@@ -51,7 +53,9 @@ class ChainTest(unittest.TestCase):
                 COARSE, several, executors=lambda: ThreadPoolExecutor(4), progress=lambda *x: said.append(x)
             )
         self.assertEqual(alone, others)
-        self.assertEqual([(row["bvtv"], row["repeat"]) for row in alone], several.bone.points())
+        self.assertEqual([(row["bvtv"], row["repeat"]) for row in alone.rows], several.bone.points())
+        # One of each kind, whatever its numbers.
+        self.assertEqual(alone.notes, ("ε is 0.1 ppm.", "Rare. (In 2 of 4 blocks.)"))
         self.assertEqual(said[-1], (1.0, "4 of 4 blocks"))
 
     def test_it_costs_about_what_was_measured_and_more_blocks_cost_more(self):

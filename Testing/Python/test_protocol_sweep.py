@@ -10,7 +10,7 @@ from test_protocol import PAPER
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.inversion.closed_form import closed_form
 from TrabecularQSMLib.kernels import convolve, dipole_kernel
-from TrabecularQSMLib.protocol.bone import BoneSettings
+from TrabecularQSMLib.protocol.bone import BoneSettings, bone_notes
 from TrabecularQSMLib.protocol.estimate import sweep_cost
 from TrabecularQSMLib.protocol.sweep import COLUMNS, SweepSettings, _chi, run_sweep, sorted_rows
 
@@ -75,9 +75,18 @@ class SweepTest(unittest.TestCase):
         costs = [sweep_cost(SweepSettings.around(PAPER, one, **varied)).seconds for varied in cases]
         np.testing.assert_allclose(costs, [1.2, 1.5, 1.8, 2.1], rtol=0.2)
 
+    def test_voxels_of_the_table_are_those_that_were_simulated_and_coarse_bone_is_told(self):
+        sweep = SweepSettings.around(PAPER, BONE, voxels_mm=(0.25, 0.2, 1.56))
+        self.assertEqual(sweep.voxels_mm, (0.2, 1.6))  # of 0.1 mm
+        self.assertEqual(bone_notes(BONE), [])
+        (note,) = bone_notes(replace(BONE, shape="plates", radius=3, size=128, bvtv=(0.1, 0.3)))
+        self.assertIn("One piece of bone is 5.5% of a block, and pieces are whole: BV/TV of 0.1 comes out", note)
+        self.assertEqual(bone_notes(replace(BONE, mask=np.arange(64).reshape((4, 4, 4)) % 4 == 0)), [])
+
     def test_what_cannot_be_simulated_is_told(self):
         for words, changes in (
             ("Voxels of 9 mm do not fit", {"voxels_mm": (9.0,)}),
+            ("Another echo train: The echo times are 3 2 1 ms", {"trains": ((3e-3, 2e-3, 1e-3),)}),
             ("field_strengths", {"field_strengths": (0.0,)}),
             ("three or more that increase", {"trains": ((1e-3, 2e-3),)}),
         ):

@@ -232,9 +232,12 @@ class PageTest(unittest.TestCase):
 
     def test_who_stands_out_is_named(self):
         rows = [{"case": f"sub-{n}", "region": "talus", "mean": float(n % 3)} for n in range(9)]
-        rows.append({"case": "sub-x", "region": "talus", "mean": 40.0})
-        (found,) = _outliers("chi", rows, {"sub-x": "sub-x/page.html"})
-        self.assertEqual((found["case"], found["address"]), ("sub-x", "sub-x/page.html"))
+        # Quartiles of 0.25 and 2: Tukey's upper fence is 2 + 1.5 · 1.75 = 4.6.
+        for value, told in ((4.5, []), (4.7, [("sub-x", "sub-x/page.html")])):
+            found = _outliers(
+                "chi", [*rows, {"case": "sub-x", "region": "talus", "mean": value}], {"sub-x": "sub-x/page.html"}
+            )
+            self.assertEqual([(one["case"], one["address"]) for one in found], told)
 
     def test_a_cohort_has_its_repeatability_or_else_its_ranges(self):
         for sessions, there, absent in (

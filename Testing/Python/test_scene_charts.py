@@ -11,7 +11,7 @@ from scenes import AFFINE, SHAPE, SceneTest
 from TrabecularQSMLib import scene
 from TrabecularQSMLib.inversion.lcurve import LCurve
 from TrabecularQSMLib.protocol.bone import BoneSettings
-from TrabecularQSMLib.protocol.chain import TRUTHS, ChainSettings
+from TrabecularQSMLib.protocol.chain import TRUTHS, Chain, ChainSettings
 from TrabecularQSMLib.protocol.settings import ProtocolSettings
 from TrabecularQSMLib.protocol.sweep import CONDITIONS, SweepSettings
 from TrabecularQSMLib.scene import lcurve, protocol_bone, tables
@@ -50,7 +50,7 @@ def chainRows(settings, chain, progress=None):
         for name, slope, zero in (("chi", -1.6, 0.4), ("r2star", 700.0, 20.0), ("pdff", 0.05, 0.88)):
             made |= {name: zero + slope * bvtv, f"{name}_sd": 0.1, TRUTHS[name]: zero + 1.1 * slope * bvtv}
         rows.append(made)
-    return rows
+    return Chain(rows, ("ε is 0.1 ppm.",))
 
 
 def sweepRows(settings, sweep, progress=None):
@@ -110,7 +110,9 @@ class ChartTest(SceneTest):
             mock.patch.object(protocol_bone, "run_sweep", sweepRows),
         ):
             chain = scene.chainNodes(PROTOCOL, ChainSettings(bone))
+            self.assertEqual(scene.notesOf(chain.table), ["ε is 0.1 ppm."])
             sweep = scene.sweepNodes(PROTOCOL, SweepSettings.around(PROTOCOL, bone, **varied))
+            self.assertEqual(sweep.notes, [])
         return chain, sweep
 
     def charts(self):

@@ -1,13 +1,11 @@
 """DICOM files as the module DICOM gives them to the plugin, examined and loaded on real MRML."""
 
-import shutil
-import tempfile
 import unittest
-from pathlib import Path
 
 import dicoms
 import numpy as np
 import scans
+from reading import InFolderTest
 from scenes import SceneTest
 
 from TrabecularQSMLib import scene
@@ -15,11 +13,9 @@ from TrabecularQSMLib.errors import InputError
 
 
 @unittest.skipIf(dicoms.pydicom is None, "pydicom is not installed")
-class DicomScanTest(SceneTest):
+class DicomScanTest(InFolderTest, SceneTest):
     def setUp(self):
         super().setUp()
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
         self.signal = scans.echoes((3, 6, 7))
         self.count = 0
 

@@ -1,11 +1,9 @@
 """Echoes as sequence nodes on real MRML: echo times, geometry, loose volumes, the digital ankle."""
 
-import shutil
-import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
+from reading import InFolderTest
 from scenes import AFFINE, ECHO_TIMES, SHAPE, SceneTest, cancel_at, random_acquisition, slicer, vtk
 
 from TrabecularQSMLib import scene
@@ -273,12 +271,7 @@ class LooseVolumesTest(SceneTest):
         self.assertEqual(shown.GetName(), "ankle magnitude echo")
 
 
-class ExportTest(SceneTest):
-    def setUp(self):
-        super().setUp()
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
-
+class ExportTest(InFolderTest, SceneTest):
     def test_an_exported_scan_is_the_scan_of_the_scene_for_the_command_line(self):
         acquisition = random_acquisition()
         written = scene.exportScan(*scene.addEchoSequences(acquisition, "ankle"), self.folder / "out")

@@ -1,14 +1,12 @@
 """Maps of the scene as DICOM objects, by the code of the command export, on real MRML."""
 
 import importlib.util
-import shutil
-import tempfile
 import unittest
-from pathlib import Path
 
 import dicoms
 import numpy as np
 import scans
+from reading import InFolderTest
 from scenes import SceneTest
 
 from TrabecularQSMLib import scene
@@ -22,11 +20,9 @@ NAMES = {1: "talus", 2: "my region"}
 
 
 @unittest.skipUnless(importlib.util.find_spec("highdicom") and dicoms.pydicom, "needs highdicom and pydicom")
-class ExportDicomTest(SceneTest):
+class ExportDicomTest(InFolderTest, SceneTest):
     def setUp(self):
         super().setUp()
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
         dicoms.Study(self.folder / "scan").write(scans.echoes(), {"mag": 3, "phase": 4})
         rng = np.random.default_rng(2)
         self.maps = {name: rng.random((4, 5, 6), np.float32) for name in ("chi", "r2star", "reliability", "mip")}

@@ -60,13 +60,16 @@ class SimulateTest(SceneTest):
 
     def test_one_configuration_alone_has_no_charts(self):
         nodes = scene.simulateNodes(SETTINGS, ParameterGrid((5,), (3,), (1.0,), 1))
-        self.assertEqual((nodes.charts, nodes.linearity), ({}, []))
+        self.assertEqual((nodes.charts, nodes.linearity, nodes.notes), ({}, [], []))
 
     def test_what_has_no_line_has_no_chart(self):
         along = SimulationSettings(size=16, shape="cylinders", boundary="filled")  # along B0: one field in all marrow
         nodes = scene.simulateNodes(along, ParameterGrid((2, 3), (2,), (1.0,), 1))
         self.assertEqual(set(nodes.charts), {("bvtv", "number")})
         self.assertEqual([row["fitted"] for row in rowsFromTable(nodes.summary)], [0, 0])
+        self.assertIn("R2′ could not be fitted in 2 of 2 rows", nodes.notes[0])
+        self.assertIn("No field tells the mean χ", nodes.notes[1])
+        self.assertEqual(scene.notesOf(nodes.table), nodes.notes)
 
     def test_a_cancelled_or_failed_run_leaves_the_scene_as_it_was(self):
         before, items = self.node_ids(), self.hierarchy_count()
@@ -131,6 +134,10 @@ class ProtocolTest(SceneTest):
         self.assertEqual(chart.GetNumberOfPlotSeriesNodes(), 3 if nodes.assessment.is_best else 6)
         points = rowsFromTable(chart.GetNthPlotSeriesNode(0).GetTableNode())
         self.assertEqual([row["x"] for row in points], list(nodes.assessment.given.bounds.pdff))
+        (note,) = nodes.notes
+        self.assertIn("A voxel by itself does not tell its field", note)
+        self.assertEqual(scene.notesOf(nodes.table)[0], note)
+        self.assertIn("`repeat_sd`", " ".join(scene.notesOf(nodes.table)))
 
     def test_a_cancelled_sweep_leaves_nothing(self):
         settings = ProtocolSettings((1e-3, 2e-3, 3e-3), 3.0, (1.6, 1.6, 1.6), 40.0)

@@ -22,6 +22,7 @@ from unittest import mock
 
 import numpy as np
 import scans
+from reading import InFolderTest
 from windows import like_windows
 
 from TrabecularQSMLib import cli
@@ -76,10 +77,9 @@ def tearDownModule():
     shutil.rmtree(CohortTest.common)
 
 
-class CohortTest(unittest.TestCase):
+class CohortTest(InFolderTest):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        super().setUp()
         self.output = self.folder / "out"
 
     def run_cohort(self, dataset=None, output=None, settings=SETTINGS, regions=REGIONS, participants=(), **options):

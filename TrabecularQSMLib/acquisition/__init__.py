@@ -1,7 +1,7 @@
 """What is reconstructed: a multi-echo scan, or a field that other software has measured, each checked once."""
 
 from .field import FIELD_STAGES, FIELD_UNITS, MeasuredField, field_in_ppm
-from .orientation import PATIENT_SUPERIOR, Reorientation, b0_direction, check_spacing, voxel_size
+from .orientation import PATIENT_SUPERIOR, Reorientation, b0_direction, check_spacing, on_field_of_view, voxel_size
 from .scan import ECHO_TIMES_S, FEWEST_ECHOES, Acquisition
 from .strength import FIELD_STRENGTHS_T, GYROMAGNETIC_RATIO_HZ_PER_T
 
@@ -19,5 +19,6 @@ __all__ = [
     "b0_direction",
     "check_spacing",
     "field_in_ppm",
+    "on_field_of_view",
     "voxel_size",
 ]

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..images import LARGEST_SHEAR, shear_degrees
+from ..images import LARGEST_SHEAR, cosines, shear_degrees
 
 PATIENT_SUPERIOR = (0.0, 0.0, 1.0)
 # Voxels of other sizes are in another unit.
 _LEAST_MM, _MOST_MM = 0.01, 100.0
+# An image shows so much along the second of its extents, of so many voxels at least.
+_LEAST_VIEW_MM, _MOST_VIEW_MM, _FEWEST_VOXELS = 35.0, 700.0, 40
 # Axes that are less than this off right angles, in degrees, are so by a header of few digits.
 _ROUNDING = 1.0
 
@@ -21,8 +23,7 @@ def voxel_size(affine: np.ndarray) -> tuple[float, float, float]:
 
 def b0_direction(affine: np.ndarray, b0_patient=PATIENT_SUPERIOR) -> tuple[float, float, float]:
     """Unit vector along the array axes k, j and i of a direction in patient space RAS."""
-    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return tuple(float(x) for x in (cosines.T @ np.asarray(b0_patient))[::-1])
+    return tuple(float(x) for x in (cosines(affine).T @ np.asarray(b0_patient))[::-1])
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ class Reorientation:
     @classmethod
     def to_ras(cls, affine: np.ndarray, shape: tuple[int, int, int]) -> "Reorientation":
         """Find the reorientation for an affine of (i, j, k) and an array of `shape` (k, j, i)."""
-        cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+        axes = cosines(affine)
         # The assignment of voxel axes to R, A, S with the largest sum of |cosines|; greedy choices can clash at 45°.
         permutations = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
-        best = max(permutations, key=lambda p: sum(abs(cosines[row, column]) for row, column in enumerate(p)))
-        flip_of_ras = [bool(cosines[row, column] < 0) for row, column in enumerate(best)]
+        best = max(permutations, key=lambda p: sum(abs(axes[row, column]) for row, column in enumerate(p)))
+        flip_of_ras = [bool(axes[row, column] < 0) for row, column in enumerate(best)]
         # `best` names the voxel axis (i=0, j=1, k=2) that becomes R, A, S; arrays are (S, A, R) = (k, j, i).
         order = tuple(2 - best[row] for row in (2, 1, 0))
         return cls(order, tuple(flip_of_ras[row] for row in (2, 1, 0)), tuple(shape))
@@ -86,6 +87,23 @@ def check_spacing(affine: np.ndarray, source: str) -> None:
             f"{source} has voxels of {listed} mm; expected {_LEAST_MM:g} to {_MOST_MM:g} mm, so check the unit of its "
             "header (mm, not m or µm)."
         )
+
+
+def on_field_of_view(affine: np.ndarray, shape: tuple[int, int, int], source: str) -> list[str]:
+    """Say if an image (k, j, i) shows more than a person, or less than a joint, as where sizes are in another unit.
+
+    A scan may be long, or have few slices, so that the second of three extents tells; few voxels tell nothing.
+    """
+    counts = np.array(shape[::-1])
+    sizes = counts * np.linalg.norm(affine[:3, :3], axis=0)
+    middle = np.argsort(sizes)[1]
+    if counts[middle] < _FEWEST_VOXELS or _LEAST_VIEW_MM < sizes[middle] < _MOST_VIEW_MM:
+        return []
+    than = "more than a person" if sizes[middle] > _MOST_VIEW_MM else "less than a joint"
+    return [
+        f"{source} shows {' × '.join(f'{x:.0f}' for x in sizes)} mm, {than}: check its voxel size, which is in mm; "
+        "depths, filters and volumes go by it."
+    ]
 
 
 def checked_affine(affine, source: str) -> np.ndarray:

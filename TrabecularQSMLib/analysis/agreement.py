@@ -15,7 +15,7 @@ def checkerboard(fixed: np.ndarray, moving: np.ndarray, tiles: int = 8) -> np.nd
     """Return two images (K, J, I) on one grid in alternate cubes, each scaled to 0–1: edges must go on across tiles.
 
     `tiles` is the number of cubes along the longest axis. Where an image holds NaN, such as beyond its field of view,
-    its cubes are dark.
+    its cubes are dark. `InputError` if their shapes differ.
     """
     if fixed.shape != moving.shape:
         raise InputError(f"The images have shapes {fixed.shape} and {moving.shape}; resample one to the other's grid.")

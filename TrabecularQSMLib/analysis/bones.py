@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from ..acquisition import voxel_size
 from ..errors import InputError
 from ..fieldmap.masks import depth_of
 from ..progress import Progress, part, report
@@ -91,8 +92,7 @@ def propose_bones(
         raise InputError(f"The side is {side!r}; choose {' or '.join(SIDES)}, or none.")
     pdff, magnitude = _checked(maps)
     affine = np.asarray(affine, np.float64)
-    voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
-    bones = find_compartments(pdff, magnitude, voxel_size, part(progress, 0.0, 0.9))
+    bones = find_compartments(pdff, magnitude, voxel_size(affine), part(progress, 0.0, 0.9))
     report(progress, 0.9, "Naming the bones")
     feet = _feet(bones, affine)
     notes = []
@@ -209,15 +209,15 @@ def cortex_reference(image: np.ndarray, bones: np.ndarray, affine: np.ndarray) -
         raise InputError("No bone lies on the image; check the transform between them.")
     if not np.isfinite(image).all():
         raise InputError("The image holds voxels that are not numbers; replace them or export it again.")
-    voxel_size = tuple(np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)[::-1])
+    size = voxel_size(np.asarray(affine))
     # Only what lies around the bones is looked at.
-    margin = [int(np.ceil(_CORTEX_MM[1] / h)) + 2 for h in voxel_size]
+    margin = [int(np.ceil(_CORTEX_MM[1] / h)) + 2 for h in size]
     box = tuple(
         slice(max(0, s.start - m), s.stop + m)
         for s, m in zip(ndimage.find_objects(bones.astype(np.uint8))[0], margin, strict=True)
     )
     near, marrow = image[box], bones[box]
-    border = (depth_of(marrow, voxel_size) <= _CORTEX_MM[0]) & (depth_of(~marrow, voxel_size) <= _CORTEX_MM[1])
+    border = (depth_of(marrow, size) <= _CORTEX_MM[0]) & (depth_of(~marrow, size) <= _CORTEX_MM[1])
     found = np.zeros(image.shape, bool)
     if border.any() and np.ptp(near[border]) > 0:
         otsu = sitk.OtsuMultipleThresholdsImageFilter()
@@ -268,7 +268,7 @@ def _feet(bones, affine):
     above a longer one that reaches farther back and lies more along the foot than upright.
     """
     shapes = [_shape(bone, affine) for bone in bones]
-    voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
+    size = voxel_size(affine)
     feet = []
     for c, calcaneus in enumerate(shapes):
         if not (calcaneus.whole and 15 < calcaneus.volume < 150 and 45 < calcaneus.length < 110):
@@ -282,7 +282,7 @@ def _feet(bones, affine):
                 continue
             if calcaneus.back > talus.back - _HEEL_MM or calcaneus.bottom > talus.bottom:
                 continue
-            if not _joint(bones[c], bones[t], voxel_size):
+            if not _joint(bones[c], bones[t], size):
                 continue
             above = [
                 n
@@ -291,18 +291,18 @@ def _feet(bones, affine):
                 and shape.center[2] > talus.center[2]
                 and shape.center[2] - talus.center[2] > np.linalg.norm((shape.center - talus.center)[:2])
                 and shape.bottom > calcaneus.bottom
-                and _joint(bones[n], bones[t], voxel_size)
+                and _joint(bones[n], bones[t], size)
             ]
             if above:
                 feet.append((max(above, key=lambda n: shapes[n].volume), t, c))
     return feet
 
 
-def _joint(one, other, voxel_size):
+def _joint(one, other, size):
     """Whether two bones come as near to each other as at a joint."""
     both = np.argwhere(one | other)
     box = tuple(slice(low, high + 1) for low, high in zip(both.min(axis=0), both.max(axis=0), strict=True))
-    return ndimage.distance_transform_edt(~one[box], sampling=voxel_size)[other[box]].min() <= _JOINT_MM
+    return ndimage.distance_transform_edt(~one[box], sampling=size)[other[box]].min() <= _JOINT_MM
 
 
 def _shape(bone, affine):

@@ -96,8 +96,8 @@ def apparent_bvtv(
     Raises
     ------
     InputError
-        If shapes differ, the image is constant or holds NaN, the bone reference or a region is empty, a region is
-        constant, or bone is not darker than its marrow.
+        If the rule is unknown, shapes differ, the image is constant, no magnitude, or holds NaN, there is no region,
+        the bone reference or a region is empty, a region is constant, or bone is not darker than its marrow.
 
     Notes
     -----
@@ -187,7 +187,7 @@ def correct_bias(image: np.ndarray, affine: np.ndarray, *, progress: Progress | 
     Raises
     ------
     InputError
-        If the image is constant, holds NaN, has a single slice, or tissue in it is not positive.
+        If the image is constant, no magnitude, or holds NaN, has a single slice, or tissue in it is not positive.
 
     Notes
     -----
@@ -253,7 +253,7 @@ def combine_phase_cycles(images: Sequence[np.ndarray], method: str = "maximum") 
     Raises
     ------
     InputError
-        If there is none, or shapes differ.
+        If there is none, shapes differ, two are the same image, or the method is unknown.
     """
     if method not in COMBINATIONS:
         raise InputError(f"The combination is {method!r}; choose {' or '.join(COMBINATIONS)}.")

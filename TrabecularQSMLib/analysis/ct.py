@@ -44,6 +44,8 @@ _DARKEST_FAT_HU = -140
 _FEWEST_ALIKE = 10
 # Below lies air, which no bone holds in more than this share of its voxels; no bone is denser on average.
 _NO_TISSUE_HU, _IN_AIR, _MOST_BONE_HU = -300, 0.02, 2200
+# More than 12 bits hold above -1024, which neither cortex nor enamel has.
+_METAL_HU = 3071
 # Slopes of calibrations, mg/cm³ per HU, are about 1; rods lie on their line but for this share of their range.
 _LEAST_SLOPE, _MOST_SLOPE, _OFF_LINE = 0.1, 10.0, 0.12
 # Mindways' solid phantom: what water and the reference material add to slope and intercept of the rods' line, to get
@@ -102,8 +104,8 @@ def fit_calibration(hu, density, water=None) -> Calibration:
     Raises
     ------
     InputError
-        If there are fewer than two rods, numbers differ or are not finite, all rods are alike, or density falls with
-        attenuation.
+        If there are fewer than two rods, numbers differ or are not finite, all rods are alike, one lies off the line of
+        all, or the line is none of a `Calibration`.
 
     Notes
     -----
@@ -334,6 +336,12 @@ def on_regions(ct: np.ndarray, labels: np.ndarray, names: dict[int, str]) -> lis
             notes.append(
                 f"The region {name} has {values.mean():.0f} HU on average, more than any bone: it holds metal, or "
                 "these are no Hounsfield units."
+            )
+        elif metal := int(np.count_nonzero(values > _METAL_HU)):
+            notes.append(
+                f"{counted(metal, 'voxel')} of the region {name} {'has' if metal == 1 else 'have'} more than "
+                f"{_METAL_HU} HU (up to {values.max():.0f}), as metal has and no bone: mean and spread are off; draw "
+                "the region without it, and without its streaks."
             )
         stored, counts = np.unique(values, return_counts=True)
         if counts.max() > max(_ONE_VALUE * values.size, _FEWEST_ALIKE):

@@ -7,7 +7,7 @@ import scipy.fft
 
 from ..acquisition import check_spacing
 from ..errors import InputError, counted
-from ..images import image_from, resample
+from ..images import image_from, is_patched, resample
 from ..progress import report
 from .ct import without_padding
 
@@ -107,9 +107,10 @@ class Pair:
         mask = None if fixed_mask is None else _checked_mask(fixed_mask, volumes[0], finest)
         return cls(*(volume.averaged(finest, LEAST_VOXELS) for volume in volumes), mask, finest)
 
-    def quality(self, matrix):
-        """Share of common information with the moving image placed by `matrix`."""
-        return shared_information(matrix, self.fixed, self.moving, self.mask, 2 * self.finest)
+    def quality(self, matrix, *, masked=True):
+        """Share of common information with the moving image placed by `matrix`, in the mask if there is one."""
+        mask = self.mask if masked else None
+        return shared_information(matrix, self.fixed, self.moving, mask, 2 * self.finest)
 
     def overlap(self, matrix):
         """Share of the smaller field of view, or of the mask, that lies inside the other image."""
@@ -163,6 +164,20 @@ def shift(vector):
     return matrix
 
 
+def on_images(*images: tuple[str, np.ndarray]) -> list[str]:
+    """Say what of images, each with its name, does not lend itself to a registration by mutual information."""
+    notes = [note for _, image in images for note in without_padding(image)[1]]
+    notes += [
+        f"{name} holds a few whole numbers in patches, as labels do: mutual information wants images."
+        for name, image in images
+        if is_patched(image)
+    ]
+    (one, first), (other, second) = images
+    if np.array_equal(first, second):
+        notes.append(f"{other} holds the same values as {one}: it is registered to itself; give two images.")
+    return notes
+
+
 def search_shifts(fixed, moving, progress):
     """Shifts by whole steps of a coarse grid at which the images share most information, best first.
 
@@ -171,19 +186,37 @@ def search_shifts(fixed, moving, progress):
     """
     step = (fixed.size_mm3 / SEARCH_POINTS) ** (1 / 3)
     origin = moving.center - fixed.center
-    codes, first = [], []
-    for volume in (fixed, moving):
-        low, high = volume.corners.min(axis=0), volume.corners.max(axis=0)
-        # The grids' points are whole steps from the centers, which the start puts on each other.
-        below, above = (np.ceil(np.abs(end - volume.center) / step - 0.5).astype(int) for end in (low, high))
-        affine = np.diag([step, step, step, 1.0])
-        affine[:3, 3] = volume.center - below * step
-        shape = tuple((below + above + 1)[::-1])
-        small = volume.averaged(step)
-        values = resample(small.array, small.affine, shape, affine, outside=np.nan)
-        codes.append(_binned(values))
-        first.append(below)
+    codes, first = zip(*(_on_coarse_grid(volume, step) for volume in (fixed, moving)), strict=True)
     size = [scipy.fft.next_fast_len(a + b - 1, real=True) for a, b in zip(*(c.shape for c in codes), strict=True)]
+    share, total = _shared_at_shifts(codes, size, progress)
+    smaller = min(np.count_nonzero(c >= 0) for c in codes)
+    share[total < SEARCH_OVERLAP * smaller] = -1
+    found = []
+    for _ in range(CANDIDATES):
+        best = np.unravel_index(np.argmax(share), share.shape)
+        if share[best] < 0:
+            break
+        # Shifts beyond half of the period are negative ones; the first points lie at different places.
+        steps = [n if n < c else n - s for n, c, s in zip(best, codes[1].shape, size, strict=True)]
+        found.append(shift(origin + step * (np.array(steps[::-1]) + first[0] - first[1])))
+        share[np.ix_(*[np.arange(n - 1, n + 2) % s for n, s in zip(best, size, strict=True)])] = -1
+    return found or [shift(origin)]
+
+
+def _on_coarse_grid(volume, step):
+    """Gray values of an image on a grid whose points are whole steps from its center, and how many lie before that."""
+    low, high = volume.corners.min(axis=0), volume.corners.max(axis=0)
+    # Centers are what the start puts on each other.
+    below, above = (np.ceil(np.abs(end - volume.center) / step - 0.5).astype(int) for end in (low, high))
+    affine = np.diag([step, step, step, 1.0])
+    affine[:3, 3] = volume.center - below * step
+    small = volume.averaged(step)
+    values = resample(small.array, small.affine, tuple((below + above + 1)[::-1]), affine, outside=np.nan)
+    return _binned(values), below
+
+
+def _shared_at_shifts(codes, size, progress):
+    """Share of common information at all shifts of two images of gray values, and how many points overlap there."""
     # In float32: counts of so few points are told apart many times over.
     spectra = [
         [scipy.fft.rfftn((c == n).astype(np.float32), s=size, workers=-1) for n in range(COARSE_BINS)] for c in codes
@@ -204,19 +237,7 @@ def search_shifts(fixed, moving, progress):
         logarithms[1] += row * np.log(np.maximum(row, 1))
     logarithms[2] = (columns * np.log(np.maximum(columns, 1))).sum(axis=0)
     total = columns.sum(axis=0)
-    share = _share(logarithms, total)
-    smaller = min(np.count_nonzero(c >= 0) for c in codes)
-    share[total < SEARCH_OVERLAP * smaller] = -1
-    found = []
-    for _ in range(CANDIDATES):
-        best = np.unravel_index(np.argmax(share), share.shape)
-        if share[best] < 0:
-            break
-        # Shifts beyond half of the period are negative ones; the first points lie at different places.
-        steps = [n if n < c else n - s for n, c, s in zip(best, codes[1].shape, size, strict=True)]
-        found.append(shift(origin + step * (np.array(steps[::-1]) + first[0] - first[1])))
-        share[np.ix_(*[np.arange(n - 1, n + 2) % s for n, s in zip(best, size, strict=True)])] = -1
-    return found or [shift(origin)]
+    return _share(logarithms, total), total
 
 
 def shared_information(matrix, fixed, moving, mask, spacing):

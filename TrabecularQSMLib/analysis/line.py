@@ -7,8 +7,8 @@ from scipy import stats
 
 from ..errors import InputError, counted
 from ..methods import Method
+from .inference import TAIL, Interval, is_constant, t_interval
 
-CONFIDENCE = 0.95
 _LARGEST = 1e100  # of which squares can still be summed
 
 
@@ -34,7 +34,7 @@ class Line(Estimate):
     r2: float
     p: float
     slope_se: float
-    slope_ci: tuple[float, float]
+    slope_ci: Interval
     x_mean: float
     x_spread: float
     residual_sd: float
@@ -47,7 +47,7 @@ class Line(Estimate):
         """Return the 95 % confidence band of the line at `x`: lower and upper limit, in the shape of `x`."""
         x = np.asarray(x, dtype=np.float64)
         deviation = self.residual_sd * np.sqrt(1 / self.n + (x - self.x_mean) ** 2 / self.x_spread)
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, self.n - 2) * deviation
+        half = stats.t.ppf(1 - TAIL, self.n - 2) * deviation
         middle = self.at(x)
         return middle - half, middle + half
 
@@ -77,13 +77,12 @@ def fit_line(x: np.ndarray, y: np.ndarray, what: str = "A regression") -> Line:
         raise InputError(f"{what} has {counted(x.size, 'point')}; at least three are needed, so add cases.")
     if max(np.abs(x).max(), np.abs(y).max()) > _LARGEST:
         raise InputError(f"{what} has values beyond {_LARGEST:g}; check their units.")
-    if constant(x):
+    if is_constant(x):
         raise InputError(f"{what} has the same x, {x[0]:.4g}, in all {x.size} rows; no slope can be told from it.")
     found = stats.linregress(x, y)
     residual = y - found.slope * x - found.intercept
     # A constant y has no correlation, and scipy gives not-a-number or zero by version.
-    r, p, error = (0.0, 1.0, 0.0) if constant(y) else (found.rvalue, found.pvalue, found.stderr)
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, x.size - 2) * error
+    r, p, error = (0.0, 1.0, 0.0) if is_constant(y) else (found.rvalue, found.pvalue, found.stderr)
     return Line(
         n=int(x.size),
         slope=float(found.slope),
@@ -92,7 +91,7 @@ def fit_line(x: np.ndarray, y: np.ndarray, what: str = "A regression") -> Line:
         r2=float(r * r),
         p=float(p),
         slope_se=float(error),
-        slope_ci=(float(found.slope - half), float(found.slope + half)),
+        slope_ci=t_interval(found.slope, error, x.size - 2),
         x_mean=float(x.mean()),
         x_spread=float(((x - x.mean()) ** 2).sum()),
         residual_sd=float(np.sqrt((residual @ residual) / (x.size - 2))),
@@ -121,11 +120,6 @@ def cooks_distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.zeros(line.n)  # all on the line: none moves it
     free = np.maximum(1 - leverage, 1e-12)  # a pair that alone spans x has nothing left over
     return residual**2 / (2 * variance) * leverage / free**2
-
-
-def constant(values: np.ndarray) -> bool:
-    """Return whether all values are one and the same."""
-    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
 
 
 METHODS = (

@@ -80,8 +80,8 @@ def morphometry(
     Raises
     ------
     InputError
-        If itk-bonemorphometry is missing, voxels are not cubes, shapes differ, or a region is empty, all bone, or
-        without bone.
+        If itk-bonemorphometry is missing, voxels are not cubes, shapes differ, there is no region, or one is empty, all
+        bone, without bone, or without a surface of bone along the axes.
 
     Notes
     -----

@@ -7,19 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import InputError, counted
+from .keys import GROUP_COLUMNS, SUBJECT_COLUMNS, Table, keyed, on_keys
+from .oddities import far_off, two_units
 from .tables import (
-    GROUP_COLUMNS,
     NOTHING,
-    SUBJECT_COLUMNS,
     Entry,
-    Table,
     cell_text,
     check_exclusions,
-    far_off,
     find_entries,
     number_in,
     split_case,
-    two_units,
     unit_of,
 )
 
@@ -129,7 +126,7 @@ def observe(
     known = [entry for entry in entries if not entry.is_empty()]
     if not known:
         entries[0].value()  # its sentence says that the column is empty
-    notes = []
+    notes = [*on_keys(tables, subject=("subject", subject), session=("session", session), region=("region", region))]
     if empty := [entry for entry in entries if entry.is_empty()]:
         which = named([entry.whose().strip(" ()") or f"row {entry.number}" for entry in empty])
         notes.append(f"{counted(len(empty), 'row')} without a value of {quantity} left out: {which}.")
@@ -361,7 +358,7 @@ def _error(entry):
 def _said(tables, name, subject):
     """What a column says of each person."""
     said, known = {}, False
-    for table in (one for one in tables if name in one.columns):
+    for table in (keyed(one) for one in tables if name in one.columns):
         columns = (subject, *SUBJECT_COLUMNS)
         whose = next((column for column in columns if column in table.columns), None)
         if whose is None:

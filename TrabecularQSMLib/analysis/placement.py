@@ -2,12 +2,14 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-# How far regions are moved, in steps of so many mm, to look whether they fit better.
-_REACH_MM, _STEP_MM = 15.0, 3.0
+# How far regions are moved, in steps of so many mm, to look whether they fit better: to one tissue, and to edges, where
+# the image still shows this share of them.
+_REACH_MM, _FAR_MM, _STEP_MM, _STILL_SEEN = 15.0, 24.0, 3.0, 0.7
 # So many voxels of a region tell its spread; fewer than the latter tell nothing.
 _SAMPLES, _FEWEST = 2000, 50
 # They fit better where they spread by less than this share, and their medians change by less than that share of it: in
@@ -49,7 +51,7 @@ def on_place(image: np.ndarray, labels: np.ndarray, names: Mapping[int, str], vo
         return []
     medians, spread = _medians_and_spread(image, places)
     best, distance = spread, 0.0
-    for shift in _shifts(voxel_size):
+    for shift in _shifts(voxel_size, _REACH_MM):
         moved = [one + shift for one in places]
         if any(one.min() < 0 or np.any(one.max(axis=0) >= image.shape) for one in moved):
             continue
@@ -82,36 +84,99 @@ def on_orientation(image: np.ndarray, labels: np.ndarray) -> list[str]:
     list of str
         One note, or none.
     """
-    thinned = tuple(slice(None, None, -(-n // _MOST)) for n in labels.shape)
-    image, labels = np.asarray(image[thinned], np.float32), labels[thinned]
-    boundary = np.zeros(labels.shape, bool)
-    for axis in range(3):
-        along, there = np.moveaxis(labels, axis, 0), np.moveaxis(boundary, axis, 0)
-        changes = along[1:] != along[:-1]
-        there[1:] |= changes
-        there[:-1] |= changes
-    inside = np.argwhere((labels > 0) & ~boundary)
-    if len(inside) < _FEWEST_INSIDE:
-        return []
-    steepness = ndimage.gaussian_gradient_magnitude(image, 1.0)
-    boundary = np.argwhere(boundary)
-    own = _share_on_edges(steepness, boundary, inside)
-    if not own < _NOT_ON_EDGES:
+    edges = _Edges.of(image, labels)
+    if edges is None:
         return []
 
     def turned(*orientation):
-        return _share_on_edges(
-            steepness, *(_turned(places, *orientation, image.shape) for places in (boundary, inside))
-        )
+        return edges.share(*(_turned(places, *orientation, edges.shape) for places in (edges.boundary, edges.inside)))
 
-    share, order, flipped = _best_orientation(image.shape, turned)
+    share, order, flipped = _best_orientation(edges.shape, turned)
     if share < _ON_EDGES:
         return []
     return [
-        f"The boundaries of the regions lie on edges of the image by {own:.0%}, but by {share:.0%} if they are "
+        f"The boundaries of the regions lie on edges of the image by {edges.own:.0%}, but by {share:.0%} if they are "
         f"{_in_words(order, flipped)}: they were stored in another orientation than the image; export them with the "
         "image as reference."
     ]
+
+
+def on_shift(image: np.ndarray, labels: np.ndarray, voxel_size: Sequence[float]) -> list[str]:
+    """Say if the boundaries of regions would lie on edges of an image once they are moved by some millimeters.
+
+    So it is where they were drawn on another image, between which and this one the patient moved.
+
+    Parameters
+    ----------
+    image, labels
+        As for `on_orientation`.
+    voxel_size : (3,) sequence
+        mm along k, j and i.
+
+    Returns
+    -------
+    list of str
+        One note, or none.
+    """
+    edges = _Edges.of(image, labels)
+    if edges is None:
+        return []
+    size = np.asarray(voxel_size) * edges.thinned
+    boundary, inside = _some(edges.boundary), _some(edges.inside)
+
+    def share(shift):
+        moved = [one[np.all((one >= 0) & (one < edges.shape), axis=1)] for one in (boundary + shift, inside + shift)]
+        return edges.share(*moved) if len(moved[0]) >= _STILL_SEEN * len(boundary) else 0.0
+
+    start = max(_shifts(size, _FAR_MM), key=share)
+    shift = max((start + step for step in _shifts(size, _STEP_MM, size.min())), key=share)
+    best, distance = share(shift), float(np.linalg.norm(shift * size))
+    if best < _ON_EDGES:
+        return []
+    return [
+        f"The boundaries of the regions lie on edges of the map by {edges.own:.0%}, but by {best:.0%} if they are "
+        f"moved by {distance:.0f} mm: they lie beside what they were drawn on, as where the patient moved between two "
+        "images; register these and move the regions, or draw them on the maps."
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Edges:
+    """How steep an image is, boundary and inside of regions (N, 3), every how many voxels, and the share on edges."""
+
+    steepness: np.ndarray
+    boundary: np.ndarray
+    inside: np.ndarray
+    thinned: np.ndarray
+    own: float
+
+    @property
+    def shape(self):
+        return self.steepness.shape
+
+    @classmethod
+    def of(cls, image, labels):
+        """Edges, where so few of the boundary lie on them that regions may be misplaced, else None."""
+        steps = np.array([-(-n // _MOST) for n in labels.shape])
+        thinned = tuple(slice(None, None, step) for step in steps)
+        image, labels = np.asarray(image[thinned], np.float32), labels[thinned]
+        boundary = np.zeros(labels.shape, bool)
+        for axis in range(3):
+            along, there = np.moveaxis(labels, axis, 0), np.moveaxis(boundary, axis, 0)
+            changes = along[1:] != along[:-1]
+            there[1:] |= changes
+            there[:-1] |= changes
+        inside = np.argwhere((labels > 0) & ~boundary)
+        if len(inside) < _FEWEST_INSIDE:
+            return None
+        steepness = ndimage.gaussian_gradient_magnitude(image, 1.0)
+        boundary = np.argwhere(boundary)
+        own = _share_on_edges(steepness, boundary, inside)
+        return cls(steepness, boundary, inside, steps, own) if own < _NOT_ON_EDGES else None
+
+    def share(self, boundary, inside):
+        """Share of a boundary that lies on edges."""
+        return _share_on_edges(self.steepness, boundary, inside)
 
 
 def on_mask_orientation(mask: np.ndarray, body: np.ndarray, axes: Sequence[str] = "kji") -> list[str]:
@@ -183,11 +248,11 @@ def _some(places):
     return places[:: max(len(places) // _SAMPLES, 1)]
 
 
-def _shifts(voxel_size):
-    """Steps in voxels within reach, each once."""
-    steps = np.arange(-_REACH_MM, _REACH_MM + 0.5 * _STEP_MM, _STEP_MM)
+def _shifts(voxel_size, reach, step=_STEP_MM):
+    """Steps in voxels within reach, each once; mm."""
+    steps = np.arange(-reach, reach + 0.5 * step, step)
     shifts = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    shifts = shifts[np.linalg.norm(shifts, axis=1) <= _REACH_MM]
+    shifts = shifts[np.linalg.norm(shifts, axis=1) <= reach]
     return np.unique(np.round(shifts / np.asarray(voxel_size)).astype(int), axis=0)
 
 

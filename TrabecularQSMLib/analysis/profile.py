@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from ..acquisition import voxel_size
 from ..errors import InputError, counted
 from ..methods import Method
 
@@ -46,7 +47,7 @@ def line_profile(
     if not corners[-1] > 0:
         found = counted(len(points), "point")
         raise InputError(f"The line has {found} and no length; place two points apart from each other.")
-    step = np.linalg.norm(affine[:3, :3], axis=0).min() / 2 if step is None else step
+    step = min(voxel_size(affine)) / 2 if step is None else step
     if not step > 0:
         raise InputError(f"The step along the line is {step} mm; give a positive one.")
     distance = np.linspace(0.0, corners[-1], int(np.ceil(corners[-1] / step - 1e-9)) + 1)

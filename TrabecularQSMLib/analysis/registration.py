@@ -1,16 +1,15 @@
 """Rigid registration of two images by mutual information."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..images import image_from, is_patched, matrix_from, transform_from
+from ..images import image_from, matrix_from, transform_from
 from ..methods import Method
 from ..progress import Progress, part, report
 from .callbacks import raised_in_callbacks
-from .ct import without_padding
 from .information import Pair, search_shifts, shared_information, shift
 
 # Bins of the metric's joint histogram: the authors' number.
@@ -32,6 +31,9 @@ LEAST_SHARE = 0.85
 # Images that belong together have this many times the quality that they have so far beside it, in mm or voxels of the
 # coarser: simulated ankles and knees with noise, or in small masks, 1.45 times and more, noise 1.35 times and less.
 BESIDE_MM, BESIDE_VOXELS, LEAST_GAIN = 12.0, 4.0, 1.4
+# One of two images is mirrored if they agree so many times better once it is turned back: simulated ankles and knees
+# that are right agree 0.97 times as well at most, such that are mirrored 1.04 times and more.
+LEAST_MIRRORED = 1.03
 # Around the moving image's field of view, what counts of the fixed image, mm.
 CROP_MARGIN = 25.0
 
@@ -223,6 +225,12 @@ def _agreement(pair, matrix, searched):
         warning = (
             f"{failed}, while a search over shifts alone reaches {better:.2g}. Start from geometry or from landmarks."
         )
+    elif (mirrored := _mirrored(pair, matrix)) > LEAST_MIRRORED * pair.quality(matrix, masked=False):
+        warning = (
+            f"The images agree better if one of them is mirrored from left to right (quality {mirrored:.2g}, "
+            f"{pair.quality(matrix, masked=False):.2g} as it is): look whether left is left in both, as by a marker or "
+            "the fibula; if it is, the registration may have failed, so start closer."
+        )
     return Agreement(quality, overlap, warning)
 
 
@@ -250,20 +258,6 @@ def register_and_judge(
     return found, _agreement(pair, found.matrix, searched)
 
 
-def on_images(*images: tuple[str, np.ndarray]) -> list[str]:
-    """Say what of images, each with its name, does not lend itself to a registration by mutual information."""
-    notes = [note for _, image in images for note in without_padding(image)[1]]
-    notes += [
-        f"{name} holds a few whole numbers in patches, as labels do: mutual information wants images."
-        for name, image in images
-        if is_patched(image)
-    ]
-    (one, first), (other, second) = images
-    if np.array_equal(first, second):
-        notes.append(f"{other} holds the same values as {one}: it is registered to itself; give two images.")
-    return notes
-
-
 def on_result(found: Registration, judged: Agreement) -> list[str]:
     """Say if a registration failed, or did not come to its end."""
     if judged.warning:
@@ -277,6 +271,15 @@ def _beside(pair, matrix, overlap):
     shifted = [shift(sign * distance * axis) @ matrix for axis in np.eye(3) for sign in (1, -1)]
     qualities = [pair.quality(matrix) for matrix in shifted if pair.overlap(matrix) >= overlap / 2]
     return float(np.median(qualities)) if qualities else 0.0, distance
+
+
+def _mirrored(pair, matrix):
+    """Quality with the fixed image mirrored from left to right, refined on the coarsest level from a matrix."""
+    mirror = np.diag([-1.0, 1.0, 1.0, 1.0])
+    mirror[0, 3] = 2 * pair.fixed.center[0]
+    turned = replace(pair, fixed=replace(pair.fixed, affine=mirror @ pair.fixed.affine), mask=None)
+    refined = _refined(matrix, turned.fixed, turned.moving, None, turned.finest, LEVELS[:1], None)
+    return turned.quality(refined[0]) if refined else 0.0
 
 
 def check_rigid(matrix: np.ndarray) -> np.ndarray:
@@ -346,17 +349,10 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
         cropped = cropped.cropped(_enlarged(mask.cropped(held).corners))
     if cropped is None:
         return None
-    start = sitk.Euler3DTransform()
     # Turned about the middle of what both show: rotations and shifts then hardly depend on each other.
-    linear = transform_from(matrix)
-    center = cropped.center * (-1, -1, 1)
-    start.SetCenter(center.tolist())
-    start.SetMatrix(linear.GetMatrix(), 1e-6)
-    start.SetTranslation((np.array(linear.TransformPoint(center.tolist())) - center).tolist())
-
+    moved = _about(cropped.center, matrix)
     method = _method(cropped, mask, finest, levels)
-    method.SetInitialTransform(start, inPlace=True)
-
+    method.SetInitialTransform(moved, inPlace=True)
     count = 0
 
     def step():
@@ -374,7 +370,7 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
             return None
         raise
     converged = "Maximum number" not in method.GetOptimizerStopConditionDescription()
-    found, value = matrix_from(start), method.GetMetricValue()
+    found, value = matrix_from(moved), method.GetMetricValue()
     # Of so few voxels the quality on one grid alone may be higher by chance.
     if mask is not None and not all(
         shared_information(found, fixed, moving, mask, spacing)
@@ -382,9 +378,18 @@ def _refined(matrix, fixed, moving, mask, finest, levels, progress):
         for spacing in (finest, 2 * finest)
     ):
         found = matrix
-        method.SetInitialTransform(linear)
+        method.SetInitialTransform(transform_from(matrix))
         value = method.MetricEvaluate(cropped.image(), moving.image())
     return found, -float(value), count, converged
+
+
+def _about(center, matrix):
+    """Rigid transform of ITK that turns about a point in RAS, of a matrix."""
+    linear, rigid, center = transform_from(matrix), sitk.Euler3DTransform(), center * (-1, -1, 1)
+    rigid.SetCenter(center.tolist())
+    rigid.SetMatrix(linear.GetMatrix(), 1e-6)
+    rigid.SetTranslation((np.array(linear.TransformPoint(center.tolist())) - center).tolist())
+    return rigid
 
 
 def _method(fixed, mask, finest, levels):

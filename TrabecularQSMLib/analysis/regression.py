@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from ..errors import InputError
 from ..methods import Method
-from .line import CONFIDENCE, Estimate, Line, constant, cooks_distance, fit_line
-from .tables import Pairs, far_off, spelled_alike, two_units
+from .inference import SIGNIFICANT, Interval, is_constant, t_interval, t_probability
+from .line import Estimate, Line, cooks_distance, fit_line
+from .oddities import far_off, spelled_alike, two_units
+from .tables import Pairs
 
-_SIGNIFICANT = 0.05
 # Fewer subjects than these cannot speak for others.
 _FEW_SUBJECTS = 5
 # More colors than these are not told apart in a picture.
@@ -37,7 +37,7 @@ class CommonSlope(Estimate):
     groups: int
     slope: float
     slope_se: float
-    slope_ci: tuple[float, float]
+    slope_ci: Interval
     p: float
 
 
@@ -70,7 +70,7 @@ class Mixed(Estimate):
     slope: float
     intercept: float
     slope_se: float
-    slope_ci: tuple[float, float]
+    slope_ci: Interval
     p: float
     subject_sd: float
     residual_sd: float
@@ -194,7 +194,7 @@ def regress(
                 notes.append(f"There are {len(counts)} subjects: p values and intervals speak of these, not of others.")
             if len(names) > 1:
                 paired = _paired(x, y, groups, subjects, pair, names, notes)
-    if common is not None and pooled.p < _SIGNIFICANT:
+    if common is not None and pooled.p < SIGNIFICANT:
         _compare(pooled, common, notes)
     return Regression(
         pooled, within, common, paired, mixed, mixed_within, per_subject, cooks_distance(x, y), tuple(notes)
@@ -255,9 +255,8 @@ def _common(x, y, groups, names):
     slope = float(dx @ dy) / spread
     residual = dy - slope * dx
     error = float(np.sqrt((residual @ residual) / free / spread))
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, free) * error
-    p = 2 * stats.t.sf(abs(slope / error), free) if error > 0 else float(slope == 0)
-    return CommonSlope(int(x.size), len(names), slope, error, (float(slope - half), float(slope + half)), float(p))
+    interval, p = t_interval(slope, error, free), t_probability(slope, error, free)
+    return CommonSlope(int(x.size), len(names), slope, error, interval, p)
 
 
 def _compare(pooled, common, notes):
@@ -269,7 +268,7 @@ def _compare(pooled, common, notes):
             f"The pooled line rests on differences between the groups: its slope is {pooled.slope:.3g}, "
             f"that within the groups {within}."
         )
-    elif common.p >= _SIGNIFICANT:
+    elif common.p >= SIGNIFICANT:
         notes.append(
             f"The pooled line may rest on differences between the groups: the slope within them, {within}, "
             "is not told from zero."
@@ -309,7 +308,7 @@ def _mixed(x, y, subjects, notes, groups=None):
     if len(set(subjects.tolist())) < 3:
         notes.append("There is no mixed model: it needs three subjects, so that anything is left to tell its error by.")
         return None
-    if constant(y):
+    if is_constant(y):
         notes.append("There is no mixed model: y is the same in all rows.")
         return None
     # In units of their spread, or the optimizer's tolerances would depend on the units.
@@ -338,7 +337,6 @@ def _mixed(x, y, subjects, notes, groups=None):
     # Subjects are what is independent. The normal distribution finds an effect where there is none in 13 % of trials
     # with five subjects; t with subjects − 2 (a line through them) is on the safe side of Satterthwaite's.
     free = len(set(subjects.tolist())) - 2
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, free) * error
     return Mixed(
         n=int(x.size),
         subjects=free + 2,
@@ -346,8 +344,8 @@ def _mixed(x, y, subjects, notes, groups=None):
         slope=slope,
         intercept=float(y.mean() + found.fe_params[0] * y_scale - slope * x.mean()),
         slope_se=error,
-        slope_ci=(float(slope - half), float(slope + half)),
-        p=float(2 * stats.t.sf(abs(slope / error), free)) if error > 0 else float(slope == 0),
+        slope_ci=t_interval(slope, error, free),
+        p=t_probability(slope, error, free),
         subject_sd=float(np.sqrt(max(variance, 0.0)) * y_scale),
         residual_sd=float(np.sqrt(found.scale) * y_scale),
         converged=bool(found.converged),

@@ -35,14 +35,25 @@ def on_slices(image: np.ndarray, source: str) -> list[str]:
             if after - before <= _MOST_LOST + 1 and min(spread[before], spread[after]) > full
             for n in range(before + 1, after)
         ]
-        copies = [n for n in filled if n and np.array_equal(slices[n], slices[n - 1])]
-        for found, what in ((lost, "hold one value between others"), (copies, "are copies of the slice before")):
+        for found, what in (
+            (lost, "hold one value between others"),
+            (copies(slices), "are copies of the slice before"),
+        ):
             if found:
                 return [
                     f"{len(found)} of {len(slices)} slices along {name} of {source} (first {found[0] + 1}) {what}, as "
                     "where slices were lost: check the image, and measure nothing there."
                 ]
     return []
+
+
+def copies(slices: np.ndarray) -> list[int]:
+    """Return which slices, along the first axis, hold several values and are copies of the slice before."""
+    return [
+        n
+        for n in range(1, len(slices))
+        if np.array_equal(slices[n], slices[n - 1]) and np.any(slices[n] != slices[n].flat[0])
+    ]
 
 
 def _spread(values):

@@ -3,22 +3,18 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
+from .keys import GROUP_COLUMNS, KEYS, SUBJECT_COLUMNS, Table, keyed, on_keys
 from .measure import MASK
 
-# What a row is of, where a table says so; the first that is there is taken.
-SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject", "participant_id"), ("region", "label")
 # Cells that say that there is no value.
 NOTHING = ("", "n/a", "na", "nan", "none", "null", "-")
-_KEY = (*SUBJECT_COLUMNS, *GROUP_COLUMNS)
-# Columns whose cells are names, whatever they look like.
-KEY_COLUMNS = (*_KEY, "quantity", "unit")
 # What rows under a table are called that are made of the others, in some languages; of these, regions may be sums.
 _SUMS = frozenset("sum total summe gesamt suma".split())
 _OF_OTHERS = (
@@ -31,26 +27,16 @@ _OF_OTHERS = (
 )
 # Letters of a person's initials at most.
 _INITIALS = 3
-# A value is far off if it is so many times farther from the median than half of the values, of which there are so many.
-_FAR, _LEAST_VALUES = 50.0, 4
-# Fractions and percent in one column: so many values of each, a gap of this factor, and medians of such a ratio.
-_LEAST_OF_UNIT, _GAP, _PERCENT = 2, 5.0, (30.0, 300.0)
 # A case of BIDS, whose sessions and runs are of one subject.
 _BIDS_CASE = re.compile(r"^(sub-[A-Za-z0-9]+)_(.+)$")
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of texts or numbers by column, and the name that errors call the table by."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[dict, ...]
-
-
-@dataclass(frozen=True)
 class Pairs:
-    """Pairs x and y of equal length with whose and what they are; None where the tables do not say."""
+    """Pairs x and y of equal length with whose and what they are; None where the tables do not say.
+
+    `on_keys` are notes on columns that are taken for those of subjects or regions.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -58,14 +44,15 @@ class Pairs:
     subjects: tuple[str, ...] | None
     x_label: str
     y_label: str
+    on_keys: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of whose the pairs are."""
         if self.subjects is not None:
-            return ()
+            return self.on_keys
         columns = f"{', '.join(SUBJECT_COLUMNS[:-1])} or {SUBJECT_COLUMNS[-1]}"
-        return (f"No column {columns} says whose a row is: all rows are taken for independent.",)
+        return (*self.on_keys, f"No column {columns} says whose a row is: all rows are taken for independent.")
 
 
 def pair_up(
@@ -104,7 +91,7 @@ def pair_up(
     check_exclusions(tables, exclude)
     x_entries, y_entries = (find_entries(tables, name, exclude) for name in (x, y))
     if [entry.row for entry in x_entries] == [entry.row for entry in y_entries]:
-        key = _columns_of(x_entries, (*_KEY, *filter(None, (group, subject))))
+        key = _columns_of(x_entries, (*KEYS, *filter(None, (group, subject))))
         if len(key) > 1:  # a single column need not tell rows apart, as with several rows of a subject
             _by_key(x_entries, key)
         if x_entries and [entry.column for entry in x_entries] == [entry.column for entry in y_entries]:
@@ -125,6 +112,7 @@ def pair_up(
         subjects,
         _label(x, x_entries),
         _label(y, y_entries),
+        on_keys=on_keys(tables, group=("region", group), subject=("subject", subject)),
     )
 
 
@@ -170,9 +158,11 @@ class Entry:
                     "numbers there."
                 )
             found = "empty" if cell in (None, "") else f"{cell!r}"
+            more = re.search(r"\d", str(cell)) is not None
+            what = "write the number alone, with a point" if more else "measure it again or exclude the row"
             raise InputError(
                 f"Row {self.number} of {self.table.name}{self.whose()} has no number for {self.name}: it is {found}; "
-                "measure it again or exclude the row."
+                f"{what}."
             )
         return value
 
@@ -183,7 +173,7 @@ class Entry:
 
     def whose(self) -> str:
         """Return what the row is of, in brackets."""
-        names = [cell_text(self.row[name]) for name in _KEY if name in self.row]
+        names = dict.fromkeys(cell_text(self.row[name]) for name in KEYS if name in self.row)
         return f" ({', '.join(names)})" if names else ""
 
 
@@ -193,57 +183,6 @@ def unit_of(entries: Sequence["Entry"], name: str) -> str:
     if len(units) > 1:
         raise InputError(f"{name} is in {' and in '.join(sorted(units))}; bring the tables to one unit.")
     return "".join(units - {"1"})
-
-
-def far_off(values: np.ndarray, groups: Sequence[str] | None = None) -> list[int]:
-    """Return the places of values that lie far from those of their group, such as codes for no value.
-
-    Parameters
-    ----------
-    values : (n,) array
-    groups : sequence of n str, optional
-    """
-    values, found = np.asarray(values, np.float64), []
-    groups = np.zeros(values.size) if groups is None else np.asarray(groups)
-    for group in np.unique(groups):
-        places = np.flatnonzero(groups == group)
-        away = np.abs(values[places] - np.median(values[places]))
-        if places.size >= _LEAST_VALUES and np.median(away) > 0:
-            found += places[away > _FAR * np.median(away)].tolist()
-    return sorted(found)
-
-
-def two_units(values: np.ndarray, groups: Sequence[str] | None = None) -> str | None:
-    """Return what speaks for fractions and percent in one column: positive values on both sides of a wide gap at 1.
-
-    Parameters
-    ----------
-    values : (n,) array
-    groups : sequence of n str, optional
-        If none of them has values on both sides, that is how they differ.
-    """
-    values = np.asarray(values, np.float64)
-    if groups is not None and not set(np.asarray(groups)[values <= 1]) & set(np.asarray(groups)[values > 1]):
-        return None
-    values = np.sort(values)
-    small, large = values[values <= 1], values[values > 1]
-    if min(small.size, large.size) < _LEAST_OF_UNIT or values[0] <= 0 or values[-1] > 100:
-        return None
-    ratio = np.median(large) / np.median(small)
-    if large[0] < _GAP * small[-1] or not _PERCENT[0] < ratio < _PERCENT[1]:
-        return None
-    return (
-        f"{small.size} values lie from {small[0]:.3g} to {small[-1]:.3g} and {large.size} from {large[0]:.3g} to "
-        f"{large[-1]:.3g}, {ratio:.0f} times as high: as fractions and percent; bring them to one unit."
-    )
-
-
-def spelled_alike(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of names that differ in capitals, spaces and hyphens alone."""
-    plain = {}
-    for name in dict.fromkeys(names):
-        plain.setdefault(re.sub(r"[\s_-]+", "", name).casefold(), []).append(name)
-    return [(alike[0], other) for alike in plain.values() for other in alike[1:]]
 
 
 def parse_exclusion(text: str) -> dict[str, str]:
@@ -297,7 +236,7 @@ def find_entries(tables: Sequence[Table], name: str, exclude: Sequence[dict[str,
     """
     chosen_tables, name = _chosen(tables, name)
     found, known = [], False
-    for table in chosen_tables:
+    for table in map(keyed, chosen_tables):
         is_long = {"quantity", "mean"} <= set(table.columns)
         # The row of the whole mask is for referencing, and no region to compare with others.
         # In a long table "mean" and its like are statistics of many quantities, which make no sense together.
@@ -319,7 +258,7 @@ def find_entries(tables: Sequence[Table], name: str, exclude: Sequence[dict[str,
 def _refuse_rows_of_others(entries):
     """Refuse means and the like that spreadsheets hold under the rows which they are of."""
     for entry in entries:
-        for column in (name for name in _KEY if name in entry.row):
+        for column in (name for name in KEYS if name in entry.row):
             text = cell_text(entry.row[column])
             name = text.strip(" .:").casefold()
             if name not in _OF_OTHERS - (_SUMS if column in GROUP_COLUMNS else set()):
@@ -366,6 +305,8 @@ def _by_key(entries, key):
         if key and which in found:
             first = found[which]
             way = "or name the column that tells them apart as group"
+            if not set(key) & set(SUBJECT_COLUMNS):
+                way = "or call the column that says whose a row is case"
             if first.table is not entry.table:
                 way = f"or say which table by {Path(entry.table.name).stem}:{entry.name}"
             raise InputError(
@@ -377,7 +318,8 @@ def _by_key(entries, key):
 
 
 def _join(x_entries, y_entries, x, y):
-    x_key, y_key = (_columns_of(entries, _KEY) for entries in (x_entries, y_entries))
+    y_entries = _called_alike(x_entries, y_entries)
+    x_key, y_key = (_columns_of(entries, KEYS) for entries in (x_entries, y_entries))
     key = [name for name in x_key if name in y_key]
     if not key:
         raise InputError(
@@ -410,6 +352,15 @@ def _join(x_entries, y_entries, x, y):
     ]
 
 
+def _called_alike(x_entries, y_entries):
+    """The entries of y with the columns of x, where one says ``case`` of what the other calls ``subject``."""
+    for usual in (SUBJECT_COLUMNS, GROUP_COLUMNS):
+        here, there = (_columns_of(entries, usual) for entries in (x_entries, y_entries))
+        if here and there and not set(here) & set(there):
+            y_entries = [replace(one, row={**one.row, here[0]: one.row[there[0]]}) for one in y_entries]
+    return y_entries
+
+
 def _some(names):
     names = list(names)
     return "; ".join(names[:3]) + (" and others" if len(names) > 3 else "")
@@ -424,7 +375,7 @@ def _named(rows, column, usual):
         if column not in row:
             raise InputError(f"There is no column {column}; there are {', '.join(row)}.")
         if row[column] in (None, ""):
-            which = ", ".join(cell_text(row[name]) for name in _KEY if name in row and row[name] not in (None, ""))
+            which = ", ".join(cell_text(row[name]) for name in KEYS if name in row and row[name] not in (None, ""))
             raise InputError(f"The row of {which or 'no case'} has nothing in the column {column}; fill it in.")
     return tuple(cell_text(row[column]) for row in rows)
 

@@ -28,26 +28,25 @@ def add_commands(commands):
 def _export(arguments):
     from ..analysis.measure import measure
     from ..files.archive import EXPORTED, write_dicom
-    from ..files.maps import find_scan
-    from ..files.nifti import read_image
+    from ..files.maps import find_scan, read_maps
     from ..files.regions import regions_on
     from ..files.scan import case_of
     from ..progress import part
 
-    stem, files = find_scan(arguments.maps)
+    notes = []
+    stem, files = find_scan(arguments.maps, notes)
     if unknown := [name for name in arguments.only if name not in files]:
         raise InputError(f"There is no map {unknown[0]!r} of {stem}; choose from {', '.join(files)}.")
     check_apart(arguments.output, arguments.dicom)
     check_writable(arguments.output)
-    maps = {name: read_image(path) for name, path in files.items()}
-    affine = next(iter(maps.values()))[1]
-    maps = {name: array for name, (array, _) in maps.items()}
-    labels, names, rows, notes = None, {}, [], []
+    maps, affine = read_maps(files, notes)
+    labels, names, rows = None, {}, []
     if arguments.regions:
         shape = next(iter(maps.values())).shape
-        labels, names, notes = regions_on(arguments.regions, next(iter(files.values())), shape, affine)
+        labels, names, told = regions_on(arguments.regions, files[next(iter(maps))], shape, affine)
+        notes += told
         rows = measure(maps, labels, names, case=case_of(f"{stem}_") or stem)
-    chosen = arguments.only or [name for name in EXPORTED if name in maps]
+    chosen = [name for name in arguments.only or EXPORTED if name in maps]
     with ProgressLine() as progress:
         written = write_dicom(
             arguments.output,

@@ -33,6 +33,7 @@ def add_commands(commands):
 def _morphometry(arguments):
     import numpy as np
 
+    from ..acquisition import voxel_size
     from ..analysis.morphometry import COLUMNS, morphometry, require_bone_morphometry
     from ..files.nifti import read_image
     from ..files.regions import place_regions, read_regions
@@ -55,8 +56,7 @@ def _morphometry(arguments):
     elif arguments.only:
         raise InputError("There is --only but no --regions; give the file that holds them.")
     check_right_angles(affine, arguments.image)
-    voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
     with ProgressLine() as progress, errors_of(arguments.image):
-        found = morphometry(bone != 0, labels, names, voxel_size, progress=progress)
+        found = morphometry(bone != 0, labels, names, voxel_size(affine), progress=progress)
     rows = [one.row(case_of_image(arguments)) for one in found]
     print_result((), write_outputs({arguments.output: csv_text(COLUMNS, rows)}))

@@ -2,66 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from .. import __version__
 from ..errors import InputError, counted, worded
-from .common import (
-    OPTIONS,
-    ProgressLine,
-    add_command,
-    check_writable,
-    positive,
-    print_result,
-    with_default,
-    write_outputs,
-)
-
-# Option, setting, what its values are called, and how many of these are one of the setting's.
-_PROTOCOL = (
-    ("echo-times", "echo_times", "MS", 1e3),
-    ("field-strength", "field_strength", "T", 1),
-    ("voxel-size", "voxel_size", ("I", "J", "K"), 1),
-    ("snr", "snr", "S", 1),
-    ("bandwidth", "bandwidth_hz", "HZ", 1),
-    ("readout", "readout", None, 1),
-    ("trains", "trains", "N", 1),
-)
-_REQUIRED = ("echo-times", "field-strength", "voxel-size", "snr")
-_SCANNER = (
-    ("readout-axis", "readout_axis", None, 1),
-    ("gradient", "gradient", "MT/M", 1),
-    ("slew-rate", "slew_rate", "T/M/S", 1),
-    ("shortest-echo", "shortest_echo", "MS", 1e3),
-    ("longest-echo", "longest_echo", "MS", 1e3),
-    ("echoes", "echoes", "N", 1),
-)
-_ASSUMED = (
-    ("fat-model", "fat_model", "NAME", 1),
-    ("pdff", "pdff", "X", 1),
-    ("r2star", "r2star", ("LOW", "HIGH"), 1),
-    ("bvtv", "bvtv", "X", 1),
-    ("region-radius", "region_radii_mm", "MM", 1),
-    ("regularization", "regularization", "λ", 1),
-    ("chi-slope", "chi_slope", "PPM", 1),
-    ("subject-sd", "subject_sd", "X", 1),
-    ("repeat-sd", "repeat_sd", "PPM", 1),
-    ("bvtv-difference", "bvtv_difference", "X", 1),
-)
-# Options that only some runs heed, and those of which one starts such a run.
-_HEEDED = (
-    (("sweep_field_strengths", "sweep_voxels", "sweep_angles", "sweep_echo_times"), ("sweep",)),
-    (("mask",), ("chain",)),
-    (("preset", "inversion"), ("ankle", "chain")),
-    (("bone_shape", "bone_radius", "bone_orientation", "bone_concentration", "repeats"), ("chain", "sweep")),
-    (("seed",), ("ankle", "chain", "sweep")),
-)
-_OF_DIRECTIONS = ("bone_orientation", "bone_concentration")
-# What sentences of the protocol's settings are called here.
-_WORDS = (
-    OPTIONS
-    | {"chi_sigma": "reconstruct --chi-sigma yes", "ankle": "--ankle", "voxel_size_mm": "the right one in it"}
-    | {name: f"--{flag}" for flag, name, _, _ in (*_PROTOCOL, *_SCANNER, *_ASSUMED)}
-)
+from .common import ProgressLine, add_command, check_writable, print_result, write_outputs
+from .protocol_options import WORDS, add_options, request_of
 
 
 def add_commands(commands):
@@ -74,148 +20,10 @@ def add_commands(commands):
         "protocol --echo-times 1.25 1.95 2.65 3.35 4.05 4.75 5.45 6.15 6.85 --trains 3 --field-strength 3 "
         "--voxel-size 1.5 1.5 1.5 --bandwidth 1431 --snr 40 --output page",
     )
-    for options, group in (
-        (_PROTOCOL, parser),
-        (_SCANNER, parser.add_argument_group("what the scanner can do, for a better echo train")),
-        (_ASSUMED, parser.add_argument_group("what is assumed of marrow and study")),
-    ):
-        for option in options:
-            _add_option(group, *option)
-    _add_bone(parser)
+    add_options(parser)
     parser.add_argument(
         "--output", metavar="FOLDER", help="folder for protocol.html (needs jinja2 and matplotlib), .csv and .json"
     )
-
-
-def _add_bone(parser):
-    from ..protocol.ankle import AnkleSettings
-    from ..protocol.bone import BoneSettings
-    from ..settings import CHOICES, load_presets
-    from ..simulation.settings import SHAPES
-
-    default, draws = BoneSettings(), AnkleSettings.draws
-    bvtv = tuple(f"{one:g}" for one in default.bvtv)
-    group = parser.add_argument_group("in a digital ankle and on simulated bone, minutes")
-    text = with_default("χ of regions by so many draws of noise that go the whole way through a digital ankle", draws)
-    group.add_argument("--ankle", nargs="?", type=int, const=draws, metavar="DRAWS", help=text)
-    text = "blocks of trabeculae of these BV/TV in the digital ankle, scanned, reconstructed and measured"
-    group.add_argument("--chain", nargs="*", type=float, metavar="BVTV", help=with_default(text, bvtv))
-    text = "R2*, fat fraction and χ of regions of these BV/TV under each of several conditions, without noise"
-    group.add_argument("--sweep", nargs="*", type=float, metavar="BVTV", help=with_default(text, bvtv))
-    for flag, metavar, text in (
-        ("field-strengths", "T", "field strengths of the sweep (default: the protocol's)"),
-        ("voxels", "MM", "edges of cubic voxels of the sweep (default: the protocol's, of the same volume)"),
-        ("angles", "DEG", "angles of B0 against S, towards R, of the sweep (default: 0)"),
-    ):
-        group.add_argument(f"--sweep-{flag}", nargs="+", type=float, metavar=metavar, help=text)
-    text = "another echo train of the sweep; may be given several times"
-    group.add_argument("--sweep-echo-times", nargs="+", type=float, action="append", metavar="MS", help=text)
-    text = with_default("geometries of each BV/TV; for --chain also patients and draws of noise", default.repeats)
-    group.add_argument("--repeats", type=positive, metavar="K", help=text)
-    text = with_default("of the pieces of bone", default.shape)
-    group.add_argument("--bone-shape", choices=SHAPES, help=text)
-    text = with_default("of them, in voxels of 0.1 mm; half the thickness of plates", default.radius)
-    group.add_argument("--bone-radius", type=positive, metavar="R", help=text)
-    text = with_default("of cylinders, or of the normal of plates", tuple(f"{x:g}" for x in default.orientation))
-    group.add_argument("--bone-orientation", nargs=3, type=float, metavar=("R", "A", "S"), help=text)
-    text = with_default("κ of their directions about it: 0 all alike, above along, below across", "all along it")
-    group.add_argument("--bone-concentration", type=float, metavar="κ", help=text)
-    text = "a binary image of bone instead, such as of a micro-CT, along the scan's axes (NIfTI, NRRD); for --chain"
-    group.add_argument("--mask", metavar="FILE", help=text)
-    group.add_argument("--seed", type=int, metavar="N", help=with_default("of all that", 0))
-    text = with_default("of the reconstruction", "default")
-    group.add_argument("--preset", choices=tuple(load_presets()), help=text)
-    text = "of the reconstruction, instead of the preset's"
-    group.add_argument("--inversion", choices=CHOICES["inversion"], help=text)
-    where = group.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=positive, metavar="N", default=1, help=with_default("processes to use", 1))
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
-
-
-def _add_option(group, flag, name, metavar, factor):
-    from ..fieldmap.fat_models import FAT_MODELS
-    from ..phantom.settings import READOUTS
-    from ..protocol.settings import ProtocolSettings
-    from ..settings import setting_texts
-
-    field, text = ProtocolSettings.__dataclass_fields__[name], setting_texts(ProtocolSettings.__doc__)[name]
-    choices = {"readout": READOUTS, "readout_axis": ("i", "j", "k"), "fat_model": tuple(FAT_MODELS)}.get(name)
-    options = {"dest": name, "metavar": metavar, "required": flag in _REQUIRED}
-    if choices:
-        options["choices"] = choices
-    else:
-        options["type"] = int if name in ("trains", "echoes") else float
-    if isinstance(metavar, tuple):
-        options["nargs"] = len(metavar)
-    elif name in ("echo_times", "region_radii_mm"):
-        options["nargs"] = "+"
-    text = text.replace("%", "%%").replace("Seconds", "In ms").replace("along k, j, i", "along I, J, K")
-    if flag not in _REQUIRED and field.default is not None:
-        default = field.default
-        text = with_default(text, tuple(f"{x:g}" for x in default) if isinstance(default, tuple) else default)
-    group.add_argument(f"--{flag}", help=text, **options)
-
-
-def _refuse_unused(arguments):
-    """Raise `InputError` if an option was given that only a run on simulated bone heeds, and there is none."""
-    for names, starts in _HEEDED:
-        given = [name for name in names if getattr(arguments, name) is not None]
-        if given and all(getattr(arguments, one) is None for one in starts):
-            flags = " or ".join(f"--{one}" for one in starts)
-            raise InputError(f"--{given[0].replace('_', '-')} is of {flags}; give that too, or leave it out.")
-    for name in ("bone_shape", "bone_radius", "bone_orientation", "bone_concentration"):
-        flag = f"--{name.replace('_', '-')}"
-        if getattr(arguments, name) is None:
-            continue
-        if arguments.mask is not None:
-            raise InputError(f"{flag} is of random bone, and --mask is one given geometry; leave one of them out.")
-        if name in _OF_DIRECTIONS and arguments.bone_shape in (None, "spheres"):
-            raise InputError(f"{flag} is of cylinders and plates; give one of them to --bone-shape, or leave it out.")
-
-
-def _settings(arguments):
-    from ..protocol.settings import ProtocolSettings
-
-    given = {}
-    for _, name, _, factor in (*_PROTOCOL, *_SCANNER, *_ASSUMED):
-        value = getattr(arguments, name)
-        if value is not None:
-            given[name] = (
-                tuple(_in_ours(x, factor) for x in value) if isinstance(value, list) else _in_ours(value, factor)
-            )
-    given["voxel_size"] = given["voxel_size"][::-1]
-    return ProtocolSettings(**given)
-
-
-def _in_ours(value, factor):
-    """A value in the unit of the settings; times to a nanosecond, so that milliseconds do not get a tail."""
-    return value if factor == 1 else round(value / factor, 9)
-
-
-def _bone(arguments, bvtv):
-    """Blocks of bone as given."""
-    from ..protocol.bone import BoneSettings
-
-    given = {"bvtv": tuple(bvtv)} if bvtv else {}
-    for name in ("shape", "radius", "orientation", "concentration"):
-        given[name] = getattr(arguments, f"bone_{name}")
-    return BoneSettings(**{name: value for name, value in given.items() if value is not None}, **_draws(arguments))
-
-
-def _draws(arguments):
-    """How many geometries are drawn, and from which seed, as far as given."""
-    return {name: value for name in ("repeats", "seed") if (value := getattr(arguments, name)) is not None}
-
-
-def _bone_of_mask(arguments):
-    """The bone of a file, whose BV/TV is its own."""
-    from ..files.nifti import read_image
-    from ..protocol.bone import bone_of_image
-
-    if arguments.chain:
-        raise InputError("A mask has the BV/TV that it has; leave out the values of --chain, or --mask.")
-    image, affine = read_image(arguments.mask)
-    return bone_of_image(image, affine, arguments.mask, **_draws(arguments))
 
 
 def _mask_notes(arguments, chain):
@@ -224,40 +32,8 @@ def _mask_notes(arguments, chain):
 
     if arguments.mask is None:
         return []
-    bone = chain[0].bone
+    bone = chain.bone
     return mask_notes(bone.mask, bone.voxel_mm, arguments.mask)
-
-
-def _chain_settings(arguments):
-    """Settings of the chain; None where it is not asked for."""
-    from ..protocol.chain import ChainSettings
-
-    if arguments.chain is None:
-        return None
-    bone = _bone(arguments, arguments.chain) if arguments.mask is None else _bone_of_mask(arguments)
-    return ChainSettings(bone, _reconstruction(arguments))
-
-
-def _reconstruction(arguments):
-    """Settings of the reconstruction in the ankle and of the chain."""
-    from ..settings import preset
-
-    changes = {} if arguments.inversion is None else {"inversion": arguments.inversion}
-    return preset(arguments.preset or "default", **changes)
-
-
-def _ankle_settings(arguments):
-    """Settings of the digital ankle; None where it is not asked for."""
-    from ..protocol.ankle import AnkleSettings
-
-    if arguments.ankle is None:
-        return None
-    if arguments.regularization is not None:
-        raise InputError(
-            "--regularization is of balls in noise alike in all voxels, and --ankle reconstructs with the λ of its "
-            "preset and inversion; leave one of them out."
-        )
-    return AnkleSettings(arguments.ankle, _reconstruction(arguments), arguments.seed or 0)
 
 
 def _assess(arguments, settings, ankle):
@@ -270,94 +46,107 @@ def _assess(arguments, settings, ankle):
         with ProgressLine() as progress:
             return assess(settings, progress=progress)
     with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
-        _tell_cost(arguments, counted(ankle.draws, "draw"), ankle_cost(settings, ankle), progress)
+        _tell_cost(counted(ankle.draws, "draw"), ankle_cost(settings, ankle), progress)
         return assess(settings, ankle, executors=executors, progress=progress)
 
 
 def _run_chain(arguments, settings, chain):
-    """Rows of the chain."""
+    """Rows of the chain, and what its reconstructions note."""
     from ..protocol.chain import run_chain
     from ..protocol.estimate import chain_cost
     from .workers import executors_of
 
     with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
-        _tell_cost(arguments, counted(len(chain.bone.points()), "block"), chain_cost(settings, chain), progress)
+        _tell_cost(counted(len(chain.bone.points()), "block"), chain_cost(settings, chain), progress)
         return run_chain(settings, chain, executors=executors, progress=progress)
 
 
-def _tell_cost(arguments, what, cost, progress):
-    """Say before a run how long it takes and how much memory, and refuse what does not fit."""
-    from ..study.estimate import free_memory, in_words
+def _check_memory(arguments, request):
+    """Refuse what does not fit, before anything long begins."""
+    from ..protocol.estimate import ankle_cost, chain_cost, sweep_cost
+    from ..study.estimate import free_memory
 
-    memory, free = arguments.workers * cost.memory, None if arguments.scheduler else free_memory()
+    settings, ankle, chain, sweep = request
+    costs = [ankle and ankle_cost(settings, ankle), chain and chain_cost(settings, chain), sweep and sweep_cost(sweep)]
+    memory = arguments.workers * max((cost.memory for cost in costs if cost), default=0)
+    free = None if arguments.scheduler else free_memory()
     if free is not None and memory > free:
         raise InputError(
             f"It takes about {memory / 1e9:.3g} GB of memory and there are {free / 1e9:.3g} GB; take larger voxels, or "
             "fewer --workers."
         )
+
+
+def _tell_cost(what, cost, progress):
+    """Say before a run how long it takes and how much memory."""
+    from ..study.estimate import in_words
+
     time = in_words(cost.seconds)
     progress(0.0, f"{what}, about {time} of a processor, {cost.memory / 1e9:.2g} GB of memory for each process")
 
 
-def _sweep_settings(arguments, settings):
-    """Settings of the sweep; None where it is not asked for."""
-    from ..protocol.sweep import SweepSettings
+class _Partial(NamedTuple):
+    """The table of a sweep while it runs: its file, what the run is, and rows of a run that was stopped."""
 
-    if arguments.sweep is None:
-        return None
-    if arguments.mask is not None:
-        raise InputError("--mask is for --chain; a sweep needs random bone, so leave out one of them.")
-    if not arguments.output:
-        raise InputError("A sweep is a table and a picture; give --output FOLDER for them.")
-    trains = tuple(tuple(_in_ours(time, 1e3) for time in train) for train in arguments.sweep_echo_times or ())
-    return SweepSettings.around(
-        settings,
-        _bone(arguments, arguments.sweep),
-        field_strengths=tuple(arguments.sweep_field_strengths or ()),
-        voxels_mm=tuple(arguments.sweep_voxels or ()),
-        b0_degrees=tuple(arguments.sweep_angles or ()),
-        trains=trains,
-    )
+    path: Path
+    head: dict
+    kept: dict
+
+    @classmethod
+    def of(cls, arguments, settings, sweep):
+        """What there is of a run; `InputError` if it is of another, before anything long begins."""
+        from ..protocol.sweep import COLUMNS
+        from .partial_table import read_blocks
+
+        path = Path(arguments.output) / "sweep.csv.partial"
+        head = {"version": __version__, "settings": settings.as_dict(), "sweep": sweep.as_dict()}
+        head = json.loads(json.dumps(head))
+        return cls(path, head, read_blocks(path, head, COLUMNS, ("bvtv_wanted", "repeat")))
 
 
-def _run_sweep(arguments, settings, sweep):
-    """Rows of the sweep, kept while it runs, and the file in which they are kept."""
+def _run_sweep(arguments, settings, sweep, partial):
+    """Rows of the sweep, kept while it runs."""
     from ..protocol.estimate import sweep_cost
-    from ..protocol.sweep import COLUMNS, run_sweep, sorted_rows
-    from .partial_table import partial_table, read_blocks
+    from ..protocol.sweep import run_sweep, sorted_rows
+    from .partial_table import partial_table
     from .workers import executors_of
 
-    partial = Path(arguments.output) / "sweep.csv.partial"
-    head = {"version": __version__, "settings": settings.as_dict(), "sweep": sweep.as_dict()}
-    head = json.loads(json.dumps(head))
-    kept = read_blocks(partial, head, COLUMNS, ("bvtv_wanted", "repeat"))
-    rows = [row for some in kept.values() for row in some]
+    rows = [row for some in partial.kept.values() for row in some]
     with executors_of(arguments.workers, arguments.scheduler) as executors, ProgressLine() as progress:
-        _tell_cost(arguments, counted(len(sweep.bone.points()), "block"), sweep_cost(sweep), progress)
-        found = run_sweep(settings, sweep, executors=executors, done=kept, progress=progress)
-        with partial_table(partial, head, kept) as keep:
+        _tell_cost(counted(len(sweep.bone.points()), "block"), sweep_cost(sweep), progress)
+        found = run_sweep(settings, sweep, executors=executors, done=partial.kept, progress=progress)
+        with partial_table(*partial) as keep:
             for new in found:
                 keep(new)
                 rows += new
-    return sorted_rows(rows), partial
+    return sorted_rows(rows)
 
 
 def _protocol(arguments):
     from ..figures.style import require_matplotlib
-    from ..protocol.assess import rows, unknowns
+    from ..protocol.assess import rows
+    from ..protocol.bone import bone_notes
+    from ..protocol.remarks import unknowns
     from ..report.pages import require_jinja
     from ..report.protocol import advice, chain_sentences, summary
 
-    settings = _settings(arguments)
-    _refuse_unused(arguments)
-    ankle, chain, sweep = _ankle_settings(arguments), _chain_settings(arguments), _sweep_settings(arguments, settings)
+    settings, ankle, chain, sweep = request = request_of(arguments)
+    _check_memory(arguments, request)
+    partial = sweep and _Partial.of(arguments, settings, sweep)
     if arguments.output:
         require_jinja()
         require_matplotlib()
         check_writable(arguments.output)
     found = _assess(arguments, settings, ankle)
-    chain = chain and (chain, _run_chain(arguments, settings, chain))
-    said = [worded(sentence, _WORDS) for sentence in [*unknowns(found), *_mask_notes(arguments, chain)]]
+    said = unknowns(found)
+    if chain or sweep:
+        said += bone_notes((chain or sweep).bone)
+    if chain:
+        measured = _run_chain(arguments, settings, chain)
+        said += [f"The reconstruction of simulated bone notes: {note}" for note in measured.notes]
+        said += _mask_notes(arguments, chain)
+        chain = (chain, measured.rows)
+    said = [worded(sentence, WORDS) for sentence in said]
     print(summary(found))
     for row in rows(found):
         print(_line(row))
@@ -366,10 +155,10 @@ def _protocol(arguments):
         print(f"On simulated bone: {sentence}")
     written = []
     if arguments.output:
-        swept, partial = (None, None) if sweep is None else _run_sweep(arguments, settings, sweep)
+        swept = sweep and _run_sweep(arguments, settings, sweep, partial)
         written = write_outputs(_contents(Path(arguments.output), found, said, chain, sweep, swept))
-        if partial is not None:
-            partial.unlink(missing_ok=True)
+        if partial:
+            partial.path.unlink(missing_ok=True)
     print_result(said, written)
 
 

@@ -52,7 +52,7 @@ def _regions(arguments):
     )
     if bool(arguments.bone) != bool(arguments.image):
         raise InputError("The bone reference needs both --image and --bone; give the other one too.")
-    scan, maps, affine = _read_maps(arguments)
+    scan, maps, affine, left_out = _read_maps(arguments)
     with ProgressLine() as progress:
         found = propose_bones(maps, affine, side=arguments.side, cut=not arguments.whole_calcaneus, progress=progress)
     if not found.names:
@@ -64,7 +64,7 @@ def _regions(arguments):
         contents[arguments.mask] = lambda path: write_image(path, mask.astype(np.uint8), affine)
     if arguments.bone:
         contents[arguments.bone] = _bone_reference(arguments, found.labels, affine)
-    notes = [*found.notes, *notes_on_subjects(f"{scan}_maps", arguments.image, arguments.transform)]
+    notes = [*left_out, *found.notes, *notes_on_subjects(f"{scan}_maps", arguments.image, arguments.transform)]
     print_result(notes, write_outputs(contents))
     volume = abs(np.linalg.det(affine[:3, :3])) / 1000
     for label, name in found.names.items():
@@ -73,13 +73,11 @@ def _regions(arguments):
 
 
 def _read_maps(arguments):
-    """Name of the scan, its maps that are needed, and their affine."""
-    from ..files.maps import find_maps
-    from ..files.nifti import read_image
-    from ..images import geometry_difference
+    """Name of the scan, its maps that are needed, their affine, and notes."""
+    from ..files.maps import find_maps, read_maps
 
-    folder = arguments.maps
-    scans = find_maps(folder) if Path(folder).is_dir() else {}
+    folder, notes = arguments.maps, []
+    scans = find_maps(folder, notes) if Path(folder).is_dir() else {}
     if not scans:
         raise InputError(f"{folder} is no folder with maps such as sub-01_PDFFmap.nii.gz; give what reconstruct wrote.")
     if arguments.scan and arguments.scan not in scans:
@@ -87,16 +85,13 @@ def _read_maps(arguments):
     if len(scans) > 1 and not arguments.scan:
         raise InputError(f"{folder} holds {len(scans)} scans ({', '.join(scans)}); choose one by --scan.")
     scan = arguments.scan or next(iter(scans))
-    maps, first = {}, None
-    for name in ("pdff", "mip", *(["mask"] if arguments.mask else [])):
-        if name not in scans[scan]:
-            raise InputError(f"{folder} has no {name} map of {scan}; give the folder that reconstruct wrote.")
-        maps[name], affine = read_image(scans[scan][name])
-        first = first or (maps[name].shape, affine)
-        difference = geometry_difference(*first, maps[name].shape, affine)
-        if difference:
-            raise InputError(f"The maps of {scan} are not on one grid: {difference}; reconstruct it again.")
-    return scan, maps, first[1]
+    needed = ("pdff", "mip", *(["mask"] if arguments.mask else []))
+    if missing := next((name for name in needed if name not in scans[scan]), None):
+        raise InputError(f"{folder} has no {missing} map of {scan}; give the folder that reconstruct wrote.")
+    maps, affine = read_maps({name: scans[scan][name] for name in needed}, notes)
+    if missing := next((name for name in needed if name not in maps), None):
+        raise InputError(f"{folder} has no {missing} map of {scan} on the grid of the others; reconstruct it again.")
+    return scan, maps, affine, notes
 
 
 def _bone_reference(arguments, labels, affine):

@@ -35,7 +35,8 @@ def add_commands(commands):
     parser.add_argument(
         "--subject",
         metavar="COLUMN",
-        help="whose a row is (default: case, subject or participant_id; sub-01_ses-2 is of sub-01)",
+        help="whose a row is (default: case, subject or participant_id, or what else is called so, such as PatientID, "
+        "which a note says; sub-01_ses-2 is of sub-01)",
     )
     parser.add_argument("--pair", nargs=2, metavar=("A", "B"), help="two groups whose differences are regressed")
     parser.add_argument(

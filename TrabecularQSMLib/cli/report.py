@@ -27,7 +27,8 @@ def _report(arguments):
     output = Path(arguments.output)
     if not output.is_dir():
         raise InputError(f"{output} is not a folder; give the folder that reconstruct or cohort wrote.")
-    scans = find_maps(output)
+    notes = []
+    scans = find_maps(output, notes)
     if not scans:
         raise InputError(f"{output} holds no maps; give the folder that reconstruct or cohort wrote.")
     check_writable(output)
@@ -41,4 +42,4 @@ def _report(arguments):
             pages[stem] = place
         if (output / "cohort.csv").exists():
             written += write_outputs({output / "report.html": cohort_report(output, pages)})
-    print_result((), written)
+    print_result(notes, written)

@@ -234,10 +234,11 @@ def _simulate_mask(arguments, chosen):
     from ..files.tables import csv_text
     from ..files.writing import json_text
     from ..simulation.field import check_box, needed_memory
-    from ..simulation.image import bone_of, cube_edge, mask_notes
+    from ..simulation.image import bone_of, cube_edge, header_notes, mask_notes
     from ..simulation.model import columns_of, measure_image
     from ..simulation.orientation import fabric
     from ..simulation.settings import SimulationSettings
+    from ..simulation.summary import notes_on
     from ..study.estimate import free_memory
 
     _refuse_beside_mask(arguments)
@@ -261,7 +262,9 @@ def _simulate_mask(arguments, chosen):
             **chosen,
         )
     edge = arguments.voxel_size or cube_edge(affine)
-    notes = mask_notes(bone, edge, arguments.mask) + _notes(rows)
+    notes = mask_notes(bone, edge, arguments.mask) + notes_on(rows)
+    if arguments.voxel_size:
+        notes += header_notes(affine, edge, arguments.mask)
     head = {
         "version": __version__,
         "settings": {name: value for name, value in settings.as_dict().items() if name not in _OF_INCLUSIONS},
@@ -283,7 +286,7 @@ def _simulate_grid(arguments, settings):
     from ..simulation.field import check_box, needed_memory
     from ..simulation.model import columns_of
     from ..simulation.monte_carlo import ParameterGrid, simulate, sorted_rows
-    from ..simulation.summary import linearity, over_bvtv, summarize, summary_columns
+    from ..simulation.summary import linearity, notes_on, over_bvtv, summarize, summary_columns
     from ..study.estimate import free_memory
     from .partial_table import partial_table, read_partial
     from .workers import executors_of
@@ -324,7 +327,7 @@ def _simulate_grid(arguments, settings):
     for name, found in slopes.items():
         for one in found:
             print(_sentence(name, one))
-    print_result(_notes(rows), written)
+    print_result(notes_on(rows), written)
 
 
 def _sentence(name, found):
@@ -334,11 +337,3 @@ def _sentence(name, found):
         f"{name} over bvtv at Δχ = {found.delta_chi:g} ppm: slope {line.slope:.4g} ({line.slope_ci[0]:.4g} to "
         f"{line.slope_ci[1]:.4g}), R² {line.r2:.5f}, {found.nonlinearity:.2%} off the line{tested}, n {line.n}"
     )
-
-
-def _notes(rows):
-    missing = sum(row["r2prime_hwhm_ppm"] is None for row in rows)
-    notes = [f"R2′ could not be fitted in {missing} of {len(rows)} rows; they are left empty."] if missing else []
-    if any(row["mean_chi"] is None for row in rows):
-        notes.append("No field tells the mean χ of a region that repeats itself (filled); it is left empty.")
-    return notes

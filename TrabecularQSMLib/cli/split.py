@@ -26,6 +26,7 @@ def add_commands(commands):
 def _split(arguments):
     import numpy as np
 
+    from ..acquisition import voxel_size
     from ..analysis.subregions import split_region
     from ..files.nifti import write_image
     from ..files.regions import names_file, read_regions
@@ -40,9 +41,8 @@ def _split(arguments):
     )
     labels, affine, names = read_regions(arguments.regions, only=[arguments.region])
     check_right_angles(affine, arguments.regions)
-    voxel_size = tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
     with errors_of(f"{arguments.region} of {arguments.regions}"):
-        parts = split_region(labels == next(iter(names)), arguments.count, voxel_size)
+        parts = split_region(labels == next(iter(names)), arguments.count, voxel_size(affine))
     contents = {
         arguments.output: lambda path: write_image(path, parts.astype(np.uint16), affine),
         table: names_text({number: f"{arguments.region} {number}" for number in range(1, arguments.count + 1)}),

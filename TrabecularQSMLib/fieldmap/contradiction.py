@@ -7,14 +7,13 @@ of its own more across it. Errors that a whole slice has in common stay when its
 do not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..methods import Method
 from .gains import mean_in_errors
 from .kind import Kind, seen
-from .refine import R2STAR_RANGE
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT
 from .separation import EXACT_ECHOES
@@ -33,6 +32,8 @@ FEWEST_SLICES, FEWEST_IN_SLICE = 4, 10
 # field, R2* and fat.
 PLACES, FEWEST_PLACES, PLACES_AGREE, FEW_ECHOES = 6, 8, 0.5, 5
 PLACE_SCALE, PLACE_PHASE, PLACE_OF_FEW = 0.03, 0.04, 0.01
+# Fractions of fat that part tissues, and how much more than the mean an echo may have of what is left over by chance.
+TISSUES, MOST_IN_ECHO = (0.3, 0.7), 3.0
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,49 @@ class Contradiction:
     phase: float = 0.0
 
 
-def find_contradiction(signal: np.ndarray, sample: Sample, *, kind: Kind) -> Contradiction | None:
+@dataclass(frozen=True, eq=False)
+class LeftOver:
+    """What the fit leaves over in voxels that tell something, with the sample and the kind of scan of these.
+
+    `rest` (E, V) is in the direction of the model `modelled` (E, V), without what all voxels share: its real part is
+    along it. `energy` (V,) is that of the echoes.
+    """
+
+    sample: Sample
+    kind: Kind
+    energy: np.ndarray
+    modelled: np.ndarray
+    rest: np.ndarray
+
+    @property
+    def size(self) -> np.ndarray:
+        """Magnitude (E, V) of the model."""
+        return np.abs(self.modelled)
+
+    @property
+    def weight(self) -> np.ndarray:
+        """Weight (V,) by what is left: one over its energy."""
+        return 1 / ((np.abs(self.rest) ** 2).sum(axis=0) + FINEST_MISFIT * (self.size**2).sum(axis=0))
+
+
+def find_contradiction(left: LeftOver) -> Contradiction | None:
     """Return what speaks against magnitude and phase of the echoes being of one measurement, or None if nothing does.
+
+    Parameters
+    ----------
+    left : LeftOver
+        From `left_over`.
+    """
+    axis, scale, phase = _of_slices(left)
+    along, across, errors = _along_and_across(left)
+    if axis is None:
+        scale, phase = _of_places(left)
+    found = axis is not None or errors > 0 or max(scale, phase) > 0
+    return Contradiction(along, across, errors, axis, scale, phase) if found else None
+
+
+def left_over(signal: np.ndarray, sample: Sample, *, kind: Kind) -> LeftOver | None:
+    """Return what the fit leaves over of the signal as that kind of scan has it, or None where it leaves nothing.
 
     Parameters
     ----------
@@ -66,27 +108,11 @@ def find_contradiction(signal: np.ndarray, sample: Sample, *, kind: Kind) -> Con
     """
     if sample.echoes <= EXACT_ECHOES or not signal.size:
         return None
-    some, modelled, rest = left_over(signal, sample, kind)
-    size, sample, fat = np.abs(modelled), sample.part(some), kind.fits.fat[some]
-    energy = (np.abs(signal[:, some]) ** 2).sum(axis=0)
-    axis, scale, phase = _of_slices(size, rest, sample)
-    along, across, errors = _along_and_across(rest, energy, fat)
-    if axis is None:
-        scale, phase = _of_places(size, rest, fat, sample)
-    found = axis is not None or errors > 0 or max(scale, phase) > 0
-    return Contradiction(along, across, errors, axis, scale, phase) if found else None
-
-
-def left_over(signal: np.ndarray, sample: Sample, kind: Kind) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return which voxels tell something, their model, and what is left of their echoes, without what all share.
-
-    The latter, (E, V) as the model, is in its direction: its real part is along it. Arguments as of
-    `find_contradiction`; the model is of the signal as it is for that kind of scan.
-    """
     signal = seen(signal, sample, kind)
     energy = (np.abs(signal) ** 2).sum(axis=0)
     # At a limit of R2* the fit takes less along the signal than across it.
-    inside = (kind.fits.r2star > R2STAR_RANGE[0]) & (kind.fits.r2star < R2STAR_RANGE[1])
+    low, high = sample.model.r2star_range
+    inside = (kind.fits.r2star > low) & (kind.fits.r2star < high)
     some = np.flatnonzero(inside & (energy > BRIGHT * np.median(energy)))
     signal, model, fits = signal[:, some], sample.model, Fits(*(values[some] for values in kind.fits))
     at = project(signal, model, fits.field_hz, fits.r2star)
@@ -94,12 +120,42 @@ def left_over(signal: np.ndarray, sample: Sample, kind: Kind) -> tuple[np.ndarra
     size = np.abs(modelled)
     rest = (signal - modelled) * modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     shared = (size * rest).sum(axis=1) / np.maximum((size**2).sum(axis=1), np.finfo(np.float32).tiny)
-    return some, modelled, rest - shared[:, None] * size
+    rest = rest - shared[:, None] * size
+    return LeftOver(sample.part(some), replace(kind, fits=fits), energy[some], modelled, rest)
 
 
-def _along_and_across(rest, energy, fat):
+def share_by_chance(left: LeftOver | None) -> float:
+    """Return what part of what the fit leaves over each voxel has of its own, as noise, 0 to 1.
+
+    What a wrong model leaves over is alike in voxels of one tissue in one place of the image. Zero, if nothing is left
+    over, echoes differ so much in it as noise does not, or too few voxels tell.
+    """
+    if left is None:
+        return 0.0
+    rest = left.rest * np.exp(1j * np.angle(left.modelled) - 1j * np.angle(left.modelled[:1]))
+    place = _places(left.sample, np.digitize(left.kind.fits.fat, TISSUES))
+    count = np.bincount(place)
+    told = count[place] >= FEWEST_IN_SLICE
+    rest, place, energy = rest[:, told], place[told], (np.abs(rest[:, told]) ** 2).sum(axis=1)
+    if np.count_nonzero(told) < FEWEST or energy.max() > MOST_IN_ECHO * energy.mean():
+        return 0.0
+    sums = [np.bincount(place, one.real, count.size) + 1j * np.bincount(place, one.imag, count.size) for one in rest]
+    alone = [np.bincount(place, np.abs(one) ** 2, count.size) for one in rest]
+    alike = (sum(np.abs(one) ** 2 for one in sums) - sum(alone)) / np.maximum(count - 1, 1)
+    return float(np.clip(1 - alike.sum() / energy.sum(), 0, 1))
+
+
+def _places(sample, kind):
+    """Number of the place of the image in which each voxel lies, apart for each number of its kind (V,)."""
+    for position in sample.positions:
+        kind = PLACES * kind + np.clip(((position + 1) / 2 * PLACES).astype(int), 0, PLACES - 1)
+    return kind
+
+
+def _along_and_across(left):
     """Median parts of the signal along and across it, and their difference in standard errors if it matters."""
-    parts = [(part**2).sum(axis=0) / energy for part in (rest.real, rest.imag)]
+    parts = [(part**2).sum(axis=0) / left.energy for part in (left.rest.real, left.rest.imag)]
+    fat = left.kind.fits.fat
     along, across = (float(np.sqrt(np.median(part))) for part in parts)
     ratio = np.log(parts[0] + FINEST_MISFIT) - np.log(parts[1] + FINEST_MISFIT)
     tissues = [np.median(ratio[where]) for where in (fat < 0.5, fat >= 0.5) if np.count_nonzero(where) >= FEWEST]
@@ -109,10 +165,10 @@ def _along_and_across(rest, energy, fat):
     return along, across, errors if matters else 0.0
 
 
-def _of_slices(size, rest, sample):
+def _of_slices(left):
     """The axis whose slices have errors of their own, and their size in magnitude and phase; or None."""
-    weight = 1 / ((np.abs(rest) ** 2).sum(axis=0) + FINEST_MISFIT * (size**2).sum(axis=0))
-    found = [_across(axis, weight * size * rest, weight * size**2, sample) for axis in range(3)]
+    weight, size = left.weight, left.size
+    found = [_across(axis, weight * size * left.rest, weight * size**2, left.sample) for axis in range(3)]
     strength = [max(scale / SLICE_SCALE, phase / SLICE_PHASE) for scale, phase in found]
     axis = int(np.argmax(strength))
     return (axis, *found[axis]) if strength[axis] > 1 else (None, 0.0, 0.0)
@@ -129,13 +185,11 @@ def _across(axis, product, square, sample):
     return _shared(first.real, second.real, AGREE), _shared(first.imag, second.imag, AGREE)
 
 
-def _of_places(size, rest, fat, sample):
+def _of_places(left):
     """Standard deviation of errors of places, of magnitude and phase, if they matter: what both halves share."""
-    weight = 1 / ((np.abs(rest) ** 2).sum(axis=0) + FINEST_MISFIT * (size**2).sum(axis=0))
-    rest = _without_errors_of_fat(size, rest, fat, weight)
-    place = np.zeros(fat.size, int)
-    for position in sample.positions:
-        place = PLACES * place + np.clip(((position + 1) / 2 * PLACES).astype(int), 0, PLACES - 1)
+    weight, size, sample = left.weight, left.size, left.sample
+    rest = _without_errors_of_fat(size, left.rest, left.kind.fits.fat, weight)
+    place = _places(sample, np.zeros(weight.size, int))
     halves = _halves(weight * size * rest, weight * size**2, place, PLACES**3)
     known = np.isfinite(halves[0][0]) & np.isfinite(halves[1][0])
     if np.count_nonzero(known) < FEWEST_PLACES:

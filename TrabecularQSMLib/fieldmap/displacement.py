@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..methods import Method
-from .contradiction import left_over
-from .kind import Kind, seen
-from .sample import Sample
+from .contradiction import LeftOver
+from .kind import seen
 from .search import FINEST_MISFIT
-from .separation import EXACT_ECHOES
 
 # So many voxels are too far, by so many standard errors: half a voxel back and forth from echo to echo leaves no more
 # where it looks like the beat of fat. Noise leaves 0.03 at most, at 3.3 standard errors.
@@ -43,32 +41,30 @@ class Displacement:
     turned: bool = False
 
 
-def find_displacement(echoes: np.ndarray, signal: np.ndarray, sample: Sample, *, kind: Kind) -> Displacement | None:
+def find_displacement(echoes: np.ndarray, left_over: LeftOver) -> Displacement | None:
     """Return which echoes lie elsewhere than the others, or None.
 
     Parameters
     ----------
     echoes : (E, K, J, I) complex array
-    signal : (E, V) complex array
-    sample : Sample
-        Both of voxels with signal (`sample.draw`).
-    kind : Kind
-        What was found in these voxels.
+    left_over : LeftOver
+        What the fit leaves over of voxels of them, from `left_over`.
     """
+    sample, kind, size, rest = left_over.sample, left_over.kind, left_over.size, left_over.rest
     axes = [axis for axis in range(3) if sample.shape[axis] >= FEWEST]
-    if sample.echoes <= EXACT_ECHOES or not signal.size or not axes:
+    if not axes:
         return None
-    some, modelled, rest = left_over(signal, sample, kind)
-    sample, size = sample.part(some), np.abs(modelled)
-    weight = 1 / ((np.abs(rest) ** 2).sum(axis=0) + FINEST_MISFIT * (size**2).sum(axis=0))
-    along_model = modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
+    weight, along_model = left_over.weight, left_over.modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     changes = {axis: seen(_change(echoes, sample, axis), sample, kind) * along_model for axis in axes}
     # Ways 0 to 2 are moves along the axes, 3 to 5 turns about them.
     changes |= {3 + axis: by for axis in range(3) if (by := _turning(changes, sample, axis)) is not None}
     ways, changes = [*changes], np.stack([*changes.values()])
+    # What an echo has in common, or changes linearly over the image, is no way: gains, and what a read-out adds.
+    smooth = np.stack([unit * place for unit in (1, 1j) for place in (np.ones_like(size[0]), *sample.positions)])
     voxels, errors = np.zeros((2, sample.echoes, 6))
     for number, left in enumerate(rest):
-        voxels[number, ways], errors[number, ways] = _way(left, changes[:, number], weight)
+        found = _way(left, np.concatenate([changes[:, number], size[number] * smooth]), weight)
+        voxels[number, ways], errors[number, ways] = (one[: len(ways)] for one in found)
     far = np.abs(voxels) * (np.abs(errors) > SURE)
     number, way = np.unravel_index(far.argmax(), far.shape)
     if far[number, way] <= (FAR_BIPOLAR if kind.bipolar else FAR):

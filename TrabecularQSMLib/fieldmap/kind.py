@@ -6,7 +6,7 @@ misfits under two answers are compared in pairs; an answer is given when the mea
 several standard errors from zero. How gains of groups are found is in `readout`, what tells the sign in `sign`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +20,9 @@ from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_g
 from .sample import Fits, Sample
 from .sign import (
     SURE_BY_FIELD,
+    SURE_IF_DOUBTFUL,
     answer_of,
+    asks_for_gains,
     differ_little,
     misfit_near,
     sign_by_field,
@@ -63,6 +65,10 @@ class Kind:
     far_off_hz: float | None = None
     jump_ppm: float | None = None
     fits: Fits | None = field(default=None, repr=False, compare=False)
+
+    def with_likely_sign(self) -> "Kind":
+        """Return this kind with a sign that is likely at most."""
+        return replace(self, sure_of_sign=False, likely_sign=self.likely_sign or self.sure_of_sign)
 
     @property
     def trains(self) -> int:
@@ -108,6 +114,17 @@ def seen(signal: np.ndarray, sample: Sample, kind: Kind) -> np.ndarray:
     """Return the signal (E, V) as that kind of scan has it: without gains of groups, phase growing with frequency."""
     signal = sample.without(kind.groups, signal)
     return (signal if kind.sign > 0 else signal.conj()).astype(np.complex64)
+
+
+def fitting_better(signal: np.ndarray, sample: Sample, kind: Kind) -> Kind:
+    """Return the kind, or where nothing tells its sign the one with the sign that leaves less over.
+
+    What a wrong sign leaves over looks like mistakes and errors that are none.
+    """
+    if kind.sure_of_sign or not signal.size:
+        return kind
+    fits = sample.fits(seen(signal, sample, kind).conj())
+    return replace(kind, sign=-kind.sign, fits=fits) if fits.misfit.mean() < kind.fits.misfit.mean() else kind
 
 
 def find_kind(
@@ -162,7 +179,7 @@ def find_kind(
     elif sign is None:
         best, sure, errors = _answer(asked, grouped, errors)
     fits, groups, groups_errors = grouped[best]
-    jump_ppm = _jump(sample.without(groups, asked.signals[best]), fits, sample)
+    jump_ppm = _jump(asked.signals[best], groups, fits, sample)
     if asked.signs[best] < 0 and groups is not None:
         groups = groups.conjugate()  # they belong to the echoes as they came
     # So few echoes fit any errors of their own: the sign that fits better is taken, and never sure.
@@ -195,15 +212,16 @@ def _grouped(asked, ways, given, progress):
 def _answer(asked, grouped, errors):
     """Which of both signs it is, whether that is sure, and the errors that say so, beginning with those of the fits."""
     best, sure = answer_of(errors)
-    of_signs = [None if grouped[best].groups is None else one.groups for one in grouped]
-    known = sign_by_gains(asked.signals, best, of_signs, asked.sample)
-    if known is None and not sure:
-        errors = asked.errors_by_field(grouped, of_signs)
-        best, sure = answer_of(errors, SURE_BY_FIELD)
     groups = grouped[best].groups
-    if known is None and groups is not None and not groups.beyond_errors and differ_little(_fits(grouped)):
-        # What errors of single echoes leave beside such groups speaks for either sign where nothing else tells it.
-        sure = False
+    of_signs = [None if groups is None else one.groups for one in grouped]
+    known = sign_by_gains(asked.signals, best, of_signs, asked.sample)
+    # Errors of single echoes, or what they leave beside groups, may speak for the sign that has a use for them.
+    little = known is None and (groups is None or not groups.beyond_errors) and differ_little(_fits(grouped))
+    doubtful = little and sure and asks_for_gains(asked.signals, 1 - best, of_signs, asked.sample)
+    if known is None and (doubtful or not sure):
+        errors = asked.errors_by_field(grouped, of_signs)
+        best, sure = answer_of(errors, SURE_IF_DOUBTFUL if doubtful else SURE_BY_FIELD)
+    sure = sure and not (little and groups is not None)
     best, sure = known or (best if sure else 0, sure)
     return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
 
@@ -218,7 +236,7 @@ def _far_off(fits, sample):
     return float(center) if here - there > ALIKE else None
 
 
-def _jump(signal, fits, sample):
+def _jump(signal, groups, fits, sample):
     """How far in ppm the field of fat is below that of water, apart from what is smooth all over the image, if far."""
     water, fat = fits.fat < PURE[0], fits.fat > PURE[1]
     if min(water.mean(), fat.mean()) < LEAST_PURE:
@@ -230,7 +248,7 @@ def _jump(signal, fits, sample):
     # Noise that takes fat for water puts it on the other side.
     if jump >= -JUMP_PPM:
         return None
-    lost = []
+    signal, lost = sample.without(groups, signal), []
     for tissue, own, other in ((water, of_water, of_fat), (fat, of_fat, of_water)):
         some = np.flatnonzero(tissue)[:JUMP_VOXELS]
         voxels, part, near = signal[:, some], sample.part(some), smooth[some]

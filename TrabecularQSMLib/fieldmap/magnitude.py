@@ -10,8 +10,7 @@ from ..chunks import run_chunks
 from ..methods import Method
 from ..progress import Progress
 from .fat_models import FatModel
-from .refine import R2STAR_RANGE
-from .signal import Model
+from .signal import HIGHEST_R2STAR, Model, r2star_range
 
 CHUNK = 8192
 # W, F and R2* are three numbers, an echo gives one.
@@ -171,7 +170,7 @@ def fit_magnitude(
     water, fat, rate, cost, *sigmas = np.where(chosen, ends[1], ends[0])
     pdff = np.clip(_share(water, fat), 0, 1)
     residual = np.sqrt(cost / np.maximum(power, np.finfo(np.float32).tiny))
-    for sigma, limit in zip(sigmas, (R2STAR_RANGE[1], 1.0), strict=True):
+    for sigma, limit in zip(sigmas, (HIGHEST_R2STAR, 1.0), strict=True):
         sigma *= np.float32(noise)
         np.minimum(np.nan_to_num(sigma, copy=False, nan=limit, posinf=limit), limit, out=sigma)
     result = np.zeros((8, *mask.shape), np.float32)
@@ -293,7 +292,8 @@ def _arlo(signal, spacing, noise):
     of_above = of_both + 2 * third * back(ends, difference)
     of_below = 2 * back(simpson, integral) + third * of_both
     sigma = noise * np.linalg.norm((of_above - rate * of_below) / below, axis=0)
-    return np.stack([np.clip(rate, *R2STAR_RANGE), np.minimum(sigma, R2STAR_RANGE[1])])
+    limits = r2star_range(spacing * np.arange(len(signal)))
+    return np.stack([np.clip(rate, *limits), np.minimum(sigma, HIGHEST_R2STAR)])
 
 
 def _fit(signal, model, share, noise):
@@ -339,7 +339,7 @@ def _start(signal, model, share):
     mean_time, mean = (weight * time).sum(axis=0) / total, (weight * logarithm).sum(axis=0) / total
     spread = (weight * (time - mean_time) ** 2).sum(axis=0)
     slope = (weight * (time - mean_time) * (logarithm - mean)).sum(axis=0) / np.maximum(spread, TINY)
-    rate = np.clip(-slope, 0, R2STAR_RANGE[1] / 2)
+    rate = np.clip(-slope, 0, HIGHEST_R2STAR / 2)
     size = np.exp(np.clip(mean + rate * mean_time, -80, 80))
     return np.stack([(1 - share) * size, share * size, rate], axis=1)
 
@@ -382,7 +382,7 @@ def _refine(signal, model, parameters, noise):
         damped = damped + (damping[active, None] * own)[:, :, None] * np.eye(3)
         step = np.linalg.solve(damped, gradient[active][..., None])[..., 0]
         trial = parameters[active] + step
-        trial[:, 2] = np.clip(trial[:, 2], *R2STAR_RANGE)
+        trial[:, 2] = np.clip(trial[:, 2], *model.r2star_range)
         size = np.abs(parameters[active, :2]).sum(axis=1)
         moving = (np.abs(step[:, :2]).sum(axis=1) > SIGNAL_TOLERANCE * size) | (
             np.abs(trial[:, 2] - parameters[active, 2]) > R2STAR_TOLERANCE

@@ -10,8 +10,6 @@ R2STAR_TOLERANCE = 1e-4
 MAXIMUM_ITERATIONS = 60
 # A longer step, as a part of one over the length of the train, could cross into the swapped solution.
 LONGEST_STEP = 0.5
-# R2* may come out below zero, by noise: cut at zero, the mean of a region would be biased.
-R2STAR_RANGE = (-100.0, 2000.0)
 
 
 def refine(
@@ -56,7 +54,8 @@ def refine(
     """
     signal = np.asarray(signal, np.complex128)
     field_hz = np.array(field_hz, np.float64)
-    r2star = np.clip(np.array(r2star, np.float64), *R2STAR_RANGE)
+    limits = model.r2star_range
+    r2star = np.clip(np.array(r2star, np.float64), *limits)
     active = np.arange(field_hz.size)
     tied_to = field_hz if tied_to is None else np.asarray(tied_to, np.float64)
     at = project(signal, model, field_hz, r2star)
@@ -67,7 +66,7 @@ def refine(
         bent = np.maximum(curvature[active] * (1 + damping[active]), np.finfo(float).tiny)
         pull = tie * (tied_to[active] - field_hz[active])
         field_step = (2 * np.pi * slope[active].imag + pull) / ((2 * np.pi) ** 2 * bent + tie * (1 + damping[active]))
-        trial_r2star = np.clip(r2star[active] - slope[active].real / bent, *R2STAR_RANGE)
+        trial_r2star = np.clip(r2star[active] - slope[active].real / bent, *limits)
         np.clip(field_step, -longest, longest, out=field_step)
         small = (np.abs(field_step) < FIELD_TOLERANCE_HZ) & (np.abs(trial_r2star - r2star[active]) < R2STAR_TOLERANCE)
         moving = ~small

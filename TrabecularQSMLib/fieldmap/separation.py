@@ -15,7 +15,7 @@ from .neighborhood import choose_candidates, smoothed
 from .refine import refine
 from .search import CANDIDATES, search, search_table
 from .signal import Model, within_period
-from .uncertainty import noise_of_fit, standard_deviations
+from .uncertainty import noise_of_fit, of_exact_fit, standard_deviations
 
 # Voxels worked on at once: small enough for the cache, large enough for NumPy.
 SEARCH_CHUNK = 4096
@@ -27,8 +27,9 @@ BRIGHT = 0.1
 DECIDED = 10.0
 # So many echoes just determine the unknowns: a fit to them leaves nothing over, whatever the data.
 EXACT_ECHOES = 3
-# R2* above so many times one over the length of the train is sought by the fit, with so many steps.
-FAST, ON_THE_WAY = 2.0, 3
+# Minima whose misfits differ by no more than this part of the signal's energy, as the grid of R2* makes them, are told
+# apart by the fit, with so many steps.
+GRID_ERROR, ON_THE_WAY = 0.02, 3
 # How far fields stray from the mean around them, as a part of the distance between fields that are taken for each
 # other: so weak a tie moves only voxels whose field is hardly known.
 TIE = 0.25
@@ -150,7 +151,9 @@ def separate(
     message = "Fitting water, fat, field and R2*"
     run_chunks(refine_chunk, count, REFINE_CHUNK, message=message, progress=part(progress, 0.5, 0.95))
     noise = max(noise, noise_of_fit(residual, len(echo_times)))
-    sigmas = standard_deviations(water, fat, field, r2star, model, noise, progress=part(progress, 0.95, 1.0))
+    sigmas = list(standard_deviations(water, fat, field, r2star, model, noise, progress=part(progress, 0.95, 1.0)))
+    if len(echo_times) == EXACT_ECHOES:
+        sigmas[1] = of_exact_fit(sigmas[1], model.train)
     # Twice what noise leaves over on average is found in one voxel of forty, by noise alone.
     excess = np.maximum(residual**2 - 2 * (2 * len(echo_times) - 6) * noise**2, 0)
     power = np.maximum(power, np.finfo(np.float32).tiny)
@@ -205,7 +208,7 @@ def _starts(signal, power, model, *, mask, voxel_size, imaging_frequency, fat_hz
 
     def search_chunk(chunk):
         found = search(signal[:, chunk], table)
-        fields[:, chunk], rates[:, chunk], costs[:, chunk] = _where_decay_is_fast(*found, signal[:, chunk], model)
+        fields[:, chunk], rates[:, chunk], costs[:, chunk] = _between_rates(*found, signal[:, chunk], model)
 
     message = "Searching water, fat and field"
     run_chunks(search_chunk, count, SEARCH_CHUNK, message=message, progress=part(progress, 0.0, 0.8))
@@ -228,19 +231,22 @@ def _starts(signal, power, model, *, mask, voxel_size, imaging_frequency, fat_hz
     return fields[chosen, voxels], rates[chosen, voxels], margin.astype(np.float32), own, misfit
 
 
-def _where_decay_is_fast(field, rate, cost, signal, model):
-    """Candidates of the search, (C, V) each, with R2* and misfit of their own where R2* is large.
+def _between_rates(field, rate, cost, signal, model):
+    """Candidates of the search, (C, V) each and best first, with R2* and misfit of their own where the search errs.
 
-    The rates of the search are far apart there: water between two of them fits no better than fat on one.
+    The rates of the search are far apart: water between two of them may fit no better than fat on one.
     """
-    fast = rate[0] > FAST / model.train
-    if signal.shape[0] > EXACT_ECHOES and fast.any():
-        signal = signal[:, fast]
+    rival = np.where(field == field[0], np.inf, cost).min(axis=0)
+    unsure = rival - cost[0] < GRID_ERROR
+    if signal.shape[0] > EXACT_ECHOES and unsure.any():
+        signal = signal[:, unsure]
         power = np.maximum(_power(signal), np.finfo(np.float32).tiny)
-        for number in range(CANDIDATES):
-            start = field[number, fast], rate[number, fast]
-            field[number, fast], rate[number, fast], *_, residual = refine(signal, model, *start, iterations=ON_THE_WAY)
-            cost[number, fast] = residual**2 / power
+        own = np.stack([field[:, unsure], rate[:, unsure], cost[:, unsure]])
+        for one in own.swapaxes(0, 1):
+            one[0], one[1], *_, residual = refine(signal, model, one[0], one[1], iterations=ON_THE_WAY)
+            one[2] = residual**2 / power
+        own = np.take_along_axis(own, np.argsort(own[2], axis=0)[None], axis=1)
+        field[:, unsure], rate[:, unsure], cost[:, unsure] = own
     return field, rate, cost
 
 

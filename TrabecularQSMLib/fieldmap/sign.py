@@ -20,8 +20,10 @@ SURE_OF_SIGN = 4.0
 # fat in water speaks for the wrong sign by up to 7.5 standard errors: more is asked for.
 SURE_IF_AMBIGUOUS, HALF = 12.0, 0.5
 # So much in the logarithm is left over more with the other sign, by errors of single echoes of 5 % that even and odd
-# echoes take a part of (0.09 at SNR 10 in six echoes, by up to 17 standard errors).
-LITTLE = 0.1
+# echoes, or the wrong sign alone, take a part of (0.17 at SNR 10 in six echoes, by up to 21 standard errors).
+LITTLE = 0.25
+# What the field says is sure from here on where such errors may have spoken (they say 11.5 for the wrong sign).
+SURE_IF_DOUBTFUL = 14.0
 # A field that goes on smoothly from water to fat: how far single voxels are off it in ppm, the values of R2* over one
 # over the train that are tried, and how many voxels. One has a say if it fits twice as well with one of the signs.
 OFF_SMOOTH_PPM, RATES, FIELD_VOXELS, TWICE, SURE_BY_FIELD = 0.8, (0.1, 0.4, 1.0, 2.5), 2000, np.log(2), 5.0
@@ -56,9 +58,11 @@ def sign_errors(fits: Sequence[Fits]) -> float:
 
 
 def differ_little(fits: Sequence[Fits]) -> bool:
-    """Return whether both signs leave nearly as much over, as errors of single echoes may make them."""
+    """Return whether both signs leave nearly as much over, as errors of single echoes may make them, in fat as well."""
     plus, minus = fits
-    return bool(abs((minus.misfit - plus.misfit).mean()) < LITTLE)
+    difference, fat = minus.misfit - plus.misfit, np.maximum(plus.fat, minus.fat)
+    parts = [difference[fat >= least] for least in (0.0, *FATTY)]
+    return max(abs(part.mean()) for part in parts if part.size) < LITTLE
 
 
 def sign_by_field(signals: Sequence[np.ndarray], fits: Sequence[Fits], sample: Sample) -> float:
@@ -101,6 +105,14 @@ def misfit_near(signal, sample, field):
     return np.log(cost / np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny) + FINEST_MISFIT)
 
 
+def asks_for_gains(signals: Sequence[np.ndarray], which: int, groups: Sequence[EchoGroups | None], sample: Sample):
+    """Return whether single echoes ask for gains of their own with one of both signs."""
+    some = sample.of_organs()
+    sample, signal = sample.part(some), signals[which][:, some]
+    signal = sample.without(groups[which], signal)
+    return sample.asks_for_gains(signal, sample.fits(signal))
+
+
 def sign_by_gains(
     signals: Sequence[np.ndarray], best: int, groups: Sequence[EchoGroups | None], sample: Sample
 ) -> Answer | None:
@@ -109,11 +121,11 @@ def sign_by_gains(
     Thousands of voxels then say no more than one, and standard errors over them mean nothing. Where groups of echoes,
     one for each sign, leave such gains over, they are not the whole kind of the scan, and say less.
     """
+    if not asks_for_gains(signals, best, groups, sample):
+        return None
     some = sample.of_organs()
     sample = sample.part(some)
     signals = [sample.without(its, one[:, some]) for its, one in zip(groups, signals, strict=True)]
-    if not sample.asks_for_gains(signals[best], sample.fits(signals[best])):
-        return None
     answers = []
     for signal in signals:
         gains = np.ones(sample.echoes)

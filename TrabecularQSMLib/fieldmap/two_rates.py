@@ -9,7 +9,6 @@ from ..methods import Method
 from ..progress import Progress
 from .fat_models import FatModel
 from .groups import EchoGroups, positions_of
-from .refine import R2STAR_RANGE
 from .signal import Model
 
 CHUNK = 4096
@@ -100,7 +99,8 @@ def two_rates(
         noise = max(noise, float(np.sqrt(np.median(residual**2) / (left * (1 - 2 / (9 * left)) ** 3))))
     sigmas *= np.float32(noise)
     of_signal = np.stack([1 - shares, shares])
-    inside = (rates > R2STAR_RANGE[0]) & (rates < R2STAR_RANGE[1])
+    low, high = model.r2star_range
+    inside = (rates > low) & (rates < high)
     known = inside & (of_signal > LEAST_SHARE) & (sigmas < LARGEST_SIGMA)
     result = np.zeros((4, *mask.shape), np.float32)
     for target, values in zip(result, (*np.where(known, rates, 0), *np.where(known, sigmas, 0)), strict=True):
@@ -131,14 +131,15 @@ def fit_rates(signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np
         Root sum of squares of the residual over echoes.
     """
     count = signal.shape[1]
-    start = np.clip(np.asarray(r2star, float), R2STAR_RANGE[0] / 2, R2STAR_RANGE[1] / 2)
+    low, high = model.r2star_range
+    start = np.clip(np.asarray(r2star, float), low / 2, high / 2)
     parameters = np.stack([2 * np.pi * np.asarray(field_hz, float), start, start], axis=1)
     cost, gradient, normal, *_ = _normal_equations(signal, model, parameters)
     active, damping = np.arange(count), np.full(count, 1e-3)
     for _ in range(MAXIMUM_ITERATIONS):
         step = _step(gradient[active], normal[active], damping[active])
         trial = parameters[active] + step
-        trial[:, 1:] = np.clip(trial[:, 1:], *R2STAR_RANGE)
+        trial[:, 1:] = np.clip(trial[:, 1:], low, high)
         change = np.abs(trial - parameters[active])
         moving = (change[:, 0] > 2 * np.pi * FIELD_TOLERANCE_HZ) | (change[:, 1:] > R2STAR_TOLERANCE).any(axis=1)
         if not moving.any():

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..analysis.inference import NORMAL, SIGNIFICANT
 from ..analysis.studies.change import Change
 from ..analysis.studies.design import CHANGE
 from ..analysis.studies.groups import Contrast
-from ..analysis.studies.inference import NORMAL, SIGNIFICANT
 from ..analysis.studies.power import Plan, detectable_effect
 from ..analysis.studies.ranges import NormalRange
 from ..analysis.studies.repeatability import Repeatability

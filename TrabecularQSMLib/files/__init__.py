@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..acquisition import Acquisition
-from ..errors import InputError
+from ..errors import InputError, PackageNeeded
 from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, mat, nifti, single
 from .dicom_frames import is_dicom
@@ -118,13 +118,30 @@ def _read_folder(folder, labels, series, options):
     candidates = converted.find(folder, options["echo_times"])
     if series is not None and candidates or any(one.complete or one.magnitude for one in candidates):
         return converted.read(folder, candidates, labels, series, **options)
-    if paths := [path for path in bids.files_below(folder) if is_dicom(path)]:
-        return dicom.read(folder, paths, labels, series, **options)
+    files = bids.files_below(folder)
+    if paths := [path for path in files if is_dicom(path)]:
+        try:
+            return dicom.read(folder, paths, labels, series, **options)
+        except PackageNeeded:
+            raise
+        except InputError as error:
+            raise InputError(f"{error}{_on_lost(set(files) - set(paths))}") from error
     if candidates:  # which says what they lack
         return converted.read(folder, candidates, labels, series, **options)
     if path := single.find(folder):
         return single.read(path, labels, **options)
     raise converted.nothing_found(folder)
+
+
+def _on_lost(paths):
+    """Say which of files that are no DICOM stand for files that are not here, as they may be what a scan lacks."""
+    for path in sorted(paths):
+        try:
+            if path.suffix.lower() in (".dcm", ".ima", ""):
+                first_bytes(path)
+        except InputError as error:
+            return f" In that folder {error}"
+    return ""
 
 
 def _no_series(path):

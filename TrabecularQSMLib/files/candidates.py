@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from ..errors import counted
@@ -109,16 +109,20 @@ def _whole(chain):
     """Return the longest start of a chain that is a complete scan, and what follows (such as a map made of it)."""
     if not chain:
         return []
-    joined, series_of = [], {}
-    for one in chain:
-        last = joined[-1] if joined else Candidate([], one.title, {})
-        names = [*last.names, *(name for name in one.names if name not in last.names)]
-        for part in {part for _, part in one.files}:
-            series_of[part] = series_of.get(part, 0) + 1
-        files, remarks, trains = {**last.files, **one.files}, (*last.remarks, *one.remarks), max(series_of.values())
-        joined.append(Candidate(names, last.title, files, trains, remarks, one.common, fault=last.fault or one.fault))
-    length = next((n for n in range(len(chain), 0, -1) if joined[n - 1].complete), len(chain))
-    return [joined[length - 1], *_whole(chain[length:])]
+    length = next((n for n in range(len(chain), 0, -1) if merged(chain[:n]).complete), len(chain))
+    series_of = Counter(part for one in chain[:length] for part in {part for _, part in one.files})
+    return [replace(merged(chain[:length]), trains=max(series_of.values())), *_whole(chain[length:])]
+
+
+def merged(several: Sequence[Candidate]) -> Candidate:
+    """Return candidates that share no echo and part as one, which has what the first has but for these."""
+    return replace(
+        several[0],
+        names=list(dict.fromkeys(name for one in several for name in one.names)),
+        files={key: file for one in several for key, file in one.files.items()},
+        remarks=tuple(remark for one in several for remark in one.remarks),
+        fault=next((one.fault for one in several if one.fault), ""),
+    )
 
 
 def natural(name: str) -> tuple:

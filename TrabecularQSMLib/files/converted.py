@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..images import geometry_difference
 from . import nifti
 from .bids import EXPECTED_NAME, NOT_SEARCHED, files_below, image_files
-from .candidates import LEAST_ECHOES, Candidate, fits, joined, natural, on_equal_times
+from .candidates import LEAST_ECHOES, Candidate, fits, joined, merged, natural, on_equal_times
 from .echoes import MAGNITUDE_ADVICE, EchoFile, number_of, read_json, scan_of
 from .formats import companion, first_bytes, is_nifti, is_number, kind_of
 from .parts import PAIRS, TYPE_KEYS, WHOSE, bare_name, correction_of, name_of_part, part_of, split_part
@@ -127,7 +127,7 @@ def _apart(candidates):
             return unpaired
     for pair in combinations(candidates, 2):
         first, second = pair
-        if first.files.keys() & second.files.keys() or not Candidate([], "", first.files | second.files).complete:
+        if first.files.keys() & second.files.keys() or not merged(pair).complete:
             continue
         files = [next(iter(one.files.values())) for one in pair]
         names = [one.source for one in pair]
@@ -208,7 +208,31 @@ def _scans(files):
         wider = _grouped(files, by_folder=False)
         if len({(one.names[0], key) for one in found for key in one.files}) == len(files):
             found = wider
-    return sorted(found, key=lambda one: natural(one.names[0]))
+    return sorted(map(_with_order, found), key=lambda one: natural(one.names[0]))
+
+
+def _with_order(candidate):
+    """The candidate, with a remark if echoes are numbered by their times in one part, but in the other one are not."""
+    for pair in PAIRS:
+        orders = []
+        for part in pair:
+            numbers = {_any_number(file): time for (time, its), file in candidate.files.items() if its == part}
+            orders.append([numbers[number] for number in sorted(numbers, key=lambda number: number or 0)])
+        if len(orders[0]) >= LEAST_ECHOES and sorted(orders[0]) == sorted(orders[1]) and orders[0] != orders[1]:
+            listed = (", ".join(f"{1e3 * time:.4g}" for time in order[:_LISTED]) for order in orders)
+            note = (
+                f"Echoes of {candidate.source} that are numbered alike have the echo times {next(listed)} ms in the "
+                f"{pair[0]} images and {next(listed)} ms in the {pair[1]} images: the times are taken; correct the "
+                "sidecars of one of the two if they are exchanged there."
+            )
+            return replace(candidate, remarks=(*candidate.remarks, note))
+    return candidate
+
+
+def _any_number(file):
+    """Number of the echo that a sidecar, or else a name, says, or None."""
+    named = _NUMBER.search(bare_name(file.path))
+    return _number(file) or (int(named[1]) if named else None)
 
 
 def _numbered_file(path, echo_times):

@@ -75,7 +75,10 @@ def _stored(path, opened, files):
                 return _without_scale(dataset, opened.pop(path))
         if dataset is not None and not any(name in dataset for name in _PIXELS):
             raise InputError(f"{path} holds no pixels; export it again.") from error
-        syntax = getattr(getattr(dataset, "file_meta", {}).get("TransferSyntaxUID"), "name", "an unknown coding")
+        coding = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
+        syntax = getattr(coding, "name", "an unknown coding")
+        if coding is not None and not coding.is_private and not coding.is_compressed:
+            raise InputError(f"{path} is damaged or cut short ({error}); copy or export it again.") from error
         raise InputError(
             f"The pixels of {path} ({syntax}) cannot be decoded ({error}); store the files uncompressed and try again."
         ) from error

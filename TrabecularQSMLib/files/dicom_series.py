@@ -14,7 +14,7 @@ import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..errors import InputError, counted
-from .candidates import Candidate, fits, joined, natural, on_equal_times
+from .candidates import Candidate, fits, joined, merged, natural, on_equal_times
 from .dicom_frames import (
     LPS_TO_RAS,
     MICROSECONDS_MS,
@@ -229,12 +229,7 @@ def _of_one_number(copies):
     keys = [key for one in copies for key in one.files]
     if len(copies) < 2 or len(set(keys)) < len(keys):
         return copies
-    first = copies[0]
-    remarks = tuple(remark for one in copies for remark in one.remarks)
-    fault = next((one.fault for one in copies if one.fault), "")
-    return [
-        replace(first, files={key: one.files[key] for one in copies for key in one.files}, remarks=remarks, fault=fault)
-    ]
+    return [merged(copies)]
 
 
 def _in_milliseconds(candidate):

@@ -7,6 +7,7 @@ import scipy.fft
 from scipy import ndimage
 from scipy.stats import skew
 
+from ..analysis.slices import copies
 from ..errors import InputError
 from .wraps import on_wraps
 
@@ -178,8 +179,7 @@ def _on_quantiles(echoes, source) -> list[str]:
 
 def _on_copies(echo, source) -> Iterator[str]:
     """A slice that is its neighbor's copy, as where a stack was filled up."""
-    same = [k for k in range(1, len(echo)) if np.any(echo[k]) and np.array_equal(echo[k], echo[k - 1])]
-    if same:
+    if same := copies(echo):
         yield (
             f"{len(same)} of {len(echo)} slices of {source} (first {same[0] + 1}) are copies of the slice before: the "
             "field does not go on across them, and χ is wrong; export the scan as it was acquired."
@@ -222,7 +222,11 @@ def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
 
 
 def _between(values):
-    """Threshold between dark and bright, by their means (Ridler and Calvard 1978, doi 10.1109/TSMC.1978.4310039)."""
+    """Threshold between dark and bright, the middle of their means (Ridler, Calvard 1978, 10.1109/TSMC.1978.4310039).
+
+    From the mean of all, ten steps come within 0.1 %, and half or twice of it would change the air by 3 % at most: what
+    is dark is cut once more, by its own median.
+    """
     threshold = float(values.mean())
     for _ in range(_THRESHOLD_STEPS):
         threshold = 0.5 * float(values[values <= threshold].mean() + values[values > threshold].mean())

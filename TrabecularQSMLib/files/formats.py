@@ -1,11 +1,14 @@
 """What a file is, told by its first bytes before any parser opens it."""
 
+import contextlib
 import gzip
 import json
 import os
 import re
+import shutil
 import struct
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -47,6 +50,20 @@ _KINDS = (
 _ENOUGH = 1024
 # gzip packs no more than about this many bytes into one.
 BEST_PACKING = 1100
+
+
+@contextlib.contextmanager
+def name_for_itk(path):
+    """Give the name under which ITK is to write a file: another one where its own is no text, which would end ITK."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / f"written{Path(path).suffix}"
+            yield str(written)
+            shutil.copyfile(written, path)
+    else:
+        yield str(path)
 
 
 def first_bytes(path, count: int = _ENOUGH, *, unpacked: bool = True) -> bytes:

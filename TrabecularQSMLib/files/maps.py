@@ -8,15 +8,27 @@ from ..acquisition import Acquisition, MeasuredField
 from ..errors import InputError
 from ..fieldmap.magnitude import is_equidistant
 from ..fieldmap.separation import EXACT_ECHOES
+from ..images import geometry_difference
 from ..pipeline import Reconstruction
-from ..progress import Progress
+from ..progress import Progress, report
 from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE, unit_in_words
 from ..settings import Settings
 from .formats import read_entries, read_json_file
+from .nifti import read_image
 from .parts import bare_name
 from .provenance import Activity, write_activities
 from .scan import Scan, parse_name, stem_of
-from .writing import files_below, input_hashes, provenance, refuse_existing, staged_dataset, write_json, write_maps
+from .writing import (
+    SOFTWARE,
+    files_below,
+    input_hashes,
+    is_ours,
+    provenance,
+    refuse_existing,
+    staged_dataset,
+    write_json,
+    write_maps,
+)
 
 # What is made of a field that was measured elsewhere, the total field aside.
 _OF_FIELDS = ("mask", "reliability", "local_field", "chi")
@@ -60,8 +72,16 @@ def map_files(scan: Scan, names) -> list[Path]:
     return [stem.with_name(stem.name + ending) for stem in stems for ending in (".nii.gz", ".json")]
 
 
-def find_maps(folder) -> dict[str, dict[str, Path]]:
+def find_maps(folder, notes: list[str] | None = None) -> dict[str, dict[str, Path]]:
     """Find the maps below a folder that `write_reconstruction` or `write_phantom` wrote.
+
+    Where files of other software lie beside them, those of the same map or in another unit are left out.
+
+    Parameters
+    ----------
+    folder : path
+    notes : list of str, optional
+        Takes a sentence on what was left out.
 
     Returns
     -------
@@ -71,9 +91,10 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
     Raises
     ------
     InputError
-        If a map is there twice, or its sidecar says a unit that is not ours.
+        If a map is there twice, or all that there are have a unit in their sidecar that is not ours.
     """
     scans: dict[str, dict[str, Path]] = {}
+    wrong = []
     for path in sorted(Path(folder).rglob("sub-*.nii.gz")):
         entities, suffix = parse_name(path.name.removesuffix(".nii.gz"))
         description = entities.pop("desc", None)
@@ -81,34 +102,95 @@ def find_maps(folder) -> dict[str, dict[str, Path]]:
         inside = path.relative_to(folder).parts[:-1]
         if quantity is None or "part" in entities or any(part.startswith(".") for part in inside):
             continue
+        if said := _other_unit(path, quantity.unit):
+            wrong.append(
+                f"The sidecar of {path} says the unit {said}; expected {unit_in_words(quantity.unit)}, so bring both "
+                "to that"
+            )
+            continue
         maps = scans.setdefault(stem_of(entities), {})
         if quantity.name in maps:
-            raise InputError(f"{path} and {maps[quantity.name]} are the same map; give the folder of one of them.")
-        _check_unit(path, quantity.unit)
+            path, other = _ours_first(path, maps[quantity.name])
+            wrong.append(f"The sidecar of {other} does not say that it comes from {SOFTWARE}, as that of {path} does")
         maps[quantity.name] = path
+    if wrong and not scans:
+        raise InputError(f"{wrong[0]}.")
+    if notes is not None:
+        notes += [f"{why}; the map was left out." for why in wrong]
     order = list(ALL_QUANTITIES)
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
 
 
-def _check_unit(path, unit):
-    """Raise `InputError` if the sidecar of a map, which may be of other software, says another unit than ours."""
+def _other_unit(path, unit):
+    """Return the unit that the sidecar of a map, which may be of other software, says, if that is not ours."""
     said = read_entries(path.with_name(f"{bare_name(path)}.json")).get("Units")
-    if isinstance(said, str) and said.strip().lower() in _OTHER_UNITS.get(unit, ()):
-        raise InputError(
-            f"The sidecar of {path.name} says the unit {said.strip()}; expected {unit_in_words(unit)}, so bring both "
-            "to that."
-        )
+    return said.strip() if isinstance(said, str) and said.strip().lower() in _OTHER_UNITS.get(unit, ()) else None
 
 
-def find_scan(folder) -> tuple[str, dict[str, Path]]:
-    """Return the one scan whose maps lie below a folder, and its maps as `find_maps` gives them.
+def read_maps(
+    paths: dict[str, Path], notes: list[str], *, progress: Progress | None = None
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Read maps of one scan, on one grid.
+
+    Parameters
+    ----------
+    paths : dict of str to Path
+        As `find_maps` gives them. What this program did not write is left out where it cannot be read or lies on
+        another grid than what it wrote.
+    notes : list of str
+        Takes a sentence on what was left out.
+    progress : callable, optional
+
+    Returns
+    -------
+    dict of str to (k, j, i) array
+    (4, 4) array
+        Their affine.
+
+    Raises
+    ------
+    InputError
+        If a map cannot be read, or they are not on one grid.
+    """
+    ours = {name: path for name, path in paths.items() if _is_ours(path)}
+    maps, first = {}, None
+    for number, (name, path) in enumerate({**ours, **paths}.items()):
+        report(progress, number / len(paths), f"Reading {path.name}")
+        try:
+            image, affine = read_image(path)
+            first = first or (path, image.shape, affine)
+            if difference := geometry_difference(*first[1:], image.shape, affine):
+                raise InputError(f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct it again.")
+        except InputError as error:
+            if not ours or name in ours:
+                raise
+            notes.append(f"{path}, which does not come from {SOFTWARE}, was left out: {error}")
+            continue
+        maps[name] = image
+    return {name: maps[name] for name in paths if name in maps}, first[2]
+
+
+def _is_ours(path):
+    return is_ours(read_entries(path.with_name(f"{bare_name(path)}.json")))
+
+
+def _ours_first(*paths):
+    """Two files of one map: that which this program wrote, and the other; `InputError` if nothing tells."""
+    ours = [path for path in paths if _is_ours(path)]
+    if len(ours) != 1:
+        raise InputError(f"{paths[0]} and {paths[1]} are the same map; give the folder of one of them.")
+    return ours[0], next(path for path in paths if path != ours[0])
+
+
+def find_scan(folder, notes: list[str] | None = None) -> tuple[str, dict[str, Path]]:
+    """Return the one scan whose maps lie below a folder, and its maps as `find_maps` gives them, with its arguments.
 
     Raises
     ------
     InputError
         If there are no maps, or those of several scans.
     """
-    scans = find_maps(folder) if Path(folder).is_dir() else {}
+    scans = find_maps(folder, notes) if Path(folder).is_dir() else {}
     if len(scans) != 1:
         found = f"holds {len(scans)} scans ({', '.join(list(scans)[:4])})" if scans else "holds no maps"
         raise InputError(f"{folder} {found}; give the folder of one scan that reconstruct or cohort wrote.")

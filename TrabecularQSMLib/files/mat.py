@@ -43,9 +43,9 @@ def read(
 
     The other arguments are those of `files.read_acquisition`.
     """
-    kind, struct = _struct(path, (*STRUCTS, *PLAIN))
+    kind, struct, others = _struct(path, (*STRUCTS, *PLAIN))
     contents = {**STRUCTS, **PLAIN}[kind](path.name, struct, echo_times)
-    values, notes, stored_size = contents.values, list(contents.notes), contents.voxel_size
+    values, notes, stored_size = contents.values, [*others, *contents.notes], contents.voxel_size
     values["echoes"] = np.array(values["echoes"], np.complex64, order="C")
     notes += [*undo_slices(values["echoes"], path.name), *doubts(values["echoes"], path.name)]
     values["field_strength"] = field_strength_of(values["field_strength"], field_strength, path.name, notes)
@@ -80,7 +80,7 @@ def read(
 
 def read_field(path: Path, stage: str) -> FieldContents:
     """Read MEDI's total or local field of a .mat file."""
-    _, variables = _struct(path, (FIELDS[stage],))
+    _, variables, _ = _struct(path, (FIELDS[stage],))
     return field_contents(path.name, variables, stage)
 
 
@@ -112,7 +112,7 @@ def _cosines(name, orientation):
 
 
 def _struct(path, kinds: Collection[str]):
-    """Return the first known name in a .mat file and the struct of that name, or the variables that it lies among."""
+    """Return the first known name in a .mat file, the struct of that name, or what it lies among, and notes."""
     start = first_bytes(path, 520, unpacked=False)
     if start[:8] == _HDF5 or start[512:] == _HDF5:
         if importlib.util.find_spec("h5py") is None:
@@ -129,7 +129,8 @@ def _struct(path, kinds: Collection[str]):
         variables = read_variables(path, (*STRUCTS, *VARIABLES))
         if not any(name in variables for name in kinds):  # it may lie in a struct with other things
             variables = read_variables(path)
-    kind, struct = next(_known(variables, kinds), (None, None))
+    found = list(_known(variables, kinds))
+    kind, struct = found[0] if found else (None, None)
     if kind is None:
         listed = ", ".join([*variables][:_LISTED])
         raise InputError(
@@ -137,7 +138,12 @@ def _struct(path, kinds: Collection[str]):
         )
     if not isinstance(struct, dict):
         raise InputError(f"{kind} of {path} is not one struct; save the scan as a single struct of that name.")
-    return kind, struct
+    # MEDI's variables lie beside each other, so that only structs are scans of their own.
+    more = [name for name, value in found[1:] if name in STRUCTS and value is not struct]
+    notes = [
+        f"{path.name} holds {kind} and {' and '.join(more)}: the first is taken; save each scan in a file of its own."
+    ]
+    return kind, struct, notes if more and kind in STRUCTS else []
 
 
 def _known(variables, kinds):

@@ -286,7 +286,7 @@ def _echo_times(name, struct, field, given, notes):
     stored = _numbers(name, struct, field)
     if given is None:
         return stored
-    if stored is not None and (len(stored) != len(given) or not np.allclose(stored, given, rtol=1e-3)):
+    if stored is not None and stored.size and (len(stored) != len(given) or not np.allclose(stored, given, rtol=1e-3)):
         listed = ", ".join(f"{1e3 * time:.4g}" for time in stored)
         notes.append(f"{name} says echo times of {listed} ms; those of `echo_times` are taken.")
     return np.asarray(given, dtype=float)

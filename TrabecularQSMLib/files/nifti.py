@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError, counted
 from ..images import LARGEST_SHEAR, image_from, shear_degrees
-from .formats import first_bytes, is_metaimage, is_nifti, kind_of
+from .formats import first_bytes, is_metaimage, is_nifti, kind_of, name_for_itk
 from .metaimage import MetaImageHeader
 from .nifti_header import read_header, spans_volume
 from .nrrd import read_header as read_nrrd_header
@@ -163,7 +163,8 @@ def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
     # ITK knows the endings in small letters only.
     plain = path.with_name(f"{path.name}.plain.nii") if packed or ending.endswith(".nii") else path
     try:
-        sitk.WriteImage(image_from(array, affine), str(plain))
+        with name_for_itk(plain) as name:
+            sitk.WriteImage(image_from(array, affine), name)
     except RuntimeError as error:
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(path)) from error
     if plain.suffix == ".nii" and plain.stat().st_size != 352 + array.nbytes:

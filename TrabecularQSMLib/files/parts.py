@@ -23,6 +23,8 @@ _WORDS = {
 }
 _PART_OF_WORD = {word: part for part, words in _WORDS.items() for word in words}
 _WORD = re.compile(rf"(?:^|(?<=[_\-. ]))(?:part-)?({'|'.join(_PART_OF_WORD)})(?=\d*(?:$|[_\-. ]))", re.IGNORECASE)
+# What a water–fat scan calls images in which phase is meant otherwise: in phase, opposed phase, out of phase.
+_OTHER_PHASE = re.compile(r"(?:^|[_\-. ])(?:in|out|of|op|opp|opposed|opposite)[_\-. ]$", re.IGNORECASE)
 _TYPES = {
     "mag": ("M", "MAGNITUDE", "M_FFE"),
     "phase": ("P", "PHASE", "P_FFE", "PHASE MAP"),
@@ -43,9 +45,7 @@ def bare_name(path) -> str:
 
 def split_part(name: str) -> tuple[str, str | None]:
     """Take the last word for a part (such as ``_ph``) out of a bare name: what is left, and the part or None."""
-    found = None
-    for found in _WORD.finditer(name):  # noqa: B007 - the last one
-        pass
+    found = next(reversed(_words(name)), None)
     if found is None:
         return name, None
     # A number behind the word keeps what parts it from the name.
@@ -54,12 +54,17 @@ def split_part(name: str) -> tuple[str, str | None]:
     return name[:start] + name[found.end() :], _PART_OF_WORD[found[1].lower()]
 
 
+def _words(name):
+    """Words for parts in a name."""
+    return [word for word in _WORD.finditer(name) if not _OTHER_PHASE.search(name[: word.start()])]
+
+
 def name_of_part(name: str, part: str) -> str:
     """Return a bare name with the word for another part in place of its own, or behind it."""
     base = split_part(name)[0]
     if base == name:
         return f"{name}_{part}"
-    found = list(_WORD.finditer(name))[-1]
+    found = _words(name)[-1]
     return name[: found.start()] + part + name[found.end() :]
 
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 from ..acquisition import check_spacing
 from ..errors import InputError, counted
 from ..images import geometry_difference, image_from, is_around, is_graded, resample
-from .formats import companion, decoded, first_bytes, read_bytes
+from .formats import companion, decoded, first_bytes, name_for_itk, read_bytes
 from .nifti import header_notes, read_layers, read_metadata
 from .terminology import segment_color, terminology_entry
 from .transforms import read_transform
@@ -24,6 +24,7 @@ _ROUNDED = 1e-3
 _MOST_OF_IT = 0.9
 # By how much a rigid transform may stretch, by its rounding.
 _RIGID = 0.01
+_LISTED = 6
 # Grids of one image differ by less than this part of a voxel.
 _SAME_GRID = 1e-2
 
@@ -181,7 +182,8 @@ def write_segments(
         }
         for key, value in values.items():
             put(f"Segment{number}_{key}", value)
-    sitk.WriteImage(image, str(path), useCompression=True)
+    with name_for_itk(path) as written:
+        sitk.WriteImage(image, written, useCompression=True)
 
 
 def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
@@ -206,7 +208,9 @@ def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
         If a region is empty, or none of its voxels comes to lie on the grid.
     """
     labels, affine, names = regions
-    _refuse_lost(labels, names, f"is empty in {path}; draw it or remove it.")
+    held = [str(label) for label in np.unique(labels) if label != 0]
+    found = f" (which holds {', '.join(held[:_LISTED])}{' …' if len(held) > _LISTED else ''})" if held else ""
+    _refuse_lost(labels, names, f"is empty in {path}{found}; draw it or remove it.")
     if matrix is None and geometry_difference(*grid, labels.shape, affine) is None:
         return labels
     placed = resample(labels, affine, *grid, matrix, interpolation="nearest")

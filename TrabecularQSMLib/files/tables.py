@@ -11,7 +11,8 @@ import re
 import unicodedata
 from pathlib import Path
 
-from ..analysis.tables import KEY_COLUMNS, NOTHING, Table
+from ..analysis.keys import Table, is_key
+from ..analysis.tables import NOTHING
 from ..errors import InputError, counted
 from .formats import decoded, first_bytes, kind_of, read_bytes
 
@@ -56,6 +57,8 @@ def _cells(path):
     if "\0" in text:
         kind = kind_of(path, start) if content[:2] != b"\x1f\x8b" else ("packed by gzip", "")
         raise InputError(f"{path} is {kind[0] if kind else 'no text'}; expected a table, so save it as CSV (UTF-8).")
+    if text.lstrip().startswith(("{", "[{")):
+        raise InputError(f"{path} is JSON; expected a table, so save it as CSV (UTF-8).")
     told = re.match(r"sep=([,;\t])\s*\n", text)
     text = text[told.end() :] if told else text
     separator = told[1] if told else max(",\t;", key=text.partition("\n")[0].count)
@@ -119,7 +122,7 @@ def _numbers(path, columns, rows, separator):
     cells = [
         (number, column, row[column])
         for column in columns
-        if column not in KEY_COLUMNS
+        if not is_key(column)
         for number, row in enumerate(rows, start=1)
         if _NUMBER.fullmatch(row[column])
     ]

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from ..errors import InputError, counted
 from ..images import matrix_from, transform_from
 from .apart import read_transforms
-from .formats import decoded, first_bytes, kind_of, read_bytes
+from .formats import decoded, first_bytes, kind_of, name_for_itk, read_bytes
 from .matlab import read_variables
 
 _LINEAR = {
@@ -75,7 +75,8 @@ def read_transform(path) -> np.ndarray:
 
 def write_transform(path, matrix: np.ndarray) -> None:
     """Write a matrix (4, 4) from RAS points to RAS points as an ITK transform, such as ``.tfm``."""
-    sitk.WriteTransform(transform_from(matrix), str(path))
+    with name_for_itk(path) as name:
+        sitk.WriteTransform(transform_from(matrix), name)
 
 
 def _of_matlab(path):

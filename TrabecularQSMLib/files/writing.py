@@ -102,6 +102,12 @@ def provenance(**values) -> dict:
     return {"GeneratedBy": _GENERATED_BY, **values}
 
 
+def is_ours(sidecar: dict) -> bool:
+    """Return whether a sidecar says that its file comes from this program."""
+    made = sidecar.get("GeneratedBy")
+    return isinstance(made, list) and any(isinstance(one, dict) and one.get("Name") == SOFTWARE for one in made)
+
+
 def json_text(values: dict) -> str:
     """Return JSON as it is written everywhere: indented, UTF-8, no NaN."""
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.fft
 from scipy.special import ndtr
 
+from ..acquisition import voxel_size
 from ..chunks import run_chunks
 from ..images import resample
 from ..methods import Method
@@ -299,7 +300,7 @@ def _weight_with_coil(signal, scan, rng):
     """Multiply with the sensitivity of a coil at one side of the field of view."""
     toward = rng.normal(size=3)
     toward *= COIL_FALL / 100.0 / np.linalg.norm(toward)
-    spacing = np.linalg.norm(scan.scanner_affine[:3, :3], axis=0)[::-1]
+    spacing = voxel_size(scan.scanner_affine)
     k, j, i = (
         h * (np.arange(n) - (n - 1) / 2) * slope for h, n, slope in zip(spacing, signal.shape, toward, strict=True)
     )

@@ -4,7 +4,8 @@ import numpy as np
 import scipy.fft
 from scipy import ndimage
 
-from ..kernels import block_means, dipole_kernel, solid_harmonics, within_thin_layer
+from ..images import cosines
+from ..kernels import block_means, dipole_kernel, frequencies, solid_harmonics, within_thin_layer
 from ..progress import report
 from .body import SOFTENING
 from .fine_grid import FineGrid, centered_mm
@@ -21,11 +22,8 @@ def field_of(source: np.ndarray, grid: FineGrid, region) -> np.ndarray:
     ]
     transform = scipy.fft.rfftn(source, s=shape, workers=-1)
     transform *= dipole_kernel(tuple(shape), grid.voxel_size, grid.b0_direction)
-    for axis, n in enumerate(shape):
-        cycles = scipy.fft.rfftfreq(n) if axis == 2 else scipy.fft.fftfreq(n)
-        view = [1, 1, 1]
-        view[axis] = -1
-        transform *= np.exp(-2 * (np.pi * SOFTENING * cycles) ** 2).astype(np.float32).reshape(view)
+    for cycles in frequencies(shape):
+        transform *= np.exp(-2 * (np.pi * SOFTENING * cycles) ** 2).astype(np.float32)
     return np.ascontiguousarray(scipy.fft.irfftn(transform, s=shape, workers=-1, overwrite_x=True)[region])
 
 
@@ -67,8 +65,7 @@ def shim_and_shift(field, body, grid, settings):
     """Take the shim off a fine field in Hz, and add the settings' offset and gradient, in place."""
     shim = _shim(block_means(field, (grid.factor,) * 3), body, grid)
     offset, gradient = settings.field_offset_hz, settings.field_gradient_hz_per_mm
-    cosines = settings.affine[:3, :3] / np.linalg.norm(settings.affine[:3, :3], axis=0)
-    slopes = (cosines.T @ gradient) * 100.0  # per unit of the centered coordinates, along i, j, k
+    slopes = (cosines(settings.affine).T @ gradient) * 100.0  # per unit of the centered coordinates, along i, j, k
     z, y, x = centered_mm(field.shape, grid.voxel_size)
     for k in range(field.shape[0]):  # plane by plane, to need no second fine array
         terms = solid_harmonics(x, y, z[k])

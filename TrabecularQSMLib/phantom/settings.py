@@ -147,14 +147,8 @@ class PhantomSettings:
             put(name, numbers(name, getattr(self, name), 1, low=low, high=10)[0])
         for name in ("train_offsets_rad", "train_slopes_rad"):
             put(name, numbers(name, getattr(self, name), None, low=-10, high=10))
-        trains = len(self.train_offsets_rad)
         if not self.train_slopes_rad:
-            put("train_slopes_rad", (0.0,) * trains)
-        if len(self.train_slopes_rad) != trains or 2 * trains > len(times):
-            raise InputError(
-                f"train_slopes_rad is {self.train_slopes_rad} for the offsets {self.train_offsets_rad}; give one for "
-                f"each of at most {len(times) // 2} trains of {len(times)} echoes."
-            )
+            put("train_slopes_rad", (0.0,) * len(self.train_offsets_rad))
         choices_of = {
             "orientation": ORIENTATIONS, "fat_model": FAT_MODELS, "anatomy": ANATOMIES, "readout": READOUTS,
             "readout_axis": ("i", "j", "k"),
@@ -162,9 +156,18 @@ class PhantomSettings:
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
-        gains = {name: getattr(self, name) for name in ("readout_offset_rad", "readout_slope_rad", "readout_magnitude")}
-        for name, value in gains.items():
-            if value and self.readout != "bipolar":
+        self._check_gains()
+
+    def _check_gains(self):
+        """Refuse gains of trains and directions of the read-out that the scan does not have."""
+        trains, count = len(self.train_offsets_rad), len(self.echo_times)
+        if len(self.train_slopes_rad) != trains or 2 * trains > count:
+            raise InputError(
+                f"train_slopes_rad is {self.train_slopes_rad} for the offsets {self.train_offsets_rad}; give one for "
+                f"each of at most {count // 2} trains of {count} echoes."
+            )
+        for name in ("readout_offset_rad", "readout_slope_rad", "readout_magnitude"):
+            if (value := getattr(self, name)) and self.readout != "bipolar":
                 raise InputError(f"{name} is {value:g}, but no echo is read backwards; give a bipolar readout too.")
 
     @property

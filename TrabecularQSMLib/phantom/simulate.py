@@ -121,16 +121,9 @@ def make_phantom(
     frequency = settings.field_strength * GYROMAGNETIC_RATIO_HZ_PER_T
     total_fine *= np.float32(1e-6 * frequency)
     shim_and_shift(total_fine, body, grid, settings)
-    weight = fine["water"] + fine["fat"]
-    cube = (factor,) * 3
-    signal_sum = block_sums(weight, cube)
-    silent = signal_sum == 0
-    for name, values in (("field_hz", total_fine), ("local_field", local_fine)):
-        truth[name] = _weighted_mean(values, weight, cube)
+    truth["field_hz"], truth["local_field"], nominal_r2star = _seen_by_signal(fine, total_fine, local_fine, factor)
     truth["total_field"] = truth["field_hz"] / np.float32(1e-6 * frequency)
-    nominal_r2star = block_sums(fine["decay"], cube) / np.where(silent, 1, signal_sum)
-    np.divide(fine["decay"], weight, out=fine["decay"], where=weight > 0)
-    del weight, local_fine
+    del local_fine
 
     model = Model(np.array(settings.echo_times), FAT_MODELS[settings.fat_model].signal(settings.echo_times, frequency))
     echoes = scanned = _echoes(fine, total_fine, factor, model, part(progress, 0.55, 0.65), placed=placed)
@@ -142,7 +135,8 @@ def make_phantom(
     echoes *= coil
     for name in ("water", "fat"):
         truth[name] *= np.abs(coil)
-    truth["pdff"] = np.divide(truth["fat"], truth["water"] + truth["fat"], out=np.zeros_like(body), where=~silent)
+    signal = truth["water"] + truth["fat"]
+    truth["pdff"] = np.divide(truth["fat"], signal, out=np.zeros_like(body), where=signal > 0)
     truth["r2star"] = _effective_r2star(
         echoes, np.abs(echoes[0]), model, truth["field_hz"], nominal_r2star, part(progress, 0.75, 0.97)
     )
@@ -168,6 +162,16 @@ def make_phantom(
 
 def _region_names(settings, block):
     return dict(ANATOMIES[settings.anatomy].region_names) | ({} if block is None else {LABEL: NAME})
+
+
+def _seen_by_signal(fine, total_fine, local_fine, factor):
+    """Total and local field, and R2*, of voxels; the points' decay, in place, becomes one of a unit of their signal."""
+    weight, cube = fine["water"] + fine["fat"], (factor,) * 3
+    fields = [_weighted_mean(values, weight, cube) for values in (total_fine, local_fine)]
+    signal = block_sums(weight, cube)
+    r2star = block_sums(fine["decay"], cube) / np.where(signal == 0, 1, signal)
+    np.divide(fine["decay"], weight, out=fine["decay"], where=weight > 0)
+    return *fields, r2star
 
 
 def _weighted_mean(values, weight, cube):

@@ -17,6 +17,7 @@ from ..simulation.settings import BONE_SIGNAL, BONE_T2_S
 from .body import MARROW_R2, SOFTENING, Patient
 
 LABEL, NAME = 20, "trabecular block"
+_FEWEST_VOXELS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,28 @@ class Block:
                 raise InputError(f"The block's {name} is {value:g}; give a number from 0 to 1.")
 
 
+def voxels_in_block(shape, voxel_mm: float, scan_voxel) -> np.ndarray:
+    """Return how many voxels of a scan a geometry holds along k, j, i; `InputError` if these are too few.
+
+    Parameters
+    ----------
+    shape : (3,) ints
+        Of the geometry.
+    voxel_mm : float
+        Edge of its voxels.
+    scan_voxel : (3,) floats
+        mm along k, j, i.
+    """
+    voxels = np.floor(np.array(shape) * voxel_mm / np.array(scan_voxel) + 1e-6).astype(int)
+    if np.any(voxels < _FEWEST_VOXELS):
+        edges = " × ".join(f"{n * voxel_mm:.3g}" for n in shape[::-1])
+        raise InputError(
+            f"The block of {edges} mm holds {' × '.join(map(str, voxels[::-1]))} voxels of the scan; three along each "
+            "axis are the least, so give a larger geometry or smaller voxels."
+        )
+    return voxels
+
+
 class PlacedBlock:
     """A block on the fine grid of a phantom: what is painted there, and how its marrow dephases.
 
@@ -78,13 +101,7 @@ class PlacedBlock:
 
     def __init__(self, block: Block, grid, patient: Patient, settings):
         factor, size = grid.factor, np.array(grid.voxel_size)
-        voxels = np.floor(np.array(block.bone.shape) * block.voxel_mm / (size * factor) + 1e-6).astype(int)
-        if np.any(voxels < 3):
-            edges = " × ".join(f"{n * block.voxel_mm:.3g}" for n in block.bone.shape[::-1])
-            raise InputError(
-                f"The block of {edges} mm holds {' × '.join(map(str, voxels[::-1]))} voxels of the scan; three along "
-                "each axis are the least, so give a larger geometry or smaller voxels."
-            )
+        voxels = voxels_in_block(block.bone.shape, block.voxel_mm, size * factor)
         middle = np.linalg.solve(grid.to_anatomy, np.asarray(block.center) - grid.origin)[::-1]
         first = np.rint(middle + 0.5 - voxels / 2).astype(int)
         if np.any(first < 0) or np.any(first + voxels > grid.shape):
@@ -106,7 +123,7 @@ class PlacedBlock:
         self._marrow, self._bone = self._dephased(settings)
 
     def paint(self, canvas: dict[str, np.ndarray], first: int, last: int) -> None:
-        """Paint the block over what lies between two planes of the extended fine grid."""
+        """Paint the block over what lies between two planes of the extended fine grid; `InputError` beyond marrow."""
         low, high = max(first, self.extended[0].start), min(last, self.extended[0].stop)
         if low >= high:
             return

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import background
-from ..acquisition import Acquisition, MeasuredField, b0_direction, voxel_size
+from ..acquisition import Acquisition, MeasuredField, b0_direction, on_field_of_view, voxel_size
 from ..analysis.placement import on_mask_orientation
 from ..errors import InputError
 from ..fieldmap import masks
@@ -25,7 +25,8 @@ class Fields:
         self.acquisition = acquisition  # not needed any more once this is made
         self.imaging_frequency = acquisition.imaging_frequency
         self.settings = self.given = settings
-        self.notes = list(acquisition.notes)
+        self.view = on_field_of_view(acquisition.affine, acquisition.shape, acquisition.source)
+        self.notes = [*acquisition.notes, *self.view]
         self.maps: dict[str, np.ndarray] = {}
         self.apart: dict[int, tuple] = {}  # what `solving.cortex_apart` finds, by padding: once for all inversions
         self.echo_times = None
@@ -51,6 +52,8 @@ class Fields:
     def _eroded(self, body) -> np.ndarray:
         """Mask of the body without its surface."""
         mask = masks.erode(body, self.settings.mask_erosion, self.voxel_size)
+        if not mask.any() and self.view:
+            raise InputError(self.view[0])  # a depth in mm is not what lies wrong then
         if not mask.any():
             raise InputError(
                 f"No voxel of {self.acquisition.source} is farther than {self.settings.mask_erosion:g} mm from the "

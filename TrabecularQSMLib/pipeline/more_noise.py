@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from ..fieldmap.refine import R2STAR_RANGE
+from ..fieldmap.signal import r2star_range
 from ..progress import Progress
 from .fields import Fields
 
@@ -16,7 +16,7 @@ def with_more_noise(fields: Fields, random: np.random.Generator, progress: Progr
     """
     again, maps = copy.copy(fields), fields.maps
     one = lambda: random.standard_normal(fields.magnitude.shape, dtype=np.float32)  # noqa: E731
-    rate = np.clip(maps["r2star"] + maps["sigma_r2star"] * one(), *R2STAR_RANGE)
+    rate = np.clip(maps["r2star"] + maps["sigma_r2star"] * one(), *r2star_range(fields.echo_times))
     # Where the signal could be e times as strong, nothing is known of it.
     turned = np.clip(_mean_time(fields) * (rate - maps["r2star"]), -1, 1)
     fat, both = fields.fat_fraction, signal_noise(fields)

@@ -6,17 +6,21 @@ import numpy as np
 
 from ..errors import InputError
 from ..fieldmap.masks import depth_of
-from ..fieldmap.refine import R2STAR_RANGE
+from ..fieldmap.signal import r2star_range
 from ..inversion.lcurve import LCurve
 
 # A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
 _LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
 # It is by noise where that of air explains this share of what the fit leaves over, or more.
 _MOSTLY_NOISE = 0.85
+# So is it, stronger though it be than in air, where no more than this part of what that of air does not explain is
+# alike in neighbors: 0.00 of noise three times as strong, 0.06 and more of mistakes of exports and headers.
+_ALIKE = 0.04
 # Nor are slices, where most voxels are below this part of the median and which hold this share of the mask.
 _LOW_IN_SLICES, _MANY_SLICES = 0.5, 0.2
-# Noise leaves R2* unknown where more than this share of it ends at the limits of its range.
-_MOST_AT_LIMITS = 0.05
+# Noise leaves R2* unknown where more than this share of it ends at the limits of its range, or its standard deviation
+# in the median is this part of one over the length of the train or more.
+_MOST_AT_LIMITS, _UNKNOWN_R2STAR = 0.05, 0.4
 # It leaves the fat fraction unknown where its standard deviation is larger than this in the median.
 _UNKNOWN_PDFF = 0.2
 # Bone has none, but a mask with less than this share of its voxels in signal covers air.
@@ -36,9 +40,9 @@ _ROUND, _FAR = 0.5, 5.0
 # strong. B0 lies along an axis with such a cosine, along another one if it follows better by so much.
 _FOLLOWS, _SURELY_FOLLOWS, _LEAST_FACTOR, _MOST_FACTOR = 0.75, 0.85, 0.3, 2.5
 _ALONG, _BETTER = 0.7, 0.05
-# A local field is larger than this, in ppm, in hardly a voxel: on ankle and knee it reaches 0.2, the total one 1.5 to
-# 6.
-_MOST_LOCAL_PPM = 1.0
+# A local field is larger than the first, in ppm, in hardly a voxel, and than the second in one of a hundred: which has
+# 0.23 to 0.79 on ankles, knees and two people at 1.5 to 7 T, and 1.5 to 6 of the total field.
+_MOST_LOCAL_PPM, _LEAST_LOCAL_PPM = 1.0, 0.06
 # The axes of arrays in the closest RAS order.
 DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
@@ -89,19 +93,20 @@ def on_trust(
     trust: np.ndarray,
     mask: np.ndarray,
     maps: Mapping[str, np.ndarray],
-    echoes: int,
+    echo_times: Sequence[float],
     *,
     share_of_noise: Callable[[], float] = lambda: 0.0,
+    share_by_chance: Callable[[], float] = lambda: 0.0,
 ) -> list[str]:
     """Where the fit as a whole is not to be trusted: whatever the reason, or by noise, if that is what it leaves.
 
-    `share_of_noise` is asked for only where the reliability is low: it goes through all echoes.
+    `share_of_noise` and `share_by_chance` are asked for only where the reliability is low: they go through the echoes.
     """
     notes = []
-    if echoes == 3:
+    if len(echo_times) == 3:
         notes.append(
-            "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well: "
-            "take R2* with care, and acquire six echoes or more."
+            "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well, and fat may be water and "
+            "water fat where R2* is far above 50 1/s: take both with care, and acquire six echoes or more."
         )
     inside = mask & (maps["mip"] > 0)
     found = []
@@ -116,17 +121,20 @@ def on_trust(
             found.append(f"the median reliability in the mask is {median:.2f}")
     elif inside.any():
         found += _on_slices(trust, inside, median)
+    if found and 1 - share_by_chance() < _ALIKE * (1 - share_of_noise() ** 2):
+        notes.append(
+            f"Noise is stronger in parts of the scan than in its air, as parallel imaging makes it: {found.pop()}, and "
+            "what the model leaves over differs from voxel to voxel as noise does. Take means over regions, with their "
+            "standard errors; where nothing should have made noise so strong, check the export."
+        )
     known = inside & (trust > 0)
     rates = maps["r2star"][known]
-    if rates.size and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
+    unknown = _on_noisy_rates(rates, maps["sigma_r2star"][known], echo_times) if rates.size else []
+    # Noise alone makes half of unknown rates negative, and somewhat more of those of three echoes.
+    if rates.size and not unknown and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
         found.append(f"{share:.0%} of its R2* are below zero")
-    low, high = R2STAR_RANGE
-    if rates.size and (share := float(np.mean((rates <= low) | (rates >= high)))) > _MOST_AT_LIMITS:
-        notes.append(
-            f"Noise leaves R2* unknown in {share:.0%} of the voxels in the mask: it ends at the limits of its range "
-            f"({low:.0f} and {high:.0f} 1/s), and its standard deviation there is larger than its error can be."
-        )
-    if "sigma_pdff" in maps and known.any() and (median := float(np.median(maps["sigma_pdff"][known]))) > _UNKNOWN_PDFF:
+    notes += unknown
+    if known.any() and (median := float(np.median(maps["sigma_pdff"][known]))) > _UNKNOWN_PDFF:
         notes.append(
             f"Noise leaves the fat fraction unknown: its standard deviation in the mask is {median:.2f} in the median, "
             "as where all echoes come when water and fat are in the same or in opposite phase, or have decayed. Water "
@@ -138,6 +146,22 @@ def on_trust(
             "times, units and sign of the phase, fat spectrum, read-out and mask have been checked."
         )
     return notes
+
+
+def _on_noisy_rates(rates, sigma, echo_times) -> list[str]:
+    """Where noise leaves R2* unknown, by its limits or its standard deviation."""
+    low, high = r2star_range(echo_times)
+    if (share := float(np.mean((rates <= low) | (rates >= high)))) > _MOST_AT_LIMITS:
+        return [
+            f"Noise leaves R2* unknown in {share:.0%} of the voxels in the mask: it ends at the limits of its range "
+            f"({low:.0f} and {high:.0f} 1/s), and its standard deviation there is larger than its error can be."
+        ]
+    if (median := float(np.median(sigma))) * (echo_times[-1] - echo_times[0]) > _UNKNOWN_R2STAR:
+        return [
+            f"Noise leaves R2* unknown: its standard deviation in the mask is {median:.0f} 1/s in the median, as the "
+            "train of echoes is short or the signal decays fast; take means over regions with their standard errors."
+        ]
+    return []
 
 
 def _on_slices(trust, inside, median) -> list[str]:
@@ -189,12 +213,13 @@ def on_air(follows: Callable, b0_direction: Sequence[float]) -> list[str]:
 def on_local_field(field: np.ndarray) -> list[str]:
     """What the size of a local field that was measured elsewhere says of it; `field` is that of its voxels, in ppm."""
     size = float(np.percentile(np.abs(field), 99)) if field.size else 0.0
-    if size < _MOST_LOCAL_PPM:
+    if not field.size or _LEAST_LOCAL_PPM < size < _MOST_LOCAL_PPM:
         return []
+    removed = ", and that its background was removed (else begin from the total field)" if size > 1 else ""
     return [
-        f"The local field reaches {size:.2g} ppm in one voxel of a hundred, where tissue makes some tenths: check its "
-        "unit (rad/s are 2π times as many as Hz) and the field strength, and that its background was removed (else "
-        "begin from the total field); χ is off by as much."
+        f"The local field reaches {size:.2g} ppm in one voxel of a hundred, where bone, marrow and muscle make some "
+        f"tenths: check its unit (rad/s are 2π times as many as Hz) and the field strength{removed}; χ is off by as "
+        "much."
     ]
 
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from ..acquisition import Acquisition
 from ..fieldmap import magnitude, masks, two_rates
-from ..fieldmap.contradiction import find_contradiction
+from ..fieldmap.contradiction import find_contradiction, left_over, share_by_chance
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS
-from ..fieldmap.kind import Kind, find_kind
+from ..fieldmap.kind import Kind, find_kind, fitting_better
 from ..fieldmap.lines import find_lines
 from ..fieldmap.mistakes import find_mistake
 from ..fieldmap.sample import draw
@@ -48,10 +48,11 @@ class SeparatedFields(EchoFields):
         signal, fitted = self._find_body(mip, noise)
         model = self._model()
         drawn = draw(echoes, signal & fitted, **model)
-        kind = self._find_kind(*drawn, part(progress, 0.0, 0.04))
-        self._keep_kind(kind)
-        # Noise in most of the echoes looks like many mistakes.
+        # Noise in most of the echoes looks like many mistakes, and may speak for either sign.
         few = remarks_on_echoes.on_decay(drawn[0], noise)
+        kind = self._find_kind(*drawn, part(progress, 0.0, 0.04))
+        kind = kind.with_likely_sign() if few and self.settings.phase_sign == "auto" else kind
+        self._keep_kind(kind)
         self.notes += few or self._faults(echoes, drawn, kind, noise, part(progress, 0.04, 0.05))
         end = 0.95 - 0.25 * sum(value == "yes" for value in (settings.separate_rates, settings.magnitude_maps))
         half = end if settings.fat_spectrum == "given" else (0.05 + end) / 2
@@ -89,7 +90,10 @@ class SeparatedFields(EchoFields):
         }
         inside = self.mask & fitted
         seen = partial(share_of_noise, echoes, separation.residual, inside, noise)
-        self.notes += remarks.on_trust(trust, self.mask, self.maps, len(model["echo_times"]), share_of_noise=seen)
+        self.notes += remarks.on_trust(
+            trust, self.mask, self.maps, model["echo_times"], share_of_noise=seen,
+            share_by_chance=lambda: share_by_chance(left_over(*drawn, kind=kind)),
+        )  # fmt: skip
         self._keep_residual(separation.residual, fitted)
         self._add_maps(echoes, fitted, trust, model, kind, noise, part(progress, end, 0.99))
         opposed = settings.edge_image == "opposed-phase"
@@ -133,6 +137,7 @@ class SeparatedFields(EchoFields):
             notes += remarks_on_echoes.on_given_sign(kind, found)
             if notes:  # what a wrong sign leaves over looks like other mistakes
                 drawn, kind = asked, found
+        kind = fitting_better(*drawn, kind)
         mistake = find_mistake(*drawn, kind=kind, noise=noise, progress=progress)
         notes += remarks_on_echoes.on_mistake(mistake) or self._doubts_on_readout(drawn, kind)
         return notes if mistake else notes + self._contradictions(echoes, drawn, kind)
@@ -145,9 +150,12 @@ class SeparatedFields(EchoFields):
 
     def _contradictions(self, echoes, drawn, kind) -> list[str]:
         """Where the echoes cannot be of one measurement."""
-        found = find_contradiction(*drawn, kind=kind)
+        left = left_over(*drawn, kind=kind)
+        if left is None:
+            return []
+        found = find_contradiction(left)
         if found is None or found.axis is not None:
-            moved = find_displacement(echoes, *drawn, kind=kind)
+            moved = find_displacement(echoes, left)
             # What lies elsewhere seems to have slices of its own, and such slices seem to lie elsewhere, but less.
             if moved and (found is None or moved.voxels > BEYOND_SLICES):
                 return remarks_on_echoes.on_displacement(moved)

@@ -80,6 +80,13 @@ class Measured(NamedTuple):
     share: float
 
 
+class InAnkle(NamedTuple):
+    """What was measured in the digital ankle: its `places`, and the `notes` of the reconstruction of the first draw."""
+
+    places: list[Measured]
+    notes: tuple[str, ...]
+
+
 class _Place(NamedTuple):
     """A region of bone, or balls of one radius that lie apart in marrow: `pieces` of bool voxels."""
 
@@ -98,7 +105,7 @@ def run_ankle(
     *,
     executors: Callable[[], Executor] | None = None,
     progress: Progress | None = None,
-) -> list[Measured]:
+) -> InAnkle:
     """Return what noise does to the mean χ of balls of each radius in marrow, and of each region of bone.
 
     Parameters
@@ -117,7 +124,7 @@ def run_ankle(
     of balls the root mean square over up to eight. The share is the change of mean χ when BV/TV there is higher by the
     difference to be found, over that change itself: the field of it turns the echoes of the first draw.
     """
-    groups, found = _groups(settings, ankle), {}
+    groups, found, notes = _groups(settings, ankle), {}, ()
     count = sum(map(len, groups))
 
     def tell():
@@ -128,21 +135,23 @@ def run_ankle(
         return None if executors else part(progress, start / count, (start + len(groups[number])) / count)
 
     tasks = {number: (settings, ankle, group, of_group(number)) for number, group in enumerate(groups)}
-    for number, means in results(ankle_means, tasks, executors, tell):
+    for number, (means, said) in results(ankle_means, tasks, executors, tell):
         found |= dict(zip(groups[number], means, strict=True))
+        notes += said
     tell()
     raised_by = settings.chi_slope * settings.bvtv_difference
-    return [
+    places = [
         _measured(name, radius, ankle.draws, found, raised_by)
         for name, radius in _names(settings).items()
         if name in found[0, None]
     ]
+    return InAnkle(places, notes)
 
 
 def reconstructions(settings: ProtocolSettings, ankle: AnkleSettings) -> tuple[int, int]:
     """Return how often the ankle is made, and how often it is reconstructed."""
     groups = _groups(settings, ankle)
-    return len(groups), sum(map(len, groups))
+    return len(groups), 1 + sum(map(len, groups))  # once more for its notes
 
 
 def _groups(settings, ankle) -> list[list[tuple[int, str | None]]]:
@@ -153,24 +162,31 @@ def _groups(settings, ankle) -> list[list[tuple[int, str | None]]]:
 
 def ankle_means(
     settings: ProtocolSettings, ankle: AnkleSettings, jobs: list[tuple[int, str | None]], progress: Progress | None
-) -> list[_Means]:
-    """Return what is measured in each of some scans: a draw of noise, and where there is more bone, by name."""
-    count = 1 + len(jobs)
-    phantom = make_phantom(ankle_settings(settings, ankle.seed), progress=part(progress, 0.0, 1 / count))
-    # What noise does to the mask is no part of the error.
-    until = replace(ankle.reconstruction, stop_after="background")
+) -> tuple[list[_Means], tuple[str, ...]]:
+    """Return what is measured in each of some scans, and what the reconstruction of the first draw notes.
+
+    A scan is a draw of noise, and where there is more bone, by name.
+    """
+    count = 1 + len(jobs) + ((0, None) in jobs)
+    parts = (part(progress, number / count, (number + 1) / count) for number in range(count))
+    phantom = make_phantom(ankle_settings(settings, ankle.seed), progress=next(parts))
+    # What noise does to the mask is no part of the error. Not the mask of background removal, which lacks slices: as
+    # a given one it would lose them twice.
+    until = replace(ankle.reconstruction, stop_after="fieldmap")
     mask = reconstruct(phantom.acquisition, until, threads=1).maps["mask"]
     places = {one.name: one for one in _places(phantom, settings)}
-    found = []
-    for number, (draw, raised) in enumerate(jobs, 1):
-        here = part(progress, number / count, (number + 1) / count)
+    found, notes = [], ()
+    for draw, raised in jobs:
         scan = noisy(phantom, settings.snr, np.random.default_rng((ankle.seed, _STREAM, draw)))
+        if (draw, raised) == (0, None):
+            # As users reconstruct a scan, without that mask: some notes are of a mask that was given.
+            notes = tuple(reconstruct(scan, ankle.reconstruction, threads=1, progress=next(parts)).notes)
         if raised is not None:
             scan = _with_more_bone(scan, places[raised].pieces, settings)
-        maps = reconstruct(scan, ankle.reconstruction, mask=mask, threads=1, progress=here).maps
+        maps = reconstruct(scan, ankle.reconstruction, mask=mask, threads=1, progress=next(parts)).maps
         means = {one.name: list(_means(maps, one.pieces)) for one in places.values()}
         found.append({name: some for name, some in means.items() if some})
-    return found
+    return found, notes
 
 
 def _names(settings) -> dict[str, float | None]:

@@ -53,7 +53,8 @@ class Assessment:
     `given` and `recommended` trains; `marrow` the bounds at the one fat fraction and R2* that the settings name;
     `regions` by radius; `bias` by bone's own signal over `BIAS_BVTV`, and at the settings' BV/TV `bone_bias`;
     `gradient` the field across a voxel's longest edge in Hz/mm that adds `ADDED_R2STAR`; `closest_spacing` of two
-    echoes of a train in s; `ankle` how regions were measured in the digital ankle, if they were.
+    echoes of a train in s; `ankle` how regions were measured in the digital ankle, if they were, and `notes` what its
+    reconstruction says.
     """
 
     settings: ProtocolSettings
@@ -66,6 +67,7 @@ class Assessment:
     bone_bias: Bias
     gradient: float
     closest_spacing: float
+    notes: tuple[str, ...] = ()
 
     @property
     def ratios(self) -> tuple[float, float, float]:
@@ -110,7 +112,8 @@ def assess(
     marrow = bounds(model, settings.noise, (rate,), (settings.pdff,))
     report(progress, start, "Regions")
     measured = ankle and run_ankle(settings, ankle, executors=executors, progress=part(progress, start, stop))
-    regions = _regions(settings, float(marrow.field_hz[0, 0]) * 1e6 / settings.imaging_frequency, measured or [])
+    places, notes = measured or ([], ())
+    regions = _regions(settings, float(marrow.field_hz[0, 0]) * 1e6 / settings.imaging_frequency, places)
     report(progress, stop, "Bias")
     bias = tuple(bone_signal_bias(model, bvtv, settings.pdff, rate) for bvtv in BIAS_BVTV)
     edge = max(settings.voxel_size)
@@ -129,6 +132,7 @@ def assess(
         bone_signal_bias(model, settings.bvtv, settings.pdff, rate),
         gradient,
         closest_spacing(settings),
+        notes,
     )
 
 
@@ -226,8 +230,8 @@ def _region_bases(found, one) -> tuple[str, str]:
     """What σ of χ of a region and its share rest on."""
     settings, ankle = found.settings, found.ankle
     if not one.in_ankle:
-        noise = f"closed form at λ = {settings.regularization:g} mm², field noise alike in all voxels"
-        return noise, "closed form of the ball's own field"
+        noise = f"closed form at λ = {settings.regularization:g} mm², field noise alike in all voxels, B0 along K"
+        return noise, "closed form of the ball's own field, B0 along K"
     used = ankle.reconstruction
     noise = (
         f"{ankle.draws} draws of noise in a digital ankle (seed {ankle.seed}), which tell it to {ankle.precision:.0%}; "
@@ -270,84 +274,6 @@ def _spacing_basis(settings):
     if settings.bandwidth_hz is None:
         return "the given echoes, as no bandwidth is given"
     return f"bandwidth, gradient {settings.gradient:g} mT/m and slew rate {settings.slew_rate:g} T/m/s are assumed"
-
-
-def unknowns(found: Assessment) -> list[str]:
-    """Return what the numbers do not know, and the setting that decides it, one sentence each."""
-    settings, said = found.settings, []
-    if settings.bandwidth_hz is None:
-        said.append(
-            "How close echoes can be follows from the bandwidth, which is not given: `bandwidth_hz`. The given spacing "
-            "is taken for the closest."
-        )
-    else:
-        spacing = settings.trains * float(np.diff(settings.echo_times).min())
-        if spacing < 0.98 * found.closest_spacing:
-            closest = f"{1e3 * found.closest_spacing:.3g} ms"
-            said.append(
-                f"The given echoes of one train are {1e3 * spacing:.3g} ms apart, but bandwidth and gradients allow no "
-                f"less than {closest}: check `trains`, `readout`, `gradient` and `slew_rate`."
-            )
-    if settings.shortest_echo is None or settings.longest_echo is None:
-        said.append(
-            "RF pulse and TR decide how early and how late an echo can be: `shortest_echo` and `longest_echo`. Where "
-            "they are not given, the given train's first and last echo are the limits."
-        )
-    said += _on_second_field(found.given.swaps)
-    said.append(
-        f"How BV/TV differs between subjects (`subject_sd`, {settings.subject_sd:g}) and how χ changes with it "
-        f"(`chi_slope`, {settings.chi_slope:g} ppm) are assumptions; take them from a study like yours."
-    )
-    if settings.chi_slope > 0:
-        said.append(
-            f"χ is given as rising with BV/TV (`chi_slope`, {settings.chi_slope:g} ppm), but bone is more diamagnetic "
-            "than marrow: a number below zero is expected. Noise and subjects are the same for both."
-        )
-    if settings.repeat_sd == 0:
-        said.append(
-            "What positioning, drawing of regions and background removal add between scans is not known: `repeat_sd`, "
-            "0 here. Noise alone is a lower bound, and seldom what limits a study."
-        )
-    if settings.r2star is None:
-        low, high = settings.r2star_range
-        said.append(
-            f"R2* of the marrow, {low:.3g} to {high:.3g} 1/s, is that of the digital ankle at this field: `r2star`."
-        )
-    return said + _on_noise_of_regions(found)
-
-
-def _on_second_field(swaps) -> list[str]:
-    """Where our search finds another field as good as a voxel's own, even without noise."""
-    if swaps.least_margin >= 0:
-        return []
-    worst = int(np.argmin(swaps.margin))
-    return [
-        f"A voxel by itself does not tell its field: with a fat fraction of {swaps.pdff[worst]:g}, one that is "
-        f"{swaps.distance_hz[worst]:.0f} Hz off fits as well even without noise, so its neighbors alone decide. Water "
-        "and fat may change places where these are few or far off; choose other `echo_times`."
-    ]
-
-
-def _on_noise_of_regions(found) -> list[str]:
-    """What the error of χ of regions by noise lacks."""
-    if found.ankle is None:
-        return [
-            "The error of χ of regions is that of noise as in marrow everywhere: a lower bound. In a body, voxels of "
-            "little signal such as cortex add to it, and TV-MEDI has another: with the paper's protocol (voxels of "
-            "1.5 mm) it had 1.2, 1.7 and 3.0 times this error in balls of 3, 6 and 9 mm, and gave less of their χ "
-            "back. `ankle` measures both through the whole reconstruction; the error of a scan is told by `chi_sigma`."
-        ]
-    said = [
-        f"The error of χ by noise is that of {found.ankle.draws} draws, which tell it to {found.ankle.precision:.0%}, "
-        "in one digital ankle; a patient has another size and cortex. That of a scan is told by `chi_sigma`."
-    ]
-    out = [one.name for one in found.regions if not one.in_ankle]
-    if out:
-        said.append(
-            f"No {' and no '.join(out)} lies wholly in marrow of the digital ankle: there the error is that of noise "
-            "as in marrow everywhere, a lower bound (`region_radii_mm`)."
-        )
-    return said
 
 
 METHOD = Method(

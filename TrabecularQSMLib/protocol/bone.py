@@ -14,6 +14,8 @@ from ..simulation.settings import SHAPES, SimulationSettings
 
 _FINEST_MM, _COARSEST_MM = 0.001, 0.5
 _BVTV = (0.01, 0.7)
+# One piece is no more than this part of what is asked for, or it is told.
+_COARSE = 0.25
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class BoneSettings:
         """Return the settings as they are written to files; of a mask, that there is one."""
         return {one.name: getattr(self, one.name) for one in fields(self)} | {"mask": self.mask is not None}
 
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Voxels of a block along k, j, i."""
+        return (self.size,) * 3 if self.mask is None else self.mask.shape
+
     def points(self) -> list[tuple[float, int]]:
         """Return BV/TV and repeat of every block, in the order of the table."""
         return [(bvtv, repeat) for bvtv in self.bvtv for repeat in range(self.repeats)]
@@ -113,6 +120,21 @@ def simulation_of(bone: BoneSettings, orientation) -> SimulationSettings:
         concentration=bone.concentration,
         seed=bone.seed,
     )
+
+
+def bone_notes(bone: BoneSettings) -> list[str]:
+    """Return what to say of pieces of bone that are too large for a BV/TV that was asked for."""
+    if bone.mask is not None:
+        return []
+    one = expected_bvtv(simulation_of(bone, bone.orientation[::-1]), 1, bone.radius)
+    coarse = [bvtv for bvtv in bone.bvtv if one is not None and one > _COARSE * bvtv]
+    if not coarse:
+        return []
+    listed = ", ".join(f"{bvtv:g}" for bvtv in coarse)
+    return [
+        f"One piece of bone is {one:.1%} of a block, and pieces are whole: BV/TV of {listed} comes out as near as "
+        "they allow, which the tables tell; a smaller `bone_radius` comes nearer."
+    ]
 
 
 def draw_bone(bone: BoneSettings, orientation, bvtv: float, repeat: int) -> np.ndarray:

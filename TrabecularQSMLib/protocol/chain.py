@@ -1,9 +1,11 @@
 """The whole way on simulated bone: trabeculae in the digital ankle, scanned, reconstructed and measured."""
 
 import math
+import re
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import binary_erosion
@@ -13,7 +15,7 @@ from ..analysis.line import fit_line
 from ..errors import InputError, counted
 from ..methods import Method
 from ..phantom import Block, Phantom, PhantomSettings, make_phantom
-from ..phantom.trabeculae import LABEL
+from ..phantom.trabeculae import LABEL, voxels_in_block
 from ..pipeline import reconstruct
 from ..progress import Progress, part, report
 from ..settings import Settings, preset
@@ -32,6 +34,7 @@ FIELD_OF_VIEW_MM = (150.0, 138.0, 90.0)
 CENTER = (0.0, -48.0, -40.0)
 CHI_FAT = 0.575
 MUSCLE = 7
+_NUMBERS = re.compile(r"[\d.,]*\d")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,13 @@ class ChainSettings:
     def as_dict(self) -> dict:
         """Return the settings as they are written to files."""
         return {"bone": self.bone.as_dict(), "reconstruction": self.reconstruction.as_dict()}
+
+
+class Chain(NamedTuple):
+    """What was measured in the blocks: a row with the keys of `COLUMNS` for each, and what the reconstructions note."""
+
+    rows: list[dict]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,8 +85,8 @@ def run_chain(
     *,
     executors: Callable[[], Executor] | None = None,
     progress: Progress | None = None,
-) -> list[dict]:
-    """Return a row with the keys of `COLUMNS` for every block.
+) -> Chain:
+    """Return a row with the keys of `COLUMNS` for every block, and what the reconstructions note.
 
     Parameters
     ----------
@@ -98,16 +108,30 @@ def run_chain(
     χ is against that of muscle, as its mean is not measured. R2* has no truth but what the same echoes show without
     noise; what they make of the trabeculae's field is the point. Values are of voxels one voxel inside the block.
     """
-    points, rows = chain.bone.points(), {}
+    check_block(settings, chain.bone)
+    points, rows, notes = chain.bone.points(), {}, {}
 
     def tell():
         report(progress, len(rows) / len(points), f"{len(rows)} of {counted(len(points), 'block')}")
 
     tasks = block_tasks(settings, chain, points, None if executors else progress)
-    for point, row in results(chain_row, tasks, executors, tell):
-        rows[point] = row
+    for point, (row, said) in results(chain_row, tasks, executors, tell):
+        rows[point], notes[point] = row, said
     tell()
-    return [rows[point] for point in points]
+    return Chain([rows[point] for point in points], _kinds_of([notes[point] for point in points]))
+
+
+def _kinds_of(notes: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """One of each kind of note, whose numbers alone differ, with in how many blocks it is told if not in all."""
+    found = {}
+    for block in notes:
+        for kind, one in {_NUMBERS.sub("", one): one for one in block}.items():
+            found.setdefault(kind, []).append(one)
+    count = len(notes)
+    return tuple(
+        one if len(others) + 1 == count else f"{one} (In {1 + len(others)} of {counted(count, 'block')}.)"
+        for one, *others in found.values()
+    )
 
 
 def chain_lines(rows: list[dict]) -> list[ChainLine]:
@@ -126,13 +150,19 @@ def chain_lines(rows: list[dict]) -> list[ChainLine]:
     return lines
 
 
+def check_block(settings: ProtocolSettings, bone: BoneSettings) -> None:
+    """Raise `InputError` if a block holds too few voxels of the scan, before anything long begins."""
+    voxels_in_block(bone.extent, bone.voxel_mm, settings.voxel_size)
+
+
 def chain_row(
     settings: ProtocolSettings, chain: ChainSettings, bvtv: float, repeat: int, progress: Progress | None = None
-) -> dict:
-    """Return the row of one block: its scan is simulated, reconstructed and measured."""
+) -> tuple[dict, tuple[str, ...]]:
+    """Return the row of one block, and what its reconstruction notes: its scan is simulated, fitted and measured."""
     phantom = _phantom(settings, chain.bone, bvtv, repeat, part(progress, 0.0, 0.5))
     scan = noisy(phantom, settings.snr, np.random.default_rng((chain.bone.seed, repeat, round(1e6 * bvtv))))
-    maps = reconstruct(scan, chain.reconstruction, threads=1, progress=part(progress, 0.5, 1.0)).maps
+    result = reconstruct(scan, chain.reconstruction, threads=1, progress=part(progress, 0.5, 1.0))
+    maps = result.maps
     block = phantom.regions == LABEL
     inside = binary_erosion(block)
     inside = inside if inside.any() else block
@@ -155,7 +185,7 @@ def chain_row(
         float(r2star.std()), float(of(truth["pdff"]).mean()), float(pdff.mean()), float(pdff.std()),
         float(np.mean(of(maps["reliability"]) > 0)),
     )  # fmt: skip
-    return dict(zip(COLUMNS, values, strict=True))
+    return dict(zip(COLUMNS, values, strict=True)), tuple(result.notes)
 
 
 def scan_shape(settings: ProtocolSettings) -> tuple[int, ...]:

@@ -42,7 +42,7 @@ def chain_cost(settings: ProtocolSettings, chain: ChainSettings) -> Cost:
     grid = math.prod(scan_shape(settings))
     scanning = 1e-6 * grid * _SCAN_US * len(settings.echo_times) / _ECHOES
     each = scanning + inversion_seconds(grid, chain.reconstruction)
-    fine = chain.bone.size**3 if chain.bone.mask is None else chain.bone.mask.size
+    fine = math.prod(chain.bone.extent)
     seconds = len(chain.bone.points()) * (1e-6 * _BLOCK_US * fine + each)
     return Cost(seconds, _BLOCK_BYTES * fine + _SCAN_BYTES * grid)
 

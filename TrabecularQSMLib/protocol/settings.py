@@ -146,6 +146,12 @@ class ProtocolSettings:
         return FAT_MODELS[self.fat_model].main_shift_ppm * 1e-6 * self.imaging_frequency
 
     @property
+    def spacing(self) -> float:
+        """Least time between two echoes of one train, in s; trains take turns echo by echo."""
+        times = np.asarray(self.echo_times)
+        return float((times[self.trains :] - times[: -self.trains]).min())
+
+    @property
     def first_allowed(self) -> float:
         """How early a first echo can be, in s."""
         return self.echo_times[0] if self.shortest_echo is None else self.shortest_echo

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..acquisition import FIELD_STRENGTHS_T, GYROMAGNETIC_RATIO_HZ_PER_T
-from ..errors import InputError, counted
+from ..errors import InputError, counted, errors_of
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
 from ..fieldmap.separation import fat_fraction
@@ -57,7 +57,7 @@ class SweepSettings:
     field_strengths : tuple of floats
         Tesla.
     voxels_mm : tuple of floats
-        Edges of cubic voxels, to whole voxels of the geometry.
+        Edges of cubic voxels; they become whole voxels of the geometry.
     b0_degrees : tuple of floats
         Angles between B0 and S, towards R.
     trains : tuple of tuples of floats
@@ -93,6 +93,12 @@ class SweepSettings:
                     f"Voxels of {voxel:g} mm do not fit a region of {edge:g} mm whose geometry has voxels of "
                     f"{self.bone.voxel_mm:g} mm; give {2 * self.bone.voxel_mm:g} to {edge / 2:g} mm."
                 )
+        # What is measured is what the table says.
+        put("voxels_mm", tuple(sorted({self._whole(voxel) for voxel in self.voxels_mm})))
+
+    def _whole(self, voxel):
+        """An edge to whole voxels of the geometry."""
+        return round(max(2, round(voxel / self.bone.voxel_mm)) * self.bone.voxel_mm, 9)
 
     def as_dict(self) -> dict:
         """Return the settings as they are written to files."""
@@ -106,9 +112,11 @@ class SweepSettings:
             "field_strengths": (settings.field_strength,),
             "voxels_mm": (float(np.prod(settings.voxel_size)) ** (1 / 3),),
         }
-        trains = (settings.echo_times, *given.pop("trains", ()))
-        checked = tuple(replace(settings, echo_times=tuple(train), trains=1).echo_times for train in trains)
-        return cls(**own | given, trains=checked, bone=bone)
+        trains = [settings.echo_times]
+        for train in given.pop("trains", ()):
+            with errors_of("Another echo train"):
+                trains.append(replace(settings, echo_times=tuple(train), trains=1).echo_times)
+        return cls(**own | given, trains=tuple(trains), bone=bone)
 
     def combinations(self) -> int:
         """Return how many rows each block has."""

@@ -39,9 +39,8 @@ def closest_spacing(settings: ProtocolSettings) -> float:
     A read-out of 1 / bandwidth with the gradient ``G = bandwidth / (γ h)`` and ramps of G / slew rate; read in one
     direction, a gradient of the same area goes back between, as strong as the scanner allows.
     """
-    given = settings.trains * float(np.diff(settings.echo_times).min())
     if settings.bandwidth_hz is None:
-        return given
+        return settings.spacing
     edge = settings.voxel_size["kji".index(settings.readout_axis)] * 1e-3
     reading = 1 / settings.bandwidth_hz
     gradient = settings.bandwidth_hz / (GYROMAGNETIC_RATIO_HZ_PER_T * edge)

@@ -13,6 +13,7 @@ from ..figures.histograms import histogram_figure
 from ..figures.maps import View, map_figure
 from ..figures.registration import checkerboard_figure
 from ..files.formats import read_entries, read_json_file
+from ..files.maps import read_maps
 from ..files.nifti import read_image
 from ..files.provenance import software_of
 from ..files.regions import read_regions
@@ -61,11 +62,10 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
     if "mask" not in files:
         raise InputError(f"{stem} has no mask among its maps; give the folder that reconstruct wrote.")
     folder, case = files["mask"].parent, _case(stem)
-    sidecar = _sidecar(files)
     report(progress, 0.0, f"{stem}: reading")
-    maps, affine = {}, None
-    for name, path in files.items():
-        maps[name], affine = read_image(path)
+    left_out = []
+    maps, affine = read_maps(files, left_out)
+    sidecar = _sidecar({name: files[name] for name in maps})
     mask = maps["mask"] != 0
     labels, names = _labels(folder / f"{case}_dseg.nii.gz", mask.shape)
     inside = mask if labels is None else labels != 0
@@ -93,7 +93,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
         version=__version__,
         summary=_summary(sidecar, mask.shape, affine),
         sections=[{"id": key, "title": title} for key, title in _SECTIONS.items() if key != "others" or others],
-        notes=sidecar.get("Notes", []) + _cohort_notes(folder.parent / f"{case}_cohort.json", sidecar),
+        notes=left_out + sidecar.get("Notes", []) + _cohort_notes(folder.parent / f"{case}_cohort.json", sidecar),
         maps=shown,
         quality=quality,
         quality_items=[*kind_items(sidecar), *_quality_items(maps, mask, sidecar)],

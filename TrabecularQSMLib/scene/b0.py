@@ -3,6 +3,7 @@
 import numpy as np
 import slicer
 
+from ..images import cosines
 from .volumes import affineFromVolume
 
 # The direction of B0 is along the grid's own axes i, j, k, with which it turns where a transform is hardened; scenes of
@@ -19,7 +20,7 @@ def b0Along(affine: np.ndarray, direction) -> str:
     :param affine: voxel indices (i, j, k) to RAS in mm.
     :param direction: in RAS.
     """
-    return " ".join(repr(float(x)) for x in np.linalg.solve(_cosines(affine), direction))
+    return " ".join(repr(float(x)) for x in np.linalg.solve(cosines(affine), direction))
 
 
 def directionAlong(volumeNode) -> tuple[float, float, float] | None:
@@ -31,10 +32,6 @@ def directionAlong(volumeNode) -> tuple[float, float, float] | None:
     return tuple(float(x) for x in along.split()) if along else None
 
 
-def _cosines(affine):
-    return affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-
-
 def b0DirectionOf(sequence) -> tuple[float, float, float] | None:
     """Return the direction of B0 in RAS, or None where a sequence does not say it.
 
@@ -42,7 +39,7 @@ def b0DirectionOf(sequence) -> tuple[float, float, float] | None:
     """
     along, old = (sequence.GetAttribute(name) for name in (B0_ATTRIBUTE, OLD_B0_ATTRIBUTE))
     if along and sequence.GetNumberOfDataNodes():
-        values = _cosines(affineFromVolume(sequence.GetNthDataNode(0))) @ [float(x) for x in along.split()]
+        values = cosines(affineFromVolume(sequence.GetNthDataNode(0))) @ [float(x) for x in along.split()]
         # Rounding is no direction.
         return tuple((np.round(values, 12) + 0.0).tolist())
     return tuple(float(x) for x in old.split()) if old else None
@@ -63,7 +60,7 @@ def b0Notes(sequence, above, known, affine: np.ndarray) -> list[str]:
             "without that transform. If the transform sets right how the scan lay in the scanner, harden it, or give "
             "the direction of B0."
         ]
-    angle = np.degrees(np.arccos(min(1.0, np.abs(_cosines(affine)[2]).max())))
+    angle = np.degrees(np.arccos(min(1.0, np.abs(cosines(affine)[2]).max())))
     if known is None and angle > TURNED_DEGREES:
         return [
             f"{name} does not say the direction of B0, and its grid is tilted by {angle:.0f}° against the patient's "

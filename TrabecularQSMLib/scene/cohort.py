@@ -4,11 +4,10 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files.formats import read_json_file
-from ..files.maps import find_scan, read_chi_noise, read_sidecar
-from ..files.nifti import read_image
+from ..files.maps import find_scan, read_chi_noise, read_maps, read_sidecar
 from ..files.tables import read_measured
 from ..pipeline import Reconstruction
-from ..progress import Progress, part, report
+from ..progress import Progress, part
 from ..study.cohort import TABLE
 from .alive import keepAlive
 from .measure import addRows
@@ -27,28 +26,19 @@ def loadMaps(folder, *, progress: Progress | None = None) -> dict:
     :return: volume nodes by the name of their quantity, in a folder of the scene.
     :raises InputError: if it holds no maps, or those of several scans.
     """
-    stem, files = find_scan(folder)
-
-    def read(told):
-        images = {}
-        for number, (quantity, path) in enumerate(files.items()):
-            report(told, number / len(files), f"Reading {path.name}")
-            images[quantity] = read_image(path)
-        return images
-
-    images = keepAlive(read, part(progress, 0.0, 0.6))
-    first = next(iter(files.values()))
+    left_out = []
+    stem, files = find_scan(folder, left_out)
+    maps, affine = keepAlive(lambda told: read_maps(files, left_out, progress=told), part(progress, 0.0, 0.6))
+    first = files[next(iter(maps))]
     sidecar, settings = read_sidecar(first.with_name(f"{first.name.removesuffix('.nii.gz')}.json"))
     # What a cohort notes holds that of the maps, and what was said of registrations.
     record = next(iter(sorted(Path(folder).glob("*_cohort.json"))), None)
     notes = (sidecar if record is None else read_json_file(record)).get("Notes", ())
-    noise = read_chi_noise(files["sigma_chi"]) if "sigma_chi" in files else None
-    maps = {name: array for name, (array, _) in images.items()}
-    result = Reconstruction(maps, settings, tuple(notes), chi_noise=noise)
+    noise = read_chi_noise(files["sigma_chi"]) if "sigma_chi" in maps else None
+    result = Reconstruction(maps, settings, (*left_out, *notes), chi_noise=noise)
     drawn = first.with_name(f"{stem}_dseg.nii.gz")
     regions = loadRegions(drawn, f"{stem} regions") if drawn.exists() else None
     try:
-        affine = next(iter(images.values()))[1]
         nodes = addMapVolumes(
             result, affine, stem, b0Direction=sidecar.get("B0Direction"), progress=part(progress, 0.6, 1.0)
         )

@@ -78,21 +78,7 @@ def addCompanionNodes(
         added += (nodes.magnitudeSequence, nodes.phaseSequence, nodes.regions)
         # The browser comes last and goes first: it would make the volumes it shows again.
         added += (*(nodes.browser.GetProxyNode(one) for one in nodes[:2]), nodes.browser)
-        volumes = []
-        for array, affine, kind in (
-            (companions.bssfp, companions.bssfp_affine, "bSSFP"),
-            (companions.ct, companions.ct_affine, "CT"),
-        ):
-            report(progress, 0.4 + 0.1 * len(volumes), f"Adding the {kind}")
-            volumes.append(slicer.mrmlScene.AddNode(newVolume(array, affine, f"{name} {kind}")))
-            added.append(volumes[-1])
-            report(progress, 0.45 + 0.1 * len(volumes), f"Showing the {kind}")
-            volumes[-1].CreateDefaultDisplayNodes()
-        bssfp, ct = volumes
-        ct.SetVoxelValueQuantity(codedEntry(*_CT_QUANTITY))
-        ct.SetVoxelValueUnits(codedEntry("UCUM", *UNIT_CODES["HU"]))
-        ct.GetScalarVolumeDisplayNode().SetAutoWindowLevel(False)
-        ct.GetScalarVolumeDisplayNode().SetWindowLevelMinMax(*_CT_WINDOW)
+        bssfp, ct = _addImages(companions, name, added, part(progress, 0.4, 0.6))
         reference = addSegmentation(
             companions.bone,
             {1: BONE_REFERENCE},
@@ -116,17 +102,36 @@ def addCompanionNodes(
         added.append(boneRegions)
         showOutlines(boneRegions)
         report(progress, 0.9, "Adding the true BV/TV")
-        columns = [
-            Column("region", list(companions.bvtv), "", "Name of the segment"),
-            Column(
-                "true_bvtv",
-                list(companions.bvtv.values()),
-                "1",
-                "Bone volume fraction of what was simulated",
-                title="true BV/TV",
-            ),
-        ]
-        truth = addTable(f"{name} true BV/TV", columns)
+        truth = addTable(f"{name} true BV/TV", _columnsOfTruth(companions.bvtv))
         added.append(truth)
         report(progress, 1.0, "Added the digital ankle with bSSFP and CT")
     return CompanionNodes(nodes, bssfp, reference, ct, boneRegions, truth)
+
+
+def _addImages(companions, name, added, progress):
+    """Add the bSSFP and the CT, and name them among what was added."""
+    images = (
+        (companions.bssfp, companions.bssfp_affine, "bSSFP"),
+        (companions.ct, companions.ct_affine, "CT"),
+    )
+    volumes = []
+    for number, (array, affine, kind) in enumerate(images):
+        report(progress, number / 2, f"Adding the {kind}")
+        volumes.append(slicer.mrmlScene.AddNode(newVolume(array, affine, f"{name} {kind}")))
+        added.append(volumes[-1])
+        report(progress, (number + 0.75) / 2, f"Showing the {kind}")
+        volumes[-1].CreateDefaultDisplayNodes()
+    bssfp, ct = volumes
+    ct.SetVoxelValueQuantity(codedEntry(*_CT_QUANTITY))
+    ct.SetVoxelValueUnits(codedEntry("UCUM", *UNIT_CODES["HU"]))
+    ct.GetScalarVolumeDisplayNode().SetAutoWindowLevel(False)
+    ct.GetScalarVolumeDisplayNode().SetWindowLevelMinMax(*_CT_WINDOW)
+    return bssfp, ct
+
+
+def _columnsOfTruth(bvtv):
+    described = "Bone volume fraction of what was simulated"
+    return [
+        Column("region", list(bvtv), "", "Name of the segment"),
+        Column("true_bvtv", list(bvtv.values()), "1", described, title="true BV/TV"),
+    ]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import slicer
 
-from ..analysis.measure import COLUMNS, measure, on_excluded, on_sizes, on_support
+from ..analysis.measure import COLUMNS, measure
 from ..errors import InputError
 from ..progress import Progress, report
 from ..quantities import QUANTITIES
-from ..study.measure import on_map_orientation
+from ..study.measure import on_measured
 from .echoes import NOTES_ATTRIBUTE, addNotes
 from .folders import resultFolder, sameFolder
 from .reconstruct import CHI_NOISE_ATTRIBUTE
@@ -78,15 +78,14 @@ def measureNodes(
             "There is no map to measure; choose at least one beside mask, reliability and standard deviations."
         )
     _checkNames(measured)
-    rows, seen, outside, displaced = [], {}, [], []
+    rows, seen, outside = [], [], []
     for number, volume in enumerate(measured):
         report(progress, number / len(measured), f"Measuring {volume.GetName()}")
         quantity, unit = quantityOf(volume)
         beside = _supportingVolumes(volume, volumes)
         maps = {name: slicer.util.arrayFromVolume(one) for name, one in {quantity: volume, **beside}.items()}
         labels, names = regionsFromSegmentation(segmentation, volume)
-        seen[quantity] = maps[quantity], labels
-        displaced += on_support(maps)
+        seen.append((maps, labels, volume.GetSpacing()[::-1]))
         outside = outside or notesOnPartsOutside(segmentation, volume, labels, names)
         try:
             rows += measure(maps, labels, names, case=case, units={quantity: unit}, chi_noise=_chiNoise(beside))
@@ -94,7 +93,7 @@ def measureNodes(
             raise InputError(f"{volume.GetName()} with {segmentation.GetName()}: {error}") from error
     report(progress, 1.0, "Measured")
     table = addRows(rows, table, name or "Region statistics")
-    addNotes(table, [*outside, *displaced, *on_excluded(rows), *on_sizes(rows), *on_map_orientation(seen)])
+    addNotes(table, [*outside, *on_measured(rows, seen)])
     return table
 
 

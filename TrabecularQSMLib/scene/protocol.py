@@ -8,8 +8,10 @@ import numpy as np
 from ..progress import Progress, part, report
 from ..protocol.ankle import AnkleSettings
 from ..protocol.assess import COLUMNS, Assessment, assess, rows
+from ..protocol.remarks import doubts, unknowns
 from ..protocol.settings import ProtocolSettings
 from .alive import keepAlive
+from .echoes import addNotes
 from .folders import resultFolder
 from .tables import COLORS, Column, addChart, addSeries, addTable, columnsOf
 from .volumes import freeName
@@ -30,11 +32,16 @@ SETTINGS_ATTRIBUTE = "TrabecularQSM.Protocol"
 
 
 class ProtocolNodes(NamedTuple):
-    """A protocol in the scene: all numbers, charts of the noise over the fat fraction by name, and the assessment."""
+    """A protocol in the scene: all numbers, charts of the noise over the fat fraction by name, and the assessment.
+
+    `notes` say what cannot be as it is given, one sentence each; the table's attribute `NOTES_ATTRIBUTE` says what the
+    numbers do not know, too.
+    """
 
     table: object
     charts: dict[str, object]
     assessment: Assessment
+    notes: list[str]
 
 
 def protocolNodes(
@@ -61,8 +68,9 @@ def protocolNodes(
         table = put(addTable(f"{name} table", columnsOf(rows(found), {key: about[key] for key in COLUMNS})))
         used = settings.as_dict() | ({} if ankle is None else {"ankle": ankle.as_dict()})
         table.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(used))
+        addNotes(table, unknowns(found))
         charts = {key: _overFraction(put, found, key, name) for key in _BOUNDS}
-    return ProtocolNodes(table, charts, found)
+    return ProtocolNodes(table, charts, found, doubts(found))
 
 
 def _overFraction(put, found, key, name):

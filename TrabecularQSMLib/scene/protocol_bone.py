@@ -4,12 +4,14 @@ import json
 from typing import NamedTuple
 
 from ..progress import Progress, part, report
+from ..protocol.bone import bone_notes
 from ..protocol.chain import COLUMNS as CHAIN_COLUMNS
 from ..protocol.chain import QUANTITIES, TRUTHS, ChainLine, ChainSettings, chain_lines, run_chain
 from ..protocol.settings import ProtocolSettings
 from ..protocol.sweep import COLUMNS as SWEEP_COLUMNS
 from ..protocol.sweep import SweepSettings, condition_text, means_over_repeats, panels, run_sweep, sorted_rows
 from .alive import keepAlive
+from .echoes import addNotes
 from .folders import resultFolder
 from .protocol import SETTINGS_ATTRIBUTE
 from .tables import COLORS, LINE_COLOR, Column, addChart, addSeries, addTable, columnsOf
@@ -46,20 +48,25 @@ _CONDITIONS = {"field_strength": "field strengths", "voxel_mm": "voxels", "b0_de
 
 
 class ChainNodes(NamedTuple):
-    """A chain in the scene: its table, charts over BV/TV by quantity, the rows, and the lines over BV/TV."""
+    """A chain in the scene: its table, charts over BV/TV by quantity, the rows, and the lines over BV/TV.
+
+    `notes` are those on bone and of the reconstructions, one sentence each.
+    """
 
     table: object
     charts: dict[str, object]
     rows: list[dict]
     lines: list[ChainLine]
+    notes: list[str]
 
 
 class SweepNodes(NamedTuple):
-    """A sweep in the scene: its table, and charts over BV/TV by condition and quantity."""
+    """A sweep in the scene: its table, and charts over BV/TV by condition and quantity; `notes` on its bone."""
 
     table: object
     charts: dict[tuple[str, str], object]
     rows: list[dict]
+    notes: list[str]
 
 
 def chainNodes(
@@ -75,13 +82,14 @@ def chainNodes(
     :param progress: ``progress(fraction, message)``; what it raises stops the work.
     :raises InputError: as `protocol.chain.run_chain`.
     """
-    rows, name = _measure(lambda told: run_chain(settings, chain, progress=told), name, progress)
-    lines = chain_lines(rows)
+    (rows, notes), name = _measure(lambda told: run_chain(settings, chain, progress=told), name, progress)
+    lines, notes = chain_lines(rows), [*bone_notes(chain.bone), *notes]
     with resultFolder(name) as put:
         table = _table(put, f"{name} table", CHAIN_COLUMNS, rows, settings, chain.as_dict())
+        addNotes(table, notes)
         found = {line.quantity: line for line in lines}
         charts = {quantity: _measured(put, rows, found.get(quantity), quantity, name) for quantity in QUANTITIES}
-    return ChainNodes(table, charts, rows, lines)
+    return ChainNodes(table, charts, rows, lines, notes)
 
 
 def sweepNodes(
@@ -102,23 +110,25 @@ def sweepNodes(
         return sorted_rows(row for some in run_sweep(settings, sweep, progress=told) for row in some)
 
     rows, name = _measure(run, name, progress)
+    notes = bone_notes(sweep.bone)
     with resultFolder(name) as put:
         trains = [" ".join(f"{1e3 * time:g}" for time in train) for train in sweep.trains]
         listed = [row | {"train": trains[row["train"]]} for row in rows]
         table = _table(put, f"{name} table", SWEEP_COLUMNS, listed, settings, sweep.as_dict())
+        addNotes(table, notes)
         charts = {
             (panel.condition, quantity): _varied(put, panel, quantity, name, sweep.varied())
             for panel in panels(rows, sweep.varied(), settings)
             for quantity in _SWEPT
         }
-    return SweepNodes(table, charts, rows)
+    return SweepNodes(table, charts, rows, notes)
 
 
 def _measure(run, name, progress):
-    """The rows that `run` gives, and a name for them that no node of the scene has."""
-    rows = keepAlive(run, part(progress, 0.0, 0.98))
+    """What `run` gives, and a name for it that no node of the scene has."""
+    found = keepAlive(run, part(progress, 0.0, 0.98))
     report(progress, 1.0, "Measured the blocks")
-    return rows, freeName(name, "", " table")
+    return found, freeName(name, "", " table")
 
 
 def _table(put, name, columns, rows, settings, others):

@@ -9,6 +9,7 @@ import vtk
 from slicer import vtkMRMLSegmentationNode
 from vtk.util.numpy_support import vtk_to_numpy
 
+from ..acquisition import voxel_size
 from ..analysis.subregions import split_region
 from ..errors import InputError
 from ..files.nifti import read_metadata
@@ -152,7 +153,7 @@ def splitRegionNodes(
     """
     inside = maskFromSegment(segmentationNode, segmentID, referenceVolumeNode, purpose="region to split")
     affine = affineFromVolume(referenceVolumeNode)
-    parts = split_region(inside, count, tuple(np.linalg.norm(affine[:3, :3], axis=0)[::-1]))
+    parts = split_region(inside, count, voxel_size(affine))
     segments = segmentNames(segmentationNode)
     region = segments[segmentID or next(iter(segments))]
     names = {number: f"{region} {number}" for number in range(1, count + 1)}

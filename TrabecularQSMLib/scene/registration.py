@@ -8,8 +8,9 @@ import numpy as np
 import slicer
 
 from ..analysis.agreement import checkerboard
+from ..analysis.information import on_images
 from ..analysis.landmarks import register_landmarks
-from ..analysis.registration import agreement, find_start, on_images, on_result, register_rigid
+from ..analysis.registration import agreement, find_start, on_result, register_rigid
 from ..errors import InputError
 from ..images import resample
 from ..progress import Progress, part, report

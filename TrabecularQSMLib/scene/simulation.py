@@ -16,6 +16,7 @@ from ..simulation.summary import (
     Linearity,
     Power,
     linearity,
+    notes_on,
     over_bvtv,
     over_parameter,
     summarize,
@@ -23,6 +24,7 @@ from ..simulation.summary import (
     trend,
 )
 from .alive import keepAlive
+from .echoes import addNotes
 from .folders import resultFolder
 from .regions import addSegmentation
 from .tables import COLORS, Column, addChart, addSeries, addTable, columnsOf
@@ -78,13 +80,14 @@ class SimulationNodes(NamedTuple):
     """A simulation in the scene: all rows, their summary, and charts.
 
     `charts` are by the names of their vertical and horizontal axis; `linearity` says for each Δχ how straight mean χ
-    and R2′ are over BV/TV.
+    and R2′ are over BV/TV, `notes` what is left empty.
     """
 
     table: object
     summary: object
     charts: dict[tuple[str, str], object]
     linearity: list[Linearity]
+    notes: list[str]
 
 
 class ConfigurationNodes(NamedTuple):
@@ -122,7 +125,7 @@ def simulateNodes(
 
     rows, summary, lines = keepAlive(compute, part(progress, 0.0, 0.98))
     report(progress, 1.0, "Simulated")
-    name = freeName(name, "", " table", " summary")
+    name, notes = freeName(name, "", " table", " summary"), notes_on(rows)
     with resultFolder(name) as put:
         about = {column: _column(column) for column in columns_of(settings)}
         table = put(addTable(f"{name} table", columnsOf(rows, about)))
@@ -130,6 +133,7 @@ def simulateNodes(
         means = put(addTable(f"{name} summary", columnsOf(summary, about)))
         for node in (table, means):
             node.SetAttribute(SETTINGS_ATTRIBUTE, json.dumps(settings.as_dict()))
+            addNotes(node, notes)
         charts = {}
         for quantity in over_bvtv(settings):
             if any(line.quantity == quantity for line in lines):
@@ -142,7 +146,7 @@ def simulateNodes(
                         charts[quantity, parameter] = _overParameter(
                             put, shown, parameter, quantity, name, settings.shape
                         )
-    return SimulationNodes(table, means, charts, lines)
+    return SimulationNodes(table, means, charts, lines, notes)
 
 
 def configurationNodes(

@@ -26,10 +26,28 @@ def cube_edge(affine: np.ndarray, source: str = "The image") -> float:
     """Return the edge in mm of cubic voxels; `InputError` if they are no cubes."""
     check_right_angles(affine, source)
     edges = voxel_size(affine)
-    if max(edges) > (1 + _CUBES) * min(edges):
-        sizes = " × ".join(f"{edge:.4g}" for edge in edges[::-1])
-        raise InputError(f"{source} has voxels of {sizes} mm; resample it to cubic voxels first.")
+    if not _are_equal(edges):
+        raise InputError(f"{source} has voxels of {_sizes(edges)} mm; resample it to cubic voxels first.")
     return float(np.mean(edges))
+
+
+def header_notes(affine: np.ndarray, edge_mm: float, source: str = "The image") -> list[str]:
+    """Return what to say of a header whose voxels are no cubes, where a user gave the edge of cubes."""
+    edges = voxel_size(affine)
+    if _are_equal(edges):
+        return []
+    return [
+        f"The header of {source} has voxels of {_sizes(edges)} mm, which were taken for cubes of {edge_mm:g} mm as "
+        "given (`voxel_size_mm`); if the header is right, the bone is distorted: resample it to cubic voxels."
+    ]
+
+
+def _are_equal(edges) -> bool:
+    return max(edges) <= (1 + _CUBES) * min(edges)
+
+
+def _sizes(edges) -> str:
+    return " × ".join(f"{edge:.4g}" for edge in edges[::-1])
 
 
 def check_repeats(bone: np.ndarray, source: str = "The image") -> None:

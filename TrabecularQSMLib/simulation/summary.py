@@ -36,6 +36,15 @@ def over_bvtv(settings: SimulationSettings) -> tuple[str, ...]:
     return names if settings.decay is None else (*names, DECAY)
 
 
+def notes_on(rows: list[dict]) -> list[str]:
+    """Return what to say of rows of which something is left empty."""
+    missing = sum(row["r2prime_hwhm_ppm"] is None for row in rows)
+    notes = [f"R2′ could not be fitted in {missing} of {len(rows)} rows; they are left empty."] if missing else []
+    if any(row["mean_chi"] is None for row in rows):
+        notes.append("No field tells the mean χ of a region that repeats itself (filled); it is left empty.")
+    return notes
+
+
 @dataclass(frozen=True)
 class Linearity:
     """A quantity against BV/TV for one Δχ, over the means of all numbers and radii.

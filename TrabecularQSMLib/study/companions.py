@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import voxel_size
+from ..acquisition import on_field_of_view, voxel_size
 from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
 from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions
+from ..analysis.information import on_images
 from ..analysis.placement import on_orientation, on_place
-from ..analysis.registration import Registration, on_images, on_result, register_and_judge
+from ..analysis.registration import Registration, on_result, register_and_judge
 from ..analysis.slices import on_slices
 from ..errors import InputError, errors_of
 from ..files.doubts import on_magnitude
@@ -61,6 +62,7 @@ def register_files(fixed, moving, *, start="geometry", mask=None, progress: Prog
     other, its_affine = read_image(moving)
     inside, notes = _mask_on(mask, fixed, image, affine)
     notes += header_notes(fixed, moving, mask)
+    notes += on_field_of_view(its_affine, other.shape, Path(moving).name)
     with errors_of(f"{moving} to {fixed}"):
         found, judged = register_and_judge(
             image, affine, other, its_affine, start=start, fixed_mask=inside, progress=progress
@@ -99,6 +101,12 @@ def bvtv_of_files(
     rule : {"half-peak", "robust"}
         As for `apparent_bvtv`.
     progress : callable, optional
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, both phase cycles are not on one grid, or for what `regions_on`, `correct_bias` and
+        `apparent_bvtv` refuse.
     """
     array, affine = read_image(image)
     if other:
@@ -151,7 +159,8 @@ def bvtv_in(
     bias_correction, progress
         As for `bvtv_of_files`.
     """
-    notes = [*on_slices(image, source), *on_ends(image, labels, names), *on_magnitude(image, source, "BV/TV is")]
+    notes = [*on_field_of_view(affine, image.shape, source), *on_slices(image, source)]
+    notes += [*on_ends(image, labels, names), *on_magnitude(image, source, "BV/TV is")]
     if bias_correction:
         image = correct_bias(image, affine, progress=part(progress, 0.0, 0.9))
     report(progress, 0.9, "Computing apparent BV/TV")
@@ -202,7 +211,7 @@ def attenuation_in(
     calibration: Calibration | None = None,
 ) -> tuple[list[dict], list[str]]:
     """Return the rows of `attenuation`, with its arguments and the affine of the CT, and notes."""
-    doubts = on_slices(ct, "the CT")
+    doubts = [*on_field_of_view(affine, ct.shape, "The CT"), *on_slices(ct, "the CT")]
     ct, notes = hounsfield(ct)
     rows = attenuation(ct, labels, names, case=case, calibration=calibration)
     notes += [*doubts, *on_regions(ct, labels, names), *on_place(ct, labels, names, voxel_size(affine))]

@@ -1,26 +1,38 @@
 """From the maps of a folder and a file of regions to rows of statistics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ..acquisition import voxel_size
 from ..analysis.measure import MASK, measure, on_excluded, on_sizes, on_support, whole_mask
-from ..analysis.placement import on_orientation
+from ..analysis.placement import on_orientation, on_shift
 from ..errors import InputError
-from ..files.maps import find_maps, read_chi_noise
-from ..files.nifti import header_notes, read_image
+from ..files.maps import find_maps, read_chi_noise, read_maps
+from ..files.nifti import header_notes
 from ..files.regions import notes_on_parts_outside, place_regions, read_regions
 from ..files.scan import case_of
-from ..images import geometry_difference
 
 # What shows edges of bones best.
 _SHOWS_EDGES = ("pdff", "mip")
 
 
-def on_map_orientation(measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> list[str]:
-    """Return what `on_orientation` says of the map that shows edges best; maps and labels on them by quantity."""
-    return next((on_orientation(*measured[name]) for name in _SHOWS_EDGES if name in measured), [])
+def on_measured(
+    rows: Sequence[Mapping], measured: Sequence[tuple[Mapping[str, np.ndarray], np.ndarray, Sequence[float]]]
+) -> list[str]:
+    """Return what rows of `measure` say, and maps of which they are with the labels on them and voxel sizes in mm.
+
+    How regions lie is asked of the map alone that shows edges best.
+    """
+    on_map = {name: (one, labels, size) for maps, labels, size in measured for name, one in maps.items()}
+    best = next((on_map[name] for name in _SHOWS_EDGES if name in on_map), None)
+    return [
+        *(note for maps, *_ in measured for note in on_support(maps)),
+        *on_excluded(rows),
+        *on_sizes(rows),
+        *([] if best is None else on_orientation(*best[:2]) or on_shift(*best)),
+    ]
 
 
 def measure_files(
@@ -47,12 +59,13 @@ def measure_files(
     Raises
     ------
     InputError
-        If there are no maps, or those of several subjects, `case` is given for several scans, or a region is empty or
-        has no voxel on the grid of a map.
+        If there are no maps, those of several subjects, or such of one scan on several grids, `case` is given for
+        several scans, or a region is empty or has no voxel on the grid of a map.
     """
     if not Path(folder).is_dir():
         raise InputError(f"{folder} is not a folder; give the folder that reconstruct wrote.")
-    scans = find_maps(folder)
+    notes = []
+    scans = find_maps(folder, notes)
     if not scans:
         raise InputError(f"{folder} holds no map such as sub-01_Chimap.nii.gz; give the folder that reconstruct wrote.")
     subjects = list(dict.fromkeys(scan.partition("_")[0] for scan in scans))
@@ -68,24 +81,21 @@ def measure_files(
     short = {scan: case or case_of(f"{scan}_") for scan in scans}
     cases = short if len(set(short.values())) == len(scans) else {scan: scan for scan in scans}
     labels, affine, names = read = read_regions(regions, only=only)
-    rows, notes = [], []
+    if MASK in names.values():
+        notes.append(
+            f"A region is called {MASK}, as what stands for all of χ is elsewhere: regressions and statistics leave it "
+            "out; give the region another name."
+        )
+    rows = []
     for scan, paths in scans.items():
-        maps, first = {}, None
-        for name, path in paths.items():
-            maps[name], its_affine = read_image(path)
-            first = first or (path, maps[name].shape, its_affine)
-            difference = geometry_difference(*first[1:], maps[name].shape, its_affine)
-            if difference:
-                raise InputError(
-                    f"{path} is not on the grid of {first[0].name}: {difference}; reconstruct {scan} again."
-                )
+        maps, grid = read_maps(paths, notes)
+        first = (paths[next(iter(maps))], next(iter(maps.values())).shape, grid)
         placed = place_regions(regions, read, first[0], first[1:])
         notes += header_notes(first[0], regions)
         notes += notes_on_parts_outside(labels, affine, names, first[0].name, placed, first[2])
-        noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in paths else None
+        noise = read_chi_noise(paths["sigma_chi"]) if "sigma_chi" in maps else None
         measured = measure(maps, placed, names, case=cases[scan], chi_noise=noise)
-        notes += [*on_excluded(measured), *on_sizes(measured), *on_support(maps)]
-        notes += on_map_orientation({name: (one, placed) for name, one in maps.items()})
+        notes += on_measured(measured, [(maps, placed, voxel_size(first[2]))])
         rows += measured
         if with_mask and MASK not in names.values():
             rows += whole_mask(maps, case=cases[scan], chi_noise=noise)

@@ -2558,6 +2558,22 @@
         <translation>Weniger Rauschen in derselben Zeit: Echos bei {times} ms, Echozüge: {trains}.</translation>
     </message>
     <message>
+        <source>Bandwidth and read-out</source>
+        <translation>Bandbreite und Auslesen</translation>
+    </message>
+    <message>
+        <source>Interleaved trains</source>
+        <translation>Verschachtelte Echozüge</translation>
+    </message>
+    <message>
+        <source>Echo times</source>
+        <translation>Echozeiten</translation>
+    </message>
+    <message>
+        <source>Radius</source>
+        <translation>Radius</translation>
+    </message>
+    <message>
         <source>Measured blocks: {count}. Three or more of different BV/TV tell slope and bias.</source>
         <translation>Gemessene Blöcke: {count}. Drei oder mehr von verschiedenem BV/TV zeigen Steigung und Abweichung.</translation>
     </message>

@@ -1,31 +1,17 @@
 """Change from one session to another: of the subjects together, and of each against what it must exceed to be seen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from ...errors import InputError
 from ...methods import Method
+from ..inference import NORMAL, TAIL, Interval, is_constant, t_interval, t_probability
 from ..observations import Observations, as_numbers, in_order, named, repeated
 from ..tables import Table, cell_text
-from .inference import (
-    COEFFICIENT,
-    LEAST_SUBJECTS,
-    NORMAL,
-    TAIL,
-    Interval,
-    Study,
-    checked,
-    holm,
-    is_constant,
-    limits,
-    of_regions,
-    t_interval,
-    t_probability,
-    with_unit,
-)
+from .study import COEFFICIENT, LEAST_SUBJECTS, Study, checked, limits, of_regions, with_holm, with_unit
 
 
 @dataclass(frozen=True)
@@ -193,9 +179,7 @@ def change_of_regions(
         answers[region] = partial(paired_change, *own.values.T, detectable=least, **names)
     results, told = of_regions(answers)
     notes += told
-    corrected = holm([one.p for one in results])
-    results = [replace(one, p_holm=float(p)) for one, p in zip(results, corrected, strict=True)]
-    return Study(tuple(results), (*order, *notes, *_remarks(results, coefficients)))
+    return Study(with_holm(results), (*order, *notes, *_remarks(results, coefficients)))
 
 
 def _remarks(results, coefficients):

@@ -1,7 +1,7 @@
 """Groups compared, adjusted for what else they differ in: a linear model (analysis of covariance) in each region."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,23 +10,10 @@ from scipy.optimize import brentq
 
 from ...errors import InputError, counted
 from ...methods import Method
+from ..inference import SIGNIFICANT, TAIL, Interval, is_constant, t_interval, t_probability
 from ..observations import Observations, as_numbers, named
-from ..tables import spelled_alike
-from .inference import (
-    ITSELF,
-    SIGNIFICANT,
-    TAIL,
-    Interval,
-    Study,
-    checked,
-    holm,
-    is_constant,
-    limits,
-    of_regions,
-    t_interval,
-    t_probability,
-    with_unit,
-)
+from ..oddities import spelled_alike
+from .study import ITSELF, Study, checked, limits, of_regions, with_holm, with_unit
 
 # A name with more values than this share of the subjects is none that tells kinds of them.
 _MOST_LEVELS = 1 / 3
@@ -122,8 +109,8 @@ def compare_groups(
     Raises
     ------
     InputError
-        If there are too few groups or subjects, the reference is none of them, or groups cannot be told apart from the
-        covariates.
+        If there are too few groups or subjects, the reference is none of them, groups cannot be told apart from the
+        covariates, or one of these is the same of all, a text of nearly each, or mixes numbers and texts.
 
     References
     ----------
@@ -224,9 +211,7 @@ def compare_regions(
     notes += told
     results = [one for contrasts, _ in found for one in contrasts]
     notes += [note for _, of_region in found for note in of_region]
-    corrected = holm([one.p for one in results])
-    results = [replace(one, p_holm=float(p)) for one, p in zip(results, corrected, strict=True)]
-    return Study(tuple(results), (*observations.notes, *notes))
+    return Study(with_holm(results), (*observations.notes, *notes))
 
 
 def _check_groups(groups, names, reference):

@@ -9,19 +9,10 @@ from scipy.optimize import brentq
 
 from ...errors import InputError, counted
 from ...methods import Method
+from ..inference import Interval, is_constant, root_mean_square, scaled, sd_factors
 from ..observations import Observations, one_session, repeated
 from .design import ALPHA, CHANGE, DESIGNS, GROUPS, POWER
-from .inference import (
-    LEAST_SUBJECTS,
-    Interval,
-    Study,
-    is_constant,
-    limits,
-    root_mean_square,
-    scaled,
-    sd_factors,
-    with_unit,
-)
+from .study import LEAST_SUBJECTS, Study, limits, with_unit
 
 # More subjects than these nobody scans.
 _MOST = 1_000_000
@@ -132,7 +123,10 @@ def subjects_needed(effect: float, *, design: str = GROUPS, power: float = POWER
 
 
 def detectable_effect(subjects: int, *, design: str = GROUPS, power: float = POWER, alpha: float = ALPHA) -> float:
-    """Return the difference, over the standard deviation, that so many subjects (of each group) find with `power`."""
+    """Return the difference, over the standard deviation, that so many subjects (of each group) find with `power`.
+
+    `InputError` for fewer than two.
+    """
     if subjects < 2:
         raise InputError(f"{subjects} subject cannot tell a spread; give two or more.")
 

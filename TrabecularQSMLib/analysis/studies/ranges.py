@@ -9,24 +9,9 @@ from scipy import stats
 
 from ...errors import InputError
 from ...methods import Method
+from ..inference import NORMAL, SIGNIFICANT, TAIL, Interval, is_constant, limit_interval, t_interval, t_probability
 from ..observations import Observations, named, numbers_of
-from .inference import (
-    ITSELF,
-    LEAST_SUBJECTS,
-    NORMAL,
-    SIGNIFICANT,
-    TAIL,
-    Interval,
-    Study,
-    checked,
-    is_constant,
-    limit_interval,
-    limits,
-    of_regions,
-    t_interval,
-    t_probability,
-    with_unit,
-)
+from .study import ITSELF, LEAST_SUBJECTS, Study, checked, limits, of_regions, with_unit
 
 _SHARES = {"p2_5": 0.025, "median": 0.5, "p97_5": 0.975}
 # As the guideline CLSI EP28 asks for.
@@ -133,7 +118,8 @@ def normal_range(values: np.ndarray, ages: np.ndarray | None = None, *, region: 
     Raises
     ------
     InputError
-        If there are fewer than three subjects (four with ages), a value is not finite, or all are the same.
+        If there are fewer than three subjects (four with ages), a value is not finite, all are the same, ages are or
+        are none in years, or values are on one line over them.
 
     References
     ----------
@@ -163,7 +149,7 @@ def normal_range(values: np.ndarray, ages: np.ndarray | None = None, *, region: 
                 "them; name the column of ages."
             )
         error = float(np.sqrt(left @ left / free / spread))
-        p = t_probability(slope, error, free) if error > 0 else 0.0
+        p = t_probability(slope, error, free)
         trend = AgeTrend(slope, t_interval(slope, error, free), p, float(ages.mean()), spread)
     return NormalRange(
         region=region,
@@ -247,7 +233,7 @@ def _bend(result):
     after = left - bend * square
     free = result.free - 1
     error = np.sqrt(after @ after / free / (square @ square))
-    return t_probability(bend, error, free) if error > 0 else 0.0
+    return t_probability(bend, error, free)
 
 
 def _percentile(ordered, share):

@@ -9,26 +9,20 @@ from scipy import stats
 
 from ...errors import InputError
 from ...methods import Method
-from ..observations import Observations, in_order, repeated
-from .inference import (
-    COEFFICIENT,
-    LEAST_SUBJECTS,
+from ..inference import (
     NORMAL,
     SIGNIFICANT,
     TAIL,
     Interval,
-    Study,
-    checked,
     is_constant,
     limit_interval,
-    limits,
-    of_regions,
     root_mean_square,
     scaled,
     sd_factors,
     t_interval,
-    with_unit,
 )
+from ..observations import Observations, in_order, repeated
+from .study import COEFFICIENT, LEAST_SUBJECTS, Study, checked, limits, of_regions, with_unit
 
 # Units of quantities whose zero is a convention: a spread in percent of the mean depends on it.
 _NO_ZERO = ("ppm", "Hz", "HU")

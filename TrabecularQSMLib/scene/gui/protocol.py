@@ -6,12 +6,12 @@ from typing import Annotated
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterPack
 
-from ...errors import InputError
+from ...errors import InputError, worded
 from ...inversion import METHODS
 from ...phantom.settings import READOUTS
 from ...protocol.ankle import AnkleSettings
 from ...protocol.bone import BoneSettings
-from ...protocol.chain import ChainSettings
+from ...protocol.chain import ChainSettings, check_block
 from ...protocol.estimate import Cost, ankle_cost, chain_cost, sweep_cost
 from ...protocol.settings import ProtocolSettings
 from ...protocol.sweep import SweepSettings
@@ -201,6 +201,7 @@ def onBone(p, isSweep: bool) -> tuple[str, str]:
             text = _("Sweep (blocks: {count}, about {time}, {memory} GB)")
         else:
             what, cost = chainSettings(p.bone), partial(chain_cost, settings)
+            check_block(settings, what.bone)
             text = _("Scan (blocks: {count}, about {time}, {memory} GB)")
     except InputError as error:
         return str(error), ""
@@ -240,10 +241,26 @@ def protocolSummary(nodes) -> str:
         count="–" if region.between is None else region.between,
     )
     if found.is_best:
-        return text + " " + _("No better echo train was found for the same time.")
-    times = echoTimesText(found.recommended.echo_times)
-    better = _("Less noise in the same time: echoes at {times} ms, trains: {trains}.")
-    return text + " " + better.format(times=times, trains=found.recommended.trains)
+        better = _("No better echo train was found for the same time.")
+    else:
+        times = echoTimesText(found.recommended.echo_times)
+        better = _("Less noise in the same time: echoes at {times} ms, trains: {trains}.")
+        better = better.format(times=times, trains=found.recommended.trains)
+    return " ".join([text, better, _told(nodes)]).strip()
+
+
+def _told(nodes) -> str:
+    """Return the notes of nodes, with what the panel calls settings; what it has none for are plain words."""
+    readout = f"'{_('Bandwidth and read-out')}'"
+    labels = {
+        "trains": f"'{_('Interleaved trains')}'",
+        "readout": readout,
+        "bandwidth_hz": readout,
+        "echo_times": f"'{_('Echo times')}'",
+        "bone_radius": f"'{_('Radius')}'",
+        **{name: name.replace("_", " ") for name in ("gradient", "slew_rate", "shortest_echo", "chi_slope")},
+    }
+    return worded(" ".join(nodes.notes), labels)
 
 
 def chainSummary(nodes) -> str:
@@ -254,9 +271,9 @@ def chainSummary(nodes) -> str:
     lines = {line.quantity: line for line in nodes.lines}
     if not lines:
         text = _("Measured blocks: {count}. Three or more of different BV/TV tell slope and bias.")
-        return text.format(count=len(nodes.rows))
+        return " ".join([text.format(count=len(nodes.rows)), _told(nodes)]).strip()
     chi, r2star, pdff = (lines[name] for name in ("chi", "r2star", "pdff"))
-    return _(
+    text = _(
         "With BV/TV from 0 to 1, χ changes by {chi:+.3g} ppm ({share:.0%} of the true change) and R2* by {r2star:+.3g} "
         "1/s; they tell BV/TV to {byChi:.2g} and {byR2star:.2g}. The fat fraction is off by {bias:+.3f}."
     ).format(
@@ -267,6 +284,7 @@ def chainSummary(nodes) -> str:
         byR2star=r2star.scatter,
         bias=pdff.bias,
     )
+    return f"{text} {_told(nodes)}".strip()
 
 
 def sweepSummary(nodes) -> str:
@@ -276,7 +294,7 @@ def sweepSummary(nodes) -> str:
     """
     r2star, bias = ([row[name] for row in nodes.rows] for name in ("r2star", "pdff_bias"))
     back = [row["chi"] / row["chi_true"] for row in nodes.rows]
-    return _(
+    text = _(
         "R2* {low:.0f} to {high:.0f} 1/s, fat fraction off by {least:+.3f} to {most:+.3f}, {less:.0%} to {more:.0%} of "
         "χ comes back. All charts lie in the folder {name}."
     ).format(
@@ -288,3 +306,4 @@ def sweepSummary(nodes) -> str:
         more=max(back),
         name=nodes.table.GetName().removesuffix(" table"),
     )
+    return f"{text} {_told(nodes)}".strip()

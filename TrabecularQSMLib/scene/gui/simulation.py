@@ -167,15 +167,15 @@ def simulationSummary(nodes) -> str:
     steepest = max((delta for quantity, delta in lines if quantity == "mean_chi"), key=abs, default=None)
     if steepest is None:
         count = nodes.table.GetNumberOfRows()
-        return (_("Simulated one row.") if count == 1 else _("Simulated {count} rows.")).format(count=count)
+        text = (_("Simulated one row.") if count == 1 else _("Simulated {count} rows.")).format(count=count)
+        return " ".join([text, *nodes.notes])
     chi, r2prime = (lines.get((quantity, steepest)) for quantity in ("mean_chi", "r2prime_hwhm_ppm"))
     low, high = chi.line.slope_ci
     text = _(
         "Δχ {delta:g} ppm: χ rises by {slope:.3f} ppm per BV/TV ({low:.3f} to {high:.3f}), {off:.1%} off the line."
     ).format(delta=steepest, slope=chi.line.slope, low=low, high=high, off=chi.nonlinearity)
-    if r2prime is None:
-        return text
-    return text + " " + _("R2′ is {off:.1%} off a line.").format(off=r2prime.nonlinearity)
+    straight = [] if r2prime is None else [_("R2′ is {off:.1%} off a line.").format(off=r2prime.nonlinearity)]
+    return " ".join([text, *straight, *nodes.notes])
 
 
 def configurationSummary(nodes) -> str:

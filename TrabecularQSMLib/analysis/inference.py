@@ -1,74 +1,18 @@
-"""What the statistics of studies share: confidence intervals, exact for normal data, and Holm's correction."""
+"""Confidence intervals, exact for normal data, probabilities, and Holm's correction of these."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
-
-from ...errors import InputError, counted
 
 CONFIDENCE = 0.95
 # Two-sided.
 TAIL = (1 - CONFIDENCE) / 2
 SIGNIFICANT = 0.05
-# Of the variance of values, what is left by numbers that were made of them.
-ITSELF = 1e-9
 # Half of the width, in SD, of what holds 95 % of a normal distribution.
 NORMAL = float(stats.norm.ppf(1 - TAIL))
-# Fewer subjects leave next to nothing to tell a spread by.
-LEAST_SUBJECTS = 3
-# Column of a table of repeatability that change is judged by.
-COEFFICIENT = "repeatability_coefficient"
 
 Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Study:
-    """What was found in each region, and sentences on what the data cannot tell.
-
-    `results` are of one kind, in the order of the regions; each has a method `as_rows`, which takes the unit and
-    returns rows of a table whose columns name it.
-    """
-
-    results: tuple
-    notes: tuple[str, ...]
-
-    def rows(self, unit: str) -> list[dict]:
-        """Return the rows of the table."""
-        return [row for result in self.results for row in result.as_rows(unit)]
-
-
-def of_regions(answers: Mapping[str, Callable]) -> tuple[list, list[str]]:
-    """Return what functions, by region, return, and notes on regions that cannot be answered for.
-
-    Raises
-    ------
-    InputError
-        That of the first region if there is an answer for none.
-    """
-    found, notes, first = [], [], None
-    for region, answer in answers.items():
-        try:
-            found.append(answer())
-        except InputError as error:
-            first = first or error
-            notes.append(f"{region} was left out: {error}")
-    if first and not found:
-        raise first
-    return found, notes
-
-
-def with_unit(name: str, unit: str) -> str:
-    """Return the name of a column with its unit."""
-    return f"{name} [{unit}]" if unit else name
-
-
-def limits(name: str, interval: Interval | None, unit: str = "") -> dict:
-    """Return the two columns of an interval; None where there is none."""
-    low, high = (None, None) if interval is None else interval
-    return {with_unit(f"{name}_low", unit): low, with_unit(f"{name}_high", unit): high}
 
 
 def is_constant(values: np.ndarray) -> bool:
@@ -83,8 +27,8 @@ def t_interval(estimate: float, error: float, free: float) -> Interval:
 
 
 def t_probability(estimate: float, error: float, free: float) -> float:
-    """Return the two-sided probability of zero, by Student's t."""
-    return float(2 * stats.t.sf(abs(estimate / error), free))
+    """Return the two-sided probability of zero, by Student's t; 0 or 1 of an estimate without error."""
+    return float(2 * stats.t.sf(abs(estimate / error), free)) if error > 0 else float(estimate == 0)
 
 
 def sd_factors(free: int) -> Interval:
@@ -141,19 +85,3 @@ def holm(probabilities: Sequence[float]) -> np.ndarray:
 def root_mean_square(values: np.ndarray) -> float | None:
     """Return the root of the mean square, None if a value is not known or there is none."""
     return float(np.sqrt(np.mean(values**2))) if values.size and np.all(np.isfinite(values)) else None
-
-
-def checked(values: np.ndarray, what: str, least: int = LEAST_SUBJECTS) -> np.ndarray:
-    """Return values as floating point.
-
-    Raises
-    ------
-    InputError
-        If there are too few rows, or a value is not finite.
-    """
-    values = np.asarray(values, np.float64)
-    if len(values) < least:
-        raise InputError(f"{what} of {counted(len(values), 'subject')}; at least {least} are needed, so add some.")
-    if not np.all(np.isfinite(values)):
-        raise InputError(f"{what} of values that are no numbers; leave those subjects out.")
-    return values

@@ -1,0 +1,74 @@
+"""Columns that say what a row of a table is of, however tables of other programs call them."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+# What a row is of, where a table says so; the first that is there is taken.
+SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject", "participant_id"), ("region", "label")
+KEYS = (*SUBJECT_COLUMNS, *GROUP_COLUMNS)
+# Columns whose cells are names, whatever they look like.
+KEY_COLUMNS = (*KEYS, "quantity", "unit")
+# Of long tables and of studies, which are known in capitals too.
+_KNOWN = (*KEY_COLUMNS, "session", "mean", "se")
+# What other programs and people call them, without capitals, spaces, hyphens and underscores; a note says so.
+_OTHERS = {
+    "subject": "subjectid subjid subj sub patient patientid patid patienten patientenid patientennummer participant "
+    "proband probandid probandin fall id pid caseid".split(),
+    "region": "regionname roi roiname segment segmentname".split(),
+    "session": "sessionid ses visit timepoint".split(),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts or numbers by column, and the name that errors call the table by."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[dict, ...]
+
+
+def keyed(table: Table) -> Table:
+    """Return a table whose rows have what they are of under our names too, such as ``case`` where it is ``Case``."""
+    names = {ours: theirs for ours, theirs in _keys(table.columns).items() if ours != theirs}
+    if not names:
+        return table
+    rows = ({**row, **{ours: row[theirs] for ours, theirs in names.items()}} for row in table.rows)
+    return replace(table, columns=(*table.columns, *names), rows=tuple(rows))
+
+
+def is_key(column: str) -> bool:
+    """Return whether the cells of a column are names, whatever they look like."""
+    return any(ours in KEY_COLUMNS for ours in _keys((column,)))
+
+
+def on_keys(tables: Iterable[Table], **options: tuple[str, str | None]) -> tuple[str, ...]:
+    """Say which columns are taken that have another name than ours, capitals and hyphens aside.
+
+    `options` are our names by the option that names a column instead, each with what was given for that.
+    """
+    notes = {}
+    for option, (ours, given) in options.items():
+        for found in (_keys(table.columns) for table in tables if given is None):
+            if ours in found and _plain(found[ours]) != _plain(ours):
+                notes[f"The column {found[ours]} is taken for the {ours}; `{option}` names another."] = None
+    return tuple(notes)
+
+
+def _keys(columns):
+    """Column of a table by our name for it."""
+    plain = {}
+    for column in columns:
+        plain.setdefault(_plain(column), column)
+    found = {ours: ours if ours in columns else plain[_plain(ours)] for ours in _KNOWN if _plain(ours) in plain}
+    for ours, others in _OTHERS.items():
+        same = {"subject": SUBJECT_COLUMNS, "region": GROUP_COLUMNS}.get(ours, (ours,))
+        other = next((plain[name] for name in others if name in plain), None)
+        if other is not None and not found.keys() & set(same):
+            found[ours] = other
+    return found
+
+
+def _plain(name):
+    return re.sub(r"[\s_.-]+", "", name).casefold()
