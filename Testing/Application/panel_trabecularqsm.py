@@ -559,10 +559,10 @@ class PanelTest(driving.PanelCase):
     def test_another_inversion_has_the_lambda_of_the_preset(self):
         self.load()
         box, spin = self.ui.inversionComboBox, self.ui.regularizationSpinBox
-        spin.value = 0.5  # mm²; as many ppm·mm would be 125 times the preset's
+        spin.value = 0.5  # mm²; as many ppm·mm would be 42 times the preset's
         box.setCurrentText("medi-tv")
         emit(box.activated, box.currentIndex)
-        self.assertEqual((self.p.settings.regularization, spin.text), (0, "0.004 ppm·mm (preset)"))
+        self.assertEqual((self.p.settings.regularization, spin.text), (0, "0.012 ppm·mm (preset)"))
         self.assertIn("λ is the preset's again", self.ui.statusLabel.text)
         self.widget.say("")
         emit(box.activated, box.currentIndex)
