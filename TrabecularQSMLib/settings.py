@@ -168,7 +168,7 @@ class Settings:
         for the closed form and Nesterov's method.
     bregman_rounds : int
         Rounds of TV-MEDI: after each, what χ leaves of the field is added to the field, which gives steps of χ back
-        that total variation takes. 1 for the minimum of the cost (paper). Ours; with 1, λ of 0.004 is near.
+        that total variation takes. 1 for the minimum of the cost (paper). Ours; with 1, give a λ of 0.004.
     fat_prior : float
         χ of fat in ppm of a prior χ_fat·PDFF, less which χ is regularized; 0 for none (paper).
     separate_cortex : {"no", "yes"}

@@ -101,6 +101,15 @@ def by_matrices(data, target, blocks, *, isotropic):
     return x
 
 
+def laplacian(count):
+    """The periodic Laplacian as a matrix."""
+    units = np.eye(count).reshape(count, *SHAPE)
+    return sum(
+        ((np.roll(units, 1, axis + 1) + np.roll(units, -1, axis + 1) - 2 * units) / h**2).reshape(count, count).T
+        for axis, h in enumerate(VOXEL_SIZE)
+    )
+
+
 class TotalVariationTest(unittest.TestCase):
     def compare(self, one, *, order=1, isotropic=False, harmonic=0.0, rounds=1):
         matrices = Matrices(one)
@@ -139,18 +148,8 @@ class TotalVariationTest(unittest.TestCase):
             blocks.append(second)
         if harmonic:
             more |= {"harmonic": harmonic, "inside": inside}
-            laplacian = sum(
-                np.stack(
-                    [
-                        (np.roll(e, 1, axis) + np.roll(e, -1, axis) - 2 * e).ravel() / h**2
-                        for e in np.eye(count).reshape(count, *SHAPE)
-                    ],
-                    axis=1,
-                )
-                for axis, h in enumerate(VOXEL_SIZE)
-            )
             # h is eliminated: what of a misfit no h can take away.
-            bends = np.sqrt(harmonic) * inside.ravel()[:, None] * laplacian
+            bends = np.sqrt(harmonic) * inside.ravel()[:, None] * laplacian(count)
             weight = np.diag(matrices.weight**2)
             harmonic_part = np.linalg.pinv(weight + bends.T @ bends) @ weight
             values, vectors = np.linalg.eigh(weight - weight @ harmonic_part)

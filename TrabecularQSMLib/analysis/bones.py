@@ -175,7 +175,7 @@ def mask_around(bones: np.ndarray, body: np.ndarray, affine: np.ndarray) -> np.n
         raise InputError(f"The bones have shape {bones.shape} and the body has {body.shape}; give those of one scan.")
     if not (bones & body).any():
         raise InputError("There is no bone within the body; propose or draw one first.")
-    return body & (depth_of(~bones, np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)[::-1]) <= MASK_REACH_MM)
+    return body & (depth_of(~bones, voxel_size(np.asarray(affine))) <= MASK_REACH_MM)
 
 
 def cortex_reference(image: np.ndarray, bones: np.ndarray, affine: np.ndarray) -> np.ndarray:

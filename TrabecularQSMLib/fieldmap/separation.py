@@ -277,7 +277,7 @@ METHODS = (
         fat_fraction,
         title="Fat fraction",
         solves="1 − |W| / |W + F| or |F| / |W + F|, of the larger one",
-        test="test_fieldmap.FatFractionTest",
+        test="test_fieldmap_uncertainty.FatFractionTest",
         reference="Liu et al., MRM 2007, doi 10.1002/mrm.21301",
     ),
 )

@@ -137,6 +137,6 @@ METHOD = Method(
     standard_deviations,
     title="Standard deviations",
     solves="the Cramér–Rao bound of field, R2* and fat fraction in each voxel",
-    test="test_fieldmap.UncertaintyTest",
+    test="test_fieldmap_uncertainty.UncertaintyTest",
     reference="Pineda et al., MRM 2005, doi 10.1002/mrm.20623",
 )

@@ -13,7 +13,7 @@ from . import nifti
 from .doubts import doubts, doubts_of_magnitude
 from .formats import is_number, read_json_file
 from .parts import SIGNALS, WHOLE, WHOSE, correction_of
-from .phase import polar_to_complex, refuse_copies, rounded, take_off_offset
+from .phase import polar_to_complex, refuse_copies, refuse_negative, rounded, take_off_offset
 from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
 from .slices import undo_slices
 
@@ -217,11 +217,7 @@ def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
     InputError
         If values are negative, or two echoes the same image.
     """
-    if float(echoes.real.min()) < 0:
-        raise InputError(
-            f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
-            "check that it is not the phase or the real part, nor in decibels."
-        )
+    refuse_negative(echoes, source)
     refuse_copies(echoes, ("magnitude", "phase"), source)
     return [*filter(None, [rounded(echoes, source)]), *doubts_of_magnitude(echoes.real, source)]
 

@@ -123,7 +123,7 @@ def find_maps(folder, notes: list[str] | None = None) -> dict[str, dict[str, Pat
 
 def _other_unit(path, unit):
     """Return the unit that the sidecar of a map, which may be of other software, says, if that is not ours."""
-    said = read_entries(path.with_name(f"{bare_name(path)}.json")).get("Units")
+    said = _sidecar(path).get("Units")
     return said.strip() if isinstance(said, str) and said.strip().lower() in _OTHER_UNITS.get(unit, ()) else None
 
 
@@ -171,7 +171,11 @@ def read_maps(
 
 
 def _is_ours(path):
-    return is_ours(read_entries(path.with_name(f"{bare_name(path)}.json")))
+    return is_ours(_sidecar(path))
+
+
+def _sidecar(path):
+    return read_entries(path.with_name(f"{bare_name(path)}.json"))
 
 
 def _ours_first(*paths):

@@ -71,11 +71,7 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     InputError
         If the magnitude is negative somewhere, or the phase is none or its scale is not known.
     """
-    if float(echoes.real.min()) < -1e-3 * float(echoes.real.max()):
-        raise InputError(
-            f"The magnitude of {source} has negative values (down to {echoes.real.min():g}); "
-            "check that it is not the phase or the real part, nor in decibels."
-        )
+    refuse_negative(echoes, source, 1e-3)  # as interpolation leaves
     refuse_copies(echoes, ("magnitude", "phase"), source)
     scale, middle, note = _phase_scale(echoes, source)
     cut = _leave_out_cut(echoes, source)
@@ -169,6 +165,16 @@ def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
             "offset was added to store them; subtract it, or export magnitude and phase."
         )
     return None
+
+
+def refuse_negative(echoes, source, part=0.0):
+    """Refuse a magnitude, the real part of `echoes`, that falls below zero by more than a part of its largest value."""
+    least = float(echoes.real.min())
+    if least < -part * float(echoes.real.max()):
+        raise InputError(
+            f"The magnitude of {source} has negative values (down to {least:g}); check that it is not the phase or the "
+            "real part, nor in decibels."
+        )
 
 
 def refuse_copies(echoes, names, source):

@@ -24,6 +24,7 @@ _ROUNDED = 1e-3
 _MOST_OF_IT = 0.9
 # By how much a rigid transform may stretch, by its rounding.
 _RIGID = 0.01
+# A sentence lists so many labels.
 _LISTED = 6
 # Grids of one image differ by less than this part of a voxel.
 _SAME_GRID = 1e-2

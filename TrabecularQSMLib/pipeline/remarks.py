@@ -215,7 +215,8 @@ def on_local_field(field: np.ndarray) -> list[str]:
     size = float(np.percentile(np.abs(field), 99)) if field.size else 0.0
     if not field.size or _LEAST_LOCAL_PPM < size < _MOST_LOCAL_PPM:
         return []
-    removed = ", and that its background was removed (else begin from the total field)" if size > 1 else ""
+    background = ", and that its background was removed (else begin from the total field)"
+    removed = background if size >= _MOST_LOCAL_PPM else ""
     return [
         f"The local field reaches {size:.2g} ppm in one voxel of a hundred, where bone, marrow and muscle make some "
         f"tenths: check its unit (rad/s are 2π times as many as Hz) and the field strength{removed}; χ is off by as "

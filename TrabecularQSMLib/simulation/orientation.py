@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from ..images import cosines
 from ..methods import Method
 
 _ANGLES = 20_001  # at which the distribution is summed; at the largest κ a hundredth of its width apart
@@ -30,8 +31,7 @@ class Fabric:
 
     def as_dict(self, affine: np.ndarray) -> dict:
         """Return what is written to files; the main direction in RAS, by the image's affine (i, j, k → RAS)."""
-        cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-        main = cosines @ self.directions[0][::-1]
+        main = cosines(affine) @ self.directions[0][::-1]
         return {"shares": list(self.shares), "anisotropy": self.anisotropy, "main_direction": main.tolist()}
 
 
