@@ -84,6 +84,17 @@ class KindTest(unittest.TestCase):
         self.assertFalse(likely.with_likely_sign().sure_of_sign)
         self.assertFalse(replace(given, sure_of_sign=False).with_likely_sign().likely_sign)
 
+    def test_a_sign_with_which_water_and_fat_change_places_is_not_told_by_a_smooth_field(self):
+        times, frequency = 2.07e-3 + 3.86e-3 * np.arange(6), 0.35 / 3 * FREQUENCY
+        j, i = np.meshgrid(*[np.linspace(-1, 1, 64)] * 2, indexing="ij")
+        r, model = np.hypot(j, i)[None], Model(times, FAT.signal(times, frequency))
+        pdff = np.where(r > 0.9 * np.sqrt(0.7), 0.92, 0.03).ravel()
+        clean = synthesize(1 - pdff, pdff, 0.35 / 3 * (30 * i + 20 * j).ravel(), 40.0, model).reshape(6, *r.shape)
+        echoes = (clean + noise(np.random.default_rng(1), clean.shape, 1 / 30)).conj().astype(np.complex64)
+        drawn = draw(echoes, r < 0.9, echo_times=times, imaging_frequency=frequency, fat_model=FAT)
+        kind = find_kind(*drawn)
+        self.assertTrue(kind.sign == -1 or not kind.sure_of_sign)
+
     def test_more_trains_than_echoes_tell_are_refused(self):
         for count, given in ((5, {"trains": 3}), (3, {"bipolar": True}), (6, {"trains": 2, "bipolar": True})):
             with self.assertRaisesRegex(InputError, f"^{count} echoes do not tell"):

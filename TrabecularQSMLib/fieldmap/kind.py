@@ -21,6 +21,7 @@ from .sample import Fits, Sample
 from .sign import (
     SURE_BY_FIELD,
     SURE_IF_DOUBTFUL,
+    ambiguous,
     answer_of,
     asks_for_gains,
     differ_little,
@@ -218,10 +219,10 @@ def _answer(asked, grouped, errors):
     # Errors of single echoes, or what they leave beside groups, may speak for the sign that has a use for them.
     little = known is None and (groups is None or not groups.beyond_errors) and differ_little(_fits(grouped))
     doubtful = little and sure and asks_for_gains(asked.signals, 1 - best, of_signs, asked.sample)
-    if known is None and (doubtful or not sure):
+    if known is None and (doubtful or not sure) and not ambiguous(_fits(grouped)):
         errors = asked.errors_by_field(grouped, of_signs)
         best, sure = answer_of(errors, SURE_IF_DOUBTFUL if doubtful else SURE_BY_FIELD)
-    sure = sure and not (little and groups is not None)
+    sure = sure and not (little and groups is not None) and not (doubtful and ambiguous(_fits(grouped)))
     best, sure = known or (best if sure else 0, sure)
     return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
 

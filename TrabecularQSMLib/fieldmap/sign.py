@@ -53,8 +53,12 @@ def sign_errors(fits: Sequence[Fits]) -> float:
     if min(errors) < -SURE_OF_SIGN and max(errors) > SURE_OF_SIGN:
         return 0.0
     best = max(errors, key=abs)
-    ambiguous = np.mean((plus.fat > HALF) != (minus.fat > HALF)) > HALF
-    return 0.0 if ambiguous and abs(best) < SURE_IF_AMBIGUOUS else best
+    return 0.0 if ambiguous(fits) and abs(best) < SURE_IF_AMBIGUOUS else best
+
+
+def ambiguous(fits: Sequence[Fits]) -> bool:
+    """Return whether most voxels are water with one sign and fat with the other: then either has a smooth field."""
+    return len(fits) > 1 and bool(np.mean((fits[0].fat > HALF) != (fits[1].fat > HALF)) > HALF)
 
 
 def differ_little(fits: Sequence[Fits]) -> bool:
