@@ -354,7 +354,9 @@ class PairTest(unittest.TestCase):
 
     def test_a_table_that_says_not_whose_its_rows_are_is_told_so_where_regions_repeat(self):
         rows = tuple({("Nr" if key == "case" else key): cell for key, cell in row.items()} for row in bvtv_table().rows)
-        with self.assertRaisesRegex(InputError, "once more .* or call the column that says whose a row is case"):
+        with self.assertRaisesRegex(
+            InputError, "once more .* or give the column that says whose a row is the name case"
+        ):
             pair_up([long_table(), Table("w", tuple(rows[0]), rows)], "bvtv", "chi")
 
     def test_what_is_no_number_is_named(self):

@@ -306,7 +306,7 @@ def _by_key(entries, key):
             first = found[which]
             way = "or name the column that tells them apart as group"
             if not set(key) & set(SUBJECT_COLUMNS):
-                way = "or call the column that says whose a row is case"
+                way = "or give the column that says whose a row is the name case"
             if first.table is not entry.table:
                 way = f"or say which table by {Path(entry.table.name).stem}:{entry.name}"
             raise InputError(

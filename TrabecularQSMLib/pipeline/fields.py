@@ -25,8 +25,8 @@ class Fields:
         self.acquisition = acquisition  # not needed any more once this is made
         self.imaging_frequency = acquisition.imaging_frequency
         self.settings = self.given = settings
-        self.view = on_field_of_view(acquisition.affine, acquisition.shape, acquisition.source)
-        self.notes = [*acquisition.notes, *self.view]
+        self.notes_on_view = on_field_of_view(acquisition.affine, acquisition.shape, acquisition.source)
+        self.notes = [*acquisition.notes, *self.notes_on_view]
         self.maps: dict[str, np.ndarray] = {}
         self.apart: dict[int, tuple] = {}  # what `solving.cortex_apart` finds, by padding: once for all inversions
         self.echo_times = None
@@ -52,8 +52,8 @@ class Fields:
     def _eroded(self, body) -> np.ndarray:
         """Mask of the body without its surface."""
         mask = masks.erode(body, self.settings.mask_erosion, self.voxel_size)
-        if not mask.any() and self.view:
-            raise InputError(self.view[0])  # a depth in mm is not what lies wrong then
+        if not mask.any() and self.notes_on_view:
+            raise InputError(self.notes_on_view[0])  # a depth in mm is not what lies wrong then
         if not mask.any():
             raise InputError(
                 f"No voxel of {self.acquisition.source} is farther than {self.settings.mask_erosion:g} mm from the "

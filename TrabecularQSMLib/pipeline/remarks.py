@@ -105,8 +105,9 @@ def on_trust(
     notes = []
     if len(echo_times) == 3:
         notes.append(
-            "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well, and fat may be water and "
-            "water fat where R2* is far above 50 1/s: take both with care, and acquire six echoes or more."
+            "Three echoes fit water, fat, field and R2* exactly, so nothing tells how well, and water may be taken for "
+            "fat and fat for water where R2* is far above 50 1/s: take the maps with care, and acquire six echoes or "
+            "more."
         )
     inside = mask & (maps["mip"] > 0)
     found = []

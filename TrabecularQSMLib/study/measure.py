@@ -83,8 +83,8 @@ def measure_files(
     labels, affine, names = read = read_regions(regions, only=only)
     if MASK in names.values():
         notes.append(
-            f"A region is called {MASK}, as what stands for all of χ is elsewhere: regressions and statistics leave it "
-            "out; give the region another name."
+            f"A region is called {MASK}, which elsewhere is the name for all voxels with χ: regressions and statistics "
+            "leave it out; give the region another name."
         )
     rows = []
     for scan, paths in scans.items():
