@@ -32,7 +32,7 @@ class AcquisitionTest(unittest.TestCase):
             ((1.5, 1.5, 5), (400, 320, 320), ""),  # long
             ((1, 1, 10), (1, 160, 160), ""),  # one slice
             ((0.1, 0.1, 0.3), (30, 30, 30), ""),  # a test object
-            ((0.1, 0.1, 0.3), (30, 160, 160), "x shows 16 × 16 × 9 mm, less than a joint"),
+            ((0.1, 0.1, 0.3), (30, 160, 160), "9 mm, less than a joint: check its voxel size, which is in mm, unless"),
             ((10, 10, 30), (30, 160, 160), "x shows 1600 × 1600 × 900 mm, more than a person"),
         ):
             notes = on_field_of_view(np.diag((*size, 1.0)), shape, "x")

@@ -275,11 +275,13 @@ class PairTest(unittest.TestCase):
         self.assertEqual(far_off(values, groups), [3])
         self.assertEqual(far_off([1.0, 1.1, 1000.0]), [])  # of three values none tells which one is wrong
         self.assertEqual(far_off(np.full(9, 5.0)), [])
-        # Zero for no value, but not where others come near it, or are counts.
+        # Zero for no value, but not where others come near it or lie as far apart, or are counts.
         for values, told in (
             ([0, 0.11, 0.2, 0, 0.15, 0.3], [0, 3]),
             ([0, 0.001, 0.2, 0.3, 0.1], []),
             ([0, 2, 3, 1, 2], []),
+            ([0, 2.3, 2.4, 3.0, 2.7], [0]),
+            ([0, 0.1, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8], []),
         ):
             self.assertEqual(far_off(np.array(values, float)), told)
         self.assertEqual(spelled_alike(["Talus", "tuber", "talus ", "talus 2"]), [("Talus", "talus ")])
@@ -347,6 +349,10 @@ class PairTest(unittest.TestCase):
                 np.testing.assert_array_equal(pairs.y, expected.y)
                 self.assertEqual((pairs.subjects, pairs.groups), (expected.subjects, expected.groups))
                 self.assertIn(told, " ".join(pairs.notes))
+        rows = tuple({"ID": str(n), "PID": "12"[n % 2], "a": str(n), "b": str(n**2)} for n in range(4))
+        pairs = pair_up([Table("w", tuple(rows[0]), rows)], "a", "b")
+        self.assertEqual(set(pairs.subjects), {"1", "2"})
+        self.assertIn("The column PID, not ID, is taken for the subject; `subject` names another.", pairs.notes)
         # A name that the table has itself is that, whatever else looks like it.
         rows = tuple({**row, "Case": "x", "ID": "7", "roi": "z"} for row in bvtv_table().rows)
         pairs = pair_up([long_table(), Table("other", tuple(rows[0]), rows)], "bvtv", "chi")

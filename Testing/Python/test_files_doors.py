@@ -96,6 +96,7 @@ class ConvertedTest(FolderTest):
             self.assertEqual(split_part(name), (name, None))
         self.assertEqual(split_part("dixon_in_phase_e1_ph"), ("dixon_in_phase_e1", "phase"))
         self.assertEqual(split_part("phase"), ("", "phase"))
+        self.assertEqual(split_part("knee_post-op_phase"), ("knee_post-op", "phase"))
 
     def test_echo_times_that_rounding_made_alike_are_told(self):
         self.write(5, times=(0.001, 0.002, 0.003, 0.003))

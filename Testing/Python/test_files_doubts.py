@@ -138,6 +138,11 @@ class DoubtsTest(unittest.TestCase):
             filtered = ndimage.gaussian_filter(self.echoes, (0, 0, size, size))
             self.assertEqual(self.said(np.abs(filtered), np.angle(filtered)), [])
 
+    def test_steep_phase_of_tissue_in_voxels_of_7_mm_is_no_noise_of_air(self):
+        for shape in (24, 24, 12), (30, 31, 14):
+            settings = PhantomSettings(shape=shape, supersampling=1, echo_times=(1.25e-3, 1.95e-3, 2.65e-3))
+            self.assertEqual(doubts(make_phantom(settings).acquisition.echoes, "x"), [])
+
     def test_a_constant_that_was_added_to_the_magnitude_is_told_but_no_noise_of_several_coils(self):
         constant = 0.1 * np.median(self.magnitude[0][self.magnitude[0] > 0.3 * self.magnitude[0].max()])
         (note,) = self.said(self.magnitude + constant)

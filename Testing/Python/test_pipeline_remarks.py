@@ -130,9 +130,15 @@ class RemarksTest(unittest.TestCase):
         )
         # The train takes 5 ms.
         self.assertEqual(remarks.on_trust(trust, mask, maps_of(sigma_r2star=75.0), TIMES), [])
-        # Most of what noise leaves unknown may be negative, which is no misfit.
-        (note,) = remarks.on_trust(trust, mask, maps_of(-10.0, 90.0), TIMES)
+        # More than half of what noise leaves unknown may be negative, which is no misfit, but not nearly all.
+        maps = maps_of(-10.0, 90.0)
+        maps["r2star"][0, :4] = 30.0
+        (note,) = remarks.on_trust(trust, mask, maps, TIMES)
         self.assertIn("Noise leaves R2* unknown: its standard deviation in the mask is 90 1/s", note)
+        maps["r2star"][0, :2] = -500.0
+        notes = remarks.on_trust(trust, mask, maps, TIMES)
+        self.assertIn("unknown in 20% of the voxels", notes[0])
+        self.assertIn("80% of its R2* are below zero", notes[1])
         (note,) = remarks.on_trust(trust, mask, maps_of(-10.0), TIMES)
         self.assertIn("100% of its R2* are below zero", note)
 

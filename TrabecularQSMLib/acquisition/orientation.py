@@ -12,6 +12,7 @@ PATIENT_SUPERIOR = (0.0, 0.0, 1.0)
 _LEAST_MM, _MOST_MM = 0.01, 100.0
 # An image shows so much along the second of its extents, of so many voxels at least.
 _LEAST_VIEW_MM, _MOST_VIEW_MM, _FEWEST_VOXELS = 35.0, 700.0, 40
+_A_PIECE = ", unless this is a piece of a scan or of bone"
 # Axes that are less than this off right angles, in degrees, are so by a header of few digits.
 _ROUNDING = 1.0
 
@@ -99,10 +100,10 @@ def on_field_of_view(affine: np.ndarray, shape: tuple[int, int, int], source: st
     middle = np.argsort(sizes)[1]
     if counts[middle] < _FEWEST_VOXELS or _LEAST_VIEW_MM < sizes[middle] < _MOST_VIEW_MM:
         return []
-    than = "more than a person" if sizes[middle] > _MOST_VIEW_MM else "less than a joint"
+    than, unless = ("more than a person", "") if sizes[middle] > _MOST_VIEW_MM else ("less than a joint", _A_PIECE)
     return [
-        f"{source} shows {' × '.join(f'{x:.0f}' for x in sizes)} mm, {than}: check its voxel size, which is in mm; "
-        "depths, filters and volumes go by it."
+        f"{source} shows {' × '.join(f'{x:.0f}' for x in sizes)} mm, {than}: check its voxel size, which is in mm"
+        f"{unless}; depths, filters and volumes go by it."
     ]
 
 

@@ -14,7 +14,7 @@ _KNOWN = (*KEY_COLUMNS, "session", "mean", "se")
 # What other programs and people call them, without capitals, spaces, hyphens and underscores; a note says so.
 _OTHERS = {
     "subject": "subjectid subjid subj sub patient patientid patid patienten patientenid patientennummer participant "
-    "proband probandid probandin fall id pid caseid".split(),
+    "proband probandid probandin pid caseid fall id".split(),
     "region": "regionname roi roiname segment segmentname".split(),
     "session": "sessionid ses visit timepoint".split(),
 }
@@ -50,24 +50,38 @@ def on_keys(tables: Iterable[Table], **options: tuple[str, str | None]) -> tuple
     """
     notes = {}
     for option, (ours, given) in options.items():
-        for found in (_keys(table.columns) for table in tables if given is None):
-            if ours in found and _plain(found[ours]) != _plain(ours):
-                notes[f"The column {found[ours]} is taken for the {ours}; `{option}` names another."] = None
+        for table in tables if given is None else ():
+            taken = _keys(table.columns).get(ours)
+            if taken and _plain(taken) != _plain(ours):
+                others = [one for one in _others(table.columns, ours) if one != taken]
+                which = f"{taken}, not {' or '.join(others)}," if others else taken
+                notes[f"The column {which} is taken for the {ours}; `{option}` names another."] = None
     return tuple(notes)
 
 
 def _keys(columns):
     """Column of a table by our name for it."""
+    plain = _by_plain_name(columns)
+    found = {ours: ours if ours in columns else plain[_plain(ours)] for ours in _KNOWN if _plain(ours) in plain}
+    for ours in _OTHERS:
+        same = {"subject": SUBJECT_COLUMNS, "region": GROUP_COLUMNS}.get(ours, (ours,))
+        others = _others(columns, ours)
+        if others and not found.keys() & set(same):
+            found[ours] = others[0]
+    return found
+
+
+def _others(columns, ours):
+    """Columns that other programs and people call what we call so, the likeliest first."""
+    plain = _by_plain_name(columns)
+    return [plain[name] for name in _OTHERS.get(ours, ()) if name in plain]
+
+
+def _by_plain_name(columns):
     plain = {}
     for column in columns:
         plain.setdefault(_plain(column), column)
-    found = {ours: ours if ours in columns else plain[_plain(ours)] for ours in _KNOWN if _plain(ours) in plain}
-    for ours, others in _OTHERS.items():
-        same = {"subject": SUBJECT_COLUMNS, "region": GROUP_COLUMNS}.get(ours, (ours,))
-        other = next((plain[name] for name in others if name in plain), None)
-        if other is not None and not found.keys() & set(same):
-            found[ours] = other
-    return found
+    return plain
 
 
 def _plain(name):

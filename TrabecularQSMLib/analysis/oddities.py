@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 # A value is far off if it is so many times farther from the median than half of the values, of which there are so many.
-# Zero is none of them if all others are farther from it than this part of their median.
-_FAR, _LEAST_VALUES, _NEAR_ZERO = 50.0, 4, 0.2
+# Zero is none of them if all others are farther from it than this part of their median, and than from each other, and
+# no more than this share of them are whole numbers, as counts are.
+_FAR, _LEAST_VALUES, _NEAR_ZERO, _MOST_WHOLE = 50.0, 4, 0.2, 0.3
 # Fractions and percent in one column: so many values of each, a gap of this factor, and medians of such a ratio.
 _LEAST_OF_UNIT, _GAP, _PERCENT = 2, 5.0, (30.0, 300.0)
 
@@ -32,12 +33,12 @@ def far_off(values: np.ndarray, groups: Sequence[str] | None = None) -> list[int
 
 
 def _are_none(values):
-    """Which values are 0 where others are no whole numbers and none comes near it, as programs write for no value."""
-    others = np.abs(values[values != 0])
+    """Which values are 0 where others are measured and none comes near it, as programs write for no value."""
+    others = np.sort(np.abs(values[values != 0]))
     if (
         others.size < _LEAST_VALUES
-        or np.any(others == np.round(others))
-        or others.min() < _NEAR_ZERO * np.median(others)
+        or np.mean(others == np.round(others)) > _MOST_WHOLE
+        or others[0] < max(_NEAR_ZERO * np.median(others), np.diff(others).max())
     ):
         return np.zeros(values.size, bool)
     return values == 0

@@ -198,6 +198,7 @@ def _on_air(echo, source) -> Iterator[str]:
         return
     yield from _on_parts(echo[ndimage.binary_erosion(air)], source)
     yield from _on_place(np.log(magnitude + 1e-3 * magnitude.max()), agreement, source)
+    air &= _dark(magnitude)  # the phase of tissue differs as much between voxels of some mm, where it is steep
     smoothed = [*_on_smoothing(echo, air, source)]
     yield from smoothed or [*on_noise(magnitude, air, source), *_on_constant(magnitude, air, source)]
 
@@ -213,12 +214,17 @@ def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
         return []
     if not 0 <= magnitude.min() < magnitude.max():  # no magnitude, which is told where BV/TV is computed
         return []
-    around = ndimage.uniform_filter(magnitude, _AROUND)
-    dark = around < _between(around)
-    dark &= around < _NOT_BRIGHTER * np.median(around[dark])
-    regions, _ = ndimage.label(ndimage.uniform_filter(dark.astype(np.float32), _AROUND) > _ALL_DARK)
+    dark = _dark(magnitude).astype(np.float32)
+    regions, _ = ndimage.label(ndimage.uniform_filter(dark, _AROUND) > _ALL_DARK)
     at_border = np.unique([regions[place] for place in (0, -1)])
     return list(on_noise(magnitude, np.isin(regions, at_border[at_border > 0]), source, wrong))
+
+
+def _dark(magnitude):
+    """Where the magnitude is that of air or less, in the mean of the voxels around."""
+    around = ndimage.uniform_filter(magnitude, _AROUND)
+    dark = around < _between(around)
+    return dark & (around < _NOT_BRIGHTER * np.median(around[dark]))
 
 
 def _between(values):

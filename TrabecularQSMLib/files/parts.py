@@ -23,8 +23,9 @@ _WORDS = {
 }
 _PART_OF_WORD = {word: part for part, words in _WORDS.items() for word in words}
 _WORD = re.compile(rf"(?:^|(?<=[_\-. ]))(?:part-)?({'|'.join(_PART_OF_WORD)})(?=\d*(?:$|[_\-. ]))", re.IGNORECASE)
-# What a water–fat scan calls images in which phase is meant otherwise: in phase, opposed phase, out of phase.
-_OTHER_PHASE = re.compile(r"(?:^|[_\-. ])(?:in|out|of|op|opp|opposed|opposite)[_\-. ]$", re.IGNORECASE)
+# What a water–fat scan calls images in which phase is meant otherwise: in phase, opposed phase, out of phase. A scan
+# before or after an operation (pre-op, post-op) is none of these.
+_OTHER_PHASE = re.compile(r"(?:^|(?<!pre)(?<!post)[_\-. ])(?:in|out|of|op|opp|opposed|opposite)[_\-. ]$", re.IGNORECASE)
 _TYPES = {
     "mag": ("M", "MAGNITUDE", "M_FFE"),
     "phase": ("P", "PHASE", "P_FFE", "PHASE MAP"),

@@ -9,8 +9,9 @@ from ..fieldmap.masks import depth_of
 from ..fieldmap.signal import r2star_range
 from ..inversion.lcurve import LCurve
 
-# A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative.
-_LOW_TRUST, _MOST_NEGATIVE = 0.5, 0.5
+# A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative; of
+# those that noise leaves unknown the latter, as noise alone makes half of them so.
+_LOW_TRUST, _MOST_NEGATIVE, _NOT_BY_NOISE = 0.5, 0.5, 0.75
 # It is by noise where that of air explains this share of what the fit leaves over, or more.
 _MOSTLY_NOISE = 0.85
 # So is it, stronger though it be than in air, where no more than this part of what that of air does not explain is
@@ -131,8 +132,8 @@ def on_trust(
     known = inside & (trust > 0)
     rates = maps["r2star"][known]
     unknown = _on_noisy_rates(rates, maps["sigma_r2star"][known], echo_times) if rates.size else []
-    # Noise alone makes half of unknown rates negative, and somewhat more of those of three echoes.
-    if rates.size and not unknown and (share := float(np.mean(rates < 0))) > _MOST_NEGATIVE:
+    most = _NOT_BY_NOISE if unknown else _MOST_NEGATIVE
+    if rates.size and (share := float(np.mean(rates < 0))) > most:
         found.append(f"{share:.0%} of its R2* are below zero")
     notes += unknown
     if known.any() and (median := float(np.median(maps["sigma_pdff"][known]))) > _UNKNOWN_PDFF:
