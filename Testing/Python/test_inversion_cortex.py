@@ -2,16 +2,13 @@
 
 import unittest
 from dataclasses import replace
-from unittest import mock
 
 import numpy as np
 
 from TrabecularQSMLib.acquisition import MeasuredField
 from TrabecularQSMLib.inversion.cortex import field_of_share, missing_share, sharpened, susceptibility_of_share
-from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.kernels import convolve, dipole_kernel
-from TrabecularQSMLib.pipeline import reconstruct_each, solving
-from TrabecularQSMLib.pipeline.entry import fields_of
+from TrabecularQSMLib.pipeline import reconstruct_each
 from TrabecularQSMLib.settings import preset
 from TrabecularQSMLib.smoothing import gaussian
 
@@ -187,28 +184,6 @@ class SusceptibilityTest(unittest.TestCase):
 
 
 class ChainTest(unittest.TestCase):
-    def test_what_background_removal_takes_of_cortex_s_field_does_not_change_its_susceptibility(self):
-        share, _ = shell()
-        given = MeasuredField(
-            convolve(dipole_kernel(share.shape, VOXEL_SIZE, UP), share),
-            np.diag((1.5, 1.5, 1.5, 1.0)),
-            "total",
-            magnitude=1 - share,
-        )
-        settings = preset(mask_erosion=2.0)
-        fields = fields_of(given, settings, None, None)
-        grid = Grid.around(fields.mask, settings.padding)
-        with mock.patch.object(solving, "field_of_share", side_effect=field_of_share) as made:
-            solving.cortex_apart(fields, settings, grid, None)
-            seen = Grid.around(fields.body, settings.padding).take(
-                field_of_share(*made.call_args.args, b0_direction=fields.b0_direction)
-            )
-        fields.total_field = np.float32(-1.3) * seen
-        fields.local_field, _ = fields.local(fields.total_field, None)
-        fields.apart.clear()
-        _, said = solving.cortex_apart(fields, settings, grid, None)
-        self.assertIn("lies 1.30 ppm below", said[0])
-
     def test_marrow_within_a_dark_shell_is_closer_to_the_truth_with_cortex_apart(self):
         share, inside = shell()
         truth = np.float32(0.3) * inside - np.float32(1.8) * share

@@ -19,7 +19,7 @@ from .more_noise import signal_noise, with_more_noise
 
 # Measured millionths of a second of one processor for each voxel of a scan of nine echoes that all stages before the
 # inversion take, which efforts are multiples of (`methods.Inversion`); and the effort of cortex apart.
-FIELDS_US, _APART = 5.0, 0.65
+FIELDS_US, _APART = 5.0, 0.5
 
 
 def effort(settings: Settings, runs: int | None = None) -> float:
@@ -149,14 +149,14 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
         progress=part(progress, 0.0, 0.2),
     )
     field = around.take(
-        field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction, progress=part(progress, 0.2, 0.6))
+        field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction, progress=part(progress, 0.2, 0.7))
     )
     share = grid.put(around.take(share) * fields.mask)
-    # Treated as the measured field was, of which background removal and filling in take a part.
-    local_of_share, _ = fields.local(field, part(progress, 0.6, 0.8))
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
-        grid.put(local_of_share),
+        # Where nothing was measured this stands as it is, while the field beside it was filled in from around: Δ
+        # shrinks by a fifth, and comes closer to what brings χ of marrow nearest to the truth.
+        grid.put(np.where(fields.interior, field, 0)),
         share,
         grid.put(fields.data_weight),
         fields.voxel_size,
@@ -164,7 +164,7 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
     )
     if not delta:
         return _not_apart(fields, grid), said
-    local, _ = fields.local(fields.total_field - np.float32(delta) * field, part(progress, 0.8, 1.0))
+    local, _ = fields.local(fields.total_field - np.float32(delta) * field, part(progress, 0.7, 1.0))
     # The mean over the grid stays zero.
     return Apart(np.float32(delta) * (share - share.mean()), local), said
 
