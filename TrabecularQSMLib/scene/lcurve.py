@@ -96,7 +96,6 @@ def _columns(curve: LCurve) -> list[Column]:
 def _addNodes(curve, settings, name, colors, beside):
     columns, name = _columns(curve), freeName(name, " L-curve")
     units = {column.name: column.unit for column in columns}
-    found = f"λ {curve.best:.3g} {units['regularization']}"
     best = np.flatnonzero(curve.regularization == curve.best)
     atCorner = [column._replace(values=np.asarray(column.values)[best]) for column in columns]
     with resultFolder(f"{name} L-curve", beside) as put:
@@ -108,7 +107,7 @@ def _addNodes(curve, settings, name, colors, beside):
         def chart(kind, x, series, yTitle, logarithmic):
             xTitle, title = f"{_AXES[x]} [{units[x]}]", f"{kind[0].upper()}{kind[1:]} ({curve.method})"
             if kind != "region means":
-                title += f", corner {found}"
+                title += f", corner at λ {curve.best:.3g} {units['regularization']}"
             scales = (True, logarithmic)
             # Neither needs a legend: the corner is in the title, and regions have the colors of their segments.
             return addChart(
@@ -116,7 +115,7 @@ def _addNodes(curve, settings, name, colors, beside):
             )  # fmt: skip
 
         def curveAndCorner(kind, x, y):
-            marked = addSeries(put, f"corner, {found}", corner, x, y, CORNER_COLOR, line=False, size=13)
+            marked = addSeries(put, f"corner, λ {curve.best:.3g}", corner, x, y, CORNER_COLOR, line=False, size=13)
             marked.SetMarkerStyle(marked.MarkerStyleSquare)
             series = [addSeries(put, kind, table, x, y, CURVE_COLOR), marked]
             return chart(kind, x, series, f"{_AXES[y]} [{units[y]}]", True)
