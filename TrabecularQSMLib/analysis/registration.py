@@ -225,10 +225,10 @@ def _agreement(pair, matrix, searched):
         warning = (
             f"{failed}, while a search over shifts alone reaches {better:.2g}. Start from geometry or from landmarks."
         )
-    elif (mirrored := _mirrored(pair, matrix)) > LEAST_MIRRORED * pair.quality(matrix, masked=False):
+    elif (mirrored := _mirrored(pair, matrix)) > LEAST_MIRRORED * (plain := pair.quality(matrix, masked=False)):
         warning = (
             f"The images agree better if one of them is mirrored from left to right (quality {mirrored:.2g}, "
-            f"{pair.quality(matrix, masked=False):.2g} as it is): look whether left is left in both, as by a marker or "
+            f"{plain:.2g} as it is): look whether left is left in both, as by a marker or "
             "the fibula; if it is, the registration may have failed, so start closer."
         )
     return Agreement(quality, overlap, warning)

@@ -118,16 +118,16 @@ def solve(
     known = problem.data_weight > 0
     if not known.any() or not problem.field[known].any():
         return np.zeros(problem.field.shape, np.float32)
-    state, change, first, ended, begun = _State(problem), np.inf, None, 0, 0
+    state, change, first, ended, earliest = _State(problem), np.inf, None, 0, 1
     for iteration in range(1, iterations + 1):
         change = state.step()
         first = first or change
         # The change falls about as a power of the iteration; whichever end comes first.
         done = np.log(first / max(change, 1e-30)) / np.log(first / tolerance) if first > tolerance else 1.0
         state.fraction = max(state.fraction, (ended + min(0.99, done)) / rounds, iteration / (iterations + 1))
-        report(progress, min(0.99, state.fraction), message)
-        if change <= tolerance and (not ended or iteration >= begun + LEAST):
-            ended, begun = ended + 1, iteration
+        report(progress, state.fraction, message)
+        if change <= tolerance and iteration >= earliest:
+            ended, earliest = ended + 1, iteration + LEAST
             if ended == rounds:
                 break
             state.add_rest()
