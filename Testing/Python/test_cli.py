@@ -25,16 +25,10 @@ from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.phantom import PhantomSettings
 from TrabecularQSMLib.settings import CHOICES, Settings, preset
 
-COMMANDS = next(
-    tuple(action.choices) for action in cli.build_parser()._actions if isinstance(action, argparse._SubParsersAction)
-)
+PARSERS = next(action.choices for action in cli.build_parser(filled=True)._actions if action.choices)
+COMMANDS = tuple(PARSERS)
 ROOT = Path(__file__).resolve().parents[2]
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
-
-
-def parser_of(command):
-    choices = next(a for a in cli.build_parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
-    return choices[command]
 
 
 class FormsTest(unittest.TestCase):
@@ -47,7 +41,7 @@ class FormsTest(unittest.TestCase):
 
     def test_every_setting_has_its_flag_with_the_same_choices(self):
         for command, left_out in (("reconstruct", set()), ("lcurve", {"stop_after"})):
-            actions = {action.dest: action for action in parser_of(command)._actions}
+            actions = {action.dest: action for action in PARSERS[command]._actions}
             for field in fields(Settings):
                 if field.name in left_out:
                     self.assertNotIn(field.name, actions)
@@ -63,7 +57,7 @@ class FormsTest(unittest.TestCase):
             low, high = settings.RANGES.get(field.name, (None, None))
             for value in CHOICES.get(field.name, (low, high)):
                 text = "none" if value is None else str(value)
-                arguments = parser_of("reconstruct").parse_args(["a", "b", f"--{field.name.replace('_', '-')}", text])
+                arguments = PARSERS["reconstruct"].parse_args(["a", "b", f"--{field.name.replace('_', '-')}", text])
                 found = getattr(cli.scan.chosen_settings(arguments), field.name)
                 self.assertEqual(found or None, value or None, field.name)
                 if value is not None:
@@ -100,7 +94,7 @@ class FormsTest(unittest.TestCase):
             ("bvtv", "combination", bvtv.COMBINATIONS, bvtv.combine_phase_cycles, "method"),
             ("register", "start", ("geometry", "moments"), register_rigid, "start"),
         ):
-            (action,) = [action for action in parser_of(command)._actions if action.dest == flag]
+            (action,) = [action for action in PARSERS[command]._actions if action.dest == flag]
             self.assertEqual(tuple(action.choices), choices)
             self.assertEqual(action.default, inspect.signature(function).parameters[keyword].default)
 
@@ -186,6 +180,22 @@ class FormsTest(unittest.TestCase):
                 subprocess.run([sys.executable, "-m", "TrabecularQSMLib"], env=environment, cwd=ROOT, check=True)
                 self.assertEqual(answer.read_text(encoding="utf-8").split("\n"), expected)
 
+    def test_version_and_help_load_no_library_and_the_options_none_of_its_slow_ones(self):
+        slow = {"scipy.interpolate", "scipy.optimize", "scipy.signal", "scipy.stats"}  # more than half of all seconds
+        loading = "import sys; from TrabecularQSMLib import cli"
+        for what, not_loaded in (
+            ("cli.main(['--version'])", {"numpy", "scipy", "SimpleITK"}),
+            ("cli.build_parser().format_help()", {"numpy", "scipy", "SimpleITK"}),
+            ("cli.main(['reconstruct'])", {"SimpleITK"} | slow),
+            ("cli.build_parser(filled=True)", slow),
+            ("import TrabecularQSMLib.files, TrabecularQSMLib.study.cohort, TrabecularQSMLib.protocol.assess", slow),
+        ):
+            with self.subTest(what):
+                loaded = f"print(*sorted({not_loaded} & {{*sys.modules}}))"
+                program = f"{loading}\ntry: {what}\nexcept SystemExit: pass\n{loaded}"
+                answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True)
+                self.assertEqual(answer.stdout.split()[-1:], [__version__.encode()] if "version" in what else [])
+
     def test_python_m_runs_it_and_leaves_the_libraries_under_numpy_one_thread(self):
         program = (
             "import os, sys; from TrabecularQSMLib import cli; assert 'numpy' not in sys.modules;"
@@ -202,7 +212,7 @@ class FormsTest(unittest.TestCase):
 
 class SettingsTest(CommandLineTest):
     def settings(self, *flags):
-        arguments = parser_of("reconstruct").parse_args(["a", "b", *(str(flag) for flag in flags)])
+        arguments = PARSERS["reconstruct"].parse_args(["a", "b", *(str(flag) for flag in flags)])
         return cli.scan.chosen_settings(arguments)
 
     def test_flags_win_over_the_file_and_the_file_over_the_preset(self):

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from scipy import ndimage
-from scipy.signal import find_peaks
 
 from ..errors import InputError, counted
 from ..methods import Method
@@ -303,7 +303,9 @@ def _on_fat(ct) -> list[str]:
     values = ct[inside]
     counts, edges = np.histogram(values, np.arange(*_DARK_HU, _BIN_HU))
     density = ndimage.gaussian_filter1d(counts.astype(float), _SMOOTH_BINS)
-    peaks, _ = find_peaks(density, height=_PEAK_SHARE * max(values.size, 1), prominence=_PROMINENT * density.max())
+    peaks, _ = scipy.signal.find_peaks(
+        density, height=_PEAK_SHARE * max(values.size, 1), prominence=_PROMINENT * density.max()
+    )
     if not len(peaks) or edges[peaks[-1]] > _DARKEST_FAT_HU:
         return []
     return [

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 
 CONFIDENCE = 0.95
 # Two-sided.
 TAIL = (1 - CONFIDENCE) / 2
 SIGNIFICANT = 0.05
 # Half of the width, in SD, of what holds 95 % of a normal distribution.
-NORMAL = float(stats.norm.ppf(1 - TAIL))
+NORMAL = float(scipy.special.ndtri(1 - TAIL))
 
 Interval = tuple[float, float]
 
@@ -22,18 +22,19 @@ def is_constant(values: np.ndarray) -> bool:
 
 def t_interval(estimate: float, error: float, free: float) -> Interval:
     """Return the confidence interval of an estimate with a standard error, by Student's t."""
-    half = stats.t.ppf(1 - TAIL, free) * error
+    half = scipy.stats.t.ppf(1 - TAIL, free) * error
     return float(estimate - half), float(estimate + half)
 
 
 def t_probability(estimate: float, error: float, free: float) -> float:
     """Return the two-sided probability of zero, by Student's t; 0 or 1 of an estimate without error."""
-    return float(2 * stats.t.sf(abs(estimate / error), free)) if error > 0 else float(estimate == 0)
+    return float(2 * scipy.stats.t.sf(abs(estimate / error), free)) if error > 0 else float(estimate == 0)
 
 
 def sd_factors(free: int) -> Interval:
     """Return by what a standard deviation is multiplied for its confidence interval (normal data, χ²)."""
-    return float(np.sqrt(free / stats.chi2.ppf(1 - TAIL, free))), float(np.sqrt(free / stats.chi2.ppf(TAIL, free)))
+    low, high = np.sqrt(free / scipy.stats.chi2.ppf((1 - TAIL, TAIL), free)).tolist()
+    return low, high
 
 
 def scaled(interval: Interval, factor: float) -> Interval:
@@ -63,7 +64,7 @@ def limit_interval(middle: float, sd: float, free: int, leverage: float, side: i
     Carkeet, Optom Vis Sci 2015, doi 10.1097/OPX.0000000000000513.
     """
     root = np.sqrt(leverage)
-    near, far = (root * stats.nct.ppf((TAIL, 1 - TAIL), free, NORMAL / root)).tolist()
+    near, far = (root * scipy.stats.nct.ppf((TAIL, 1 - TAIL), free, NORMAL / root)).tolist()
     low, high = (near, far) if side > 0 else (-far, -near)
     return float(middle + low * sd), float(middle + high * sd)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from ..errors import InputError, counted
 from ..methods import Method
@@ -47,7 +47,7 @@ class Line(Estimate):
         """Return the 95 % confidence band of the line at `x`: lower and upper limit, in the shape of `x`."""
         x = np.asarray(x, dtype=np.float64)
         deviation = self.residual_sd * np.sqrt(1 / self.n + (x - self.x_mean) ** 2 / self.x_spread)
-        half = stats.t.ppf(1 - TAIL, self.n - 2) * deviation
+        half = scipy.stats.t.ppf(1 - TAIL, self.n - 2) * deviation
         middle = self.at(x)
         return middle - half, middle + half
 
@@ -79,7 +79,7 @@ def fit_line(x: np.ndarray, y: np.ndarray, what: str = "A regression") -> Line:
         raise InputError(f"{what} has values beyond {_LARGEST:g}; check their units.")
     if is_constant(x):
         raise InputError(f"{what} has the same x, {x[0]:.4g}, in all {x.size} rows; no slope can be told from it.")
-    found = stats.linregress(x, y)
+    found = scipy.stats.linregress(x, y)
     residual = y - found.slope * x - found.intercept
     # A constant y has no correlation, and scipy gives not-a-number or zero by version.
     r, p, error = (0.0, 1.0, 0.0) if is_constant(y) else (found.rvalue, found.pvalue, found.stderr)

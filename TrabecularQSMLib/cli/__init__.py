@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _check_words(argv)
-        parser = build_parser()
+        parser = build_parser(filled="_ARGCOMPLETE" in os.environ)
         _complete(parser)
         arguments = parser.parse_args(argv)
         arguments.argv = argv
@@ -90,8 +90,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def build_parser(*, filled: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of all commands; with all their options if `filled`, else each gets them once it is asked for.
+
+    So ``--version``, ``--help`` and most wrong words are answered without importing the library.
+    """
     parser = _Parser(
         prog="trabecular-qsm",
         description="Susceptibility, R2* and fat fraction of trabecular bone from multi-echo gradient-echo scans.",
@@ -115,6 +118,9 @@ def build_parser() -> argparse.ArgumentParser:
         protocol,
     ):
         group.add_commands(commands)
+    if filled:
+        for command in commands.choices.values():
+            command.fill()
     return parser
 
 
@@ -143,7 +149,15 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options):
         super().__init__(**options)
+        self.later = None
         self._negative_number_matcher = _NEGATIVE  # argparse's own knows no exponent, and took such for options
+
+    def fill(self) -> "_Parser":
+        """Add the options that wait for being asked for, and return the parser."""
+        add, self.later = self.later, None
+        if add is not None:
+            add(self)
+        return self
 
     def error(self, message):
         message = re.sub(r"invalid (float|int|positive) value: ('.*')", _not_a_number, message)
@@ -153,6 +167,7 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         """As argparse's, but a command refuses its own unknown options, since it knows those that are alike."""
+        self.fill()
         found, unknown = super().parse_known_args(args, namespace)
         if unknown and self._subparsers is None:
             flag = unknown[0].partition("=")[0]

@@ -23,13 +23,17 @@ SOME_FAILED = 3
 
 def add_commands(commands):
     """Add the command of this file to the parser."""
-    parser = add_command(
+    add_command(
         commands,
         "cohort",
         _cohort,
         "Every subject and session of a BIDS dataset: maps, and one table of regions with BV/TV and CT.",
         "cohort study out --regions 'derivatives/regions/{folder}/anat/{name}_dseg.nii.gz' --workers 2",
+        _add_options,
     )
+
+
+def _add_options(parser):
     parser.add_argument("dataset", metavar="BIDS", help="dataset with a folder for each subject")
     parser.add_argument("output", metavar="OUTPUT", help="folder for the results")
     files = parser.add_argument_group(

@@ -34,8 +34,12 @@ TABLE_ENDINGS = (".csv",)
 REGIONS_HELP = "label map (NIfTI, NRRD), named by a BIDS .tsv beside it, or a segmentation of Slicer (.seg.nrrd)"
 
 
-def add_command(commands, name, run, description, example):
-    """Add a command with its help and an example, and return its parser; `run` gets the arguments."""
+def add_command(commands, name, run, description, example, options=None):
+    """Add a command with its help and an example, and return its parser; `run` gets the arguments.
+
+    Options that repeat what the library says, and so have to import it, are added by the function `options` of the
+    parser, once this command is asked for.
+    """
     parser = commands.add_parser(
         name,
         help=description,
@@ -44,6 +48,7 @@ def add_command(commands, name, run, description, example):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
+    parser.later = options
     return parser
 
 

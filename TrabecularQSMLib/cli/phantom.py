@@ -37,18 +37,22 @@ _MAIN = ("shape", "snr", "seed", "tilt", "anatomy")
 
 def add_commands(commands):
     """Add the command of this file to the parser."""
-    from ..phantom import CompanionSettings, PhantomSettings
-    from ..phantom.anatomy import ANATOMIES
-    from ..phantom.settings import ORIENTATIONS, READOUTS
-    from ..settings import setting_texts
-
-    parser = add_command(
+    add_command(
         commands,
         "phantom",
         _phantom,
         "A simulated ankle or knee as a BIDS dataset, with truth maps under derivatives/truth.",
         "phantom ankle --shape 98 98 45 --snr 40 --seed 1 --tilt 20 --companions",
+        _add_options,
     )
+
+
+def _add_options(parser):
+    from ..phantom import CompanionSettings, PhantomSettings
+    from ..phantom.anatomy import ANATOMIES
+    from ..phantom.settings import ORIENTATIONS, READOUTS
+    from ..settings import setting_texts
+
     parser.add_argument("output", metavar="OUTPUT", help="new folder, or a phantom's dataset")
     group = parser.add_argument_group("scan and patient")
     texts = setting_texts(PhantomSettings.__doc__)

@@ -12,14 +12,18 @@ from .protocol_options import WORDS, add_options, request_of
 
 def add_commands(commands):
     """Add the command of this file to the parser."""
-    parser = add_command(
+    add_command(
         commands,
         "protocol",
         _protocol,
         "Before a study: noise of field, R2*, fat fraction and χ, bias, swaps, a better echo train, subjects needed.",
         "protocol --echo-times 1.25 1.95 2.65 3.35 4.05 4.75 5.45 6.15 6.85 --trains 3 --field-strength 3 "
         "--voxel-size 1.5 1.5 1.5 --bandwidth 1431 --snr 40 --output page",
+        _add_options,
     )
+
+
+def _add_options(parser):
     add_options(parser)
     parser.add_argument(
         "--output", metavar="FOLDER", help="folder for protocol.html (needs jinja2 and matplotlib), .csv and .json"

@@ -36,30 +36,30 @@ def setting_flag(name: str) -> str:
 
 def add_commands(commands):
     """Add the commands of this file to the parser."""
-    _add_reconstruct(commands)
-    _add_lcurve(commands)
-
-
-def _add_reconstruct(commands):
-    parser = add_command(
+    add_command(
         commands,
         "reconstruct",
         _reconstruct,
         "Maps of susceptibility, R2*, fat fraction, field and more from a multi-echo scan.",
         "reconstruct ankle maps\n  trabecular-qsm reconstruct dicom/patient-7 maps --subject 07 --preset paper",
+        _add_options_of_reconstruct,
     )
-    _add_scan(parser)
-    add_settings(parser)
-
-
-def _add_lcurve(commands):
-    parser = add_command(
+    add_command(
         commands,
         "lcurve",
         _lcurve,
         "Table, figure and corner of the L-curve: the inversion over many values of λ.",
         "lcurve ankle curves --inversion medi-l2 --lambdas 0.001 0.01 0.1 1 10",
+        _add_options_of_lcurve,
     )
+
+
+def _add_options_of_reconstruct(parser):
+    _add_scan(parser)
+    add_settings(parser)
+
+
+def _add_options_of_lcurve(parser):
     _add_scan(parser)
     parser.add_argument(
         "--lambdas",

@@ -24,13 +24,17 @@ _OF_INCLUSIONS = ("size", "shape", "orientation", "concentration")
 
 def add_commands(commands):
     """Add the commands of this file to the parser."""
-    parser = add_command(
+    add_command(
         commands,
         "simulate",
         _simulate,
         "BV/TV, mean χ and R2′ of random inclusions of bone, over a grid of parameters (Figures 7 and 8 of the paper).",
         "simulate --number 100 200 300 --radius 5 10 --repeats 5 --output simulation.csv --figure simulation.png",
+        _add_options,
     )
+
+
+def _add_options(parser):
     _add_varied(parser)
     _add_same(parser)
     _add_decay(parser)

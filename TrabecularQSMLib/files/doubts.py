@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 import scipy.fft
 from scipy import ndimage
-from scipy.stats import skew
 
 from ..analysis.slices import copies
 from ..errors import InputError
@@ -267,7 +267,7 @@ def on_noise(
     noise = magnitude[inside] / np.maximum(mean[inside], np.finfo(np.float32).tiny)
     if noise.size < _FEWEST:
         return
-    skewness = float(skew(noise))
+    skewness = float(scipy.stats.skew(noise))
     if skewness < -_SKEWED * np.sqrt(6 / noise.size):
         what = "logarithm (dB) of a magnitude" if skewness < _LOGARITHM else "root of a magnitude, or its logarithm"
         yield (

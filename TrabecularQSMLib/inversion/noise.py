@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from scipy.ndimage import gaussian_filter
-from scipy.signal import fftconvolve
 
 from ..methods import Method
 
@@ -68,7 +68,7 @@ def chi_noise(
     voxels, ratios = [], []
     for radius in _RADII:
         ball = _ball(radius * float(np.prod(voxel_size)) ** (1 / 3), voxel_size)
-        size = np.rint(fftconvolve(known.astype(np.float64), ball, mode="same"))
+        size = np.rint(scipy.signal.fftconvolve(known.astype(np.float64), ball, mode="same"))
         counts = known & (size >= _LEAST_SHARE * ball.sum())
         if not counts.any():
             break
@@ -90,9 +90,9 @@ def _without_their_mean(draws):
 
 def _z_squared(draw, variance, ball, counts):
     """Squares of sums of a draw over balls, as multiples of what independent voxels would give."""
-    expected = fftconvolve(variance, ball, mode="same")[counts]
+    expected = scipy.signal.fftconvolve(variance, ball, mode="same")[counts]
     tells = expected > _ROUNDING * expected.max(initial=0.0)
-    return np.square(fftconvolve(draw, ball, mode="same")[counts][tells]) / expected[tells]
+    return np.square(scipy.signal.fftconvolve(draw, ball, mode="same")[counts][tells]) / expected[tells]
 
 
 def _ball(radius_mm, voxel_size):

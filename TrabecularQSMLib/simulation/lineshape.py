@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
+import scipy
 
 from ..methods import Method
 
@@ -84,7 +84,7 @@ def fit_line_shape(field: np.ndarray, marrow: np.ndarray) -> Line | None:
         slope = 2 * p[0] * u * shape**2 / p[2]
         return np.stack([shape, slope, u * slope], axis=1)
 
-    found = least_squares(
+    found = scipy.optimize.least_squares(
         residual, (1.0, 0.0, 1.0), jacobian, method="lm", ftol=_TOLERANCE, xtol=_TOLERANCE, gtol=_TOLERANCE
     )
     height, center, hwhm = found.x.tolist()

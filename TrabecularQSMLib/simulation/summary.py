@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from ..analysis.line import Line, fit_line
 from ..methods import Method
@@ -208,7 +208,7 @@ def _quadratic_term(x, y, straight):
     coefficients = np.linalg.lstsq(design, y, rcond=None)[0]
     left = y - design @ coefficients
     explained, unexplained = float(straight @ straight - left @ left), float(left @ left)
-    p = float(stats.f.sf(explained / (unexplained / free), 1, free)) if unexplained > 0 else float(explained <= 0)
+    p = float(scipy.stats.f.sf(explained / (unexplained / free), 1, free)) if unexplained > 0 else float(explained <= 0)
     return float(coefficients[2] / scale**2), p
 
 

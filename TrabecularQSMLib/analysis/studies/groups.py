@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import brentq
+import scipy
 
 from ...errors import InputError, counted
 from ...methods import Method
@@ -137,7 +136,7 @@ def compare_groups(
         raise InputError(f"Nothing is left in {region or 'the region'} to tell an error by; add subjects.")
     inverse = np.linalg.inv(design.T @ design)
     f_ratio = max(without @ without - residual @ residual, 0) / len(others) / sd**2
-    p_groups = float(stats.f.sf(f_ratio, len(others), free))
+    p_groups = float(scipy.stats.f.sf(f_ratio, len(others), free))
     results = []
     for number, name in enumerate(others, start=of_all.shape[1]):
         difference, root = float(coefficients[number]), float(np.sqrt(inverse[number, number]))
@@ -287,11 +286,11 @@ def _effect_interval(t, free, root):
 
     def below(shift):
         # scipy's is not a number far off, where it is next to 1 on one side and to 0 on the other.
-        probability = stats.nct.cdf(t, free, shift)
+        probability = scipy.stats.nct.cdf(t, free, shift)
         return float(shift < t) if np.isnan(probability) else probability
 
     def center(share):
-        return float(brentq(lambda shift: below(shift) - share, t - reach, t + reach, xtol=1e-6))
+        return float(scipy.optimize.brentq(lambda shift: below(shift) - share, t - reach, t + reach, xtol=1e-6))
 
     factor = _few(free) * root
     return center(1 - TAIL) * factor, center(TAIL) * factor
@@ -302,7 +301,7 @@ def _remarks(region, groups, residual, covariates, values, design, first_group):
     spreads = [residual[groups == name] for name in names]
     for one, other in spelled_alike(names):
         yield f"{region}: the groups {one} and {other} differ in spelling alone, and are taken for two."
-    p = float(stats.levene(*spreads).pvalue)
+    p = float(scipy.stats.levene(*spreads).pvalue)
     if p < SIGNIFICANT:
         yield f"{region}: the groups' spread differs (p {p:.2g}), so that p and intervals are rough."
     for name, texts in covariates.items():
@@ -332,7 +331,7 @@ def _interaction(numbers, design, first_group, values, residual):
     if left @ left <= 0:
         return None
     gained = (residual @ residual - left @ left) / more.shape[1]
-    return float(stats.f.sf(gained / (left @ left / free), more.shape[1], free))
+    return float(scipy.stats.f.sf(gained / (left @ left / free), more.shape[1], free))
 
 
 METHODS = (

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import brentq
+import scipy
 
 from ...errors import InputError, counted
 from ...methods import Method
@@ -96,9 +95,9 @@ def power_of(effect: float, subjects: int, *, design: str = GROUPS, alpha: float
     groups = design == GROUPS
     free = 2 * (subjects - 1) if groups else subjects - 1
     center = abs(effect) * np.sqrt(subjects / 2 if groups else subjects)
-    least = stats.t.ppf(1 - alpha / 2, free)
+    least = scipy.stats.t.ppf(1 - alpha / 2, free)
     # scipy's are not numbers far off, where the upper tail is next to all and the lower next to nothing.
-    upper, lower = stats.nct.sf(least, free, center), stats.nct.cdf(-least, free, center)
+    upper, lower = scipy.stats.nct.sf(least, free, center), scipy.stats.nct.cdf(-least, free, center)
     return float(np.nan_to_num(upper, nan=1.0) + np.nan_to_num(lower, nan=0.0))
 
 
@@ -136,7 +135,7 @@ def detectable_effect(subjects: int, *, design: str = GROUPS, power: float = POW
     far = 1.0
     while lacking(far) < 0:
         far *= 2
-    return float(brentq(lacking, 0, far, xtol=1e-9))
+    return float(scipy.optimize.brentq(lacking, 0, far, xtol=1e-9))
 
 
 def plan(
@@ -181,7 +180,7 @@ def plan(
     plans = []
     for region, (pilot, sd, noise, free) in spreads.items():
         # Standard errors rest on the noise of so many voxels that their own error does not count.
-        upper = None if free is None else sd * np.sqrt(free / stats.chi2.ppf(1 - _SAFE, free))
+        upper = None if free is None else sd * np.sqrt(free / scipy.stats.chi2.ppf(1 - _SAFE, free))
         plans.append(
             Plan(
                 region=region,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from ...errors import InputError
 from ...methods import Method
@@ -158,7 +158,7 @@ def normal_range(values: np.ndarray, ages: np.ndarray | None = None, *, region: 
         mean=float(values.mean()),
         sd=float(np.sqrt(left @ left / free)),
         free=free,
-        shapiro_p=float(stats.shapiro(left).pvalue) if not is_constant(left) else 1.0,
+        shapiro_p=float(scipy.stats.shapiro(left).pvalue) if not is_constant(left) else 1.0,
         trend=trend,
         percentiles={name: _percentile(np.sort(values), share) for name, share in _SHARES.items()},
     )
@@ -239,8 +239,8 @@ def _bend(result):
 def _percentile(ordered, share):
     """Percentile and the interval between two ranks that holds it with at least 95 %."""
     n = len(ordered)
-    low = int(stats.binom.ppf(TAIL, n, share))
-    high = int(stats.binom.ppf(1 - TAIL, n, share)) + 1
+    low = int(scipy.stats.binom.ppf(TAIL, n, share))
+    high = int(scipy.stats.binom.ppf(1 - TAIL, n, share)) + 1
     known = low >= 1 and high <= n
     interval = (float(ordered[low - 1]), float(ordered[high - 1])) if known else None
     return float(np.quantile(ordered, share)), interval

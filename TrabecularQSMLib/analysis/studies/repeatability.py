@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from ...errors import InputError
 from ...methods import Method
@@ -257,7 +257,7 @@ def _agreement(first, second):
         lower_ci=limit_interval(bias, sd, n - 1, 1 / n, -1),
         upper=bias + NORMAL * sd,
         upper_ci=limit_interval(bias, sd, n - 1, 1 / n, 1),
-        trend_p=float(stats.linregress(means, differences).pvalue) if varies else 1.0,
+        trend_p=float(scipy.stats.linregress(means, differences).pvalue) if varies else 1.0,
     )
 
 
@@ -283,7 +283,7 @@ def _intraclass(values):
 def _consistency_interval(n, k, ratio):
     """Interval of ICC(3,1), from the ratio of mean squares of subjects and what is left."""
     free = (n - 1) * (k - 1)
-    low, high = ratio / stats.f.ppf(1 - TAIL, n - 1, free), ratio * stats.f.ppf(1 - TAIL, free, n - 1)
+    low, high = ratio / scipy.stats.f.ppf(1 - TAIL, n - 1, free), ratio * scipy.stats.f.ppf(1 - TAIL, free, n - 1)
     return float((low - 1) / (low + k - 1)), float((high - 1) / (high + k - 1))
 
 
@@ -292,7 +292,7 @@ def _agreement_interval(n, k, of_rows, of_columns, of_left, agreement):
     sessions, spread = k * agreement * of_columns / of_left, n * (1 + (k - 1) * agreement) - k * agreement
     free = (n - 1) * (k - 1) * (sessions + spread) ** 2 / ((n - 1) * sessions**2 + spread**2)
     # Of next to no freedom the first is infinite.
-    upper, lower = stats.f.ppf(1 - TAIL, n - 1, free), stats.f.ppf(1 - TAIL, free, n - 1)
+    upper, lower = scipy.stats.f.ppf(1 - TAIL, n - 1, free), scipy.stats.f.ppf(1 - TAIL, free, n - 1)
     both = k * of_columns + (k * n - k - n) * of_left
     low = n * (of_rows / upper - of_left) / (both + n * of_rows / upper)
     high = n * (lower * of_rows - of_left) / (both + n * lower * of_rows)
