@@ -237,7 +237,7 @@ class Settings:
     def __post_init__(self):
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
-                raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {_choices_text(choices)}.")
+                raise InputError(f"`{name}` is {getattr(self, name)!r}; choose one of {_choices_text(choices)}.")
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is None and name in OPTIONAL:
@@ -245,13 +245,13 @@ class Settings:
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not low <= value <= high or (name in WHOLE and not float(value).is_integer()):
                 kind = "a whole number" if name in WHOLE else "a number"
-                raise InputError(f"{name} is {value!r}; give {kind} between {low:g} and {high:g}.")
+                raise InputError(f"`{name}` is {value!r}; give {kind} between {low:g} and {high:g}.")
             if name in WHOLE:
                 object.__setattr__(self, name, int(value))  # JSON may say 20.0
         if self.weak_harmonic and "weak_harmonic" not in inversion.METHODS[self.inversion].options.values():
             able = [name for name, one in inversion.METHODS.items() if "weak_harmonic" in one.options.values()]
             raise InputError(
-                f"weak_harmonic is {self.weak_harmonic:g}, but the inversion {self.inversion} has no such term; set "
+                f"`weak_harmonic` is {self.weak_harmonic:g}, but the inversion {self.inversion} has no such term; set "
                 f"it to 0, or choose one of {', '.join(able)}."
             )
 
@@ -269,7 +269,9 @@ class Settings:
             )
         unknown = [name for name in values if name not in known]
         if unknown:
-            raise InputError(f"{source} has the unknown setting {unknown[0]!r}; known are {', '.join(known)}.")
+            raise InputError(
+                f"{source} has the unknown setting {unknown[0]!r}; known are {', '.join(map(repr, known))}."
+            )
         return cls(**values)
 
 

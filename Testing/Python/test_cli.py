@@ -21,6 +21,7 @@ from commands import CommandLineTest, files, run, stub
 from TrabecularQSMLib import __version__, cli, pipeline, settings
 from TrabecularQSMLib.analysis import bvtv
 from TrabecularQSMLib.analysis.registration import register_rigid
+from TrabecularQSMLib.cli.common import in_options
 from TrabecularQSMLib.errors import Cancelled, InputError
 from TrabecularQSMLib.phantom import PhantomSettings
 from TrabecularQSMLib.settings import CHOICES, Settings, preset
@@ -119,6 +120,30 @@ class FormsTest(unittest.TestCase):
             field_gradient_hz_per_mm=(0, -3, 1), chi_bone=-3, tilt_degrees=-10,
         )  # fmt: skip
         self.assertEqual(made.call_args[0][0], expected)
+
+    def test_what_is_wrong_with_a_number_is_told_of_the_option_that_was_given(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for words, said in {
+                "phantom OUT --field-offset 1e9": "--field-offset is 1000000000.0; give",
+                "phantom OUT --snr 0": "--snr is 0.0; give",
+                "phantom OUT --readout-slope 1": "--readout-slope is 1, but",
+                "phantom OUT --train-slopes 1": "--train-slopes holds 1 numbers and --train-offsets 0; give as many",
+                "phantom OUT --echo-times 5 4 3": "The echo times are 5 4 3 ms; give three or more that increase in "
+                "--echo-times.",
+                "phantom OUT --companions --ct-voxel-size 0 1 1": "--ct-voxel-size is 0.0 1.0 1.0; give",
+                "reconstruct IN OUT --mask-erosion 99": "--mask-erosion is 99.0; give",
+                "reconstruct IN OUT --padding 9999": "--padding is 9999; give",
+            }.items():
+                code, _, err = run(*words.replace("OUT", f"{folder}/out").split())
+                self.assertEqual((code, err.partition(said)[0], os.listdir(folder)), (2, "trabecular-qsm: ", []), err)
+
+    def test_settings_that_a_note_names_are_options_and_files_are_left_as_they_are(self):
+        for text, said in {
+            "It was not solved apart (separate_cortex).": "It was not solved apart (--separate-cortex).",
+            "Give `trains`, or lower mask_erosion.": "Give --trains, or lower --mask-erosion.",
+            "mask_erosion.nii and a/mask_erosion are files, 'mask_erosion' a name, trains run, `no_such` stays.": None,
+        }.items():
+            self.assertEqual(in_options(text), said or text)
 
     def test_a_folder_that_cannot_be_written_is_told_before_the_work(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -269,13 +294,13 @@ class SettingsTest(CommandLineTest):
             ("{", "not valid JSON"),
             ("[1]", "not a table of names and values"),
             ('{"edge_fractoin": 1}', "unknown setting 'edge_fractoin'"),
-            ('{"edge_fraction": "half"}', "edge_fraction is 'half'"),
+            ('{"edge_fraction": "half"}', "--edge-fraction is 'half'"),
         ):
             with self.subTest(words):
                 file.write_text(content)
                 self.assert_refused(words, arguments=(self.scan, self.output, "--settings", file))
         self.assert_refused("does not exist", arguments=(self.scan, self.output, "--settings", self.folder / "none"))
-        self.assert_refused("edge_fraction is 2.0", arguments=(self.scan, self.output, "--edge-fraction", 2))
+        self.assert_refused("--edge-fraction is 2.0", arguments=(self.scan, self.output, "--edge-fraction", 2))
 
 
 class ExitTest(CommandLineTest):

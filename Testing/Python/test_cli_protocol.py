@@ -178,6 +178,10 @@ class ProtocolTest(unittest.TestCase):
                 ("--bandwidth is 1431000.0; give", ["--bandwidth", "1431000"]),
                 ("Another echo train: The echo times are 3 2 1 ms", ["--sweep", "--sweep-echo-times", "3", "2", "1"]),
                 ("--sweep-angles is 900.0; give", ["--sweep", "--sweep-angles", "900"]),
+                # Names that the parts of a request share are told by the option of the part.
+                ("--bvtv is 2.0; give", ["--bvtv", "2"]),
+                ("trabecular-qsm: BV/TV is 2.0; give", ["--chain", "2"]),
+                ("--bone-radius is 900; give", ["--sweep", "--bone-radius", "900"]),
                 ("is of cylinders and plates; give one", ["--bone-orientation", "1", "0", "0", "--sweep"]),
             ):
                 code, _, err = run(*COMMAND, *changes, "--output", f"{folder}/out")

@@ -291,7 +291,7 @@ class WrongInput(unittest.TestCase):
             for value in values:
                 with (
                     self.subTest(name=name, value=value),
-                    self.assertRaisesRegex(InputError, f"^{name} is .*; .*give|choose"),
+                    self.assertRaisesRegex(InputError, f"`{name}` is .*; .*(give|choose)|; give .* in `{name}`"),
                 ):
                     PhantomSettings(**{name: value})
 

@@ -100,7 +100,7 @@ class ChainTest(unittest.TestCase):
 
     def test_impossible_bone_is_told(self):
         for words, changes in (
-            ("BV/TV is 0.9; give", {"bvtv": (0.9,)}),
+            ("`bvtv` is 0.9; give", {"bvtv": (0.9,)}),
             ("repeats", {"repeats": 0}),
             ("radius", {"radius": 100}),
             ("shape", {"shape": "rods"}),

@@ -246,6 +246,7 @@ class WordsTest(unittest.TestCase):
     def test_an_argument_of_the_library_goes_by_the_label_of_its_parameter(self):
         labels = {"echo_times_ms": "Echo times"}
         self.assertEqual(inLabels("Check `echo_times` or `other_name`.", labels), "Check 'Echo times' or `other_name`.")
+        self.assertEqual(inLabels("`snr` is 0; the snr counts.", {"snr": "SNR"}), "'SNR' is 0; the snr counts.")
 
     def test_one_thing_is_not_many(self):
         self.assertEqual([counted(n, "echo") for n in (0, 1, 2)], ["0 echoes", "1 echo", "2 echoes"])

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from ..errors import Cancelled, InputError, worded
+from ..errors import Cancelled, InputError
 from . import (
     attenuation,
     bvtv,
@@ -35,7 +35,7 @@ from . import (
     split,
     statistics,
 )
-from .common import OPTIONS
+from .common import in_options
 
 # The libraries under numpy read these when it is loaded, so that nothing above imports it.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except InputError as error:
-        print(f"trabecular-qsm: {worded(str(error), OPTIONS)}", file=sys.stderr)
+        print(f"trabecular-qsm: {in_options(str(error))}", file=sys.stderr)
         return 2
     except MemoryError:
         print(

@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from ..errors import InputError, worded
+from ..errors import InputError
 from .common import (
-    OPTIONS,
     ProgressLine,
     add_command,
     check_apart,
     check_writable,
+    in_options,
     positive,
     print_result,
     with_default,
@@ -115,7 +115,7 @@ def _cohort(arguments):
     print_result(notes, [work.output / file for file in (TABLE, REGRESSIONS, SUBJECTS_TABLE, LOG)])
     failed = [one for one in outcomes if one.status == "failed"]
     for one in failed:
-        print(f"{one.name} failed: {worded(one.message, OPTIONS)}")
+        print(f"{one.name} failed: {in_options(one.message)}")
     unchanged = sum(one.status == "unchanged" for one in outcomes)
     print(
         f"{len(outcomes) - len(failed)} of {len(outcomes)} subjects are finished"

@@ -1,6 +1,7 @@
 """What the commands share: their parsers' form, and how they print."""
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -30,6 +31,8 @@ OPTIONS = {
     "shortest_echo": "--shortest-echo",
     "longest_echo": "--longest-echo",
 }
+# A word that may name a setting: in backticks, or of several words and neither a part of a file's name nor quoted.
+_SETTING = r"`([a-z0-9_]+)`|(?<![\w./'-])([a-z0-9]+(?:_[a-z0-9]+)+)(?![\w/'-]|\.\w)"
 TABLE_ENDINGS = (".csv",)
 REGIONS_HELP = "label map (NIfTI, NRRD), named by a BIDS .tsv beside it, or a segmentation of Slicer (.seg.nrrd)"
 
@@ -182,10 +185,30 @@ def write_outputs(contents) -> list:
     return write_files(contents)
 
 
+@contextlib.contextmanager
+def naming(words):
+    """Let wrong input within name the options that were given: arguments of the library to these."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(worded(str(error), words)) from error
+
+
+def in_options(text):
+    """Return a sentence of the library with the options of the command line in place of arguments and settings."""
+    text = worded(text, OPTIONS)
+    if not re.search(_SETTING, text):
+        return text
+    from ..settings import Settings
+
+    flags = {name: f"--{name.replace('_', '-')}" for name in Settings.__dataclass_fields__}
+    return re.sub(_SETTING, lambda found: flags.get(found[1] or found[2], found[0]), text)
+
+
 def print_result(notes, written):
     """Say what was noticed, and which files there are now."""
     for note in notes:
-        print(f"Note: {worded(note, OPTIONS)}")
+        print(f"Note: {in_options(note)}")
     for path in written:
         print(path)
 

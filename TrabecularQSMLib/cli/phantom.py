@@ -1,7 +1,7 @@
 """The command that simulates a scan: phantom."""
 
 from ..errors import InputError
-from .common import ProgressLine, add_command, check_writable, print_result, with_default
+from .common import ProgressLine, add_command, check_writable, naming, print_result, with_default
 
 # Flag, setting of the phantom, its values on the command line, and how many of these are one of the setting's.
 _FLAGS = (
@@ -110,12 +110,14 @@ def _phantom(arguments):
         value = getattr(arguments, name)
         if value is not None:
             given[name] = value if factor == 1 else [one / factor for one in value]
-    settings = PhantomSettings(**given)
+    with naming({name: f"--{flag}" for flag, name, *_ in _FLAGS}):
+        settings = PhantomSettings(**given)
     sizes = {"bssfp_voxel_mm": arguments.bssfp_voxel_size, "ct_voxel_mm": arguments.ct_voxel_size}
     sizes = {name: tuple(size) for name, size in sizes.items() if size}
     if sizes and not arguments.companions:
         raise InputError("A voxel size of bSSFP or CT is given, but --companions is not; add it to simulate them.")
-    others = CompanionSettings(**sizes)
+    with naming({"bssfp_voxel_mm": "--bssfp-voxel-size", "ct_voxel_mm": "--ct-voxel-size"}):
+        others = CompanionSettings(**sizes)
     refuse_filled(arguments.output, arguments.subject)
     check_writable(arguments.output)
     if arguments.dicom:

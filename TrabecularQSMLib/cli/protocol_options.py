@@ -1,10 +1,9 @@
 """The options of the command protocol, and the settings that they say."""
 
-from contextlib import contextmanager
 from typing import NamedTuple
 
-from ..errors import InputError, worded
-from .common import OPTIONS, positive, with_default
+from ..errors import InputError
+from .common import OPTIONS, naming, positive, with_default
 
 # Option, setting, what its values are called, and how many of these are one of the setting's.
 _PROTOCOL = (
@@ -58,9 +57,9 @@ WORDS = (
     | {name: f"--{flag}" for flag, name, _, _ in (*_PROTOCOL, *_SCANNER, *_ASSUMED)}
 )
 
-# The same of bone, of the sweep and of the ankle.
+# The same of bone, of the sweep and of the ankle; the BV/TV of their blocks are no value of --bvtv.
 _OF_BONE = {
-    "repeats": "--repeats", "radius": "--bone-radius", "draws": "--ankle", "seed": "--seed",
+    "repeats": "--repeats", "radius": "--bone-radius", "draws": "--ankle", "seed": "--seed", "bvtv": "BV/TV",
     "field_strengths": "--sweep-field-strengths", "voxels_mm": "--sweep-voxels", "b0_degrees": "--sweep-angles",
 }  # fmt: skip
 
@@ -89,14 +88,15 @@ def add_options(parser):
 def request_of(arguments) -> Request:
     """Return what is asked for; `InputError` in the words of the options if it cannot be."""
     _refuse_unused(arguments)
-    with _naming_options():
+    with naming(WORDS):
         settings = _settings(arguments)
-        return Request(
-            settings,
-            _ankle_settings(arguments),
-            _chain_settings(arguments, settings),
-            _sweep_settings(arguments, settings),
-        )
+        with naming(_OF_BONE):
+            return Request(
+                settings,
+                _ankle_settings(arguments),
+                _chain_settings(arguments, settings),
+                _sweep_settings(arguments, settings),
+            )
 
 
 def _add_bone(parser):
@@ -183,17 +183,6 @@ def _refuse_unused(arguments):
             raise InputError(f"{flag} is of random bone, and --mask is one given geometry; leave one of them out.")
         if name in _OF_DIRECTIONS and arguments.bone_shape in (None, "spheres"):
             raise InputError(f"{flag} is of cylinders and plates; give one of them to --bone-shape, or leave it out.")
-
-
-@contextmanager
-def _naming_options():
-    """Let errors of settings name the options that were given."""
-    try:
-        yield
-    except InputError as error:
-        name, verb, rest = str(error).partition(" is ")
-        flag = WORDS.get(name) or _OF_BONE.get(name) or name
-        raise InputError(worded(f"{flag}{verb}{rest}", WORDS)) from error
 
 
 def _settings(arguments):

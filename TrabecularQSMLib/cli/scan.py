@@ -8,13 +8,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from .. import __version__
-from ..errors import InputError, worded
+from ..errors import InputError
 from .common import (
-    OPTIONS,
     ProgressLine,
     add_command,
     check_apart,
     check_writable,
+    in_options,
     positive,
     print_result,
     with_default,
@@ -383,7 +383,7 @@ def _run_record(arguments, started):
 
 def _print_plan(arguments, scan, settings, files, notes):
     for note in (*scan.acquisition.notes, *notes):
-        print(worded(note, OPTIONS))
+        print(in_options(note))
     print("Settings:", ", ".join(f"{name} {value}" for name, value in settings.as_dict().items() if value is not None))
     for path in (*scan.files, *([arguments.mask] if arguments.mask else [])):
         print(f"Would read {path}")

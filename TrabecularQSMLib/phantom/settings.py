@@ -20,6 +20,7 @@ ORIENTATIONS = {
 }
 READOUTS = ("monopolar", "bipolar")
 # The paper's protocol: nine echoes, 0.7 ms apart after interleaving.
+_POSSIBLE_TIMES = (1e-4, 0.5)  # s
 ECHO_TIMES = tuple(round(1.25e-3 + 0.7e-3 * n, 6) for n in range(9))
 
 
@@ -124,16 +125,13 @@ class PhantomSettings:
             "field_gradient_hz_per_mm",
             numbers("field_gradient_hz_per_mm", self.field_gradient_hz_per_mm, 3, low=-1e3, high=1e3),
         )
-        times = numbers("echo_times", self.echo_times, None, low=1e-4, high=0.5, unit=" s")
-        if len(times) < 3 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
-            raise InputError(f"echo_times is {self.echo_times}; give three or more times in seconds that increase.")
-        put("echo_times", times)
+        put("echo_times", checked_times(self.echo_times))
         if self.snr is not None and not (_is_number(self.snr) and self.snr >= 0.1):
-            raise InputError(f"snr is {self.snr!r}; give 0.1 or more, or nothing for echoes without noise.")
+            raise InputError(f"`snr` is {self.snr!r}; give 0.1 or more, or nothing for echoes without noise.")
         if not _is_number(self.seed, whole=True) or self.seed < 0:
-            raise InputError(f"seed is {self.seed!r}; give a whole number from 0.")
+            raise InputError(f"`seed` is {self.seed!r}; give a whole number from 0.")
         if not _is_number(self.supersampling, whole=True) or not 1 <= self.supersampling <= 6:
-            raise InputError(f"supersampling is {self.supersampling!r}; give a whole number from 1 to 6.")
+            raise InputError(f"`supersampling` is {self.supersampling!r}; give a whole number from 1 to 6.")
         for name, (low, high), unit in (
             ("tilt_degrees", (-360, 360), "°"),
             ("field_offset_hz", (-1e5, 1e5), " Hz"),
@@ -155,7 +153,7 @@ class PhantomSettings:
         }  # fmt: skip
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
-                raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
+                raise InputError(f"`{name}` is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
         self._check_gains()
 
     def _check_gains(self):
@@ -163,12 +161,12 @@ class PhantomSettings:
         trains, count = len(self.train_offsets_rad), len(self.echo_times)
         if len(self.train_slopes_rad) != trains or 2 * trains > count:
             raise InputError(
-                f"train_slopes_rad is {self.train_slopes_rad} for the offsets {self.train_offsets_rad}; give one for "
-                f"each of at most {count // 2} trains of {count} echoes."
+                f"`train_slopes_rad` holds {len(self.train_slopes_rad)} numbers and `train_offsets_rad` {trains}; give "
+                f"as many of both, for at most {count // 2} trains of {count} echoes."
             )
         for name in ("readout_offset_rad", "readout_slope_rad", "readout_magnitude"):
             if (value := getattr(self, name)) and self.readout != "bipolar":
-                raise InputError(f"{name} is {value:g}, but no echo is read backwards; give a bipolar readout too.")
+                raise InputError(f"`{name}` is {value:g}, but no echo is read backwards; give a bipolar readout too.")
 
     @property
     def affine(self) -> np.ndarray:
@@ -188,6 +186,19 @@ def _is_number(value, whole=False):
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
+def checked_times(times):
+    """Return echo times in s as a tuple, or raise `InputError` in the unit in which users give them."""
+    times, (first, last) = numbers("echo_times", times, None), _POSSIBLE_TIMES
+    listed = " ".join(f"{1e3 * time:g}" for time in times)
+    if any(b <= a for a, b in zip(times, times[1:], strict=False)) or len(times) < 3:
+        raise InputError(f"The echo times are {listed} ms; give three or more that increase in `echo_times`.")
+    if times[0] < first or times[-1] > last:
+        raise InputError(
+            f"The echo times are {listed} ms; give them between {1e3 * first:g} and {1e3 * last:g} ms in `echo_times`."
+        )
+    return times
+
+
 def numbers(name, values, count, *, whole=False, low=-math.inf, high=math.inf, unit=""):
     """Return some numbers of a setting as a tuple, or raise `InputError` if they are not what it takes."""
     try:
@@ -199,5 +210,5 @@ def numbers(name, values, count, *, whole=False, low=-math.inf, high=math.inf, u
         noun = f"{'whole' if whole else 'finite'} number"
         kind = f"a {noun}" if count == 1 else f"{'' if count is None else f'{count} '}{noun}s"
         limits = "" if math.isinf(low) else f" between {low:g} and {high:g}{unit}"
-        raise InputError(f"{name} is {' '.join(map(str, values)) or 'empty'}; give {kind}{limits}.")
+        raise InputError(f"`{name}` is {' '.join(map(str, values)) or 'empty'}; give {kind}{limits}.")
     return values if whole else tuple(float(v) for v in values)

@@ -66,7 +66,7 @@ class BoneSettings:
         put = partial(object.__setattr__, self)  # the dataclass is frozen
         if self.mask is not None:
             put("bvtv", (float(self.mask.mean(dtype=np.float64)),))
-        put("bvtv", tuple(sorted(set(numbers("BV/TV", self.bvtv, None, low=_BVTV[0], high=_BVTV[1])))))
+        put("bvtv", tuple(sorted(set(numbers("bvtv", self.bvtv, None, low=_BVTV[0], high=_BVTV[1])))))
         put("repeats", numbers("repeats", self.repeats, 1, whole=True, low=1, high=1000)[0])
         put("size", numbers("size", self.size, 1, whole=True, low=8, high=512)[0])
         put("radius", numbers("radius", self.radius, 1, whole=True, low=1, high=(self.size - 1) // 2)[0])
@@ -76,7 +76,7 @@ class BoneSettings:
         if not any(self.orientation):
             raise InputError("The orientation is 0 0 0; give three numbers that are not all zero.")
         if self.mask is None and self.shape not in SHAPES:
-            raise InputError(f"shape is {self.shape!r}; choose one of {', '.join(SHAPES)}.")
+            raise InputError(f"`shape` is {self.shape!r}; choose one of {', '.join(SHAPES)}.")
         if self.mask is None:
             simulation_of(self, self.orientation)  # which knows what concentrations there are
 

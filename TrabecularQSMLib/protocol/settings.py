@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.signal import Model
 from ..phantom.body import MARROW_R2, MARROW_R2STAR_BVTV, marrow_r2star, relaxation
-from ..phantom.settings import READOUTS, numbers
+from ..phantom.settings import READOUTS, checked_times, numbers
 from ..settings import preset
 
 # Largest ratio of the first echo to the noise: beyond, nothing is lost by noise.
@@ -106,7 +106,7 @@ class ProtocolSettings:
 
     def __post_init__(self):
         put = partial(object.__setattr__, self)  # the dataclass is frozen
-        put("echo_times", _checked_times(numbers("echo_times", self.echo_times, None)))
+        put("echo_times", checked_times(self.echo_times))
         put("voxel_size", numbers("voxel_size", self.voxel_size, 3, low=0.01, high=100, unit=" mm"))
         for name, (low, high) in _RANGES.items():
             if getattr(self, name) is not None:
@@ -118,13 +118,13 @@ class ProtocolSettings:
         choices_of = {"readout": READOUTS, "readout_axis": ("i", "j", "k"), "fat_model": FAT_MODELS}
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
-                raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
+                raise InputError(f"`{name}` is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
         if self.chi_slope == 0:
-            raise InputError("chi_slope is 0; give a number that is not zero, or χ tells nothing of BV/TV.")
+            raise InputError("`chi_slope` is 0; give a number that is not zero, or χ tells nothing of BV/TV.")
         if self.r2star is not None:
             put("r2star", numbers("r2star", self.r2star, 2, low=0, high=2000))
             if self.r2star[0] > self.r2star[1]:
-                raise InputError(f"r2star is {self.r2star}; give the lowest rate first, then the highest.")
+                raise InputError(f"`r2star` is {self.r2star}; give the lowest rate first, then the highest.")
         if self.first_allowed > self.last_allowed:
             raise InputError(
                 f"The first echo is allowed from {1e3 * self.first_allowed:g} ms on, the last one to "
@@ -193,20 +193,6 @@ class ProtocolSettings:
         return float(first / self.snr)
 
 
-def _checked_times(times):
-    """Echo times in s, or `InputError`, in the unit in which users give them."""
-    first, last = _ECHO_TIMES
-    listed = " ".join(f"{1e3 * time:g}" for time in times)
-    if any(b <= a for a, b in zip(times, times[1:], strict=False)) or len(times) < 3:
-        raise InputError(f"The echo times are {listed} ms; give three or more that increase in `echo_times`.")
-    if times[0] < first or times[-1] > last:
-        raise InputError(
-            f"The echo times are {listed} ms; give them between {1e3 * first:g} and {1e3 * last:g} ms in `echo_times`."
-        )
-    return times
-
-
-_ECHO_TIMES = (1e-4, 0.5)  # s
 _RANGES = {
     "field_strength": FIELD_STRENGTHS_T,
     "snr": (1.0, _MOST_SNR),

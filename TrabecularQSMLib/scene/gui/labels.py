@@ -63,6 +63,7 @@ def inLabels(text: str, labels: dict[str, str]) -> str:
         return f"'{labels[name]}'" if name in labels else found[0]
 
     text = re.sub(r"`?\b([a-z0-9]+(?:_[a-z0-9]+)+)\b`?", ofName, text)
+    text = re.sub(r"`([a-z0-9]+)`", ofName, text)
     # What stands behind a flag in capitals is the form of its value.
     text = re.sub(r"(?<!\S)--([a-z0-9-]+)( [A-Z]+\b)*", ofFlag, text)
     # Several options may be one widget.
