@@ -24,7 +24,6 @@ if (CHECKOUT / "TrabecularQSMLib" / "__init__.py").exists() and str(CHECKOUT) no
 
 from TrabecularQSMLib import scene  # noqa: E402
 from TrabecularQSMLib.errors import Cancelled  # noqa: E402
-from TrabecularQSMLib.inversion import METHODS  # noqa: E402
 from TrabecularQSMLib.pipeline import KeptFields  # noqa: E402
 from TrabecularQSMLib.progress import part  # noqa: E402
 from TrabecularQSMLib.scene.gui import connectors, show  # noqa: E402 - connectors registers them
@@ -178,15 +177,12 @@ class TrabecularQSMWidget(PanelMixin, ScriptedLoadableModuleWidget, VTKObservati
 
     def _refreshButtons(self) -> None:
         p, ui = self._parameterNode, self.ui
-        unit = METHODS[p.settings.inversion].unit
-        ui.regularizationSpinBox.suffix = f" {unit}"
-        ui.regularizationSpinBox.specialValueText = _("{value:g} {unit} (preset)").format(
-            value=preset(p.preset, inversion=p.settings.inversion).regularization, unit=unit
-        )
         ui.edgeThresholdSpinBox.enabled = not p.settings.edge_steepness
         ui.edgeFractionSpinBox.enabled = not (p.settings.edge_steepness or p.settings.edge_threshold)
         ui.maskSegmentSelector.visible = bool(p.maskSegmentation)
-        p.maskSegment = connectors.followSegmentation(ui.maskSegmentSelector, p.maskSegmentation, p.maskSegment)
+        p.maskSegment = connectors.followSegmentation(
+            ui.maskSegmentSelector, p.maskSegmentation, p.maskSegment, self.say
+        )
         for section in ("inputs", "parameters", "advanced", "outputs"):
             getattr(ui, f"{section}CollapsibleButton").enabled = not self.running
         missing = self.logic.missing(p)

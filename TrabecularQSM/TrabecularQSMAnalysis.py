@@ -149,10 +149,10 @@ class TrabecularQSMAnalysisWidget(StepsMixin, ScriptedLoadableModuleWidget, VTKO
     def _refreshInputs(self) -> None:
         p, ui = self._parameterNode, self.ui
         p.regions.split_segment = connectors.followSegmentation(
-            ui.splitSegmentSelector, p.segmentation, p.regions.split_segment
+            ui.splitSegmentSelector, p.segmentation, p.regions.split_segment, self.say
         )
         p.bvtv.bone_segment = connectors.followSegmentation(
-            ui.boneSegmentSelector, p.bvtv.bone_segmentation or p.segmentation, p.bvtv.bone_segment
+            ui.boneSegmentSelector, p.bvtv.bone_segmentation or p.segmentation, p.bvtv.bone_segment, self.say
         )
         landmarks = p.registration.start == "landmarks"
         ui.fixedLandmarksSelector.enabled = ui.movingLandmarksSelector.enabled = landmarks

@@ -29,6 +29,11 @@ def toolTip(widget):
     return widget.toolTip.removeprefix("<p>").removesuffix("</p>")
 
 
+def emit(signal, *arguments):
+    """Emit a signal of a widget, as a user's click would."""
+    getattr(signal, "emit", signal)(*arguments)
+
+
 def run(*cases):
     """Run test classes one after the other; leave with 1 if one fails."""
     suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, cases))

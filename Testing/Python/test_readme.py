@@ -245,7 +245,7 @@ class LinkTest(unittest.TestCase):
 
     def test_every_test_that_is_named_exists(self):
         text = (ROOT / "Docs" / "Release.md").read_text(encoding="utf-8")
-        named = re.findall(r"`((?:test|panel)_\w+)(?:\.(?!py)(\w+))?`", text)
+        named = re.findall(r"`((?:test|panel|reconstruction|analysis)_\w+)(?:\.(?!py)(\w+))?`", text)
         self.assertGreater(len(named), 20)
         for file, case in named:
             path = next((ROOT / "Testing").rglob(f"{file}.py"), None)

@@ -19,10 +19,6 @@
         <translation>Magnetische Suszeptibilität, R2* und Fettanteil von trabekulärem Knochen aus einer Multi-Echo-Gradientenecho-Aufnahme: Wasser-Fett-Trennung, Entfernung des Hintergrundfelds und Dipolinversion. Zum Ausprobieren: TrabecularQSM phantom im Modul Sample Data, dann hier Anwenden. Nur für die Forschung, nicht zur Diagnose.</translation>
     </message>
     <message>
-        <source>{value:g} {unit} (preset)</source>
-        <translation>{value:g} {unit} (vorgegeben)</translation>
-    </message>
-    <message>
         <source>Apply first: bones are found in maps.</source>
         <translation>Zuerst anwenden: Die Knochen werden in den Karten gesucht.</translation>
     </message>
@@ -2420,6 +2416,13 @@
     </message>
 </context>
 <context>
+    <name>gui.connectors</name>
+    <message>
+        <source>The segment that was selected in {name} is gone; {other} is selected now.</source>
+        <translation>Das Segment, das in {name} gewählt war, gibt es nicht mehr; gewählt ist jetzt {other}.</translation>
+    </message>
+</context>
+<context>
     <name>gui.numbers</name>
     <message>
         <source>The {what} are {text!r}; write decimals with a point, and separate numbers by spaces.</source>
@@ -2467,6 +2470,10 @@
 <context>
     <name>gui.preview</name>
     <message>
+        <source>{value:g} {unit} (preset)</source>
+        <translation>{value:g} {unit} (vorgegeben)</translation>
+    </message>
+    <message>
         <source>{name}, λ {value:.3g} {unit} ({factor:.3g} × preset)</source>
         <translation>{name}, λ {value:.3g} {unit} ({factor:.3g} × Voreinstellung)</translation>
     </message>
@@ -2481,6 +2488,10 @@
     <message>
         <source>Set Stop after to nothing</source>
         <translation>&apos;Aufhören nach&apos; auf nothing setzen</translation>
+    </message>
+    <message>
+        <source>Select the scan of the chosen run</source>
+        <translation>Aufnahme des gewählten Laufs wählen</translation>
     </message>
     <message>
         <source>λ is the preset&apos;s again, since each inversion has a λ of its own.</source>

@@ -6,6 +6,7 @@ import ctk
 import qt
 import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLTableNode
+from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import (
     GuiConnector,
     WithinRange,
@@ -52,10 +53,18 @@ class SegmentConnector(_WidgetConnector):
     """Binds the segment selected in a qMRMLSegmentSelectorWidget; its node comes from a node selector before it."""
 
     widgetClass, dataType, signal = "qMRMLSegmentSelectorWidget", str, "currentSegmentChanged(QString)"
+    _before = None, ""
 
     def read(self) -> str:
-        """Return the ID of the segment."""
-        return _currentSegment(self._widget)
+        """Return the ID of the segment; nothing once after that which was selected has been removed.
+
+        The widget goes on to the first segment then, which `followSegmentation` says.
+        """
+        node, (nodeID, segmentID) = self._widget.currentNode(), self._before
+        found = _currentSegment(self._widget)
+        self._before = node and node.GetID(), found
+        isGone = node and segmentID and node.GetID() == nodeID and not node.GetSegmentation().GetSegment(segmentID)
+        return "" if isGone else found
 
     def write(self, value: str) -> None:
         """Select a segment by its ID; nothing happens without one."""
@@ -167,12 +176,13 @@ def hideNodes(selector, nodeIDs: list[str]) -> None:
         model.hiddenNodeIDs = nodeIDs
 
 
-def followSegmentation(selector, segmentationNode, segmentID: str) -> str:
+def followSegmentation(selector, segmentationNode, segmentID: str, say) -> str:
     """Show the segments of a segmentation in a selector, and return the ID of the segment that is selected then.
 
     :param selector: qMRMLSegmentSelectorWidget whose own selector of segmentations is hidden.
     :param segmentationNode: segmentation that is selected elsewhere in the panel, or None.
     :param segmentID: segment that is selected if it is there; otherwise the widget's choice.
+    :param say: called with a sentence where the widget has gone on to another segment, since its own was removed.
     """
     selector.enabled = bool(segmentationNode)
     if selector.currentNode() is not segmentationNode:
@@ -182,6 +192,10 @@ def followSegmentation(selector, segmentationNode, segmentID: str) -> str:
         selector.setCurrentNode(segmentationNode)
         if segmentationNode and segmentationNode.GetSegmentation().GetSegment(segmentID):
             selector.setCurrentSegmentID(segmentID)
+    elif not segmentID and (found := _currentSegment(selector)):
+        text = _("The segment that was selected in {name} is gone; {other} is selected now.")
+        other = segmentationNode.GetSegmentation().GetSegment(found).GetName()
+        say(text.format(name=segmentationNode.GetName(), other=other))
     return _currentSegment(selector)
 
 

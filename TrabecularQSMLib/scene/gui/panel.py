@@ -83,6 +83,12 @@ class PanelMixin(RunMixin):
         # After the selectors of nodes, which list all nodes anew when a scene has been read.
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd, priority=_LATE)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
+        # What is listed may have been deleted elsewhere, with all that belongs to it: once for all of it.
+        self._soon = qt.QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.connect("timeout()", self.refresh)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self.onNodeRemoved)
         # The window may be closed while a run lets events pass.
         slicer.app.connect("lastWindowClosed()", self.onLastWindowClosed)
         self.initializeParameterNode()
@@ -91,6 +97,7 @@ class PanelMixin(RunMixin):
         """Stop a run and let go of the scene, before the module is reloaded or the application quits."""
         self.gone = True
         self.cancel()
+        self._soon.stop()
         slicer.app.disconnect("lastWindowClosed()", self.onLastWindowClosed)
         self.setParameterNode(None)
         self.removeObservers()
@@ -144,6 +151,11 @@ class PanelMixin(RunMixin):
                 and selector.currentNode() is node
             ):
                 selector.setCurrentNode(None)
+
+    def onNodeRemoved(self, caller=None, event=None) -> None:
+        """Bring the panel up to date as soon as nothing else is to be done."""
+        if self._parameterNode and not slicer.mrmlScene.IsClosing():
+            self._soon.start()
 
     def initializeParameterNode(self) -> None:
         """Show the parameters of the scene."""

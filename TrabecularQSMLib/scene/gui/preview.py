@@ -9,6 +9,7 @@ from ..preview import Preview, missingOfPreview, removePreviews
 from ..results import shownMap
 from . import show
 from .reconstruction import NOTHING
+from .results import isOfAnotherScan
 
 _METHOD = "closed-form"
 # As the widget of the setting holds it.
@@ -54,6 +55,11 @@ class PreviewSlider:
     def refresh(self) -> None:
         """Say what λ is, and whether it can be tried out."""
         p, ui, panel = self._panel._parameterNode, self._ui, self._panel
+        unit = METHODS[p.settings.inversion].unit
+        ui.regularizationSpinBox.suffix = f" {unit}"
+        ui.regularizationSpinBox.specialValueText = _("{value:g} {unit} (preset)").format(
+            value=preset(p.preset, inversion=p.settings.inversion).regularization, unit=unit
+        )
         missing = missingOfPreview(panel.results.run)
         ui.previewSlider.enabled = ui.previewLabel.enabled = not missing and not panel.running
         ui.previewSlider.toolTip = missing or self._ownToolTip
@@ -61,7 +67,7 @@ class PreviewSlider:
             name=_METHOD, value=closedFormRegularization(p), unit=METHODS[_METHOD].unit, factor=10**p.previewDecades
         )
         text = _("Run {name} with λ {value:.3g} {unit}").format(
-            name=p.settings.inversion, value=chosenRegularization(p), unit=METHODS[p.settings.inversion].unit
+            name=p.settings.inversion, value=chosenRegularization(p), unit=unit
         )
         panel.offer(ui.previewButton, self._missing(p, missing), wide=True, text=text)
 
@@ -70,6 +76,8 @@ class PreviewSlider:
             return missing if self._panel.results.run else _("Apply first, then try λ")
         if p.settings.stop_after != NOTHING:
             return _("Set Stop after to nothing")
+        if isOfAnotherScan(self._panel.results.run, p):
+            return _("Select the scan of the chosen run")
         return self._panel.logic.missing(p)
 
     def onInversionActivated(self, index: int) -> None:

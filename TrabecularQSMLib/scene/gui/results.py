@@ -160,15 +160,16 @@ def windowText(low: float, high: float) -> str:
 
 
 def askedFor(p) -> dict:
-    """Return what the panel asks a run for beside the scan, by the name of the parameter; nothing if it is wrong.
+    """Return what the panel asks a run for, by the name of the parameter; nothing if it is wrong.
 
     :param p: parameters of the module.
     """
-    mask = p.maskSegmentation
+    mask, scan = p.maskSegmentation, {"magnitude_sequence": p.magnitudeSequence, "phase_sequence": p.phaseSequence}
     try:
         given = preset(p.preset, **unpackSettings(p.settings)).as_dict()
     except InputError:  # said when the run is asked for
         return {}
+    given |= {name: node and node.GetName() for name, node in scan.items()}
     given |= {
         "field_strength": p.acquisition.field_strength,
         "echo_times_ms": p.acquisition.echo_times_ms.replace(",", " ").split(),
@@ -189,6 +190,10 @@ def remember(nodes: dict, asked: dict) -> dict:
     return nodes
 
 
+def _asked(run):
+    return json.loads((run and run.maps[0].node.GetAttribute(ASKED_ATTRIBUTE)) or "{}")
+
+
 def changedSince(run, p, labels: dict[str, str]) -> list[str]:
     """Return the labels of what the panel asks for otherwise now than when a run was made; none where it is not known.
 
@@ -196,9 +201,19 @@ def changedSince(run, p, labels: dict[str, str]) -> list[str]:
     :param p: parameters of the module, or None.
     :param labels: what `labels.labelsOf` returned for the panel.
     """
-    asked = json.loads((run and run.maps[0].node.GetAttribute(ASKED_ATTRIBUTE)) or "{}")
+    asked = _asked(run)
     now = askedFor(p) if asked and p else {}
     return [labels.get(name, name) for name, value in now.items() if name in asked and asked[name] != value]
+
+
+def isOfAnotherScan(run, p) -> bool:
+    """Return whether a run is known to be of another scan than that which the panel has.
+
+    :param run: one of `scene.runsInScene`, or None.
+    :param p: parameters of the module.
+    """
+    of, scan = _asked(run).get("magnitude_sequence"), p.magnitudeSequence
+    return bool(of and scan and scan.GetName() != of)
 
 
 def methodOf(run) -> str:
