@@ -8,9 +8,8 @@ import driving
 import numpy as np
 import qt
 import slicer
-from case_analysis import AFFINE, SHAPE, AnalysisCase, image, labels, tick
+from case_analysis import SHAPE, AnalysisCase, image, labels, tick
 
-from TrabecularQSMLib import scene
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.scene.gui import packages
 from TrabecularQSMLib.scene.registration import qualityOf
@@ -19,16 +18,6 @@ from TrabecularQSMLib.scene.volumes import nameOf
 
 
 class NumbersTest(AnalysisCase):
-    def register(self):
-        fixed = self.volume(image() * (labels() > 0), "fixed")
-        moved = AFFINE.copy()
-        moved[:3, 3] = (6, -4, 5)
-        moving = scene.addMapVolume(image(2) * (labels() > 0), moved, "mip", "moving")
-        self.ui.fixedSelector.setCurrentNode(fixed)
-        self.ui.movingSelector.setCurrentNode(moving)
-        self.ui.registerButton.click()
-        return fixed, moving
-
     def save_figure(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "figure.svg"

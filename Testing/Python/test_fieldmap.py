@@ -189,6 +189,15 @@ class RefineTest(unittest.TestCase):
         _, r2star, *_ = refine(signal, model, truth.field_hz + 5, np.full(200, 1000.0))
         self.assertLess(np.abs(r2star - truth.r2star).max(), 0.01)
 
+    def test_a_step_that_raises_the_cost_is_taken_back_until_a_shorter_one_lowers_it(self):
+        # Without that, a tenth of these voxels stays where it began, with up to 19 times the residual.
+        model, rng = model_at(1.2e-3 * np.arange(1, 7)), np.random.default_rng(16)
+        signal, truth = voxels(model, 2000, 17, fields_hz=(-100, 100), rates=(10, 300))
+        signal = signal + noise(rng, signal.shape, 0.02)
+        start = truth.field_hz + rng.uniform(-10, 10, 2000), truth.r2star * rng.uniform(0.3, 3, 2000)
+        found, best = (refine(signal, model, *at)[4] for at in (start, (truth.field_hz, truth.r2star)))
+        self.assertLess(np.mean(found > 1.001 * best), 0.01)
+
     def test_three_echoes_are_fitted_exactly(self):
         # As many numbers as unknowns: from a start nearby the fit returns them, with no residual to judge by.
         model = model_at(EQUAL[:3])

@@ -82,13 +82,13 @@ class BidsTest(FolderTest):
         np.testing.assert_allclose(scan.acquisition.echoes, scans.echoes(), rtol=0, atol=1e-3)
         self.assertTrue(any(path.suffix == ".JSON" for path in scan.files))
 
-    def smooth(self):
+    def smooth(self, deviation=3):
         """Echoes of a ball in air with a smooth field, and that phase without wraps."""
         rng = np.random.default_rng(5)
         k, j, i = np.mgrid[-1:1:12j, -1:1:24j, -1:1:24j]
         ball, times = (k**2 + j**2 + i**2 < 0.7) * 100.0, np.array(scans.ECHO_TIMES)[:, None, None, None]
         phase = 2 * np.pi * 900 * (i + 0.5 * j * k) * times + 0.4
-        noise = (rng.normal(size=(2, *phase.shape)) * 3)[0] + 1j * rng.normal(size=phase.shape) * 3
+        noise = (rng.normal(size=(2, *phase.shape)) * deviation)[0] + 1j * rng.normal(size=phase.shape) * deviation
         signal = ball * np.exp(1j * phase) + noise
         return signal.astype(np.complex64), phase + np.angle(signal * np.exp(-1j * phase))
 
@@ -118,6 +118,12 @@ class BidsTest(FolderTest):
         phase[2] = np.round((phase[2] / np.pi + 1) * 2047.5)
         with self.assertRaisesRegex(InputError, "echo 1 of x runs from .* that of others from 3 to 4095; expected one"):
             self.polar(np.abs(signal), phase)
+
+    def test_air_that_is_as_bright_as_a_fifth_of_the_body_does_not_make_unwrapped_phase_rough(self):
+        signal, unwrapped = self.smooth(deviation=20)
+        found, note = self.polar(np.abs(signal), unwrapped)
+        np.testing.assert_allclose(found, signal, atol=0.01)
+        self.assertIn("was unwrapped already", note)
 
     def test_phase_unwrapped_over_the_echoes_alone_is_taken(self):
         signal, _ = self.smooth()

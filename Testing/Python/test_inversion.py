@@ -421,6 +421,12 @@ class LCurveTest(unittest.TestCase):
         self.assertAlmostEqual(curve.regularizer[1] / np.sum(slopes**2), 1, places=4)
         self.assertAlmostEqual(curve.region_means["box"][1], chi[inside].mean(), places=5)
 
+    def test_what_is_smooth_is_that_which_differs_from_the_prior(self):
+        prior = np.random.default_rng(4).standard_normal(problem().field.shape).astype(np.float32)
+        curve = self.sweep((0.01, 0.1, 1.0), "medi-l2", prior=prior, keep=(0.1,))
+        slopes = problem().edge_weight * gradient(curve.maps[0.1] - prior, VOXEL_SIZE)
+        self.assertAlmostEqual(curve.regularizer[1] / np.sum(slopes**2), 1, places=4)
+
     def test_too_few_or_impossible_values_are_refused(self):
         for values in ((), (0.1, 0.2), (0.1, 0.1, 0.2), (0.0, 0.1, 0.2), (-1.0, 0.1, 0.2), (0.1, 0.2, np.nan)):
             with self.assertRaisesRegex(InputError, "at least three different positive values"):

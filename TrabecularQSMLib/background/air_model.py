@@ -200,7 +200,7 @@ METHOD = Background(
     title="Air model",
     solves="‖W (f − 9.4 ppm · D (1 − body) − h − D χ)‖² / 0.05² + ‖χ / 5‖² [ppm] over χ beyond the image and "
     "second-order solid harmonics h",
-    test="test_background.AirModelTest",
+    test="test_background_outside.AirModelTest",
     reference="Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083",
     options={"tolerance": "background_tolerance"},
     needs=("b0_direction", "data_weight", "body"),

@@ -94,7 +94,7 @@ METHOD = Background(
     title="Projection onto dipole fields (PDF)",
     solves="‖W (f − h − D χ)‖² / 0.05² + ‖χ / s‖² over χ outside the mask and second-order solid harmonics h; s is "
     "1 ppm at 10 mm from the mask and grows with the square of the distance",
-    test="test_background.PDFTest",
+    test="test_background_outside.PDFTest",
     reference="Liu et al., NMR Biomed 2011, doi 10.1002/nbm.1670",
     options={"tolerance": "background_tolerance"},
     needs=("b0_direction", "data_weight"),

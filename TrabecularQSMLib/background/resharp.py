@@ -97,7 +97,7 @@ METHOD = Background(
     resharp,
     title="RESHARP",
     solves="‖M (1 − ρ) * (f − u)‖² + 0.005 ‖u‖², ρ a sphere's mean, M where it lies in the mask; u is the local field",
-    test="test_background.RESHARPTest",
+    test="test_background_spheres.RESHARPTest",
     reference="Sun & Wilman, MRM 2014, doi 10.1002/mrm.24765",
     options={"radius": "background_radius", "tolerance": "background_tolerance"},
 )

@@ -53,5 +53,5 @@ METHOD = Method(
     sphere_kernel,
     title="Mean over a sphere",
     solves="share of each voxel in the sphere",
-    test="test_background.SphereTest",
+    test="test_background_spheres.SphereTest",
 )

@@ -100,7 +100,7 @@ METHOD = Background(
     v_sharp,
     title="V-SHARP",
     solves="f − ρ_r * f with the largest sphere ρ_r in the mask, deconvolved by 1 − ρ of the largest, above 0.05",
-    test="test_background.VSHARPTest",
+    test="test_background_spheres.VSHARPTest",
     reference="Wu et al., MRM 2012, doi 10.1002/mrm.23000",
     options={"radius": "background_radius"},
 )

@@ -10,6 +10,7 @@ from ..chunks import run_chunks
 from ..methods import Method
 from ..progress import Progress
 from .fat_models import FatModel
+from .levenberg import invertible, minimize
 from .signal import HIGHEST_R2STAR, Model, r2star_range
 
 CHUNK = 8192
@@ -301,7 +302,7 @@ def _fit(signal, model, share, noise):
     parameters, cost = _refine(signal, model, _start(signal, model, share), noise)
     parameters[parameters[:, :2].sum(axis=1) < 0, :2] *= -1
     jacobian = _expected(parameters, model, noise)[1]
-    covariance = np.linalg.inv(_regular(np.einsum("pev,qev->vpq", jacobian, jacobian)))
+    covariance = np.linalg.inv(invertible(np.einsum("pev,qev->vpq", jacobian, jacobian)))
     water, fat, rate = parameters.T
     total = np.where(np.abs(water + fat) > TINY, water + fat, np.inf)
     by = np.stack([-fat / total**2, water / total**2], axis=1)
@@ -365,7 +366,7 @@ def _expected(parameters, model, noise):
 
 
 def _refine(signal, model, parameters, noise):
-    """Levenberg–Marquardt from a start (V, 3): parameters and cost."""
+    """Parameters (V, 3) from a start, and their cost."""
 
     def equations(some, at):
         expected, jacobian = _expected(at, model, noise)
@@ -373,37 +374,19 @@ def _refine(signal, model, parameters, noise):
         normal = np.einsum("pev,qev->vpq", jacobian, jacobian)
         return (residual**2).sum(axis=0), np.einsum("pev,ev->vp", jacobian, residual), normal
 
-    active = np.arange(parameters.shape[0])
-    cost, gradient, normal = equations(slice(None), parameters)
-    damping = np.full(active.size, 1e-3)
-    for _ in range(MAXIMUM_ITERATIONS):
-        damped = _regular(normal[active])
-        own = np.einsum("vpp->vp", damped)
-        damped = damped + (damping[active, None] * own)[:, :, None] * np.eye(3)
-        step = np.linalg.solve(damped, gradient[active][..., None])[..., 0]
-        trial = parameters[active] + step
-        trial[:, 2] = np.clip(trial[:, 2], *model.r2star_range)
-        size = np.abs(parameters[active, :2]).sum(axis=1)
-        moving = (np.abs(step[:, :2]).sum(axis=1) > SIGNAL_TOLERANCE * size) | (
-            np.abs(trial[:, 2] - parameters[active, 2]) > R2STAR_TOLERANCE
-        )
-        if not moving.any():
-            break
-        active, trial = active[moving], trial[moving]
-        its_cost, its_gradient, its_normal = equations(active, trial)
-        better = its_cost <= cost[active]
-        won, lost = active[better], active[~better]
-        parameters[won], cost[won] = trial[better], its_cost[better]
-        gradient[won], normal[won] = its_gradient[better], its_normal[better]
-        damping[won] = np.maximum(damping[won] / 10, 1e-9)
-        damping[lost] *= 10
-    return parameters, cost
+    def is_moving(before, after):
+        change, size = np.abs(after - before), np.abs(before[:, :2]).sum(axis=1)
+        return (change[:, :2].sum(axis=1) > SIGNAL_TOLERANCE * size) | (change[:, 2] > R2STAR_TOLERANCE)
 
-
-def _regular(normal):
-    """Normal matrices that can be inverted, also where there is no signal."""
-    size = np.trace(normal, axis1=1, axis2=2)[:, None, None]
-    return normal + (1e-12 * size + 1e-30) * np.eye(3)
+    parameters = minimize(
+        equations,
+        parameters,
+        rates=slice(2, None),
+        limits=model.r2star_range,
+        is_moving=is_moving,
+        iterations=MAXIMUM_ITERATIONS,
+    )
+    return parameters, equations(slice(None), parameters)[0]
 
 
 METHODS = (

@@ -9,6 +9,7 @@ from ..methods import Method
 from ..progress import Progress
 from .fat_models import FatModel
 from .groups import EchoGroups, positions_of
+from .levenberg import invertible, minimize
 from .signal import Model
 
 CHUNK = 4096
@@ -130,30 +131,27 @@ def fit_rates(signal: np.ndarray, model: Model, field_hz: np.ndarray, r2star: np
     residual : (V,) array
         Root sum of squares of the residual over echoes.
     """
-    count = signal.shape[1]
     low, high = model.r2star_range
     start = np.clip(np.asarray(r2star, float), low / 2, high / 2)
     parameters = np.stack([2 * np.pi * np.asarray(field_hz, float), start, start], axis=1)
-    cost, gradient, normal, *_ = _normal_equations(signal, model, parameters)
-    active, damping = np.arange(count), np.full(count, 1e-3)
-    for _ in range(MAXIMUM_ITERATIONS):
-        step = _step(gradient[active], normal[active], damping[active])
-        trial = parameters[active] + step
-        trial[:, 1:] = np.clip(trial[:, 1:], low, high)
-        change = np.abs(trial - parameters[active])
-        moving = (change[:, 0] > 2 * np.pi * FIELD_TOLERANCE_HZ) | (change[:, 1:] > R2STAR_TOLERANCE).any(axis=1)
-        if not moving.any():
-            break
-        active, trial = active[moving], trial[moving]
-        its_cost, its_gradient, its_normal, *_ = _normal_equations(signal[:, active], model, trial)
-        better = its_cost <= cost[active]
-        won, lost = active[better], active[~better]
-        parameters[won], cost[won] = trial[better], its_cost[better]
-        gradient[won], normal[won] = its_gradient[better], its_normal[better]
-        damping[won] = np.maximum(damping[won] / 10, 1e-9)
-        damping[lost] *= 10
+
+    def equations(some, at):
+        return _normal_equations(signal[:, some], model, at)[:3]
+
+    def is_moving(before, after):
+        change = np.abs(after - before)
+        return (change[:, 0] > 2 * np.pi * FIELD_TOLERANCE_HZ) | (change[:, 1:] > R2STAR_TOLERANCE).any(axis=1)
+
+    parameters = minimize(
+        equations,
+        parameters,
+        rates=slice(1, None),
+        limits=(low, high),
+        is_moving=is_moving,
+        iterations=MAXIMUM_ITERATIONS,
+    )
     cost, _, normal, water, fat = _normal_equations(signal, model, parameters)
-    covariance = np.linalg.inv(_regular(normal))
+    covariance = np.linalg.inv(invertible(normal))
     deviations = np.sqrt(np.maximum(np.stack([covariance[:, 1, 1], covariance[:, 2, 2]]), 0))
     rates = parameters[:, 1:].T
     back = np.abs(np.stack([water, fat])) * np.exp(np.clip(rates * model.echo_times[0], -50, 50))
@@ -187,19 +185,6 @@ def _normal_equations(signal, model, parameters):
     gradient = np.einsum("pev,ev->vp", columns.conj(), residual).real
     normal = np.einsum("pev,qev->vpq", columns.conj(), columns).real
     return cost, gradient, normal, water, fat
-
-
-def _regular(normal):
-    """Normal matrices that can be inverted: where one signal is absent, its rate has no curvature."""
-    size = np.trace(normal, axis1=1, axis2=2)[:, None, None]
-    return normal + (1e-12 * size + 1e-30) * np.eye(3)
-
-
-def _step(gradient, normal, damping):
-    """Levenberg–Marquardt step with each parameter damped in its own unit."""
-    own = np.einsum("vpp->vp", normal)
-    damped = _regular(normal) + (damping[:, None] * own)[:, :, None] * np.eye(3)
-    return np.linalg.solve(damped, gradient[..., None])[..., 0]
 
 
 METHOD = Method(
