@@ -1,8 +1,9 @@
 """Columns that say what a row of a table is of, however tables of other programs call them."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+from .oddities import plain_name
 
 # What a row is of, where a table says so; the first that is there is taken.
 SUBJECT_COLUMNS, GROUP_COLUMNS = ("case", "subject", "participant_id"), ("region", "label")
@@ -85,4 +86,4 @@ def _by_plain_name(columns):
 
 
 def _plain(name):
-    return re.sub(r"[\s_.-]+", "", name).casefold()
+    return plain_name(name.replace(".", ""))  # which stands for a space in columns, and in names of regions counts

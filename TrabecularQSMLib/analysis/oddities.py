@@ -71,7 +71,12 @@ def two_units(values: np.ndarray, groups: Sequence[str] | None = None) -> str | 
 
 def spelled_alike(names: Sequence[str]) -> list[tuple[str, str]]:
     """Return pairs of names that differ in capitals, spaces and hyphens alone."""
-    plain = {}
+    found = {}
     for name in dict.fromkeys(names):
-        plain.setdefault(re.sub(r"[\s_-]+", "", name).casefold(), []).append(name)
-    return [(alike[0], other) for alike in plain.values() for other in alike[1:]]
+        found.setdefault(plain_name(name), []).append(name)
+    return [(alike[0], other) for alike in found.values() for other in alike[1:]]
+
+
+def plain_name(name: str) -> str:
+    """Return a name without what people write otherwise each time: capitals, spaces, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", "", name).casefold()
