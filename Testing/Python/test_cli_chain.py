@@ -105,7 +105,7 @@ class WholeChainTest(unittest.TestCase):
         sidecar = json.loads(stem.with_suffix(".json").read_text())
         self.assertIn(f"Largest curvature at λ = {sidecar['BestRegularization']:.4g} mm²", out)
         zero = sidecar["InflectionRegularization"]
-        self.assertIn("Zero curvature " + ("is not below it" if zero is None else f"at λ = {zero:.4g} mm²"), out)
+        self.assertIn("smooths less, at " + ("none of the smaller λ" if zero is None else f"λ = {zero:.4g} mm²"), out)
         self.assertEqual(stem.with_suffix(".png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
         code, _, err = run(*command)
         self.assertEqual(code, 2)

@@ -293,6 +293,11 @@ class PhantomTest(OutputsTest):
         shutil.copytree(self.output, hidden)
         for folder in (self.output / ".." / self.output.name, hidden):
             self.assertEqual(list(find_maps(folder)), ["sub-01"], folder)
+        notes = []
+        for folder in (self.output / "derivatives" / "truth", self.output):
+            self.assertEqual(notes, [])
+            find_maps(folder, notes)
+        self.assertRegex(notes[0], "^The maps of .* lie in truth below it; check that these are meant.$")
         shutil.copytree(self.output, hidden / ".thumbnails")
         self.assertEqual(list(find_maps(hidden)), ["sub-01"])
 

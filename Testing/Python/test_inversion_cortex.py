@@ -135,6 +135,18 @@ class FieldTest(unittest.TestCase):
             np.testing.assert_allclose(field[[13, 16]], outside, atol=0.01)
             np.testing.assert_allclose(field[:12], outside, atol=0.01)
 
+    def test_voxels_that_an_oblique_slab_cuts_see_none_of_its_field_either(self):
+        # Its normal is (2, 1, 0)/√5, so that it repeats over 32 × 64 voxels of 1 mm.
+        k, j, _ = np.meshgrid((np.arange(128) + 0.5) / 4, (np.arange(256) + 0.5) / 4, np.arange(4), indexing="ij")
+        period, along = 64 / np.sqrt(5), (2 * k + j) / np.sqrt(5)
+        fine = np.abs(along % period - period / 2) < 1.3
+        share = fine.reshape(32, 4, 64, 4, 4).mean(axis=(1, 3), dtype=np.float32)
+        cut = (share > 0.1) & (share < 0.9)
+        # A slab's field is sharp where B0 lies in it; else the grid smooths it, by half of what cut points add at most.
+        for b0, within, smoothed in ((UP, 1 / 3 - 4 / 5, 0.05), ((0.0, 0.0, 1.0), 1 / 3, 1e-5)):
+            field = field_of_share(share, (1.0, 1.0, 1.0), b0_direction=b0) + within * share.mean()
+            self.assertLess(abs(field[cut].mean()), smoothed)
+
 
 class SusceptibilityTest(unittest.TestCase):
     def setUp(self):

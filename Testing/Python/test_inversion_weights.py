@@ -108,6 +108,16 @@ class LinkWeightTest(unittest.TestCase):
         # A link that reaches into the mask is within.
         across = self.weight(self.ramp(0, 0.2), np.indices(image.shape)[0] < 5)[0]
         np.testing.assert_allclose(across[4:6, 0, 0], [0.01, 0.02])
+        across = self.weight(self.ramp(0, 0.2), np.indices(image.shape)[0] >= 5)[0]
+        np.testing.assert_allclose(across[3:6, 0, 0], [0.02, 0.01, 0.01])
+
+    def test_a_slope_across_is_the_mean_of_those_of_both_ends_of_the_link(self):
+        image = np.full((12, 14, 16), 100.0)
+        image[:, 7:] += 0.02 * 100 * self.SIZE[0] * (6 - np.arange(12)).reshape(12, 1, 1)
+        bright = np.percentile(image, 99)
+        weight = self.weight(image)[1, 6, 5:8, 3]  # in the plane in which the image is even
+        squares = np.array([0, 0.5, 1]) * (100 / bright) ** 2
+        np.testing.assert_allclose(weight, 1 / (1 + (0.2 * squares) ** 2), atol=1e-4)
 
     def test_an_image_without_signal_or_mask_and_a_single_slice_have_no_edges(self):
         image = np.zeros((4, 5, 6))

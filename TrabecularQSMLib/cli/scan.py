@@ -171,7 +171,7 @@ def _add_setting(group, field, text):
         options |= {"metavar": "N" if kind is int else "X", "type": _or_none(kind) if field.name in OPTIONAL else kind}
         text += f" {low:g} to {high:g}."
     default = "" if field.default is None else f" (default: {field.default})"
-    group.add_argument(setting_flag(field.name), help=(text + default).replace("%", "%%"), **options)
+    group.add_argument(setting_flag(field.name), help=(in_options(text) + default).replace("%", "%%"), **options)
 
 
 def _or_none(kind):
@@ -275,7 +275,8 @@ def _lcurve(arguments):
     unit = METHODS[curve.method].unit
     print(f"Largest curvature at λ = {curve.best:.4g} {unit}")
     zero = curve.inflection
-    print("Zero curvature " + (f"at λ = {zero:.4g} {unit}" if zero else "is not below it in this sweep"))
+    below = f"at λ = {zero:.4g} {unit}" if zero else "at none of the smaller λ of this sweep"
+    print(f"Zero curvature, which smooths less, {below}")
 
 
 def chosen_settings(arguments, **fixed):

@@ -1,5 +1,6 @@
 """Maps of a scan in files, with sidecars, in BIDS names."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def find_maps(folder, notes: list[str] | None = None) -> dict[str, dict[str, Pat
     ----------
     folder : path
     notes : list of str, optional
-        Takes a sentence on what was left out.
+        Takes sentences on what was left out, and on maps that lie deeper than a reconstruction puts them.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def find_maps(folder, notes: list[str] | None = None) -> dict[str, dict[str, Pat
         If a map is there twice, or all that there are have a unit in their sidecar that is not ours.
     """
     scans: dict[str, dict[str, Path]] = {}
-    wrong = []
+    wrong, elsewhere = [], set()
     for path in sorted(Path(folder).rglob("sub-*.nii.gz")):
         entities, suffix = parse_name(path.name.removesuffix(".nii.gz"))
         description = entities.pop("desc", None)
@@ -113,10 +114,14 @@ def find_maps(folder, notes: list[str] | None = None) -> dict[str, dict[str, Pat
             path, other = _ours_first(path, maps[quantity.name])
             wrong.append(f"The sidecar of {other} does not say that it comes from {SOFTWARE}, as that of {path} does")
         maps[quantity.name] = path
+        elsewhere |= {part for part in inside if not re.match(r"(sub|ses)-|(anat|derivatives|trabecular-qsm)$", part)}
     if wrong and not scans:
         raise InputError(f"{wrong[0]}.")
     if notes is not None:
         notes += [f"{why}; the map was left out." for why in wrong]
+        if elsewhere:
+            places = ", ".join(sorted(elsewhere))
+            notes.append(f"The maps of {folder} lie in {places} below it; check that these are meant.")
     order = list(ALL_QUANTITIES)
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
 
