@@ -10,7 +10,16 @@ import SimpleITK as sitk
 from reading import InFolderTest
 from test_analysis_placement import two_bones
 
-from TrabecularQSMLib.analysis.measure import COLUMNS, measure, on_excluded, reference_notes, referenced, whole_mask
+from TrabecularQSMLib.analysis.measure import (
+    COLUMNS,
+    MASK,
+    measure,
+    on_excluded,
+    on_sizes,
+    reference_notes,
+    referenced,
+    whole_mask,
+)
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
 from TrabecularQSMLib.files.regions import notes_on_parts_outside, read_regions
@@ -29,6 +38,13 @@ def maps_and_labels():
     values[labels == 1] = np.arange(1, 9)
     values[labels == 5] = 10 * np.arange(1, 9)
     return {"chi": values, "pdff": values / 100}, labels
+
+
+class SizesTest(unittest.TestCase):
+    def test_the_whole_mask_is_no_region_by_which_a_unit_is_told(self):
+        row = {"quantity": "chi", "n": 9, "q25": -300.0, "q75": 1.0, "mean": -90.0}
+        for region, count in (("talus", 1), (MASK, 0)):
+            self.assertEqual(len(on_sizes([{**row, "region": region}])), count)
 
 
 class ArraysTest(unittest.TestCase):

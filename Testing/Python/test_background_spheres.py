@@ -95,6 +95,11 @@ class RESHARPTest(unittest.TestCase):
         self.assertGreater(interior.sum(), 20)
         np.testing.assert_allclose(local[interior], wanted[interior], atol=1e-4 * np.abs(wanted).max())
 
+    def test_a_sphere_smaller_than_a_voxel_has_its_longest_edge(self):
+        field, mask = np.random.default_rng(3).standard_normal(SHAPE), round_mask()
+        for one, other in zip(*(resharp(field, mask, VOXEL_SIZE, radius=mm) for mm in (0.2, 3.0)), strict=True):
+            np.testing.assert_array_equal(one, other)
+
     def test_a_dipole_outside_vanishes(self):
         mask = round_mask()
         outer = dipole_field((0, 40, 0), 20.0, 9.4)

@@ -183,6 +183,12 @@ class SusceptibilityTest(unittest.TestCase):
         self.of_other = convolve(dipole_kernel(end.shape, VOXEL_SIZE, UP), gaussian(end, 6))
         self.assertAlmostEqual(self.found(-1.4)[0], -1.4, delta=0.25)
 
+    def test_delta_does_not_follow_which_tissue_the_shell_lies_in(self):
+        radius = np.sqrt(sum((at - 21.5) ** 2 for at in np.indices(self.share.shape)))
+        limb = gaussian(np.float32(0.5) * (radius < 16), 3)
+        self.of_other = convolve(dipole_kernel(limb.shape, VOXEL_SIZE, UP), limb)
+        self.assertAlmostEqual(self.found(-1.4)[0], -1.4, delta=0.1)
+
     def test_what_bone_cannot_be_is_left_and_said(self):
         for delta in (1.0, -9.0):
             found, said = self.found(delta)
