@@ -91,6 +91,24 @@ class MeasureTest(SceneTest):
         scene.measureNodes([self.add(random_map(3), "r2star")], table=table, **options)
         self.assertEqual(scene.notesOf(table), [])
 
+    def test_a_region_that_was_renamed_is_told_before_it_counts_twice(self):
+        options = {"segmentation": self.segmentation, "case": "sub-01"}
+        chi = self.add(random_map(1))
+        table = scene.measureNodes([chi], **options)
+        segment = self.segmentation.GetSegmentation().GetNthSegment(0)
+        before = segment.GetName()
+        segment.SetName("heel")
+        scene.measureNodes([chi], table=table, **options)
+        self.assertRegex(
+            scene.notesOf(table)[0], f"^{before} of case sub-01 has the values .* another name now: delete"
+        )
+        self.assertEqual(len(scene.notesOf(table)), 1)
+        # Other regions of the case, such as parts, are nobody's former name.
+        table = scene.measureNodes([chi], **options)
+        segment.SetName(before)
+        scene.measureNodes([self.add(random_map(2), name="other")], table=table, **options)
+        self.assertNotIn("another name", " ".join(scene.notesOf(table)))
+
     def test_regions_without_reliable_values_are_told(self):
         maps = {"chi": self.add(random_map()), "mask": self.add((regions() == 1).astype(np.float32), "mask")}
         table = scene.measureNodes(maps, self.segmentation, case="sub-01")

@@ -14,7 +14,7 @@ from .echoes import NOTES_ATTRIBUTE, addNotes
 from .folders import resultFolder, sameFolder
 from .reconstruct import CHI_NOISE_ATTRIBUTE
 from .regions import notesOnPartsOutside, regionsFromSegmentation
-from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf
+from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf, rowsFromTable
 from .volumes import checkVolume, codedEntry, gridDifference, quantityOf
 
 # What tells one row from another.
@@ -122,7 +122,7 @@ def isGone(table) -> bool:
 
 
 def addToTable(table, columns: Sequence[Column], key: Sequence[str]) -> None:
-    """Add rows of one case to a table, and note in it if they took the place of other values.
+    """Add rows of one case to a table, and note in it if they took the place of other values, or count a region twice.
 
     :param table: table of an earlier run of the step.
     :param columns: the new rows, column by column, one of them the case.
@@ -132,6 +132,19 @@ def addToTable(table, columns: Sequence[Column], key: Sequence[str]) -> None:
     case = next(column.values[0] for column in columns if column.name == "case")
     note = f"Other values of case {case} are replaced (rows: {replaced}); another scan needs a case of its own."
     table.SetAttribute(NOTES_ATTRIBUTE, note if replaced else None)
+    regions = next(column.values for column in columns if column.name == "region")
+    if twice := _formerNames(rowsFromTable(table), case, set(regions)):
+        note = "has the values of a region that has another name now: delete its rows, or it counts twice."
+        addNotes(table, [f"{', '.join(twice)} of case {case} {note}"])
+
+
+def _formerNames(rows, case, regions):
+    """Regions of a case that are not among those measured now, but have all the values of one of these."""
+    alike = {}
+    for row in rows:
+        if row["case"] == case and row["n"]:
+            alike.setdefault(tuple(value for name, value in row.items() if name != "region"), []).append(row["region"])
+    return sorted({one for same in alike.values() if regions & {*same} for one in same if one not in regions})
 
 
 def _column(name):
