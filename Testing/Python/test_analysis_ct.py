@@ -196,6 +196,8 @@ class AttenuationTest(unittest.TestCase):
         air, _ = without_padding(ct)
         self.assertEqual(air.min(), -5)
         self.assertIs(without_padding(self.ct)[0], self.ct)
+        # What is padded becomes air, the least of the rest.
+        self.assertEqual(without_padding(np.array([[[-3000, -990, 40, 1200]]]))[0].tolist(), [[[-990, -990, 40, 1200]]])
         self.assertEqual(hounsfield(self.ct)[1], [])
 
     def test_a_window_that_cuts_values_off_is_told(self):
