@@ -71,8 +71,8 @@ class SegmentationTest(SceneTest):
         segmentation = scene.addSegmentation(*self.regions(), AFFINE, "regions")
         model = self.scene.AddNewNodeByClass("vtkMRMLModelNode", "bone")
         calls = {
-            "a Volume node where regions": lambda: scene.measureNodes([volume], volume, case="a"),
-            "bone, a Model node where regions": lambda: scene.regionsFromSegmentation(model, volume),
+            "a Volume node, where regions": lambda: scene.measureNodes([volume], volume, case="a"),
+            "bone, a Model node, where regions": lambda: scene.regionsFromSegmentation(model, volume),
             "There is nothing where regions": lambda: scene.maskFromSegment(None, None, volume),
             "bone is a Model node, no volume": lambda: scene.attenuationNodes(model, labels, case="a"),
             "regions is a Segmentation node, no volume": lambda: scene.registerNodes(volume, segmentation),

@@ -183,7 +183,7 @@ def combinePhaseCyclesNodes(volumes: Sequence, method: str = "maximum", name: st
     :raises InputError: if the volumes are on different grids.
     """
     volumes = list(volumes)
-    for other in volumes[1:]:
+    for other in volumes:
         difference = gridDifference(volumes[0], other)
         if difference:
             raise InputError(

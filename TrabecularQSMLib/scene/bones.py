@@ -11,7 +11,7 @@ from ..quantities import ALL_QUANTITIES
 from .alive import keepAlive
 from .echoes import NOTES_ATTRIBUTE
 from .regions import addSegmentation, regionsFromSegmentation
-from .volumes import affineFromVolume, gridDifference, nameOf, quantityOf
+from .volumes import affineFromVolume, checkVolume, gridDifference, nameOf, quantityOf
 
 
 def proposeRegionsNodes(
@@ -70,6 +70,7 @@ def proposeBoneReferenceNode(image, segmentation, name: str | None = None, progr
     :param progress: ``progress(fraction, message)``; what it raises stops the search.
     :raises InputError: if no bone lies on the image, or it shows no cortex.
     """
+    checkVolume(image)
     labels, _ = regionsFromSegmentation(segmentation, image, progress=part(progress, 0.0, 0.3))
     array, affine = slicer.util.arrayFromVolume(image), affineFromVolume(image)
 
@@ -89,6 +90,7 @@ def _mapsByQuantity(maps, needed):
     volumes = maps.values() if isinstance(maps, dict) else maps
     found = {}
     for volume in volumes:
+        checkVolume(volume, "map")
         quantity = quantityOf(volume)[0]
         if quantity in needed and quantity in found:
             raise InputError(

@@ -13,7 +13,7 @@ from ..images import geometry_difference
 from ..progress import Progress, part, report
 from .alive import keepAlive
 from .b0 import B0_ATTRIBUTE, b0Along, b0DirectionOf, b0Notes
-from .volumes import affineFromVolume, allOrNone, freeName, gridDifference, newVolume
+from .volumes import affineFromVolume, allOrNone, checkClass, freeName, gridDifference, hasVoxels, newVolume
 
 INDEX_NAME, INDEX_UNIT = "EchoTime", "ms"
 # Index names that are taken for echo times, without regard to case, spaces and underscores. A series over plain "time"
@@ -328,12 +328,8 @@ def checkSequence(node, what: str) -> None:
     :param node: whatever was chosen.
     :param what: what it was chosen for, such as magnitude.
     """
-    if node is None or not node.IsA("vtkMRMLSequenceNode"):
-        found = "nothing" if node is None else f"{node.GetName()}, a {node.GetNodeTagName()} node,"
-        raise InputError(
-            f"There is {found} where the sequence of the {what} is asked for; choose a sequence of one volume for each "
-            "echo, or make one from loose volumes."
-        )
+    advice = "choose a sequence of one volume for each echo, or make one from loose volumes"
+    checkClass(node, "vtkMRMLSequenceNode", f"the sequence of the {what}", advice)
 
 
 def _shownNotes(sequence):
@@ -417,7 +413,7 @@ def _addAll(sequences, progress):
 
 
 def _isScalarVolume(node):
-    if not node.IsA("vtkMRMLScalarVolumeNode") or node.GetImageData() is None:
+    if not node.IsA("vtkMRMLScalarVolumeNode") or not hasVoxels(node):
         return False
     return node.GetImageData().GetNumberOfScalarComponents() == 1  # vector volumes are scalar volumes by class
 

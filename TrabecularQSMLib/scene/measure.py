@@ -15,7 +15,7 @@ from .folders import resultFolder, sameFolder
 from .reconstruct import CHI_NOISE_ATTRIBUTE
 from .regions import notesOnPartsOutside, regionsFromSegmentation
 from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf, rowsFromTable
-from .volumes import checkVolume, codedEntry, gridDifference, quantityOf
+from .volumes import checkClass, checkVolume, codedEntry, gridDifference, quantityOf
 
 # What tells one row from another.
 KEY = ("case", "region", "quantity")
@@ -118,6 +118,8 @@ def isGone(table) -> bool:
 
     :param table: table node or None.
     """
+    if table is not None:
+        checkClass(table, "vtkMRMLTableNode", "a table to add rows to", "choose one, or a new one")
     return table is None or table.GetScene() is None
 
 

@@ -13,7 +13,16 @@ from ..quantities import ALL_QUANTITIES
 from .alive import keepAlive
 from .folders import resultFolder
 from .tables import COLORS, Column, addChart, addSeries, addTable
-from .volumes import affineFromVolume, controlPoints, freeName, mapName, pointsInVolume, quantityOf
+from .volumes import (
+    affineFromVolume,
+    checkClass,
+    checkVolume,
+    controlPoints,
+    freeName,
+    mapName,
+    pointsInVolume,
+    quantityOf,
+)
 
 
 class ProfileNodes(NamedTuple):
@@ -43,6 +52,8 @@ def profileNodes(
     volumes = list(volumes)
     if not volumes:
         raise InputError("There is no volume for the line profile; choose at least one.")
+    for volume in volumes:
+        checkVolume(volume)
     points, name = _worldPoints(line), name or line.GetName()
     found = []
     for number, volume in enumerate(volumes):
@@ -90,6 +101,7 @@ def _title(quantity):
 
 
 def _worldPoints(line):
+    checkClass(line, "vtkMRMLMarkupsNode", "a line or curve", "choose one that was placed on the image")
     placed = line.GetNumberOfDefinedControlPoints()
     if placed < 2:
         raise InputError(f"{line.GetName()} has {counted(placed, 'placed point')}; place at least two.")

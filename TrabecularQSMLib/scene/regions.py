@@ -17,7 +17,16 @@ from ..files.regions import is_cut_from, on_parts_outside, read_regions
 from ..files.terminology import REGION_CODES, SIDES, segment_color, terminology_entry
 from ..progress import Progress, report
 from .echoes import transformOfScan
-from .volumes import affineFromVolume, allOrNone, checkVolume, followUndo, freeName, nameOf, removeWithHelpers
+from .volumes import (
+    affineFromVolume,
+    allOrNone,
+    checkClass,
+    checkVolume,
+    followUndo,
+    freeName,
+    nameOf,
+    removeWithHelpers,
+)
 
 TERMINOLOGY_FILE = Path("Terminologies", "SegmentationCategoryTypeModifier-TrabecularQSM.term.json")
 # The regions that the paper measures, as they are drawn in the Segment Editor.
@@ -84,8 +93,7 @@ def regionTemplate(volumeNode, side: str = "right", name: str | None = None) -> 
     :param name: name of the node; by default that of the volume and "regions".
     :raises InputError: if the volume has no voxels, or there is no such side.
     """
-    if volumeNode.GetImageData() is None:
-        raise InputError(f"The volume {volumeNode.GetName()} has no voxels; choose one to draw the regions on.")
+    checkVolume(volumeNode, "image to draw the regions on")
     if side not in SIDES:
         raise InputError(f"The side is {side!r}; choose {', '.join(SIDES)}.")
     name = freeName(name or f"{nameOf(volumeNode)} regions")
@@ -151,6 +159,7 @@ def splitRegionNodes(
     :param name: name of the new node; by default that of the segment and "parts".
     :raises InputError: if there is no such segment, none of it on the grid, or fewer voxels than parts.
     """
+    checkVolume(referenceVolumeNode)
     inside = maskFromSegment(segmentationNode, segmentID, referenceVolumeNode, purpose="region to split")
     affine = affineFromVolume(referenceVolumeNode)
     parts = split_region(inside, count, voxel_size(affine))
@@ -339,13 +348,17 @@ def segmentNames(node) -> dict[str, str]:
     if node is not None and node.IsA("vtkMRMLSegmentationNode"):
         segmentation = node.GetSegmentation()
         return {name: segmentation.GetSegment(name).GetName() for name in segmentation.GetSegmentIDs()}
-    if not _isLabelMap(node):
-        found = "nothing" if node is None else f"{node.GetName()}, a {node.GetNodeTagName()} node"
-        raise InputError(f"There is {found} where regions are asked for; choose a segmentation or a label map.")
+    checkClass(node, "vtkMRMLLabelMapVolumeNode", "regions", "choose a segmentation or a label map")
     checkVolume(node, "label map")
     display = node.GetDisplayNode()
     colors = display.GetColorNode() if display is not None else None
     labels = [label for label in np.unique(slicer.util.arrayFromVolume(node)).tolist() if label]
+    broken = next((label for label in labels if label != np.round(label)), None)
+    if broken is not None:
+        raise InputError(
+            f"The label map {node.GetName()} holds the value {broken:.4g}, but labels are whole numbers: it was "
+            "interpolated or is no label map; choose another, or make a segmentation of it."
+        )
     known = {label: colors.GetColorName(int(label)) if colors is not None else "" for label in labels}
     return {str(label): known[label] or f"label {label}" for label in labels}
 
@@ -360,9 +373,12 @@ def _segmentCount(segmentationNode):
 
 def _gridOf(segmentationNode, reference):
     """Empty image on the grid of a volume or of a scan's sequence, and the transform from the segments to it."""
-    volume, above = reference, reference.GetParentTransformNode() if reference.IsA("vtkMRMLVolumeNode") else None
-    if reference.IsA("vtkMRMLSequenceNode"):
+    if reference is not None and reference.IsA("vtkMRMLSequenceNode"):
         volume, above = reference.GetNthDataNode(0), transformOfScan(reference)
+        checkVolume(volume, "scan")
+    else:
+        checkVolume(reference)
+        volume, above = reference, reference.GetParentTransformNode()
     shape, affine = slicer.util.arrayFromVolume(volume).shape, affineFromVolume(volume)
     toVolume = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(segmentationNode.GetParentTransformNode(), above, toVolume)

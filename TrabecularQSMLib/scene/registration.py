@@ -217,6 +217,8 @@ def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None, pr
     :param name: name of a volume that is new in any case.
     :param progress: ``progress(fraction, message)``; what it raises stops it.
     """
+    for volume in (fixed, moving):
+        checkVolume(volume)
     array, affine = slicer.util.arrayFromVolume(fixed), affineFromVolume(fixed)
     movingArray, movingAffine = slicer.util.arrayFromVolume(moving), affineFromVolume(moving)
     toMoving = pointsBetween(fixed, moving)

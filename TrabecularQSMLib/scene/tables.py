@@ -11,7 +11,7 @@ from slicer import vtkMRMLPlotSeriesNode, vtkMRMLTableNode
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ..errors import InputError
-from .volumes import followUndo, freeName
+from .volumes import checkClass, followUndo, freeName
 
 # How Slicer's module Segment Statistics calls what a column is of, and in which way it was derived.
 QUANTITY_PROPERTY, DERIVATION_PROPERTY = "DICOM.QuantityCode", "DICOM.DerivationCode"
@@ -77,7 +77,9 @@ def rowsFromTable(tableNode) -> list[dict]:
     Numbers of `addTable` have all their digits, unless they were changed by hand.
 
     :param tableNode: any table node.
+    :raises InputError: if it is none.
     """
+    checkClass(tableNode, "vtkMRMLTableNode", "a table", "choose one")
     columns = {column.GetName(): _values(column) for column in _vtkColumns(tableNode)}
     for name, exact in json.loads(tableNode.GetAttribute(EXACT_ATTRIBUTE) or "{}").items():
         shown = columns.get(name, [])

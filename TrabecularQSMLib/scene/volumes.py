@@ -178,8 +178,21 @@ def affineFromVolume(volumeNode) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
+def checkClass(node, className: str, what: str, advice: str) -> None:
+    """Raise `InputError` unless a node is of a class.
+
+    :param node: whatever was chosen.
+    :param className: of MRML.
+    :param what: what it was chosen for, such as "a table of values".
+    :param advice: what to do, such as "choose a table".
+    """
+    if node is None or not node.IsA(className):
+        found = "nothing" if node is None else f"{node.GetName()}, a {node.GetNodeTagName()} node,"
+        raise InputError(f"There is {found} where {what} is asked for; {advice}.")
+
+
 def checkVolume(node, name: str = "image") -> None:
-    """Raise `InputError` unless a node is a scalar volume with voxels; label maps are.
+    """Raise `InputError` unless a node is a scalar volume with voxels that lie in space; label maps are.
 
     :param node: whatever was chosen.
     :param name: what it was chosen for.
@@ -188,10 +201,22 @@ def checkVolume(node, name: str = "image") -> None:
         raise InputError(f"There is no {name}; choose a volume.")
     if not node.IsA("vtkMRMLScalarVolumeNode"):
         raise InputError(f"{node.GetName()} is a {node.GetNodeTagName()} node, no volume; choose a volume as {name}.")
-    if node.GetImageData() is None or not node.GetImageData().GetNumberOfPoints():
+    if not hasVoxels(node):
         raise InputError(f"The volume {node.GetName()} has no voxels; choose another as {name}.")
     if node.GetImageData().GetNumberOfScalarComponents() != 1:
         raise InputError(f"The volume {node.GetName()} has several values in each voxel; choose another as {name}.")
+    axes = affineFromVolume(node)[:3, :3]
+    if not np.isfinite(axes).all() or np.linalg.det(axes) == 0:  # an axis without length is not-a-number
+        raise InputError(f"The axes of the volume {node.GetName()} do not span a volume; choose another as {name}.")
+
+
+def hasVoxels(volumeNode) -> bool:
+    """Return whether a volume holds values: an image may have a size and none.
+
+    :param volumeNode: any volume node.
+    """
+    image = volumeNode.GetImageData()
+    return image is not None and image.GetNumberOfPoints() > 0 and image.GetPointData().GetScalars() is not None
 
 
 def gridDifference(volumeNode, otherVolumeNode) -> str | None:
@@ -199,7 +224,10 @@ def gridDifference(volumeNode, otherVolumeNode) -> str | None:
 
     :param volumeNode: any scalar volume.
     :param otherVolumeNode: another one.
+    :raises InputError: if one of them is no such volume.
     """
+    for one in (volumeNode, otherVolumeNode):
+        checkVolume(one)
     if volumeNode.GetTransformNodeID() != otherVolumeNode.GetTransformNodeID():
         return "they are under different transforms"
     grids = [(slicer.util.arrayFromVolume(one).shape, affineFromVolume(one)) for one in (volumeNode, otherVolumeNode)]
@@ -235,7 +263,9 @@ def controlPoints(markups) -> np.ndarray:
     """Return the control points of markups as they are seen, (n, 3) RAS mm; not-a-number where one is not placed.
 
     :param markups: any markups node.
+    :raises InputError: if it is none.
     """
+    checkClass(markups, "vtkMRMLMarkupsNode", "a list of points", "choose points that were placed on the image")
     points = slicer.util.arrayFromMarkupsControlPoints(markups, world=True).reshape(-1, 3)
     for number in range(len(points)):
         if markups.GetNthControlPointPositionStatus(number) != markups.PositionDefined:
