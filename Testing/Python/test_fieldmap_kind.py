@@ -13,8 +13,16 @@ from TrabecularQSMLib.fieldmap.gains import Explained
 from TrabecularQSMLib.fieldmap.kind import find_kind, fitting_better
 from TrabecularQSMLib.fieldmap.sample import Fits, draw
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
-from TrabecularQSMLib.fieldmap.sign import SURE_BY_FIELD, SURE_OF_SIGN, sign_by_field, sign_errors
+from TrabecularQSMLib.fieldmap.sign import (
+    SURE_BY_FIELD,
+    SURE_OF_SIGN,
+    may_be_mimicked,
+    sign_by_field,
+    sign_by_mimics,
+    sign_errors,
+)
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
+from TrabecularQSMLib.fieldmap.smooth_field import SmoothFit, smooth_fits
 from TrabecularQSMLib.pipeline import reconstruct
 from TrabecularQSMLib.pipeline.remarks_on_echoes import on_kind
 from TrabecularQSMLib.settings import preset
@@ -173,12 +181,62 @@ class KindTest(unittest.TestCase):
                 echoes[..., columns:] = self.scan(EQUAL, 0.1, 0.0)[..., columns:]
                 where = {"echo_times": EQUAL, "imaging_frequency": FREQUENCY, "fat_model": FAT}
                 signal, sample = draw(echoes[:, :1], np.ones((1, *self.shape[1:]), bool), **where)
-                signals = [signal, signal.conj()]
-                fits = [sample.fits(one) for one in signals]
+                seen = [smooth_fits(one, sample.fits(one).field_hz, sample) for one in (signal, signal.conj())]
                 for order in (slice(None), slice(None, None, -1)):
-                    errors = sign_by_field(signals[order], fits[order], sample)
+                    errors = sign_by_field(seen[order])
                     self.assertEqual(abs(errors) > SURE_BY_FIELD, fat > 0)
                     self.assertEqual(errors > SURE_BY_FIELD, fat > 0 and order.step is None)
+
+    def test_few_voxels_of_fat_that_all_say_the_same_tell_the_sign(self):
+        def seen(*misfits):
+            return [[SmoothFit(np.array(misfit, float), 1.0)] for misfit in misfits]
+
+        water = [0.0] * 500
+        for fat, wanted in ((20, False), (24, True)):
+            errors = sign_by_field(seen(water + [0.0] * fat, water + [1.5] * fat))
+            self.assertEqual(errors > SURE_BY_FIELD, wanted)
+        self.assertLess(sign_by_field(seen(water + [1.5] * 24, water + [0.0] * 24)), -SURE_BY_FIELD)
+        # Twice as well is what errors of echoes do; as many against as for it say nothing.
+        self.assertLess(sign_by_field(seen(water + [0.0] * 24, water + [1.0] * 24)), SURE_BY_FIELD)
+        self.assertEqual(sign_by_field(seen(water + [0.0] * 24 + [1.5] * 24, water + [1.5] * 24 + [0.0] * 24)), 0.0)
+
+    def test_a_sign_without_errors_of_echoes_is_sure_if_the_other_one_needs_some_that_mimic_it(self):
+        # One mixture in all voxels: what a wrong sign leaves over is the same in each, as errors of echoes are.
+        echoes = self.scan(EQUAL, 0.1, 0.08)
+        for sign, signal in ((1, echoes), (-1, echoes.conj())):
+            kind = self.find(signal, EQUAL)
+            self.assertEqual((kind.sign, kind.sure_of_sign), (sign, True))
+            self.assertGreater(kind.sign_errors, SURE_OF_SIGN)
+
+    def test_what_errors_of_echoes_may_take_up_makes_no_sign_sure(self):
+        def seen(first, second, left=0.1):
+            misfits = np.zeros(1000), np.full(1000, left)
+            return [[SmoothFit(*pair)] for pair in zip(misfits, (first, second), strict=True)]
+
+        # Of nine echoes errors at random leave a fifth with one sign in one draw of 16,000; five echoes tell next to
+        # nothing, nor do nine in three trains with gains of their own where a tenth is left.
+        for first, second, of, wanted in ((1, 50, (9, 1), 1), (9, 50, (9, 1), 0), (10, 50, (5, 1), 0)):
+            with self.subTest(first, of=of):
+                errors = sign_by_mimics(seen(first, second), *of)
+                self.assertEqual(errors > SURE_OF_SIGN, wanted == 1)
+                self.assertEqual(sign_by_mimics(seen(second, first, -0.1), *of), -errors)
+        self.assertLess(sign_by_mimics(seen(5.0, 50.0), 9, 3), SURE_OF_SIGN)
+        self.assertGreater(sign_by_mimics(seen(2.0, 50.0), 9, 3), SURE_OF_SIGN)
+        self.assertEqual(sign_by_mimics(seen(50.0, 1.0), 9, 1), 0.0)  # fits better, with more errors
+        self.assertEqual(sign_by_mimics(seen(1.0, 30.0)[:1], 9, 1), 0.0)
+        # Half of 0.1 in 1,000 voxels is 50, of which gains take off 10, or 40.
+        self.assertFalse(may_be_mimicked(seen(10.0, 20.0), 0, 9, 1))
+        self.assertTrue(may_be_mimicked(seen(20.0, 60.0), 0, 9, 1))
+        self.assertFalse(may_be_mimicked(seen(1.0, 41.0), 0, 9, 1))
+
+    def test_errors_of_a_few_percent_in_thousands_of_voxels_make_no_sign_sure(self):
+        # Beside a bipolar read-out that is found; the opposite sign fits better by 27 standard errors in either draw.
+        times, n = 0.5e-3 + 0.4e-3 * np.arange(6), np.arange(6)[:, None, None, None]
+        for seed in (0, 1):
+            errors = 0.03 * (np.random.default_rng([seed, 3]).standard_normal((6, 2)) @ [1, 1j])
+            gain = np.exp(errors[:, None, None, None] + 1j * (n % 2) * (0.3 - 0.4 * np.linspace(-1, 1, 44)))
+            kind = self.find(self.scan(times, 0.025, 0.6, gain), times)
+            self.assertEqual((kind.sign, kind.sure_of_sign, kind.bipolar), (1, False, True))
 
     def test_a_field_that_jumps_from_water_to_fat_shows_a_phase_that_was_doubled(self):
         given, echoes = {"sign": 1, "bipolar": False, "trains": 1}, self.scan(EQUAL, 0.02)

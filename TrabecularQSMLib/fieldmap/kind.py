@@ -20,18 +20,18 @@ from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_g
 from .sample import Fits, Sample
 from .sign import (
     SURE_BY_FIELD,
-    SURE_IF_DOUBTFUL,
+    Answer,
     ambiguous,
     answer_of,
-    asks_for_gains,
     differ_little,
-    misfit_near,
+    may_be_mimicked,
     sign_by_field,
     sign_by_gains,
+    sign_by_mimics,
     sign_errors,
-    smooth_field,
 )
 from .signal import mean_field, within_period
+from .smooth_field import misfit_near, smooth_field, smooth_fits
 
 # Fields that are less alike than this are spread over a whole period, and have no mean.
 LEAST_ALIGNED = 0.5
@@ -99,16 +99,24 @@ class _Signs:
         return cls(signs, signals, [Grouped(sample.fits(one)) for one in signals], sample)
 
     @cached_property
-    def plain_errors_by_field(self):
-        """What the field says without groups, which is asked before groups are looked for and where there are none."""
-        return sign_by_field(self.signals, _fits(self.plain), self.sample)
+    def _plainly_smooth(self):
+        """Fits near a smooth field without groups, asked before groups are looked for and where there are none."""
+        return self._smooth(self.signals, self.plain)
 
-    def errors_by_field(self, grouped, of_signs):
-        """What the field says of the signal without the gains of groups, one for each sign."""
+    def _smooth(self, signals, grouped):
+        return [smooth_fits(one, its.fits.field_hz, self.sample) for one, its in zip(signals, grouped, strict=True)]
+
+    def smooth(self, grouped, of_signs):
+        """Fits near a smooth field of the signal without the gains of groups, one for each sign."""
         if all(one.groups is None for one in grouped):
-            return self.plain_errors_by_field
+            return self._plainly_smooth
         pairs = zip(of_signs, self.signals, strict=True)
-        return sign_by_field([self.sample.without(*pair) for pair in pairs], _fits(grouped), self.sample)
+        return self._smooth([self.sample.without(*pair) for pair in pairs], grouped)
+
+    @property
+    def plain_errors_by_field(self):
+        """What the field says without groups."""
+        return sign_by_field(self._plainly_smooth)
 
 
 def seen(signal: np.ndarray, sample: Sample, kind: Kind) -> np.ndarray:
@@ -216,15 +224,28 @@ def _answer(asked, grouped, errors):
     groups = grouped[best].groups
     of_signs = [None if groups is None else one.groups for one in grouped]
     known = sign_by_gains(asked.signals, best, of_signs, asked.sample)
-    # Errors of single echoes, or what they leave beside groups, may speak for the sign that has a use for them.
-    little = known is None and (groups is None or not groups.beyond_errors) and differ_little(_fits(grouped))
-    doubtful = little and sure and asks_for_gains(asked.signals, 1 - best, of_signs, asked.sample)
-    if known is None and (doubtful or not sure) and not ambiguous(_fits(grouped)):
-        errors = asked.errors_by_field(grouped, of_signs)
-        best, sure = answer_of(errors, SURE_IF_DOUBTFUL if doubtful else SURE_BY_FIELD)
-    sure = sure and not (little and groups is not None) and not (doubtful and ambiguous(_fits(grouped)))
+    if known is None and not sure and not ambiguous(_fits(grouped)):
+        errors = sign_by_field(asked.smooth(grouped, of_signs))
+        best, sure = answer_of(errors, SURE_BY_FIELD)
+    # What errors of single echoes leave beside groups may speak for the sign that has a use for them.
+    alike = known is None and differ_little(_fits(grouped))
+    sure = sure and not (alike and groups is not None and not groups.beyond_errors)
     best, sure = known or (best if sure else 0, sure)
+    if not sure or alike and asked.sample.echoes >= FEWEST_ECHOES:
+        best, sure, errors = _asked_of_errors(Answer(best, sure), errors, asked, grouped, of_signs)
     return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
+
+
+def _asked_of_errors(answer, errors, asked, grouped, of_signs):
+    """The answer and what speaks for it, after what errors of single echoes may say of the sign."""
+    smooth, groups = asked.smooth(grouped, of_signs), grouped[answer.best].groups
+    many = asked.sample.echoes, 1 if groups is None else int(groups.group.max()) + 1
+    by_mimics = sign_by_mimics(smooth, *many)
+    only = answer_of(by_mimics)
+    if only.sure and not (answer.sure and only != answer):
+        return *only, errors if answer.sure else by_mimics
+    contradicted = answer.sure and (only.sure or may_be_mimicked(smooth, answer.best, *many))
+    return (0, False, errors) if contradicted else (*answer, errors)
 
 
 def _far_off(fits, sample):

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from .gains import mean_in_errors
 from .groups import EchoGroups
 from .sample import Fits, Sample
-from .search import FINEST_MISFIT
-from .signal import mean_field, project, within_period
+from .smooth_field import SmoothFit
 
 # Voxels in which the fit finds such a fraction of fat, with either sign, have a say of their own on the sign: a little
 # fat is told best where it is pure.
@@ -22,11 +22,9 @@ SURE_IF_AMBIGUOUS, HALF = 12.0, 0.5
 # So much in the logarithm is left over more with the other sign, by errors of single echoes of 5 % that even and odd
 # echoes, or the wrong sign alone, take a part of (0.17 at SNR 10 in six echoes, by up to 21 standard errors).
 LITTLE = 0.25
-# What the field says is sure from here on where such errors may have spoken (they say 11.5 for the wrong sign).
-SURE_IF_DOUBTFUL = 14.0
-# A field that goes on smoothly from water to fat: how far single voxels are off it in ppm, the values of R2* over one
-# over the train that are tried, and how many voxels. One has a say if it fits twice as well with one of the signs.
-OFF_SMOOTH_PPM, RATES, FIELD_VOXELS, TWICE, SURE_BY_FIELD = 0.8, (0.1, 0.4, 1.0, 2.5), 2000, np.log(2), 5.0
+# Where the field goes on smoothly from water to fat, a voxel has a say if it fits twice as well with one of the signs;
+# few have, if it fits four times as well: neither noise nor errors of echoes do that in more than single ones.
+TWICE, FOURFOLD, SURE_BY_FIELD, LEAST_CHANCE = np.log(2), np.log(4), 5.0, 1e-300
 
 
 class Answer(NamedTuple):
@@ -69,44 +67,66 @@ def differ_little(fits: Sequence[Fits]) -> bool:
     return max(abs(part.mean()) for part in parts if part.size) < LITTLE
 
 
-def sign_by_field(signals: Sequence[np.ndarray], fits: Sequence[Fits], sample: Sample) -> float:
+def sign_by_field(seen: Sequence[Sequence[SmoothFit]]) -> float:
     """Return by how many standard errors the second sign fits worse where the field goes on from water to fat.
 
     Fat in noise fits nearly as well as water beside fat's own field. With the right sign there is one smooth field for
     both, all over the image; with the other one water and fat change places, and one of them does not fit.
     """
-    if len(signals) == 1:
+    if len(seen) == 1:
         return np.inf
-    some = slice(FIELD_VOXELS)
-    sample, costs = sample.part(some), []
-    for signal, its in zip(signals, fits, strict=True):
-        field = smooth_field(its.field_hz[some], sample)
-        shifted = [misfit_near(signal[:, some], sample, field + n * sample.fat_hz) for n in (-1, 0, 1)]
-        costs.append(min(shifted, key=np.mean))
-    plus, minus = (np.count_nonzero(gain > TWICE) for gain in (costs[1] - costs[0], costs[0] - costs[1]))
-    return (plus - minus) / np.sqrt(max(plus + minus, 1))
+    plus, minus = (min(fits, key=_mean_misfit).misfit for fits in seen)
+    gains = minus - plus, plus - minus
+    votes, sure_votes = ([np.count_nonzero(gain > least) for gain in gains] for least in (TWICE, FOURFOLD))
+    errors = (votes[0] - votes[1]) / np.sqrt(max(sum(votes), 1))
+    # A few voxels that all say the same are rarer by chance than a normal distribution has it.
+    chance = special.bdtr(min(sure_votes), sum(sure_votes), 0.5)
+    return float(max(errors, np.sign(sure_votes[0] - sure_votes[1]) * _in_errors(chance), key=abs))
 
 
-def smooth_field(field, sample):
-    """Return a polynomial of second order through most of the fields in Hz, which are known up to whole periods."""
-    x, period = sample.positions.astype(float), sample.model.period_hz
-    terms = np.stack([np.ones(field.size), *x, *(x[a] * x[b] for a in range(3) for b in range(a, 3))], axis=1)
-    smooth = np.full(field.size, mean_field(field, period)[0])
-    for used in (1, 4, 4, 10, 10, 10):
-        off = within_period(field - smooth, period)
-        near = np.abs(off) < abs(sample.fat_hz) / 2
-        smooth += terms[:, :used] @ np.linalg.lstsq(terms[near, :used], off[near], rcond=1e-6)[0]
-    return smooth
+def sign_by_mimics(seen: Sequence[Sequence[SmoothFit]], echoes: int, groups: int) -> float:
+    """Return by how many standard errors the second sign is less likely, as it needs errors that mimic the first.
+
+    It does if it fits worse, and single echoes have next to no errors with the first. Echoes are in so many `groups`
+    that have gains of their own.
+    """
+    for best, side in zip(range(len(seen)), (1, -1), strict=False):
+        fit = min(seen[best], key=_mean_misfit)
+        if len(seen) > 1 and _mean_misfit(fit) < min(map(_mean_misfit, seen[1 - best])):
+            return side * min(_errors_of_mimics(fit, other, echoes, groups) for other in seen[1 - best])
+    return 0.0
 
 
-def misfit_near(signal, sample, field):
-    """Return the least logarithm of what is left of the energy at fields nearby, (V,)."""
-    cost = np.full(field.size, np.inf)
-    for off in np.linspace(-1, 1, 7) * OFF_SMOOTH_PPM * sample.ppm_hz:
-        for rate in RATES:
-            at = project(signal, sample.model, field + off, np.full(field.size, rate / sample.model.train))
-            cost = np.minimum(cost, at.cost)
-    return np.log(cost / np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny) + FINEST_MISFIT)
+def may_be_mimicked(seen: Sequence[Sequence[SmoothFit]], best: int, echoes: int, groups: int) -> bool:
+    """Return whether errors of single echoes may be most of what the other sign leaves over more."""
+    fit = min(seen[best], key=_mean_misfit)
+    for other in seen[1 - best]:
+        # A voxel's weight makes half a unit of its misfit.
+        most = other.by_gains - fit.by_gains > HALF * np.sum(other.misfit - fit.misfit) / 2
+        if most and _errors_of_mimics(fit, other, echoes, groups) < SURE_OF_SIGN:
+            return True
+    return False
+
+
+def _errors_of_mimics(fit, other, echoes, groups):
+    """How unlikely, in standard errors, errors of single echoes so much smaller with this sign than the other are.
+
+    What errors at random, alike in all voxels, leave over beside each voxel's own signal, field and R2* has as many
+    directions as there are gains of echoes besides. Fat takes up two of them, with either sign others: that all but a
+    share x of the errors lies there has the chance ``x**(directions / 2 - 1)`` (beta distribution).
+    """
+    directions = 2 * (echoes - 2) - 2 * (groups - 1)
+    share = min(fit.by_gains / max(other.by_gains, np.finfo(float).tiny), 1.0)
+    return _in_errors(share ** max(directions / 2 - 1, 0))
+
+
+def _in_errors(chance):
+    """The standard errors beyond which a normal distribution has such a chance, at one side."""
+    return -float(special.ndtri(np.clip(chance, LEAST_CHANCE, 0.5)))
+
+
+def _mean_misfit(fit):
+    return fit.misfit.mean()
 
 
 def asks_for_gains(signals: Sequence[np.ndarray], which: int, groups: Sequence[EchoGroups | None], sample: Sample):
