@@ -280,6 +280,15 @@ class FieldFileTest(unittest.TestCase):
         self.assertEqual(list(sidecar["InputFiles"]), ["sub-07_theirs.nii.gz"])
         self.assertTrue(np.any(read_image(maps["chi"])[0]))
 
+    def test_a_mask_goes_with_a_field_with_and_without_magnitude(self):
+        path = self.write(self.field, Units="ppm")
+        mask = self.write(self.field != 0, "mask.nii.gz")
+        magnitude = self.write(1 + 9.0 * (self.field != 0), "magnitude.nii.gz")
+        given = ("--from", "local-field", "--inversion", "closed-form", "--dry-run", "--mask", mask)
+        for more in ((), ("--magnitude", magnitude)):
+            code, _, err = run("reconstruct", path, self.folder / "out", *given, *more)
+            self.assertEqual(code, 0, err)
+
     def test_options_of_the_other_kind_of_input_are_refused(self):
         path = self.write(self.field, Units="ppm")
         cases = (

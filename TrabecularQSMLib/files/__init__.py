@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import Acquisition
+from ..acquisition import Acquisition, MeasuredField
 from ..errors import InputError, PackageNeeded
 from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, mat, nifti, single
@@ -158,7 +158,7 @@ def _no_series(path):
     )
 
 
-def read_mask(path, acquisition: Acquisition) -> tuple[np.ndarray, list[str]]:
+def read_mask(path, acquisition: Acquisition | MeasuredField) -> tuple[np.ndarray, list[str]]:
     """Read a mask on the grid of `acquisition`: bool (K, J, I), true inside, and notes on what had to be decided."""
     array, affine = nifti.read_image(path)
     difference = geometry_difference(acquisition.shape, acquisition.affine, array.shape, affine)
@@ -172,8 +172,9 @@ def read_mask(path, acquisition: Acquisition) -> tuple[np.ndarray, list[str]]:
 
 def _on_inverted(mask, acquisition, name):
     """Say if a mask is of what lies around: in all corners, and darker inside than outside."""
-    magnitude = np.abs(acquisition.echoes[0])
-    if mask.all() or not is_around(mask) or magnitude[mask].mean() >= magnitude[~mask].mean():
+    measured = isinstance(acquisition, MeasuredField)
+    magnitude = acquisition.magnitude if measured else np.abs(acquisition.echoes[0])
+    if magnitude is None or mask.all() or not is_around(mask) or magnitude[mask].mean() >= magnitude[~mask].mean():
         return []
     return [
         f"The mask {name} holds all corners of the scan, and what is outside of it is brighter: it looks inverted; "

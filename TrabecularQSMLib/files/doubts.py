@@ -1,6 +1,6 @@
 """Whether a magnitude and a phase can be what they claim: of one place, as they were measured."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -39,8 +39,8 @@ _SLICES = 32
 # much; so many voxels apart it is not alike at all.
 _SMOOTHER, _APART = 0.25, 5
 # Of a magnitude alone more of it is a filter: finer voxels of the scanner make 0.5 or 0.6, a Gaussian with a standard
-# deviation of one voxel 0.7, of 1.5 and more 0.82 to 0.89. From the second on another skewness is one, too.
-_FILTERED, _FILTERED_IF_SKEWED = 0.8, 0.4
+# deviation of one voxel 0.7, of 1.5 and more 0.82 to 0.89.
+_FILTERED = 0.8
 # Real and imaginary part of noise spread alike, but for this share.
 _UNEQUAL = 0.15
 # The mean of the signal over so many voxels has a phase near zero everywhere (as a mean cosine), and zero in the middle
@@ -222,15 +222,14 @@ def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
     regions, _ = ndimage.label(ndimage.uniform_filter(dark, _AROUND) > _ALL_DARK)
     at_border = np.unique([regions[place] for place in (0, -1)])
     air = np.isin(regions, at_border[at_border > 0])
-    alike = max((found[0] for found in map(partial(_alike, magnitude, air), range(3)) if found), default=0.0)
-    found = list(on_noise(magnitude, air, source, wrong))
-    if alike > _FILTERED or found and alike > _FILTERED_IF_SKEWED:  # which brings the body's edge into the air
+    alike = [float(found[0]) for found in map(partial(_alike, magnitude, air), range(3)) if found]
+    if max(alike, default=0.0) > _FILTERED:  # which brings the body's edge into the air, and skews what is there
         return [
-            f"Noise in the air of {source} is smooth (neighbors are alike by {alike:.2f}): the image was filtered, "
+            f"Noise in the air of {source} is smooth (neighbors are alike by {max(alike):.2f}): the image was filtered, "
             f"denoised or brought to far finer voxels, so that fine structure is lost and {wrong} wrong then; give it "
             "as it was acquired."
         ]
-    return found
+    return list(on_noise(magnitude, air, source, wrong, alike))
 
 
 def _dark(magnitude):
@@ -253,7 +252,11 @@ def _between(values):
 
 
 def on_noise(
-    magnitude: np.ndarray, air: np.ndarray, source: str, wrong: str = "R2* and fat fraction are"
+    magnitude: np.ndarray,
+    air: np.ndarray,
+    source: str,
+    wrong: str = "R2* and fat fraction are",
+    alike: Sequence[float] = (),
 ) -> Iterator[str]:
     """Say if noise has another spread or skewness than that of a magnitude.
 
@@ -266,6 +269,8 @@ def on_noise(
         Name for messages.
     wrong : str
         What is wrong then, with its verb.
+    alike : sequence of float
+        How alike noise of neighbors is along the axes (its correlation in magnitude), so that fewer voxels count.
     """
     magnitude = magnitude / max(float(magnitude.max()), np.finfo(np.float32).tiny)  # squares stay numbers
     mean, square = (ndimage.uniform_filter(values, _AROUND) for values in (magnitude, magnitude**2))
@@ -281,7 +286,9 @@ def on_noise(
     if noise.size < _FEWEST:
         return
     skewness = float(skew(noise))
-    if skewness < -_SKEWED * np.sqrt(6 / noise.size):
+    near = np.sqrt(np.clip(alike, 0, 1))
+    independent = noise.size * np.prod((1 - near) / (1 + near))
+    if skewness < -_SKEWED * np.sqrt(6 / max(independent, 1)):
         what = "logarithm (dB) of a magnitude" if skewness < _LOGARITHM else "root of a magnitude, or its logarithm"
         yield (
             f"Noise in the air of {source} is skewed as that of the {what} ({skewness:.2f}; 0.1 or more of a "
