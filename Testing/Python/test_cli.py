@@ -296,6 +296,19 @@ class ExitTest(CommandLineTest):
             with mock.patch.object(pipeline, "reconstruct", side_effect=error):
                 self.assert_refused("cancelled", code=130)
 
+    @unittest.skipIf(sys.platform == "win32", "Windows has no such signals")
+    def test_a_signal_that_crosses_code_in_a_text_ends_with_130_as_well(self):
+        # Python ends by the signal itself once a plain KeyboardInterrupt has left an exec, though it was caught.
+        code = (
+            "import os, signal, sys; from unittest import mock; from TrabecularQSMLib import cli, pipeline; "
+            "stop = lambda *_, **__: exec('os.kill(os.getpid(), signal.SIGINT)', globals()); "
+            "mock.patch.object(pipeline, 'reconstruct', stop).start(); sys.exit(cli.main())"
+        )
+        command = [sys.executable, "-c", code, "reconstruct", str(self.scan), str(self.output)]
+        ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        self.assertEqual(ended.returncode, 130, ended.stderr)
+        self.assertIn("cancelled; nothing was written", ended.stderr)
+
     def test_a_bug_keeps_its_traceback(self):
         with mock.patch.object(pipeline, "reconstruct", side_effect=ZeroDivisionError):
             with self.assertRaises(ZeroDivisionError):

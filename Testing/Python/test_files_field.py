@@ -135,8 +135,12 @@ class GivenFieldTest(unittest.TestCase):
         for words, changes in cases.items():
             with self.assertRaisesRegex(InputError, words):
                 MeasuredField(**{"field": field, "affine": affine, "stage": "total", **changes})
-        with self.assertRaisesRegex(InputError, "stop_after"):
-            reconstruct(MeasuredField(field, affine, "total"), preset(stop_after="fieldmap"))
+        for setting, value, stage in (
+            ("stop_after", "fieldmap", "total"), ("chi_sigma", "yes", "local"), ("separate_rates", "yes", "local"),
+            ("magnitude_maps", "yes", "total"), ("inversion", "total-field", "local"),
+        ):  # fmt: skip
+            with self.assertRaisesRegex(InputError, f"{setting}|choose another inversion"):
+                reconstruct(MeasuredField(field, affine, stage), preset(**{setting: value}))
         with self.assertRaisesRegex(InputError, "give a mask, or a magnitude"):
             reconstruct(MeasuredField(field + 1e-3, affine, "total"), FAST)
 

@@ -225,9 +225,9 @@ def on_magnitude(magnitude: np.ndarray, source: str, wrong: str) -> list[str]:
     alike = [float(found[0]) for found in map(partial(_alike, magnitude, air), range(3)) if found]
     if max(alike, default=0.0) > _FILTERED:  # which brings the body's edge into the air, and skews what is there
         return [
-            f"Noise in the air of {source} is smooth (neighbors are alike by {max(alike):.2f}): the image was filtered, "
-            f"denoised or brought to far finer voxels, so that fine structure is lost and {wrong} wrong then; give it "
-            "as it was acquired."
+            f"Noise in the air of {source} is smooth (neighbors are alike by {max(alike):.2f}): the image was "
+            f"filtered, denoised or brought to far finer voxels, so that fine structure is lost and {wrong} wrong "
+            "then; give it as it was acquired."
         ]
     return list(on_noise(magnitude, air, source, wrong, alike))
 

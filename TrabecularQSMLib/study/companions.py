@@ -22,7 +22,6 @@ from ..files.transforms import read_transform
 from ..images import geometry_difference, mask_of, resample
 from ..progress import Progress, part, report
 
-
 # Trabecular bone of a true BV/TV of 0.05 gives 0.1 and more (`analysis.bvtv.apparent_bvtv`).
 _LEAST_BVTV = 0.05
 
