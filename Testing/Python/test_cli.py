@@ -298,14 +298,17 @@ class ExitTest(CommandLineTest):
 
     @unittest.skipIf(sys.platform == "win32", "Windows has no such signals")
     def test_a_signal_that_crosses_code_in_a_text_ends_with_130_as_well(self):
-        # Python ends by the signal itself once a plain KeyboardInterrupt has left an exec, though it was caught.
-        code = (
-            "import os, signal, sys; from unittest import mock; from TrabecularQSMLib import cli, pipeline; "
-            "stop = lambda *_, **__: exec('os.kill(os.getpid(), signal.SIGINT)', globals()); "
-            "mock.patch.object(pipeline, 'reconstruct', stop).start(); sys.exit(cli.main())"
+        # Of a module that is run, Python ends by the signal once a plain KeyboardInterrupt has left an exec, though it
+        # was caught.
+        (self.folder / "stopped.py").write_text(
+            "import os, signal, sys\nfrom unittest import mock\nfrom TrabecularQSMLib import cli, pipeline\n"
+            "text = 'os.kill(os.getpid(), signal.SIGINT); [None for _ in range(1000000)]'\n"
+            "stop = lambda *_, **__: exec(text, globals())\n"
+            "mock.patch.object(pipeline, 'reconstruct', stop).start()\nsys.exit(cli.main())\n"
         )
-        command = [sys.executable, "-c", code, "reconstruct", str(self.scan), str(self.output)]
-        ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        command = [sys.executable, "-m", "stopped", "reconstruct", str(self.scan), str(self.output)]
+        path = os.pathsep.join(map(str, (ROOT, self.folder)))
+        ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
         self.assertEqual(ended.returncode, 130, ended.stderr)
         self.assertIn("cancelled; nothing was written", ended.stderr)
 
