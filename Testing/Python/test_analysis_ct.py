@@ -124,6 +124,8 @@ class AttenuationTest(unittest.TestCase):
         ct, _ = self.leg()
         for other, told in ((ct, False), (ct + 30, False), (ct + 100, True), (ct - 90, True), (0.9 * ct, True)):
             self.assertEqual("Air lies around" in " ".join(hounsfield(other)[1]), told)
+        for scale, place in ((1.12, -11), (1.2, -12), (1.35, -13)):
+            self.assertRegex(hounsfield(scale * ct)[1][0], rf"Air lies around {place}\d\d HU")
         self.assertIn("but scanners make it −1000", hounsfield(np.where(ct < -500, np.round(ct) + 100, ct))[1][0])
         lung = np.where(ct < -500, np.random.default_rng(2).normal(-870, 30, ct.shape), ct)
         self.assertIn("or moved, unless that is lung.", hounsfield(lung)[1][0])

@@ -1,6 +1,7 @@
 """Statistics of studies against published tables, other programs, and what intervals promise."""
 
 import unittest
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -259,6 +260,9 @@ class GroupsTest(unittest.TestCase):
         self.assertIn("slope over age differs between groups", " ".join(slopes))
         spreads = compare_groups(noise * np.where(groups == "a", 1, 12), groups)[1]
         self.assertIn("spread differs", " ".join(spreads))
+        with warnings.catch_warnings(action="error"):  # the distance of two from their median tells no spread
+            pairs = compare_groups(noise[:6], ["a", "a", "b", "b", "c", "c"])[1]
+        self.assertNotIn("spread differs", " ".join(pairs))
         apart = {"age": [str(one + 100 * (group == "b")) for one, group in zip(age, groups, strict=True)]}
         self.assertIn("no age is common to all groups", " ".join(compare_groups(noise, groups, apart)[1]))
 

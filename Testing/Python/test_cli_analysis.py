@@ -154,6 +154,15 @@ class BvtvTest(AnalysisTest):
         matrix = np.linalg.inv(motion())
         return resample(labels, affine, IMAGE_SHAPE, IMAGE, matrix, interpolation="nearest")
 
+    def test_a_region_without_trabecular_bone_is_noted(self):
+        here = self.where == 1
+        self.values[here] = MARROW + np.random.default_rng(1).normal(0, 5, np.count_nonzero(here))
+        nifti.write_image(self.image, self.values, IMAGE)
+        code, out, err = self.bvtv()
+        self.assertEqual(code, 0, err)
+        self.assertIn("less than trabecular bone gives", out)
+        self.assertNotIn("BV/TV of talus", out)
+
     def test_a_bone_reference_that_is_not_the_darkest_is_noted(self):
         self.values[self.values == BONE] = 0.8 * MARROW
         nifti.write_image(self.image, self.values, IMAGE)

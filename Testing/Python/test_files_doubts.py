@@ -116,6 +116,15 @@ class DoubtsTest(unittest.TestCase):
             ("squared", image**2), ("root", np.sqrt(image)), ("logarithm", np.log1p(1e3 * image)),
         ):  # fmt: skip
             self.assertRegex(on_magnitude(other, "x", "BV/TV is")[0], f"{words}.* BV/TV is wrong")
+        # Filters bring the edge of the body into the air, which is skewed as by a logarithm then.
+        for words, spread in (
+            ("", 0),
+            ("", 0.7),
+            ("the image was filtered", 1.5),
+            ("the image was filtered", (0, 2, 2)),
+        ):
+            found = " ".join(on_magnitude(ndimage.gaussian_filter(image, spread), "x", "BV/TV is"))
+            self.assertEqual((words in found, "logarithm" in found, bool(found)), (True, False, bool(words)), found)
 
     def test_a_phase_that_was_cut_out_takes_its_voxels_along(self):
         cut = self.magnitude[0] < 0.2 * self.magnitude[0].max()

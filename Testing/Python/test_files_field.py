@@ -135,8 +135,12 @@ class GivenFieldTest(unittest.TestCase):
         for words, changes in cases.items():
             with self.assertRaisesRegex(InputError, words):
                 MeasuredField(**{"field": field, "affine": affine, "stage": "total", **changes})
-        with self.assertRaisesRegex(InputError, "stop_after"):
-            reconstruct(MeasuredField(field, affine, "total"), preset(stop_after="fieldmap"))
+        for setting, value, stage in (
+            ("stop_after", "fieldmap", "total"), ("chi_sigma", "yes", "local"), ("separate_rates", "yes", "local"),
+            ("magnitude_maps", "yes", "total"), ("inversion", "total-field", "local"),
+        ):  # fmt: skip
+            with self.assertRaisesRegex(InputError, f"{setting}|choose another inversion"):
+                reconstruct(MeasuredField(field, affine, stage), preset(**{setting: value}))
         with self.assertRaisesRegex(InputError, "give a mask, or a magnitude"):
             reconstruct(MeasuredField(field + 1e-3, affine, "total"), FAST)
 
@@ -279,6 +283,15 @@ class FieldFileTest(unittest.TestCase):
         self.assertEqual(sidecar["MagneticFieldStrength"], 3.0)
         self.assertEqual(list(sidecar["InputFiles"]), ["sub-07_theirs.nii.gz"])
         self.assertTrue(np.any(read_image(maps["chi"])[0]))
+
+    def test_a_mask_goes_with_a_field_with_and_without_magnitude(self):
+        path = self.write(self.field, Units="ppm")
+        mask = self.write(self.field != 0, "mask.nii.gz")
+        magnitude = self.write(1 + 9.0 * (self.field != 0), "magnitude.nii.gz")
+        given = ("--from", "local-field", "--inversion", "closed-form", "--dry-run", "--mask", mask)
+        for more in ((), ("--magnitude", magnitude)):
+            code, _, err = run("reconstruct", path, self.folder / "out", *given, *more)
+            self.assertEqual(code, 0, err)
 
     def test_options_of_the_other_kind_of_input_are_refused(self):
         path = self.write(self.field, Units="ppm")

@@ -40,6 +40,15 @@ class NiftiTest(InFolderTest):
         (note,) = nifti.header_notes(path)
         for word in ("x.nii", "10 mm apart", "sform (code 2, aligned) is taken", "qform (code 1, scanner)"):
             self.assertIn(word, note)
+        self.assertNotIn("mirror", note)
+
+    def test_positions_of_which_one_mirrors_the_other_are_told(self):
+        for axis in range(3):
+            turned = AFFINE.copy()
+            turned[:, axis] *= -1
+            path = self.header(at={self.CODES: (1, 1), self.ROWS: turned[:3].ravel().tolist()})
+            (note,) = nifti.header_notes(path)
+            self.assertIn("they mirror each other, so in one of them left and right are exchanged", note)
 
     def test_positions_that_differ_by_rounding_are_one(self):
         self.assertEqual(nifti.header_notes(self.header(at={self.CODES: (1, 1), self.ROWS: self.moved(0.1)})), [])

@@ -208,11 +208,13 @@ class AddedMapsTest(unittest.TestCase):
         )  # fmt: skip
         with self.assertRaisesRegex(InputError, "a scan has no phase.*magnitude_maps to yes"):
             reconstruct(alone, FAST)
-        with self.assertRaisesRegex(InputError, "separate_rates"):
-            reconstruct(alone, replace(FAST, magnitude_maps="yes", separate_rates="yes"))
+        for setting in ("separate_rates", "chi_sigma"):
+            with self.assertRaisesRegex(InputError, setting):
+                reconstruct(alone, replace(FAST, magnitude_maps="yes", **{setting: "yes"}))
         with self.assertRaisesRegex(InputError, "L-curve"):
             sweep_regularization(alone, FAST)
-        result = reconstruct(alone, replace(FAST, magnitude_maps="yes"))
+        result = reconstruct(alone, replace(FAST, magnitude_maps="yes", inversion="total-field"))
+        self.assertNotIn("total field", " ".join(result.notes))
         self.assertEqual(set(result.maps), {*WITHOUT_PHASE, *ADDED_MAPS["magnitude_maps"]})
         inside = result.maps["reliability"] > 0.5
         self.assertLess(abs(np.median((result.maps["pdff_magnitude"] - truth["pdff"])[inside])), 0.02)

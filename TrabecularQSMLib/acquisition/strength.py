@@ -8,6 +8,8 @@ from ..errors import InputError
 
 GYROMAGNETIC_RATIO_HZ_PER_T = 42.577478518e6  # proton, CODATA 2018, not shielded
 FIELD_STRENGTHS_T = (0.01, 30.0)
+# Names of magnets are rounded: what is sold as 3 T may be 2.89 T, 3.6 % less.
+_SAME_FIELD = 0.04
 # Other units that are met, as how much of them one tesla or one hertz is.
 _UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T}, "Hz": {"MHz": 1e-6, "kHz": 1e-3}}
 
@@ -40,7 +42,7 @@ def checked_field_strength(strength: float | None, frequency: float | None, sour
         strength = frequency / GYROMAGNETIC_RATIO_HZ_PER_T
     if frequency is None:
         frequency = strength * GYROMAGNETIC_RATIO_HZ_PER_T
-    if abs(frequency / (strength * GYROMAGNETIC_RATIO_HZ_PER_T) - 1) > 0.05:
+    if abs(frequency / (strength * GYROMAGNETIC_RATIO_HZ_PER_T) - 1) > _SAME_FIELD:
         raise InputError(
             f"{source} has a field strength of {strength:g} T, at which protons have "
             f"{1e-6 * strength * GYROMAGNETIC_RATIO_HZ_PER_T:.4g} MHz, but an imaging frequency of "

@@ -150,7 +150,8 @@ def apparent_bvtv(
         if not bone_level > marrow:
             raise InputError(
                 f"The bone reference is as bright as the marrow of the region {region!r} "
-                f"({highest - bone_level:.4g} against {highest - marrow:.4g}); draw it on dark cortical bone."
+                f"({highest - bone_level:.4g} against {highest - marrow:.4g}); draw it on dark "
+                "cortical bone, or give an image in which bone is dark."
             )
         results.append(
             ApparentBVTV(

@@ -270,7 +270,7 @@ def _on_displaced(ct, low) -> list[str]:
             f"{share(_DENSE_HU):.0%} of the CT lie around 1000 HU, more than at those of trabecular bone, and {shown} "
             f"around −1000 HU, where air lies: these {advice}."
         )
-    if air >= _SHOWS_AIR:
+    if share((_BELOW_AIR_HU[1], _AIR_HU[1])) >= _SHOWS_AIR:  # also where it was scaled away
         return [*_on_place_of_air(ct), *_on_soft(share, share((_NO_TISSUE_HU, np.inf)))]
     empty = share(_EMPTY_HU)
     if empty > _EMPTY_SHARE and np.count_nonzero(ct == low) < _WINDOW_END * empty * count:
@@ -284,7 +284,7 @@ def _on_displaced(ct, low) -> list[str]:
 
 def _on_place_of_air(ct) -> list[str]:
     """Say if air, where much of it shows, lies beside its place, as in values that were scaled or moved."""
-    counts, edges = np.histogram(ct, np.arange(_AIR_HU[0] - _OFF_AIR, _AIR_HU[1] + _OFF_AIR + _BIN_HU, _BIN_HU))
+    counts, edges = np.histogram(ct, np.arange(_BELOW_AIR_HU[1], _AIR_HU[1] + _OFF_AIR + _BIN_HU, _BIN_HU))
     density = ndimage.gaussian_filter1d(counts.astype(float), _SMOOTH_BINS)
     place = float(edges[density.argmax()] + _BIN_HU / 2)
     if abs(place + 1000) <= _OFF_AIR or counts.sum() < _MUCH_AIR * ct.size:

@@ -25,6 +25,8 @@ LEAST_SAMPLES = 10_000
 ITERATIONS = 100
 # Less overlap than this is none that could be trusted.
 LEAST_OVERLAP = 0.1
+# The search looks where half of the smaller image lies inside the other: a result with less has wandered off.
+LIKELY_OVERLAP = 0.5
 # A result whose quality is below this share of that of a mere search over shifts has failed: on the sample data results
 # that are 2 mm off have 0.88 of it and more, those that are 5 mm off 0.71 to 0.85.
 LEAST_SHARE = 0.85
@@ -230,6 +232,12 @@ def _agreement(pair, matrix, searched):
             f"The images agree better if one of them is mirrored from left to right (quality {mirrored:.2g}, "
             f"{plain:.2g} as it is): look whether left is left in both, as by a marker or "
             "the fibula; if it is, the registration may have failed, so start closer."
+        )
+    elif overlap < LIKELY_OVERLAP:
+        warning = (
+            f"The images share no more than {overlap:.0%} (of the smaller one's field of view, or of the mask): if "
+            "they show the same part of the patient, the registration failed; start closer, and look whether one of "
+            "them is mirrored."
         )
     return Agreement(quality, overlap, warning)
 

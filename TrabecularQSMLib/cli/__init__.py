@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _keep_to_own_threads()
     # As Ctrl+C: batch queues and `timeout` end programs so, and nothing half-written may stay then either.
     with contextlib.suppress(ValueError):  # of a thread that may not
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
     try:
         _check_words(argv)
         parser = build_parser(filled="_ARGCOMPLETE" in os.environ)
@@ -88,6 +90,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"trabecular-qsm: cancelled; {str(stop) or 'nothing was written'}.", file=sys.stderr)
         return 130
     return 0
+
+
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl+C; after a plain KeyboardInterrupt that crossed an exec, Python ends by the signal whatever main returns."""
+
+
+def _interrupt(*_):
+    raise _Interrupted
 
 
 def build_parser(*, filled: bool = False) -> argparse.ArgumentParser:

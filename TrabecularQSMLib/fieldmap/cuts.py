@@ -92,7 +92,8 @@ class _Graph:
         self.period, self.distance = period_hz, distance_hz
         self.mask = mask
         self.first, self.second, self.gap = _neighbors(mask, voxel_size)
-        variance = deviation_hz.astype(np.float32) ** 2
+        with np.errstate(over="ignore"):  # infinite where nothing is known of the field: such pairs do not count
+            variance = deviation_hz.astype(np.float32) ** 2
         smooth = SMOOTHNESS * distance_hz * np.sqrt(self.gap / np.prod(voxel_size) ** (1 / 3))
         self.precision = 0.5 / (smooth**2 + variance[self.first] + variance[self.second]).astype(np.float32)
 

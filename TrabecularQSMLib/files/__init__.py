@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import Acquisition
+from ..acquisition import Acquisition, MeasuredField
 from ..errors import InputError, PackageNeeded
 from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, mat, nifti, single
@@ -15,6 +15,8 @@ from .scan import Scan
 
 # Echo times of gradient echoes.
 _SHORTEST_S, _LONGEST_S = 1e-4, 0.5
+# How addresses begin, as far as a path keeps them.
+_ADDRESSES = ("http:", "https:", "ftp:", "s3:", "file:")
 
 __all__ = ["Scan", "read_acquisition", "read_mask"]
 
@@ -88,6 +90,8 @@ def read_acquisition(
     if path.is_dir():
         return _read_folder(path, labels, series, options)
     if not path.exists() and not path.is_symlink():
+        if path.parts and path.parts[0].lower() in _ADDRESSES:
+            raise InputError(f"{path} is an address, from which nothing is fetched; give a folder or file by its path.")
         raise InputError(f"{path} does not exist; give a BIDS dataset, a folder of echoes, a 4-D NIfTI or a .mat file.")
     start = first_bytes(path)  # says if it leads nowhere or is not the file itself
     if series is not None and (path.suffix.lower() == ".mat" or bare_name(path)):
@@ -97,6 +101,8 @@ def read_acquisition(
         return mat.read(path, labels, grid_needed=grid_needed, **options)
     if bare_name(path):
         return single.read(path, labels, **options)
+    if path.name.upper() == "DICOMDIR":
+        raise InputError(f"{path} lists the files of a medium and holds no image; give the folder that it lies in.")
     if is_dicom(path):  # an enhanced file may hold the whole scan
         return dicom.read(path, [path], labels, series, **options)
     if is_nifti(start) or path.suffix.lower() in (".img", ".hdr"):
@@ -152,7 +158,7 @@ def _no_series(path):
     )
 
 
-def read_mask(path, acquisition: Acquisition) -> tuple[np.ndarray, list[str]]:
+def read_mask(path, acquisition: Acquisition | MeasuredField) -> tuple[np.ndarray, list[str]]:
     """Read a mask on the grid of `acquisition`: bool (K, J, I), true inside, and notes on what had to be decided."""
     array, affine = nifti.read_image(path)
     difference = geometry_difference(acquisition.shape, acquisition.affine, array.shape, affine)
@@ -166,8 +172,9 @@ def read_mask(path, acquisition: Acquisition) -> tuple[np.ndarray, list[str]]:
 
 def _on_inverted(mask, acquisition, name):
     """Say if a mask is of what lies around: in all corners, and darker inside than outside."""
-    magnitude = np.abs(acquisition.echoes[0])
-    if mask.all() or not is_around(mask) or magnitude[mask].mean() >= magnitude[~mask].mean():
+    measured = isinstance(acquisition, MeasuredField)
+    magnitude = acquisition.magnitude if measured else np.abs(acquisition.echoes[0])
+    if magnitude is None or mask.all() or not is_around(mask) or magnitude[mask].mean() >= magnitude[~mask].mean():
         return []
     return [
         f"The mask {name} holds all corners of the scan, and what is outside of it is brighter: it looks inverted; "

@@ -127,6 +127,12 @@ def _apart(candidates):
             return unpaired
     for pair in combinations(candidates, 2):
         first, second = pair
+        if first.magnitude and first.files.keys() == second.files.keys() and first.common == second.common:
+            return (
+                f"if {first.source} or {second.source}, alike in echoes, is the phase, its image type does not say so, "
+                "as after anonymization: export it with that, or name its images as in BIDS (part-phase); else export "
+                "what is missing"
+            )
         if first.files.keys() & second.files.keys() or not merged(pair).complete:
             continue
         files = [next(iter(one.files.values())) for one in pair]

@@ -38,6 +38,9 @@ _BESIDE_VOXELS = 0.1
 # What frames of one scan have in common.
 _COMMON = (*WHOSE, "ProtocolName", "FlipAngle", "RepetitionTime", "MagneticFieldStrength", "Manufacturer", "Rows",
            "Columns", "orientation", "FrameOfReferenceUID", "distortion correction")  # fmt: skip
+# Beside its identifier, what tells an image from others.
+_OWN = ("SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "EchoTime", "EchoNumbers", "ImageType",
+        "ImagePositionPatient")  # fmt: skip
 # What they may differ in where there is no scan otherwise, which is noted: the last of these first.
 _MAY_DIFFER, _FRAME = 2, _COMMON.index("FrameOfReferenceUID")
 # Side of the patient that comes first into the bore, of positions that do not lie along it.
@@ -105,12 +108,17 @@ def _placed(paths) -> Iterator[_Placed]:
         # and that is told.
         with contextlib.suppress(Exception):
             header = header_of(path)
-            instance = None if header is None else header.get("SOPInstanceUID")
-            if header is None or instance in seen:  # a copy of a file
+            if header is None or (instance := _identity(header)) in seen:  # a copy of a file
                 continue
             seen |= {instance} - {None}
             if frames := frames_of(Path(path), header):
                 yield from _of_file(header, frames)
+
+
+def _identity(header):
+    """What two copies of a file have in common, or None: anonymizers may give all files the identifier of one."""
+    said = [header.get(name) for name in ("SOPInstanceUID", *_OWN)]
+    return None if said[0] is None else str(said)
 
 
 def _of_file(header, frames):

@@ -13,7 +13,7 @@ from . import nifti
 from .doubts import doubts, doubts_of_magnitude
 from .formats import is_number, read_json_file
 from .parts import SIGNALS, WHOLE, WHOSE, correction_of
-from .phase import polar_to_complex, refuse_copies, refuse_negative, rounded, take_off_offset
+from .phase import polar_to_complex, refuse_copies, rounded, take_off_offset, without_negative
 from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
 from .slices import undo_slices
 
@@ -215,11 +215,11 @@ def check_magnitude(echoes: np.ndarray, source: str) -> list[str]:
     Raises
     ------
     InputError
-        If values are negative, or two echoes the same image.
+        If values are far below zero, or two echoes the same image.
     """
-    refuse_negative(echoes, source)
+    negative = without_negative(echoes, source)
     refuse_copies(echoes, ("magnitude", "phase"), source)
-    return [*filter(None, [rounded(echoes, source)]), *doubts_of_magnitude(echoes.real, source)]
+    return [*filter(None, [negative, rounded(echoes, source)]), *doubts_of_magnitude(echoes.real, source)]
 
 
 def _complete(source, place, files, magnitude_alone):

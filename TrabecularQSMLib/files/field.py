@@ -1,5 +1,6 @@
 """A field map that other software has written, as the beginning of a reconstruction."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,16 @@ from .scan import Scan
 
 # Ways in which sidecars write the units of a field.
 _WRITTEN = {"ppm": "ppm", "hz": "Hz", "hertz": "Hz", "rad/s": "rad/s", "rad/sec": "rad/s"}
+# What the end of a name says a map is that is no field, in whose unit it may yet be.
+_NO_FIELD = (
+    (re.compile(r"(chi[-_]?map|[-_](chi|qsm|susceptibility))$", re.IGNORECASE), "susceptibility"),
+    (re.compile(r"(desc-)?(sigma|std|noise)[-_a-z0-9]*[-_]field[a-z]*$", re.IGNORECASE), "the noise of a field"),
+)
+# And whether a field has its background or not.
+_STAGES = {
+    "local": re.compile(r"(local[-_]?field|desc-local[-_])", re.IGNORECASE),
+    "total": re.compile(r"(total[-_]?field|desc-total[-_])", re.IGNORECASE),
+}
 
 
 def read_field(
@@ -136,6 +147,7 @@ def _of_matlab(path, stage, unit, field_strength):
 
 def _of_image(path, stage, unit, field_strength):
     """An image with its sidecar."""
+    by_name = _said_by_name(path, stage)
     array, affine = nifti.read_image(path)
     sidecar = companion(path.with_name(bare_name(path) or path.stem), ".json")
     metadata = read_json(sidecar) if sidecar else {}
@@ -148,10 +160,26 @@ def _of_image(path, stage, unit, field_strength):
     hertz = frequency if frequency is not None or strength is None else strength * GYROMAGNETIC_RATIO_HZ_PER_T
     notes = (
         *nifti.header_notes(path),
+        *by_name,
         f"The {stage} field was measured elsewhere and read from {path.name} in {unit}.",
     )
     files = (path, sidecar) if metadata else (path,)
     return _Stored(field_in_ppm(array, unit, hertz, str(path)), affine, strength, frequency, notes, files)
+
+
+def _said_by_name(path, stage) -> list[str]:
+    """Refuse what is named as another map than a field, and say if it is named as the field of another stage."""
+    name = bare_name(path) or path.stem
+    for pattern, what in _NO_FIELD:
+        if pattern.search(name):
+            raise InputError(f"{path} is a map of {what} by its name, not a field; give the total or local field.")
+    other = "local" if stage == "total" else "total"
+    if _STAGES[stage].search(name) or not _STAGES[other].search(name):
+        return []
+    return [
+        f"{path.name} is a {other} field by its name but was read as the {stage} one: begin from the {other} field if "
+        "it is one, or χ is wrong."
+    ]
 
 
 def _unit(stored, given, path):
@@ -159,7 +187,8 @@ def _unit(stored, given, path):
     known = _WRITTEN.get(str(stored).strip().lower()) if stored is not None else None
     if stored is not None and known is None and given is None:
         raise InputError(
-            f"Units of {path} is {stored!r}; expected one of {', '.join(FIELD_UNITS)}, so give `field_unit`."
+            f"Units of {path} is {stored!r}; expected one of {', '.join(FIELD_UNITS)}, so give the one it is in as "
+            "`field_unit`, or bring its values to one of them."
         )
     if known and given and known != given:
         raise InputError(

@@ -185,6 +185,8 @@ def kind_of(path, start: bytes) -> tuple[str, str] | None:
             return what, remedy
     if start[128:132] == b"DICM":
         return "a DICOM file", "convert its series to NIfTI with dcm2niix"
+    if start[257:262] == b"ustar":
+        return "an archive (tar)", "unpack it"
     name = Path(path).name.lower()
     sizes = struct.unpack_from(">4i", start) if len(start) >= 16 else (0,)
     if sizes[0] == 1 and (name.endswith((".mgh", ".mgz", ".mgh.gz")) or all(0 < n < 4096 for n in sizes)):

@@ -293,6 +293,7 @@ def _echo_times(name, struct, field, given, notes):
 
 
 def _signal(name, struct, field):
+    _refuse_other_kinds(name, struct, field)
     array = struct.get(field)
     if array is None:
         raise InputError(f"{name} has no field {field!r}; expected the complex signal of all echoes there.")
@@ -303,7 +304,17 @@ def _signal(name, struct, field):
     return array
 
 
+def _refuse_other_kinds(name, struct, field):
+    """Refuse a field that is there but holds what is not read, such as a cell array."""
+    if field in struct and struct[field] is None:
+        raise InputError(
+            f"The field {field!r} of {name} is no array of numbers but of another kind, such as a cell or an array of "
+            "structs; save it as one array (in MATLAB by cell2mat or cat)."
+        )
+
+
 def _numbers(name, struct, field):
+    _refuse_other_kinds(name, struct, field)
     values = struct.get(field)
     if values is None:
         return None

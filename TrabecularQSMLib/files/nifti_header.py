@@ -229,10 +229,12 @@ def _doubts(name, sform, qform, zooms, sizes, codes):
     if qform is not None:
         far = farthest_corner(sizes[::-1], sform, qform)
         if far > _SAME_VOXELS * _lengths(sform).min():
+            mirrored = np.linalg.det(sform[:3, :3]) * np.linalg.det(qform[:3, :3]) < 0
+            mirror = "; they mirror each other, so in one of them left and right are exchanged" if mirrored else ""
             quoted = [f"code {code}{', ' + _CODES[code] if code in _CODES else ''}" for code in codes]
             return [
                 f"The header of {name} has two positions, up to {far:.3g} mm apart: the sform ({quoted[1]}) is taken, "
-                f"as FSL, SPM and nibabel do, not the qform ({quoted[0]})."
+                f"as FSL, SPM and nibabel do, not the qform ({quoted[0]}){mirror}."
             ]
     elif np.all(zooms > 0) and not np.allclose(_lengths(sform), zooms, rtol=_SAME_VOXELS):
         return [

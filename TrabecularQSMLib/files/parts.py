@@ -27,10 +27,10 @@ _WORD = re.compile(rf"(?:^|(?<=[_\-. ]))(?:part-)?({'|'.join(_PART_OF_WORD)})(?=
 # before or after an operation (pre-op, post-op) is none of these.
 _OTHER_PHASE = re.compile(r"(?:^|(?<!pre)(?<!post)[_\-. ])(?:in|out|of|op|opp|opposed|opposite)[_\-. ]$", re.IGNORECASE)
 _TYPES = {
-    "mag": ("M", "MAGNITUDE", "M_FFE"),
-    "phase": ("P", "PHASE", "P_FFE", "PHASE MAP"),
-    "real": ("R", "REAL", "R_FFE"),
-    "imag": ("I", "IMAGINARY", "I_FFE"),
+    "mag": ("M", "MAGNITUDE", "M_FFE", "MAGNITUDE_IMAGE"),
+    "phase": ("P", "PHASE", "P_FFE", "PHASE MAP", "PHASE_IMAGE"),
+    "real": ("R", "REAL", "R_FFE", "REAL_IMAGE"),
+    "imag": ("I", "IMAGINARY", "I_FFE", "IMAGINARY_IMAGE"),
 }
 # How Siemens says that distortion by the gradients was left, or corrected in the plane or in space.
 _CORRECTIONS = ("ND", "DIS2D", "DIS3D", "DIS3D2D")

@@ -46,6 +46,8 @@ _SAMPLES = 200_000
 _CUT_OUT, _ABOVE_STEPS = 0.02, 4
 # A magnitude of fewer whole numbers was rounded.
 _FEW_LEVELS = 32
+# So far below zero, in parts of its largest value, rounding and interpolation at edges bring a magnitude.
+_ROUNDING, _OVERSHOOT = 1e-4, 0.05
 # An offset of real and imaginary part: its least size and largest change between echoes in parts of the signal, the
 # least share of voxels (air) that lie there, and how many more than at zero.
 _LEAST_OFFSET, _STEADY, _AIR, _RARER = 0.1, 0.05, 0.05, 5
@@ -71,11 +73,11 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     InputError
         If the magnitude is negative somewhere, or the phase is none or its scale is not known.
     """
-    refuse_negative(echoes, source, 1e-3)  # as interpolation leaves
+    negative = without_negative(echoes, source)
     refuse_copies(echoes, ("magnitude", "phase"), source)
     scale, middle, note = _phase_scale(echoes, source)
     cut = _leave_out_cut(echoes, source)
-    notes = (cut, note, _check_one_unit(echoes, _TURN / scale, source), rounded(echoes, source))
+    notes = (negative, cut, note, _check_one_unit(echoes, _TURN / scale, source), rounded(echoes, source))
     note = " ".join(filter(None, notes)) or None
     for echo in echoes:
         run_slabs(partial(_slab_to_complex, echo, np.float32(middle), np.float32(scale)), echo.shape)
@@ -167,14 +169,30 @@ def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
     return None
 
 
-def refuse_negative(echoes, source, part=0.0):
-    """Refuse a magnitude, the real part of `echoes`, that falls below zero by more than a part of its largest value."""
-    least = float(echoes.real.min())
-    if least < -part * float(echoes.real.max()):
+def without_negative(echoes: np.ndarray, source: str) -> str | None:
+    """Set what interpolation brought below zero in a magnitude, the real part of `echoes`, to zero in place; say so.
+
+    Raises
+    ------
+    InputError
+        If it falls so far that it is no magnitude.
+    """
+    least, most = float(echoes.real.min()), float(echoes.real.max())
+    if not least < 0:
+        return None
+    if least < -_OVERSHOOT * most:
         raise InputError(
             f"The magnitude of {source} has negative values (down to {least:g}); check that it is not the phase or the "
             "real part, nor in decibels."
         )
+    for echo in echoes:
+        np.maximum(echo.real, 0, out=echo.real)
+    if least > -_ROUNDING * most:
+        return None
+    return (
+        f"The magnitude of {source} falls below zero (to {least:.3g}, its largest is {most:.3g}), as where it was "
+        "interpolated: such voxels count as zero; export it without interpolation if you can."
+    )
 
 
 def refuse_copies(echoes, names, source):
@@ -264,6 +282,7 @@ def _phase_scale(echoes, source):
             turn = last - first
             slack = 0.01 * turn  # 2 % of half a turn
             if -1.5 <= low - first <= slack and -slack <= high - last <= 1.5:
+                _refuse_lost_sign(echoes, first, last, said)
                 return _TURN / turn, 0.5 * (first + last), _rescaled(source, low, high, turn)
     wrapped, rough = _texture(echoes, low, high)
     # Turns, and half turns from −1 to 1, of floating-point numbers.
@@ -289,6 +308,16 @@ def _phase_scale(echoes, source):
         )
     note = f"{said} but goes on smoothly: it is taken as phase in radians that was unwrapped already."
     return 1.0, 0.0, note
+
+
+def _refuse_lost_sign(echoes, first, last, said):
+    """Refuse whole numbers none of which lie in the middle half of their range: those below zero were wrapped."""
+    quarter = 0.25 * (last - first)
+    if first == 0 and not any(np.any(np.abs(echo.imag - 2 * quarter) < quarter) for echo in echoes):
+        raise InputError(
+            f"{said} with nothing in the middle half of that: numbers with a sign were stored without it, so that "
+            f"{last:g} was added to those below zero; export the phase as float or with its sign."
+        )
 
 
 def _rescaled(source, low, high, turn):

@@ -128,7 +128,7 @@ def reconstruct_each(
                     said, shared = solve(fields, one, grid, where)
                 ending += said
             found = {name: getattr(fields.settings, name) for name in _FOUND}
-            if one.stop_after is None and METHODS[one.inversion].total:
+            if one.stop_after is None and acquisition.has_phase and METHODS[one.inversion].total:
                 ending = [
                     f"The inversion {one.inversion} takes the background away itself: it used the total field, with "
                     "background none and mask erosion 0 mm, whatever else was chosen.",

@@ -29,6 +29,8 @@ def _check_echoes_suffice(acquisition: Acquisition, settings: Settings):
         )
     if not acquisition.has_phase and settings.separate_rates == "yes":
         raise InputError(f"{source} has no phase, which R2* of water and of fat needs; set separate_rates to no.")
+    if not acquisition.has_phase and settings.chi_sigma == "yes":
+        raise InputError(f"{source} has no phase, which χ and its standard deviation need; set chi_sigma to no.")
     for name, least, what in (
         ("separate_rates", two_rates.LEAST_ECHOES, "R2* of water and of fat"),
         ("magnitude_maps", magnitude.LEAST_ECHOES, "water, fat and R2* from the magnitude"),

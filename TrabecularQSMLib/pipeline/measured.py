@@ -9,6 +9,7 @@ from ..acquisition import MeasuredField
 from ..background.air_model import follows_air
 from ..errors import InputError
 from ..fieldmap import masks
+from ..inversion import METHODS
 from ..progress import Progress
 from ..settings import Settings
 from . import remarks
@@ -95,8 +96,16 @@ def _check_settings(given: MeasuredField, settings: Settings):
     """Refuse what a field alone cannot give, before the work."""
     if settings.stop_after == "fieldmap":
         raise InputError(f"{given.source} is a field map already; leave out the setting stop_after.")
+    if given.stage == "local" and METHODS[settings.inversion].total:
+        raise InputError(
+            f"{given.source} is a local field, but the inversion {settings.inversion} begins from the total one; "
+            "choose another inversion, or give the total field."
+        )
     if settings.fat_prior:
         raise InputError(f"{given.source} has no fat fraction, which the fat prior needs; set fat_prior to 0.")
+    for name, what in (("separate_rates", "R2* of water and of fat"), ("magnitude_maps", "maps of the magnitude")):
+        if getattr(settings, name) == "yes":
+            raise InputError(f"{given.source} is a field without echoes, which {what} need; set {name} to no.")
     if settings.chi_sigma == "yes":
         raise InputError(
             f"{given.source} has no standard deviation of the field, which that of χ needs; set chi_sigma to no."

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..fieldmap.masks import depth_of
 from ..fieldmap.signal import r2star_range
 from ..inversion.lcurve import LCurve
@@ -241,9 +241,9 @@ def on_slab(interior: np.ndarray, left_out: int, voxel_size) -> list[str]:
     axis = int(np.argmin(thickness))
     if min(slices) < _FEW_SLICES or thickness[axis] < _THIN_MM:
         notes.append(
-            f"The local field is known in {slices[axis]} slices {DIRECTIONS[axis]} only ({thickness[axis]:.3g} "
-            "mm); χ needs the field around its sources, so do not trust it in so thin a slab: acquire a thicker "
-            "one, or set stop_after to background."
+            f"The local field is known in {counted(slices[axis], 'slice')} {DIRECTIONS[axis]} only "
+            f"({thickness[axis]:.3g} mm); χ needs the field around its sources, so do not trust it in so thin a slab: "
+            "acquire a thicker one, or set stop_after to background."
         )
     return notes
 

@@ -22,6 +22,9 @@ from ..files.transforms import read_transform
 from ..images import geometry_difference, mask_of, resample
 from ..progress import Progress, part, report
 
+# Trabecular bone of a true BV/TV of 0.05 gives 0.1 and more (`analysis.bvtv.apparent_bvtv`).
+_LEAST_BVTV = 0.05
+
 
 @dataclass(frozen=True, eq=False)
 class RegisteredFiles:
@@ -172,6 +175,12 @@ def bvtv_in(
         "look at its histogram and at the bone reference."
         for one in found
         if not 0 <= one.bvtv <= 1
+    ]
+    notes += [
+        f"The apparent BV/TV of {one.region} is {one.bvtv:.2g}, less than trabecular bone gives (0.1 and more): look "
+        "whether the region lies in it, by the transform and the side."
+        for one in found
+        if 0 <= one.bvtv < _LEAST_BVTV
     ]
     return found, image, notes
 

@@ -299,9 +299,10 @@ def _effect_interval(t, free, root):
 def _remarks(region, groups, residual, covariates, values, design, first_group):
     names = sorted(set(groups.tolist()))
     spreads = [residual[groups == name] for name in names]
+    spreads = [one for one in spreads if one.size > 2]  # two lie equally far from their median, which tells nothing
     for one, other in spelled_alike(names):
         yield f"{region}: the groups {one} and {other} differ in spelling alone, and are taken for two."
-    p = float(scipy.stats.levene(*spreads).pvalue)
+    p = float(scipy.stats.levene(*spreads).pvalue) if len(spreads) > 1 else 1.0
     if p < SIGNIFICANT:
         yield f"{region}: the groups' spread differs (p {p:.2g}), so that p and intervals are rough."
     for name, texts in covariates.items():
