@@ -63,6 +63,16 @@ class DoubtsTest(unittest.TestCase):
         right = make_phantom(settings).acquisition.echoes * gains[:, None, None, None]
         self.assertEqual(list(on_wraps(right.astype(np.complex64), "x")), [])
 
+    def test_noise_alone_on_the_line_where_phase_wraps_is_right(self):
+        # The phase of tissue takes all values but that at which it wraps: only voxels of air lie there.
+        _, j, i = np.indices((8, 60, 60))
+        random = np.random.default_rng(0)
+        inside = np.hypot(j - 30, i - 30) < 20
+        echoes = inside * np.exp(1j * (0.3 + (j - 10) / 40 * 5.7)) + 0.15 * (
+            random.standard_normal((2, 8, 60, 60, 2)) @ [1, 1j]
+        )
+        self.assertEqual(list(on_wraps(echoes.astype(np.complex64), "x")), [])
+
     def test_a_phase_that_was_averaged_while_it_was_wrapped_is_told(self):
         ramp = 0.25 * np.indices(self.phase.shape[1:]).sum(axis=0)  # which wraps in all directions
         wrapped = (self.phase + ramp + np.pi) % (2 * np.pi) - np.pi
