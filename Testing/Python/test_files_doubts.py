@@ -52,6 +52,8 @@ class DoubtsTest(unittest.TestCase):
         self.assertIn("low frequencies had been filtered out", self.said(phase=filtered)[0])
         # By chance, the phase of a small field is as near to zero.
         self.assertEqual(self.said(phase=filtered + 0.4), [])
+        filtered[0] += 0.4
+        self.assertEqual(self.said(phase=filtered), [])
 
     def test_a_knee_whose_phase_three_voxels_apart_happens_to_contradict_its_wraps_is_right(self):
         settings = PhantomSettings(

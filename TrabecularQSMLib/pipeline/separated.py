@@ -10,9 +10,10 @@ from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.contradiction import find_contradiction, left_over, share_by_chance
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS
-from ..fieldmap.kind import Kind, find_kind, fitting_better
+from ..fieldmap.kind import Kind, find_kind, fitting_better, seen
 from ..fieldmap.lines import find_lines
 from ..fieldmap.mistakes import find_mistake
+from ..fieldmap.readout import are_of_groups
 from ..fieldmap.sample import draw
 from ..fieldmap.separation import Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
@@ -146,7 +147,9 @@ class SeparatedFields(EchoFields):
         """What the echoes say of a read-out and trains that were given as plain."""
         if kind.groups is not None or (self.given.readout, self.given.trains) == ("auto", "auto"):
             return []
-        return remarks_on_echoes.on_given_readout(find_kind(*drawn, sign=kind.sign))
+        asked = find_kind(*drawn, sign=kind.sign)
+        plain = asked.groups is not None and are_of_groups(seen(drawn[0], drawn[1], kind), asked.groups, drawn[1])
+        return remarks_on_echoes.on_given_readout(asked, plain)
 
     def _contradictions(self, echoes, drawn, kind) -> list[str]:
         """Where the echoes cannot be of one measurement."""
