@@ -8,6 +8,7 @@ import numpy as np
 from ..acquisition import Acquisition
 from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.contradiction import find_contradiction, left_over, share_by_chance
+from ..fieldmap.denoised import shared_directions
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.kind import Kind, find_kind, fitting_better, seen
@@ -26,6 +27,8 @@ from .echoes import EchoFields
 
 # So many voxels are asked whether a sign of the phase that was given is right.
 _ASKED = 2000
+# The largest echo of noise is less than so many standard deviations of it.
+_DARK = 4.0
 
 
 class SeparatedFields(EchoFields):
@@ -47,6 +50,7 @@ class SeparatedFields(EchoFields):
         noise = masks.noise_level(echoes, mip)
         self.noise = np.float32(noise)
         signal, fitted = self._find_body(mip, noise)
+        self.notes += remarks_on_echoes.on_denoising(shared_directions(echoes, (mip > 0) & (mip < _DARK * noise)))
         model = self._model()
         drawn = draw(echoes, signal & fitted, **model)
         # Noise in most of the echoes looks like many mistakes, and may speak for either sign.
