@@ -351,10 +351,11 @@ class SeparationTest(unittest.TestCase):
                 for values in (found.water, found.fat, found.field_hz, found.r2star, found.residual):
                     self.assertFalse(values[~mask].any())
 
-    def test_tissue_that_decays_between_two_rates_of_the_search_is_not_taken_for_other(self):
+    def test_tissue_that_decays_between_two_rates_of_the_search_or_fast_is_not_taken_for_other(self):
         _, y, x = np.indices(self.shape)
         for count, first, pdff, rate, deviation in (
             (6, 1.33e-3, 0.92, 375.0, 0.02), (6, 1.15e-3, 0.02, 355.0, 0.005), (4, 1.15e-3, 0.3, 245.0, 0.005),
+            (12, 1.15e-3, 0.3, 790.0, 0.005), (16, 1.15e-3, 0.02, 580.0, 0.005),
         ):  # fmt: skip
             times = first + 1.15e-3 * np.arange(count)
             echoes = synthesize(1 - pdff, pdff, (2.0 * y - 0.5 * x).ravel(), rate, model_at(times))

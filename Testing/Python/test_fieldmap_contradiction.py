@@ -5,10 +5,11 @@ import numpy as np
 import scans
 from scipy import ndimage
 
-from TrabecularQSMLib.fieldmap import sample
+from TrabecularQSMLib.fieldmap import contradiction, sample
 from TrabecularQSMLib.fieldmap.contradiction import Contradiction, find_contradiction, left_over, share_by_chance
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.kind import find_kind
+from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.pipeline.remarks_on_echoes import on_contradiction
 
 
@@ -78,6 +79,24 @@ class ContradictionTest(unittest.TestCase):
         self.assertEqual((found.axis, found.errors), (None, 0))
         self.assertTrue(0.05 < found.phase < 0.3 and found.scale < 0.05)
         self.assertIn("in each place of the image", on_contradiction(found)[0])
+
+    def test_errors_of_single_echoes_leave_other_parts_in_organs_of_other_tissue_and_are_none(self):
+        times, (_, j, i) = 3.7e-3 * np.arange(1.75, 6.5), np.indices(self.mask.shape) / 20 - 1
+        inside = np.hypot(np.abs(i) - 0.45, j) < 0.4
+        model = Model(times, FAT_MODELS["ren-marrow"].signal(times, 23.4e6))
+        fat = np.where(i < 0, 0.6, 0.03)[inside]
+        echoes = np.zeros((5, *inside.shape), np.complex64)
+        echoes[:, inside] = synthesize(1 - fat, fat, 4 * (i - j)[inside], np.full(fat.size, 40.0), model)
+        random = np.random.default_rng(0)
+        errors = 0.05 * (random.standard_normal((5, 2)) @ [1, 1j])
+        echoes *= np.exp(errors)[:, None, None, None]
+        echoes += 0.01 * (random.standard_normal((*echoes.shape, 2)) @ [1, 1j])
+        drawn = sample.draw(
+            echoes, inside, echo_times=times, imaging_frequency=23.4e6, fat_model=FAT_MODELS["ren-marrow"]
+        )
+        left = left_over(*drawn, kind=find_kind(*drawn, sign=1, bipolar=False, trains=1))
+        self.assertGreater(max(contradiction._of_places(left)), 0)
+        self.assertIsNone(find_contradiction(left))
 
     def test_slices_with_a_scale_or_a_phase_of_their_own_are_named(self):
         errors = self.random.standard_normal((6, 16))[:, :, None, None]

@@ -52,6 +52,8 @@ class DoubtsTest(unittest.TestCase):
         self.assertIn("low frequencies had been filtered out", self.said(phase=filtered)[0])
         # By chance, the phase of a small field is as near to zero.
         self.assertEqual(self.said(phase=filtered + 0.4), [])
+        filtered[0] += 0.4
+        self.assertEqual(self.said(phase=filtered), [])
 
     def test_a_knee_whose_phase_three_voxels_apart_happens_to_contradict_its_wraps_is_right(self):
         settings = PhantomSettings(
@@ -62,6 +64,16 @@ class DoubtsTest(unittest.TestCase):
         gains = gains * np.exp(1j * np.array([-1.628, -1.624, -1.557, -1.504, -1.651, -1.448]))
         right = make_phantom(settings).acquisition.echoes * gains[:, None, None, None]
         self.assertEqual(list(on_wraps(right.astype(np.complex64), "x")), [])
+
+    def test_noise_alone_on_the_line_where_phase_wraps_is_right(self):
+        # The phase of tissue takes all values but that at which it wraps: only voxels of air lie there.
+        _, j, i = np.indices((8, 60, 60))
+        random = np.random.default_rng(0)
+        inside = np.hypot(j - 30, i - 30) < 20
+        echoes = inside * np.exp(1j * (0.3 + (j - 10) / 40 * 5.7)) + 0.15 * (
+            random.standard_normal((2, 8, 60, 60, 2)) @ [1, 1j]
+        )
+        self.assertEqual(list(on_wraps(echoes.astype(np.complex64), "x")), [])
 
     def test_a_phase_that_was_averaged_while_it_was_wrapped_is_told(self):
         ramp = 0.25 * np.indices(self.phase.shape[1:]).sum(axis=0)  # which wraps in all directions

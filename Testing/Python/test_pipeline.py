@@ -319,7 +319,13 @@ class PhaseTest(unittest.TestCase):
         backward = (np.arange(len(scan.echoes)) % 2)[:, None, None, None]
         along = np.linspace(-1, 1, scan.shape[1])[:, None]
         errors = 0.05 * (np.random.default_rng(3).standard_normal((len(scan.echoes), 2)) @ [1, 1j])
-        for gain, told in ((1j * (0.4 + 0.2 * along) * backward, True), (errors[:, None, None, None], False)):
+        for gain, told in (
+            (1j * (0.4 + 0.2 * along) * backward, True),
+            # No larger than errors of single echoes may leave, but the same in all echoes of a direction.
+            (0.15j * backward, True),
+            (errors[:, None, None, None], False),
+            (0.15j * backward + 2 * errors[:, None, None, None], False),
+        ):
             notes = reconstruct(changed(scan, echoes=(scan.echoes * np.exp(gain)).astype(np.complex64)), given).notes
             self.assertEqual(any("The settings say that all echoes are read alike" in note for note in notes), told)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..methods import Method
-from .gains import mean_in_errors
+from .gains import FEWEST_ECHOES, mean_in_errors
 from .kind import Kind, seen
 from .sample import Fits, Sample
 from .search import FINEST_MISFIT
@@ -58,12 +58,13 @@ class Contradiction:
 class LeftOver:
     """What the fit leaves over in voxels that tell something, with the sample and the kind of scan of these.
 
-    `rest` (E, V) is in the direction of the model `modelled` (E, V), without what all voxels share: its real part is
-    along it. `energy` (V,) is that of the echoes.
+    `signal` (E, V) is what was fitted. `rest` (E, V) is in the direction of the model `modelled` (E, V), without what
+    all voxels share: its real part is along it. `energy` (V,) is that of the echoes.
     """
 
     sample: Sample
     kind: Kind
+    signal: np.ndarray
     energy: np.ndarray
     modelled: np.ndarray
     rest: np.ndarray
@@ -91,6 +92,8 @@ def find_contradiction(left: LeftOver) -> Contradiction | None:
     along, across, errors = _along_and_across(left)
     if axis is None:
         scale, phase = _of_places(left)
+        if max(scale, phase) > 0:
+            scale, phase = _of_places(_without_gains(left))
     found = axis is not None or errors > 0 or max(scale, phase) > 0
     return Contradiction(along, across, errors, axis, scale, phase) if found else None
 
@@ -108,7 +111,11 @@ def left_over(signal: np.ndarray, sample: Sample, *, kind: Kind) -> LeftOver | N
     """
     if sample.echoes <= EXACT_ECHOES or not signal.size:
         return None
-    signal = seen(signal, sample, kind)
+    return _left_over(seen(signal, sample, kind), sample, kind)
+
+
+def _left_over(signal, sample, kind):
+    """What the fit leaves over of the signal as the kind of scan has it."""
     energy = (np.abs(signal) ** 2).sum(axis=0)
     # At a limit of R2* the fit takes less along the signal than across it.
     low, high = sample.model.r2star_range
@@ -121,7 +128,18 @@ def left_over(signal: np.ndarray, sample: Sample, *, kind: Kind) -> LeftOver | N
     rest = (signal - modelled) * modelled.conj() / np.maximum(size, np.finfo(np.float32).tiny)
     shared = (size * rest).sum(axis=1) / np.maximum((size**2).sum(axis=1), np.finfo(np.float32).tiny)
     rest = rest - shared[:, None] * size
-    return LeftOver(sample.part(some), replace(kind, fits=fits), energy[some], modelled, rest)
+    return LeftOver(sample.part(some), replace(kind, fits=fits), signal, energy[some], modelled, rest)
+
+
+def _without_gains(left):
+    """What is left over without gains of single echoes, of which each tissue's fit takes another part."""
+    some = left.sample.of_organs()
+    if left.sample.echoes < FEWEST_ECHOES or not some.size:
+        return left
+    fits = Fits(*(values[some] for values in left.kind.fits))
+    gains = left.sample.part(some).explained(left.signal[:, some], fits).fit.gains
+    signal = (left.signal / gains[:, None]).astype(np.complex64)
+    return _left_over(signal, left.sample, replace(left.kind, fits=left.sample.fits(signal)))
 
 
 def share_by_chance(left: LeftOver | None) -> float:

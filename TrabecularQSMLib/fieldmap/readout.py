@@ -29,6 +29,9 @@ SLOPES = np.linspace(-1.6, 1.6, 17)
 # Phases of each of more than two groups, before that.
 TWELFTHS = np.arange(12) * np.pi / 6
 POLISHING_STEPS = 6
+# Gains of single echoes are those of groups where these take up so much of their sum of squares: at random, of six
+# echoes, they do so once in a thousand times.
+AS_GROUPS = 0.9
 # Groups without slope may be errors of single echoes, if they leave so much more of the misfit.
 MORE_LEFT = 1.25
 
@@ -108,6 +111,24 @@ def may_be_single_echoes(signal: np.ndarray, groups: EchoGroups, sample: Sample)
         return False
     left = sample.fits(sample.without(groups, signal)).misfit
     return float(np.median(np.exp(left))) > MORE_LEFT * sample.explained(signal, fits).left
+
+
+def are_of_groups(signal: np.ndarray, groups: EchoGroups, sample: Sample) -> bool:
+    """Return whether gains of single echoes, but for a slope over echoes, are the same in all of each group."""
+    some = sample.of_organs()
+    if sample.echoes < FEWEST_ECHOES or not some.size:
+        return False
+    signal, sample = signal[:, some], sample.part(some)
+    gains = np.log(sample.explained(signal, sample.fits(signal)).fit.gains)
+    times = sample.model.echo_times
+    free, own = np.stack([np.ones_like(times), times], axis=1), np.eye(groups.offset.size)[groups.group]
+
+    def rest(values, columns):
+        return values - columns @ np.linalg.lstsq(columns, values, rcond=None)[0]
+
+    gains, own = rest(gains, free), rest(own, free)
+    left = (np.abs(rest(gains, own[:, 1:])) ** 2).sum()
+    return bool(left < (1 - AS_GROUPS) * (np.abs(gains) ** 2).sum())
 
 
 def _gains(signal, sample, group):

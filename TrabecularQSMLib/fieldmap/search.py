@@ -9,7 +9,9 @@ from .signal import Model
 CANDIDATES = 3
 # Grid steps well inside the basin in which Gauss–Newton converges, as parts of one over the length of the train.
 FIELD_STEPS = 12
-R2STAR_GRID = (0.05, 0.3, 0.7, 1.4, 2.8, 5.0)
+R2STAR_GRID = (0.05, 0.3, 0.7, 1.4, 2.8, 5.0, 9.0)
+# Tissue that decays faster than this from echo to echo leaves too few of them to be told: such rates are left out.
+FASTEST_DECAY = 1.7
 # Search no further than this around the center frequency, in ppm: more than air against bone can do.
 FIELD_RANGE_PPM = 15.0
 # Three echoes fit many pairs of field and R2* exactly: only with R2* held at a usual value do they tell the field.
@@ -38,7 +40,7 @@ class SearchTable:
 def search_table(model: Model, imaging_frequency: float) -> SearchTable:
     """Build the table for echo times, fat signal and imaging frequency in Hz."""
     times = model.echo_times
-    rates = np.array(R2STAR_GRID) / model.train if times.size > 3 else np.array([R2STAR_OF_THREE_ECHOES])
+    rates = _rates(model)
     width = min(model.period_hz, 2 * FIELD_RANGE_PPM * 1e-6 * imaging_frequency)
     # A weak field or widely spaced echoes leave little to search, but the candidates need room.
     count = max(int(np.ceil(width * model.train * FIELD_STEPS)), 4 * CANDIDATES)
@@ -68,6 +70,14 @@ def search_table(model: Model, imaging_frequency: float) -> SearchTable:
     return SearchTable(
         field_hz, rates, (first, second), pair_to_lag.astype(np.float32), lag_to_field.astype(np.float32)
     )
+
+
+def _rates(model):
+    """The values of R2* that are searched, in 1/s."""
+    if model.echo_times.size <= 3:
+        return np.array([R2STAR_OF_THREE_ECHOES])
+    over_train = np.array(R2STAR_GRID)
+    return over_train[over_train <= FASTEST_DECAY * (model.echo_times.size - 1)] / model.train
 
 
 def search(signal: np.ndarray, table: SearchTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -416,9 +416,9 @@ def _on_filter(echoes, source) -> Iterator[str]:
     body = np.abs(last) > 0.1 * np.abs(last).max()
     if np.mean(np.abs(np.angle(last[body])) > _NOT_SMALL) < _SHARE:
         return
-    for echo in (echoes[n] for n in sorted({1, len(echoes) // 2, len(echoes) - 1})):
+    for echo in (echoes[n] for n in sorted({0, 1, len(echoes) // 2, len(echoes) - 1})):
         low = ndimage.uniform_filter(echo.real, _LOW) + 1j * ndimage.uniform_filter(echo.imag, _LOW)
-        # At low field it may stay near zero by chance, to one side of it.
+        # At low field it may stay near zero by chance, to one side of it or in some echoes.
         if low.real.sum() < _NEAR_ZERO * np.abs(low).sum() or abs(np.angle(low.sum())) > _ZERO:
             return
     yield (

@@ -22,8 +22,8 @@ _LOW_IN_SLICES, _MANY_SLICES = 0.5, 0.2
 # Noise leaves R2* unknown where more than this share of it ends at the limits of its range, or its standard deviation
 # in the median is this part of one over the length of the train or more.
 _MOST_AT_LIMITS, _UNKNOWN_R2STAR = 0.05, 0.4
-# It leaves the fat fraction unknown where its standard deviation is larger than this in the median.
-_UNKNOWN_PDFF = 0.2
+# It leaves the fat fraction unknown where its standard deviation is larger than this, told of from this share on.
+_UNKNOWN_PDFF, _MANY_UNKNOWN = 0.2, 0.05
 # Bone has none, but a mask with less than this share of its voxels in signal covers air.
 _LEAST_SIGNAL = 0.5
 # Tissue lies deeper than this in mm; of it, a user's mask covers this share at least if χ is to be right: on the ankle,
@@ -136,11 +136,12 @@ def on_trust(
     if rates.size and (share := float(np.mean(rates < 0))) > most:
         found.append(f"{share:.0%} of its R2* are below zero")
     notes += unknown
-    if known.any() and (median := float(np.median(maps["sigma_pdff"][known]))) > _UNKNOWN_PDFF:
+    if known.any() and (share := float(np.mean(maps["sigma_pdff"][known] > _UNKNOWN_PDFF))) > _MANY_UNKNOWN:
         notes.append(
-            f"Noise leaves the fat fraction unknown: its standard deviation in the mask is {median:.2f} in the median, "
-            "as where all echoes come when water and fat are in the same or in opposite phase, or have decayed. Water "
-            "may be taken for fat and fat for water; take means over regions with their standard errors."
+            f"Noise leaves the fat fraction unknown in {share:.0%} of the voxels in the mask: its standard deviation "
+            f"there is above {_UNKNOWN_PDFF:g}, as where all echoes come when water and fat are in the same or in "
+            "opposite phase, or have decayed. Water may be taken for fat and fat for water; take means over regions "
+            "with their standard errors."
         )
     if found:
         notes.append(

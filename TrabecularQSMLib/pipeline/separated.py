@@ -8,11 +8,13 @@ import numpy as np
 from ..acquisition import Acquisition
 from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.contradiction import find_contradiction, left_over, share_by_chance
+from ..fieldmap.denoised import shared_directions
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS
-from ..fieldmap.kind import Kind, find_kind, fitting_better
+from ..fieldmap.kind import Kind, find_kind, fitting_better, seen
 from ..fieldmap.lines import find_lines
 from ..fieldmap.mistakes import find_mistake
+from ..fieldmap.readout import are_of_groups
 from ..fieldmap.sample import draw
 from ..fieldmap.separation import Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
@@ -25,6 +27,8 @@ from .echoes import EchoFields
 
 # So many voxels are asked whether a sign of the phase that was given is right.
 _ASKED = 2000
+# The largest echo of noise is less than so many standard deviations of it.
+_DARK = 4.0
 
 
 class SeparatedFields(EchoFields):
@@ -46,6 +50,7 @@ class SeparatedFields(EchoFields):
         noise = masks.noise_level(echoes, mip)
         self.noise = np.float32(noise)
         signal, fitted = self._find_body(mip, noise)
+        self.notes += remarks_on_echoes.on_denoising(shared_directions(echoes, (mip > 0) & (mip < _DARK * noise)))
         model = self._model()
         drawn = draw(echoes, signal & fitted, **model)
         # Noise in most of the echoes looks like many mistakes, and may speak for either sign.
@@ -146,7 +151,9 @@ class SeparatedFields(EchoFields):
         """What the echoes say of a read-out and trains that were given as plain."""
         if kind.groups is not None or (self.given.readout, self.given.trains) == ("auto", "auto"):
             return []
-        return remarks_on_echoes.on_given_readout(find_kind(*drawn, sign=kind.sign))
+        asked = find_kind(*drawn, sign=kind.sign)
+        plain = asked.groups is not None and are_of_groups(seen(drawn[0], drawn[1], kind), asked.groups, drawn[1])
+        return remarks_on_echoes.on_given_readout(asked, plain)
 
     def _contradictions(self, echoes, drawn, kind) -> list[str]:
         """Where the echoes cannot be of one measurement."""
