@@ -75,6 +75,21 @@ class NumbersTest(AnalysisCase):
         self.assertFalse(self.ui.cancelButton.enabled)
         self.assertTrue(self.ui.regionsSection.enabled)
 
+    def test_a_volume_that_is_deleted_during_its_registration_leaves_no_result(self):
+        for number in (0, 1):
+            volumes, seen = self.pair(), []
+
+            def delete(volume=volumes[number], seen=seen):
+                slicer.mrmlScene.RemoveNode(volume)
+                seen.append(driving.names())
+
+            self.during(delete)
+            with self.assertRaisesRegex(InputError, f"{('fixed', 'moving')[number]} .* was deleted during"):
+                self.widget.onRegisterButton()
+            self.assertIn("The registration failed.", self.ui.statusLabel.text)
+            self.assertEqual([driving.names()], seen)
+            self.assertIsNone(volumes[1].GetParentTransformNode())
+
     def test_from_maps_and_bssfp_to_a_regression(self):
         self.regions()
         self.ui.boneSelector.setCurrentNode(self.bone())

@@ -54,12 +54,17 @@ class AnalysisCase(driving.PanelCase):
     def bone(self):
         return scene.addSegmentation(labels() == 3, {1: "cortex"}, AFFINE, "bone")
 
-    def register(self):
+    def pair(self):
+        """A fixed and a moving volume, selected to be registered."""
         fixed = self.volume(image() * (labels() > 0), "fixed")
         moved = AFFINE.copy()
         moved[:3, 3] = (6, -4, 5)
         moving = scene.addMapVolume(image(2) * (labels() > 0), moved, "mip", "moving")
         self.ui.fixedSelector.setCurrentNode(fixed)
         self.ui.movingSelector.setCurrentNode(moving)
-        self.ui.registerButton.click()
         return fixed, moving
+
+    def register(self):
+        volumes = self.pair()
+        self.ui.registerButton.click()
+        return volumes

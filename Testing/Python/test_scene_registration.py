@@ -2,6 +2,7 @@
 
 import types
 import unittest
+from functools import partial
 from unittest import mock
 
 import numpy as np
@@ -373,6 +374,20 @@ class RegistrationTest(TwoImagesTest):
                 scene.registerNodes(self.fixed, self.moving, start="moments", progress=cancel_at(limit))
         self.assertIs(self.moving.GetParentTransformNode(), above)
         self.assertEqual(self.node_ids(), ids)
+
+    def test_a_volume_that_is_deleted_meanwhile_leaves_no_result(self):
+        self.without_search()
+        for work in (partial(scene.registerNodes, start="moments"), scene.checkerboardNodes):
+            moving, seen = slicer.mrmlScene.AddNode(newVolume(self.arrays[1], MOVING_AFFINE, "CT")), []
+
+            def delete(_fraction, _message, moving=moving, seen=seen):
+                if not seen:
+                    slicer.mrmlScene.RemoveNode(moving)
+                    seen.append(self.node_ids())
+
+            with self.assertRaisesRegex(InputError, "CT was deleted during the computation"):
+                work(self.fixed, moving, progress=delete)
+            self.assertEqual([self.node_ids()], seen)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def registerNodes(
     :param name: name of a transform node that is new in any case.
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :return: the transform node.
-    :raises InputError: if the volumes, points or mask are none that can be registered.
+    :raises InputError: if the volumes, points or mask are none that can be registered, or one is deleted meanwhile.
     """
     for volume in (fixed, moving):
         checkVolume(volume, "image to register")
@@ -102,6 +102,7 @@ def registerNodes(
         except InputError as error:
             raise InputError(f"{moving.GetName()} to {fixed.GetName()}: {error}") from error
         quality |= {"request": request, "matrix": matrix.tolist()}
+    _checkThere(fixed, moving)
     report(progress, 1.0, "Registered")
     points = (landmarks or (None, None))[1]
     return _putUnder(moving, fixed, matrix, known or name or f"{nameOf(moving)} to {nameOf(fixed)}", quality, points)
@@ -216,6 +217,7 @@ def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None, pr
     :param tiles: how many along the longest edge.
     :param name: name of a volume that is new in any case.
     :param progress: ``progress(fraction, message)``; what it raises stops it.
+    :raises InputError: if one of the volumes is none, or is deleted meanwhile.
     """
     for volume in (fixed, moving):
         checkVolume(volume)
@@ -230,6 +232,7 @@ def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None, pr
         return checkerboard(array, moved, tiles)
 
     board = keepAlive(compute, progress)
+    _checkThere(fixed, moving)
     node = newVolume(board, affine, freeName(name or f"{nameOf(moving)} on {nameOf(fixed)}"))
     known = None if name else _boardOf(fixed, moving)
     if known:
@@ -247,6 +250,15 @@ def checkerboardNodes(fixed, moving, tiles: int = 8, name: str | None = None, pr
         removeWithHelpers(node)
         raise
     return node
+
+
+def _checkThere(*volumes):
+    """Raise `InputError` if a volume was deleted while its values were computed with: nothing can lie over it."""
+    for volume in volumes:
+        if volume.GetScene() is not slicer.mrmlScene:
+            raise InputError(
+                f"{volume.GetName()} was deleted during the computation, so nothing was changed; load it again."
+            )
 
 
 def _boardOf(fixed, moving):
