@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 
 from . import background, inversion
-from .errors import InputError
+from .errors import InputError, worded
 from .fieldmap.fat_models import FAT_MODELS
 
 
@@ -272,7 +272,10 @@ class Settings:
             raise InputError(
                 f"{source} has the unknown setting {unknown[0]!r}; known are {', '.join(map(repr, known))}."
             )
-        return cls(**values)
+        try:
+            return cls(**values)
+        except InputError as error:  # a door would take names in backticks for its own options
+            raise InputError(f"{source}: {worded(str(error), {name: repr(name) for name in known})}") from error
 
 
 def _choices_text(choices):

@@ -294,7 +294,9 @@ class SettingsTest(CommandLineTest):
             ("{", "not valid JSON"),
             ("[1]", "not a table of names and values"),
             ('{"edge_fractoin": 1}', "unknown setting 'edge_fractoin'"),
-            ('{"edge_fraction": "half"}', "--edge-fraction is 'half'"),
+            ('{"edge_fraction": "half"}', f"{file}: 'edge_fraction' is 'half'; give a number between 0 and 1."),
+            ('{"reference": "fat"}', f"{file}: 'reference' is 'fat'; choose one of"),
+            ('{"inversion": "closed-form", "weak_harmonic": 1}', f"{file}: 'weak_harmonic' is 1, but the inversion"),
         ):
             with self.subTest(words):
                 file.write_text(content)
