@@ -293,11 +293,17 @@ class PhantomTest(OutputsTest):
         shutil.copytree(self.output, hidden)
         for folder in (self.output / ".." / self.output.name, hidden):
             self.assertEqual(list(find_maps(folder)), ["sub-01"], folder)
+        truth, other, told = self.output / "derivatives" / "truth", self.output / "derivatives" / "other", []
+        find_maps(truth, told)
+        self.assertEqual(told, [])
+        find_maps(self.output, told)
+        self.assertRegex(" ".join(told), r"^Maps below .* where reconstruct puts none \(truth\); check")
+        # What is left out lies nowhere that matters.
+        shutil.copytree(truth, other, ignore=lambda _, names: [name for name in names if name.endswith(".json")])
         notes = []
-        for folder in (self.output / "derivatives" / "truth", self.output):
-            self.assertEqual(notes, [])
-            find_maps(folder, notes)
-        self.assertRegex(notes[0], "^The maps of .* lie in truth below it; check that these are meant.$")
+        find_maps(self.output, notes)
+        self.assertEqual(notes[-1:], told)
+        shutil.rmtree(other)
         shutil.copytree(self.output, hidden / ".thumbnails")
         self.assertEqual(list(find_maps(hidden)), ["sub-01"])
 

@@ -44,6 +44,8 @@ _OTHER_UNITS = {
     "1": ("%", "percent", "permille", "‰"),
     "Hz": ("ppm", "ppb", "rad", "rad/s", "khz", "t"),
 }
+# Folders above the maps of a reconstruction.
+_USUAL_FOLDER = re.compile(r"(sub|ses)-|(anat|derivatives|trabecular-qsm)$")
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
 
 
@@ -95,7 +97,7 @@ def find_maps(folder, notes: list[str] | None = None) -> dict[str, dict[str, Pat
         If a map is there twice, or all that there are have a unit in their sidecar that is not ours.
     """
     scans: dict[str, dict[str, Path]] = {}
-    wrong, elsewhere = [], set()
+    wrong = []
     for path in sorted(Path(folder).rglob("sub-*.nii.gz")):
         entities, suffix = parse_name(path.name.removesuffix(".nii.gz"))
         description = entities.pop("desc", None)
@@ -114,14 +116,16 @@ def find_maps(folder, notes: list[str] | None = None) -> dict[str, dict[str, Pat
             path, other = _ours_first(path, maps[quantity.name])
             wrong.append(f"The sidecar of {other} does not say that it comes from {SOFTWARE}, as that of {path} does")
         maps[quantity.name] = path
-        elsewhere |= {part for part in inside if not re.match(r"(sub|ses)-|(anat|derivatives|trabecular-qsm)$", part)}
     if wrong and not scans:
         raise InputError(f"{wrong[0]}.")
     if notes is not None:
         notes += [f"{why}; the map was left out." for why in wrong]
-        if elsewhere:
-            places = ", ".join(sorted(elsewhere))
-            notes.append(f"The maps of {folder} lie in {places} below it; check that these are meant.")
+        taken = [path.relative_to(folder).parts[:-1] for maps in scans.values() for path in maps.values()]
+        if elsewhere := sorted({part for inside in taken for part in inside if not _USUAL_FOLDER.match(part)}):
+            notes.append(
+                f"Maps below {folder} lie in folders where reconstruct puts none ({', '.join(elsewhere)}); check that "
+                "these are meant, or give the folder that reconstruct wrote."
+            )
     order = list(ALL_QUANTITIES)
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
 
