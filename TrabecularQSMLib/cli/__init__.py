@@ -42,6 +42,8 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 # Errors of the system that are of a name that was given, wherever it is first looked up, and how much of one is shown.
 _OF_NAMES = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP)
 _LONG_NAME = 80
+# After so many seconds it is asked again whether an import is over.
+_SOON = 0.05
 _NEGATIVE = re.compile(r"^-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^-(inf|nan)$")
 
 
@@ -96,7 +98,14 @@ class _Interrupted(KeyboardInterrupt):
     """Ctrl+C; after a plain KeyboardInterrupt that crossed an exec, Python ends by the signal whatever main returns."""
 
 
-def _interrupt(*_):
+def _interrupt(_number, frame):
+    """Stop the command; amid an import only once that is over, as modules may swallow it or fail for another reason."""
+    while frame is not None and frame.f_code is not main.__code__:
+        if frame.f_code.co_filename.startswith("<frozen importlib") and hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, _interrupt)
+            signal.setitimer(signal.ITIMER_REAL, _SOON)
+            return
+        frame = frame.f_back
     raise _Interrupted
 
 
