@@ -182,7 +182,7 @@ class FilesTest(InFolderTest):
 
     def write(self, case):
         for name, array in self.maps.items():
-            path = self.folder / "maps" / "x" / f"{case}_{QUANTITIES[name].suffix}.nii.gz"
+            path = self.folder / "maps" / "anat" / f"{case}_{QUANTITIES[name].suffix}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             nifti.write_image(path, array, scans.AFFINE)
 
@@ -265,7 +265,7 @@ class FilesTest(InFolderTest):
             self.write("sub-01")
             with self.subTest(name, unit=unit):
                 self.assertIn(words, " ".join(measure_files(self.folder / "maps", self.regions)[1]))
-                side = self.folder / "maps" / "x" / f"sub-01_{QUANTITIES[name].suffix}.json"
+                side = self.folder / "maps" / "anat" / f"sub-01_{QUANTITIES[name].suffix}.json"
                 side.write_text(json.dumps({"Units": unit}))
                 if unit:
                     rows, notes = measure_files(self.folder / "maps", self.regions)
@@ -289,7 +289,7 @@ class FilesTest(InFolderTest):
     def test_maps_of_other_software_below_the_folder_stop_nothing_and_are_told(self):
         self.maps = {"chi": self.maps["chi"] / 100, "pdff": self.maps["pdff"]}
         self.write("sub-01")
-        right, folder = self.measure(), self.folder / "maps" / "x"
+        right, folder = self.measure(), self.folder / "maps" / "anat"
         for path in folder.glob("*.nii.gz"):
             side = {"GeneratedBy": [{"Name": "TrabecularQSM"}], "Units": "ppm" if "Chimap" in path.name else "1"}
             path.with_name(path.name.replace(".nii.gz", ".json")).write_text(json.dumps(side))
@@ -367,7 +367,7 @@ class FilesTest(InFolderTest):
         self.assertEqual({row["region"] for row in self.measure(only=["label 1"])}, {"label 1"})
 
     def test_maps_on_two_grids_are_refused(self):
-        nifti.write_image(self.folder / "maps" / "x" / "sub-01_PDFFmap.nii.gz", self.maps["pdff"][:3], scans.AFFINE)
+        nifti.write_image(self.folder / "maps" / "anat" / "sub-01_PDFFmap.nii.gz", self.maps["pdff"][:3], scans.AFFINE)
         with self.assertRaisesRegex(InputError, "sub-01_PDFFmap.nii.gz is not on the grid of sub-01_Chimap"):
             self.measure()
 
@@ -437,7 +437,7 @@ class FilesTest(InFolderTest):
             self.measure()
 
     def test_a_folder_without_maps_is_refused(self):
-        shutil.rmtree(self.folder / "maps" / "x")
+        shutil.rmtree(self.folder / "maps" / "anat")
         with self.assertRaisesRegex(InputError, "holds no map"):
             self.measure()
         with self.assertRaisesRegex(InputError, "not a folder"):
