@@ -129,14 +129,6 @@ def _mean_misfit(fit):
     return fit.misfit.mean()
 
 
-def asks_for_gains(signals: Sequence[np.ndarray], which: int, groups: Sequence[EchoGroups | None], sample: Sample):
-    """Return whether single echoes ask for gains of their own with one of both signs."""
-    some = sample.of_organs()
-    sample, signal = sample.part(some), signals[which][:, some]
-    signal = sample.without(groups[which], signal)
-    return sample.asks_for_gains(signal, sample.fits(signal))
-
-
 def sign_by_gains(
     signals: Sequence[np.ndarray], best: int, groups: Sequence[EchoGroups | None], sample: Sample
 ) -> Answer | None:
@@ -145,11 +137,11 @@ def sign_by_gains(
     Thousands of voxels then say no more than one, and standard errors over them mean nothing. Where groups of echoes,
     one for each sign, leave such gains over, they are not the whole kind of the scan, and say less.
     """
-    if not asks_for_gains(signals, best, groups, sample):
-        return None
     some = sample.of_organs()
     sample = sample.part(some)
     signals = [sample.without(its, one[:, some]) for its, one in zip(groups, signals, strict=True)]
+    if not sample.asks_for_gains(signals[best], sample.fits(signals[best])):
+        return None
     answers = []
     for signal in signals:
         gains = np.ones(sample.echoes)
