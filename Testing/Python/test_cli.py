@@ -127,7 +127,7 @@ class FormsTest(unittest.TestCase):
                 "phantom OUT --field-offset 1e9": "--field-offset is 1000000000.0; give",
                 "phantom OUT --snr 0": "--snr is 0.0; give",
                 "phantom OUT --readout-slope 1": "--readout-slope is 1, but",
-                "phantom OUT --train-slopes 1": "--train-slopes holds 1 numbers and --train-offsets 0; give as many",
+                "phantom OUT --train-slopes 1": "--train-slopes holds 1 number and --train-offsets 0; give as many",
                 "phantom OUT --echo-times 5 4 3": "The echo times are 5 4 3 ms; give three or more that increase in "
                 "--echo-times.",
                 "phantom OUT --companions --ct-voxel-size 0 1 1": "--ct-voxel-size is 0.0 1.0 1.0; give",

@@ -100,7 +100,7 @@ class MeasureTest(SceneTest):
         segment.SetName("heel")
         scene.measureNodes([chi], table=table, **options)
         self.assertRegex(
-            scene.notesOf(table)[0], f"^{before} of case sub-01 has the values .* another name now: delete"
+            scene.notesOf(table)[0], f"^{before} of case sub-01: the same values .* another name now; delete"
         )
         self.assertEqual(len(scene.notesOf(table)), 1)
         # Other regions of the case, such as parts, are nobody's former name.

@@ -147,8 +147,8 @@ def on_excluded(rows: Sequence[Mapping]) -> list[str]:
     if not lost:
         return []
     return [
-        f"{', '.join(lost)} hold no reliable value of any map: they lie in air or outside of the mask, as skin does; "
-        "check that the others lie on their bones, and left and right."
+        f"{', '.join(lost)} hold no reliable value of any map: they lie in air or outside of the mask, as skin does. "
+        "Regions of bone should not: check that they lie on their bones, and left and right."
     ]
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ..acquisition import FIELD_STRENGTHS_T
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..fieldmap.fat_models import FAT_MODELS
 from .anatomy import ANATOMIES
 from .body import CONSTANTS
@@ -19,8 +19,8 @@ ORIENTATIONS = {
     "axial": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
 }
 READOUTS = ("monopolar", "bipolar")
-# The paper's protocol: nine echoes, 0.7 ms apart after interleaving.
 _POSSIBLE_TIMES = (1e-4, 0.5)  # s
+# The paper's protocol: nine echoes, 0.7 ms apart after interleaving.
 ECHO_TIMES = tuple(round(1.25e-3 + 0.7e-3 * n, 6) for n in range(9))
 
 
@@ -161,8 +161,8 @@ class PhantomSettings:
         trains, count = len(self.train_offsets_rad), len(self.echo_times)
         if len(self.train_slopes_rad) != trains or 2 * trains > count:
             raise InputError(
-                f"`train_slopes_rad` holds {len(self.train_slopes_rad)} numbers and `train_offsets_rad` {trains}; give "
-                f"as many of both, for at most {count // 2} trains of {count} echoes."
+                f"`train_slopes_rad` holds {counted(len(self.train_slopes_rad), 'number')} and `train_offsets_rad` "
+                f"{trains}; give as many of both, for at most {count // 2} trains of {count} echoes."
             )
         for name in ("readout_offset_rad", "readout_slope_rad", "readout_magnitude"):
             if (value := getattr(self, name)) and self.readout != "bipolar":

@@ -117,6 +117,7 @@ def isGone(table) -> bool:
     """Return whether there is no table to add to, or it was removed from the scene while rows were computed.
 
     :param table: table node or None.
+    :raises InputError: if it is a node of another kind.
     """
     if table is not None:
         checkClass(table, "vtkMRMLTableNode", "a table to add rows to", "choose one, or a new one")
@@ -136,8 +137,8 @@ def addToTable(table, columns: Sequence[Column], key: Sequence[str]) -> None:
     table.SetAttribute(NOTES_ATTRIBUTE, note if replaced else None)
     regions = next(column.values for column in columns if column.name == "region")
     if twice := _formerNames(rowsFromTable(table), case, set(regions)):
-        note = "has the values of a region that has another name now: delete its rows, or it counts twice."
-        addNotes(table, [f"{', '.join(twice)} of case {case} {note}"])
+        note = "the same values stand under another name now; delete the rows of the former one, or they count twice."
+        addNotes(table, [f"{', '.join(twice)} of case {case}: {note}"])
 
 
 def _formerNames(rows, case, regions):
