@@ -313,13 +313,13 @@ class SettingsTest(unittest.TestCase):
             ("voxel_size", {"voxel_size": (0, 1, 1)}),
             ("snr", {"snr": 0.0}),
             ("field_strength", {"field_strength": 300.0}),
-            ("bandwidth_hz is -5.0; give a finite number between 10 and 1e\\+06 Hz", {"bandwidth_hz": -5.0}),
+            ("`bandwidth_hz` is -5.0; give a finite number between 10 and 1e\\+06 Hz", {"bandwidth_hz": -5.0}),
             ("trains", {"trains": 5}),
             ("readout", {"readout": "spiral"}),
             ("pdff", {"pdff": 1.5}),
             ("lowest rate first", {"r2star": (100.0, 50.0)}),
             ("χ tells nothing", {"chi_slope": 0.0}),
-            ("longest_echo is 0.011; give a finite number between 0.1 and 500 ms", {"longest_echo": 1.1e-5}),
+            ("`longest_echo` is 0.011; give a finite number between 0.1 and 500 ms", {"longest_echo": 1.1e-5}),
             ("`longest_echo` after", {"shortest_echo": 9e-3}),
         ):
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
