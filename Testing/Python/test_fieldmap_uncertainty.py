@@ -3,12 +3,18 @@
 import unittest
 
 import numpy as np
-from models import EQUAL, model_at, noise
+from models import EQUAL, FAT, FREQUENCY, model_at, noise
 
 from TrabecularQSMLib.fieldmap.refine import refine
-from TrabecularQSMLib.fieldmap.separation import fat_fraction
+from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate
 from TrabecularQSMLib.fieldmap.signal import synthesize
-from TrabecularQSMLib.fieldmap.uncertainty import noise_of_fit, of_exact_fit, share_of_noise, standard_deviations
+from TrabecularQSMLib.fieldmap.uncertainty import (
+    noise_of_fit,
+    of_exact_fit,
+    of_two_minima,
+    share_of_noise,
+    standard_deviations,
+)
 
 
 class UncertaintyTest(unittest.TestCase):
@@ -45,6 +51,26 @@ class UncertaintyTest(unittest.TestCase):
             sigma_r2star = of_exact_fit(sigma_r2star, model.train)
             self.assertAlmostEqual(((r2star - 60.0) / sigma_r2star).std(), 1, delta=0.05)
             self.assertAlmostEqual(r2star.mean(), 60, delta=25)
+
+    def test_a_minimum_that_is_hardly_better_than_the_next_is_as_uncertain_as_it_is_often_wrong(self):
+        rng, margin = np.random.default_rng(5), np.array([0.0, 1.0, 3.0, np.inf], np.float32)[:, None]
+        wrong = rng.random((4, 40000)) < 1 / (1 + np.exp(margin))
+        errors = 10 * rng.standard_normal(wrong.shape) + 434 * wrong
+        sigma = of_two_minima(np.full((4, 1), 10.0), margin, 434.0)
+        np.testing.assert_allclose(np.sqrt(np.mean(errors**2, axis=1)), sigma[:, 0], rtol=0.03)
+
+    def test_maps_of_three_echoes_say_so(self):
+        # The third echo is 1.2 σ: the smooth field chooses between minima that are nearly alike.
+        model = model_at(1.15e-3 * np.arange(1, 4))
+        shape = (1, 96, 96)
+        signal = synthesize(np.full(shape, 0.3 + 0j).ravel(), np.full(shape, 0.7 + 0j).ravel(), 30.0, 60.0, model)
+        signal = signal + noise(np.random.default_rng(6), signal.shape, 1 / 15)
+        options = {"echo_times": model.echo_times, "imaging_frequency": FREQUENCY, "fat_model": FAT}
+        found = separate(signal.reshape(3, *shape), np.ones(shape, bool), (2.0, 1.0, 1.0), **options, noise=1 / 15)
+        self.assertAlmostEqual(((found.field_hz - 30.0) / found.sigma_field).std(), 1, delta=0.05)
+        alike = found.margin < 1  # a swap, of 434 Hz, is as likely as one in four
+        self.assertTrue(alike.any())
+        self.assertGreater(found.sigma_field[alike].min(), 434 * 0.5)
 
     def test_without_signal_they_are_large_but_finite(self):
         zero = np.zeros(3)

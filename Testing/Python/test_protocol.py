@@ -270,6 +270,20 @@ class AssessTest(unittest.TestCase):
         self.assertIn("a number below zero is expected", " ".join(unknowns(rising)))
         self.assertNotIn("below zero", said)
 
+    def test_fat_that_appears_more_than_half_a_voxel_off_is_told_with_the_bandwidth_that_is_enough(self):
+        sure = replace(self.found.given.swaps, margin=np.ones_like(self.found.given.swaps.margin))
+        found = replace(self.found, given=replace(self.found.given, swaps=sure))
+        said = lambda **changes: [one for one in doubts(replace(found, settings=replace(DIXON, **changes)))]  # noqa: E731
+        # At 1.5 T the main peak of fat lies 217 Hz off.
+        self.assertEqual(said(bandwidth_hz=440.0), [])
+        (note,) = said(bandwidth_hz=300.0, echo_times=tuple(5e-3 * n for n in range(1, 7)))
+        self.assertIn("Fat appears 0.72 voxels off along the read-out", note)
+        self.assertIn("a `bandwidth_hz` of 440 or more", note)
+        self.assertEqual(said(bandwidth_hz=None), [])
+        self.assertIn(
+            "how far off fat appears", " ".join(unknowns(replace(found, settings=replace(DIXON, bandwidth_hz=None))))
+        )
+
     def test_trains_that_take_turns_unevenly_are_not_too_close_and_echoes_before_their_read_out_are_told(self):
         # Two trains 0.3 ms apart, each with echoes 2 ms apart.
         turns = replace(PAPER, echo_times=tuple(1e-3 * t for t in (1.2, 1.5, 3.2, 3.5, 5.2, 5.5)), trains=2)
@@ -282,6 +296,9 @@ class AssessTest(unittest.TestCase):
         early = replace(found, settings=replace(turns, shortest_echo=0.2e-3))
         (note,) = doubts(early)
         self.assertIn("The first echo, 0.2 ms, comes before half of a read-out of 0.699 ms is over", note)
+        in_all = replace(turns, bandwidth_hz=1e5)
+        (note,) = doubts(replace(found, settings=in_all, closest_spacing=closest_spacing(in_all)))
+        self.assertIn("check `bandwidth_hz` (of one voxel)", note)
         noted = replace(found, notes=("R2* is high.",))
         self.assertEqual(doubts(noted), ["The reconstruction of the digital ankle notes: R2* is high."])
         self.assertLessEqual(set(doubts(noted)), set(unknowns(noted)))
@@ -296,12 +313,13 @@ class SettingsTest(unittest.TestCase):
             ("voxel_size", {"voxel_size": (0, 1, 1)}),
             ("snr", {"snr": 0.0}),
             ("field_strength", {"field_strength": 300.0}),
-            ("bandwidth_hz", {"bandwidth_hz": -5.0}),
+            ("`bandwidth_hz` is -5.0; give a finite number between 10 and 1e\\+06 Hz", {"bandwidth_hz": -5.0}),
             ("trains", {"trains": 5}),
             ("readout", {"readout": "spiral"}),
             ("pdff", {"pdff": 1.5}),
             ("lowest rate first", {"r2star": (100.0, 50.0)}),
             ("χ tells nothing", {"chi_slope": 0.0}),
+            ("`longest_echo` is 0.011; give a finite number between 0.1 and 500 ms", {"longest_echo": 1.1e-5}),
             ("`longest_echo` after", {"shortest_echo": 9e-3}),
         ):
             with self.subTest(words), self.assertRaisesRegex(InputError, words):

@@ -15,7 +15,7 @@ from .neighborhood import choose_candidates, smoothed
 from .refine import refine
 from .search import CANDIDATES, search, search_table
 from .signal import Model, within_period
-from .uncertainty import noise_of_fit, of_exact_fit, standard_deviations
+from .uncertainty import noise_of_fit, of_exact_fit, of_two_minima, standard_deviations
 
 # Voxels worked on at once: small enough for the cache, large enough for NumPy.
 SEARCH_CHUNK = 4096
@@ -152,6 +152,7 @@ def separate(
     run_chunks(refine_chunk, count, REFINE_CHUNK, message=message, progress=part(progress, 0.5, 0.95))
     noise = max(noise, noise_of_fit(residual, len(echo_times)))
     sigmas = list(standard_deviations(water, fat, field, r2star, model, noise, progress=part(progress, 0.95, 1.0)))
+    sigmas[0] = np.minimum(of_two_minima(sigmas[0], margin, confusion_distance(model, fat_hz)), model.period_hz / 2)
     if len(echo_times) == EXACT_ECHOES:
         sigmas[1] = of_exact_fit(sigmas[1], model.train)
     # Twice what noise leaves over on average is found in one voxel of forty, by noise alone.

@@ -104,6 +104,26 @@ def of_exact_fit(sigma_r2star: np.ndarray, train: float) -> np.ndarray:
     return sigma_r2star / np.sqrt(1 + (sigma_r2star * train) ** 2)
 
 
+def of_two_minima(sigma_field: np.ndarray, margin: np.ndarray, distance_hz: float) -> np.ndarray:
+    """Return the standard deviation of a field in Hz where the voxel's next minimum may be the right one.
+
+    Parameters
+    ----------
+    sigma_field : (V,) array
+        Of the chosen minimum, in Hz.
+    margin : (V,) array
+        By how many units of log-likelihood that minimum is better than the next; infinite where there is none.
+    distance_hz : float
+        How far from it the next lies.
+
+    Notes
+    -----
+    The next one is right with the odds ``e^(−margin)``; the field is off by the distance then.
+    """
+    of_next = 1 / (1 + np.exp(np.clip(margin, 0, 50)))
+    return np.sqrt(sigma_field**2 + of_next * np.float32(distance_hz) ** 2).astype(np.float32)
+
+
 def _deviations(water, fat, field_hz, r2star, model, noise):
     time = (model.echo_times - model.echo_times[0])[:, None]
     c = model.fat[:, None]
@@ -136,7 +156,8 @@ def _deviations(water, fat, field_hz, r2star, model, noise):
 METHOD = Method(
     standard_deviations,
     title="Standard deviations",
-    solves="the Cramér–Rao bound of field, R2* and fat fraction in each voxel",
+    solves="the Cramér–Rao bound of field, R2* and fat fraction in each voxel; that of the field grows by the odds of "
+    "the next minimum",
     test="test_fieldmap_uncertainty.UncertaintyTest",
     reference="Pineda et al., MRM 2005, doi 10.1002/mrm.20623",
 )

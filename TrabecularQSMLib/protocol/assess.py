@@ -252,8 +252,7 @@ def _bias_rows(found):
     edge = f"voxel edge of {max(settings.voxel_size):g} mm"
     name = f"field across a voxel that adds {ADDED_R2STAR:g} 1/s to R2*"
     yield "bias", name, gradient, "Hz/mm", edge, "fit of a signal dephased by a linear field"
-    if settings.bandwidth_hz is not None:
-        voxels = abs(settings.fat_hz) / settings.bandwidth_hz
+    if (voxels := settings.displaced_voxels) is not None:
         yield "bias", "displacement of fat along the read-out", voxels, "voxels", "", "bandwidth and main peak of fat"
 
 

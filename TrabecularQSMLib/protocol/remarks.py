@@ -1,5 +1,7 @@
 """What is said of a protocol beside its numbers: what cannot be as given, and what the numbers do not know."""
 
+import math
+
 import numpy as np
 
 from .assess import Assessment
@@ -8,6 +10,8 @@ from .swaps import Swaps
 
 # So much closer than computed, echoes are no contradiction: timing is in steps.
 _CLOSER = 0.98
+# Fat that appears so many voxels off misleads the share of cortex: see Docs/Validation.md.
+_DISPLACED = 0.5
 
 
 def doubts(found: Assessment) -> list[str]:
@@ -15,7 +19,7 @@ def doubts(found: Assessment) -> list[str]:
 
     One sentence each, which names the settings that decide in backticks.
     """
-    said = _on_timing(found) + _on_second_field(found.given.swaps)
+    said = _on_timing(found) + _on_displaced_fat(found.settings) + _on_second_field(found.given.swaps)
     slope = found.settings.chi_slope
     if slope > 0:
         said.append(
@@ -55,7 +59,8 @@ def _on_timing(found) -> list[str]:
         closest = f"{1e3 * found.closest_spacing:.3g} ms"
         said.append(
             f"The given echoes of one train are {1e3 * settings.spacing:.3g} ms apart, but bandwidth and gradients "
-            f"allow no less than {closest}: check `trains`, `readout`, `gradient` and `slew_rate`."
+            f"allow no less than {closest}: check `bandwidth_hz` (of one voxel), `trains`, `readout`, `gradient` and "
+            "`slew_rate`."
         )
     first, half = min(settings.echo_times[0], settings.first_allowed), 0.5 / settings.bandwidth_hz
     if first < _CLOSER * half:
@@ -66,13 +71,26 @@ def _on_timing(found) -> list[str]:
     return said
 
 
+def _on_displaced_fat(settings: ProtocolSettings) -> list[str]:
+    """Fat that appears so far off that it fills the cortex beside it."""
+    voxels = settings.displaced_voxels
+    if voxels is None or voxels <= _DISPLACED:
+        return []
+    enough = 10 * math.ceil(settings.bandwidth_hz * voxels / _DISPLACED / 10)
+    return [
+        f"Fat appears {voxels:.2g} voxels off along the read-out and fills cortex beside it, so that χ of marrow can "
+        "err by more than noise, which no σ here holds: with a "
+        f"`bandwidth_hz` of {enough} or more, at the price of SNR, it is half a voxel at most."
+    ]
+
+
 def _on_limits(settings: ProtocolSettings) -> list[str]:
     """What decides how close, how early and how late echoes can be."""
     said = []
     if settings.bandwidth_hz is None:
         said.append(
-            "How close echoes can be follows from the bandwidth, which is not given: `bandwidth_hz`. The given spacing "
-            "is taken for the closest."
+            "How close echoes can be, and how far off fat appears, follow from the bandwidth, which is not given: "
+            "`bandwidth_hz`. The given spacing is taken for the closest, and fat for where it is."
         )
     if settings.shortest_echo is None or settings.longest_echo is None:
         said.append(
@@ -101,8 +119,9 @@ def _on_noise_of_regions(found) -> list[str]:
             "The error of χ of regions is that of noise as in marrow everywhere: a lower bound. In a body, voxels of "
             "little signal such as cortex add to it, and TV-MEDI has another: in balls of 3, 6 and 9 mm it had 1.4, "
             "1.9 and 3.6 times this error with the paper's protocol (3 T, voxels of 1.5 mm), 1.3, 1.7 and 2.2 with a "
-            "Dixon of 1.5 T, and 4, 13 and 16 with one of 7 T and 1 mm, and gave less of their χ back. `ankle` "
-            "measures both through the whole reconstruction; the error of a scan is told by `chi_sigma`."
+            "Dixon of 1.5 T, and 4, 13 and 16 with one of 7 T and 1 mm (the share of cortex is told no better there "
+            "than at 3 T), and gave less of their χ back. `ankle` measures both through the whole reconstruction; the "
+            "error of a scan is told by `chi_sigma`."
         ]
     said = [
         f"The error of χ by noise is that of {found.ankle.draws} draws, which tell it to {found.ankle.precision:.0%}, "

@@ -108,9 +108,14 @@ class ProtocolSettings:
         put = partial(object.__setattr__, self)  # the dataclass is frozen
         put("echo_times", checked_times(self.echo_times))
         put("voxel_size", numbers("voxel_size", self.voxel_size, 3, low=0.01, high=100, unit=" mm"))
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high, *unit) in _RANGES.items():
             if getattr(self, name) is not None:
-                put(name, numbers(name, getattr(self, name), 1, low=low, high=high)[0])
+                put(name, numbers(name, getattr(self, name), 1, low=low, high=high, unit="".join(unit))[0])
+        for name, (low, high) in _LIMITS_MS.items():  # in the unit in which users give them
+            if (seconds := getattr(self, name)) is not None:
+                value = round(1e3 * seconds, 9) if isinstance(seconds, int | float) else seconds
+                numbers(name, value, 1, low=low, high=high, unit=" ms")
+                put(name, float(seconds))
         put("trains", numbers("trains", self.trains, 1, whole=True, low=1, high=len(self.echo_times) // 2)[0])
         if self.echoes is not None:
             put("echoes", numbers("echoes", self.echoes, 1, whole=True, low=3, high=100)[0])
@@ -144,6 +149,11 @@ class ProtocolSettings:
     def fat_hz(self) -> float:
         """Frequency of the main peak of fat against water in Hz."""
         return FAT_MODELS[self.fat_model].main_shift_ppm * 1e-6 * self.imaging_frequency
+
+    @property
+    def displaced_voxels(self) -> float | None:
+        """How many voxels off the main peak of fat appears along the read-out; None without a bandwidth."""
+        return None if self.bandwidth_hz is None else abs(self.fat_hz) / self.bandwidth_hz
 
     @property
     def spacing(self) -> float:
@@ -193,19 +203,18 @@ class ProtocolSettings:
         return float(first / self.snr)
 
 
+_LIMITS_MS = {"shortest_echo": (0.01, 500.0), "longest_echo": (0.1, 500.0)}
 _RANGES = {
-    "field_strength": FIELD_STRENGTHS_T,
+    "field_strength": (*FIELD_STRENGTHS_T, " T"),
     "snr": (1.0, _MOST_SNR),
-    "bandwidth_hz": (10.0, 1e6),
-    "gradient": (1.0, 1000.0),
-    "slew_rate": (1.0, 10_000.0),
-    "shortest_echo": (1e-5, 0.5),
-    "longest_echo": (1e-4, 0.5),
+    "bandwidth_hz": (10.0, 1e6, " Hz"),
+    "gradient": (1.0, 1000.0, " mT/m"),
+    "slew_rate": (1.0, 10_000.0, " T/m/s"),
     "pdff": (0.0, 1.0),
     "bvtv": (0.0, 0.9),
-    "regularization": (1e-12, 1e6),
-    "chi_slope": (-20.0, 20.0),
+    "regularization": (1e-12, 1e6, " mm²"),
+    "chi_slope": (-20.0, 20.0, " ppm"),
     "subject_sd": (0.0, 1.0),
-    "repeat_sd": (0.0, 10.0),
+    "repeat_sd": (0.0, 10.0, " ppm"),
     "bvtv_difference": (1e-4, 1.0),
 }
