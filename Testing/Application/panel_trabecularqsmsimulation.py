@@ -89,7 +89,7 @@ class PanelTest(driving.PanelCase):
         self.ui.protocolTrainsSpinBox.value = 1
         self.ui.protocolButton.click()
         self.assertIn("apart, but bandwidth and gradients allow no less than 1.74 ms", self.ui.statusLabel.text)
-        self.assertIn("check 'Interleaved trains', 'Bandwidth and read-out', gradient and", self.ui.statusLabel.text)
+        self.assertIn("check 'Bandwidth and read-out' (the bandwidth is that of one voxel)", self.ui.statusLabel.text)
         self.ui.protocolEchoTimesLineEdit.text = ""
         self.assertEqual(self.ui.protocolButton.text, "Enter the echo times")
         self.ui.protocolEchoTimesLineEdit.text = "1 2"
@@ -98,7 +98,7 @@ class PanelTest(driving.PanelCase):
     def test_a_protocol_is_assessed_in_an_ankle_as_the_step_of_bone_reconstructs_and_says_before_how_long(self):
         self.ui.protocolStepButton.click()
         self.ui.boneInversionComboBox.currentText = "closed-form"
-        for draws, said in ((1, "draws is 1"), (50, "")):
+        for draws, said in ((1, "'Draws in an ankle' is 1"), (50, "")):
             self.ui.protocolAnkleDrawsSpinBox.value = draws
             self.assertEqual(self.ui.protocolButton.enabled, not said)
             self.assertIn(said, self.ui.protocolButton.toolTip)
@@ -162,9 +162,11 @@ class PanelTest(driving.PanelCase):
     def test_what_keeps_bone_from_being_scanned_is_said(self):
         for widget, wrong, button, said in (
             (self.ui.boneBvtvLineEdit, "", self.ui.chainButton, "Enter values of BV/TV"),
-            (self.ui.boneBvtvLineEdit, "0.9", self.ui.chainButton, "BV/TV is 0.9"),
+            (self.ui.boneBvtvLineEdit, "0.9", self.ui.chainButton, "'BV/TV' is 0.9"),
             (self.ui.protocolEchoTimesLineEdit, "", self.ui.sweepButton, "Enter the echo times"),
             (self.ui.boneVoxelsLineEdit, "9", self.ui.sweepButton, "Voxels of 9 mm do not fit"),
+            (self.ui.boneVoxelsLineEdit, "0", self.ui.sweepButton, "'Voxels' is 0"),
+            (self.ui.boneAnglesLineEdit, "900", self.ui.sweepButton, "'Angles of B0' is 900"),
             (self.ui.boneConcentrationLineEdit, "1 2", self.ui.sweepButton, "give one number"),
             (self.ui.boneConcentrationLineEdit, "2000", self.ui.chainButton, "concentration is 2000"),
             (self.ui.boneConcentrationLineEdit, "x", self.ui.chainButton, "give one number"),

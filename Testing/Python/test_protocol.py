@@ -298,7 +298,7 @@ class AssessTest(unittest.TestCase):
         self.assertIn("The first echo, 0.2 ms, comes before half of a read-out of 0.699 ms is over", note)
         in_all = replace(turns, bandwidth_hz=1e5)
         (note,) = doubts(replace(found, settings=in_all, closest_spacing=closest_spacing(in_all)))
-        self.assertIn("check `bandwidth_hz` (of one voxel)", note)
+        self.assertIn("check `bandwidth_hz` and `readout` (the bandwidth is that of one voxel)", note)
         noted = replace(found, notes=("R2* is high.",))
         self.assertEqual(doubts(noted), ["The reconstruction of the digital ankle notes: R2* is high."])
         self.assertLessEqual(set(doubts(noted)), set(unknowns(noted)))

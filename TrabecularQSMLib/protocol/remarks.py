@@ -59,8 +59,8 @@ def _on_timing(found) -> list[str]:
         closest = f"{1e3 * found.closest_spacing:.3g} ms"
         said.append(
             f"The given echoes of one train are {1e3 * settings.spacing:.3g} ms apart, but bandwidth and gradients "
-            f"allow no less than {closest}: check `bandwidth_hz` (of one voxel), `trains`, `readout`, `gradient` and "
-            "`slew_rate`."
+            f"allow no less than {closest}: check `bandwidth_hz` and `readout` (the bandwidth is that of one voxel), "
+            "`trains`, `gradient` and `slew_rate`."
         )
     first, half = min(settings.echo_times[0], settings.first_allowed), 0.5 / settings.bandwidth_hz
     if first < _CLOSER * half:

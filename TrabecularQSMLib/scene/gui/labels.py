@@ -11,6 +11,10 @@ _FLAGS = {
     "mask": "mask_segmentation",
     "echo_times": "echo_times_ms",
     "overwrite": "replace_results",
+    "draws": "ankle_draws",
+    "bandwidth_hz": "bandwidth",
+    "voxels_mm": "voxels",
+    "b0_degrees": "angles",
 }
 
 
@@ -66,5 +70,12 @@ def inLabels(text: str, labels: dict[str, str]) -> str:
     text = re.sub(r"`([a-z0-9]+)`", ofName, text)
     # What stands behind a flag in capitals is the form of its value.
     text = re.sub(r"(?<!\S)--([a-z0-9-]+)( [A-Z]+\b)*", ofFlag, text)
-    # Several options may be one widget.
+    return eachOnce(text)
+
+
+def eachOnce(text: str) -> str:
+    """Return a text in which a label that stands there for several options, since they are one row, stands once.
+
+    :param text: with labels in quotes.
+    """
     return re.sub(r"('[^']+')( (and|or) \1)+", r"\1", text)

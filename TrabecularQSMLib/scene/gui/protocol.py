@@ -18,6 +18,7 @@ from ...protocol.sweep import SweepSettings
 from ...settings import load_presets, preset
 from ...simulation.settings import SHAPES
 from ...study.estimate import free_memory, in_words
+from .labels import eachOnce
 from .numbers import echoTimesText, numbers, oneNumber
 
 # How the inversion is called that is the preset's.
@@ -260,7 +261,7 @@ def _told(nodes) -> str:
         "bone_radius": f"'{_('Radius')}'",
         **{name: name.replace("_", " ") for name in ("gradient", "slew_rate", "shortest_echo", "chi_slope")},
     }
-    return worded(" ".join(nodes.notes), labels)
+    return eachOnce(worded(" ".join(nodes.notes), labels))
 
 
 def chainSummary(nodes) -> str:
