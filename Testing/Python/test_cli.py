@@ -345,6 +345,7 @@ class ExitTest(CommandLineTest):
         for text in (signaled, "import swallows, time; time.sleep(5)"):
             (self.folder / "stopped.py").write_text(
                 "import os, signal, sys\nfrom unittest import mock\nfrom TrabecularQSMLib import cli, pipeline\n"
+                "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which a job in the background ignores
                 f"stop = lambda *_, **__: exec({text!r}, globals())\n"
                 "mock.patch.object(pipeline, 'reconstruct', stop).start()\nsys.exit(cli.main())\n"
             )
