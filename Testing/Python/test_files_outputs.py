@@ -297,7 +297,16 @@ class PhantomTest(OutputsTest):
         find_maps(truth, told)
         self.assertEqual(told, [])
         find_maps(self.output, told)
-        self.assertRegex(" ".join(told), r"^Maps below .* where reconstruct puts none \(truth\); check")
+        self.assertRegex(
+            " ".join(told), r"^Maps below .* are those of truth in derivatives, where reconstruct puts none; check"
+        )
+        of_derivatives = []
+        find_maps(truth.parent, of_derivatives)
+        self.assertRegex(" ".join(of_derivatives), "those of truth in derivatives")
+        study = self.output.parent / "study" / "maps"
+        shutil.copytree(truth, study)
+        find_maps(study.parent, nothing := [])
+        self.assertEqual(nothing, [])
         # What is left out lies nowhere that matters.
         shutil.copytree(truth, other, ignore=lambda _, names: [name for name in names if name.endswith(".json")])
         notes = []

@@ -1,6 +1,6 @@
 """Maps of a scan in files, with sidecars, in BIDS names."""
 
-import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +44,6 @@ _OTHER_UNITS = {
     "1": ("%", "percent", "permille", "‰"),
     "Hz": ("ppm", "ppb", "rad", "rad/s", "khz", "t"),
 }
-# Folders above the maps of a reconstruction.
-_USUAL_FOLDER = re.compile(r"(sub|ses)-|(anat|derivatives|trabecular-qsm)$")
 _QUANTITY_OF_FILE = {quantity.suffix: quantity for quantity in ALL_QUANTITIES.values()}
 
 
@@ -120,11 +118,15 @@ def find_maps(folder, notes: list[str] | None = None) -> dict[str, dict[str, Pat
         raise InputError(f"{wrong[0]}.")
     if notes is not None:
         notes += [f"{why}; the map was left out." for why in wrong]
-        taken = [path.relative_to(folder).parts[:-1] for maps in scans.values() for path in maps.values()]
-        if elsewhere := sorted({part for inside in taken for part in inside if not _USUAL_FOLDER.match(part)}):
+        root = Path(folder).resolve()
+        ways = [
+            (root.name, *path.resolve().relative_to(root).parts) for maps in scans.values() for path in maps.values()
+        ]
+        below = sorted({after for way in ways for before, after in pairwise(way) if before == "derivatives"})
+        if foreign := [name for name in below if name != "trabecular-qsm"]:
             notes.append(
-                f"Maps below {folder} lie in folders where reconstruct puts none ({', '.join(elsewhere)}); check that "
-                "these are meant, or give the folder that reconstruct wrote."
+                f"Maps below {folder} are those of {', '.join(foreign)} in derivatives, where reconstruct puts none; "
+                "check that these are meant, or give the folder that reconstruct wrote."
             )
     order = list(ALL_QUANTITIES)
     return {stem: dict(sorted(scans[stem].items(), key=lambda item: order.index(item[0]))) for stem in sorted(scans)}
