@@ -233,6 +233,11 @@ class RigidTest(unittest.TestCase):
             beside[:3, 3] += first * AFFINE[:3, 0]
             warning = agreement(left, AFFINE, fixed_image()[:, :, first:], beside, np.eye(4)).warning
             self.assertEqual("share no more than" in (warning or ""), told)
+        # A slab within the other image covers little of a mask of the body, and has its place all the same.
+        slab = AFFINE.copy()
+        slab[:3, 3] += 16 * AFFINE[:3, 0]
+        images = (fixed_image(), AFFINE, fixed_image()[:, :, 16:29], slab, np.eye(4))
+        self.assertIsNone(agreement(*images, fixed_mask=fixed_image() > 0).warning)
 
     def test_an_image_that_was_mirrored_is_told(self):
         moving, affine = moving_image()

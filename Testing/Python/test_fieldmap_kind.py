@@ -181,15 +181,16 @@ class KindTest(unittest.TestCase):
                 echoes[..., columns:] = self.scan(EQUAL, 0.1, 0.0)[..., columns:]
                 where = {"echo_times": EQUAL, "imaging_frequency": FREQUENCY, "fat_model": FAT}
                 signal, sample = draw(echoes[:, :1], np.ones((1, *self.shape[1:]), bool), **where)
-                seen = [smooth_fits(one, sample.fits(one).field_hz, sample) for one in (signal, signal.conj())]
+                seen = [smooth_fits(one, sample.fits(one), sample) for one in (signal, signal.conj())]
                 for order in (slice(None), slice(None, None, -1)):
                     errors = sign_by_field(seen[order])
                     self.assertEqual(abs(errors) > SURE_BY_FIELD, fat > 0)
                     self.assertEqual(errors > SURE_BY_FIELD, fat > 0 and order.step is None)
 
     def test_few_voxels_of_fat_that_all_say_the_same_tell_the_sign(self):
-        def seen(*misfits):
-            return [[SmoothFit(np.array(misfit, float), 1.0)] for misfit in misfits]
+        def seen(*misfits, astray=0):
+            lost = np.r_[np.full(astray, 3.0), np.zeros(len(misfits[0]) - astray)]
+            return [[SmoothFit(np.array(misfit, float), 1.0, lost)] for misfit in misfits]
 
         water = [0.0] * 500
         for fat, wanted in ((20, False), (24, True)):
@@ -199,6 +200,23 @@ class KindTest(unittest.TestCase):
         # Twice as well is what errors of echoes do; as many against as for it say nothing.
         self.assertLess(sign_by_field(seen(water + [0.0] * 24, water + [1.0] * 24)), SURE_BY_FIELD)
         self.assertEqual(sign_by_field(seen(water + [0.0] * 24 + [1.5] * 24, water + [1.5] * 24 + [0.0] * 24)), 0.0)
+        # A few voxels that are off a smooth field with both signs do no harm; more than those of fat do.
+        for astray, wanted in ((20, True), (30, False)):
+            errors = sign_by_field(seen(water + [0.0] * 24, water + [1.5] * 24, astray=astray))
+            self.assertEqual(errors > SURE_BY_FIELD, wanted)
+
+    def test_water_beside_air_makes_no_sign_sure(self):
+        # What lies at the poles of a bubble of 24 mm is as far above water as fat is below.
+        for center in ((4.0, 0.4, 6.0), (5.0, 5.0, 2.0)):
+            k, j, i = (np.indices((10, 32, 32)).T - [5, 16, 16] - center).T
+            distance = np.sqrt(k**2 + j**2 + i**2)
+            field = 1e-6 * FREQUENCY * 9.4 / 3 * (8 / distance) ** 3 * (3 * (k / distance) ** 2 - 1)
+            signal = synthesize(1.0, 0.0, field.ravel(), 20.0, model_at(EQUAL)).reshape(-1, *k.shape)
+            echoes = (signal + noise(np.random.default_rng(1), signal.shape, 0.02)).astype(np.complex64)
+            where = {"echo_times": EQUAL, "imaging_frequency": FREQUENCY, "fat_model": FAT}
+            signal, sample = draw(echoes, distance > 8, **where)
+            for one in (signal, signal.conj()):
+                self.assertFalse(find_kind(one, sample, bipolar=False, trains=1).sure_of_sign)
 
     def test_a_sign_without_errors_of_echoes_is_sure_if_the_other_one_needs_some_that_mimic_it(self):
         # One mixture in all voxels: what a wrong sign leaves over is the same in each, as errors of echoes are.
@@ -211,7 +229,7 @@ class KindTest(unittest.TestCase):
     def test_what_errors_of_echoes_may_take_up_makes_no_sign_sure(self):
         def seen(first, second, left=0.1):
             misfits = np.zeros(1000), np.full(1000, left)
-            return [[SmoothFit(*pair)] for pair in zip(misfits, (first, second), strict=True)]
+            return [[SmoothFit(*pair, np.zeros(1000))] for pair in zip(misfits, (first, second), strict=True)]
 
         # Of nine echoes errors at random leave a fifth with one sign in one draw of 16,000; five echoes tell next to
         # nothing, nor do nine in three trains with gains of their own where a tenth is left.

@@ -112,9 +112,9 @@ class Pair:
         mask = self.mask if masked else None
         return shared_information(matrix, self.fixed, self.moving, mask, 2 * self.finest)
 
-    def overlap(self, matrix):
-        """Share of the smaller field of view, or of the mask, that lies inside the other image."""
-        return overlap(matrix, self.fixed, self.moving, self.mask)
+    def overlap(self, matrix, *, masked=True):
+        """Share of the smaller field of view, or of the mask if there is one, that lies inside the other image."""
+        return overlap(matrix, self.fixed, self.moving, self.mask if masked else None)
 
 
 def _checked(name, array, affine):

@@ -233,11 +233,11 @@ def _agreement(pair, matrix, searched):
             f"{plain:.2g} as it is): look whether left is left in both, as by a marker or "
             "the fibula; if it is, the registration may have failed, so start closer."
         )
-    elif overlap < LIKELY_OVERLAP:
+    # A slab inside of the other image covers little of a mask of the whole body.
+    elif (shared := max(overlap, pair.overlap(matrix, masked=False))) < LIKELY_OVERLAP:
         warning = (
-            f"The images share no more than {overlap:.0%} (of the smaller one's field of view, or of the mask): if "
-            "they show the same part of the patient, the registration failed; start closer, and look whether one of "
-            "them is mirrored."
+            f"The images share no more than {shared:.0%} of the smaller one's field of view: if they show the same "
+            "part of the patient, the registration failed; start closer, and look whether one of them is mirrored."
         )
     return Agreement(quality, overlap, warning)
 

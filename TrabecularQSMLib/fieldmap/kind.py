@@ -104,7 +104,7 @@ class _Signs:
         return self._smooth(self.signals, self.plain)
 
     def _smooth(self, signals, grouped):
-        return [smooth_fits(one, its.fits.field_hz, self.sample) for one, its in zip(signals, grouped, strict=True)]
+        return [smooth_fits(one, its.fits, self.sample) for one, its in zip(signals, grouped, strict=True)]
 
     def smooth(self, grouped, of_signs):
         """Fits near a smooth field of the signal without the gains of groups, one for each sign."""

@@ -71,13 +71,19 @@ def sign_by_field(seen: Sequence[Sequence[SmoothFit]]) -> float:
     """Return by how many standard errors the second sign fits worse where the field goes on from water to fat.
 
     Fat in noise fits nearly as well as water beside fat's own field. With the right sign there is one smooth field for
-    both, all over the image; with the other one water and fat change places, and one of them does not fit.
+    both, all over the image; with the other one water and fat change places, and one of them does not fit. Water beside
+    air is as far off as fat is, on either side, but more of it lies between: where more voxels fit at a field of their
+    own alone than speak for a sign, the field is not smooth, and says nothing.
     """
     if len(seen) == 1:
         return np.inf
-    plus, minus = (min(fits, key=_mean_misfit).misfit for fits in seen)
+    near = [min(fits, key=_mean_misfit) for fits in seen]
+    plus, minus = (fit.misfit for fit in near)
     gains = minus - plus, plus - minus
     votes, sure_votes = ([np.count_nonzero(gain > least) for gain in gains] for least in (TWICE, FOURFOLD))
+    most = int(np.argmax(votes))
+    if np.count_nonzero(near[most].lost > FOURFOLD) > votes[most]:
+        return 0.0
     errors = (votes[0] - votes[1]) / np.sqrt(max(sum(votes), 1))
     # A few voxels that all say the same are rarer by chance than a normal distribution has it.
     chance = special.bdtr(min(sure_votes), sum(sure_votes), 0.5)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .gains import normal_equations
 from .refine import refine
-from .sample import Sample
+from .sample import Fits, Sample
 from .search import FINEST_MISFIT
 from .signal import mean_field, project, within_period
 
@@ -22,22 +22,24 @@ UNTOLD = 1e-3
 class SmoothFit:
     """Logarithm of what is left of the energy of voxels (V,), and how much of it gains of single echoes take off.
 
-    The latter is over all voxels, in squares of their misfit.
+    The latter is over all voxels, in squares of their misfit. `lost` (V,) is how much more is left, in the logarithm,
+    than at each voxel's own best field.
     """
 
     misfit: np.ndarray
     by_gains: float
+    lost: np.ndarray
 
 
-def smooth_fits(signal: np.ndarray, field_hz: np.ndarray, sample: Sample) -> list[SmoothFit]:
-    """Return the fits of some voxels near the smooth field through their own, and with all fat or water exchanged."""
+def smooth_fits(signal: np.ndarray, fits: Fits, sample: Sample) -> list[SmoothFit]:
+    """Return fits of some voxels near the smooth field through their own fits, and with all fat or water exchanged."""
     some = slice(VOXELS)
-    signal, sample = signal[:, some], sample.part(some)
-    smooth = smooth_field(field_hz[some], sample)
-    return [_fit_near(signal, sample, smooth + n * sample.fat_hz) for n in (-1, 0, 1)]
+    signal, sample, own = signal[:, some], sample.part(some), fits.misfit[some]
+    smooth = smooth_field(fits.field_hz[some], sample)
+    return [_fit_near(signal, sample, smooth + n * sample.fat_hz, own) for n in (-1, 0, 1)]
 
 
-def _fit_near(signal, sample, center):
+def _fit_near(signal, sample, center, own):
     model, reach = sample.model, OFF_SMOOTH_PPM * sample.ppm_hz
     field, rate, cost = center.copy(), np.zeros(center.size), np.full(center.size, np.inf)
     for off in np.linspace(-reach, reach, STARTS):
@@ -57,7 +59,8 @@ def _fit_near(signal, sample, center):
     normal, right = normal_equations(signal, model, field, rate, [*alone, *(1j * alone)])
     told, directions = np.linalg.eigh(normal)
     told, directions = told[told > UNTOLD * told[-1]], directions[:, told > UNTOLD * told[-1]]
-    return SmoothFit(np.log(cost / power + FINEST_MISFIT), float(((directions.T @ right) ** 2 / told).sum()))
+    misfit = np.log(cost / power + FINEST_MISFIT)
+    return SmoothFit(misfit, float(((directions.T @ right) ** 2 / told).sum()), misfit - own)
 
 
 def smooth_field(field, sample):
