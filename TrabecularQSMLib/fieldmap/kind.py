@@ -231,7 +231,7 @@ def _answer(asked, grouped, errors):
     alike = known is None and differ_little(_fits(grouped))
     sure = sure and not (alike and groups is not None and not groups.beyond_errors)
     best, sure = known or (best if sure else 0, sure)
-    if not sure or alike and asked.sample.echoes >= FEWEST_ECHOES:
+    if not sure or known is None and asked.sample.echoes >= FEWEST_ECHOES:
         best, sure, errors = _asked_of_errors(Answer(best, sure), errors, asked, grouped, of_signs)
     return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
 

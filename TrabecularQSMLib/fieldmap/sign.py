@@ -106,12 +106,18 @@ def sign_by_mimics(seen: Sequence[Sequence[SmoothFit]], echoes: int, groups: int
 def may_be_mimicked(seen: Sequence[Sequence[SmoothFit]], best: int, echoes: int, groups: int) -> bool:
     """Return whether errors of single echoes may be most of what the other sign leaves over more."""
     fit = min(seen[best], key=_mean_misfit)
+    left, by_gains = _left(fit)
     for other in seen[1 - best]:
-        # A voxel's weight makes half a unit of its misfit.
-        most = other.by_gains - fit.by_gains > HALF * np.sum(other.misfit - fit.misfit) / 2
-        if most and _errors_of_mimics(fit, other, echoes, groups) < SURE_OF_SIGN:
+        more, more_by_gains = (theirs - ours for theirs, ours in zip(_left(other), (left, by_gains), strict=True))
+        if more_by_gains > HALF * more and _errors_of_mimics(fit, other, echoes, groups) < SURE_OF_SIGN:
             return True
     return False
+
+
+def _left(fit):
+    """What is left over of the energy of voxels, as a geometric mean, and how much of it gains of echoes take off."""
+    left = np.exp(_mean_misfit(fit))
+    return left, left * fit.by_gains / (HALF * fit.misfit.size)  # a voxel's weight makes half a unit of its misfit
 
 
 def _errors_of_mimics(fit, other, echoes, groups):
