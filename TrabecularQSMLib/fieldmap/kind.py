@@ -7,7 +7,7 @@ several standard errors from zero. How gains of groups are found is in `readout`
 """
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -224,22 +224,23 @@ def _answer(asked, grouped, errors):
     groups = grouped[best].groups
     of_signs = [None if groups is None else one.groups for one in grouped]
     known = sign_by_gains(asked.signals, best, of_signs, asked.sample)
+    smooth = cache(lambda: asked.smooth(grouped, of_signs))  # not every scan is asked
     if known is None and not sure and not ambiguous(_fits(grouped)):
-        errors = sign_by_field(asked.smooth(grouped, of_signs))
+        errors = sign_by_field(smooth())
         best, sure = answer_of(errors, SURE_BY_FIELD)
     # What errors of single echoes leave beside groups may speak for the sign that has a use for them.
     alike = known is None and differ_little(_fits(grouped))
     sure = sure and not (alike and groups is not None and not groups.beyond_errors)
     best, sure = known or (best if sure else 0, sure)
     if not sure or known is None and asked.sample.echoes >= FEWEST_ECHOES:
-        best, sure, errors = _asked_of_errors(Answer(best, sure), errors, asked, grouped, of_signs)
+        best, sure, errors = _asked_of_errors(Answer(best, sure), errors, smooth(), asked.sample.echoes, grouped)
     return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
 
 
-def _asked_of_errors(answer, errors, asked, grouped, of_signs):
+def _asked_of_errors(answer, errors, smooth, echoes, grouped):
     """The answer and what speaks for it, after what errors of single echoes may say of the sign."""
-    smooth, groups = asked.smooth(grouped, of_signs), grouped[answer.best].groups
-    many = asked.sample.echoes, 1 if groups is None else int(groups.group.max()) + 1
+    groups = grouped[answer.best].groups
+    many = echoes, 1 if groups is None else int(groups.group.max()) + 1
     by_mimics = sign_by_mimics(smooth, *many)
     only = answer_of(by_mimics)
     if only.sure and not (answer.sure and only != answer):
