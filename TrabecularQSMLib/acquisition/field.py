@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from ..errors import InputError
-from .orientation import PATIENT_SUPERIOR, Reorientation, checked_affine, checked_direction
+from .orientation import Reorientation, checked_affine, checked_direction
 from .strength import checked_field_strength
 
 # Where a measured field stands among the stages, and its units.
@@ -82,7 +82,7 @@ class MeasuredField:
     imaging_frequency: float | None = None
     source: str = "the field"
     notes: tuple[str, ...] = ()
-    b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
+    b0_patient: tuple[float, float, float] | None = None
 
     def __post_init__(self):
         put = partial(object.__setattr__, self)  # the dataclass is frozen
@@ -116,7 +116,9 @@ class MeasuredField:
                     f"{field.shape[::-1]}), or is not finite, or zero; give one on the field's grid."
                 )
             put("magnitude", np.abs(magnitude).astype(np.float32))
-        put("b0_patient", checked_direction(self.b0_patient, self.source))
+        direction, asked = checked_direction(self.b0_patient, self.field_strength, self.source)
+        put("b0_patient", direction)
+        put("notes", (*self.notes, *asked))
 
     @property
     def has_phase(self) -> bool:

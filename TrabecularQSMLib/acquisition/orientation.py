@@ -8,6 +8,8 @@ from ..errors import InputError
 from ..images import LARGEST_SHEAR, cosines, shear_degrees
 
 PATIENT_SUPERIOR = (0.0, 0.0, 1.0)
+# Open magnets, most of which have a vertical field, reach 1.2 T.
+_OPEN_T = 1.25
 # Voxels of other sizes are in another unit.
 _LEAST_MM, _MOST_MM = 0.01, 100.0
 # An image shows so much along the second of its extents, of so many voxels at least.
@@ -124,8 +126,13 @@ def checked_affine(affine, source: str) -> np.ndarray:
     return affine
 
 
-def checked_direction(b0_patient, source: str) -> tuple[float, float, float]:
-    """Return the direction of B0 as a unit vector; refuse one that is none."""
+def checked_direction(b0_patient, field_strength, source: str) -> tuple[tuple[float, float, float], list[str]]:
+    """Return the direction of B0 as a unit vector, superior for None, and what to ask then; refuse one that is none.
+
+    A field strength in tesla, where it is known, tells of magnets that may be open.
+    """
+    if b0_patient is None:
+        return PATIENT_SUPERIOR, _on_open_magnet(field_strength, source)
     try:
         direction = np.asarray(b0_patient, dtype=np.float64).ravel()
     except (TypeError, ValueError):
@@ -135,4 +142,14 @@ def checked_direction(b0_patient, source: str) -> tuple[float, float, float]:
             f"The B0 direction of {source} is {b0_patient}; give three numbers R A S that are not all zero."
         )
     direction = direction / np.abs(direction).max()  # squares of any numbers are numbers then
-    return tuple(float(x) for x in direction / np.linalg.norm(direction))
+    return tuple(float(x) for x in direction / np.linalg.norm(direction)), []
+
+
+def _on_open_magnet(field_strength, source):
+    if field_strength is None or field_strength > _OPEN_T:
+        return []
+    return [
+        f"{source} was acquired at {field_strength:.3g} T, where many magnets are open and have B0 from back to front "
+        "of a lying patient; B0 was taken from feet to head, as in a bore: if the magnet is open, χ is wrong unless "
+        "`b0_direction` is 0 1 0."
+    ]

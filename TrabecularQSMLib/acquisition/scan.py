@@ -7,7 +7,6 @@ import numpy as np
 
 from ..errors import InputError, counted
 from .orientation import (
-    PATIENT_SUPERIOR,
     Reorientation,
     b0_direction,
     checked_affine,
@@ -45,8 +44,9 @@ class Acquisition:
         What the scan was read from, as named in error messages.
     notes : tuple of str
         What a reader changed and a user should know, such as rescaled phase.
-    b0_patient : (3,) array
-        Direction of B0 in patient coordinates RAS; superior for a scan along the bore.
+    b0_patient : (3,) array, optional
+        Direction of B0 in patient coordinates RAS; if not given superior, as along a bore, with a note where magnets
+        often have none.
     has_phase : bool
         Whether the phase was stored; without it `echoes` hold the magnitude as real part, and give no field.
 
@@ -63,7 +63,7 @@ class Acquisition:
     imaging_frequency: float | None = None
     source: str = "the acquisition"
     notes: tuple[str, ...] = ()
-    b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
+    b0_patient: tuple[float, float, float] | None = None
     has_phase: bool = True
 
     def __post_init__(self):
@@ -78,7 +78,9 @@ class Acquisition:
         strength, frequency = checked_field_strength(self.field_strength, self.imaging_frequency, self.source)
         put("field_strength", strength)
         put("imaging_frequency", frequency)
-        put("b0_patient", checked_direction(self.b0_patient, self.source))
+        direction, asked = checked_direction(self.b0_patient, strength, self.source)
+        put("b0_patient", direction)
+        put("notes", (*self.notes, *asked))
         for array in (self.echoes, self.echo_times, self.affine):
             array.flags.writeable = False
 

@@ -226,24 +226,34 @@ def _of(group, sequence, name):
 
 def value_in_groups(header, sequence, name) -> float | None:
     """Return the number that functional groups give for all frames, or for the first one, if any."""
-
-    def find():
-        groups = [*(header.get("SharedFunctionalGroupsSequence") or []),
-                  *(header.get("PerFrameFunctionalGroupsSequence") or [])[:1]]  # fmt: skip
-        return next((value for group in groups if (value := _of(group, sequence, name)) is not None), None)
-
-    return _readable(find)
+    return _readable(lambda: float(_in_groups(header, sequence, name)))
 
 
 def value_of(header, name) -> float | None:
     """Return the number that a header gives, or None where there is none that can be read."""
-    return _readable(lambda: header.get(name))
+    return _readable(lambda: float(header.get(name)))
+
+
+def text_of(header, name, sequence=None) -> str:
+    """Return the text that a header gives, or functional groups, several values as DICOM joins them; "" for none."""
+
+    def find():
+        value = header.get(name)
+        value = _in_groups(header, sequence, name) if value is None and sequence else value
+        return "" if value is None else "\\".join([value] if isinstance(value, str) else map(str, value))
+
+    return _readable(find) or ""
+
+
+def _in_groups(header, sequence, name):
+    groups = [*(header.get("SharedFunctionalGroupsSequence") or []),
+              *(header.get("PerFrameFunctionalGroupsSequence") or [])[:1]]  # fmt: skip
+    return next((value for group in groups if (value := _of(group, sequence, name)) is not None), None)
 
 
 def _readable(get):
-    """Number that `get` takes from a header, or None where there is none that can be read."""
+    """What `get` takes from a header, or None where there is nothing that can be read."""
     try:
-        value = get()
-        return None if value is None else float(value)
+        return get()
     except Exception:  # pydicom converts values when they are asked for, and raises what it likes
         return None

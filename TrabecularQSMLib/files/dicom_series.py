@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..acquisition import PATIENT_SUPERIOR, Acquisition
+from ..acquisition import Acquisition
 from ..errors import InputError, counted
 from .candidates import Candidate, fits, joined, merged, natural, on_equal_times
 from .dicom_frames import (
@@ -30,6 +30,7 @@ from .dicom_pixels import pixels
 from .echoes import check_magnitude, to_complex
 from .parts import PAIRS, WHOSE, correction_of
 from .scan import field_strength_of
+from .sequence import on_sequence, said_by
 
 # Frames of one echo lie this evenly along the normal, in mm.
 _EVEN = 0.01
@@ -271,7 +272,7 @@ def scan_values(candidate: Candidate) -> dict:
     return {
         "field_strength": strength,
         "imaging_frequency": None if frequency is None else 1e6 * frequency,
-        "b0_patient": _B0_OF_POSITION.get(position[:1], PATIENT_SUPERIOR),
+        "b0_patient": _B0_OF_POSITION.get(position[:1]),
     }
 
 
@@ -340,7 +341,9 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
     values = scan_values(candidate)
     values["field_strength"] = field_strength_of(values["field_strength"], field_strength, source, notes)
     if b0_patient is not None:
-        values["b0_patient"] = tuple(b0_patient)
+        values["b0_patient"] = b0_patient
+    strength = {key: values[key] for key in ("field_strength", "imaging_frequency")}
+    notes += on_sequence(said_by(header_of(files[0])), source, **strength)
     return Acquisition(
         echoes=echoes,
         echo_times=times if echo_times is None else echo_times,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import PATIENT_SUPERIOR, Acquisition
+from ..acquisition import Acquisition
 from ..chunks import run_chunks
 from ..errors import InputError, counted
 from ..images import geometry_difference
@@ -15,6 +15,7 @@ from .formats import is_number, read_json_file
 from .parts import SIGNALS, WHOLE, WHOSE, correction_of
 from .phase import polar_to_complex, refuse_copies, rounded, take_off_offset, without_negative
 from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
+from .sequence import on_sequence
 from .slices import undo_slices
 
 # Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
@@ -128,6 +129,7 @@ def scan_of(
         echoes, times = echoes[order], [times[n] for n in order]
     frequency = _frequency(rows, source)
     strength = field_strength_of(_common(rows, "MagneticFieldStrength"), field_strength, source, notes)
+    notes += on_sequence(first.metadata, source, field_strength=strength, imaging_frequency=frequency)
     return Scan(
         acquisition=Acquisition(
             echoes=echoes,
@@ -137,7 +139,7 @@ def scan_of(
             imaging_frequency=frequency,
             source=source,
             notes=tuple(notes),
-            b0_patient=_b0_of(first) if b0_patient is None else tuple(b0_patient),
+            b0_patient=_b0_of(first) if b0_patient is None else b0_patient,
             has_phase=has_phase,
         ),
         entities=entities,
@@ -358,8 +360,10 @@ def _listed_times(file, count):
 
 
 def _b0_of(file):
-    """Direction of B0 in the patient: what the sidecar says of it, or superior."""
-    direction = file.metadata.get(B0_KEY, PATIENT_SUPERIOR)
+    """Direction of B0 in the patient, or None where the sidecar does not say it."""
+    direction = file.metadata.get(B0_KEY)
+    if direction is None:
+        return None
     if not isinstance(direction, list | tuple) or len(direction) != 3 or not all(map(is_number, direction)):
         raise InputError(f"{B0_KEY} of {file.path.name} is {direction!r}; expected three numbers R A S.")
     return tuple(direction)

@@ -9,7 +9,6 @@ import numpy as np
 from ..acquisition import (
     FIELD_UNITS,
     GYROMAGNETIC_RATIO_HZ_PER_T,
-    PATIENT_SUPERIOR,
     MeasuredField,
     field_in_ppm,
 )
@@ -117,7 +116,7 @@ class _Stored:
     notes: tuple[str, ...]
     files: tuple[Path, ...]
     magnitude: np.ndarray | None = None
-    b0_patient: tuple[float, float, float] = PATIENT_SUPERIOR
+    b0_patient: tuple[float, float, float] | None = None
 
 
 def _of_matlab(path, stage, unit, field_strength):
@@ -141,7 +140,7 @@ def _of_matlab(path, stage, unit, field_strength):
         notes,
         (path,),
         turned[1],
-        found.b0_axes or PATIENT_SUPERIOR,
+        found.b0_axes,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import PATIENT_SUPERIOR, Acquisition
+from ..acquisition import Acquisition
 from ..errors import InputError, PackageNeeded
 from .apart import read_arrays
 from .doubts import doubts
@@ -61,8 +61,7 @@ def read(
         raise InputError(f"{path.name} stores no voxel size; give it in mm along the array axes with `voxel_size`.")
     else:
         stored_size = np.asarray(voxel_size, dtype=float)
-    if b0_patient is None:
-        b0_patient = contents.b0_axes or PATIENT_SUPERIOR
+    b0_patient = contents.b0_axes if b0_patient is None else b0_patient
     entities = {key: checked_label("01" if label is None else label, key) for key, label in labels.items()
                 if label is not None or key == "sub"}  # fmt: skip
     return Scan(
@@ -71,7 +70,7 @@ def read(
             affine=affine_of(cosines * stored_size, values["echoes"].shape[1:]),
             source=path.name,
             notes=tuple(notes),
-            b0_patient=tuple(b0_patient),
+            b0_patient=b0_patient,
         ),
         entities=entities,
         files=(path,),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition
+from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisition
 from ..chunks import run_chunks
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.refine import refine
@@ -153,6 +153,7 @@ def make_phantom(
         echo_times=np.array(settings.echo_times),
         affine=settings.affine,
         field_strength=settings.field_strength,
+        b0_patient=PATIENT_SUPERIOR,
         source=f"the digital {settings.anatomy} (seed {settings.seed})",
     )
     report(progress, 1.0, f"Digital {settings.anatomy}")

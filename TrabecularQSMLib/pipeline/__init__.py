@@ -10,6 +10,7 @@ import numpy as np
 from ..acquisition import Acquisition, MeasuredField
 from ..chunks import on_threads
 from ..errors import InputError, SolverWarning
+from ..fieldmap.t1 import without_t1
 from ..inversion import METHODS, lcurve
 from ..inversion.grid import Grid
 from ..progress import Progress, part, report
@@ -217,7 +218,8 @@ def _fields(kept: KeptFields | None):
 
 def _result(fields, settings, notes, shared, found) -> Reconstruction:
     undo = fields.reorientation.undo
-    maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in fields.maps.items()}
+    maps = fields.maps | without_t1(fields.maps, settings.t1_weighting)
+    maps = {name: undo(array.astype(np.float32, copy=False)) for name, array in maps.items()}
     return Reconstruction(maps, settings, (*fields.notes, *notes), shared, found, fields.fit_residual)
 
 

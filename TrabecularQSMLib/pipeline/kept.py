@@ -16,7 +16,7 @@ from .fields import Fields
 
 def inversion_settings() -> set[str]:
     """Names of the settings that nothing before the inversion depends on: those of every inversion, and of its own."""
-    corrections = {"fat_prior", "separate_cortex", "chi_sigma", "reference"}
+    corrections = {"t1_weighting", "fat_prior", "separate_cortex", "chi_sigma", "reference"}
     own = {"inversion", "regularization", "padding", *corrections}
     return own.union(*(method.options.values() for method in METHODS.values()))
 

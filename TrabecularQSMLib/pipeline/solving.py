@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import SolverWarning
+from ..fieldmap.t1 import without_t1
 from ..inversion import METHODS, invert
 from ..inversion.cortex import COARSEST_MM, field_of_share, missing_share, susceptibility_of_share
 from ..inversion.grid import Grid
@@ -95,7 +96,8 @@ def inversion_options(fields: Fields, settings: Settings, grid: Grid) -> dict:
         **METHODS[settings.inversion].arguments(settings),
     }
     if settings.fat_prior:
-        options["prior"] = grid.put(fat_prior(fields.maps["pdff"], fields.mask, chi_fat=settings.fat_prior))
+        pdff = (fields.maps | without_t1(fields.maps, settings.t1_weighting))["pdff"]
+        options["prior"] = grid.put(fat_prior(pdff, fields.mask, chi_fat=settings.fat_prior))
     return options
 
 

@@ -278,7 +278,7 @@ def acquisitionFromSequences(
     notes = _shownNotes(magnitudeSequence) + _pairNotes(magnitudeSequence, phaseSequence) if count else []
     if count and b0Direction is None:
         notes += b0Notes(magnitudeSequence, transformOfScan(magnitudeSequence), known, affine)
-    direction = b0Direction if b0Direction is not None else known or PATIENT_SUPERIOR
+    direction = b0Direction if b0Direction is not None else known
 
     def convert(told):
         report(told, 0.0, f"Reading the phase of {name}")
@@ -295,7 +295,7 @@ def acquisitionFromSequences(
             imaging_frequency=float(frequency) if frequency and fieldStrength is None else None,
             source=name,
             notes=(*decided, *notes),
-            b0_patient=tuple(float(x) for x in direction),
+            b0_patient=direction,
             has_phase=phaseSequence is not None,
         )
 

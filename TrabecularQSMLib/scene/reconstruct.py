@@ -6,7 +6,7 @@ import numpy as np
 import slicer
 
 from .. import __version__
-from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, MeasuredField, field_in_ppm
+from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, MeasuredField, field_in_ppm
 from ..errors import InputError, worded
 from ..images import geometry_difference
 from ..pipeline import KeptFields, Reconstruction, reconstruct
@@ -135,7 +135,7 @@ def reconstructField(
         field_strength=fieldStrength,
         source=source,
         notes=(f"The {stage} field was measured elsewhere and taken from {source} in {unit}.",),
-        b0_patient=PATIENT_SUPERIOR if b0Direction is None else tuple(b0Direction),
+        b0_patient=b0Direction,
     )
     mask = None
     if maskSegmentation is not None:

@@ -451,6 +451,14 @@
         <translation>Temperatur des Untersuchten: Wasser verschiebt sich um -0,01 ppm/K gegen Fett. 37 für den Körper; eine Probe auf dem Tisch hat vielleicht 20.</translation>
     </message>
     <message>
+        <source>T1 weighting of fat:</source>
+        <translation>T1-Wichtung von Fett:</translation>
+    </message>
+    <message>
+        <source>How many times stronger T1 leaves fat than water; the fat fraction is that without. A note says it where flip angle and repetition time are known. 1: none. Paper: none.</source>
+        <translation>Wievielmal stärker T1 Fett lässt als Wasser; der Fettanteil ist der ohne dies. Ein Hinweis nennt die Zahl, wo Kippwinkel und Repetitionszeit bekannt sind. 1: keine. Veröffentlichung: keine.</translation>
+    </message>
+    <message>
         <source>Echoes</source>
         <translation>Echos</translation>
     </message>
