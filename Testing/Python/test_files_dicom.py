@@ -42,6 +42,20 @@ class FolderTest(DicomTest):
                 self.assertEqual(stacked, kind in STACKED, scan.acquisition.notes)
                 self.assertEqual(scan.protocol.get("FlipAngle"), None if stacked else 3)
 
+    def test_headers_tell_of_fat_saturation_and_t1_by_either_reader(self):
+        changes = {"FlipAngle": 15.0, "RepetitionTime": 11.0, "ScanOptions": "FS"}
+        enhanced = {"SpectrallySelectedSuppression": "FAT", "FlipAngle": 15.0, "RepetitionTime": 11.0}
+        for kind, said in (("siemens", changes), ("philips", changes), ("ge enhanced", enhanced)):
+            with self.subTest(kind):
+                self.write(kind, kind, **said)
+                notes = " ".join(read_acquisition(self.folder / kind).acquisition.notes)
+                for word in ("with fat saturation (ScanOptions FS)", "15° every 11 ms"):
+                    self.assertIn(word, notes)
+                (candidate,) = dicom_series.find(sorted((self.folder / kind).iterdir()))
+                notes = " ".join(dicom_series.read(candidate).notes)
+                for word in ("with fat saturation (ScanOptions FS)", "unless `t1_weighting` is 1.74"):
+                    self.assertIn(word, notes)
+
     def test_a_sign_that_alternates_from_slice_to_slice_is_undone(self):
         smooth = (200 + self.signal / 10).astype(np.complex64)
         self.signal = smooth.copy()

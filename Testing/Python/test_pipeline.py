@@ -17,6 +17,7 @@ from TrabecularQSMLib.fieldmap import sample
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.masks import fill_unreliable
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
+from TrabecularQSMLib.fieldmap.t1 import FRACTIONS, without_t1
 from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, separated, solving, sweep_regularization
 from TrabecularQSMLib.pipeline.entry import fields_of
 from TrabecularQSMLib.pipeline.fields import SMOOTHING_MM
@@ -169,6 +170,22 @@ class SpectrumTest(unittest.TestCase):
         error = lambda maps: np.abs(maps["pdff"] - fast().maps["pdff"])[inside].mean()  # noqa: E731
         self.assertGreater(error(cold.maps), 1e-3)
         self.assertLess(error(same.maps), 1e-5)
+
+    def test_the_fat_fraction_is_had_without_t1_and_all_else_stays(self):
+        maps = reconstruct(phantom().acquisition, replace(FAST, t1_weighting=1.7)).maps
+        for name, array in maps.items():
+            if name not in FRACTIONS and name not in FRACTIONS.values():
+                np.testing.assert_array_equal(array, fast().maps[name], name)
+        for name, array in without_t1(fast().maps, 1.7).items():
+            np.testing.assert_allclose(maps[name], array, rtol=1e-6, err_msg=name)
+        self.assertGreater(np.abs(maps["pdff"] - fast().maps["pdff"]).max(), 0.1)
+
+    def test_a_fat_prior_is_of_the_fat_fraction_without_t1(self):
+        seen = []
+        with mock.patch.object(solving, "fat_prior", lambda pdff, mask, chi_fat: seen.append(pdff) or 0 * pdff):
+            reconstruct(phantom().acquisition, replace(FAST, t1_weighting=1.7, fat_prior=0.6))
+        undone = phantom().acquisition.reorientation.undo(seen[0])
+        np.testing.assert_allclose(undone, without_t1(fast().maps, 1.7)["pdff"], rtol=1e-6)
 
     def test_three_echoes_tell_no_spectrum(self):
         scan = phantom().acquisition
