@@ -58,7 +58,8 @@ PROTOCOLS = {
     "paper": (
         "The paper's: 3 T, nine echoes in three trains",
         ProtocolSettings(
-            milliseconds(1.25, 0.7, 9), 3.0, (1.5, 1.5, 1.5), 40.0, bandwidth_hz=1431.4, trains=3, longest_echo=11e-3
+            milliseconds(1.25, 0.7, 9), 3.0, (1.5, 1.5, 1.5), 40.0, bandwidth_hz=1431.4, trains=3, flip_angle=5.0,
+            repetition_time=13e-3, longest_echo=11e-3,
         ),
     ),
     "dixon": (

@@ -10,6 +10,7 @@ from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.fieldmap.refine import refine
 from TrabecularQSMLib.fieldmap.separation import fat_fraction
 from TrabecularQSMLib.fieldmap.signal import synthesize
+from TrabecularQSMLib.fieldmap.t1 import without_t1
 from TrabecularQSMLib.inversion.closed_form import closed_form
 from TrabecularQSMLib.protocol.assess import COLUMNS, assess, rows
 from TrabecularQSMLib.protocol.bias import bone_signal_bias, gradient_bias, gradient_for
@@ -269,6 +270,22 @@ class AssessTest(unittest.TestCase):
         rising = replace(self.found, settings=replace(DIXON, chi_slope=2.3))
         self.assertIn("a number below zero is expected", " ".join(unknowns(rising)))
         self.assertNotIn("below zero", said)
+
+    def test_the_bias_by_t1_is_what_the_reconstruction_takes_off(self):
+        found = replace(self.found, settings=replace(DIXON, flip_angle=15.0, repetition_time=0.011))
+        bias = {row["quantity"]: row["value"] for row in rows(found) if "T1" in row["quantity"]}
+        for name, true in (("fat fraction by T1", DIXON.pdff), ("fat fraction by T1, of one half", 0.5)):
+            seen = np.full((1, 1, 1), true + bias[name], np.float32)
+            maps = without_t1({"pdff": seen, "sigma_pdff": seen}, found.settings.t1_weighting)
+            self.assertAlmostEqual(float(maps["pdff"][0, 0, 0]), true, places=6)
+        self.assertGreater(bias[name], 0.1)
+        self.assertNotIn("`flip_angle`", " ".join(unknowns(found)))
+
+    def test_the_bias_by_t1_is_asked_for_without_flip_angle_or_repetition_time(self):
+        for given in ({"flip_angle": 15.0}, {"repetition_time": 0.011}, {}):
+            found = replace(self.found, settings=replace(DIXON, **given))
+            self.assertTrue(all(row["value"] is None for row in rows(found) if "T1" in row["quantity"]))
+            self.assertIn("`flip_angle` and `repetition_time`", " ".join(unknowns(found)))
 
     def test_fat_that_appears_more_than_half_a_voxel_off_is_told_with_the_bandwidth_that_is_enough(self):
         sure = replace(self.found.given.swaps, margin=np.ones_like(self.found.given.swaps.margin))

@@ -14,6 +14,8 @@ _PROTOCOL = (
     ("bandwidth", "bandwidth_hz", "HZ", 1),
     ("readout", "readout", None, 1),
     ("trains", "trains", "N", 1),
+    ("flip-angle", "flip_angle", "DEG", 1),
+    ("repetition-time", "repetition_time", "MS", 1e3),
 )
 _REQUIRED = ("echo-times", "field-strength", "voxel-size", "snr")
 _SCANNER = (

@@ -40,6 +40,11 @@ def t1_weighting(flip_angle: float, repetition_time: float, field_strength: floa
     return float((1 - fat) / (1 - fat * cosine) * (1 - water * cosine) / (1 - water))
 
 
+def seen_with_t1(pdff: float, weighting: float) -> float:
+    """Return what a fat fraction reads of which T1 leaves fat so many times stronger than water."""
+    return weighting * pdff / (1 - pdff + weighting * pdff)
+
+
 def without_t1(maps: Mapping[str, np.ndarray], weighting: float) -> dict[str, np.ndarray]:
     """Return the fat fractions among maps, and their standard deviations, as they would be without T1.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
-from ..fieldmap.t1 import t1_of, t1_weighting
+from ..fieldmap.t1 import seen_with_t1, t1_of, t1_weighting
 from .dicom_frames import text_of, value_in_groups, value_of
 from .formats import is_number
 
@@ -107,7 +107,7 @@ def _on_t1(said, source, field_strength):
     if not (is_number(angle) and 0 < angle <= _MOST_DEGREES and is_number(time) and 0 < time <= _LONGEST_TR_S):
         return []
     weighting = t1_weighting(angle, time, field_strength)
-    read = weighting / (1 + weighting)
+    read = seen_with_t1(0.5, weighting)
     if abs(read - 0.5) < _LITTLE_BIAS:
         return []
     water, fat = t1_of(field_strength)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..analysis.studies.design import ALPHA, POWER
 from ..errors import counted
+from ..fieldmap.t1 import seen_with_t1, t1_of
 from ..methods import Method
 from ..progress import Progress, part, report
 from ..simulation.settings import BONE_SIGNAL, BONE_T2_S
@@ -248,12 +249,23 @@ def _bias_rows(found):
     yield "bias", "R2* by bone's own signal", bias.r2star, "1/s", of, basis
     yield "bias", "fat fraction by bone's own signal", bias.pdff, "", of, basis
     yield "bias", "field by bone's own signal", bias.field_hz, "Hz", of, basis
+    yield from _t1_rows(settings)
     gradient = None if math.isnan(found.gradient) else found.gradient
     edge = f"voxel edge of {max(settings.voxel_size):g} mm"
     name = f"field across a voxel that adds {ADDED_R2STAR:g} 1/s to R2*"
     yield "bias", name, gradient, "Hz/mm", edge, "fit of a signal dephased by a linear field"
     if (voxels := settings.displaced_voxels) is not None:
         yield "bias", "displacement of fat along the read-out", voxels, "voxels", "", "bandwidth and main peak of fat"
+
+
+def _t1_rows(settings):
+    weighting, basis, bias, middle = settings.t1_weighting, "flip angle and repetition time are not given", None, None
+    if weighting is not None:
+        water, fat = t1_of(settings.field_strength)
+        basis = f"T1 of {water:.2g} s of water and {fat:.2g} s of fat are assumed; a t1_weighting of {weighting:.3g}"
+        bias, middle = (seen_with_t1(pdff, weighting) - pdff for pdff in (settings.pdff, 0.5))
+    yield "bias", "fat fraction by T1", bias, "", f"fat fraction {settings.pdff:g}", basis
+    yield "bias", "fat fraction by T1, of one half", middle, "", "fat fraction 0.5", basis
 
 
 def _train_rows(found):

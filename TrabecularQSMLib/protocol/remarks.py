@@ -97,6 +97,11 @@ def _on_limits(settings: ProtocolSettings) -> list[str]:
             "RF pulse and TR decide how early and how late an echo can be: `shortest_echo` and `longest_echo`. Where "
             "they are not given, the given train's first and last echo are the limits."
         )
+    if settings.t1_weighting is None:
+        said.append(
+            "By how much T1 makes the fat fraction too high follows from `flip_angle` and `repetition_time`, which are "
+            "not given."
+        )
     return said
 
 

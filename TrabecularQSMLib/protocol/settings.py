@@ -10,6 +10,7 @@ from ..acquisition import FIELD_STRENGTHS_T, GYROMAGNETIC_RATIO_HZ_PER_T
 from ..errors import InputError
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.signal import Model
+from ..fieldmap.t1 import t1_weighting
 from ..phantom.body import MARROW_R2, MARROW_R2STAR_BVTV, marrow_r2star, relaxation
 from ..phantom.settings import READOUTS, checked_times, numbers
 from ..settings import preset
@@ -39,6 +40,8 @@ class ProtocolSettings:
         Whether all echoes of a train are read in one direction, which takes a gradient back between them.
     trains : int
         Interleaved trains, whose echoes take turns; each needs the scan's time once.
+    flip_angle, repetition_time : float or None
+        Degrees, and seconds from pulse to pulse, for what T1 does to the fat fraction. None: that is not told.
     readout_axis : {"i", "j", "k"}
         Axis along which echoes are read.
     gradient : float
@@ -87,6 +90,8 @@ class ProtocolSettings:
     bandwidth_hz: float | None = None
     readout: str = "monopolar"
     trains: int = 1
+    flip_angle: float | None = None
+    repetition_time: float | None = None
     readout_axis: str = "j"
     gradient: float = 40.0
     slew_rate: float = 150.0
@@ -156,6 +161,13 @@ class ProtocolSettings:
         return None if self.bandwidth_hz is None else abs(self.fat_hz) / self.bandwidth_hz
 
     @property
+    def t1_weighting(self) -> float | None:
+        """How many times stronger T1 leaves fat than water; None without flip angle and repetition time."""
+        if self.flip_angle is None or self.repetition_time is None:
+            return None
+        return t1_weighting(self.flip_angle, self.repetition_time, self.field_strength)
+
+    @property
     def spacing(self) -> float:
         """Least time between two echoes of one train, in s; trains take turns echo by echo."""
         times = np.asarray(self.echo_times)
@@ -203,10 +215,11 @@ class ProtocolSettings:
         return float(first / self.snr)
 
 
-_LIMITS_MS = {"shortest_echo": (0.01, 500.0), "longest_echo": (0.1, 500.0)}
+_LIMITS_MS = {"repetition_time": (0.5, 10_000.0), "shortest_echo": (0.01, 500.0), "longest_echo": (0.1, 500.0)}
 _RANGES = {
     "field_strength": (*FIELD_STRENGTHS_T, " T"),
     "snr": (1.0, _MOST_SNR),
+    "flip_angle": (0.1, 90.0, "°"),
     "bandwidth_hz": (10.0, 1e6, " Hz"),
     "gradient": (1.0, 1000.0, " mT/m"),
     "slew_rate": (1.0, 10_000.0, " T/m/s"),

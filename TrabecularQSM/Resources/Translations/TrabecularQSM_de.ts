@@ -2013,6 +2013,22 @@
         <translation>monopolar: alle Echos eines Echozugs werden in einer Richtung ausgelesen; bipolar: jedes zweite in Gegenrichtung. Veröffentlichung: monopolar.</translation>
     </message>
     <message>
+        <source>Flip angle and TR:</source>
+        <translation>Kippwinkel und TR:</translation>
+    </message>
+    <message>
+        <source>°</source>
+        <translation>°</translation>
+    </message>
+    <message>
+        <source>How far each pulse turns, by which T1 makes the fat fraction too high. Paper: 5.</source>
+        <translation>Wie weit jeder Puls dreht, wodurch T1 den Fettanteil zu hoch macht. Veröffentlichung: 5.</translation>
+    </message>
+    <message>
+        <source>Time from pulse to pulse. Paper: 13.</source>
+        <translation>Zeit von Puls zu Puls. Veröffentlichung: 13.</translation>
+    </message>
+    <message>
         <source>Longest echo:</source>
         <translation>Spätestes Echo:</translation>
     </message>

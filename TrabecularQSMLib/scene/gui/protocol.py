@@ -37,6 +37,7 @@ class ProtocolParameters:
     snr - Of marrow in the first echo.
     bandwidth - Hz of one voxel; 0 if it is not known.
     readout - Whether all echoes of a train are read in one direction.
+    flip_angle, repetition_time - Degrees, and ms from pulse to pulse; 0 if they are not known.
     longest_echo - How late a last echo can be, ms; 0 for as late as the given one.
     ankle_draws - Draws of noise in the digital ankle, for χ of regions; 0 for none.
     """
@@ -48,6 +49,8 @@ class ProtocolParameters:
     snr: Annotated[float, WithinRange(1.0, 100000.0)] = 40.0
     bandwidth: Annotated[float, WithinRange(0.0, 1000000.0)] = 1431.0
     readout: Annotated[str, Choice(list(READOUTS))] = ProtocolSettings.readout
+    flip_angle: Annotated[float, WithinRange(0.0, 90.0)] = 5.0
+    repetition_time: Annotated[float, WithinRange(0.0, 10000.0)] = 13.0
     longest_echo: Annotated[float, WithinRange(0.0, 500.0)] = 0.0
     ankle_draws: Annotated[int, WithinRange(0, 10000)] = 0
 
@@ -95,6 +98,8 @@ def protocolSettings(p) -> ProtocolSettings:
         bandwidth_hz=given.bandwidth or None,
         readout=given.readout,
         trains=given.trains,
+        flip_angle=given.flip_angle or None,
+        repetition_time=given.repetition_time / 1e3 or None,
         longest_echo=given.longest_echo / 1e3 or None,
     )
 
