@@ -1977,8 +1977,16 @@
         <translation>Echozüge, die sich abwechseln; jeder braucht die Zeit der Aufnahme einmal. Veröffentlichung: 3.</translation>
     </message>
     <message>
+        <source>Field strength and SNR:</source>
+        <translation>Feldstärke und SNR:</translation>
+    </message>
+    <message>
         <source>Paper: 3 T.</source>
         <translation>Veröffentlichung: 3 T.</translation>
+    </message>
+    <message>
+        <source>Mean magnitude of marrow in the first echo over the standard deviation of the noise in the real channel, which is that of the magnitude of air over 0.655.</source>
+        <translation>Mittlere Magnitude des Marks im ersten Echo geteilt durch die Standardabweichung des Rauschens im reellen Kanal, also die der Magnitude von Luft geteilt durch 0,655.</translation>
     </message>
     <message>
         <source>Voxel size [mm]:</source>
@@ -1987,10 +1995,6 @@
     <message>
         <source>Along I, J, K. Paper: 1.5 1.5 1.5.</source>
         <translation>Entlang I, J, K. Veröffentlichung: 1.5 1.5 1.5.</translation>
-    </message>
-    <message>
-        <source>Mean magnitude of marrow in the first echo over the standard deviation of the noise in the real channel, which is that of the magnitude of air over 0.655.</source>
-        <translation>Mittlere Magnitude des Marks im ersten Echo geteilt durch die Standardabweichung des Rauschens im reellen Kanal, also die der Magnitude von Luft geteilt durch 0,655.</translation>
     </message>
     <message>
         <source>Bandwidth and read-out:</source>
