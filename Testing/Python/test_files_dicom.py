@@ -43,7 +43,7 @@ class FolderTest(DicomTest):
                 self.assertEqual(scan.protocol.get("FlipAngle"), None if stacked else 3)
 
     def test_headers_tell_of_fat_saturation_and_t1_by_either_reader(self):
-        changes = {"FlipAngle": 15.0, "RepetitionTime": 11.0, "ScanOptions": "FS"}
+        changes = {"FlipAngle": 15.0, "RepetitionTime": 11.0, "ScanOptions": "FS", "PixelBandwidth": 400.0}
         enhanced = {"SpectrallySelectedSuppression": "FAT", "FlipAngle": 15.0, "RepetitionTime": 11.0}
         for kind, said in (("siemens", changes), ("philips", changes), ("ge enhanced", enhanced)):
             with self.subTest(kind):
@@ -51,6 +51,7 @@ class FolderTest(DicomTest):
                 notes = " ".join(read_acquisition(self.folder / kind).acquisition.notes)
                 for word in ("with fat saturation (ScanOptions FS)", "15° every 11 ms"):
                     self.assertIn(word, notes)
+                self.assertEqual("400 Hz a voxel" in notes, "PixelBandwidth" in said)
                 (candidate,) = dicom_series.find(sorted((self.folder / kind).iterdir()))
                 notes = " ".join(dicom_series.read(candidate).notes)
                 for word in ("with fat saturation (ScanOptions FS)", "unless `t1_weighting` is 1.74"):

@@ -49,6 +49,13 @@ class SequenceTest(unittest.TestCase):
             self.assertEqual(told(**said), "", said)
         self.assertEqual(on_sequence({"FlipAngle": 15, "RepetitionTime": 0.011}, "sub-01"), [])
 
+    def test_fat_that_a_low_bandwidth_displaces_is_told_with_the_bandwidth_that_is_enough(self):
+        self.assertIn("0.87 voxels off along the read-out", told(PixelBandwidth=500))
+        self.assertIn("with 870 Hz or more", told(PixelBandwidth=500))
+        self.assertEqual(told(PixelBandwidth=870), "")
+        self.assertEqual(told(PixelBandwidth="500"), "")
+        self.assertEqual(on_sequence({"PixelBandwidth": 500}, "sub-01", imaging_frequency=6e7), [])
+
 
 class OpenMagnetTest(unittest.TestCase):
     def notes(self, strength, **given):

@@ -1,6 +1,7 @@
 """Fat spectra, read from ``data/fat_models.json``."""
 
 import json
+import math
 from dataclasses import dataclass, replace
 from importlib import resources
 
@@ -11,6 +12,9 @@ from ..methods import Method
 # Water's resonance moves by this much for each kelvin, that of fat by a tenth of it at most (Rieke & Butts Pauly,
 # J Magn Reson Imaging 2008, doi 10.1002/jmri.21265).
 WATER_PPM_PER_KELVIN = -0.01
+# Fat that appears farther off than so many voxels along the read-out misleads the share of cortex: see
+# Docs/Validation.md.
+MOST_DISPLACED = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,15 @@ def _read() -> dict[str, FatModel]:
 
 
 FAT_MODELS: dict[str, FatModel] = _read()
+
+
+def enough_bandwidth(fat_hz: float) -> int:
+    """Return the bandwidth of a voxel in Hz, in tens, with which fat appears no farther off than `MOST_DISPLACED`.
+
+    `fat_hz` is the frequency of the main peak of fat against water.
+    """
+    return 10 * math.ceil(abs(fat_hz) / MOST_DISPLACED / 10)
+
 
 METHOD = Method(
     FatModel.at_temperature,

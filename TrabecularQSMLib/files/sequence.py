@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
+from ..fieldmap.fat_models import FAT_MODELS, MOST_DISPLACED, enough_bandwidth
 from ..fieldmap.t1 import seen_with_t1, t1_of, t1_weighting
 from .dicom_frames import text_of, value_in_groups, value_of
 from .formats import is_number
@@ -44,6 +45,13 @@ _WORDS = (
     ("ScanningSequence", "SE", "EchoPulseSequence", ("SPIN",)),
 )
 
+# Numbers of a header, how much of them is one of a sidecar's, and where the header of an enhanced image has them.
+_NUMBERS = (
+    ("FlipAngle", 1.0, "MRTimingAndRelatedParametersSequence"),
+    ("RepetitionTime", 1e-3, "MRTimingAndRelatedParametersSequence"),
+    ("PixelBandwidth", 1.0, "MRImagingModifierSequence"),
+)
+
 
 def said_by(header) -> dict:
     """Return what the header of a DICOM image says of the pulse sequence, named and in units as in sidecars."""
@@ -52,9 +60,9 @@ def said_by(header) -> dict:
         if text_of(header, name, "MRModifierSequence").startswith(begins):
             said[key].append(code)
     said["ContrastBolusAgent"] = text_of(header, "ContrastBolusAgent")
-    for key, factor in (("FlipAngle", 1.0), ("RepetitionTime", 1e-3)):
+    for key, factor, groups in _NUMBERS:
         value = value_of(header, key)
-        value = value_in_groups(header, "MRTimingAndRelatedParametersSequence", key) if value is None else value
+        value = value_in_groups(header, groups, key) if value is None else value
         said[key] = None if value is None else factor * value
     return said
 
@@ -89,7 +97,7 @@ def on_sequence(said: Mapping, source: str, *, field_strength=None, imaging_freq
             "comes, and the fat fraction by T1: do not compare it with scans without."
         )
     strength = field_strength or (imaging_frequency and imaging_frequency / GYROMAGNETIC_RATIO_HZ_PER_T)
-    return notes + (_on_t1(said, source, strength) if strength else [])
+    return notes + (_on_t1(said, source, strength) + _on_displaced_fat(said, source, strength) if strength else [])
 
 
 def _codes(value) -> set[str]:
@@ -115,4 +123,17 @@ def _on_t1(said, source, field_strength):
         f"{source} has pulses of {angle:.3g}° every {1e3 * time:.3g} ms, between which fat recovers faster than water: "
         f"with T1 of about {fat:.2f} and {water:.2f} s at {field_strength:.3g} T, a fat fraction of 0.50 reads "
         f"{read:.2f} unless `t1_weighting` is {weighting:.2f}; a smaller flip angle avoids it."
+    ]
+
+
+def _on_displaced_fat(said, source, field_strength):
+    """Say if fat appears so far off along the read-out that it fills the cortex beside it."""
+    bandwidth = said.get("PixelBandwidth")
+    fat_hz = FAT_MODELS["ren-marrow"].main_shift_ppm * 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T * field_strength
+    if not is_number(bandwidth) or bandwidth <= 0 or abs(fat_hz) / bandwidth <= MOST_DISPLACED:
+        return []
+    return [
+        f"{source} was read with {bandwidth:.4g} Hz a voxel, so that fat appears {abs(fat_hz) / bandwidth:.2g} voxels "
+        "off along the read-out and fills cortex beside it: fat fraction and R2* are wrong at surfaces of fat, and χ of "
+        f"marrow errs by more than noise; with {enough_bandwidth(fat_hz)} Hz or more it is half a voxel at most."
     ]

@@ -1,17 +1,14 @@
 """What is said of a protocol beside its numbers: what cannot be as given, and what the numbers do not know."""
 
-import math
-
 import numpy as np
 
+from ..fieldmap.fat_models import MOST_DISPLACED, enough_bandwidth
 from .assess import Assessment
 from .settings import ProtocolSettings
 from .swaps import Swaps
 
 # So much closer than computed, echoes are no contradiction: timing is in steps.
 _CLOSER = 0.98
-# Fat that appears so many voxels off misleads the share of cortex: see Docs/Validation.md.
-_DISPLACED = 0.5
 
 
 def doubts(found: Assessment) -> list[str]:
@@ -74,9 +71,9 @@ def _on_timing(found) -> list[str]:
 def _on_displaced_fat(settings: ProtocolSettings) -> list[str]:
     """Fat that appears so far off that it fills the cortex beside it."""
     voxels = settings.displaced_voxels
-    if voxels is None or voxels <= _DISPLACED:
+    if voxels is None or voxels <= MOST_DISPLACED:
         return []
-    enough = 10 * math.ceil(settings.bandwidth_hz * voxels / _DISPLACED / 10)
+    enough = enough_bandwidth(settings.fat_hz)
     return [
         f"Fat appears {voxels:.2g} voxels off along the read-out and fills cortex beside it, so that χ of marrow can "
         "err by more than noise, which no σ here holds: with a "
