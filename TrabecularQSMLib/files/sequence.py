@@ -134,6 +134,6 @@ def _on_displaced_fat(said, source, field_strength):
         return []
     return [
         f"{source} was read with {bandwidth:.4g} Hz a voxel, so that fat appears {abs(fat_hz) / bandwidth:.2g} voxels "
-        "off along the read-out and fills cortex beside it: fat fraction and R2* are wrong at surfaces of fat, and χ of "
+        "off along the read-out and fills cortex beside it: fat fraction and R2* are wrong where fat ends, and χ of "
         f"marrow errs by more than noise; with {enough_bandwidth(fat_hz)} Hz or more it is half a voxel at most."
     ]
