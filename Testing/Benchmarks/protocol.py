@@ -281,13 +281,12 @@ signal such as cortex add to it, and so do weights, edges and the share of corte
 draws of noise (20 here, at 7 T 10, 50 by default) through separation, background removal and inversion as the default
 preset has them, in one mask of one ankle, for balls that lie in marrow (root mean square of up to eight) and for the
 bones; what is given back is how mean χ follows when BV/TV there is higher by 0.02, of which TV-MEDI gives back less in
-a small ball than of a larger difference. 20 draws tell an error to 16 %, 10 to 24 %. In balls it is 1.4, 1.9 and 3.6
-times that bound with the paper's protocol, 1.3, 1.7 and 2.2 with the Dixon, and 4, 13 and 16 at 7 T. The rows of 7 T
-alone are of one round of TV-MEDI with λ 0.004; two rounds have 6, 15 and 21 times the bound (four draws, which tell it
-to 40 %). Why the factor is large at 7 T is in [Validation](Validation.md#χ-by-noise-at-7-t): the share of cortex, told
-from the magnitude, gets no better with field and finer voxels, as the bound does. With the paper's echoes in voxels of
-3 mm, 50 draws against 100 others give 0.99 of their errors with TV-MEDI in one round (root mean square over the nine
-places; 0.86 to 1.07 of each) and 1.01 with the closed form (0.86 to 1.10)."""
+a small ball than of a larger difference. 20 draws tell an error to 16 %, 10 to 24 %. In balls it is 1.4, 1.9 and 3.7
+times that bound with the paper's protocol, 1.3, 1.7 and 2.2 with the Dixon, and 5, 20 and 19 at 7 T. Why the factor is
+large at 7 T is in [Validation](Validation.md#χ-by-noise-at-7-t): the share of cortex, told from the magnitude, gets no
+better with field and finer voxels, as the bound does. With the paper's echoes in voxels of 3 mm, 50 draws against 100
+others give 1.01 of their errors with the default preset (root mean square over the nine places; 0.86 to 1.18 of each)
+and 0.96 with the closed form (0.82 to 1.12)."""
 CHAIN = """\
 ## The whole way, on simulated bone
 
