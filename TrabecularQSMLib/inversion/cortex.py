@@ -100,7 +100,7 @@ def missing_share(
     # What a thin layer lies in; a neighborhood that is dark as a whole is measured against the image.
     across = [2 * round(_THIN_MM / 2 / h) + 1 for h in voxel_size]
     full = np.maximum(ndimage.grey_closing(gaussian(signal, 0.8), across), 2 * floor)
-    spread = [_NEIGHBORHOOD_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, signal.shape, strict=True)]
+    spread = [_NEIGHBORHOOD_MM / h for h in voxel_size]
     mean = lambda array: gaussian(array.astype(np.float32), spread, truncate=3.0)  # noqa: E731
     share = 1 - signal / full
     arrays, early = (1, signal, signal * fat_fraction), None
@@ -244,7 +244,7 @@ def susceptibility_of_share(
             f"Only {cortex} voxels with a field are mainly cortex, too few to tell its χ: it was not solved apart."
         )
     counted = np.where(near, weight, 0).astype(np.float32)
-    spread = [_AROUND_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, share.shape, strict=True)]
+    spread = [_AROUND_MM / h for h in voxel_size]
     mean = gaussian(counted * share, spread) / np.maximum(gaussian(counted, spread), np.finfo(np.float32).tiny)
     about = counted * (share - mean)
     follow = []
