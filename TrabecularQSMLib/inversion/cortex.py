@@ -27,8 +27,6 @@ _THIN_MM, _NEIGHBORHOOD_MM = 20.0, 2.5
 _PASSES = 2
 # Least weight of a neighborhood, of 1, that tells what its tissue gives.
 _SEEN = 2e-3
-# Shares beyond these are of one hot voxel, and are not averaged with others.
-_PLAUSIBLE = (-0.5, 1.2)
 # Less signal than this share of the image's bright end (99th percentile) is no tissue.
 _TISSUE = 0.05
 # Δ in ppm lies between that of bone without pores in fat and zero.
@@ -139,7 +137,7 @@ def missing_share(
     if noise is None:
         result[wanted] = share[wanted]
     else:
-        share = np.where(body, np.clip(share, *_PLAUSIBLE), 1)  # beyond the body nothing gives signal
+        share = np.where(body, share, 1)  # beyond the body nothing gives signal
         deviation = (1 - share) * noise / np.maximum(signal, floor)
         result[wanted] = mean_of_alike(share, np.square(deviation), body, wanted, message=_MESSAGE, progress=averaging)
     return np.clip(result, 0, 1, out=result)
