@@ -1,6 +1,7 @@
-"""The two exceptions that a caller is meant to catch, and what a solver has to say about its end."""
+"""The exceptions that a caller is meant to catch, what a solver has to say about its end, and words of sentences."""
 
 import re
+from collections.abc import Iterable
 from contextlib import contextmanager
 
 
@@ -46,6 +47,13 @@ def errors_of(what):
         yield
     except InputError as error:
         raise InputError(f"{what}: {error}") from error
+
+
+def listed(names: Iterable[str], most: int = 4) -> str:
+    """Return the first of many names and how many more there are, for a sentence."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -6,7 +6,7 @@ ITK holds patient coordinates as LPS, everything else here as RAS: the signs cha
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import InputError
+from .errors import InputError, counted
 
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 
@@ -93,6 +93,13 @@ def shear_degrees(affine: np.ndarray) -> float:
     axes = cosines(affine)
     off = np.abs(axes.T @ axes - np.eye(3)).max()
     return float(np.degrees(np.arcsin(min(off, 1.0))))
+
+
+def check_finite(array: np.ndarray, what: str) -> None:
+    """Raise `InputError` if an image, `what` of the sentence, holds voxels that are not numbers."""
+    if bad := array.size - np.count_nonzero(np.isfinite(array)):
+        found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
+        raise InputError(f"{what} holds {found}; replace them or export it again.")
 
 
 def mask_of(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:

@@ -104,8 +104,3 @@ def mean_of_alike(
 
     run_chunks(work, voxels.size, _CHUNK, message=message, progress=progress)
     return result
-
-
-def _steps(reach):
-    """All steps (M, 3) of at most so many voxels along each axis."""
-    return np.array(list(itertools.product(range(-reach, reach + 1), repeat=3)))

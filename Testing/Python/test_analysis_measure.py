@@ -16,6 +16,7 @@ from TrabecularQSMLib.analysis.measure import (
     measure,
     on_excluded,
     on_sizes,
+    on_support,
     reference_notes,
     referenced,
     whole_mask,
@@ -335,6 +336,13 @@ class FilesTest(InFolderTest):
             self.write("sub-01")
             notes = " ".join(measure_files(self.folder / "maps", self.regions, only=["label 1"])[1])
             self.assertEqual("as many voxels as its mask, but 67% lie elsewhere" in notes, told)
+
+    def test_a_map_that_lacks_a_few_voxels_of_its_mask_and_has_a_few_others_is_not_turned(self):
+        mask = np.zeros((10, 10, 20), np.float32)
+        mask[:5] = 1
+        for elsewhere, told in ((30, 0), (60, 1)):  # of 1,000
+            chi = np.roll(mask.ravel(), elsewhere).reshape(mask.shape)
+            self.assertEqual(len(on_support({"chi": chi, "mask": mask})), told)
 
     def test_regions_that_were_transposed_are_told(self):
         shutil.rmtree(self.folder / "maps")

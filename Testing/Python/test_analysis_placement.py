@@ -3,7 +3,7 @@ import unittest
 import numpy as np
 from scipy import ndimage
 
-from TrabecularQSMLib.analysis.placement import on_mask_orientation, on_orientation, on_place, on_shift
+from TrabecularQSMLib.analysis.placement import on_edges, on_mask_orientation, on_place
 
 VOXEL = (2.0, 1.0, 2.0)
 NAMES = {1: "talus", 2: "calcaneus"}
@@ -62,12 +62,12 @@ class OrientationTest(unittest.TestCase):
             "turned round along k and turned round along i:": np.flip(self.labels, (0, 2)),
             "axes k, j, i in the order k, i, j:": self.labels.transpose(0, 2, 1),
         }.items():
-            (note,) = on_orientation(self.image, turned)
+            (note,) = on_edges(self.image, turned)
             self.assertIn(words, note)
 
     def test_regions_that_lie_beside_their_bones_are_told_by_how_far(self):
         for shift, told in (((0, 0, 0), False), ((0, 0, 6), True), ((0, 0, -7), True), ((-2, 1, 5), True)):
-            notes = on_shift(self.image, np.roll(self.labels, shift, (0, 1, 2)), (2.0, 1.5, 1.5))
+            notes = on_edges(self.image, np.roll(self.labels, shift, (0, 1, 2)), (2.0, 1.5, 1.5))
             self.assertEqual(len(notes), told, shift)
             if told:
                 distance = np.linalg.norm(np.multiply(shift, (2.0, 1.5, 1.5)))
@@ -78,9 +78,9 @@ class OrientationTest(unittest.TestCase):
         elsewhere = np.zeros_like(self.labels)
         elsewhere[4:12, 20:34, 24:38] = 1
         for labels in (self.labels, within, elsewhere, 0 * self.labels):
-            self.assertEqual(on_orientation(self.image, labels), [])
-            self.assertEqual(on_shift(self.image, labels, (2.0, 1.5, 1.5)), [])
-        self.assertEqual(on_orientation(np.full(self.image.shape, np.nan), self.labels), [])
+            self.assertEqual(on_edges(self.image, labels), [])
+            self.assertEqual(on_edges(self.image, labels, (2.0, 1.5, 1.5)), [])
+        self.assertEqual(on_edges(np.full(self.image.shape, np.nan), self.labels), [])
 
     def test_a_mask_of_the_body_that_was_turned_is_told(self):
         body = np.zeros((20, 30, 30), bool)

@@ -70,6 +70,14 @@ class NoiseTest(unittest.TestCase):
                 z_squared.append((true / _error(sigma, shared, region)) ** 2)
         self.assertAlmostEqual(np.sqrt(np.mean(z_squared)), 1, delta=0.3)
 
+    def test_where_there_is_no_noise_rounding_tells_nothing(self):
+        loud, apart = np.zeros((2, *SHAPE), bool)
+        loud[22:36] = True
+        apart[12:22] = True  # wider than what is pooled
+        noise, known = [one * loud for one in draws(1.5)], self.known & ~apart
+        ratios = [chi_noise(noise, where, VOXEL_SIZE)[2]["VarianceRatio"] for where in (known, known & loud)]
+        np.testing.assert_allclose(*ratios, rtol=1e-6)
+
     def test_draws_of_the_noise_are_independent_and_have_its_variance(self):
         given = draws(0)
         sigma, noise, _ = chi_noise([7 + one for one in given], self.known, VOXEL_SIZE)

@@ -209,6 +209,12 @@ class MeasureTest(SceneTest):
                 scene.measureNodes(volumes, segmentation, case="sub-02", table=target)
         self.assertEqual((self.node_ids(), tables.rowsFromTable(table)), (ids, rows))
 
+    def test_a_table_of_other_columns_is_refused_before_anything_is_measured(self):
+        chi, wrong = self.add(random_map()), tables.addTable("other", [tables.Column("case", ["a"])])
+        for step, image in ((scene.measureNodes, [chi]), (scene.attenuationNodes, chi), (scene.bvtvNodes, chi)):
+            with self.subTest(step.__name__), self.assertRaisesRegex(InputError, "other has no column region"):
+                step(image, self.segmentation, case="a", table=wrong, progress=lambda *_: self.fail("measured"))
+
     def test_a_cancelled_run_changes_nothing(self):
         table = scene.measureNodes([self.add(random_map())], self.segmentation, case="sub-01")
         maps = [self.add(random_map(), name) for name in ("r2star", "pdff")]

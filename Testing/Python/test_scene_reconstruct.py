@@ -56,7 +56,7 @@ class ReconstructFieldTest(PhantomTest):
             "unit= is 'T'": {"unit": "T"},
             "give fieldStrength=": {"fieldStrength": None},
             "choose one of total, local": {"stage": "echoes"},
-            "choose a volume as magnitude": {"magnitudeNode": self.segmentation()},
+            "where the magnitude is asked for": {"magnitudeNode": self.segmentation()},
         }.items():
             call = {"stage": "total", "unit": "Hz", "fieldStrength": 3.0, "settings": settings, **changes}
             with self.assertRaisesRegex(InputError, words):

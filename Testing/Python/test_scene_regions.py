@@ -74,10 +74,12 @@ class SegmentationTest(SceneTest):
             "a Volume node, where regions": lambda: scene.measureNodes([volume], volume, case="a"),
             "bone, a Model node, where regions": lambda: scene.regionsFromSegmentation(model, volume),
             "There is nothing where regions": lambda: scene.maskFromSegment(None, None, volume),
-            "bone is a Model node, no volume": lambda: scene.attenuationNodes(model, labels, case="a"),
-            "regions is a Segmentation node, no volume": lambda: scene.registerNodes(volume, segmentation),
-            "no volume; choose a volume as map": lambda: scene.measureNodes([segmentation], labels, case="a"),
-            "no volume; choose a volume as image": lambda: scene.bvtvNodes(model, segmentation, case="a"),
+            "bone, a Model node, where the CT is asked for": lambda: scene.attenuationNodes(model, labels, case="a"),
+            "regions, a Segmentation node, where the image to register": lambda: scene.registerNodes(
+                volume, segmentation
+            ),
+            "where the map is asked for; choose a volume": lambda: scene.measureNodes([segmentation], labels, case="a"),
+            "where the image is asked for; choose a volume": lambda: scene.bvtvNodes(model, segmentation, case="a"),
             "where the sequence of the magnitude": lambda: scene.reconstructNodes(volume, volume),
             "nothing where the sequence": lambda: scene.acquisitionFromSequences(None, None),
         }

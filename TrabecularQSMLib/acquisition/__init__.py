@@ -2,7 +2,7 @@
 
 from .field import FIELD_STAGES, FIELD_UNITS, MeasuredField, field_in_ppm
 from .orientation import PATIENT_SUPERIOR, Reorientation, b0_direction, check_spacing, on_field_of_view, voxel_size
-from .scan import ECHO_TIMES_S, FEWEST_ECHOES, Acquisition
+from .scan import ECHO_TIMES_S, FEWEST_ECHOES, GIVEN_ECHO_TIMES_S, Acquisition
 from .strength import FIELD_STRENGTHS_T, GYROMAGNETIC_RATIO_HZ_PER_T
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "FIELD_STAGES",
     "FIELD_STRENGTHS_T",
     "FIELD_UNITS",
+    "GIVEN_ECHO_TIMES_S",
     "GYROMAGNETIC_RATIO_HZ_PER_T",
     "PATIENT_SUPERIOR",
     "Acquisition",

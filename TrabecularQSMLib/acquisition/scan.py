@@ -17,6 +17,8 @@ from .strength import checked_field_strength
 
 # Water, fat and field need as many. The last gradient echo lies between these times; those of s and ms do not overlap.
 FEWEST_ECHOES, ECHO_TIMES_S = 3, (2e-4, 0.5)
+# What a user gives lies between these.
+GIVEN_ECHO_TIMES_S = (1e-4, ECHO_TIMES_S[1])
 # Peaks of the magnitude beyond which its squares are no numbers of single precision.
 _LEAST_PEAK, _MOST_PEAK = 1e-18, 1e18
 # Share of an echo's peak that is signal, and of such voxels that another echo may leave at zero (opposed phase may, and

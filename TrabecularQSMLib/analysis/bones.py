@@ -10,6 +10,7 @@ from scipy import ndimage
 from ..acquisition import voxel_size
 from ..errors import InputError
 from ..fieldmap.masks import depth_of
+from ..images import check_finite
 from ..progress import Progress, part, report
 from .marrow import find_compartments
 
@@ -102,7 +103,7 @@ def propose_bones(
     elif bones and not feet:
         notes.append("No tibia, talus and calcaneus were found together, and no bone is named; name them yourself.")
     # Right is toward +x in RAS.
-    feet.sort(key=lambda foot: _center(bones[foot[2]], affine)[0], reverse=side == "right")
+    feet.sort(key=lambda foot: _points(bones[foot[2]], affine)[:, 0].mean(), reverse=side == "right")
     labels, names = _labelled(bones, feet[0] if feet else (), pdff.shape, affine, cut)
     report(progress, 1.0, "Proposed the bones")
     return Bones(labels, names, tuple(notes))
@@ -207,8 +208,7 @@ def cortex_reference(image: np.ndarray, bones: np.ndarray, affine: np.ndarray) -
         raise InputError(f"The image has shape {image.shape} and the bones have {bones.shape}; give one grid.")
     if not bones.any():
         raise InputError("No bone lies on the image; check the transform between them.")
-    if not np.isfinite(image).all():
-        raise InputError("The image holds voxels that are not numbers; replace them or export it again.")
+    check_finite(image, "The image")
     size = voxel_size(np.asarray(affine))
     # Only what lies around the bones is looked at.
     margin = [int(np.ceil(_CORTEX_MM[1] / h)) + 2 for h in size]
@@ -326,10 +326,6 @@ def _shape(bone, affine):
 def _points(inside, affine):
     """RAS mm of the voxels of a mask, (N, 3)."""
     return np.argwhere(inside)[:, ::-1] @ affine[:3, :3].T + affine[:3, 3]
-
-
-def _center(inside, affine):
-    return _points(inside, affine).mean(axis=0)
 
 
 def _long_axis(points):

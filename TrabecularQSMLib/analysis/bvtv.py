@@ -7,8 +7,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter1d
 
-from ..errors import InputError, counted
-from ..images import image_from
+from ..errors import InputError
+from ..images import check_finite, image_from
 from ..methods import Method
 from ..progress import Progress, report
 from .callbacks import raised_in_callbacks
@@ -277,10 +277,7 @@ def combine_phase_cycles(images: Sequence[np.ndarray], method: str = "maximum") 
 
 def _checked(image):
     """Highest intensity of an image of numbers that is not constant."""
-    bad = image.size - np.count_nonzero(np.isfinite(image))
-    if bad:
-        found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
-        raise InputError(f"The image holds {found}; replace them or export it again.")
+    check_finite(image, "The image")
     lowest, highest = (image.min().item(), image.max().item()) if image.size else (0, 0)
     if lowest == highest:
         raise InputError(f"The image is {lowest:g} everywhere; give one that shows marrow and bone.")

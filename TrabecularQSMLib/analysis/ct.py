@@ -127,10 +127,10 @@ def fit_calibration(hu, density, water=None) -> Calibration:
         what = "attenuation" if np.ptp(hu) == 0 else "density"
         raise InputError(f"All rods of the calibration have the same {what}; give rods that differ.")
     if water is None:
-        slope, intercept = _line(hu, density)
+        slope, intercept = map(float, scipy.stats.linregress(hu, density)[:2])
         _refuse_off_line(density, slope * hu + intercept, density)
         return Calibration(slope, intercept)
-    slope, intercept = _line(density, hu - given[2])
+    slope, intercept = map(float, scipy.stats.linregress(density, hu - given[2])[:2])
     _refuse_off_line(hu - given[2], slope * density + intercept, density)
     sigma, beta = slope + _K2HPO4_SLOPE, intercept + _WATER_INTERCEPT
     if not sigma > 0:
@@ -401,13 +401,6 @@ def attenuation(
     if calibration is not None:
         maps["bmd"] = calibration.density(ct.astype(np.float32))
     return measure(maps, labels, names, case=case, units=UNITS)
-
-
-def _line(x, y):
-    """Slope and intercept of the line of least squares."""
-    offsets = x - x.mean()
-    slope = float(offsets @ (y - y.mean()) / (offsets @ offsets))
-    return slope, float(y.mean() - slope * x.mean())
 
 
 def _refuse_off_line(values, fitted, density):

@@ -6,8 +6,8 @@ import numpy as np
 import scipy.fft
 
 from ..acquisition import check_spacing
-from ..errors import InputError, counted
-from ..images import image_from, is_patched, resample
+from ..errors import InputError
+from ..images import check_finite, image_from, is_patched, resample
 from ..progress import report
 from .ct import without_padding
 
@@ -126,10 +126,7 @@ def _checked(name, array, affine):
             f"registration needs three axes of at least {LEAST_VOXELS} voxels."
         )
     check_spacing(affine, f"The {name} image")
-    bad = array.size - np.count_nonzero(np.isfinite(array))
-    if bad:
-        found = counted(bad, "voxel that is not a number", "voxels that are not numbers")
-        raise InputError(f"The {name} image holds {found}; replace them or export it again.")
+    check_finite(array, f"The {name} image")
     array = without_padding(array)[0].astype(np.float32)
     low, high = np.percentile(array[::2, ::2, ::2], (0.1, 99.9))
     if low == high:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import InputError, counted
+from ..errors import InputError, counted, listed
 from .keys import GROUP_COLUMNS, SUBJECT_COLUMNS, Table, keyed, on_keys
 from .oddities import far_off, two_units
 from .tables import (
@@ -22,7 +22,6 @@ from .tables import (
 
 # Of tables that have no regions, such as one value for each case.
 _NO_REGION = "all"
-_MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def observe(
         entries[0].value()  # its sentence says that the column is empty
     notes = [*on_keys(tables, subject=("subject", subject), session=("session", session), region=("region", region))]
     if empty := [entry for entry in entries if entry.is_empty()]:
-        which = named([entry.whose().strip(" ()") or f"row {entry.number}" for entry in empty])
+        which = listed([entry.whose().strip(" ()") or f"row {entry.number}" for entry in empty])
         notes.append(f"{counted(len(empty), 'row')} without a value of {quantity} left out: {which}.")
     cases, subjects, sessions = _whose(known, subject, session)
     regions = _cells(known, region, GROUP_COLUMNS, "region") or (_NO_REGION,) * len(known)
@@ -137,7 +136,7 @@ def observe(
     values = np.array([entry.value() for entry in known])
     if far := [f"{cases[place]} {regions[place]} ({values[place]:g})" for place in far_off(values, regions)]:
         notes.append(
-            f"{quantity} is far from all others in {named(far)}: check the unit, and whether it stands for no value."
+            f"{quantity} is far from all others in {listed(far)}: check the unit, and whether it stands for no value."
         )
     if said := two_units(values, regions):
         notes.append(f"{quantity}: {said}")
@@ -244,7 +243,8 @@ def repeated(observations: Observations, sessions: Sequence[str], least: int) ->
             "other ones by `sessions`."
         )
     notes = [
-        f"Without a value in each of {which} and left out in {named(of)}: {named(who)}." for who, of in lacking.items()
+        f"Without a value in each of {which} and left out in {listed(of)}: {listed(who)}."
+        for who, of in lacking.items()
     ]
     return found, [*observations.notes, *notes, *few]
 
@@ -276,8 +276,8 @@ def variables_of(
         found[name] = tuple(said.get(case, said.get(one)) for case, one in people)
         if not any(found[name]):
             raise InputError(
-                f"The column {name} is of {named(said) or 'nobody'}, but the values are of "
-                f"{named(dict.fromkeys(observations.cases))}; name subjects alike in all tables."
+                f"The column {name} is of {listed(said) or 'nobody'}, but the values are of "
+                f"{listed(dict.fromkeys(observations.cases))}; name subjects alike in all tables."
             )
     return found
 
@@ -295,13 +295,6 @@ def as_numbers(texts: Sequence[str]) -> np.ndarray | None:
     """Return texts as finite numbers, or None if one is none."""
     numbers = np.array([number_in(text) for text in texts])
     return numbers if np.all(np.isfinite(numbers)) else None
-
-
-def named(names: Sequence[str]) -> str:
-    """Return the first of many names and how many more there are, for a sentence."""
-    names = list(names)
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _whose(entries, subject, session):

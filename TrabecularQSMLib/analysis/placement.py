@@ -66,11 +66,12 @@ def on_place(image: np.ndarray, labels: np.ndarray, names: Mapping[int, str], vo
     ]
 
 
-def on_orientation(image: np.ndarray, labels: np.ndarray) -> list[str]:
-    """Say if the boundaries of regions would lie on edges of an image once they are turned round or transposed.
+def on_edges(image: np.ndarray, labels: np.ndarray, voxel_size: Sequence[float] | None = None) -> list[str]:
+    """Say if the boundaries of regions would lie on edges of an image once they are turned round, transposed or moved.
 
-    Arrays that went through a program without their header are so, and still have the shape of the image. Small regions
-    and such whose boundaries lie within one tissue tell nothing.
+    Arrays that went through a program without their header are turned, and still have the shape of the image; regions
+    are moved where they were drawn on another image, between which and this one the patient moved. Small regions and
+    such whose boundaries lie within one tissue tell nothing.
 
     Parameters
     ----------
@@ -78,6 +79,8 @@ def on_orientation(image: np.ndarray, labels: np.ndarray) -> list[str]:
         Such as a fat fraction, CT or bSSFP; voxels that are not a number were not measured.
     labels : (K, J, I) int array
         Region of each voxel, 0 for none.
+    voxel_size : (3,) sequence, optional
+        mm along k, j and i, where regions may be moved by some millimeters.
 
     Returns
     -------
@@ -87,7 +90,10 @@ def on_orientation(image: np.ndarray, labels: np.ndarray) -> list[str]:
     edges = _Edges.of(image, labels)
     if edges is None:
         return []
+    return _on_orientation(edges) or ([] if voxel_size is None else _on_shift(edges, voxel_size))
 
+
+def _on_orientation(edges):
     def turned(*orientation):
         return edges.share(*(_turned(places, *orientation, edges.shape) for places in (edges.boundary, edges.inside)))
 
@@ -101,26 +107,7 @@ def on_orientation(image: np.ndarray, labels: np.ndarray) -> list[str]:
     ]
 
 
-def on_shift(image: np.ndarray, labels: np.ndarray, voxel_size: Sequence[float]) -> list[str]:
-    """Say if the boundaries of regions would lie on edges of an image once they are moved by some millimeters.
-
-    So it is where they were drawn on another image, between which and this one the patient moved.
-
-    Parameters
-    ----------
-    image, labels
-        As for `on_orientation`.
-    voxel_size : (3,) sequence
-        mm along k, j and i.
-
-    Returns
-    -------
-    list of str
-        One note, or none.
-    """
-    edges = _Edges.of(image, labels)
-    if edges is None:
-        return []
+def _on_shift(edges, voxel_size):
     size = np.asarray(voxel_size) * edges.thinned
     boundary, inside = _some(edges.boundary), _some(edges.inside)
 

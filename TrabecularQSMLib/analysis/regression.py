@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from ..methods import Method
 from .inference import SIGNIFICANT, Interval, is_constant, t_interval, t_probability
 from .line import Estimate, Line, cooks_distance, fit_line
@@ -233,9 +233,8 @@ def _lines(x, y, names, kind, notes):
         except InputError:
             without.append(name)
     if without:
-        few = f"{', '.join(without[:4])}{f' and {len(without) - 4} more' if len(without) > 4 else ''}"
         kinds = kind if len(without) == 1 else f"{kind}s"
-        notes.append(f"No line within the {kinds} {few}: fewer than three rows, or all with the same x.")
+        notes.append(f"No line within the {kinds} {listed(without)}: fewer than three rows, or all with the same x.")
     return lines
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from .keys import GROUP_COLUMNS, KEYS, SUBJECT_COLUMNS, Table, keyed, on_keys
 from .measure import MASK
 
@@ -288,8 +288,7 @@ def listed_columns(tables: Sequence[Table]) -> str:
             names |= dict.fromkeys(row["quantity"] for row in table.rows)
         else:
             names |= dict.fromkeys(table.columns)
-    names = list(names)
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return listed(names, 12)
 
 
 def _by_key(entries, key):

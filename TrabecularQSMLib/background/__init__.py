@@ -46,7 +46,7 @@ def remove(
     Parameters
     ----------
     total_field : (K, J, I) array
-        ppm; values outside the mask do not count.
+        ppm; for methods that do not `need` B0 any unit, which the result has too. Values outside the mask do not count.
     mask : (K, J, I) bool array
         Where susceptibility is solved.
     voxel_size : (3,) floats

@@ -44,31 +44,20 @@ def air_model(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the field less those of the air around the body, of a shim, and of what is beyond the image; and the mask.
 
+    Parameters and results are those of `background.remove`, with W the `data_weight`; beyond the image the body goes on
+    as it leaves it. And:
+
     Parameters
     ----------
-    total_field : (K, J, I) array
-        ppm.
-    mask : (K, J, I) bool array
-        The harmonics are fitted in it.
-    voxel_size : (3,) floats
-        mm.
-    b0_direction : (3,) floats
-        Unit vector along k, j, i.
-    data_weight : (K, J, I) array
-        W, how far the field of each voxel counts in the fit.
-    body : (K, J, I) bool array
-        Everything else in the image is air. Beyond the image, the body goes on as it leaves it.
     susceptibility : float
         Of air against tissue in ppm.
     tolerance : float
         As that of `pdf`.
 
-    Returns
-    -------
-    local_field : (K, J, I) float32 array
-        ppm, zero outside the mask.
-    interior : (K, J, I) bool array
-        The mask.
+    Raises
+    ------
+    InputError
+        If the mask is empty.
 
     Notes
     -----

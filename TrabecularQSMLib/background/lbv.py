@@ -18,23 +18,13 @@ def lbv(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the local field by the Laplacian boundary value method, and where it holds.
 
+    Parameters and results are those of `background.remove`; the interior are voxels of the mask whose six neighbors all
+    lie in it and in the image. And:
+
     Parameters
     ----------
-    total_field : (K, J, I) array
-        Any unit; the result has the same.
-    mask : (K, J, I) bool array
-        The field is used in all of it and removed in its interior.
-    voxel_size : (3,) floats
-        mm.
     tolerance : float
         Relative residual at which conjugate gradients stop.
-
-    Returns
-    -------
-    local_field : (K, J, I) float32 array
-        Zero outside the interior.
-    interior : (K, J, I) bool array
-        Voxels of the mask whose six neighbors all lie in it and in the image.
 
     Raises
     ------

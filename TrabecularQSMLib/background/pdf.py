@@ -27,27 +27,12 @@ def pdf(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the local field by projection onto dipole fields, and the mask.
 
+    Parameters and results are those of `background.remove`, with W the `data_weight`. And:
+
     Parameters
     ----------
-    total_field : (K, J, I) array
-        ppm.
-    mask : (K, J, I) bool array
-        Dipoles lie outside it.
-    voxel_size : (3,) floats
-        mm.
-    b0_direction : (3,) floats
-        Unit vector along k, j, i.
-    data_weight : (K, J, I) array
-        W, how far the field of each voxel counts.
     tolerance : float
         Relative residual of the normal equations at which conjugate gradients stop.
-
-    Returns
-    -------
-    local_field : (K, J, I) float32 array
-        ppm, zero outside the mask.
-    interior : (K, J, I) bool array
-        The mask.
 
     Raises
     ------

@@ -27,26 +27,16 @@ def resharp(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the local field by regularization-enabled harmonic artifact reduction, and where it holds.
 
+    Parameters and results are those of `background.remove`; in the interior the whole sphere lies in the mask. And:
+
     Parameters
     ----------
-    total_field : (K, J, I) array
-        Any unit; the result has the same.
-    mask : (K, J, I) bool array
-    voxel_size : (3,) floats
-        mm.
     radius : float
         Of the sphere in mm, at least the voxel's longest edge; the interior is by so much smaller than the mask.
     tikhonov : float
         α.
     tolerance : float
         Relative residual of the normal equations at which conjugate gradients stop.
-
-    Returns
-    -------
-    local_field : (K, J, I) float32 array
-        Zero outside the interior.
-    interior : (K, J, I) bool array
-        Where the sphere lies in the mask as a whole.
 
     Raises
     ------

@@ -26,24 +26,15 @@ def v_sharp(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the local field by sophisticated harmonic artifact reduction with spheres of several sizes.
 
+    Parameters and results are those of `background.remove`; in the interior the smallest sphere lies in the mask as a
+    whole. And:
+
     Parameters
     ----------
-    total_field : (K, J, I) array
-        Any unit; the result has the same.
-    mask : (K, J, I) bool array
-    voxel_size : (3,) floats
-        mm.
     radius : float
         Largest radius in mm; the smallest is the voxel's longest edge.
     truncation : float
         Where the largest sphere leaves less than this of a frequency, that frequency is zero.
-
-    Returns
-    -------
-    local_field : (K, J, I) float32 array
-        Zero outside the interior.
-    interior : (K, J, I) bool array
-        Where the smallest sphere lies in the mask as a whole.
 
     Raises
     ------

@@ -177,7 +177,23 @@ def mean_in_errors(difference: np.ndarray) -> float:
 def normal_equations(signal, model, field_hz, r2star, directions):
     """Return normal matrix and right side of the best changes of gains along directions (P of (E, V) or (E, 1)).
 
-    The six parameters of each voxel's own are projected out, and voxels count by their misfit.
+    Voxels count by their misfit.
+    """
+    changes, rest = beyond_own(
+        signal, model, field_hz, r2star, lambda modelled, _: [modelled * direction for direction in directions]
+    )
+    energy = (rest**2).sum(axis=1)
+    weight = 1 / (energy + np.median(energy) + np.finfo(float).tiny)
+    weighted, changes = weight[:, None, None] * changes, changes.reshape(-1, len(directions))
+    weighted = weighted.reshape(changes.shape).T
+    return weighted @ changes, weighted @ rest.ravel()
+
+
+def beyond_own(signal, model, field_hz, r2star, changes_of):
+    """Return changes of the echoes (V, 2E, P) and what is left over (V, 2E), real parts before imaginary ones.
+
+    `changes_of` gives the former (P of (E, V)) from the modelled echoes and the part of fat in them, as F at the first
+    echo decays. What each voxel's own six parameters can make of them is projected out.
     """
     at = project(signal.astype(np.complex128), model, field_hz, r2star)
     time, fat = (model.echo_times - model.echo_times[0])[:, None], model.fat[:, None]
@@ -190,13 +206,8 @@ def normal_equations(signal, model, field_hz, r2star, directions):
         return stacked.transpose(2, 1, 0)
 
     q, _ = np.linalg.qr(real(own))
-    changes, rest = real([modelled * direction for direction in directions]), real([signal - modelled])
-    changes = changes - q @ (q.transpose(0, 2, 1) @ changes)
-    energy = (rest**2).sum(axis=(1, 2))
-    weight = 1 / (energy + np.median(energy) + np.finfo(float).tiny)
-    weighted, changes = weight[:, None, None] * changes, changes.reshape(-1, len(directions))
-    weighted = weighted.reshape(changes.shape).T
-    return weighted @ changes, weighted @ rest.ravel()
+    changes = real(changes_of(modelled, decay * at.fat))
+    return changes - q @ (q.transpose(0, 2, 1) @ changes), real([signal - modelled])[..., 0]
 
 
 @dataclass(frozen=True)

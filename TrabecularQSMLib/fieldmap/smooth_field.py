@@ -1,5 +1,6 @@
 """How voxels fit where the field goes on smoothly all over the image, from water to fat."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,17 +40,20 @@ def smooth_fits(signal: np.ndarray, fits: Fits, sample: Sample) -> list[SmoothFi
     return [_fit_near(signal, sample, smooth + n * sample.fat_hz, own) for n in (-1, 0, 1)]
 
 
+def _best_start(signal, model, center, offs, rates):
+    """Field, R2* and cost of the best of some fields beside a center and some R2*, those over one over the train."""
+    field, rate, cost = center.copy(), np.zeros(center.size), np.full(center.size, np.inf)
+    for off, its in itertools.product(offs, rates):
+        its = np.full(center.size, its / model.train)
+        at = project(signal, model, center + off, its)
+        lower = at.cost < cost
+        field, rate, cost = (np.where(lower, *pair) for pair in ((center + off, field), (its, rate), (at.cost, cost)))
+    return field, rate, cost
+
+
 def _fit_near(signal, sample, center, own):
     model, reach = sample.model, OFF_SMOOTH_PPM * sample.ppm_hz
-    field, rate, cost = center.copy(), np.zeros(center.size), np.full(center.size, np.inf)
-    for off in np.linspace(-reach, reach, STARTS):
-        for start in START_RATES:
-            its = np.full(center.size, start / model.train)
-            at = project(signal, model, center + off, its)
-            lower = at.cost < cost
-            field, rate, cost = (
-                np.where(lower, *pair) for pair in ((center + off, field), (its, rate), (at.cost, cost))
-            )
+    field, rate, cost = _best_start(signal, model, center, np.linspace(-reach, reach, STARTS), START_RATES)
     found = refine(signal, model, field, rate, iterations=ITERATIONS)
     # What leaves the neighborhood stays where it began.
     kept = np.abs(found[0] - center) < reach
@@ -77,9 +81,6 @@ def smooth_field(field, sample):
 
 def misfit_near(signal, sample, field):
     """Return the least logarithm of what is left of the energy at fields nearby, (V,)."""
-    cost = np.full(field.size, np.inf)
-    for off in np.linspace(-1, 1, 7) * OFF_SMOOTH_PPM * sample.ppm_hz:
-        for rate in RATES:
-            at = project(signal, sample.model, field + off, np.full(field.size, rate / sample.model.train))
-            cost = np.minimum(cost, at.cost)
+    offs = np.linspace(-1, 1, 7) * OFF_SMOOTH_PPM * sample.ppm_hz
+    _, _, cost = _best_start(signal, sample.model, field, offs, RATES)
     return np.log(cost / np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny) + FINEST_MISFIT)

@@ -12,10 +12,11 @@ import numpy as np
 from ..methods import Method
 from ..progress import Progress, report
 from .fat_models import WATER_PPM_PER_KELVIN, FatModel
+from .gains import beyond_own
 from .groups import positions_of
 from .refine import refine
 from .separation import Separation
-from .signal import Model, project
+from .signal import Model
 
 VOXELS = 4000
 # Fractions of fat from which a voxel can tell spectra apart; for a shift it must hold that much water, too.
@@ -23,8 +24,8 @@ FATTY = 0.1
 LEAST_VOXELS = 50
 # Standard errors by which another spectrum must fit better.
 SURE = 5.0
-# A voxel's misfit below this part of its energy is no better for it.
-FINEST_MISFIT = 1e-6
+# A voxel's misfit below this part of its energy is no better for it: spectra differ by less than fields do.
+NO_BETTER = 1e-6
 # A shift is given when it is that well known, and taken when it is that many standard errors from none and no farther
 # off than water at 0 °C or 100 °C would be; what is smaller comes from voxels at surfaces, whose fat and water lie in
 # different fields.
@@ -181,7 +182,7 @@ def choose_spectrum(
         model = Model(np.asarray(echo_times, np.float64), spectrum.signal(echo_times, imaging_frequency))
         _, _, water, fat, residual = refine(signal, model, voxels.field_hz, voxels.r2star)
         power = np.maximum((np.abs(signal) ** 2).sum(axis=0), np.finfo(np.float32).tiny)
-        misfits[name] = np.log(residual**2 / power + FINEST_MISFIT)
+        misfits[name] = np.log(residual**2 / power + NO_BETTER)
         fractions[name] = _share(fat, water)
         report(progress, done / len(spectra), "Comparing spectra of fat")
     best, errors, count, gain = first, -np.inf, 0, 0.0
@@ -258,18 +259,8 @@ def _share(fat, water):
 
 def _along(signal, model, slope, field, rate):
     """Gradient and curvature (V,) of each voxel's misfit along a change of the fat signal by `slope` (E,)."""
-    at = project(signal.astype(np.complex128), model, field, rate)
-    time = (model.echo_times - model.echo_times[0])[:, None]
-    decay = np.exp((2j * np.pi * field - rate) * time)
-    fat = model.fat[:, None]
-    modelled = decay * (at.water + fat * at.fat)
-    columns = np.stack([decay, 1j * decay, fat * decay, 1j * fat * decay, 1j * time * modelled, time * modelled])
-    change = decay * at.fat * slope[:, None]
-    columns, change, rest = (np.concatenate([v.real, v.imag], axis=-2) for v in (columns, change, signal - modelled))
-    q, _ = np.linalg.qr(columns.transpose(2, 1, 0))
-    change = change.T[..., None]
-    change = (change - q @ (q.transpose(0, 2, 1) @ change))[..., 0]
-    return np.einsum("vn,nv->v", change, rest), np.einsum("vn,vn->v", change, change)
+    change, rest = beyond_own(signal, model, field, rate, lambda _, of_fat: [of_fat * slope[:, None]])
+    return np.einsum("vnp,vn->v", change, rest), np.einsum("vnp,vnp->v", change, change)
 
 
 METHODS = (

@@ -10,9 +10,7 @@ from .style import outline_style, render
 _BINS = 60
 
 
-def histogram_figure(
-    maps: Mapping[str, np.ndarray], regions: Mapping[str, np.ndarray], picture_format: str = "png"
-) -> bytes:
+def histogram_figure(maps: Mapping[str, np.ndarray], regions: Mapping[str, np.ndarray]) -> bytes:
     """Return a picture with one histogram for each map, of all regions over each other.
 
     Parameters
@@ -21,8 +19,6 @@ def histogram_figure(
         From left to right.
     regions : mapping of name to (K, J, I) bool array
         Regions, or what else values are taken from, such as the mask.
-    picture_format : {"png", "svg"}
-        The same values give the same bytes.
 
     Raises
     ------
@@ -45,4 +41,4 @@ def histogram_figure(
         if len(regions) > 1:
             figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
-    return render(draw, (3.2 * len(maps), 2.9), picture_format)
+    return render(draw, (3.2 * len(maps), 2.9))

@@ -15,14 +15,12 @@ _BOUNDS = (
 )
 
 
-def protocol_figure(found: Assessment, picture_format: str = "png") -> bytes:
+def protocol_figure(found: Assessment) -> bytes:
     """Return a picture with the bounds by noise (above), and second minima and bias (below).
 
     Parameters
     ----------
     found : Assessment
-    picture_format : {"png", "svg"}
-        The same assessment gives the same bytes.
 
     Raises
     ------
@@ -47,22 +45,20 @@ def protocol_figure(found: Assessment, picture_format: str = "png") -> bytes:
         for axis in (*above, *below):
             axis.grid(True)
 
-    return render(draw, (12.6, 7.2), picture_format)
+    return render(draw, (12.6, 7.2))
 
 
 _CHAIN_LABELS = {"chi": "χ against muscle [ppm]", "r2star": "R2* [1/s]", "pdff": "fat fraction"}
 _TRUE_LABELS = {"chi": "true", "r2star": "the same echoes without noise", "pdff": "true"}
 
 
-def chain_figure(rows: list[dict], picture_format: str = "png") -> bytes:
+def chain_figure(rows: list[dict]) -> bytes:
     """Return a picture of χ, R2* and fat fraction of blocks of trabeculae over BV/TV, measured and true.
 
     Parameters
     ----------
     rows : list of dict
         From `protocol.chain.run_chain`.
-    picture_format : {"png", "svg"}
-        The same rows give the same bytes.
 
     Raises
     ------
@@ -94,13 +90,13 @@ def chain_figure(rows: list[dict], picture_format: str = "png") -> bytes:
             axis.legend(fontsize="x-small")
             axis.grid(True)
 
-    return render(draw, (12.6, 3.9), picture_format)
+    return render(draw, (12.6, 3.9))
 
 
 _SWEEP_LABELS = {"r2star": "R2* [1/s]", "pdff_bias": "bias of the fat fraction", "chi": "χ against around [ppm]"}
 
 
-def sweep_figure(rows: list[dict], varied: list[str], settings: ProtocolSettings, picture_format: str = "png") -> bytes:
+def sweep_figure(rows: list[dict], varied: list[str], settings: ProtocolSettings) -> bytes:
     """Return a picture of R2*, bias of the fat fraction and χ over BV/TV, a row of panels for each condition varied.
 
     Parameters
@@ -111,8 +107,6 @@ def sweep_figure(rows: list[dict], varied: list[str], settings: ProtocolSettings
         Conditions with several values (`SweepSettings.varied`).
     settings : ProtocolSettings
         What the conditions that are held are near to, as `protocol.sweep.panels` has it.
-    picture_format : {"png", "svg"}
-        The same rows give the same bytes.
 
     Raises
     ------
@@ -128,7 +122,7 @@ def sweep_figure(rows: list[dict], varied: list[str], settings: ProtocolSettings
             for axis, quantity in zip(line, _SWEEP_LABELS, strict=True):
                 _draw_sweep(axis, panel, quantity)
 
-    return render(draw, (12.6, 0.3 + 3.6 * len(shown)), picture_format)
+    return render(draw, (12.6, 0.3 + 3.6 * len(shown)))
 
 
 def _draw_sweep(axis, panel, quantity):

@@ -9,7 +9,7 @@ from .style import line_style, render
 _SPREAD = 0.18
 
 
-def strip_figure(title: str, rows: Sequence[dict], regions: Sequence[str], picture_format: str = "png") -> bytes:
+def strip_figure(title: str, rows: Sequence[dict], regions: Sequence[str]) -> bytes:
     """Return a picture with a column of points for each region, one point a case, and its median and quartiles.
 
     Parameters
@@ -19,8 +19,6 @@ def strip_figure(title: str, rows: Sequence[dict], regions: Sequence[str], pictu
         Of `measure`: `region`, `case`, `mean` and `unit`.
     regions : sequence of str
         From left to right, in the same place and color in every picture; one without rows stays empty.
-    picture_format : {"png", "svg"}
-        The same rows give the same bytes.
 
     Raises
     ------
@@ -46,4 +44,4 @@ def strip_figure(title: str, rows: Sequence[dict], regions: Sequence[str], pictu
         axis.set(title=title, ylabel=f"[{unit}]" if unit not in ("", "1") else "")
         axis.grid(True, axis="y")
 
-    return render(draw, (max(4.0, 1.1 * len(regions) + 1.5), 3.4), picture_format)
+    return render(draw, (max(4.0, 1.1 * len(regions) + 1.5), 3.4))

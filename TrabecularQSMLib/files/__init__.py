@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import Acquisition, MeasuredField
+from ..acquisition import GIVEN_ECHO_TIMES_S, Acquisition, MeasuredField
 from ..errors import InputError, PackageNeeded
 from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, mat, nifti, single
@@ -13,8 +13,6 @@ from .formats import first_bytes, is_nifti, kind_of
 from .parts import bare_name
 from .scan import Scan
 
-# Echo times of gradient echoes.
-_SHORTEST_S, _LONGEST_S = 1e-4, 0.5
 # How addresses begin, as far as a path keeps them.
 _ADDRESSES = ("http:", "https:", "ftp:", "s3:", "file:")
 
@@ -76,7 +74,8 @@ def read_acquisition(
     path = Path(path)
     if voxel_size is not None and (len(voxel_size) != 3 or not all(0 < size < np.inf for size in voxel_size)):
         raise InputError(f"The voxel size is {list(voxel_size)}; give three positive numbers in mm (I J K).")
-    if echo_times is not None and not all(_SHORTEST_S <= time <= _LONGEST_S for time in echo_times):
+    shortest, longest = GIVEN_ECHO_TIMES_S
+    if echo_times is not None and not all(shortest <= time <= longest for time in echo_times):
         listed = " ".join(f"{1e3 * time:g}" for time in echo_times)
         raise InputError(f"The echo times given are {listed} ms; expected 0.1 to 500 ms, so give them in ms.")
     labels = {"sub": subject, "ses": session, "acq": acq, "run": run}

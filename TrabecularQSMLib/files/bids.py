@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..acquisition import PATIENT_SUPERIOR, Acquisition
-from ..errors import InputError
+from ..errors import InputError, listed
 from ..images import geometry_difference
 from ..progress import Progress, report
 from . import nifti
@@ -190,8 +190,7 @@ def _same(found, wanted):
 
 
 def _listed(scans):
-    names = [stem_of(dict(items)) for items in scans]
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return listed((stem_of(dict(items)) for items in scans), 8)
 
 
 def _joined(left, scans):

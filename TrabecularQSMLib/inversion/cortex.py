@@ -27,8 +27,6 @@ _THIN_MM, _NEIGHBORHOOD_MM = 20.0, 2.5
 _PASSES = 2
 # Least weight of a neighborhood, of 1, that tells what its tissue gives.
 _SEEN = 2e-3
-# Shares beyond these are of one hot voxel, and are not averaged with others.
-_PLAUSIBLE = (-0.5, 1.2)
 # Less signal than this share of the image's bright end (99th percentile) is no tissue.
 _TISSUE = 0.05
 # Δ in ppm lies between that of bone without pores in fat and zero.
@@ -100,7 +98,7 @@ def missing_share(
     # What a thin layer lies in; a neighborhood that is dark as a whole is measured against the image.
     across = [2 * round(_THIN_MM / 2 / h) + 1 for h in voxel_size]
     full = np.maximum(ndimage.grey_closing(gaussian(signal, 0.8), across), 2 * floor)
-    spread = [_NEIGHBORHOOD_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, signal.shape, strict=True)]
+    spread = [_NEIGHBORHOOD_MM / h for h in voxel_size]
     mean = lambda array: gaussian(array.astype(np.float32), spread, truncate=3.0)  # noqa: E731
     share = 1 - signal / full
     arrays, early = (1, signal, signal * fat_fraction), None
@@ -139,7 +137,7 @@ def missing_share(
     if noise is None:
         result[wanted] = share[wanted]
     else:
-        share = np.where(body, np.clip(share, *_PLAUSIBLE), 1)  # beyond the body nothing gives signal
+        share = np.where(body, share, 1)  # beyond the body nothing gives signal
         deviation = (1 - share) * noise / np.maximum(signal, floor)
         result[wanted] = mean_of_alike(share, np.square(deviation), body, wanted, message=_MESSAGE, progress=averaging)
     return np.clip(result, 0, 1, out=result)
@@ -244,7 +242,7 @@ def susceptibility_of_share(
             f"Only {cortex} voxels with a field are mainly cortex, too few to tell its χ: it was not solved apart."
         )
     counted = np.where(near, weight, 0).astype(np.float32)
-    spread = [_AROUND_MM / h if n > 1 else 0.0 for h, n in zip(voxel_size, share.shape, strict=True)]
+    spread = [_AROUND_MM / h for h in voxel_size]
     mean = gaussian(counted * share, spread) / np.maximum(gaussian(counted, spread), np.finfo(np.float32).tiny)
     about = counted * (share - mean)
     follow = []

@@ -124,9 +124,7 @@ def along(edge_weight: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _smoothed(image, voxel_size, smoothing):
-    image = np.asarray(image, np.float32)
-    spread = [smoothing / h if n > 1 else 0 for n, h in zip(image.shape, voxel_size, strict=True)]
-    return ndimage.gaussian_filter(image, spread) if smoothing else image
+    return ndimage.gaussian_filter(np.asarray(image, np.float32), [smoothing / h for h in voxel_size])
 
 
 METHODS = (

@@ -17,6 +17,7 @@ from scipy.special import ndtr
 from ..acquisition import voxel_size
 from ..chunks import run_chunks
 from ..images import resample
+from ..kernels import frequencies
 from ..methods import Method
 from ..progress import Progress, part, report
 from .anatomy import ANATOMIES, draw_patient
@@ -218,15 +219,10 @@ def _structure(settings, rng):
     voxels = np.maximum(np.rint(TILE_MM / voxel), 1).astype(int)
     size = voxels * points
     spectrum = scipy.fft.rfftn(rng.standard_normal(size, dtype=np.float32), workers=-1)
-    squares = [
-        np.square(frequencies(n, h)).astype(np.float32)
-        for frequencies, n, h in zip(
-            (scipy.fft.fftfreq, scipy.fft.fftfreq, scipy.fft.rfftfreq), size, voxel / points, strict=True
-        )
-    ]
+    deep, high, wide = (np.square(one).astype(np.float32) for one in frequencies(size, voxel / points))
     middle = np.float32(1 / TRABECULAR_PERIOD_MM)
-    for k, square in enumerate(squares[0]):  # plane by plane, to need little memory
-        frequency = np.sqrt(square + squares[1][:, None] + squares[2])
+    for k, square in enumerate(deep.ravel()):  # plane by plane, to need little memory
+        frequency = np.sqrt(square + high[0] + wide[0])
         spectrum[k] *= np.exp(-(((frequency - middle) / (TRABECULAR_BANDWIDTH * middle)) ** 2) / 2)
     noise = scipy.fft.irfftn(spectrum, s=tuple(size), workers=-1, overwrite_x=True)
     noise *= 1 / noise.std()

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from ..acquisition import FIELD_STRENGTHS_T
+from ..acquisition import FIELD_STRENGTHS_T, GIVEN_ECHO_TIMES_S
 from ..errors import InputError, counted
 from ..fieldmap.fat_models import FAT_MODELS
 from .anatomy import ANATOMIES
@@ -19,7 +19,6 @@ ORIENTATIONS = {
     "axial": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
 }
 READOUTS = ("monopolar", "bipolar")
-_POSSIBLE_TIMES = (1e-4, 0.5)  # s
 # The paper's protocol: nine echoes, 0.7 ms apart after interleaving.
 ECHO_TIMES = tuple(round(1.25e-3 + 0.7e-3 * n, 6) for n in range(9))
 
@@ -188,7 +187,7 @@ def _is_number(value, whole=False):
 
 def checked_times(times):
     """Return echo times in s as a tuple, or raise `InputError` in the unit in which users give them."""
-    times, (first, last) = numbers("echo_times", times, None), _POSSIBLE_TIMES
+    times, (first, last) = numbers("echo_times", times, None), GIVEN_ECHO_TIMES_S
     listed = " ".join(f"{1e3 * time:g}" for time in times)
     if any(b <= a for a, b in zip(times, times[1:], strict=False)) or len(times) < 3:
         raise InputError(f"The echo times are {listed} ms; give three or more that increase in `echo_times`.")

@@ -26,7 +26,7 @@ class EchoFields(Fields):
         body = masks.body_mask(signal)
         self.mask = self._eroded(body) if self.given_mask is None else self.given_mask
         if self.given_mask is not None:
-            self.notes += self._on_mask(self.mask, signal, body)
+            self.notes += self._on_mask(signal, body)
         self.body = body | self.mask
         return signal, self.body
 

@@ -44,10 +44,10 @@ class Fields:
         """Signal at echo time zero; of a field, its magnitude."""
         return self.maps["water"] + self.maps["fat"] if "water" in self.maps else self.magnitude
 
-    def _on_mask(self, mask, signal, body) -> list[str]:
-        """How a mask that was given lies on what gives signal."""
-        placed = on_mask_orientation(mask, body, remarks.DIRECTIONS)
-        return [*remarks.on_mask(mask, signal, self.acquisition.source), *placed]
+    def _on_mask(self, signal, body) -> list[str]:
+        """How the mask, which was given, lies on what gives signal."""
+        placed = on_mask_orientation(self.mask, body, remarks.DIRECTIONS)
+        return [*remarks.on_mask(self.mask, signal, self.acquisition.source), *placed]
 
     def _eroded(self, body) -> np.ndarray:
         """Mask of the body without its surface."""

@@ -69,7 +69,7 @@ class FieldsOfMeasured(Fields):
         """Take the user's mask, or where a local field is known, or the eroded body."""
         if self.given_mask is not None:
             self.mask = self.given_mask
-            self.notes += self._on_mask(self.mask, known & body, body)
+            self.notes += self._on_mask(known & body, body)
         elif self.acquisition.stage == "local":
             self.mask = known
             self.notes.append("No mask was given, so χ was solved wherever the local field is not zero.")

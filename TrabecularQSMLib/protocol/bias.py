@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 
 from ..fieldmap.refine import refine
 from ..fieldmap.separation import fat_fraction
@@ -19,7 +20,7 @@ class Bias:
     pdff: float
 
 
-def bone_signal_bias(model: Model, bvtv: float, pdff: float, r2star: float, bone_shift_hz: float = 0.0) -> Bias:
+def bone_signal_bias(model: Model, bvtv: float, pdff: float, r2star: float) -> Bias:
     """Return what bone's own signal does to the fit of marrow.
 
     Parameters
@@ -28,8 +29,6 @@ def bone_signal_bias(model: Model, bvtv: float, pdff: float, r2star: float, bone
         Echo times and fat signal.
     bvtv, pdff, r2star : float
         Of the marrow; R2* in 1/s.
-    bone_shift_hz : float
-        Frequency of water in bone against that in marrow.
 
     Notes
     -----
@@ -38,7 +37,7 @@ def bone_signal_bias(model: Model, bvtv: float, pdff: float, r2star: float, bone
     """
     time = model.echo_times[:, None]
     marrow = (1 - bvtv) * synthesize(1 - pdff, pdff, 0.0, r2star, model)
-    bone = bvtv * BONE_SIGNAL * np.exp((2j * np.pi * bone_shift_hz - 1 / BONE_T2_S) * time)
+    bone = bvtv * BONE_SIGNAL * np.exp(-time / BONE_T2_S)
     return _difference(marrow + bone, marrow, model, r2star)
 
 
@@ -57,16 +56,9 @@ def gradient_for(model: Model, added: float, edge_mm: float, pdff: float, r2star
 
     It is looked for up to where the voxel's signal at the last echo is gone.
     """
-    low, high = 0.0, 1 / (edge_mm * float(model.echo_times[-1]))
-    if gradient_bias(model, high, edge_mm, pdff, r2star).r2star < added:
-        return float("nan")
-    for _ in range(40):
-        middle = (low + high) / 2
-        if gradient_bias(model, middle, edge_mm, pdff, r2star).r2star < added:
-            low = middle
-        else:
-            high = middle
-    return high
+    lacking = lambda gradient: gradient_bias(model, gradient, edge_mm, pdff, r2star).r2star - added  # noqa: E731
+    most = 1 / (edge_mm * float(model.echo_times[-1]))
+    return scipy.optimize.brentq(lacking, 0.0, most) if lacking(most) >= 0 else float("nan")
 
 
 def _difference(signal, without, model, r2star):

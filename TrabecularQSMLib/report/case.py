@@ -96,7 +96,7 @@ def case_report(stem: str, files: Mapping[str, Path], progress: Progress | None 
         notes=left_out + sidecar.get("Notes", []) + _cohort_notes(folder.parent / f"{case}_cohort.json", sidecar),
         maps=shown,
         quality=quality,
-        quality_items=[*kind_items(sidecar), *_quality_items(maps, mask, sidecar)],
+        quality_items=[*kind_items(sidecar), *_quality_items(maps, mask)],
         columns=_columns(rows),
         regions=_region_rows(rows),
         rows=rows,
@@ -170,7 +170,7 @@ def kind_items(sidecar: dict) -> list[tuple[str, str]]:
     ]
 
 
-def _quality_items(maps, mask, sidecar):
+def _quality_items(maps, mask):
     if "reliability" not in maps or not mask.any():
         return []
     trust = maps["reliability"][mask]

@@ -7,6 +7,7 @@ import numpy as np
 import slicer
 
 from ..analysis.bvtv import COLUMNS, combine_phase_cycles
+from ..analysis.measure import COLUMNS as STATISTICS
 from ..errors import InputError
 from ..progress import Progress, part, report
 from ..study.companions import attenuation_in, bvtv_in
@@ -21,7 +22,7 @@ from .regions import (
     regionsFromSegmentation,
     segmentColors,
 )
-from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, columnsOf
+from .tables import LINE_COLOR, QUANTITY_PROPERTY, Column, addChart, addSeries, addTable, checkColumns, columnsOf
 from .volumes import (
     PRIVATE_SCHEME,
     affineFromVolume,
@@ -87,6 +88,7 @@ def bvtvNodes(
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :raises InputError: if a region or the bone reference has no voxel in the image, or the image is constant.
     """
+    checkColumns(table, COLUMNS)
     checkVolume(image, "image")
     name, affine = name or nameOf(image), affineFromVolume(image)
     boneSegmentation = boneSegmentation or segmentation
@@ -151,6 +153,7 @@ def attenuationNodes(
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :raises InputError: if a region has no voxel in the CT, or its values are no Hounsfield units.
     """
+    checkColumns(table, STATISTICS)
     checkVolume(ct, "CT")
     labels, names = regionsFromSegmentation(segmentation, ct, progress=part(progress, 0.0, 0.5))
     array, affine = slicer.util.arrayFromVolume(ct), affineFromVolume(ct)

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from ..errors import InputError, PackageNeeded, worded
+from ..errors import InputError, PackageNeeded, listed, worded
 from ..files import read_acquisition
 from ..files.dicom_frames import is_dicom
 from ..progress import Progress, part, report
@@ -72,8 +72,7 @@ def loadScan(
         several = datasetsIn(path)
         if len(several) < 2:
             raise InputError(inWordsOfScene(str(error), words)) from error
-        listed = ", ".join(several[:8]) + (f" and {len(several) - 8} more" if len(several) > 8 else "")
-        advice = f"{path.name} holds {len(several)} datasets ({listed}); choose the folder of one of them."
+        advice = f"{path.name} holds {len(several)} datasets ({listed(several, 8)}); choose the folder of one of them."
         # With labels, the reason may be another one.
         raise InputError(f"{inWordsOfScene(str(error), words)} {advice}" if chosen else advice) from error
     sequences = addEchoSequences(scan.acquisition, name or scan.stem, part(progress, 0.6, 1.0))

@@ -14,8 +14,17 @@ from .echoes import NOTES_ATTRIBUTE, addNotes
 from .folders import resultFolder, sameFolder
 from .reconstruct import CHI_NOISE_ATTRIBUTE
 from .regions import notesOnPartsOutside, regionsFromSegmentation
-from .tables import DERIVATION_PROPERTY, QUANTITY_PROPERTY, Column, addTable, appendRows, columnsOf, rowsFromTable
-from .volumes import checkClass, checkVolume, codedEntry, gridDifference, quantityOf
+from .tables import (
+    DERIVATION_PROPERTY,
+    QUANTITY_PROPERTY,
+    Column,
+    addTable,
+    appendRows,
+    checkColumns,
+    columnsOf,
+    rowsFromTable,
+)
+from .volumes import checkVolume, codedEntry, gridDifference, quantityOf
 
 # What tells one row from another.
 KEY = ("case", "region", "quantity")
@@ -69,6 +78,7 @@ def measureNodes(
     :param progress: ``progress(fraction, message)``; what it raises stops the run.
     :raises InputError: if a region has no voxel on a map's grid, or the maps hold no reliable value there.
     """
+    checkColumns(table, COLUMNS)
     volumes = list(volumes.values() if isinstance(volumes, dict) else volumes)
     for volume in volumes:
         checkVolume(volume, "map")
@@ -117,10 +127,7 @@ def isGone(table) -> bool:
     """Return whether there is no table to add to, or it was removed from the scene while rows were computed.
 
     :param table: table node or None.
-    :raises InputError: if it is a node of another kind.
     """
-    if table is not None:
-        checkClass(table, "vtkMRMLTableNode", "a table to add rows to", "choose one, or a new one")
     return table is None or table.GetScene() is None
 
 

@@ -93,6 +93,26 @@ def rowsFromTable(tableNode) -> list[dict]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+def checkColumns(tableNode, names) -> list[str]:
+    """Return the names of a table's columns, once rows of some columns fit into it.
+
+    :param tableNode: table, one without columns takes any; None for a new one.
+    :param names: of the columns of the rows.
+    :raises InputError: if it is no table, or lacks one of them.
+    """
+    if tableNode is None:
+        return []
+    checkClass(tableNode, "vtkMRMLTableNode", "a table to add rows to", "choose one, or a new one")
+    present = [column.GetName() for column in _vtkColumns(tableNode)]
+    missing = [name for name in names if name not in present]
+    if present and missing:
+        raise InputError(
+            f"The table {tableNode.GetName()} has no column {missing[0]}, so these rows do not fit into it; "
+            "choose the table of an earlier run of the same step, or a new one."
+        )
+    return present
+
+
 def appendRows(tableNode, columns: Sequence[Column], key: Sequence[str]) -> int:
     """Append rows to a table; those that are there already under the same key are replaced.
 
@@ -102,15 +122,9 @@ def appendRows(tableNode, columns: Sequence[Column], key: Sequence[str]) -> int:
     :return: how many rows that were there say something else now.
     :raises InputError: if the table lacks one of the columns.
     """
-    old = rowsFromTable(tableNode)
-    present = [column.GetName() for column in _vtkColumns(tableNode)]
-    missing = [column.name for column in columns if column.name not in present]
-    if present and missing:
-        raise InputError(
-            f"The table {tableNode.GetName()} has no column {missing[0]}, so these rows do not fit into it; "
-            "choose the table of an earlier run of the same step, or a new one."
-        )
     given = {column.name: column for column in columns}
+    present = checkColumns(tableNode, given)
+    old = rowsFromTable(tableNode)
     new = [dict(zip(given, row, strict=True)) for row in zip(*(column.values for column in columns), strict=True)]
 
     def byKey(rows):

@@ -197,10 +197,7 @@ def checkVolume(node, name: str = "image") -> None:
     :param node: whatever was chosen.
     :param name: what it was chosen for.
     """
-    if node is None:
-        raise InputError(f"There is no {name}; choose a volume.")
-    if not node.IsA("vtkMRMLScalarVolumeNode"):
-        raise InputError(f"{node.GetName()} is a {node.GetNodeTagName()} node, no volume; choose a volume as {name}.")
+    checkClass(node, "vtkMRMLScalarVolumeNode", f"the {name}", "choose a volume")
     if not hasVoxels(node):
         raise InputError(f"The volume {node.GetName()} has no voxels; choose another as {name}.")
     if node.GetImageData().GetNumberOfScalarComponents() != 1:

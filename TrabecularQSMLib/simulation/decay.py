@@ -9,6 +9,7 @@ from ..fieldmap.fat_models import FAT_MODELS
 from ..kernels import block_means
 from ..methods import Method
 from .settings import DecaySettings
+from .transfer import offsets
 
 # Of the histogram of a whole region: how far a bin turns in rad, which sums its signal to 1e-5, and how many there are.
 _BIN_TURN, _FEWEST_BINS, _MOST_BINS = 0.002, 1 << 10, 1 << 17
@@ -186,7 +187,7 @@ def _seen(signal, edges, point_spread):
     spectrum = scipy.fft.fftn(signal)
     for axis, (n, edge) in enumerate(zip(signal.shape, edges, strict=True)):
         kept = n // edge
-        order = np.rint(scipy.fft.fftfreq(kept, 1 / kept)).astype(int)
+        order = offsets(kept)
         spectrum = spectrum.take(order % n, axis)
         if point_spread == "hann":
             window = (0.5 + 0.5 * np.cos(2 * np.pi * order / kept)).astype(np.float32)

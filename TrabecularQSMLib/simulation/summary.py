@@ -155,8 +155,10 @@ def linearity(summary: list[dict], quantity: str) -> list[Linearity]:
     return found
 
 
-def over_parameter(summary: list[dict], parameter: str, fixed: dict[str, float] | None = None) -> list[dict]:
+def over_parameter(summary: list[dict], parameter: str) -> list[dict]:
     """Return the rows in which the other two parameters stay at one value, as in a panel of the paper's Fig. 7.
+
+    That is the paper's (200, 10 voxels, 1 ppm), or the middle one where there is none.
 
     Parameters
     ----------
@@ -164,10 +166,8 @@ def over_parameter(summary: list[dict], parameter: str, fixed: dict[str, float] 
         From `summarize`.
     parameter : str
         Of `PARAMETERS`.
-    fixed : dict of str to float, optional
-        Values of the other two; the paper's (200, 10 voxels, 1 ppm) by default, or the middle one where there is none.
     """
-    paper = {"number": 200, "radius": 10, "delta_chi": 1.0} | (fixed or {})
+    paper = {"number": 200, "radius": 10, "delta_chi": 1.0}
     for name in PARAMETERS:
         if name != parameter:
             values = sorted({row[name] for row in summary})

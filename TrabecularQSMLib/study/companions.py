@@ -11,7 +11,7 @@ from ..acquisition import on_field_of_view, voxel_size
 from ..analysis.bvtv import ApparentBVTV, apparent_bvtv, combine_phase_cycles, correct_bias, on_ends, on_reference
 from ..analysis.ct import Calibration, attenuation, hounsfield, on_regions
 from ..analysis.information import on_images
-from ..analysis.placement import on_orientation, on_place
+from ..analysis.placement import on_edges, on_place
 from ..analysis.registration import Registration, on_result, register_and_judge
 from ..analysis.slices import on_slices
 from ..errors import InputError, errors_of
@@ -169,7 +169,7 @@ def bvtv_in(
     report(progress, 0.9, "Computing apparent BV/TV")
     found = apparent_bvtv(image, labels, names, bone, rule=rule)
     notes += [*on_reference(image, bone, found), *on_place(image, labels, names, voxel_size(affine))]
-    notes += on_orientation(image, labels)
+    notes += on_edges(image, labels)
     notes += [
         f"The apparent BV/TV of {one.region} is {one.bvtv:.3g}, beyond 0 to 1: "
         "look at its histogram and at the bone reference."
@@ -224,7 +224,7 @@ def attenuation_in(
     ct, notes = hounsfield(ct)
     rows = attenuation(ct, labels, names, case=case, calibration=calibration)
     notes += [*doubts, *on_regions(ct, labels, names), *on_place(ct, labels, names, voxel_size(affine))]
-    return rows, [*notes, *on_orientation(ct, labels)]
+    return rows, [*notes, *on_edges(ct, labels)]
 
 
 def regions_seen(regions, image, *, transform=None, only: Sequence[str] = ()) -> tuple[list[str], list[str]]:

@@ -1,6 +1,7 @@
 """How much memory and time a subject needs, and how many can be worked on at a time."""
 
 import ctypes
+import math
 import os
 import re
 import subprocess
@@ -33,7 +34,7 @@ def needed_memory(subject: Subject) -> float:
     for kind in ("bssfp", "ct"):
         if kind in subject.companions:
             try:
-                others = max(others, _size(read_grid(subject.companions[kind])[1]))
+                others = max(others, math.prod(read_grid(subject.companions[kind])[1]))
             except InputError:
                 continue
     # Magnitude and phase are one complex echo.
@@ -129,10 +130,6 @@ def _sizes(subject):
             volumes, shape, _ = read_grid(path)
         except InputError:  # told when it is worked on
             continue
-        grid = max(grid, _size(shape))
-        values += volumes * _size(shape)
+        grid = max(grid, math.prod(shape))
+        values += volumes * math.prod(shape)
     return values, grid
-
-
-def _size(shape):
-    return shape[0] * shape[1] * shape[2]

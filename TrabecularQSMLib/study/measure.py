@@ -7,7 +7,7 @@ import numpy as np
 
 from ..acquisition import voxel_size
 from ..analysis.measure import MASK, measure, on_excluded, on_sizes, on_support, whole_mask
-from ..analysis.placement import on_orientation, on_shift
+from ..analysis.placement import on_edges
 from ..errors import InputError
 from ..files.maps import find_maps, read_chi_noise, read_maps
 from ..files.nifti import header_notes
@@ -31,7 +31,7 @@ def on_measured(
         *(note for maps, *_ in measured for note in on_support(maps)),
         *on_excluded(rows),
         *on_sizes(rows),
-        *([] if best is None else on_orientation(*best[:2]) or on_shift(*best)),
+        *([] if best is None else on_edges(*best)),
     ]
 
 

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from ..analysis.observations import named
 from ..analysis.regression import Regression, regress_pairs
 from ..analysis.tables import Pairs, Table, pair_up
-from ..errors import InputError
+from ..errors import InputError, listed
 
 # Pairs that are regressed where both are there: x, y.
 PAIRS = (("bvtv", "chi"), ("bvtv", "r2star"), ("ct", "chi"), ("r2star", "chi"))
@@ -31,7 +30,7 @@ def regressions_of(table: Table) -> list[tuple[Pairs, Regression]]:
         except InputError:  # too few rows, or all alike
             continue
         if left_out:
-            warning = f"Without one of {x} and {y} and left out: {named(left_out)}."
+            warning = f"Without one of {x} and {y} and left out: {listed(left_out)}."
             result = replace(result, warnings=(*result.warnings, warning))
         found.append((pairs, result))
     return found

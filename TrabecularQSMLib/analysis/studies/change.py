@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, listed
 from ...methods import Method
 from ..inference import NORMAL, TAIL, Interval, is_constant, t_interval, t_probability
-from ..observations import Observations, as_numbers, in_order, named, repeated
+from ..observations import Observations, as_numbers, in_order, repeated
 from ..tables import Table, cell_text
 from .study import COEFFICIENT, LEAST_SUBJECTS, Study, checked, limits, of_regions, with_holm, with_unit
 
@@ -186,7 +186,7 @@ def _remarks(results, coefficients):
     unknown = [one.region for one in results if np.any(np.isnan(one.detectable))]
     if unknown:
         yield (
-            f"Standard errors are missing in {named(unknown)}, so that not every subject's change can be judged; give "
+            f"Standard errors are missing in {listed(unknown)}, so that not every subject's change can be judged; give "
             "repeatability coefficients by `repeatability`."
         )
     judged = sum(int(np.count_nonzero(~np.isnan(one.detectable))) for one in results)
@@ -227,7 +227,7 @@ def coefficients_of(table: Table, observations: Observations) -> dict[str, float
 def _coefficient(coefficients, region):
     if region not in coefficients:
         raise InputError(
-            f"There is no repeatability coefficient of {region}; there are those of {named(coefficients) or 'none'}."
+            f"There is no repeatability coefficient of {region}; there are those of {listed(coefficients) or 'none'}."
         )
     return coefficients[region]
 

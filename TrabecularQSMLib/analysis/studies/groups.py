@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import scipy
 
-from ...errors import InputError, counted
+from ...errors import InputError, counted, listed
 from ...methods import Method
 from ..inference import SIGNIFICANT, TAIL, Interval, is_constant, t_interval, t_probability
-from ..observations import Observations, as_numbers, named
+from ..observations import Observations, as_numbers
 from ..oddities import spelled_alike
 from .study import ITSELF, Study, checked, limits, of_regions, with_holm, with_unit
 
@@ -197,7 +197,7 @@ def compare_regions(
     if not known.all():
         who = dict.fromkeys(one for one, its in zip(observations.subjects, known, strict=True) if not its)
         what = " or ".join(["group", *covariates])
-        notes.append(f"Left out, as the tables do not say their {what}: {named(who)}.")
+        notes.append(f"Left out, as the tables do not say their {what}: {listed(who)}.")
     answers = {}
     for region in observations.region_names:
         places = [n for n, one in enumerate(observations.regions) if one == region and known[n]]
@@ -257,10 +257,10 @@ def _columns(name, texts):
         levels = sorted(set(texts))
         wrong = [text for text in levels if as_numbers([text]) is None]
         if len(wrong) < len(levels) / 2:
-            raise InputError(f"{name} is a number of most subjects but {named(wrong)} of others; correct these.")
+            raise InputError(f"{name} is a number of most subjects but {listed(wrong)} of others; correct these.")
         if len(levels) > max(2, _MOST_LEVELS * len(texts)):
             raise InputError(
-                f"{name} has {len(levels)} different texts of {len(texts)} subjects, such as {named(levels)}; give "
+                f"{name} has {len(levels)} different texts of {len(texts)} subjects, such as {listed(levels)}; give "
                 "numbers, or kinds of which each has several subjects."
             )
         numbers = np.stack([np.array(texts) == level for level in levels[1:]], axis=1).astype(np.float64)

@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import scipy
 
-from ...errors import InputError
+from ...errors import InputError, listed
 from ...methods import Method
 from ..inference import NORMAL, SIGNIFICANT, TAIL, Interval, is_constant, limit_interval, t_interval, t_probability
-from ..observations import Observations, named, numbers_of
+from ..observations import Observations, numbers_of
 from .study import ITSELF, LEAST_SUBJECTS, Study, checked, limits, of_regions, with_unit
 
 _SHARES = {"p2_5": 0.025, "median": 0.5, "p97_5": 0.975}
@@ -188,7 +188,7 @@ def ranges_of_regions(observations: Observations, ages: Sequence[str | None] | N
     if ages is not None:
         unknown = dict.fromkeys(one for one, age in zip(observations.subjects, ages, strict=True) if age is None)
         if unknown:
-            notes.append(f"Left out, as the tables do not say their age: {named(unknown)}.")
+            notes.append(f"Left out, as the tables do not say their age: {listed(unknown)}.")
         numbers_of("Age", [age for age in ages if age is not None])
     answers = {}
     for region in observations.region_names:
