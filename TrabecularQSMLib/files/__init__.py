@@ -9,7 +9,7 @@ from ..errors import InputError, PackageNeeded
 from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, mat, nifti, single
 from .dicom_frames import is_dicom
-from .formats import first_bytes, is_nifti, kind_of
+from .formats import OF_SCANS, first_bytes, is_nifti, kind_of
 from .parts import bare_name
 from .scan import Scan
 
@@ -108,11 +108,12 @@ def read_acquisition(
     if is_nifti(start) or path.suffix.lower() in (".img", ".hdr"):
         raise InputError(f"{path} is one of a pair of header and values; save the echoes as .nii files.")
     kind = kind_of(path, start)
-    if kind and kind[1].startswith(("unpack", "convert")):
+    if kind and kind[1].startswith(OF_SCANS):
         raise InputError(f"{path} is {kind[0]}; {kind[1]}, and give the folder that holds all echoes.")
     raise InputError(
-        f"{path} is {f'{kind[0]}, ' if kind else ''}neither a folder nor a NIfTI, DICOM or .mat file; give the folder "
-        "that holds all echoes, or such a file."
+        f"{path} is {f'{kind[0]}, ' if kind else ''}neither a folder nor a NIfTI, DICOM or .mat file; "
+        + ("convert the echoes to NIfTI, and " if kind and not kind[1] else "")
+        + "give the folder that holds all echoes, or such a file."
     )
 
 
@@ -140,13 +141,16 @@ def _read_folder(folder, labels, series, options):
 
 
 def _on_lost(paths):
-    """Say which of files that are no DICOM stand for files that are not here, as they may be what a scan lacks."""
+    """Say which of files that are no DICOM stand for files that are not here, or hold such, as a scan may lack them."""
     for path in sorted(paths):
         try:
-            if path.suffix.lower() in (".dcm", ".ima", ""):
-                first_bytes(path)
+            kind = kind_of(path, first_bytes(path, unpacked=False))
         except InputError as error:
-            return f" In that folder {error}"
+            if path.suffix.lower() in (".dcm", ".ima", ""):
+                return f" In that folder {error}"
+            continue
+        if kind and kind[1].startswith("unpack") and not bare_name(path):
+            return f" In that folder {path.name} is {kind[0]}; {kind[1]}."
     return ""
 
 

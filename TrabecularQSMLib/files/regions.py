@@ -13,7 +13,7 @@ from ..acquisition import check_spacing
 from ..errors import InputError, counted
 from ..images import geometry_difference, image_from, is_around, is_graded, resample
 from .formats import companion, decoded, first_bytes, name_for_itk, read_bytes
-from .nifti import header_notes, read_layers, read_metadata
+from .nifti import header_notes, read_layers, read_metadata, stores_orientation
 from .terminology import segment_color, terminology_entry
 from .transforms import read_transform
 
@@ -215,12 +215,10 @@ def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
     if matrix is None and geometry_difference(*grid, labels.shape, affine) is None:
         return labels
     placed = resample(labels, affine, *grid, matrix, interpolation="nearest")
-    _refuse_lost(
-        placed,
-        names,
-        f"of {path} has no voxel on the grid of {Path(target).name}; check that both are of one patient "
-        "and any transform between them, or leave the region out.",
-    )
+    advice = "check that both are of one patient and any transform between them, or leave the region out"
+    if nowhere := [one for one in (path, target) if not stores_orientation(one)]:
+        advice = f"the header of {Path(nowhere[0]).name} does not say where it lies, so export it again with its place"
+    _refuse_lost(placed, names, f"of {path} has no voxel on the grid of {Path(target).name}; {advice}.")
     return placed
 
 
