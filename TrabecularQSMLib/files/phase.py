@@ -49,8 +49,8 @@ _CUT_OUT, _ABOVE_STEPS = 0.02, 4
 # A magnitude of fewer whole numbers was rounded.
 _FEW_LEVELS = 32
 # In air a phase jumps by more than half its range between so many neighbors (a quarter of those there), so many times
-# as many as a magnitude does: edges make 0.02 of it at most, in voxels of 5 mm.
-_NOISY, _TIMES = 0.05, 4
+# as many as a magnitude does: its edges make 0.02 in voxels of 5 mm, and 0.087 where it is clipped at a third.
+_NOISY, _TIMES = 0.1, 4
 # A real or imaginary part comes as near to its magnitude as this, in each of so many classes of brightness, and lies
 # near it in this share.
 _NEARLY, _CLASSES, _OFTEN = 0.03, 4, 0.1
