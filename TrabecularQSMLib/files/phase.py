@@ -49,8 +49,8 @@ _CUT_OUT, _ABOVE_STEPS = 0.02, 4
 # A magnitude of fewer whole numbers was rounded.
 _FEW_LEVELS = 32
 # In air a phase jumps by more than half its range between so many neighbors (a quarter of those there), so many times
-# as many as a magnitude does: its edges make 0.02 in voxels of 5 mm, and 0.087 where it is clipped at a third.
-_NOISY, _TIMES = 0.1, 4
+# as many as a magnitude does: edges make 0.02 of it in voxels of 5 mm, and more only where this share is clipped.
+_NOISY, _TIMES, _AT_END = 0.05, 4, 0.02
 # A real or imaginary part comes as near to its magnitude as this, in each of so many classes of brightness, and lies
 # near it in this share.
 _NEARLY, _CLASSES, _OFTEN = 0.03, 4, 0.1
@@ -96,9 +96,12 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
 def _refuse_other_parts(echo, source):
     """Refuse a phase given as the magnitude and the reverse, and a real or imaginary part given as the phase."""
     planes = echo[len(echo) // 2 :][:_PLANES]
+    if not np.isfinite(planes).all():  # which is told where the scan is checked
+        return
     if np.min(planes.imag) >= 0:
         jumps = [np.mean(np.abs(np.diff(part)) > 0.5 * max(np.ptp(part), _TINY)) for part in (planes.real, planes.imag)]
-        if jumps[0] > max(_NOISY, _TIMES * jumps[1]):
+        at_end = np.mean(planes.real == planes.real.max())
+        if at_end < _AT_END and jumps[0] > max(_NOISY, _TIMES * jumps[1]):
             raise InputError(
                 f"What is given as the magnitude of {source} jumps over its whole range in air, as only phase does, "
                 "and what is given as its phase does not: the two are exchanged, so give each as what it is."
