@@ -167,9 +167,12 @@ def read_mask(path, acquisition: Acquisition | MeasuredField) -> tuple[np.ndarra
     array, affine = nifti.read_image(path)
     difference = geometry_difference(acquisition.shape, acquisition.affine, array.shape, affine)
     if difference:
-        raise InputError(
-            f"The mask {path} is not on the grid of {acquisition.source}: {difference}; resample it to the scan first."
-        )
+        advice = "resample it to the scan first"
+        if acquisition.source.endswith(".mat"):
+            advice = "draw it on a map that was made of this file, which itself stores no place"
+        elif not nifti.stores_orientation(path):
+            advice = "its header does not say where it lies, so export it again with the place of the scan"
+        raise InputError(f"The mask {path} is not on the grid of {acquisition.source}: {difference}; {advice}.")
     mask, notes = mask_of(array, Path(path).name)
     return mask, [*nifti.header_notes(path), *notes, *_on_inverted(mask, acquisition, Path(path).name)]
 
