@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from scipy import ndimage
 
 from ..acquisition import check_spacing
 from ..errors import InputError, counted
 from ..images import geometry_difference, image_from, is_around, is_graded, resample
-from .formats import companion, decoded, first_bytes, name_for_itk, read_bytes
-from .nifti import header_notes, read_layers, read_metadata, stores_orientation
+from .formats import companion, decoded, first_bytes, read_bytes
+from .nifti import header_notes, read_layers, read_metadata, save_image, stores_orientation
 from .terminology import segment_color, terminology_entry
 from .transforms import read_transform
 
@@ -183,8 +182,7 @@ def write_segments(
         }
         for key, value in values.items():
             put(f"Segment{number}_{key}", value)
-    with name_for_itk(path) as written:
-        sitk.WriteImage(image, written, useCompression=True)
+    save_image(image, path, packed=True)
 
 
 def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
