@@ -190,6 +190,9 @@ class ResultsTest(ReconstructionCase):
         self.ui.applyButton.click()
         self.ui.magnitudeSelector.setCurrentNode(scene.addEchoSequences(PHANTOM.acquisition, "other")[0])
         self.assertIn("Changed in the panel since this run: Magnitude, Phase.", self.ui.resultsNotesLabel.text)
+        self.ui.magnitudeSelector.currentNode().SetName(magnitude.GetName())  # two of one name are two scans
+        self.widget.results.refresh()
+        self.assertIn("Changed in the panel since this run: Magnitude, Phase.", self.ui.resultsNotesLabel.text)
         button = self.ui.previewButton
         self.assertEqual((button.text, button.enabled), ("Select the scan of the chosen run", False))
         self.assertTrue(self.ui.applyButton.enabled)

@@ -59,6 +59,9 @@ class ReadTest(unittest.TestCase):
         self.path.write_bytes(gzip.compress(b"case,x\n1,2\n"))
         with self.assertRaisesRegex(InputError, "is packed by gzip; expected a table"):
             read_table(self.path)
+        self.path.write_bytes(b"case,x\n1,2\n" + bytes(20))
+        with self.assertRaisesRegex(InputError, "is a text with zero bytes in it"):
+            read_table(self.path)
 
     def test_letters_with_marks_are_read_in_one_form(self):
         self.path.write_text("case,re\u0301gion\n1,Fu\u0308\u00df\n", encoding="utf-8")

@@ -18,6 +18,16 @@ class WrongInputTest(CommandLineTest):
     def rewrite(self, name, array, affine=scans.AFFINE):
         nifti.write_image(self.scan / name, array, affine)
 
+    def test_a_file_in_the_place_of_the_output_folder_is_told_before_the_work(self):
+        scans.write_bids(self.scan)
+        (self.folder / "file").write_text("x")
+        protocol = "--echo-times 1.2 2.3 3.4 --field-strength 3 --voxel-size 1 1 1 --snr 40 --output".split()
+        for command, *arguments in (("lcurve", self.scan), ("convert", self.scan), ("cohort", self.scan),
+                                    ("protocol", *protocol)):  # fmt: skip
+            with self.subTest(command):
+                arguments = (*arguments, self.folder / "file")
+                self.assert_refused("is a file; give a folder for the results", command=command, arguments=arguments)
+
     def test_too_few_echoes(self):
         scans.write_bids(self.scan, scans.echoes(count=2))
         self.assert_refused("sub-01 has 2 echoes", "at least three")

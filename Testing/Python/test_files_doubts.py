@@ -45,6 +45,31 @@ class DoubtsTest(unittest.TestCase):
         self.assertIn("moved by +2 along i", self.said(self.magnitude[slice_alone], moved[slice_alone])[0])
         self.assertEqual(self.said(self.magnitude[slice_alone], self.phase[slice_alone]), [])
 
+    def test_parts_that_are_exchanged_or_no_phase_are_refused_whatever_their_numbers(self):
+        magnitude, phase = np.round(1000 * self.magnitude), np.round((self.phase / np.pi + 1) * 2048)
+        signal, body = 1000 * self.echoes, self.magnitude > 0.1 * self.magnitude.max()
+        for words, parts in (
+            ("exchanged", (phase, magnitude)),
+            ("exchanged", (self.phase + np.pi, self.magnitude)),
+            ("real or imaginary part", (self.magnitude, self.echoes.real)),
+            ("real or imaginary part", (self.magnitude * body, self.echoes.imag * body)),
+            ("real or imaginary part", (np.abs(signal).round(), signal.real.round())),
+        ):
+            with self.assertRaisesRegex(InputError, words):
+                polar_to_complex((parts[0] + 1j * parts[1]).astype(np.complex64), "x")
+        unwrapped = np.cumsum(np.full(4, 0.2))[:, None, None, None] * (1 + np.arange(50)[:, None] / 50)
+        for parts in (
+            (magnitude, phase),
+            (self.magnitude, self.phase),
+            (self.magnitude * body, self.phase * body),
+            (self.magnitude, unwrapped),
+            (np.pi + self.magnitude, self.phase),
+        ):
+            polar_to_complex((parts[0] + 1j * parts[1]).astype(np.complex64), "x")
+
+    def test_a_first_echo_whose_phase_is_the_zero_of_the_others_was_not_clipped(self):
+        self.assertEqual(self.said(phase=self.phase - self.phase[:1]), [])
+
     def test_a_phase_without_low_frequencies_is_told(self):
         width = (0, 3, 3, 3)
         low = ndimage.gaussian_filter(self.echoes.real, width) + 1j * ndimage.gaussian_filter(self.echoes.imag, width)

@@ -126,6 +126,7 @@ class GivenFieldTest(unittest.TestCase):
         affine, field = self.acquisition.affine, self.maps["total_field"]
         cases = {
             "zero everywhere": {"field": np.zeros_like(field)},
+            "wherever it is not zero, as a mask": {"field": 0.3 * self.mask},
             "check its unit": {"field": 128 * field},
             "one real volume": {"field": field[0]},
             "choose one of total, local": {"stage": "echoes"},

@@ -33,6 +33,19 @@ class MaskTest(FolderTest):
                     read_mask(path, scans.acquisition())
         with self.assertRaisesRegex(InputError, "does not exist"):
             read_mask(self.folder / "none.nii", scans.acquisition())
+        # Why it lies elsewhere decides what helps.
+        nifti.write_image(self.folder / "mask.nii", array, moved)
+        for source, codes, words in (
+            ("a scan", None, "resample it to the scan first"),
+            ("a scan", (0, 0), "its header does not say where it lies"),
+            ("a.mat", None, "draw it on a map that was made of this file"),
+        ):
+            content = bytearray((self.folder / "mask.nii").read_bytes())
+            if codes is not None:
+                struct.pack_into("<2h", content, 252, *codes)
+            (self.folder / "other.nii").write_bytes(content)
+            with self.assertRaisesRegex(InputError, words):
+                read_mask(self.folder / "other.nii", scans.acquisition(source=source))
 
 
 class ForeignFileTest(FolderTest):

@@ -59,6 +59,29 @@ class FormatTest(InFolderTest):
             (self.folder / name).write_bytes(content)
             self.refused(read_acquisition, self.folder / name, name, words)
 
+    def test_a_scan_of_another_kind_is_named_by_file_and_by_folder(self):
+        for name, content, words in (
+            ("P51200.7", bytes(300), "raw data of GE"),
+            ("meas_MID7_gre.dat", bytes(300), "raw data of Siemens"),
+            ("a.REC", bytes(300), "the values of a Philips"),
+            ("a.xml", b"<PRIDE_V5><Series_Info>", "the header of a Philips XML/REC pair"),
+            ("2dseq", bytes(300), "Bruker"),
+            ("a+orig.HEAD", b"\ntype = string-attribute\n", "3dAFNItoNIFTI"),
+            ("a.mnc", b"CDF\x01" + bytes(300), "mnc2nii"),
+            ("a.npy", b"\x93NUMPY\x01" + bytes(100), "NumPy"),
+            ("e1_mag.mgz", gzip.compress(struct.pack(">4i", 1, 20, 20, 20) + bytes(300)), "mri_convert"),
+            ("e1_mag.nrrd", b"NRRD0005\n", "an image in NRRD"),
+            ("e1_mag.mha", b"ObjectType = Image\n", "an image in MetaImage"),
+        ):
+            with self.subTest(name):
+                folder = self.folder / name.replace(".", "_")
+                folder.mkdir()
+                (folder / name).write_bytes(content)
+                self.refused(read_acquisition, folder, name, words)
+                self.refused(read_acquisition, folder / name, name, words)
+        nifti.write_image(folder / "x.nii", ARRAY, AFFINE)  # what lies beside images is not what they lack
+        self.refused(read_acquisition, folder, "1 NIfTI files that no JSON sidecar gives an EchoTime")
+
     def test_what_is_not_there_is_told_by_its_kind(self):
         self.refused(nifti.read_image, self.folder / "none.nii", "does not exist")
         self.refused(nifti.read_image, self.folder, "is a folder")

@@ -1,6 +1,8 @@
 """Which values are labels, shares of voxels, or a mask."""
 
 import unittest
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import SimpleITK as sitk
@@ -9,7 +11,8 @@ from scans import AFFINE
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.files import nifti
-from TrabecularQSMLib.files.regions import read_regions
+from TrabecularQSMLib.files.regions import read_regions, write_segments
+from TrabecularQSMLib.files.transforms import write_transform
 from TrabecularQSMLib.images import mask_of
 
 ARRAY = np.random.default_rng(3).integers(-900, 900, (4, 5, 6)).astype(np.int16)
@@ -93,6 +96,36 @@ class MaskTest(unittest.TestCase):
         }.items():
             with self.subTest(words), self.assertRaisesRegex(InputError, words):
                 mask_of(array, "m")
+
+
+class FullDiskTest(InFolderTest):
+    def test_what_itk_cuts_short_on_a_full_disk_is_an_error_for_every_kind_of_file(self):
+        labels = np.random.default_rng(3).integers(0, 2, (8, 9, 10)).astype(np.int16)
+        place = self.folder / "x"
+
+        def cut(write):
+            def short(what, name, **options):
+                write(what, name, **options)
+                content = Path(name).read_bytes()
+                Path(name).write_bytes(content[: 2 * len(content) // 3])
+
+            return short
+
+        for ending, write in (
+            (".seg.nrrd", lambda path: write_segments(path, labels, AFFINE, {1: "talus"})),
+            (".nrrd", lambda path: nifti.write_image(path, labels, AFFINE)),
+            (".mha", lambda path: nifti.write_image(path, labels, AFFINE)),
+            (".tfm", lambda path: write_transform(path, np.eye(4))),
+        ):
+            path = place.with_suffix(ending)
+            write(path)
+            with (
+                self.subTest(ending),
+                mock.patch.object(sitk, "WriteImage", cut(sitk.WriteImage)),
+                mock.patch.object(sitk, "WriteTransform", cut(sitk.WriteTransform)),
+                self.assertRaises(OSError),
+            ):
+                write(path)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,28 @@ class MatTest(FolderTest):
         self.assertEqual(scan.acquisition.imaging_frequency, 127.76e6)
         self.assertEqual((scan.stem, scan.acquisition.notes), ("sub-01_ses-2", ()))
 
+    def test_what_tells_of_a_scan_is_found_in_a_struct_beside_its_images(self):
+        values = {"TE": np.array(scans.ECHO_TIMES), "CF": 127.74e6, "voxel_size": np.array([0.7, 0.8, 1.5])}
+        scipy.io.savemat(self.folder / "a.mat", {"iField": self.signal.conj(), "params": values})
+        files = [self.folder / "a.mat"]
+        if h5py:
+            files.append(self.folder / "b.mat")
+            with h5py.File(files[1], "w") as file:
+                turned = np.ascontiguousarray(self.signal.conj().T)
+                file["iField"] = turned.view([("real", "f4"), ("imag", "f4")])
+                for name, value in values.items():
+                    file[f"params/{name}"] = np.atleast_2d(value).T
+                file["older/iField"] = np.zeros((2, 2))
+        for file in files:
+            acquisition = read_acquisition(file).acquisition
+            np.testing.assert_array_equal(acquisition.echoes, scans.echoes())
+            np.testing.assert_array_equal(acquisition.echo_times, scans.ECHO_TIMES)
+            self.assertEqual(acquisition.imaging_frequency, 127.74e6)
+            np.testing.assert_allclose(acquisition.voxel_size, (1.5, 0.8, 0.7))
+        # An image is never taken from elsewhere.
+        scipy.io.savemat(self.folder / "a.mat", {"mag": np.abs(self.signal), "old": {"phase": np.angle(self.signal)}})
+        self.assert_refused("holds mag but no phase of the echoes", path=self.folder / "a.mat")
+
     def test_the_orientation_gives_the_affine_centered_at_the_origin(self):
         # Directions of i, j, k from the permutation of the authors' code: sagittal x = −k, y = +j, z = −i in LPS.
         directions = {"sag": ("I", "P", "R"), "COR": ("I", "L", "P"), "Tra": ("P", "L", "S")}
@@ -279,7 +301,7 @@ class MatTest(FolderTest):
             "2 coils": {"iField": np.stack([self.signal] * 2, axis=4)},
             "interchanged": {"matrix_size": np.array([5.0, 6, 4])},
             "three numbers along x, y, z": {"B0_dir": np.zeros(3)},
-            "no echoes with their phase": {"iField": None, "iMag": np.abs(self.signal)},
+            "no phase of the echoes": {"iField": None, "iMag": np.abs(self.signal)},
             "start from its local field": {"iField": None, "iMag": np.abs(self.signal), "RDF": np.ones((6, 5, 4))},
             "(but TE, delta_TE, CF": {"iField": None},
         }

@@ -194,7 +194,7 @@ class NothingHalfWrittenTest(OutputsTest):
 
     def test_a_file_that_itk_cuts_short_without_a_word_is_noticed(self):
         # So it behaves when the disk is full.
-        def short(image, path):
+        def short(image, path, **_):
             Path(path).write_bytes(bytes(352) + sitk.GetArrayFromImage(image).tobytes()[:100])
 
         with mock.patch.object(nifti.sitk, "WriteImage", short):

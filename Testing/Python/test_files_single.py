@@ -6,6 +6,7 @@ import unittest
 
 import numpy as np
 import scans
+import scipy.io
 from reading import CONVERT, IMAGE_TYPES, FolderTest, write_series
 
 from TrabecularQSMLib.errors import InputError
@@ -52,6 +53,29 @@ class OneFileTest(FolderTest):
         self.assertIn("1.2, 1.9, 2.6, 3.3 ms", acquisition.notes[0])
         self.write(("x_mag.nii", "x_phase.nii"), sidecar={**self.SIDECAR, "EchoTime": [0.001, 0.002]})
         self.assert_refused("4 volumes but EchoTime of its sidecar", path=path)
+
+    def test_the_one_header_of_sepia_beside_says_what_no_sidecar_says(self):
+        path = self.write(("x_mag.nii", "x_phase.nii"))
+        header = {"TE": np.array(scans.ECHO_TIMES), "B0": 3.0, "CF": 127.74e6, "matrixSize": [6, 5, 4]}
+        scipy.io.savemat(self.folder / "sepia_header.mat", header)
+        scan = self.read(path)
+        self.assert_same_scan(scan.acquisition)
+        self.assertEqual(scan.acquisition.imaging_frequency, 127.74e6)
+        self.assertIn("is taken from sepia_header.mat beside it", scan.acquisition.notes[0])
+        self.assertIn(self.folder / "sepia_header.mat", scan.files)
+        self.assert_refused("give the 4-D image that it is the header of", path=self.folder / "sepia_header.mat")
+        # Neither one of two, nor that of other images; what a sidecar says wins.
+        scipy.io.savemat(self.folder / "b.mat", header)
+        self.assert_refused("no sidecar says their echo times", path=path)
+        for changes in ({"TE": [1e-3, 2e-3]}, {"matrixSize": [6, 5, 9]}, {"TE": "soon"}):
+            scipy.io.savemat(self.folder / "b.mat", {**header, **changes})
+            self.assert_same_scan(self.read(path).acquisition)
+        later = [time + 1e-3 for time in scans.ECHO_TIMES]
+        (self.folder / "x_mag.json").write_text(json.dumps({**self.SIDECAR, "EchoTime": later}))
+        (self.folder / "x_phase.json").write_text(json.dumps({**self.SIDECAR, "EchoTime": later}))
+        scan = self.read(path)
+        self.assert_same_scan(scan.acquisition, times=later)
+        self.assertNotIn(self.folder / "sepia_header.mat", scan.files)
 
     def test_without_sidecars_everything_is_given_by_hand(self):
         path = self.write(("x_mag.nii", "x_phase.nii"))

@@ -55,6 +55,31 @@ class RemarksTest(unittest.TestCase):
             self.assertEqual("background was removed" in "".join(notes), factor > 4)
         self.assertEqual(remarks.on_local_field(field[:0]), [])
 
+    def test_what_is_no_whole_field_is_told_by_its_values(self):
+        rng = np.random.default_rng(1)
+        k, j, i = np.indices((20, 40, 40))
+        total = 3e-3 * ((i - 20.0) ** 2 + (j - 12) * k) / 2 + rng.normal(0, 0.05, k.shape)
+        local, inside = rng.normal(-0.05, 0.1, k.shape), np.hypot(j - 20, i - 20) < 15
+        wrapped = (total + 0.4) % 0.8 - 0.4
+        noisy = np.where(inside, total, rng.uniform(-1e3, 1e3, k.shape))  # air does not count
+        spiked = np.where(rng.random(k.shape) < 1e-4, 9.0, total)
+        for field, stage, words in (
+            (total, "total", ""),
+            (noisy, "total", ""),
+            (spiked, "total", ""),
+            (np.abs(total), "total", ""),
+            (local, "local", ""),
+            (np.round(local, 2), "local", ""),
+            (wrapped, "total", "jumps by nearly all of that"),
+            (np.where(inside, wrapped, 0), "total", "jumps by nearly all of that"),
+            (np.clip(total, -0.1, 0.3), "total", "has its l"),
+            (np.clip(local, -0.1, None), "local", "its least value, -0.1 ppm"),
+            (np.abs(local), "local", "above zero nearly everywhere"),
+            (local - 1, "local", "below zero nearly everywhere"),
+        ):
+            notes = remarks.on_values(field, inside, stage)
+            self.assertEqual([words in note for note in notes], [True] if words else [], (words, notes))
+
     def test_slices_without_field_are_told_and_that_a_mask_that_was_written_lacks_them(self):
         (note,) = remarks.on_slab(np.ones((30, 30, 30), bool), 5, (1.0, 1.0, 1.0))
         self.assertIn("5 voxels of the mask lie in slices in which background removal leaves no field", note)

@@ -13,6 +13,7 @@ from TrabecularQSMLib.files.phantom import write_phantom
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import Reconstruction
 from TrabecularQSMLib.scene.load import datasetsIn
+from TrabecularQSMLib.scene.results import nameAmongAlike
 from TrabecularQSMLib.settings import Settings
 
 SHAPE = (4, 5, 6)
@@ -50,6 +51,21 @@ class RunsTest(SceneTest):
         self.assertEqual([row.title for row in run.maps], ["R2*"])
         slicer.mrmlScene.RemoveNode(nodes["r2star"])
         self.assertEqual(scene.runsInScene(), [])
+
+    def test_scans_that_are_called_alike_are_told_apart_in_a_saved_scene_too(self):
+        nodes = [slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "x") for _ in range(3)]
+        nodes[1].SetName("magnitude")
+        nodes[2].SetName("magnitude")
+        self.assertEqual([*map(nameAmongAlike, nodes)], ["x", "magnitude", "magnitude (2)"])
+        with tempfile.TemporaryDirectory() as folder:
+            slicer.mrmlScene.SetURL(f"{folder}/scene.mrml")
+            slicer.mrmlScene.Commit()
+            slicer.mrmlScene.Clear(0)
+            slicer.mrmlScene.Connect()
+        nodes = slicer.util.getNodesByClass("vtkMRMLSequenceNode")
+        self.assertEqual([*map(nameAmongAlike, nodes)], ["x", "magnitude", "magnitude (2)"])
+        slicer.mrmlScene.RemoveNode(nodes[2])
+        self.assertEqual([nameAmongAlike(nodes[2]), nameAmongAlike(None)], ["magnitude", None])
 
     def test_results_and_what_shows_sequences_are_no_echoes(self):
         echo = scene.addMapVolume(np.ones(SHAPE), np.eye(4), "mip", "echo")

@@ -123,7 +123,7 @@ def check_outputs(*files, inputs=()):
     for name, path in zip(names, paths, strict=True):
         if path in given:
             raise InputError(f"{name} is an input and would be written over; give the output another name.")
-        check_writable(name)
+        _check_place(name, path)
 
 
 def _resolved(name) -> Path:
@@ -157,8 +157,15 @@ def check_apart(output, given, folder=".", files=()):
 
 
 def check_writable(name):
-    """Raise `InputError` unless a file or folder of this name could be made."""
+    """Raise `InputError` unless a folder of this name is there, or could be made, for results."""
     path = _resolved(name)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{name} is a file; give a folder for the results.")
+    _check_place(name, path)
+
+
+def _check_place(name, path):
+    """Raise `InputError` unless something could be made where a name leads."""
     there = path if path.is_dir() else next(folder for folder in path.parents if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=there):

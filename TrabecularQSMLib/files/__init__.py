@@ -9,7 +9,7 @@ from ..errors import InputError, PackageNeeded
 from ..images import geometry_difference, is_around, mask_of
 from . import bids, converted, dicom, mat, nifti, single
 from .dicom_frames import is_dicom
-from .formats import first_bytes, is_nifti, kind_of
+from .formats import OF_SCANS, first_bytes, is_nifti, kind_of
 from .parts import bare_name
 from .scan import Scan
 
@@ -107,11 +107,12 @@ def read_acquisition(
     if is_nifti(start) or path.suffix.lower() in (".img", ".hdr"):
         raise InputError(f"{path} is one of a pair of header and values; save the echoes as .nii files.")
     kind = kind_of(path, start)
-    if kind and kind[1].startswith(("unpack", "convert")):
+    if kind and kind[1].startswith(OF_SCANS):
         raise InputError(f"{path} is {kind[0]}; {kind[1]}, and give the folder that holds all echoes.")
     raise InputError(
-        f"{path} is {f'{kind[0]}, ' if kind else ''}neither a folder nor a NIfTI, DICOM or .mat file; give the folder "
-        "that holds all echoes, or such a file."
+        f"{path} is {f'{kind[0]}, ' if kind else ''}neither a folder nor a NIfTI, DICOM or .mat file; "
+        + ("convert the echoes to NIfTI, and " if kind and not kind[1] else "")
+        + "give the folder that holds all echoes, or such a file."
     )
 
 
@@ -139,13 +140,16 @@ def _read_folder(folder, labels, series, options):
 
 
 def _on_lost(paths):
-    """Say which of files that are no DICOM stand for files that are not here, as they may be what a scan lacks."""
+    """Say which of files that are no DICOM stand for files that are not here, or hold such, as a scan may lack them."""
     for path in sorted(paths):
         try:
-            if path.suffix.lower() in (".dcm", ".ima", ""):
-                first_bytes(path)
+            kind = kind_of(path, first_bytes(path, unpacked=False))
         except InputError as error:
-            return f" In that folder {error}"
+            if path.suffix.lower() in (".dcm", ".ima", ""):
+                return f" In that folder {error}"
+            continue
+        if kind and kind[1].startswith("unpack") and not bare_name(path):
+            return f" In that folder {path.name} is {kind[0]}; {kind[1]}."
     return ""
 
 
@@ -162,9 +166,12 @@ def read_mask(path, acquisition: Acquisition | MeasuredField) -> tuple[np.ndarra
     array, affine = nifti.read_image(path)
     difference = geometry_difference(acquisition.shape, acquisition.affine, array.shape, affine)
     if difference:
-        raise InputError(
-            f"The mask {path} is not on the grid of {acquisition.source}: {difference}; resample it to the scan first."
-        )
+        advice = "resample it to the scan first"
+        if acquisition.source.endswith(".mat"):
+            advice = "draw it on a map that was made of this file, which itself stores no place"
+        elif not nifti.stores_orientation(path):
+            advice = "its header does not say where it lies, so export it again with the place of the scan"
+        raise InputError(f"The mask {path} is not on the grid of {acquisition.source}: {difference}; {advice}.")
     mask, notes = mask_of(array, Path(path).name)
     return mask, [*nifti.header_notes(path), *notes, *_on_inverted(mask, acquisition, Path(path).name)]
 

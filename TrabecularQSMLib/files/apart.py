@@ -27,7 +27,9 @@ _CODE = "import sys; sys.path[:] = {path!r}; from TrabecularQSMLib.files import 
 _NO_END = "the library that reads it does not come to its end"
 
 
-def read_arrays(path, structs: Collection[str], variables: Collection[str] = ()) -> dict:
+def read_arrays(
+    path, structs: Collection[str], variables: Collection[str] = (), parameters: Collection[str] = ()
+) -> dict:
     """Read what an HDF5 file of MATLAB holds under some names.
 
     Parameters
@@ -37,6 +39,8 @@ def read_arrays(path, structs: Collection[str], variables: Collection[str] = ())
         Groups that are read with all their fields, wherever they lie.
     variables : collection of str
         Datasets that are read if they lie in the nearest group that holds any of them.
+    parameters : collection of str
+        Those of them that are read from the next groups where that one has none.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def read_arrays(path, structs: Collection[str], variables: Collection[str] = ())
     InputError
         If the file is damaged, or holds less than it declares.
     """
-    with _answer(_arrays_of, path, list(structs), list(variables)) as (found, array):
+    with _answer(_arrays_of, path, list(structs), list(variables), list(parameters)) as (found, array):
 
         def filled_in(value):
             if isinstance(value, dict):
@@ -163,15 +167,15 @@ def _transforms_of(_, path):
     ]
 
 
-def _arrays_of(arrays, path, structs, variables):
+def _arrays_of(arrays, path, structs, variables, parameters):
     import h5py
 
     with h5py.File(path, "r") as file:
         room, found = BEST_PACKING * os.path.getsize(path), {}
         for group in _groups(file):
             own = dict(_own(group))
-            if not any(name in found for name in variables):
-                found |= _fields({name: own[name] for name in variables if name in own}, arrays, room)
+            wanted = parameters if any(name in found for name in variables) else variables
+            found |= _fields({name: own[name] for name in wanted if name in own and name not in found}, arrays, room)
             for name in own.keys() & set(structs) - found.keys():
                 struct = own[name]
                 found[name] = _fields(dict(_own(struct)), arrays, room) if isinstance(struct, h5py.Group) else None

@@ -16,7 +16,7 @@ from . import nifti
 from .bids import EXPECTED_NAME, NOT_SEARCHED, files_below, image_files
 from .candidates import LEAST_ECHOES, Candidate, fits, joined, merged, natural, on_equal_times
 from .echoes import MAGNITUDE_ADVICE, EchoFile, number_of, read_json, scan_of
-from .formats import companion, first_bytes, is_nifti, is_number, kind_of
+from .formats import OF_SCANS, companion, first_bytes, is_nifti, is_number, kind_of
 from .parts import PAIRS, TYPE_KEYS, WHOSE, bare_name, correction_of, name_of_part, part_of, split_part
 from .scan import Scan, checked_label, parse_name
 
@@ -366,11 +366,12 @@ def nothing_found(folder: Path) -> InputError:
             "these are the echoes, give that file instead of the folder, with `echo_times`."
         )
     others = [path for path in files_below(folder) if path not in images and path.suffix.lower() not in _BESIDE]
+    scan = next((path for path in others if path.suffix.lower() == ".mat"), None)
     for path in others[:_LOOKED_AT]:
         if not path.suffix and path.is_file() and not path.stat().st_size:
             continue  # such as a mark that a program left
         try:
-            start = first_bytes(path, unpacked=False)
+            start = first_bytes(path, unpacked=path.suffix.lower() == ".mgz")
         except InputError as error:
             return InputError(f"{folder} holds no multi-echo images: {error}")
         if is_nifti(start):
@@ -378,10 +379,11 @@ def nothing_found(folder: Path) -> InputError:
                 f"{folder} holds no multi-echo images in single files: {path.name} is a header apart from its values; "
                 "save each image as one .nii file."
             )
-        kind = kind_of(path, start)
-        if kind and kind[1].startswith(("unpack", "convert")):
+        kind = None if path.suffix.lower() == ".mat" else kind_of(path, start)
+        if kind and not kind[1] and not images and not scan:
+            kind = kind[0], "convert each echo to a NIfTI file of its own, numbered such as x_e1_mag"
+        if kind and kind[1].startswith(OF_SCANS):
             return InputError(f"{folder} holds no multi-echo images: {path.name} is {kind[0]}; {kind[1]}.")
-    scan = next((path for path in others if path.suffix.lower() == ".mat"), None)
     if scan and not images:
         return InputError(f"{folder} holds no images of echoes but {scan.name}; give that file instead of the folder.")
     found = ""

@@ -142,7 +142,8 @@ def _on_ends(echoes, source, parts=_PARTS) -> list[str]:
             at_end, near, upper = (
                 int(np.count_nonzero(size >= share * most)) for share in (1 - _ALIKE, _JUST_BELOW, 0.5)
             )
-            if at_end >= max(_LEAST_CLIPPED, _MUCH_CLIPPED * upper, _PILED * (near - at_end)):
+            # An echo without phase, as the zero of the others has it, has no imaginary part at all.
+            if most and at_end >= max(_LEAST_CLIPPED, _MUCH_CLIPPED * upper, _PILED * (near - at_end)):
                 found[number] = (most, at_end / upper)
         if found:
             which = (

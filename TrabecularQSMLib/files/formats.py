@@ -26,9 +26,10 @@ _KINDS = (
     (b"NRRD", "an image in NRRD", ""),
     (b"mrtrix image", "an image of MRtrix", "convert it to NIfTI with mrconvert"),
     (b"# === DATA DESCRIPTION FILE", "the header of a Philips PAR/REC pair", "convert it with dcm2niix"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (such as MATLAB 7.3 or MINC)", "export the image as NIfTI"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (such as MATLAB 7.3, MINC or ISMRMRD)", "convert the image to NIfTI"),
+    (b"CDF\x01", "an image of MINC", "convert it to NIfTI with mnc2nii"),
     (b"MATLAB 5.0", "a MATLAB file", "export the image as NIfTI"),
-    (b"\x93NUMPY", "an array of NumPy, which has no geometry", "save it as NIfTI with its affine"),
+    (b"\x93NUMPY", "an array of NumPy, which has no geometry", "convert it to NIfTI with its affine"),
     (b"#Insight Transform File", "a transform of ITK", "give the image"),
     (b"II*\x00", "a picture (TIFF), which has no place in the patient", "export the volume as NIfTI"),
     (b"MM\x00*", "a picture (TIFF), which has no place in the patient", "export the volume as NIfTI"),
@@ -47,6 +48,16 @@ _KINDS = (
     (b"\xff\xd8\xff", "a picture (JPEG), which has no place in the patient", "export the volume as NIfTI"),
     (b"GIF8", "a picture (GIF), which has no place in the patient", "export the volume as NIfTI"),
 )
+# What has no beginning of its own is told by its name.
+_NAMES = (
+    (r"p\d{4,6}\.7(\.h5)?", "raw data of GE (a P-file)", "reconstruct it on the scanner, and export it as DICOM"),
+    (r"meas_.*\.dat", "raw data of Siemens (twix)", "reconstruct it on the scanner, and export it as DICOM"),
+    (r".*\.rec", "the values of a Philips PAR/REC or XML/REC pair", "export the scan as DICOM, or PAR with REC"),
+    (r"2dseq|visu_pars|acqp|method|reco|fid", "a file of Bruker ParaVision", "export the scan as DICOM from there"),
+    (r".*\.(head|brik)", "an image of AFNI", "convert it to NIfTI with 3dAFNItoNIFTI"),
+)
+# How the remedy of what may be a scan begins.
+OF_SCANS = ("unpack", "convert", "reconstruct", "export the scan")
 _ENOUGH = 1024
 # gzip packs no more than about this many bytes into one.
 BEST_PACKING = 1100
@@ -195,6 +206,11 @@ def kind_of(path, start: bytes) -> tuple[str, str] | None:
         return "an image in NIfTI", ""
     if is_metaimage(start):
         return "an image in MetaImage", ""
+    if b"<PRIDE" in start:
+        return "the header of a Philips XML/REC pair", "export the scan as DICOM"
+    for pattern, what, remedy in _NAMES:
+        if re.fullmatch(pattern, name):
+            return what, remedy
     if _is_text(start):
         return "a text", "give the image"
     return None

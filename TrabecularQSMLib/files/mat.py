@@ -14,7 +14,17 @@ from ..errors import InputError, PackageNeeded
 from .apart import read_arrays
 from .doubts import doubts
 from .formats import first_bytes, kind_of
-from .mat_structs import FIELDS, PLAIN, STRUCTS, VARIABLES, FieldContents, field_contents
+from .mat_structs import (
+    FIELDS,
+    PARAMETERS,
+    PLAIN,
+    STRUCTS,
+    VARIABLES,
+    FieldContents,
+    field_contents,
+    header_contents,
+    with_parameters,
+)
 from .matlab import read_variables
 from .scan import Scan, check_voxel_size, checked_label, field_strength_of
 from .slices import undo_slices
@@ -77,6 +87,23 @@ def read(
     )
 
 
+def read_header(path: Path, shape) -> dict | None:
+    """Read what SEPIA's header says of images beside it, named as in a sidecar; None if it is no header.
+
+    Parameters
+    ----------
+    path : Path
+        A .mat file with TE in s, and B0 in T or CF in Hz.
+    shape : (4,) tuple
+        Numbers of the images' echoes and voxels along k, j and i; a header of others is none of theirs.
+    """
+    try:
+        _, variables, _ = _struct(path, ("TE",))
+        return header_contents(path.name, variables, shape)
+    except InputError:
+        return None
+
+
 def read_field(path: Path, stage: str) -> FieldContents:
     """Read MEDI's total or local field of a .mat file."""
     _, variables, _ = _struct(path, (FIELDS[stage],))
@@ -120,21 +147,21 @@ def _struct(path, kinds: Collection[str]):
                 "the file in MATLAB again with save(…, '-v7').",
                 "h5py",
             )
-        variables = read_arrays(path, STRUCTS, VARIABLES)
+        variables = read_arrays(path, STRUCTS, VARIABLES, PARAMETERS)
     else:
         kind = kind_of(path, start)
         if kind and not start.startswith(b"MATLAB"):
             raise InputError(f"{path} is {kind[0]}, not a MATLAB file as its name says; give the one of the scan.")
         variables = read_variables(path, (*STRUCTS, *VARIABLES))
-        if not any(name in variables for name in kinds):  # it may lie in a struct with other things
+        # It may lie in a struct with other things, and what tells of it in another one.
+        if not variables.keys() & set(kinds) or not variables.keys() & {*STRUCTS, "TE"}:
             variables = read_variables(path)
     found = list(_known(variables, kinds))
     kind, struct = found[0] if found else (None, None)
     if kind is None:
         listed = ", ".join([*variables][:_LISTED])
-        raise InputError(
-            f"{path} holds {_asked(kinds)}{f' (but {listed})' if listed else ''}; save the scan as one of these."
-        )
+        remedy = "give the 4-D image that it is the header of" if "TE" in variables else "save the scan as one of these"
+        raise InputError(f"{path} holds {_asked(kinds)}{f' (but {listed})' if listed else ''}; {remedy}.")
     if not isinstance(struct, dict):
         raise InputError(f"{kind} of {path} is not one struct; save the scan as a single struct of that name.")
     # MEDI's variables lie beside each other, so that only structs are scans of their own.
@@ -149,7 +176,7 @@ def _known(variables, kinds):
     """Yield known structs by name, and dicts that known variables lie in, the nearest first."""
     for kind in kinds:
         if kind in variables:
-            yield kind, variables[kind] if kind in STRUCTS else variables
+            yield kind, variables[kind] if kind in STRUCTS else with_parameters(variables)
     for value in variables.values():
         if isinstance(value, dict):
             yield from _known(value, kinds)

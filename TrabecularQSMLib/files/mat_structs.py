@@ -14,8 +14,9 @@ _MAGNITUDE = ("magn", "mag", "Mag", "magnitude", "Magnitude", "iMag")
 _PHASE = ("phase", "Phase", "ph", "iPhase")
 _VOXEL_SIZE = ("voxel_size", "voxelSize", "voxelsize", "vox")
 _TESLA = ("B0_mag", "B0")
-VARIABLES = ("iField", "TE", "delta_TE", "matrix_size", "matrixSize", "B0_dir", "iFreq", "RDF", "Mask", "CF",
-             *_MAGNITUDE, *_PHASE, *_VOXEL_SIZE, *_TESLA)  # fmt: skip
+# What tells of the scan may lie in a struct beside its images, such as `params`.
+PARAMETERS = ("TE", "delta_TE", "B0_dir", "CF", *_VOXEL_SIZE, *_TESLA)
+VARIABLES = ("iField", "matrix_size", "matrixSize", "iFreq", "RDF", "Mask", *_MAGNITUDE, *_PHASE, *PARAMETERS)
 # Spacings of echoes that differ by less than this are the same. Fields bend alike with such a correlation over so many
 # voxels, and are of one unit if one is this many times the other or more.
 _SAME_SPACING, _ALIKE, _FEWEST, _LEAST_FACTOR = 0.02, 0.8, 500, 0.4
@@ -89,9 +90,10 @@ def _polar(name, variables, echo_times):
     parts = [_first(variables, names) for names in (_MAGNITUDE, _PHASE)]
     if None in parts:
         fields = [stage for stage, variable in FIELDS.items() if variable in variables]
+        lacks, called = ("magnitude", _MAGNITUDE) if parts[0] is None else ("phase of the echoes", _PHASE)
         raise InputError(
-            f"{name} holds {next(filter(None, parts))} but no echoes with their phase; save iField, or magnitude and "
-            f"phase, with them{f', or start from its {fields[-1]} field' if fields else ''}."
+            f"{name} holds {next(filter(None, parts))} but no {lacks} (by a name such as {', '.join(called[:4])}); "
+            f"save it so with the other, or iField{f', or start from its {fields[-1]} field' if fields else ''}."
         )
     notes = []
     times = _plain_times(name, variables, echo_times, notes)
@@ -151,6 +153,30 @@ def _plain(name, variables, times, signal, notes):
     }
     size = _size(name, variables, _first(variables, _VOXEL_SIZE))
     return Contents(values, size, b0_axes=_b0_axes(name, variables), notes=notes)
+
+
+def with_parameters(variables: dict) -> dict:
+    """Return plain variables with what structs beside them tell of the scan and they do not."""
+    beside = {}
+    for value in variables.values():
+        if isinstance(value, dict):
+            beside |= {key: one for key, one in value.items() if key in PARAMETERS and key not in beside}
+    return {**beside, **variables}
+
+
+def header_contents(name: str, variables: dict, shape) -> dict | None:
+    """Return what SEPIA's header says of images (echoes, k, j, i), as a sidecar says it; None if it is of others."""
+    times = _numbers(name, variables, "TE")
+    if len(times) != shape[0]:
+        return None
+    _check_matrix(name, variables, shape[:0:-1])
+    frequency = _number(name, variables, "CF")
+    found = {
+        "EchoTime": times.tolist(),
+        "MagneticFieldStrength": _number(name, variables, _first(variables, _TESLA)),
+        "ImagingFrequency": frequency and 1e-6 * frequency,
+    }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 # How a struct or a variable is called to how its packing is read.
@@ -308,8 +334,8 @@ def _refuse_other_kinds(name, struct, field):
     """Refuse a field that is there but holds what is not read, such as a cell array."""
     if field in struct and struct[field] is None:
         raise InputError(
-            f"The field {field!r} of {name} is no array of numbers but of another kind, such as a cell or an array of "
-            "structs; save it as one array (in MATLAB by cell2mat or cat)."
+            f"The field {field!r} of {name} is no array of numbers as MATLAB stores them but of another kind, such as "
+            "a cell or an array of structs; save it as one array (in MATLAB by cell2mat or cat)."
         )
 
 

@@ -18,6 +18,9 @@ from .nifti_header import read_header, spans_volume
 from .nrrd import read_header as read_nrrd_header
 from .nrrd import read_nrrd
 
+# So little room on a disk that failed is why, in bytes.
+_LITTLE_ROOM = 1 << 16
+
 
 def read_image(path) -> tuple[np.ndarray, np.ndarray]:
     """Read a scalar volume.
@@ -149,6 +152,30 @@ def _on_places(files):
     ]
 
 
+def save_image(image: sitk.Image, path, *, packed: bool = False, size: int | None = None) -> None:
+    """Write an image of ITK whole: it has so many bytes, or is read again.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or does not fit on the disk, of which ITK says nothing.
+    """
+    path, whole = Path(path), False
+    try:
+        with name_for_itk(path) as name:
+            sitk.WriteImage(image, name, useCompression=packed)
+            if size is None:
+                whole = np.array_equal(*map(sitk.GetArrayFromImage, (sitk.ReadImage(name), image)))
+            else:
+                whole = Path(name).stat().st_size == size
+    except RuntimeError:
+        pass
+    if not whole:
+        full = size is not None and path.exists() or shutil.disk_usage(path.parent).free < _LITTLE_ROOM
+        code = errno.ENOSPC if full else errno.EIO
+        raise OSError(code, os.strerror(code), str(path))
+
+
 def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
     """Write an array [k, j, i] in the format of the name's ending; the same array and affine give the same NIfTI bytes.
 
@@ -162,13 +189,8 @@ def write_image(path, array: np.ndarray, affine: np.ndarray) -> None:
     packed = ending.endswith(".nii.gz")
     # ITK knows the endings in small letters only.
     plain = path.with_name(f"{path.name}.plain.nii") if packed or ending.endswith(".nii") else path
-    try:
-        with name_for_itk(plain) as name:
-            sitk.WriteImage(image_from(array, affine), name)
-    except RuntimeError as error:
-        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path)) from error
-    if plain.suffix == ".nii" and plain.stat().st_size != 352 + array.nbytes:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    by_size = plain.suffix == ".nii"
+    save_image(image_from(array, affine), plain, size=352 + array.nbytes if by_size else None)
     if packed:
         # Neither name nor time in the header: they would make equal maps differ.
         with open(plain, "rb") as source, open(path, "wb") as target:

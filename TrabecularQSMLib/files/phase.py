@@ -41,11 +41,19 @@ _NARROW, _ANOTHER = 0.5, 0.02
 # The first one's may be zero but for rounding.
 _ZERO = 1e-6
 _SAMPLES = 200_000
+# Slices that tell one part from another, and a range that is none.
+_PLANES, _TINY = 16, 1e-30
 # Phase has one value in more than this share of the signal, and in so many times more voxels than any other value, only
 # where it was cut out.
 _CUT_OUT, _ABOVE_STEPS = 0.02, 4
 # A magnitude of fewer whole numbers was rounded.
 _FEW_LEVELS = 32
+# In air a phase jumps by more than half its range between so many neighbors (a quarter of those there), so many times
+# as many as a magnitude does: edges make 0.02 of it in voxels of 5 mm, and more only where this share is clipped.
+_NOISY, _TIMES, _AT_END = 0.05, 4, 0.02
+# A real or imaginary part comes as near to its magnitude as this, in each of so many classes of brightness, and lies
+# near it in this share.
+_NEARLY, _CLASSES, _OFTEN = 0.03, 4, 0.1
 # So far below zero, in parts of its largest value, rounding and interpolation at edges bring a magnitude.
 _ROUNDING, _OVERSHOOT = 1e-4, 0.05
 # An offset of real and imaginary part: its least size and largest change between echoes in parts of the signal, the
@@ -75,6 +83,7 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     """
     negative = without_negative(echoes, source)
     refuse_copies(echoes, ("magnitude", "phase"), source)
+    _refuse_other_parts(echoes[len(echoes) // 2], source)
     scale, middle, note = _phase_scale(echoes, source)
     cut = _leave_out_cut(echoes, source)
     notes = (negative, cut, note, _check_one_unit(echoes, _TURN / scale, source), rounded(echoes, source))
@@ -82,6 +91,29 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
     for echo in echoes:
         run_slabs(partial(_slab_to_complex, echo, np.float32(middle), np.float32(scale)), echo.shape)
     return note
+
+
+def _refuse_other_parts(echo, source):
+    """Refuse a phase given as the magnitude and the reverse, and a real or imaginary part given as the phase."""
+    planes = echo[len(echo) // 2 :][:_PLANES]
+    if not np.isfinite(planes).all():  # which is told where the scan is checked
+        return
+    if np.min(planes.imag) >= 0:
+        jumps = [np.mean(np.abs(np.diff(part)) > 0.5 * max(np.ptp(part), _TINY)) for part in (planes.real, planes.imag)]
+        at_end = np.mean(planes.real == planes.real.max())
+        if at_end < _AT_END and jumps[0] > max(_NOISY, _TIMES * jumps[1]):
+            raise InputError(
+                f"What is given as the magnitude of {source} jumps over its whole range in air, as only phase does, "
+                "and what is given as its phase does not: the two are exchanged, so give each as what it is."
+            )
+        return
+    bright = planes[planes.real > np.median(planes.real)]
+    classes = np.array_split(np.abs(bright.imag / bright.real)[np.argsort(bright.real)], _CLASSES)
+    if all(one.size and abs(one.max() - 1) < _NEARLY and np.mean(one > 1 - _OFTEN) > _OFTEN for one in classes):
+        raise InputError(
+            f"What is given as the phase of {source} is as large as the magnitude and no larger, dark and bright "
+            "alike, as a real or imaginary part is: export the phase, or give both parts as real and imaginary."
+        )
 
 
 def _leave_out_cut(echoes, source):
@@ -164,7 +196,7 @@ def take_off_offset(echoes: np.ndarray, source: str) -> str | None:
     if low >= 0:
         raise InputError(
             f"Real and imaginary part of {source} have nothing below zero (they run from {low:g} to {high:g}): an "
-            "offset was added to store them; subtract it, or export magnitude and phase."
+            "offset was added to store them, or their sign was lost; subtract it, or export magnitude and phase."
         )
     return None
 
@@ -183,7 +215,7 @@ def without_negative(echoes: np.ndarray, source: str) -> str | None:
     if least < -_OVERSHOOT * most:
         raise InputError(
             f"The magnitude of {source} has negative values (down to {least:g}); check that it is not the phase or the "
-            "real part, nor in decibels."
+            "real part, nor in decibels, nor unsigned numbers read as such with a sign."
         )
     for echo in echoes:
         np.maximum(echo.real, 0, out=echo.real)

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from scipy import ndimage
 
 from ..acquisition import check_spacing
 from ..errors import InputError, counted
 from ..images import geometry_difference, image_from, is_around, is_graded, resample
-from .formats import companion, decoded, first_bytes, name_for_itk, read_bytes
-from .nifti import header_notes, read_layers, read_metadata
+from .formats import companion, decoded, first_bytes, read_bytes
+from .nifti import header_notes, read_layers, read_metadata, save_image, stores_orientation
 from .terminology import segment_color, terminology_entry
 from .transforms import read_transform
 
@@ -183,8 +182,7 @@ def write_segments(
         }
         for key, value in values.items():
             put(f"Segment{number}_{key}", value)
-    with name_for_itk(path) as written:
-        sitk.WriteImage(image, written, useCompression=True)
+    save_image(image, path, packed=True)
 
 
 def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
@@ -215,12 +213,10 @@ def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
     if matrix is None and geometry_difference(*grid, labels.shape, affine) is None:
         return labels
     placed = resample(labels, affine, *grid, matrix, interpolation="nearest")
-    _refuse_lost(
-        placed,
-        names,
-        f"of {path} has no voxel on the grid of {Path(target).name}; check that both are of one patient "
-        "and any transform between them, or leave the region out.",
-    )
+    advice = "check that both are of one patient and any transform between them, or leave the region out"
+    if nowhere := [one for one in (path, target) if not stores_orientation(one)]:
+        advice = f"the header of {Path(nowhere[0]).name} does not say where it lies, so export it again with its place"
+    _refuse_lost(placed, names, f"of {path} has no voxel on the grid of {Path(target).name}; {advice}.")
     return placed
 
 

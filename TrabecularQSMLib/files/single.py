@@ -8,6 +8,7 @@ from .bids import image_files
 from .converted import named
 from .echoes import MAGNITUDE_ADVICE, EchoFile, read_json, scan_of
 from .formats import companion
+from .mat import read_header
 from .parts import PAIRS, WHOLE, bare_name, name_of_part, part_of_type, split_part
 from .scan import Scan
 
@@ -35,7 +36,8 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
             "fourth axis."
         )
     if nifti.is_complex(path):
-        return scan_of([_echo_file(path, WHOLE)], named(labels, path), path.parent, source=path.name, **options)
+        files = [_echo_file(path, WHOLE)]
+        return scan_of(files, named(labels, path), path.parent, source=path.name, notes=_on_header(files), **options)
     base, part = split_part(bare_name(path))
     beside = {}
     for other in sorted(path.parent.iterdir()):
@@ -61,7 +63,7 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
                 f"{name_of_part(bare_name(path), one)}.nii.gz), but found {said}{advice}."
             )
     files = [_echo_file(beside[one][0], one) for one in pair]
-    return scan_of(files, named(labels, path), path.parent, source=path.name, **options)
+    return scan_of(files, named(labels, path), path.parent, source=path.name, notes=_on_header(files), **options)
 
 
 def _refuse_both(path, count):
@@ -94,7 +96,24 @@ def find(folder: Path) -> Path | None:
 def _echo_file(path, part):
     side = companion(path.with_name(bare_name(path)), ".json")
     metadata = read_json(side) if side else {}
+    sides = (side,) if side else ()
+    if "EchoTime" not in metadata and (header := _header(path)):
+        metadata, sides = {**header[1], **metadata}, (*sides, header[0])
     said = part_of_type(metadata)
     if said and part not in (said, WHOLE):
         raise InputError(f"{path} is called the {part} part but its sidecar says {said}; rename it or correct that.")
-    return EchoFile(path, part, (0,), metadata, (side,) if side else ())
+    return EchoFile(path, part, (0,), metadata, sides)
+
+
+def _header(path):
+    """The one header of SEPIA beside an image that may be its own, and what it says; None if there is none."""
+    count, shape, _ = nifti.read_grid(path)
+    beside = (one for one in sorted(path.parent.iterdir()) if one.suffix.lower() == ".mat")
+    found = [(one, header) for one in beside if (header := read_header(one, (count, *shape)))]
+    return found[0] if len(found) == 1 else None
+
+
+def _on_header(files):
+    """Say that a header of SEPIA was read."""
+    names = {side.name for file in files for side in file.sidecars if side.suffix.lower() == ".mat"}
+    return tuple(f"What no sidecar says of {files[0].path.name} is taken from {name} beside it." for name in names)

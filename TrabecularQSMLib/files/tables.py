@@ -55,7 +55,9 @@ def _cells(path):
     # Letters with marks in one form, whichever the system writes: names that look alike join.
     text = unicodedata.normalize("NFC", decoded(content := read_bytes(path)))
     if "\0" in text:
-        kind = kind_of(path, start) if content[:2] != b"\x1f\x8b" else ("packed by gzip", "")
+        kind = kind_of(path, start.rstrip(b"\0")) if content[:2] != b"\x1f\x8b" else ("packed by gzip", "")
+        if kind and kind[0] == "a text":
+            raise InputError(f"{path} is a text with zero bytes in it, as a copy that broke off leaves; copy it again.")
         raise InputError(f"{path} is {kind[0] if kind else 'no text'}; expected a table, so save it as CSV (UTF-8).")
     if text.lstrip().startswith(("{", "[{")):
         raise InputError(f"{path} is JSON; expected a table, so save it as CSV (UTF-8).")

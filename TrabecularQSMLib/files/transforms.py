@@ -1,7 +1,9 @@
 """Linear transforms in files of ITK: texts and MATLAB files are read here, so that ITK's parsers see numbers only."""
 
 import codecs
+import errno
 import math
+import os
 import re
 from pathlib import Path
 
@@ -74,9 +76,21 @@ def read_transform(path) -> np.ndarray:
 
 
 def write_transform(path, matrix: np.ndarray) -> None:
-    """Write a matrix (4, 4) from RAS points to RAS points as an ITK transform, such as ``.tfm``."""
-    with name_for_itk(path) as name:
-        sitk.WriteTransform(transform_from(matrix), name)
+    """Write a matrix (4, 4) from RAS points to RAS points as an ITK transform, such as ``.tfm``.
+
+    Raises
+    ------
+    OSError
+        If it does not fit on the disk, of which ITK says nothing.
+    """
+    try:
+        with name_for_itk(path) as name:
+            sitk.WriteTransform(transform_from(matrix), name)
+        whole = np.allclose(read_transform(path), matrix, atol=1e-6)
+    except (RuntimeError, InputError):
+        whole = False
+    if not whole:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _of_matlab(path):

@@ -36,11 +36,13 @@ class FieldsOfMeasured(Fields):
             field = -field
         body, trust = self._find_body(known)
         self._choose_mask(body, known)
+        inside = known & (body if given.stage == "total" else self.mask) & (trust > 0)
+        self.notes += remarks.on_values(field, inside, given.stage)
         if given.stage == "total":
             follows = partial(self._follows_air, field, known & body, body, trust)
             self.notes += remarks.on_air(follows, self.b0_direction)
         else:
-            self.notes += remarks.on_local_field(field[known & self.mask & (trust > 0)])
+            self.notes += remarks.on_local_field(field[inside])
         self.fat_fraction = np.zeros_like(self.magnitude)
         self._keep_choices()
         self.maps |= {"mask": self.mask.astype(np.float32), "reliability": trust}

@@ -44,6 +44,10 @@ _ALONG, _BETTER = 0.7, 0.05
 # A local field is larger than the first, in ppm, in hardly a voxel, and than the second in one of a hundred: which has
 # 0.23 to 0.79 on ankles, knees and two people at 1.5 to 7 T, and 1.5 to 6 of the total field.
 _MOST_LOCAL_PPM, _LEAST_LOCAL_PPM = 1.0, 0.06
+# A field is wrapped if this share of its neighbors differ by its range (percentiles), within the first parts of it, and
+# more of them than by less than that and the third part: of right ones, two of 10⁶ do so. It is clipped if so many
+# voxels have its least or largest value; of a local field 4 % or more lie on either side of zero, on ankles and knees.
+_JUMPS, _WHOLE, _HALF, _TRIMMED, _CLIPPED, _ONE_SIDE = 2e-4, (0.8, 1.2), 0.4, 0.1, 0.01, 0.002
 # The axes of arrays in the closest RAS order.
 DIRECTIONS = ("inferior–superior", "posterior–anterior", "left–right")
 
@@ -224,6 +228,50 @@ def on_local_field(field: np.ndarray) -> list[str]:
         f"The local field reaches {size:.2g} ppm in one voxel of a hundred, where bone, marrow and muscle make some "
         f"tenths: check its unit (rad/s are 2π times as many as Hz) and the field strength{removed}; χ is off by as "
         "much."
+    ]
+
+
+def on_values(field: np.ndarray, inside: np.ndarray, stage: str) -> list[str]:
+    """What the values of a field that was measured elsewhere say of it.
+
+    Parameters
+    ----------
+    field : (K, J, I) array
+        ppm.
+    inside : (K, J, I) bool array
+        Where it was measured and tissue gives signal.
+    stage : {"total", "local"}
+    """
+    values = field[inside]
+    if not values.size or np.ptp(values) == 0:
+        return []
+    low, high = float(values.min()), float(values.max())
+    if stage == "local" and min(np.mean(values < 0), np.mean(values > 0)) < _ONE_SIDE:
+        return [
+            f"The local field is {'above' if high > -low else 'below'} zero nearly everywhere, but sources make both "
+            "signs around them: this is another map (a magnitude, a rate, an absolute value), or something was added "
+            "to it, and χ is wrong; give the field itself."
+        ]
+    for end, what in ((low, "least"), (high, "largest")):
+        if (share := np.mean(values == end)) > _CLIPPED:
+            return [
+                f"The {stage} field has its {what} value, {end:.3g} ppm, in {share:.0%} of its voxels, as where a "
+                "window or a number format cut it off: χ is wrong there; export it whole."
+            ]
+    steps = []
+    for axis in range(3):
+        both, along = (np.moveaxis(one, axis, 0) for one in (inside, field))
+        steps.append(np.abs(np.diff(along, axis=0))[both[1:] & both[:-1]])
+    low, high = np.percentile(values, (_TRIMMED, 100 - _TRIMMED))  # spikes go beyond
+    steps = np.concatenate(steps) / max(high - low, np.finfo(np.float32).tiny)
+    least, most = _WHOLE
+    whole = np.count_nonzero((steps > least) & (steps < most))
+    if whole <= max(_JUMPS * steps.size, np.count_nonzero((steps > _HALF) & (steps <= least))):
+        return []
+    return [
+        f"The {stage} field runs from {low:.3g} to {high:.3g} ppm and jumps by nearly all of that between neighbors, "
+        "as one that is wrapped, or where water and fat were exchanged: χ is wrong; unwrap it first, or begin from the "
+        "echoes."
     ]
 
 

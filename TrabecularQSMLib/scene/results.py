@@ -80,6 +80,17 @@ def shownMap():
     return slicer.mrmlScene.GetNodeByID(shown) if shown else None
 
 
+def nameAmongAlike(node) -> str | None:
+    """Return a name that a saved scene keeps, with its place if several of a class are called so; None of None.
+
+    :param node: any node of the scene, or None.
+    """
+    if node is None:
+        return None
+    alike = [one for one in slicer.util.getNodesByClass(node.GetClassName()) if one.GetName() == node.GetName()]
+    return f"{node.GetName()} ({alike.index(node) + 1})" if node in alike[1:] else node.GetName()
+
+
 def volumesThatAreNoEchoes() -> list[str]:
     """Return the IDs of the volumes that cannot be echoes of a scan to be made: results, and what shows sequences."""
     made = (SETTINGS_ATTRIBUTE, PREVIEW_ATTRIBUTE)

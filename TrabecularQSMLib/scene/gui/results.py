@@ -9,7 +9,7 @@ from ...errors import InputError
 from ...inversion import METHODS
 from ...settings import preset
 from ..reconstruct import SETTINGS_ATTRIBUTE
-from ..results import medianReliability, runsInScene, shownMap
+from ..results import medianReliability, nameAmongAlike, runsInScene, shownMap
 from .reconstruction import unpackSettings
 from .show import showMap
 
@@ -169,12 +169,12 @@ def askedFor(p) -> dict:
         given = preset(p.preset, **unpackSettings(p.settings)).as_dict()
     except InputError:  # said when the run is asked for
         return {}
-    given |= {name: node and node.GetName() for name, node in scan.items()}
+    given |= {name: nameAmongAlike(node) for name, node in scan.items()}
     given |= {
         "field_strength": p.acquisition.field_strength,
         "echo_times_ms": p.acquisition.echo_times_ms.replace(",", " ").split(),
         "b0_direction": p.acquisition.b0_direction.replace(",", " ").split(),
-        "mask_segmentation": [mask.GetName(), p.maskSegment] if mask else None,
+        "mask_segmentation": [nameAmongAlike(mask), p.maskSegment] if mask else None,
     }
     return json.loads(json.dumps(given))
 
@@ -213,7 +213,7 @@ def isOfAnotherScan(run, p) -> bool:
     :param p: parameters of the module.
     """
     of, scan = _asked(run).get("magnitude_sequence"), p.magnitudeSequence
-    return bool(of and scan and scan.GetName() != of)
+    return bool(of and scan and nameAmongAlike(scan) != of)
 
 
 def methodOf(run) -> str:
