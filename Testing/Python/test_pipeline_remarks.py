@@ -141,6 +141,10 @@ class RemarksTest(unittest.TestCase):
         self.assertIn("80% of its R2* are below zero", notes[1])
         (note,) = remarks.on_trust(trust, mask, maps_of(-10.0), TIMES)
         self.assertIn("100% of its R2* are below zero", note)
+        # Noise makes half and a little more of small ones negative, though it does not leave them unknown.
+        maps = maps_of(-10.0, 70.0)
+        maps["r2star"][0, :, :45] = 30.0
+        self.assertEqual(remarks.on_trust(trust, mask, maps, TIMES), [])
 
     def test_a_fat_fraction_that_noise_leaves_unknown_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)
