@@ -29,9 +29,8 @@ _ABOVE_NOISE, _FEWEST_ABOVE = 3.0, 4
 # doubted, in rad: errors of single echoes of 10 % leave 0.21 at the center, of 5 % 0.16 to the edge in two organs. The
 # second holds where single echoes are off by nothing else.
 _LEAST_PHASE, _LEAST_PLAIN_PHASE = 0.25, 0.1
-# Echoes of air are so many times as much alike in neighbors as noise is: 1.05 at most in right scans, 1.5 and more
-# where two principal components are left of five to sixteen echoes.
-_SHARED = 1.3
+# Noise is so many times as much alike in neighbors as by chance.
+_SHARED = 1.2
 _EVEN_AND_ODD = "even and odd echoes (bipolar read-out or two trains)"
 _POWERS = {0.5: "root", 2.0: "square"}
 _OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
@@ -123,13 +122,13 @@ def on_given_readout(asked: Kind, plain: bool = False) -> list[str]:
 
 
 def on_denoising(shared: float) -> list[str]:
-    """Where the echoes of air point so many times as often in one direction as those of noise do by chance."""
+    """Where noise in the echoes of neighbors points so many times as often in one direction as by chance."""
     if shared < _SHARED:
         return []
     return [
-        "Noise was taken off all echoes together, as by principal components of patches: in air, the echoes of "
-        f"neighbors are {shared:.1f} times as much alike as those of noise. Standard deviations and standard errors "
-        "are smaller than the errors of the maps then; give the echoes as they were before denoising if these matter."
+        "Noise was taken off all echoes together, as by principal components of patches: what is noise in the echoes "
+        f"of neighbors is {shared:.1f} times as much alike as by chance. Standard deviations and standard errors are "
+        "smaller than the errors of the maps then; give the echoes as they were before denoising if these matter."
     ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..acquisition import Acquisition
 from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.contradiction import find_contradiction, left_over, share_by_chance
-from ..fieldmap.denoised import shared_directions
+from ..fieldmap.denoised import shared_in_air, shared_in_rest
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.kind import Kind, find_kind, fitting_better, seen
@@ -50,7 +50,6 @@ class SeparatedFields(EchoFields):
         noise = masks.noise_level(echoes, mip)
         self.noise = np.float32(noise)
         signal, fitted = self._find_body(mip, noise)
-        self.notes += remarks_on_echoes.on_denoising(shared_directions(echoes, (mip > 0) & (mip < _DARK * noise)))
         model = self._model()
         drawn = draw(echoes, signal & fitted, **model)
         # Noise in most of the echoes looks like many mistakes, and may speak for either sign.
@@ -67,6 +66,7 @@ class SeparatedFields(EchoFields):
                 kind = self._find_kind(*draw(echoes, signal & fitted, **model), None)
             separation = self._fit(echoes, fitted, model, kind, noise, part(progress, half, end))
         self.notes += self._oddities(echoes, separation, signal & fitted)
+        self.notes += self._denoising(echoes, mip, separation, signal & fitted, kind, model)
         trust = masks.reliability(
             mip, separation.residual, separation.excess, separation.margin, fitted,
             noise=noise, threshold=settings.mask_threshold,
@@ -111,6 +111,12 @@ class SeparatedFields(EchoFields):
             *remarks_on_echoes.on_lines(find_lines(separation.excess, inside), inside),
             *remarks_on_echoes.on_steepness(*steepness(echoes, self.acquisition.echo_times, inside)),
         ]
+
+    def _denoising(self, echoes, mip, separation, inside, kind, model) -> list[str]:
+        """Whether noise was taken off the echoes, as air shows, and tissue where air was cut out."""
+        in_air = shared_in_air(echoes, (mip > 0) & (mip < _DARK * self.noise))
+        in_rest = shared_in_rest(echoes, separation, inside, **model, sign=kind.sign, groups=kind.groups)
+        return remarks_on_echoes.on_denoising(max(in_air, in_rest))
 
     def _find_kind(self, voxels, sample, progress) -> Kind:
         settings = self.settings
