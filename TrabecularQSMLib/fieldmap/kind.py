@@ -16,7 +16,7 @@ from ..methods import Method
 from ..progress import Progress, report
 from .gains import ALIKE, FEWEST_ECHOES, tuning_cost
 from .groups import EchoGroups
-from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
+from .readout import SURE, Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
 from .sample import Fits, Sample
 from .sign import (
     SURE_BY_FIELD,
@@ -143,6 +143,7 @@ def find_kind(
     sign: int | None = None,
     bipolar: bool | None = None,
     trains: int | None = None,
+    sure_from: float = SURE,
     progress: Progress | None = None,
 ) -> Kind:
     """Return the kind of a scan; what is given (not None) is not asked.
@@ -158,6 +159,8 @@ def find_kind(
         Whether every other echo of a train is read in the opposite direction.
     trains : int, optional
         Number of interleaved trains, whose echoes take turns.
+    sure_from : float
+        Standard errors from which gains of groups that are asked count.
 
     Raises
     ------
@@ -175,7 +178,7 @@ def find_kind(
     asked = _Signs.of(signal, sample, sign)
     report(progress, 0.2, _MESSAGE)
     given = bipolar is not None and trains is not None
-    grouped = _grouped(asked, ways, given, progress)
+    grouped = _grouped(asked, ways, given, sure_from, progress)
     errors = sign_errors(_fits(grouped))
     best, sure = answer_of(errors)
     groups = grouped[best].groups
@@ -203,7 +206,7 @@ def _fits(grouped):
     return [one.fits for one in grouped]
 
 
-def _grouped(asked, ways, given, progress):
+def _grouped(asked, ways, given, sure_from, progress):
     """For each sign the best of the ways to group echoes, or none where nothing asks for a group."""
     best, sure = answer_of(sign_errors(_fits(asked.plain)))
     if not sure and ways:
@@ -213,7 +216,7 @@ def _grouped(asked, ways, given, progress):
         return asked.plain
     grouped = []
     for signal, alone in zip(asked.signals, asked.plain, strict=True):
-        grouped.append(best_groups(signal, asked.sample, alone.fits, ways, given))
+        grouped.append(best_groups(signal, asked.sample, alone.fits, ways, given, sure_from))
         report(progress, 0.2 + 0.8 * len(grouped) / len(asked.signals), _MESSAGE)
     return grouped
 

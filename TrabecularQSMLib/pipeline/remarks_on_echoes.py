@@ -9,6 +9,7 @@ from ..fieldmap.displacement import Displacement
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
 from ..fieldmap.mistakes import Mistake
+from ..fieldmap.readout import SURE
 from ..fieldmap.separation import Separation
 from ..fieldmap.signal import common_spacing
 from ..fieldmap.unwrap import PartApart
@@ -111,6 +112,8 @@ def on_given_readout(asked: Kind, plain: bool = False) -> list[str]:
     """
     groups, least = asked.groups, _LEAST_PLAIN_PHASE if plain else _LEAST_PHASE
     if groups is None or max(np.abs(groups.offset).max(), np.abs(groups.slope).max()) < least:
+        return []
+    if not plain and asked.groups_errors < SURE:
         return []
     what = _EVEN_AND_ODD if asked.bipolar else f"echoes of {asked.trains} interleaved trains"
     return [
@@ -273,8 +276,8 @@ def on_gains(gains: EchoGains | None) -> list[str]:
     return notes
 
 
-def on_parts(parts: Sequence[PartApart], separation: Separation) -> list[str]:
-    """Which parts of the body, cut off by air, are tied to the others by a guess alone."""
+def on_parts(parts: Sequence[PartApart], separation: Separation, fitted: np.ndarray) -> list[str]:
+    """Which parts of what was fitted, cut off by air, are tied to the others by a guess alone, or all of it is."""
     notes, period = [], separation.period_hz
     guessed = [part for part in parts if abs(part.change_hz) > _STEEP * period]
     if guessed:
@@ -284,8 +287,15 @@ def on_parts(parts: Sequence[PartApart], separation: Separation) -> list[str]:
             f"{change:.0f} Hz, is tied to the rest by a guess: the field there may be off by whole periods of "
             f"{period:.0f} Hz."
         )
+    largest = fitted & ~np.any([part.inside for part in parts], axis=0)
     torn = [part for part in parts if separation.own_margin[part.inside].mean() < _TORN]
-    if torn:
+    if largest.any() and separation.own_margin[largest].mean() < _TORN:
+        notes.append(
+            "The echoes of this scan can hardly tell water from fat, as few of them, noise, or phases between groups "
+            "leave it: both may have changed places all over the image; check the fat fraction in a tissue that is "
+            "known."
+        )
+    elif torn:
         notes.append(
             f"{_count_of(torn)} cut off by air can hardly tell water from fat by its own echoes; check the fat "
             "fraction there in a tissue that is known."

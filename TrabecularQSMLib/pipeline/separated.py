@@ -14,7 +14,7 @@ from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.kind import Kind, find_kind, fitting_better, seen
 from ..fieldmap.lines import find_lines
 from ..fieldmap.mistakes import find_mistake
-from ..fieldmap.readout import are_of_groups
+from ..fieldmap.readout import SURE_OF_PLAIN, are_of_groups
 from ..fieldmap.sample import draw
 from ..fieldmap.separation import Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
@@ -75,7 +75,7 @@ class SeparatedFields(EchoFields):
             separation.field_hz, fitted, trust, separation.period_hz,
             offset_period_hz=None if kind.groups is None else kind.groups.period_hz(self.acquisition.echo_times),
         )  # fmt: skip
-        self.notes += remarks_on_echoes.on_parts(parts_apart(field_hz, fitted, self.voxel_size), separation)
+        self.notes += remarks_on_echoes.on_parts(parts_apart(field_hz, fitted, self.voxel_size), separation, fitted)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
@@ -157,7 +157,7 @@ class SeparatedFields(EchoFields):
         """What the echoes say of a read-out and trains that were given as plain."""
         if kind.groups is not None or (self.given.readout, self.given.trains) == ("auto", "auto"):
             return []
-        asked = find_kind(*drawn, sign=kind.sign)
+        asked = find_kind(*drawn, sign=kind.sign, sure_from=SURE_OF_PLAIN)
         plain = asked.groups is not None and are_of_groups(seen(drawn[0], drawn[1], kind), asked.groups, drawn[1])
         return remarks_on_echoes.on_given_readout(asked, plain)
 
