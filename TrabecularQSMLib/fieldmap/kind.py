@@ -23,6 +23,7 @@ from .sign import (
     Answer,
     ambiguous,
     answer_of,
+    better_as_line,
     differ_little,
     may_be_mimicked,
     sign_by_field,
@@ -237,7 +238,12 @@ def _answer(asked, grouped, errors):
     best, sure = known or (best if sure else 0, sure)
     if not sure or known is None and asked.sample.echoes >= FEWEST_ECHOES:
         best, sure, errors = _asked_of_errors(Answer(best, sure), errors, smooth(), asked.sample.echoes, grouped)
-    return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
+    if sure and known is None:
+        # Gains of groups take up a part of what another substance leaves over.
+        plain, groups = asked.signals[best], of_signs[best]
+        ways = [plain] if groups is None else [asked.sample.without(groups, plain), plain]
+        sure = not better_as_line(ways, asked.sample.fits(ways[0]).misfit, asked.sample)
+    return (best, sure, errors) if sure and not asked.sample.fat_like_water else (0, False, errors)
 
 
 def _asked_of_errors(answer, errors, smooth, echoes, grouped):

@@ -49,8 +49,9 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
         )
     elif settings.phase_sign == "auto" and not kind.sure_of_sign:
         notes.append(
-            "The sign of the phase cannot be told from this scan (both fit alike, as without fat, or errors of "
-            "echoes hide it), so it was taken to grow with frequency; set the phase sign if it falls."
+            "The sign of the phase cannot be told from this scan (both fit alike, as without fat, or errors of echoes "
+            "or another substance, such as silicone, hide it), so it was taken to grow with frequency; set the phase "
+            "sign if it falls."
         )
     elif settings.phase_sign == "auto" and kind.sign < 0:
         notes.append(
