@@ -30,7 +30,7 @@ FAT = FAT_MODELS["ren-marrow"]
 TRUE = (
     "A part of the body", "Each of", "From three echoes", "In half of the voxels or more only", "Noise is stronger",
     "Noise leaves", "Phase and magnitude differ", "Single echoes are off", "The phase falls", "The scan is noisy",
-    "The sign of the phase", "Three echoes", "With such errors",
+    "The echoes of this scan can", "The sign of the phase", "Three echoes", "With such errors",
 )  # fmt: skip
 
 

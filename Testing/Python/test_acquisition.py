@@ -1,11 +1,21 @@
 import unittest
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
 import scans
 
-from TrabecularQSMLib.acquisition import Acquisition, Reorientation, b0_direction, on_field_of_view, voxel_size
+from TrabecularQSMLib.acquisition import (
+    Acquisition,
+    Reorientation,
+    b0_direction,
+    on_field_of_view,
+    on_strength,
+    voxel_size,
+)
 from TrabecularQSMLib.errors import InputError
+from TrabecularQSMLib.pipeline import reconstruct
+from TrabecularQSMLib.settings import preset
 
 
 class AcquisitionTest(unittest.TestCase):
@@ -47,6 +57,36 @@ class AcquisitionTest(unittest.TestCase):
         self.assertAlmostEqual(scans.acquisition().imaging_frequency, 127.732e6, delta=1e3)
         by_frequency = scans.acquisition(field_strength=None, imaging_frequency=63.87e6)
         self.assertAlmostEqual(by_frequency.field_strength, 1.5, delta=1e-3)
+
+    def test_a_strength_that_no_usual_scanner_has_is_told(self):
+        # Frequencies in MHz of scanners as they are sold, a few of small magnets among them.
+        for mhz in (
+            14.7,
+            21.3,
+            23.55,
+            25.5,
+            42.6,
+            49.4,
+            63.68,
+            63.87,
+            123.2,
+            123.25,
+            127.74,
+            127.8,
+            200.2,
+            297.2,
+            400.2,
+        ):
+            self.assertEqual(on_strength(1e6 * mhz, "a scan"), [], mhz)
+        for usual in (63.87, 127.74, 297.2):
+            for slip in (0.93, 1.02, 1.05):
+                (note,) = on_strength(1e6 * slip * usual, "a scan")
+                self.assertIn(f"{slip * usual:.4g} MHz", note)
+        for given in ({"field_strength": None}, {"field_strength": 3.0}):
+            scan = replace(scans.small_ankle()[0], imaging_frequency=131.5e6, **given)
+            notes = reconstruct(scan, preset(stop_after="fieldmap")).notes
+            self.assertTrue(any("ImagingFrequency" in note for note in notes), notes)
+        self.assertEqual(on_strength(None, "a field in ppm"), [])
 
     def test_it_cannot_be_changed_and_does_not_copy_what_is_already_in_order(self):
         signal = scans.echoes()

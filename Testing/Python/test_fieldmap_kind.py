@@ -247,6 +247,17 @@ class KindTest(unittest.TestCase):
         self.assertTrue(may_be_mimicked(seen(20.0, 60.0), 0, 9, 1))
         self.assertFalse(may_be_mimicked(seen(1.0, 41.0), 0, 9, 1))
 
+    def test_a_line_that_is_no_fat_makes_no_sign_sure(self):
+        # Silicone, up to half of the signal: within the echoes' period it lies as far from water as fat, beyond it.
+        times, (_, y, x) = 2.3e-3 + 0.94e-3 * np.arange(6), np.indices(self.shape)
+        late, share = times[:, None, None, None], 0.5 * x / self.shape[2]
+        line = 1 - share + share * np.exp(-4.9e-6j * 2 * np.pi * FREQUENCY * late)
+        signal = line * np.exp((2j * np.pi * (4.0 * y - 2.0 * x) - 20) * late)
+        for deviation, given in ((1 / 12, {"bipolar": False, "trains": 1}), (1 / 40, {}), (1 / 40, {"bipolar": True})):
+            echoes = (signal + noise(np.random.default_rng(4), signal.shape, deviation)).astype(np.complex64)
+            for turned in (echoes, echoes.conj()):
+                self.assertFalse(self.find(turned, times, **given).sure_of_sign, (deviation, given))
+
     def test_errors_of_a_few_percent_in_thousands_of_voxels_make_no_sign_sure(self):
         # Beside a bipolar read-out that is found; the opposite sign fits better by 27 standard errors in either draw.
         times, n = 0.5e-3 + 0.4e-3 * np.arange(6), np.arange(6)[:, None, None, None]

@@ -18,6 +18,7 @@ from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.masks import fill_unreliable
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.fieldmap.t1 import FRACTIONS, without_t1
+from TrabecularQSMLib.phantom import PhantomSettings
 from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, separated, solving, sweep_regularization
 from TrabecularQSMLib.pipeline.entry import fields_of
 from TrabecularQSMLib.pipeline.fields import SMOOTHING_MM
@@ -344,6 +345,21 @@ class PhaseTest(unittest.TestCase):
             (0.15j * backward + 2 * errors[:, None, None, None], False),
         ):
             notes = reconstruct(changed(scan, echoes=(scan.echoes * np.exp(gain)).astype(np.complex64)), given).notes
+            self.assertEqual(any("The settings say that all echoes are read alike" in note for note in notes), told)
+
+    def test_a_phase_of_a_given_read_out_that_noise_nearly_hides_is_told_if_single_echoes_have_none(self):
+        times, given = tuple(1.4e-3 + 2.2e-3 * np.arange(6)), replace(FAST, stop_after="fieldmap", trains="1")
+        scan = phantom(
+            PhantomSettings(
+                shape=(40, 40, 20), supersampling=1, seed=44, snr=15.0, field_strength=1.5, echo_times=times
+            )
+        ).acquisition
+        errors = 0.05 * (np.random.default_rng(3).standard_normal((6, 2)) @ [1, 1j])
+        for gain, told in ((0.12j * (np.arange(6) % 2), True), (errors, False), (0 * errors, False)):
+            echoes = (scan.echoes * np.exp(gain)[:, None, None, None]).astype(np.complex64)
+            notes = reconstruct(
+                changed(scan, echoes=echoes), replace(given, readout="monopolar", phase_sign="+1")
+            ).notes
             self.assertEqual(any("The settings say that all echoes are read alike" in note for note in notes), told)
 
     def test_a_field_beyond_whole_periods_comes_back_but_for_one_global_period(self):

@@ -2,12 +2,14 @@
 
 import unittest
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
 from TrabecularQSMLib.errors import InputError
 from TrabecularQSMLib.fieldmap import masks
 from TrabecularQSMLib.fieldmap.gains import EchoGains
+from TrabecularQSMLib.fieldmap.unwrap import PartApart
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom
 from TrabecularQSMLib.pipeline import reconstruct, remarks, remarks_on_echoes
 from TrabecularQSMLib.settings import preset
@@ -166,6 +168,28 @@ class RemarksTest(unittest.TestCase):
         self.assertIn("80% of its R2* are below zero", notes[1])
         (note,) = remarks.on_trust(trust, mask, maps_of(-10.0), TIMES)
         self.assertIn("100% of its R2* are below zero", note)
+        # Noise makes half and a little more of small ones negative, though it does not leave them unknown.
+        maps = maps_of(-10.0, 70.0)
+        maps["r2star"][0, :, :45] = 30.0
+        self.assertEqual(remarks.on_trust(trust, mask, maps, TIMES), [])
+
+    def test_water_and_fat_that_echoes_hardly_tell_apart_are_told_all_over_or_in_parts_cut_off(self):
+        fitted = np.ones((2, 4, 10), bool)
+        fitted[..., 6] = False
+        apart = PartApart(fitted & (np.arange(10) > 6), 1.0, 0.0)
+        for largest, beyond, words in (
+            (3.0, 3.0, []),
+            (3.0, 0.5, ["A part of the body (24 voxels) cut off by air can hardly tell"]),
+            (0.5, 3.0, ["The echoes of this scan can hardly tell water from fat"]),
+            (0.5, 0.5, ["The echoes of this scan can hardly tell water from fat"]),
+        ):
+            own = SimpleNamespace(own_margin=np.where(apart.inside, beyond, largest) * fitted, period_hz=400.0)
+            notes = remarks_on_echoes.on_parts([apart], own, fitted)
+            self.assertEqual([note[: len(word)] for note, word in zip(notes, words, strict=True)], words)
+            if largest == beyond:
+                whole = remarks_on_echoes.on_parts([], own, fitted)
+                self.assertEqual(len(whole), largest < 1)
+        self.assertEqual(remarks_on_echoes.on_parts([], own, np.zeros_like(fitted)), [])
 
     def test_a_fat_fraction_that_noise_leaves_unknown_is_told(self):
         trust, mask = np.ones((1, 10, 10)), np.ones((1, 10, 10), bool)

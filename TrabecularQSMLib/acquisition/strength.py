@@ -10,6 +10,8 @@ GYROMAGNETIC_RATIO_HZ_PER_T = 42.577478518e6  # proton, CODATA 2018, not shielde
 FIELD_STRENGTHS_T = (0.01, 30.0)
 # Names of magnets are rounded: what is sold as 3 T may be 2.89 T, 3.6 % less.
 _SAME_FIELD = 0.04
+# Strengths of most scanners, and by which shares no scanner lies below and above them: it is likelier a slip.
+_USUAL_T, _SLIPS = (0.55, 1.5, 3.0, 7.0), ((-0.08, -_SAME_FIELD), (0.01, 0.08))
 # Other units that are met, as how much of them one tesla or one hertz is.
 _UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T}, "Hz": {"MHz": 1e-6, "kHz": 1e-3}}
 
@@ -49,3 +51,17 @@ def checked_field_strength(strength: float | None, frequency: float | None, sour
             f"{1e-6 * frequency:.4g} MHz; correct one of them."
         )
     return float(strength), float(frequency)
+
+
+def on_strength(frequency: float | None, source: str) -> list[str]:
+    """Say where an imaging frequency in Hz, if known, lies beside that of a usual scanner, as no scanner's does."""
+    if frequency is None:
+        return []
+    strength = frequency / GYROMAGNETIC_RATIO_HZ_PER_T
+    return [
+        f"{source} has an imaging frequency of {1e-6 * frequency:.4g} MHz, as at {strength:.3g} T, {off:+.1%} off "
+        f"{usual:g} T and the frequency of no usual scanner: if it is wrong, fat is looked for in the wrong place, and "
+        "fat fraction, field in ppm and χ are wrong; check ImagingFrequency or the field strength of the header."
+        for usual in _USUAL_T
+        if any(low < (off := strength / usual - 1) < high for low, high in _SLIPS)
+    ]

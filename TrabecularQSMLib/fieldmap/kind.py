@@ -16,13 +16,14 @@ from ..methods import Method
 from ..progress import Progress, report
 from .gains import ALIKE, FEWEST_ECHOES, tuning_cost
 from .groups import EchoGroups
-from .readout import Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
+from .readout import SURE, Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
 from .sample import Fits, Sample
 from .sign import (
     SURE_BY_FIELD,
     Answer,
     ambiguous,
     answer_of,
+    better_as_line,
     differ_little,
     may_be_mimicked,
     sign_by_field,
@@ -143,6 +144,7 @@ def find_kind(
     sign: int | None = None,
     bipolar: bool | None = None,
     trains: int | None = None,
+    sure_from: float = SURE,
     progress: Progress | None = None,
 ) -> Kind:
     """Return the kind of a scan; what is given (not None) is not asked.
@@ -158,6 +160,8 @@ def find_kind(
         Whether every other echo of a train is read in the opposite direction.
     trains : int, optional
         Number of interleaved trains, whose echoes take turns.
+    sure_from : float
+        Standard errors from which gains of groups that are asked count.
 
     Raises
     ------
@@ -175,7 +179,7 @@ def find_kind(
     asked = _Signs.of(signal, sample, sign)
     report(progress, 0.2, _MESSAGE)
     given = bipolar is not None and trains is not None
-    grouped = _grouped(asked, ways, given, progress)
+    grouped = _grouped(asked, ways, given, sure_from, progress)
     errors = sign_errors(_fits(grouped))
     best, sure = answer_of(errors)
     groups = grouped[best].groups
@@ -203,7 +207,7 @@ def _fits(grouped):
     return [one.fits for one in grouped]
 
 
-def _grouped(asked, ways, given, progress):
+def _grouped(asked, ways, given, sure_from, progress):
     """For each sign the best of the ways to group echoes, or none where nothing asks for a group."""
     best, sure = answer_of(sign_errors(_fits(asked.plain)))
     if not sure and ways:
@@ -213,7 +217,7 @@ def _grouped(asked, ways, given, progress):
         return asked.plain
     grouped = []
     for signal, alone in zip(asked.signals, asked.plain, strict=True):
-        grouped.append(best_groups(signal, asked.sample, alone.fits, ways, given))
+        grouped.append(best_groups(signal, asked.sample, alone.fits, ways, given, sure_from))
         report(progress, 0.2 + 0.8 * len(grouped) / len(asked.signals), _MESSAGE)
     return grouped
 
@@ -234,7 +238,12 @@ def _answer(asked, grouped, errors):
     best, sure = known or (best if sure else 0, sure)
     if not sure or known is None and asked.sample.echoes >= FEWEST_ECHOES:
         best, sure, errors = _asked_of_errors(Answer(best, sure), errors, smooth(), asked.sample.echoes, grouped)
-    return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
+    if sure and known is None:
+        # Gains of groups take up a part of what another substance leaves over.
+        plain, groups = asked.signals[best], of_signs[best]
+        ways = [plain] if groups is None else [asked.sample.without(groups, plain), plain]
+        sure = not better_as_line(ways, asked.sample.fits(ways[0]).misfit, asked.sample)
+    return (best, sure, errors) if sure and not asked.sample.fat_like_water else (0, False, errors)
 
 
 def _asked_of_errors(answer, errors, smooth, echoes, grouped):

@@ -19,8 +19,9 @@ from .signal import fitted_echoes, project
 GAIN_VOXELS = 2000
 FEW_VOXELS = 500
 # Standard errors at which gains (fitted, so that noise alone reaches four or five) count, and those at which they must
-# help water and fat alike; the smallest phase (rad) or change of magnitude that counts.
-SURE = 8.0
+# help water and fat alike; the smallest phase (rad) or change of magnitude that counts. Those of the second say enough
+# where gains of single echoes are little but those of groups.
+SURE, SURE_OF_PLAIN = 8.0, 5.0
 SURE_OF_BOTH = 2.0
 SMALLEST_GAIN = 0.02
 # Points over the phase between two groups of echoes, and over its slope from the center to the edge of the image.
@@ -69,8 +70,10 @@ def asks(signal: np.ndarray, sample: Sample, group: np.ndarray) -> bool:
     return _polished(signal[:, some], sample.part(some), start).size > SMALLEST_GAIN
 
 
-def best_groups(signal: np.ndarray, sample: Sample, plain: Fits, ways: Sequence[np.ndarray], given: bool) -> Grouped:
-    """Return the best of several ways to divide the echoes, or none of them unless it is `given`."""
+def best_groups(
+    signal: np.ndarray, sample: Sample, plain: Fits, ways: Sequence[np.ndarray], given: bool, sure_from: float = SURE
+) -> Grouped:
+    """Return the best of several ways to divide the echoes, or none unless it is `given` or sure by these errors."""
     best, some = Grouped(plain), slice(0, GAIN_VOXELS)
     for group in ways:
         found = _gains(signal[:, some], sample.part(some), group)
@@ -82,7 +85,7 @@ def best_groups(signal: np.ndarray, sample: Sample, plain: Fits, ways: Sequence[
         # A wrong spectrum of fat is no gain: what belongs to the echoes helps water and fat alike.
         fatty = fits.fat > 0.5
         parts = [part for part in (fatty, ~fatty) if part.sum() >= min(50, part.size // 2)]
-        sure = errors > SURE and min(mean_in_errors(gained[part]) for part in parts) > SURE_OF_BOTH
+        sure = errors > sure_from and min(mean_in_errors(gained[part]) for part in parts) > SURE_OF_BOTH
         better = sure and found.size > SMALLEST_GAIN and fits.misfit.mean() < best.fits.misfit.mean()
         if better or given:
             best = Grouped(fits, found, errors)

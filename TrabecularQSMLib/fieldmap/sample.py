@@ -69,7 +69,14 @@ class Sample:
     def timed(self, echo_times: np.ndarray | None, shift: float) -> "Sample":
         """Return the sample with other echo times (unless None), or fat so many times as far from water."""
         times = self.model.echo_times if echo_times is None else echo_times
-        model = Model(times, self.fat_model.signal(shift * times, self.imaging_frequency))
+        return self._modelled(Model(times, self.fat_model.signal(shift * times, self.imaging_frequency)))
+
+    def with_line(self, offset_hz: float) -> "Sample":
+        """Return the sample with a single line in the place of fat."""
+        times = self.model.echo_times
+        return self._modelled(Model(times, np.exp(2j * np.pi * offset_hz * times)))
+
+    def _modelled(self, model):
         return replace(self, model=model, table=search_table(model, self.imaging_frequency))
 
     def part(self, which) -> "Sample":

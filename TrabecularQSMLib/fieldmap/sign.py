@@ -9,6 +9,7 @@ from scipy import special
 from .gains import mean_in_errors
 from .groups import EchoGroups
 from .sample import Fits, Sample
+from .search import FINEST_MISFIT, search
 from .smooth_field import SmoothFit
 
 # Voxels in which the fit finds such a fraction of fat, with either sign, have a say of their own on the sign: a little
@@ -25,6 +26,11 @@ LITTLE = 0.25
 # Where the field goes on smoothly from water to fat, a voxel has a say if it fits twice as well with one of the signs;
 # few have, if it fits four times as well: neither noise nor errors of echoes do that in more than single ones.
 TWICE, FOURFOLD, SURE_BY_FIELD, LEAST_CHANCE = np.log(2), np.log(4), 5.0, 1e-300
+# One line beside water explains a scan better than fat does if it leaves so much less of the logarithm over, in so many
+# voxels: noise alone makes 0.1, as a line has its image on the other side. The second is asked for beside fat with
+# gains. Its offsets are so far apart, as parts of one over the train that are halved so many times, up to so many ppm;
+# nearer to water than that it is water.
+BY_LINE, BY_LINE_ALONE, LINE_VOXELS, LINE_STEPS, HALVINGS, LINE_PPM, AS_WATER = 0.2, 0.05, 400, 8, 3, 8.0, 0.96
 
 
 class Answer(NamedTuple):
@@ -114,6 +120,35 @@ def may_be_mimicked(seen: Sequence[Sequence[SmoothFit]], best: int, echoes: int,
     return False
 
 
+def better_as_line(signals: Sequence[np.ndarray], as_fat: np.ndarray, sample: Sample, least: float = BY_LINE) -> bool:
+    """Return whether one line beside water, at any offset, leaves less of one of the signals than fat does (V,).
+
+    Silicone, or water elsewhere in the field, is no fat, but may look like fat on the other side. Which side of water a
+    single line is on, nothing tells: it fits as well with the other sign. The logarithm must be less by `least`.
+    """
+    some = slice(LINE_VOXELS)
+    sample, as_fat = sample.part(some), as_fat[some]
+    gained = [as_fat - _fit_of_line(signal[:, some], sample) for signal in signals]
+    return any(one.mean() > least and mean_in_errors(one) > SURE_OF_SIGN for one in gained)
+
+
+def _fit_of_line(signal, sample):
+    """Logarithm of what the best single line beside water leaves over of the voxels' energy, (V,)."""
+
+    def left(offset):
+        line = sample.with_line(offset)
+        if np.abs(line.model.fat.mean()) ** 2 > AS_WATER:
+            return np.inf
+        return np.log(search(signal, line.table)[2][0] + FINEST_MISFIT).mean()
+
+    step = 1 / (LINE_STEPS * sample.model.train)
+    best = min(np.arange(step, min(LINE_PPM * sample.ppm_hz, sample.model.period_hz / 2) + step, step), key=left)
+    for _ in range(HALVINGS):
+        step /= 2
+        best = min((best - step, best, best + step), key=left)
+    return sample.with_line(best).fits(signal).misfit
+
+
 def _left(fit):
     """What is left over of the energy of voxels, as a geometric mean, and how much of it gains of echoes take off."""
     left = np.exp(_mean_misfit(fit))
@@ -150,8 +185,8 @@ def sign_by_gains(
     one for each sign, leave such gains over, they are not the whole kind of the scan, and say less.
     """
     some = sample.of_organs()
-    sample = sample.part(some)
-    signals = [sample.without(its, one[:, some]) for its, one in zip(groups, signals, strict=True)]
+    sample, plain = sample.part(some), [one[:, some] for one in signals]
+    signals = [sample.without(its, one) for its, one in zip(groups, plain, strict=True)]
     if not sample.asks_for_gains(signals[best], sample.fits(signals[best])):
         return None
     answers = []
@@ -165,4 +200,10 @@ def sign_by_gains(
         answers.append(explained)
     plus, minus = answers
     wins = [one.beats(other, by_tuning=groups[best] is None) for one, other in ((plus, minus), (minus, plus))]
-    return Answer(wins.index(True), True) if sum(wins) == 1 else Answer(0, False)
+    if sum(wins) != 1:
+        return Answer(0, False)
+    best = wins.index(True)
+    # Gains, and those of groups, take up what another substance leaves over, which needs none.
+    ways = [signals[best]] if groups[best] is None else [signals[best], plain[best]]
+    other = better_as_line(ways, np.log(answers[best].fit.misfit), sample, least=BY_LINE_ALONE)
+    return Answer(0, False) if other else Answer(best, True)

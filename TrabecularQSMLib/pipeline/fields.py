@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import background
-from ..acquisition import Acquisition, MeasuredField, b0_direction, on_field_of_view, voxel_size
+from ..acquisition import Acquisition, MeasuredField, b0_direction, on_field_of_view, on_strength, voxel_size
 from ..analysis.placement import on_mask_orientation
 from ..errors import InputError
 from ..fieldmap import masks
@@ -26,7 +26,8 @@ class Fields:
         self.imaging_frequency = acquisition.imaging_frequency
         self.settings = self.given = settings
         self.notes_on_view = on_field_of_view(acquisition.affine, acquisition.shape, acquisition.source)
-        self.notes = [*acquisition.notes, *self.notes_on_view]
+        of_strength = on_strength(acquisition.imaging_frequency, acquisition.source)
+        self.notes = [*acquisition.notes, *self.notes_on_view, *of_strength]
         self.maps: dict[str, np.ndarray] = {}
         self.apart: dict[int, tuple] = {}  # what `solving.cortex_apart` finds, by padding: once for all inversions
         self.echo_times = None

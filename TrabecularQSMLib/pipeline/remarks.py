@@ -9,9 +9,9 @@ from ..fieldmap.masks import depth_of
 from ..fieldmap.signal import r2star_range
 from ..inversion.lcurve import LCurve
 
-# A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative; of
-# those that noise leaves unknown the latter, as noise alone makes half of them so.
-_LOW_TRUST, _MOST_NEGATIVE, _NOT_BY_NOISE = 0.5, 0.5, 0.75
+# A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative: noise
+# alone makes half of them so where it hides them, and more at their limits; of those that it leaves unknown the latter.
+_LOW_TRUST, _MOST_NEGATIVE, _NOT_BY_NOISE = 0.5, 0.6, 0.75
 # It is by noise where that of air explains this share of what the fit leaves over, or more.
 _MOSTLY_NOISE = 0.85
 # So is it, stronger though it be than in air, where no more than this part of what that of air does not explain is

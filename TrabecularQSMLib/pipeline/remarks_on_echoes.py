@@ -9,6 +9,7 @@ from ..fieldmap.displacement import Displacement
 from ..fieldmap.gains import EchoGains
 from ..fieldmap.kind import Kind
 from ..fieldmap.mistakes import Mistake
+from ..fieldmap.readout import SURE
 from ..fieldmap.separation import Separation
 from ..fieldmap.signal import common_spacing
 from ..fieldmap.unwrap import PartApart
@@ -29,9 +30,8 @@ _ABOVE_NOISE, _FEWEST_ABOVE = 3.0, 4
 # doubted, in rad: errors of single echoes of 10 % leave 0.21 at the center, of 5 % 0.16 to the edge in two organs. The
 # second holds where single echoes are off by nothing else.
 _LEAST_PHASE, _LEAST_PLAIN_PHASE = 0.25, 0.1
-# Echoes of air are so many times as much alike in neighbors as noise is: 1.05 at most in right scans, 1.5 and more
-# where two principal components are left of five to sixteen echoes.
-_SHARED = 1.3
+# Noise is so many times as much alike in neighbors as by chance.
+_SHARED = 1.2
 _EVEN_AND_ODD = "even and odd echoes (bipolar read-out or two trains)"
 _POWERS = {0.5: "root", 2.0: "square"}
 _OFF_BY_ONE = "Do not trust the maps before magnitude and phase of each echo have been put together again."
@@ -49,8 +49,9 @@ def on_kind(kind: Kind, settings: Settings, found: Settings, echo_times: Sequenc
         )
     elif settings.phase_sign == "auto" and not kind.sure_of_sign:
         notes.append(
-            "The sign of the phase cannot be told from this scan (both fit alike, as without fat, or errors of "
-            "echoes hide it), so it was taken to grow with frequency; set the phase sign if it falls."
+            "The sign of the phase cannot be told from this scan (both fit alike, as without fat, or errors of echoes "
+            "or another substance, such as silicone, hide it), so it was taken to grow with frequency; set the phase "
+            "sign if it falls."
         )
     elif settings.phase_sign == "auto" and kind.sign < 0:
         notes.append(
@@ -113,6 +114,8 @@ def on_given_readout(asked: Kind, plain: bool = False) -> list[str]:
     groups, least = asked.groups, _LEAST_PLAIN_PHASE if plain else _LEAST_PHASE
     if groups is None or max(np.abs(groups.offset).max(), np.abs(groups.slope).max()) < least:
         return []
+    if not plain and asked.groups_errors < SURE:
+        return []
     what = _EVEN_AND_ODD if asked.bipolar else f"echoes of {asked.trains} interleaved trains"
     return [
         f"The settings say that all echoes are read alike (readout monopolar, one train), and this was taken, but the "
@@ -123,13 +126,13 @@ def on_given_readout(asked: Kind, plain: bool = False) -> list[str]:
 
 
 def on_denoising(shared: float) -> list[str]:
-    """Where the echoes of air point so many times as often in one direction as those of noise do by chance."""
+    """Where noise in the echoes of neighbors points so many times as often in one direction as by chance."""
     if shared < _SHARED:
         return []
     return [
-        "Noise was taken off all echoes together, as by principal components of patches: in air, the echoes of "
-        f"neighbors are {shared:.1f} times as much alike as those of noise. Standard deviations and standard errors "
-        "are smaller than the errors of the maps then; give the echoes as they were before denoising if these matter."
+        "Noise was taken off all echoes together, as by principal components of patches: what is noise in the echoes "
+        f"of neighbors is {shared:.1f} times as much alike as by chance. Standard deviations and standard errors are "
+        "smaller than the errors of the maps then; give the echoes as they were before denoising if these matter."
     ]
 
 
@@ -274,8 +277,8 @@ def on_gains(gains: EchoGains | None) -> list[str]:
     return notes
 
 
-def on_parts(parts: Sequence[PartApart], separation: Separation) -> list[str]:
-    """Which parts of the body, cut off by air, are tied to the others by a guess alone."""
+def on_parts(parts: Sequence[PartApart], separation: Separation, fitted: np.ndarray) -> list[str]:
+    """Which parts of what was fitted, cut off by air, are tied to the others by a guess alone, or all of it is."""
     notes, period = [], separation.period_hz
     guessed = [part for part in parts if abs(part.change_hz) > _STEEP * period]
     if guessed:
@@ -285,8 +288,15 @@ def on_parts(parts: Sequence[PartApart], separation: Separation) -> list[str]:
             f"{change:.0f} Hz, is tied to the rest by a guess: the field there may be off by whole periods of "
             f"{period:.0f} Hz."
         )
+    largest = fitted & ~np.any([part.inside for part in parts], axis=0)
     torn = [part for part in parts if separation.own_margin[part.inside].mean() < _TORN]
-    if torn:
+    if largest.any() and separation.own_margin[largest].mean() < _TORN:
+        notes.append(
+            "The echoes of this scan can hardly tell water from fat, as few of them, noise, or phases between groups "
+            "leave it: both may have changed places all over the image; check the fat fraction in a tissue that is "
+            "known."
+        )
+    elif torn:
         notes.append(
             f"{_count_of(torn)} cut off by air can hardly tell water from fat by its own echoes; check the fat "
             "fraction there in a tissue that is known."

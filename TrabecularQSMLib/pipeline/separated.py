@@ -8,13 +8,13 @@ import numpy as np
 from ..acquisition import Acquisition
 from ..fieldmap import magnitude, masks, two_rates
 from ..fieldmap.contradiction import find_contradiction, left_over, share_by_chance
-from ..fieldmap.denoised import shared_directions
+from ..fieldmap.denoised import shared_in_air, shared_in_rest
 from ..fieldmap.displacement import BEYOND_SLICES, find_displacement
 from ..fieldmap.fat_models import FAT_MODELS
 from ..fieldmap.kind import Kind, find_kind, fitting_better, seen
 from ..fieldmap.lines import find_lines
 from ..fieldmap.mistakes import find_mistake
-from ..fieldmap.readout import are_of_groups
+from ..fieldmap.readout import SURE_OF_PLAIN, are_of_groups
 from ..fieldmap.sample import draw
 from ..fieldmap.separation import Separation, fat_fraction, separate
 from ..fieldmap.spectrum import choose_spectrum, estimate_shift, sample
@@ -50,7 +50,6 @@ class SeparatedFields(EchoFields):
         noise = masks.noise_level(echoes, mip)
         self.noise = np.float32(noise)
         signal, fitted = self._find_body(mip, noise)
-        self.notes += remarks_on_echoes.on_denoising(shared_directions(echoes, (mip > 0) & (mip < _DARK * noise)))
         model = self._model()
         drawn = draw(echoes, signal & fitted, **model)
         # Noise in most of the echoes looks like many mistakes, and may speak for either sign.
@@ -67,6 +66,7 @@ class SeparatedFields(EchoFields):
                 kind = self._find_kind(*draw(echoes, signal & fitted, **model), None)
             separation = self._fit(echoes, fitted, model, kind, noise, part(progress, half, end))
         self.notes += self._oddities(echoes, separation, signal & fitted)
+        self.notes += self._denoising(echoes, mip, separation, signal & fitted, kind, model)
         trust = masks.reliability(
             mip, separation.residual, separation.excess, separation.margin, fitted,
             noise=noise, threshold=settings.mask_threshold,
@@ -75,7 +75,7 @@ class SeparatedFields(EchoFields):
             separation.field_hz, fitted, trust, separation.period_hz,
             offset_period_hz=None if kind.groups is None else kind.groups.period_hz(self.acquisition.echo_times),
         )  # fmt: skip
-        self.notes += remarks_on_echoes.on_parts(parts_apart(field_hz, fitted, self.voxel_size), separation)
+        self.notes += remarks_on_echoes.on_parts(parts_apart(field_hz, fitted, self.voxel_size), separation, fitted)
         report(progress, 1.0, "Unwrapped the field")
         combination = settings.echo_combination
         self.magnitude = mip if combination == "mip" else masks.combine_echoes(echoes, combination)
@@ -111,6 +111,12 @@ class SeparatedFields(EchoFields):
             *remarks_on_echoes.on_lines(find_lines(separation.excess, inside), inside),
             *remarks_on_echoes.on_steepness(*steepness(echoes, self.acquisition.echo_times, inside)),
         ]
+
+    def _denoising(self, echoes, mip, separation, inside, kind, model) -> list[str]:
+        """Whether noise was taken off the echoes, as air shows, and tissue where air was cut out."""
+        in_air = shared_in_air(echoes, (mip > 0) & (mip < _DARK * self.noise))
+        in_rest = shared_in_rest(echoes, separation, inside, **model, sign=kind.sign, groups=kind.groups)
+        return remarks_on_echoes.on_denoising(max(in_air, in_rest))
 
     def _find_kind(self, voxels, sample, progress) -> Kind:
         settings = self.settings
@@ -151,7 +157,7 @@ class SeparatedFields(EchoFields):
         """What the echoes say of a read-out and trains that were given as plain."""
         if kind.groups is not None or (self.given.readout, self.given.trains) == ("auto", "auto"):
             return []
-        asked = find_kind(*drawn, sign=kind.sign)
+        asked = find_kind(*drawn, sign=kind.sign, sure_from=SURE_OF_PLAIN)
         plain = asked.groups is not None and are_of_groups(seen(drawn[0], drawn[1], kind), asked.groups, drawn[1])
         return remarks_on_echoes.on_given_readout(asked, plain)
 
