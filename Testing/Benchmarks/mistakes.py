@@ -9,6 +9,7 @@ that are taken for fractions and percent. Read-out, trains and sign are given. I
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from scipy import ndimage
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from TrabecularQSMLib.acquisition import Acquisition  # noqa: E402
 from TrabecularQSMLib.analysis.oddities import two_units  # noqa: E402
 from TrabecularQSMLib.errors import InputError  # noqa: E402
 from TrabecularQSMLib.files.echoes import check_magnitude, to_complex  # noqa: E402
@@ -238,7 +238,7 @@ def fields(echoes, times, scan, **settings):
     """Maps of echoes, and all that is told of them, as if magnitude and phase had been read from files."""
     parts = (np.abs(echoes) + 1j * np.angle(echoes)).astype(np.complex64)
     notes = to_complex(parts, ("mag", "phase"), "the scan")
-    acquisition = Acquisition(parts, np.asarray(times), scan.affine, field_strength=scan.field_strength)
+    acquisition = replace(scan, echoes=parts, echo_times=np.asarray(times), notes=())
     settings = {"readout": "monopolar", "trains": "1", "phase_sign": "+1"} | settings
     result = reconstruct(acquisition, preset(stop_after="fieldmap", **settings), threads=1)
     return result.maps, [*notes, *result.notes]

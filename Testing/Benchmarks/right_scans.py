@@ -17,7 +17,7 @@ from scipy import ndimage
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, Acquisition  # noqa: E402
+from TrabecularQSMLib.acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, Acquisition  # noqa: E402
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS  # noqa: E402
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize  # noqa: E402
 from TrabecularQSMLib.files.echoes import check_magnitude, to_complex  # noqa: E402
@@ -153,7 +153,12 @@ def draw(seed):
     )
     settings = {"readout": readout, "trains": trains, "phase_sign": f"{sign:+d}"}
     return Drawn(
-        about, Acquisition(echoes, times, tissue.affine, field_strength=tesla), tissue, field, strong, settings
+        about,
+        Acquisition(echoes, times, tissue.affine, field_strength=tesla, b0_patient=PATIENT_SUPERIOR),
+        tissue,
+        field,
+        strong,
+        settings,
     )
 
 
