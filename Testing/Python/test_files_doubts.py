@@ -64,6 +64,7 @@ class DoubtsTest(unittest.TestCase):
             (self.magnitude * body, self.phase * body),
             (self.magnitude, unwrapped),
             (np.pi + self.magnitude, self.phase),
+            (magnitude[..., :1], phase[..., :1]),
         ):
             polar_to_complex((parts[0] + 1j * parts[1]).astype(np.complex64), "x")
 

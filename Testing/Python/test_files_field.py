@@ -184,6 +184,20 @@ class FieldFileTest(unittest.TestCase):
             self.assertEqual(len(scan.files), 2 if metadata else 1)
         self.assertEqual(scan.stem, "sub-01")
 
+    def test_the_direction_of_b0_is_that_of_the_sidecar_unless_it_is_given(self):
+        ours = {"B0Direction": [0, 1, 0], "StartedFrom": "echoes"}
+        for metadata, given, direction in (
+            ({}, None, (0, 0, 1)),
+            ({"B0DirectionRAS": [1, 0, 0]}, None, (1, 0, 0)),
+            (ours, None, (0, 1, 0)),
+            (ours, (0, 0, 1), (0, 0, 1)),
+            ({"B0Direction": [0, 1, 0]}, None, (0, 0, 1)),  # along whatever axes another program means
+        ):
+            path = self.write(self.field, Units="ppm", **metadata)
+            self.assertEqual(read_field(path, "local", b0_direction=given).acquisition.b0_patient, direction, metadata)
+        with self.assertRaisesRegex(InputError, "B0DirectionRAS of theirs.nii.gz is 'up'"):
+            read_field(self.write(self.field, Units="ppm", B0DirectionRAS="up"), "local")
+
     def test_what_is_too_small_for_a_field_is_told(self):
         phase = np.random.default_rng(1).uniform(-np.pi, np.pi, self.field.shape)
         for array, options in ((1e-6 * self.field, {"unit": "ppm"}), (phase, {"unit": "rad/s", "field_strength": 3.0})):

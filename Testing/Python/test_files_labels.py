@@ -99,6 +99,13 @@ class MaskTest(unittest.TestCase):
 
 
 class FullDiskTest(InFolderTest):
+    def test_an_image_that_holds_no_numbers_is_written_all_the_same(self):
+        array = np.where(ARRAY > 0, ARRAY, np.nan).astype(np.float32)
+        for ending in (".nrrd", ".mha"):
+            nifti.write_image(self.folder / f"x{ending}", array, AFFINE)
+            read = sitk.GetArrayFromImage(sitk.ReadImage(str(self.folder / f"x{ending}")))
+            np.testing.assert_array_equal(read, array)
+
     def test_what_itk_cuts_short_on_a_full_disk_is_an_error_for_every_kind_of_file(self):
         labels = np.random.default_rng(3).integers(0, 2, (8, 9, 10)).astype(np.int16)
         place = self.folder / "x"

@@ -36,10 +36,17 @@ class SequenceTest(unittest.TestCase):
             for word in words:
                 self.assertIn(word, told(**said), said)
 
+    def test_that_no_contrast_agent_was_given_is_nothing_to_tell(self):
+        for said in ("NONE", "n/a", "No", "no contrast", "ohne", "-", ""):
+            self.assertEqual(told(ContrastBolusIngredient=said, ContrastBolusAgent=said), "", said)
+        for said in ("UNKNOWN", "Novaray"):
+            self.assertIn(f"({said})", told(ContrastBolusIngredient="", ContrastBolusAgent=said))
+
     def test_t1_is_told_with_the_number_that_takes_it_off(self):
         note = told(FlipAngle=15, RepetitionTime=0.011)
         self.assertIn("reads 0.63 unless `t1_weighting` is 1.74", note)
         self.assertIn("5° every 13 ms", told(FlipAngle=5, RepetitionTime=0.013))
+        self.assertIn("90° every 1000 ms", told(FlipAngle=90, RepetitionTime=1.0))
         self.assertIn("every 13 ms", told(FlipAngle=5, RepetitionTime=2.2, RepetitionTimeExcitation=0.013))
 
     def test_t1_that_hardly_matters_or_is_not_known_is_not_told(self):

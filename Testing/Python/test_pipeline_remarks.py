@@ -81,6 +81,8 @@ class RemarksTest(unittest.TestCase):
         ):
             notes = remarks.on_values(field, inside, stage)
             self.assertEqual([words in note for note in notes], [True] if words else [], (words, notes))
+        few = inside & (k == 0) & (j == 20)  # one of them has the least value
+        self.assertEqual(remarks.on_values(total, few, "total"), [])
 
     def test_slices_without_field_are_told_and_that_a_mask_that_was_written_lacks_them(self):
         (note,) = remarks.on_slab(np.ones((30, 30, 30), bool), 5, (1.0, 1.0, 1.0))

@@ -19,6 +19,7 @@ from TrabecularQSMLib.pipeline import Reconstruction, reconstruct, sweep_regular
 from TrabecularQSMLib.quantities import ADDED_MAPS, WITHOUT_PHASE
 from TrabecularQSMLib.scene import lcurve as lcurve_module
 from TrabecularQSMLib.scene import reconstruct as reconstruct_module
+from TrabecularQSMLib.scene.b0 import directionOf
 from TrabecularQSMLib.scene.volumes import newVolume
 from TrabecularQSMLib.settings import Settings, preset
 
@@ -70,6 +71,15 @@ class ReconstructFieldTest(PhantomTest):
         self.assertEqual(nodes["chi"].GetName(), "theirs χ [ppm]")
         self.assertIn("taken from theirs in Hz", scene.notesOf(nodes["chi"])[0])
         self.assertNotEqual(self.state(), before)
+
+    def test_a_field_that_is_a_map_of_ours_keeps_its_direction_of_b0(self):
+        sideways = replace(self.phantom.acquisition, b0_patient=(0.0, 1.0, 0.0))
+        maps = scene.reconstructNodes(*scene.addEchoSequences(sideways, "ankle"), settings=self.settings)
+        for given, direction in ((None, (0, 1, 0)), ((0, 0, 1), (0, 0, 1))):
+            nodes = scene.reconstructField(
+                maps["local_field"], "local", "ppm", b0Direction=given, settings=self.settings
+            )
+            np.testing.assert_allclose(directionOf(nodes["chi"]), direction, atol=1e-9)
 
 
 class ReconstructNodesTest(PhantomTest):

@@ -101,7 +101,7 @@ class MeasuredField:
             raise InputError(f"{self.source} is zero everywhere; give the field in ppm, Hz or rad/s.")
         if known.sum() > 1 and np.ptp(field[known]) == 0:
             raise InputError(
-                f"{self.source} is {field[known][0]:.4g} wherever it is not zero, as a mask; give a field."
+                f"{self.source} is {field[known][0]:.4g} ppm wherever it is not zero, as a mask; give a field."
             )
         most = float(np.percentile(np.abs(field[known]), 99))
         if not _LEAST_PPM < most < _MOST_PPM:

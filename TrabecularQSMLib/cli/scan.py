@@ -118,7 +118,11 @@ def add_reading(group):
         "--voxel-size", nargs=3, type=float, metavar=("I", "J", "K"), help="mm, for files that store no voxel size"
     )
     group.add_argument(
-        "--b0-direction", nargs=3, type=float, metavar=("R", "A", "S"), help="B0 in the patient (default: 0 0 1)"
+        "--b0-direction",
+        nargs=3,
+        type=float,
+        metavar=("R", "A", "S"),
+        help="B0 in the patient (default: what the files say, or 0 0 1)",
     )
 
 

@@ -18,8 +18,8 @@ from .scan import PROTOCOL, Scan, check_voxel_size, field_strength_of, stem_of
 from .sequence import on_sequence
 from .slices import undo_slices
 
-# Direction of B0 in a sidecar that this program writes, where it is not the patient's superior.
-B0_KEY = "B0DirectionRAS"
+# Direction of B0 in a sidecar of echoes that this program writes, where it is not the patient's superior, and of maps.
+B0_KEY, MAPS_B0_KEY = "B0DirectionRAS", "B0Direction"
 # Of protons at 30 T; what lies beyond is in another unit.
 _MOST_MHZ = 1300.0
 # Field strength and frequency of one scan differ by no more than this share between its echoes.
@@ -139,7 +139,7 @@ def scan_of(
             imaging_frequency=frequency,
             source=source,
             notes=tuple(notes),
-            b0_patient=_b0_of(first) if b0_patient is None else b0_patient,
+            b0_patient=b0_of(first.metadata, first.path.name) if b0_patient is None else b0_patient,
             has_phase=has_phase,
         ),
         entities=entities,
@@ -359,13 +359,20 @@ def _listed_times(file, count):
     return values
 
 
-def _b0_of(file):
-    """Direction of B0 in the patient, or None where the sidecar does not say it."""
-    direction = file.metadata.get(B0_KEY)
+def b0_of(metadata: dict, name: str) -> tuple[float, float, float] | None:
+    """Return the direction of B0 in the patient, R A S, or None where a sidecar, called so, does not say it.
+
+    Raises
+    ------
+    InputError
+        If it says what is no direction.
+    """
+    key = MAPS_B0_KEY if "StartedFrom" in metadata else B0_KEY
+    direction = metadata.get(key)
     if direction is None:
         return None
     if not isinstance(direction, list | tuple) or len(direction) != 3 or not all(map(is_number, direction)):
-        raise InputError(f"{B0_KEY} of {file.path.name} is {direction!r}; expected three numbers R A S.")
+        raise InputError(f"{key} of {name} is {direction!r}; expected three numbers R A S.")
     return tuple(direction)
 
 

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..images import geometry_difference
 from . import mat, nifti
 from .converted import named
-from .echoes import number_of, read_json
+from .echoes import b0_of, number_of, read_json
 from .formats import companion
 from .parts import bare_name
 from .scan import Scan
@@ -64,7 +64,7 @@ def read_field(
     field_strength : float, optional
         Tesla, for a field in Hz or rad/s whose sidecar says neither that nor ``ImagingFrequency``.
     b0_direction : (3,) sequence, optional
-        Direction of B0 in patient coordinates R A S; superior if not given.
+        Direction of B0 in patient coordinates R A S; by default what the file says, or superior.
 
     Returns
     -------
@@ -163,7 +163,10 @@ def _of_image(path, stage, unit, field_strength):
         f"The {stage} field was measured elsewhere and read from {path.name} in {unit}.",
     )
     files = (path, sidecar) if metadata else (path,)
-    return _Stored(field_in_ppm(array, unit, hertz, str(path)), affine, strength, frequency, notes, files)
+    b0_patient = b0_of(metadata, path.name)
+    return _Stored(
+        field_in_ppm(array, unit, hertz, str(path)), affine, strength, frequency, notes, files, b0_patient=b0_patient
+    )
 
 
 def _said_by_name(path, stage) -> list[str]:

@@ -14,6 +14,7 @@ from ..pipeline import Reconstruction
 from ..progress import Progress, report
 from ..quantities import ADDED_MAPS, ALL_QUANTITIES, QUANTITIES, WITHOUT_PHASE, unit_in_words
 from ..settings import Settings
+from .echoes import MAPS_B0_KEY
 from .formats import read_entries, read_json_file
 from .nifti import read_image
 from .parts import bare_name
@@ -316,7 +317,7 @@ def write_reconstruction(
         StartedFrom=_start_of(acquisition),
         **({} if mask_file is None else {"MaskFile": Path(mask_file).name}),
         **_strength(acquisition),
-        B0Direction=list(acquisition.b0_patient),
+        **{MAPS_B0_KEY: list(acquisition.b0_patient)},
         EchoTimes=[float(time) for time in getattr(acquisition, "echo_times", ())],
         Protocol=scan.protocol,
         **({} if reconstruction.chi_noise is None else {CHI_NOISE: reconstruction.chi_noise}),

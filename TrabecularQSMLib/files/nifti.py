@@ -165,7 +165,7 @@ def save_image(image: sitk.Image, path, *, packed: bool = False, size: int | Non
         with name_for_itk(path) as name:
             sitk.WriteImage(image, name, useCompression=packed)
             if size is None:
-                whole = np.array_equal(*map(sitk.GetArrayFromImage, (sitk.ReadImage(name), image)))
+                whole = np.array_equal(*map(sitk.GetArrayFromImage, (sitk.ReadImage(name), image)), equal_nan=True)
             else:
                 whole = Path(name).stat().st_size == size
     except RuntimeError:

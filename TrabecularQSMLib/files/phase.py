@@ -96,7 +96,7 @@ def polar_to_complex(echoes: np.ndarray, source: str) -> str | None:
 def _refuse_other_parts(echo, source):
     """Refuse a phase given as the magnitude and the reverse, and a real or imaginary part given as the phase."""
     planes = echo[len(echo) // 2 :][:_PLANES]
-    if not np.isfinite(planes).all():  # which is told where the scan is checked
+    if planes.shape[-1] < 2 or not np.isfinite(planes).all():  # the latter is told where the scan is checked
         return
     if np.min(planes.imag) >= 0:
         jumps = [np.mean(np.abs(np.diff(part)) > 0.5 * max(np.ptp(part), _TINY)) for part in (planes.real, planes.imag)]

@@ -1,5 +1,6 @@
 """What headers say of the pulse sequence that the echoes alone do not show: why maps may mean something else."""
 
+import re
 from collections.abc import Mapping
 
 from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T
@@ -34,6 +35,8 @@ _CODES = (
     ),
 )  # fmt: skip
 _AGENT = ("ContrastBolusIngredient", "ContrastBolusAgent")
+# How people and programs say there that none was given; BIDS has NONE.
+_NO_AGENT = r"(?i)(none|no|n/?a|without|ohne)\b|\W*$"
 
 # Where the header of an enhanced image says the same in words, and how they begin then.
 _WORDS = (
@@ -59,7 +62,7 @@ def said_by(header) -> dict:
     for key, code, name, begins in _WORDS:
         if text_of(header, name, "MRModifierSequence").startswith(begins):
             said[key].append(code)
-    said["ContrastBolusAgent"] = text_of(header, "ContrastBolusAgent")
+    said |= {key: text_of(header, key) for key in _AGENT}
     for key, factor, groups in _NUMBERS:
         value = value_of(header, key)
         value = value_in_groups(header, groups, key) if value is None else value
@@ -91,9 +94,10 @@ def on_sequence(said: Mapping, source: str, *, field_strength=None, imaging_freq
             f"{source} is a spin echo (ScanningSequence SE): R2* is wrong, and field and χ as well unless its echoes "
             "were shifted against the spin echo, as for Dixon; scan a multi-echo gradient echo."
         )
-    if agent := next((said[key] for key in _AGENT if isinstance(said.get(key), str) and said[key].strip()), None):
+    agents = (said[key].strip() for key in _AGENT if isinstance(said.get(key), str))
+    if agent := next((one for one in agents if not re.match(_NO_AGENT, one)), None):
         notes.append(
-            f"{source} was acquired with a contrast agent ({agent.strip()}), which changes χ and R2* wherever it "
+            f"{source} was acquired with a contrast agent ({agent}), which changes χ and R2* wherever it "
             "comes, and the fat fraction by T1: do not compare it with scans without."
         )
     strength = field_strength or (imaging_frequency and imaging_frequency / GYROMAGNETIC_RATIO_HZ_PER_T)
@@ -120,7 +124,7 @@ def _on_t1(said, source, field_strength):
         return []
     water, fat = t1_of(field_strength)
     return [
-        f"{source} has pulses of {angle:.3g}° every {1e3 * time:.3g} ms, between which fat recovers faster than water: "
+        f"{source} has pulses of {angle:.3g}° every {1e3 * time:.4g} ms, between which fat recovers faster than water: "
         f"with T1 of about {fat:.2f} and {water:.2f} s at {field_strength:.3g} T, a fat fraction of 0.50 reads "
         f"{read:.2f} unless `t1_weighting` is {weighting:.2f}; a smaller flip angle avoids it."
     ]

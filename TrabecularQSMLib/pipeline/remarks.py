@@ -253,7 +253,8 @@ def on_values(field: np.ndarray, inside: np.ndarray, stage: str) -> list[str]:
             "to it, and χ is wrong; give the field itself."
         ]
     for end, what in ((low, "least"), (high, "largest")):
-        if (share := np.mean(values == end)) > _CLIPPED:
+        # One voxel always has it.
+        if (share := (np.count_nonzero(values == end) - 1) / values.size) > _CLIPPED:
             return [
                 f"The {stage} field has its {what} value, {end:.3g} ppm, in {share:.0%} of its voxels, as where a "
                 "window or a number format cut it off: χ is wrong there; export it whole."

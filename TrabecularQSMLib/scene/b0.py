@@ -32,6 +32,15 @@ def directionAlong(volumeNode) -> tuple[float, float, float] | None:
     return tuple(float(x) for x in along.split()) if along else None
 
 
+def directionOf(volumeNode) -> tuple[float, float, float] | None:
+    """Return the direction of B0 in RAS that a map remembers; None where it does not.
+
+    :param volumeNode: a map.
+    """
+    along = directionAlong(volumeNode)
+    return None if along is None else _inRAS(affineFromVolume(volumeNode), along)
+
+
 def b0DirectionOf(sequence) -> tuple[float, float, float] | None:
     """Return the direction of B0 in RAS, or None where a sequence does not say it.
 
@@ -39,9 +48,7 @@ def b0DirectionOf(sequence) -> tuple[float, float, float] | None:
     """
     along, old = (sequence.GetAttribute(name) for name in (B0_ATTRIBUTE, OLD_B0_ATTRIBUTE))
     if along and sequence.GetNumberOfDataNodes():
-        values = cosines(affineFromVolume(sequence.GetNthDataNode(0))) @ [float(x) for x in along.split()]
-        # Rounding is no direction.
-        return tuple((np.round(values, 12) + 0.0).tolist())
+        return _inRAS(affineFromVolume(sequence.GetNthDataNode(0)), [float(x) for x in along.split()])
     return tuple(float(x) for x in old.split()) if old else None
 
 
@@ -67,6 +74,11 @@ def b0Notes(sequence, above, known, affine: np.ndarray) -> list[str]:
             "axis; B0 was taken along S. If the scan was turned after it was acquired, give the direction of B0."
         ]
     return []
+
+
+def _inRAS(affine, along):
+    # Rounding is no direction.
+    return tuple((np.round(cosines(affine) @ along, 12) + 0.0).tolist())
 
 
 def _turns(transform):

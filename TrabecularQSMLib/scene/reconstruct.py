@@ -13,7 +13,7 @@ from ..pipeline import KeptFields, Reconstruction, reconstruct
 from ..progress import Progress, part, report
 from ..settings import Settings
 from .alive import keepAlive
-from .b0 import B0_ATTRIBUTE, b0Along
+from .b0 import B0_ATTRIBUTE, b0Along, directionOf
 from .echoes import NOTES_ATTRIBUTE, acquisitionFromSequences, baseName, transformOfScan
 from .folders import resultFolder
 from .regions import maskFromSegment
@@ -110,7 +110,7 @@ def reconstructField(
     :param magnitudeNode: volume on the same grid, for weights, edges and the body.
     :param fieldStrength: tesla, for a field in Hz or rad/s.
     :param settings: those of `reconstructNodes`, as are maskSegmentation, maskSegmentID, name and progress.
-    :param b0Direction: direction of B0 in RAS; superior by default.
+    :param b0Direction: direction of B0 in RAS; by default that of the map that the field is, or superior.
     :return: volume nodes by the name of their quantity.
     :raises InputError: if the nodes are no usable field.
     """
@@ -135,7 +135,7 @@ def reconstructField(
         field_strength=fieldStrength,
         source=source,
         notes=(f"The {stage} field was measured elsewhere and taken from {source} in {unit}.",),
-        b0_patient=b0Direction,
+        b0_patient=directionOf(fieldNode) if b0Direction is None else b0Direction,
     )
     mask = None
     if maskSegmentation is not None:
