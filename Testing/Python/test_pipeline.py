@@ -418,14 +418,16 @@ class PhaseTest(unittest.TestCase):
             echoes = signal.reshape(6, *x.shape) + rng.standard_normal((6, *x.shape, 2)) @ [1, 1j] / snr
             scan = Acquisition(echoes.astype(np.complex64), times, np.diag([1.5, 1.5, 1.5, 1.0]), field_strength=3.0)
             settings = preset(stop_after="fieldmap", phase_sign="+1", readout="monopolar", trains="1")
-            return [note for note in reconstruct(scan, settings).notes if "cut off" in note]
+            return [note for note in reconstruct(scan, settings).notes if "cut off" in note or "hardly tell" in note]
 
         self.assertEqual(notes(0.5, 20.0, 40), [])
         (guess,) = notes(0.5, 260.0, 40)
         self.assertIn("whole periods of 833 Hz", guess)
         # Of fat alone, six echoes 1.2 ms apart tell little where noise is loud.
+        (torn,) = notes(np.where(x > 32, 0.9, 0.5), 20.0, 8)
+        self.assertIn("cut off by air can hardly tell water from fat", torn)
         (torn,) = notes(0.9, 20.0, 8)
-        self.assertIn("water from fat", torn)
+        self.assertIn("The echoes of this scan can hardly tell water from fat", torn)
 
     def test_only_what_solvers_say_becomes_a_note(self):
         def noisy(*arguments, progress=None, **options):

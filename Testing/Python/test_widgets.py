@@ -47,7 +47,7 @@ class SettingNamesTest(unittest.TestCase):
             flag
             for section in sections
             if section.startswith(("settings:", "advanced settings:"))
-            for flag in re.findall(r"(?m)^  (--[a-z-]+)", section)
+            for flag in re.findall(r"(?m)^  (--[a-z0-9-]+)", section)
         }
         self.assertEqual(flags - OTHER_FLAGS, {setting_flag(name) for name in SETTING_NAMES})
 

@@ -214,7 +214,8 @@ def place_regions(path, regions, target, grid, matrix=None) -> np.ndarray:
         return labels
     placed = resample(labels, affine, *grid, matrix, interpolation="nearest")
     advice = "check that both are of one patient and any transform between them, or leave the region out"
-    if nowhere := [one for one in (path, target) if not stores_orientation(one)]:
+    files = [one for one in (path, target) if Path(one).is_file()]  # nodes are called by their names
+    if nowhere := [one for one in files if not stores_orientation(one)]:
         advice = f"the header of {Path(nowhere[0]).name} does not say where it lies, so export it again with its place"
     _refuse_lost(placed, names, f"of {path} has no voxel on the grid of {Path(target).name}; {advice}.")
     return placed
