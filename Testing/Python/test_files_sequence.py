@@ -25,10 +25,10 @@ class SequenceTest(unittest.TestCase):
         for said, *words in (
             ({"ScanOptions": "PFP\\FS"}, "with fat saturation (ScanOptions FS)", "the fat fraction is far too low"),
             ({"ScanOptions": "FS_GEMS"}, "with fat saturation"),
-            ({"ScanOptions": ["PFP", "WE"]}, "with excitation of water alone", "far too low"),
+            ({"ScanOptions": ["PFP", "WE"]}, "with water excitation", "far too low"),
             ({"SequenceVariant": "SK\\MTC"}, "with magnetization transfer", "the fat fraction is too high"),
             ({"MTState": True}, "with magnetization transfer"),
-            ({"ScanningSequence": "GR\\IR"}, "after inversion pulses"),
+            ({"ScanningSequence": "GR\\IR"}, "with inversion recovery"),
             ({"ScanningSequence": "EP\\GR"}, "by echo-planar imaging"),
             ({"ScanningSequence": "SE"}, "is a spin echo", "R2* is wrong"),
             ({"ContrastBolusIngredient": "GADOLINIUM"}, "with a contrast agent (GADOLINIUM)"),

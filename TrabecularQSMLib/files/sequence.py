@@ -19,14 +19,14 @@ _NO_FAT = (
 )
 _CODES = (
     ("ScanOptions", "FS", "with fat saturation", _NO_FAT),
-    ("ScanOptions", "WE", "with excitation of water alone", _NO_FAT),
+    ("ScanOptions", "WE", "with water excitation", _NO_FAT),
     (
         "SequenceVariant", "MTC", "with magnetization transfer",
         "which weakens water and not fat: the fat fraction is too high; scan without it",
     ),
     (
-        "ScanningSequence", "IR", "after inversion pulses",
-        "which weaken water and fat differently: the fat fraction is wrong; scan without them",
+        "ScanningSequence", "IR", "with inversion recovery",
+        "which weakens water and fat differently: the fat fraction is wrong; scan without it",
     ),
     (
         "ScanningSequence", "EP", "by echo-planar imaging",
@@ -138,6 +138,7 @@ def _on_displaced_fat(said, source, field_strength):
         return []
     return [
         f"{source} was read with {bandwidth:.4g} Hz a voxel, so that fat appears {abs(fat_hz) / bandwidth:.2g} voxels "
-        "off along the read-out and fills cortex beside it: fat fraction and R2* are wrong where fat ends, and χ of "
-        f"marrow errs by more than noise; with {enough_bandwidth(fat_hz)} Hz or more it is half a voxel at most."
+        "off along the read-out (chemical shift) and fills cortex beside it: fat fraction and R2* are wrong where fat "
+        "ends, and χ of marrow errs by more than noise; with "
+        f"{enough_bandwidth(fat_hz)} Hz or more it is half a voxel at most."
     ]
