@@ -49,6 +49,13 @@ class SequenceTest(unittest.TestCase):
         self.assertIn("90° every 1000 ms", told(FlipAngle=90, RepetitionTime=1.0))
         self.assertIn("every 13 ms", told(FlipAngle=5, RepetitionTime=2.2, RepetitionTimeExcitation=0.013))
 
+    def test_without_spoiling_no_number_is_told(self):
+        said = {"FlipAngle": 15, "RepetitionTime": 0.011}
+        note = told(**said, SpoilingState=False)
+        self.assertIn("was not spoiled", note)
+        self.assertNotIn("1.74", note)
+        self.assertEqual(told(**said, SpoilingState=True), told(**said))
+
     def test_t1_that_hardly_matters_or_is_not_known_is_not_told(self):
         for said in ({"FlipAngle": 3, "RepetitionTime": 0.012}, {"FlipAngle": 15}, {"RepetitionTime": 0.011},
                      {"FlipAngle": 15, "RepetitionTime": 5.0}, {"FlipAngle": "15", "RepetitionTime": 0.011},

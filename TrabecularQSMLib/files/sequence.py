@@ -63,6 +63,7 @@ def said_by(header) -> dict:
         if text_of(header, name, "MRModifierSequence").startswith(begins):
             said[key].append(code)
     said |= {key: text_of(header, key) for key in _AGENT}
+    said["SpoilingState"] = text_of(header, "Spoiling", "MRModifierSequence") != "NONE"
     for key, factor, groups in _NUMBERS:
         value = value_of(header, key)
         value = value_in_groups(header, groups, key) if value is None else value
@@ -122,6 +123,11 @@ def _on_t1(said, source, field_strength):
     read = seen_with_t1(0.5, weighting)
     if abs(read - 0.5) < _LITTLE_BIAS:
         return []
+    if said.get("SpoilingState") is False:
+        return [
+            f"{source} was not spoiled (SpoilingState), so that the fat fraction is off by T1 and T2, and by how much "
+            "is not known: do not take `t1_weighting` from flip angle and repetition time, but scan with spoiling."
+        ]
     water, fat = t1_of(field_strength)
     return [
         f"{source} has pulses of {angle:.3g}° every {1e3 * time:.4g} ms, between which fat recovers faster than water: "
