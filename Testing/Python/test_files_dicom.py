@@ -56,6 +56,9 @@ class FolderTest(DicomTest):
                 notes = " ".join(dicom_series.read(candidate).notes)
                 for word in ("with fat saturation (ScanOptions FS)", "unless `t1_weighting` is 1.74"):
                     self.assertIn(word, notes)
+        self.write("ge enhanced", "unspoiled", Spoiling="NONE", **enhanced)
+        (candidate,) = dicom_series.find(sorted((self.folder / "unspoiled").iterdir()))
+        self.assertIn("was not spoiled", " ".join(dicom_series.read(candidate).notes))
 
     def test_a_sign_that_alternates_from_slice_to_slice_is_undone(self):
         smooth = (200 + self.signal / 10).astype(np.complex64)

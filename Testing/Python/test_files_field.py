@@ -195,6 +195,13 @@ class FieldFileTest(unittest.TestCase):
         ):
             path = self.write(self.field, Units="ppm", **metadata)
             self.assertEqual(read_field(path, "local", b0_direction=given).acquisition.b0_patient, direction, metadata)
+        for metadata, asked in (
+            ({**ours, "B0Direction": [0, 0, 1]}, True),  # may have been assumed
+            ({"B0DirectionRAS": [0, 0, 1]}, False),
+        ):
+            path = self.write(self.field, Units="ppm", MagneticFieldStrength=0.35, **metadata)
+            notes = " ".join(read_field(path, "local").acquisition.notes)
+            self.assertEqual("unless `b0_direction` is 0 1 0" in notes, asked, metadata)
         with self.assertRaisesRegex(InputError, "B0DirectionRAS of theirs.nii.gz is 'up'"):
             read_field(self.write(self.field, Units="ppm", B0DirectionRAS="up"), "local")
 

@@ -25,10 +25,10 @@ class SequenceTest(unittest.TestCase):
         for said, *words in (
             ({"ScanOptions": "PFP\\FS"}, "with fat saturation (ScanOptions FS)", "the fat fraction is far too low"),
             ({"ScanOptions": "FS_GEMS"}, "with fat saturation"),
-            ({"ScanOptions": ["PFP", "WE"]}, "with excitation of water alone", "far too low"),
+            ({"ScanOptions": ["PFP", "WE"]}, "with water excitation", "far too low"),
             ({"SequenceVariant": "SK\\MTC"}, "with magnetization transfer", "the fat fraction is too high"),
             ({"MTState": True}, "with magnetization transfer"),
-            ({"ScanningSequence": "GR\\IR"}, "after inversion pulses"),
+            ({"ScanningSequence": "GR\\IR"}, "with inversion recovery"),
             ({"ScanningSequence": "EP\\GR"}, "by echo-planar imaging"),
             ({"ScanningSequence": "SE"}, "is a spin echo", "R2* is wrong"),
             ({"ContrastBolusIngredient": "GADOLINIUM"}, "with a contrast agent (GADOLINIUM)"),
@@ -48,6 +48,13 @@ class SequenceTest(unittest.TestCase):
         self.assertIn("5° every 13 ms", told(FlipAngle=5, RepetitionTime=0.013))
         self.assertIn("90° every 1000 ms", told(FlipAngle=90, RepetitionTime=1.0))
         self.assertIn("every 13 ms", told(FlipAngle=5, RepetitionTime=2.2, RepetitionTimeExcitation=0.013))
+
+    def test_without_spoiling_no_number_is_told(self):
+        said = {"FlipAngle": 15, "RepetitionTime": 0.011}
+        note = told(**said, SpoilingState=False)
+        self.assertIn("was not spoiled", note)
+        self.assertNotIn("1.74", note)
+        self.assertEqual(told(**said, SpoilingState=True), told(**said))
 
     def test_t1_that_hardly_matters_or_is_not_known_is_not_told(self):
         for said in ({"FlipAngle": 3, "RepetitionTime": 0.012}, {"FlipAngle": 15}, {"RepetitionTime": 0.011},

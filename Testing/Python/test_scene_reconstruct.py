@@ -80,6 +80,11 @@ class ReconstructFieldTest(PhantomTest):
                 maps["local_field"], "local", "ppm", b0Direction=given, settings=self.settings
             )
             np.testing.assert_allclose(directionOf(nodes["chi"]), direction, atol=1e-9)
+        # Superior may have been assumed.
+        again = scene.reconstructField(
+            nodes["chi"], "local", "ppm", fieldStrength=0.35, settings=replace(self.settings, stop_after="background")
+        )
+        self.assertIn("`b0_direction` is 0 1 0", " ".join(scene.notesOf(again["local_field"])))
 
 
 class ReconstructNodesTest(PhantomTest):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition import Acquisition
+from ..acquisition import PATIENT_SUPERIOR, Acquisition
 from ..chunks import run_chunks
 from ..errors import InputError, counted
 from ..images import geometry_difference
@@ -373,7 +373,8 @@ def b0_of(metadata: dict, name: str) -> tuple[float, float, float] | None:
         return None
     if not isinstance(direction, list | tuple) or len(direction) != 3 or not all(map(is_number, direction)):
         raise InputError(f"{key} of {name} is {direction!r}; expected three numbers R A S.")
-    return tuple(direction)
+    # Of maps, superior may have been assumed, which is to be said again.
+    return None if key == MAPS_B0_KEY and tuple(direction) == PATIENT_SUPERIOR else tuple(direction)
 
 
 def _frequency(rows, source):

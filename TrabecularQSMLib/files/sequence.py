@@ -19,14 +19,14 @@ _NO_FAT = (
 )
 _CODES = (
     ("ScanOptions", "FS", "with fat saturation", _NO_FAT),
-    ("ScanOptions", "WE", "with excitation of water alone", _NO_FAT),
+    ("ScanOptions", "WE", "with water excitation", _NO_FAT),
     (
         "SequenceVariant", "MTC", "with magnetization transfer",
         "which weakens water and not fat: the fat fraction is too high; scan without it",
     ),
     (
-        "ScanningSequence", "IR", "after inversion pulses",
-        "which weaken water and fat differently: the fat fraction is wrong; scan without them",
+        "ScanningSequence", "IR", "with inversion recovery",
+        "which weakens water and fat differently: the fat fraction is wrong; scan without it",
     ),
     (
         "ScanningSequence", "EP", "by echo-planar imaging",
@@ -63,6 +63,7 @@ def said_by(header) -> dict:
         if text_of(header, name, "MRModifierSequence").startswith(begins):
             said[key].append(code)
     said |= {key: text_of(header, key) for key in _AGENT}
+    said["SpoilingState"] = text_of(header, "Spoiling", "MRModifierSequence") != "NONE"
     for key, factor, groups in _NUMBERS:
         value = value_of(header, key)
         value = value_in_groups(header, groups, key) if value is None else value
@@ -122,6 +123,11 @@ def _on_t1(said, source, field_strength):
     read = seen_with_t1(0.5, weighting)
     if abs(read - 0.5) < _LITTLE_BIAS:
         return []
+    if said.get("SpoilingState") is False:
+        return [
+            f"{source} was not spoiled (SpoilingState), so that the fat fraction is off by T1 and T2, and by how much "
+            "is not known: do not take `t1_weighting` from flip angle and repetition time, but scan with spoiling."
+        ]
     water, fat = t1_of(field_strength)
     return [
         f"{source} has pulses of {angle:.3g}° every {1e3 * time:.4g} ms, between which fat recovers faster than water: "
@@ -138,6 +144,7 @@ def _on_displaced_fat(said, source, field_strength):
         return []
     return [
         f"{source} was read with {bandwidth:.4g} Hz a voxel, so that fat appears {abs(fat_hz) / bandwidth:.2g} voxels "
-        "off along the read-out and fills cortex beside it: fat fraction and R2* are wrong where fat ends, and χ of "
-        f"marrow errs by more than noise; with {enough_bandwidth(fat_hz)} Hz or more it is half a voxel at most."
+        "off along the read-out (chemical shift) and fills cortex beside it: fat fraction and R2* are wrong where fat "
+        "ends, and χ of marrow errs by more than noise; with "
+        f"{enough_bandwidth(fat_hz)} Hz or more it is half a voxel at most."
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import slicer
 
 from .. import __version__
-from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, MeasuredField, field_in_ppm
+from ..acquisition import GYROMAGNETIC_RATIO_HZ_PER_T, PATIENT_SUPERIOR, MeasuredField, field_in_ppm
 from ..errors import InputError, worded
 from ..images import geometry_difference
 from ..pipeline import KeptFields, Reconstruction, reconstruct
@@ -127,6 +127,9 @@ def reconstructField(
         magnitude = slicer.util.arrayFromVolume(magnitudeNode)
         if difference := geometry_difference(ppm.shape, affine, magnitude.shape, affineFromVolume(magnitudeNode)):
             raise InputError(f"The magnitude {magnitudeNode.GetName()} is not on the grid of {source}: {difference}.")
+    known = directionOf(fieldNode)
+    if b0Direction is None and known != PATIENT_SUPERIOR:  # which may have been assumed, and is said again
+        b0Direction = known
     field = MeasuredField(
         ppm,
         affine,
@@ -135,7 +138,7 @@ def reconstructField(
         field_strength=fieldStrength,
         source=source,
         notes=(f"The {stage} field was measured elsewhere and taken from {source} in {unit}.",),
-        b0_patient=directionOf(fieldNode) if b0Direction is None else b0Direction,
+        b0_patient=b0Direction,
     )
     mask = None
     if maskSegmentation is not None:
