@@ -11,7 +11,7 @@ FIELD_STRENGTHS_T = (0.01, 30.0)
 # Names of magnets are rounded: what is sold as 3 T may be 2.89 T, 3.6 % less.
 _SAME_FIELD = 0.04
 # Strengths of most scanners, and by which shares no scanner lies below and above them: it is likelier a slip.
-_USUAL_T, _SLIPS = (0.55, 1.5, 3.0, 7.0), ((-0.08, -_SAME_FIELD), (0.01, 0.08))
+_USUAL_T, _SLIPS = (0.55, 1.5, 3.0, 7.0), ((-0.08, -_SAME_FIELD), (0.015, 0.08))
 # Other units that are met, as how much of them one tesla or one hertz is.
 _UNITS = {"T": {"gauss": 1e4, "mT": 1e3, "MHz": 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T}, "Hz": {"MHz": 1e-6, "kHz": 1e-3}}
 
