@@ -172,8 +172,11 @@ class RemarksTest(unittest.TestCase):
         self.assertIn("100% of its R2* are below zero", note)
         # Noise makes half and a little more of small ones negative, though it does not leave them unknown.
         maps = maps_of(-10.0, 70.0)
-        maps["r2star"][0, :, :45] = 30.0
+        maps["r2star"][0].flat[:45] = 30.0
         self.assertEqual(remarks.on_trust(trust, mask, maps, TIMES), [])
+        maps["sigma_r2star"][:] = 30.0
+        (note,) = remarks.on_trust(trust, mask, maps, TIMES)
+        self.assertIn("55% of its R2* are below zero", note)
 
     def test_water_and_fat_that_echoes_hardly_tell_apart_are_told_all_over_or_in_parts_cut_off(self):
         fitted = np.ones((2, 4, 10), bool)

@@ -9,9 +9,10 @@ from ..fieldmap.masks import depth_of
 from ..fieldmap.signal import r2star_range
 from ..inversion.lcurve import LCurve
 
-# A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative: noise
-# alone makes half of them so where it hides them, and more at their limits; of those that it leaves unknown the latter.
-_LOW_TRUST, _MOST_NEGATIVE, _NOT_BY_NOISE = 0.5, 0.6, 0.75
+# A whole scan is not to be trusted where its median reliability is lower, or a larger share of its R2* negative; of
+# those that noise leaves unknown the latter, as noise alone makes half of them so. By noise alone the median of others
+# is nearer to zero than this part of their standard deviation.
+_LOW_TRUST, _MOST_NEGATIVE, _NOT_BY_NOISE, _NEAR_ZERO = 0.5, 0.5, 0.75, 0.25
 # It is by noise where that of air explains this share of what the fit leaves over, or more.
 _MOSTLY_NOISE = 0.85
 # So is it, stronger though it be than in air, where no more than this part of what that of air does not explain is
@@ -134,10 +135,11 @@ def on_trust(
             "standard errors; where nothing should have made noise so strong, check the export."
         )
     known = inside & (trust > 0)
-    rates = maps["r2star"][known]
-    unknown = _on_noisy_rates(rates, maps["sigma_r2star"][known], echo_times) if rates.size else []
+    rates, errors = maps["r2star"][known], maps["sigma_r2star"][known]
+    unknown = _on_noisy_rates(rates, errors, echo_times) if rates.size else []
+    by_noise = not rates.size or not unknown and np.median(rates) > -_NEAR_ZERO * np.median(errors)
     most = _NOT_BY_NOISE if unknown else _MOST_NEGATIVE
-    if rates.size and (share := float(np.mean(rates < 0))) > most:
+    if not by_noise and (share := float(np.mean(rates < 0))) > most:
         found.append(f"{share:.0%} of its R2* are below zero")
     notes += unknown
     if known.any() and (share := float(np.mean(maps["sigma_pdff"][known] > _UNKNOWN_PDFF))) > _MANY_UNKNOWN:
