@@ -18,6 +18,7 @@ from .gains import ALIKE, FEWEST_ECHOES, tuning_cost
 from .groups import EchoGroups
 from .readout import SURE, Grouped, asks, best_groups, may_be_single_echoes, ways_to_group
 from .sample import Fits, Sample
+from .separation import EXACT_ECHOES
 from .sign import (
     SURE_BY_FIELD,
     Answer,
@@ -238,12 +239,13 @@ def _answer(asked, grouped, errors):
     best, sure = known or (best if sure else 0, sure)
     if not sure or known is None and asked.sample.echoes >= FEWEST_ECHOES:
         best, sure, errors = _asked_of_errors(Answer(best, sure), errors, smooth(), asked.sample.echoes, grouped)
-    if sure and known is None:
-        # Gains of groups take up a part of what another substance leaves over.
+    if sure and known is None and asked.sample.echoes > EXACT_ECHOES:
+        # Gains of groups take up a part of what another substance leaves over; three echoes leave nothing.
         plain, groups = asked.signals[best], of_signs[best]
         ways = [plain] if groups is None else [asked.sample.without(groups, plain), plain]
-        sure = not better_as_line(ways, asked.sample.fits(ways[0]).misfit, asked.sample)
-    return (best, sure, errors) if sure and not asked.sample.fat_like_water else (0, False, errors)
+        if better_as_line(ways, asked.sample.fits(ways[0]).misfit, asked.sample):
+            best, sure = 0, False
+    return (0, False, errors) if asked.sample.fat_like_water else (best, sure, errors)
 
 
 def _asked_of_errors(answer, errors, smooth, echoes, grouped):
