@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from TrabecularQSMLib.cli.common import OPTIONS  # noqa: E402
+from TrabecularQSMLib.cli.protocol_options import WORDS  # noqa: E402
 from TrabecularQSMLib.errors import worded  # noqa: E402
 from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS  # noqa: E402
 from TrabecularQSMLib.fieldmap.separation import fat_fraction, separate  # noqa: E402
@@ -93,7 +93,7 @@ def main():
     if given.pages:
         given.pages.mkdir(parents=True, exist_ok=True)
         for name, one in found.items():
-            said = [worded(sentence, OPTIONS) for sentence in unknowns(one)]
+            said = [worded(sentence, WORDS) for sentence in unknowns(one)]
             text = protocol_page(one, said, PROTOCOLS[name][0])
             (given.pages / f"{name}.html").write_text(text, encoding="utf-8")
     if given.write:

@@ -28,10 +28,6 @@ OPTIONS = {
     "numbers": "--number",
     "radii": "--radius",
     "subjects": "--subjects",
-    "shortest_echo": "--shortest-echo",
-    "longest_echo": "--longest-echo",
-    "flip_angle": "--flip-angle",
-    "repetition_time": "--repetition-time",
 }
 # A word that may name a setting: in backticks, or of several words and neither a part of a file's name nor quoted.
 _SETTING = r"`([a-z0-9_]+)`|(?<![\w./'-])([a-z0-9]+(?:_[a-z0-9]+)+)(?![\w/'-]|\.\w)"

@@ -36,6 +36,10 @@ class FatModel:
         """Shift of the largest peak."""
         return self.shifts_ppm[int(np.argmax(self.amplitudes))]
 
+    def main_hz(self, imaging_frequency: float) -> float:
+        """Return the frequency of the largest peak against water in Hz, for an imaging frequency in Hz."""
+        return self.main_shift_ppm * 1e-6 * imaging_frequency
+
     def shifted(self, ppm: float) -> "FatModel":
         """Return the spectrum with all peaks moved by `ppm` against water."""
         return replace(self, shifts_ppm=tuple(shift + ppm for shift in self.shifts_ppm)) if ppm else self

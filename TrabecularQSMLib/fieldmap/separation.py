@@ -121,7 +121,7 @@ def separate(
         np.conj(signal, out=signal)
     power = _power(signal)
 
-    fat_hz = fat_model.main_shift_ppm * 1e-6 * imaging_frequency
+    fat_hz = fat_model.main_hz(imaging_frequency)
     where = {"mask": mask, "voxel_size": voxel_size, "imaging_frequency": imaging_frequency, "fat_hz": fat_hz}
     starts = _starts(signal, power, model, **where, progress=part(progress, 0.0, 0.5))
     gains = _gains(signal, power, model, *starts[:2], mask, imaging_frequency, fat_hz) if find_gains else None

@@ -263,8 +263,14 @@ def files_of(candidate: Candidate) -> list[Path]:
 
 def scan_values(candidate: Candidate) -> dict:
     """Return what the headers of a scan say of its acquisition, named as the arguments of `Acquisition`."""
-    first = next(iter(next(iter(candidate.files.values())).values()))
-    header = header_of(first.path)
+    return _scan_values(_first_header(candidate))
+
+
+def _first_header(candidate):
+    return header_of(next(iter(next(iter(candidate.files.values())).values())).path)
+
+
+def _scan_values(header):
     strength, frequency = (value_of(header, key) for key in ("MagneticFieldStrength", "ImagingFrequency"))
     if frequency is None:
         frequency = value_in_groups(header, "MRImagingModifierSequence", "TransmitterFrequency")
@@ -295,7 +301,7 @@ def pair_of(candidate: Candidate) -> tuple[str, ...]:
 def grid_of(candidate: Candidate) -> tuple[tuple[int, int, int], np.ndarray]:
     """Return the shape (k, j, i) of a scan and its affine (i, j, k → RAS); `InputError` if slices are missing."""
     heights, affine = _geometry(candidate, pair_of(candidate))
-    header = header_of(next(iter(next(iter(candidate.files.values())).values())).path)
+    header = _first_header(candidate)
     return (len(heights), int(header.Rows), int(header.Columns)), affine
 
 
@@ -338,12 +344,13 @@ def read(candidate: Candidate, *, echo_times=None, field_strength=None, b0_patie
                 setattr(echoes[n, k], target, values)
     decided = to_complex(echoes, pair, source) if len(pair) == 2 else check_magnitude(echoes, source)
     notes = [*candidate.notes, *notes, *decided]
-    values = scan_values(candidate)
+    header = _first_header(candidate)
+    values = _scan_values(header)
     values["field_strength"] = field_strength_of(values["field_strength"], field_strength, source, notes)
     if b0_patient is not None:
         values["b0_patient"] = b0_patient
     strength = {key: values[key] for key in ("field_strength", "imaging_frequency")}
-    notes += on_sequence(said_by(header_of(files[0])), source, **strength)
+    notes += on_sequence(said_by(header), source, **strength)
     return Acquisition(
         echoes=echoes,
         echo_times=times if echo_times is None else echo_times,

@@ -139,7 +139,7 @@ def _on_t1(said, source, field_strength):
 def _on_displaced_fat(said, source, field_strength):
     """Say if fat appears so far off along the read-out that it fills the cortex beside it."""
     bandwidth = said.get("PixelBandwidth")
-    fat_hz = FAT_MODELS["ren-marrow"].main_shift_ppm * 1e-6 * GYROMAGNETIC_RATIO_HZ_PER_T * field_strength
+    fat_hz = FAT_MODELS["ren-marrow"].main_hz(GYROMAGNETIC_RATIO_HZ_PER_T * field_strength)
     if not is_number(bandwidth) or bandwidth <= 0 or abs(fat_hz) / bandwidth <= MOST_DISPLACED:
         return []
     return [

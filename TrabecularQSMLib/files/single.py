@@ -1,5 +1,6 @@
 """One NIfTI file of all echoes along its fourth axis, and its partner (phase, or the imaginary part) if it is real."""
 
+from functools import cache
 from pathlib import Path
 
 from ..errors import InputError
@@ -36,7 +37,7 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
             "fourth axis."
         )
     if nifti.is_complex(path):
-        files = [_echo_file(path, WHOLE)]
+        files = _echo_files({WHOLE: path})
         return scan_of(files, named(labels, path), path.parent, source=path.name, notes=_on_header(files), **options)
     base, part = split_part(bare_name(path))
     beside = {}
@@ -62,7 +63,7 @@ def read(path: Path, labels: dict, *, magnitude_alone: bool = False, **options) 
                 f"{path} is the {part} part; expected one file of the {one} part beside it, called alike (such as "
                 f"{name_of_part(bare_name(path), one)}.nii.gz), but found {said}{advice}."
             )
-    files = [_echo_file(beside[one][0], one) for one in pair]
+    files = _echo_files({one: beside[one][0] for one in pair})
     return scan_of(files, named(labels, path), path.parent, source=path.name, notes=_on_header(files), **options)
 
 
@@ -93,23 +94,30 @@ def find(folder: Path) -> Path | None:
     return several[0] if len(alike) == 1 else None
 
 
-def _echo_file(path, part):
+def _echo_files(paths):
+    """The files of some parts; what lies beside them is read once for all."""
+    header_beside = cache(_header)
+    return [_echo_file(path, part, header_beside) for part, path in paths.items()]
+
+
+def _echo_file(path, part, header_beside):
     side = companion(path.with_name(bare_name(path)), ".json")
     metadata = read_json(side) if side else {}
     sides = (side,) if side else ()
-    if "EchoTime" not in metadata and (header := _header(path)):
-        metadata, sides = {**header[1], **metadata}, (*sides, header[0])
+    if "EchoTime" not in metadata:
+        count, shape, _ = nifti.read_grid(path)
+        if header := header_beside(path.parent, (count, *shape)):
+            metadata, sides = {**header[1], **metadata}, (*sides, header[0])
     said = part_of_type(metadata)
     if said and part not in (said, WHOLE):
         raise InputError(f"{path} is called the {part} part but its sidecar says {said}; rename it or correct that.")
     return EchoFile(path, part, (0,), metadata, sides)
 
 
-def _header(path):
-    """The one header of SEPIA beside an image that may be its own, and what it says; None if there is none."""
-    count, shape, _ = nifti.read_grid(path)
-    beside = (one for one in sorted(path.parent.iterdir()) if one.suffix.lower() == ".mat")
-    found = [(one, header) for one in beside if (header := read_header(one, (count, *shape)))]
+def _header(folder, shape):
+    """The one header of SEPIA in a folder that is of echoes (E, K, J, I), and what it says; None if there is none."""
+    beside = (one for one in sorted(folder.iterdir()) if one.suffix.lower() == ".mat")
+    found = [(one, header) for one in beside if (header := read_header(one, shape))]
     return found[0] if len(found) == 1 else None
 
 

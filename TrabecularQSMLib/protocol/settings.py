@@ -153,7 +153,7 @@ class ProtocolSettings:
     @property
     def fat_hz(self) -> float:
         """Frequency of the main peak of fat against water in Hz."""
-        return FAT_MODELS[self.fat_model].main_shift_ppm * 1e-6 * self.imaging_frequency
+        return FAT_MODELS[self.fat_model].main_hz(self.imaging_frequency)
 
     @property
     def displaced_voxels(self) -> float | None:
