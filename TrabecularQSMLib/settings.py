@@ -226,7 +226,7 @@ class Settings:
     edge_steepness: float | None = 0.0125
     edge_threshold: float | None = None
     edge_fraction: float = 0.4
-    edge_weight: float = 0.01
+    edge_weight: float = 0.005
     variation: str = "anisotropic"
     weak_harmonic: float = 0.0
     bregman_rounds: int = 2
@@ -234,7 +234,7 @@ class Settings:
     separate_cortex: str = "yes"
     chi_sigma: str = "no"
     reference: str = "none"
-    padding: int = 4
+    padding: int = 12
     inversion_tolerance: float | None = None
     inversion_iterations: int | None = None
     stop_after: str | None = None

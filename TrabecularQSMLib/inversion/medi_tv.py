@@ -84,6 +84,6 @@ METHOD = Inversion(
     },
     power=1,
     weighted=True,
-    regularization=0.012,  # with two rounds; on ankles of seeds 2 and 3 and two knees larger ones take from slopes
+    regularization=0.016,  # with two rounds; on ankles of seeds 2 and 3 and two knees larger ones take from slopes
     effort=1.0,
 )

@@ -12,9 +12,6 @@ from ..methods import Method
 SMOOTHING_MM = 2.2
 # How much the square of a slope across a link counts beside that along it.
 _ACROSS = 0.2
-# The least weight of links beyond the mask, of that within it. χ there holds what background removal left of the field,
-# and nothing else holds it; the freer it is, the longer it creeps, and the more noise it takes.
-_BEYOND = 2.0
 
 
 def data_weight(magnitude: np.ndarray, mask: np.ndarray, reliability: np.ndarray | None = None) -> np.ndarray:
@@ -83,7 +80,7 @@ def link_weight(
     steepness : float
         1/mm. W_g is one half where the image changes by this fraction of its bright end in a millimeter.
     weight : float
-        Least W_g; twice that between voxels that are both outside the mask.
+        Least W_g.
 
     Notes
     -----
@@ -111,11 +108,7 @@ def link_weight(
     result = np.square(squares, out=squares)
     result += 1
     np.divide(1, result, out=result)
-    for axis, one in enumerate(result):
-        # The voxel after the last is the first, as on a periodic grid.
-        beyond = ~(mask | np.roll(mask, -1, axis))
-        np.maximum(one, np.where(beyond, np.float32(_BEYOND * weight), np.float32(weight)), out=one)
-    return result
+    return np.maximum(result, np.float32(weight), out=result)
 
 
 def along(edge_weight: np.ndarray, axis: int) -> np.ndarray:
@@ -150,7 +143,7 @@ METHODS = (
     Method(
         link_weight,
         title="Edge weight W_g of links",
-        solves="1 / (1 + (s / s₀)⁴) or edge_weight (twice that beyond the mask) if that is more; s is the slope of an "
+        solves="1 / (1 + (s / s₀)⁴) or edge_weight if that is more; s is the slope of an "
         "image along a link, and a fifth of the square of that across it",
         test="test_inversion_weights.LinkWeightTest",
         reference="Liu et al., NeuroImage 2012, doi 10.1016/j.neuroimage.2011.08.082",

@@ -1,9 +1,11 @@
 """From the local field to χ: the chosen inversion, its corrections, and what noise makes of it."""
 
 import warnings
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from scipy import ndimage
 
 from ..errors import SolverWarning
 from ..fieldmap.t1 import without_t1
@@ -92,7 +94,7 @@ def inversion_options(fields: Fields, settings: Settings, grid: Grid) -> dict:
     options = {
         "b0_direction": fields.b0_direction,
         "data_weight": grid.put(fields.data_weight),
-        "edge_weight": grid.put(fields.edge_weight, fill=1.0),
+        "edge_weight": grid.put(fields.edge_weight, fill=1.0, goes_on=True),
         **METHODS[settings.inversion].arguments(settings),
     }
     if settings.fat_prior:
@@ -137,15 +139,19 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
         said = f"Voxels of {longest:.3g} mm are too coarse to tell the share of cortex ({COARSEST_MM:g} mm at most)"
         return _not_apart(fields, grid), f"{said}: it was not solved apart (separate_cortex)."
     around = Grid.around(fields.body, padding)
+    put = partial(around.put, goes_on=True)
     decay = {}
     if "r2star" in fields.maps:
         decay = {
-            "r2star": around.put(fields.maps["r2star"]),
+            "r2star": put(fields.maps["r2star"]),
             "echo_times": fields.echo_times,
-            "noise": around.put(signal_noise(fields)),
+            "noise": put(signal_noise(fields)),
         }
+    body = put(fields.body)
     share = missing_share(
-        *(around.put(array) for array in (fields.signal, fields.fat_fraction, fields.body)),
+        put(fields.signal),
+        put(fields.fat_fraction),
+        body,
         fields.voxel_size,
         **decay,
         progress=part(progress, 0.0, 0.2),
@@ -153,7 +159,8 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
     field = around.take(
         field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction, progress=part(progress, 0.2, 0.7))
     )
-    share = grid.put(around.take(share) * fields.mask)
+    # Voxels on the surface miss signal since the body ends there: their field is taken off, but they are no cortex.
+    share = grid.put(around.take(share * ndimage.binary_erosion(body)) * fields.mask)
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
         # Where nothing was measured this stands as it is, while the field beside it was filled in from around: Δ
