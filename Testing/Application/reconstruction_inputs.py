@@ -287,7 +287,7 @@ class InputsTest(ReconstructionCase):
         spin.value = 0.5  # mm²; as many ppm·mm would be 42 times the preset's
         box.setCurrentText("medi-tv")
         emit(box.activated, box.currentIndex)
-        self.assertEqual((self.p.settings.regularization, spin.text), (0, "0.012 ppm·mm (preset)"))
+        self.assertEqual((self.p.settings.regularization, spin.text), (0, "0.016 ppm·mm (preset)"))
         self.assertIn("λ is the preset's again", self.ui.statusLabel.text)
         self.widget.say("")
         emit(box.activated, box.currentIndex)

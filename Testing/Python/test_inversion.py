@@ -363,6 +363,20 @@ class GridTest(unittest.TestCase):
             np.testing.assert_array_equal(grid.take(grid.put(image))[mask], image[mask])
             np.testing.assert_array_equal(grid.put(np.ones(mask.shape), fill=1.0), np.ones(inside.shape))
 
+    def test_what_leaves_the_image_goes_on_beyond_it_and_only_there(self):
+        image = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
+        mask = np.zeros(image.shape, bool)
+        mask[:3, 1:4, 5:] = True  # leaves by the first plane of the first axis, and by the last of the last
+        grid = Grid.around(mask, 3)
+        self.assertEqual(grid.leaves, ((True, False), (False, False), (False, True)))
+        once, on = grid.put(image, fill=-1.0), grid.put(image, fill=-1.0, goes_on=True)
+        k, i = grid.before[0], grid.before[2] + len(range(*grid.inside[2].indices(6)))
+        np.testing.assert_array_equal(on[:k, :, :i], np.repeat(once[k : k + 1, :, :i], k, axis=0))
+        np.testing.assert_array_equal(on[k:, :, i:], np.repeat(once[k:, :, i - 1 : i], grid.after[2], axis=2))
+        np.testing.assert_array_equal(on[k:, :, :i], once[k:, :, :i])
+        of_links = np.stack([image, image + 1])
+        np.testing.assert_array_equal(grid.put(of_links, fill=-1.0, goes_on=True)[0], on)
+
 
 class LCurveTest(unittest.TestCase):
     def sweep(self, values, method="closed-form", **more):

@@ -224,6 +224,33 @@ class ChainTest(unittest.TestCase):
         np.testing.assert_array_equal(tried.maps["chi"], together.maps["chi"])
         self.assertIn("too coarse to tell the share of cortex", " ".join(tried.notes))
 
+    def test_a_shaft_that_leaves_the_image_has_the_same_susceptibility_up_to_its_ends(self):
+        # In the image every second length of it: a periodic grid makes the shaft endless.
+        j, i = np.indices((44, 44)) - 21.5
+        radius = np.broadcast_to(np.hypot(j, i), (24, 44, 44))
+        share, marrow = ((radius > 8) & (radius < 10)).astype(np.float32), radius < 7
+        chi = np.float32(0.3) * (radius <= 8)
+        tilted = np.array((0.9, 0.3, 0.3)) / np.linalg.norm((0.9, 0.3, 0.3))
+        field = convolve(dipole_kernel(share.shape, VOXEL_SIZE, tilted), chi)
+        field -= np.float32(1.4) * field_of_share(share, VOXEL_SIZE, b0_direction=tilted)
+        magnitude = np.where(radius < 20, 1 - share, 0)
+        given = MeasuredField(field * (radius < 20), np.diag((1.5, 1.5, 1.5, 1.0)), "local", magnitude=magnitude)
+        given = replace(given, b0_patient=tuple(tilted[::-1]))
+        (found,) = reconstruct_each(given, [preset(mask_erosion=0.0)])
+        of_slices = np.array([one[where].mean() for one, where in zip(found.maps["chi"], marrow, strict=True)])
+        self.assertLess(np.ptp(of_slices), 0.03)
+
+    def test_the_surface_of_the_body_is_no_cortex(self):
+        share, _ = shell(outer=11.0)
+        radius = np.sqrt(sum((at - 21.5) ** 2 for at in np.indices(share.shape)))
+        # The outermost voxels are half air; skin gives less signal than what lies below it, and makes no field.
+        magnitude = np.where(radius < 18, 1 - share, np.where(radius < 19, 0.5, 0)).astype(np.float32)
+        field = -np.float32(1.5) * field_of_share(share, VOXEL_SIZE, b0_direction=UP)
+        field += convolve(dipole_kernel(share.shape, VOXEL_SIZE, UP), np.float32(0.6) * (radius < 19) * (radius > 15))
+        given = MeasuredField(field * (radius < 19), np.diag((1.5, 1.5, 1.5, 1.0)), "local", magnitude=magnitude)
+        (found,) = reconstruct_each(given, [preset(inversion="closed-form", mask_erosion=0.0)])
+        self.assertRegex(" ".join(found.notes), r"lies 1\.[2-6]\d ppm below")
+
 
 if __name__ == "__main__":
     unittest.main()

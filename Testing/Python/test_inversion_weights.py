@@ -99,18 +99,6 @@ class LinkWeightTest(unittest.TestCase):
         np.testing.assert_array_equal(self.weight(image, near), self.weight(image, far))
         np.testing.assert_allclose(self.weight(1000 * image, far), self.weight(image, far), atol=1e-5)
 
-    def test_links_beyond_the_mask_have_twice_the_least_weight(self):
-        image = self.ramp(2, 0.2)
-        mask = np.indices(image.shape)[0] < 6
-        weight = self.weight(image, mask)
-        np.testing.assert_allclose(weight[2, :6, :, 5], 0.01)
-        np.testing.assert_allclose(weight[2, 6:, :, 5], 0.02)
-        # A link that reaches into the mask is within.
-        across = self.weight(self.ramp(0, 0.2), np.indices(image.shape)[0] < 5)[0]
-        np.testing.assert_allclose(across[4:6, 0, 0], [0.01, 0.02])
-        across = self.weight(self.ramp(0, 0.2), np.indices(image.shape)[0] >= 5)[0]
-        np.testing.assert_allclose(across[3:6, 0, 0], [0.02, 0.01, 0.01])
-
     def test_a_slope_across_is_the_mean_of_those_of_both_ends_of_the_link(self):
         image = np.full((12, 14, 16), 100.0)
         image[:, 7:] += 0.02 * 100 * self.SIZE[0] * (6 - np.arange(12)).reshape(12, 1, 1)
