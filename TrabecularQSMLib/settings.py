@@ -186,7 +186,8 @@ class Settings:
         What χ is relative to: nothing, so that its mean over the inversion's grid is zero (paper), or its mean over the
         mask, which is taken off.
     padding : int
-        Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved. Ours.
+        Least voxels around the mask's box on every side of the (periodic) grid on which the inversion is solved: room
+        for what background removal left. Ours.
     inversion_tolerance : float or None
         Where the iterative inversions stop; left out, each method's own (1e-3 for MEDI-ℓ2 and TV-MEDI, 3e-3 for TV-MEDI
         in rounds, 2.5e-3 for TGV, 1e-4 with Nesterov's method).

@@ -65,7 +65,7 @@ class Grid:
 METHOD = Method(
     Grid.around,
     title="Grid of the inversion",
-    solves="the box of the mask, padded, of sizes that the FFT likes",
+    solves="the box of the mask, padded, of sizes that the FFT likes; what leaves the image goes on beyond it",
     test="test_inversion.GridTest",
     options={"padding": "padding"},
 )
