@@ -97,7 +97,7 @@ def told(phantom, known) -> ExitStack:
         return np.where(interior, total - truth["total_field"] + truth["local_field"], 0).astype(np.float32), interior
 
     def with_share(fields, padding, grid, progress):
-        share = Grid.around(fields.body, padding).put(truth["cortex"].astype(np.float32))
+        share = Grid.around(fields.body, padding).put(truth["cortex"].astype(np.float32), goes_on=True)
         with mock.patch.object(solving, "missing_share", lambda *_, **__: share):
             return find_cortex(fields, padding, grid, progress)
 

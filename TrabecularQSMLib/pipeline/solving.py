@@ -160,7 +160,7 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
         field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction, progress=part(progress, 0.2, 0.7))
     )
     # Voxels on the surface miss signal since the body ends there: their field is taken off, but they are no cortex.
-    share = grid.put(around.take(share * ndimage.binary_erosion(body)) * fields.mask)
+    share = grid.put(around.take(share * ndimage.binary_erosion(body, border_value=1)) * fields.mask)
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
         # Where nothing was measured this stands as it is, while the field beside it was filled in from around: Δ
