@@ -225,7 +225,7 @@ class ChainTest(unittest.TestCase):
         self.assertIn("too coarse to tell the share of cortex", " ".join(tried.notes))
 
     def test_a_shaft_that_leaves_the_image_has_the_same_susceptibility_up_to_its_ends(self):
-        # In the image every second length of it: a periodic grid makes the shaft endless.
+        # The periodic grid on which its field is made has no end.
         j, i = np.indices((44, 44)) - 21.5
         radius = np.broadcast_to(np.hypot(j, i), (24, 44, 44))
         share, marrow = ((radius > 8) & (radius < 10)).astype(np.float32), radius < 7

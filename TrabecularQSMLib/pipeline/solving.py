@@ -147,11 +147,8 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
             "echo_times": fields.echo_times,
             "noise": put(signal_noise(fields)),
         }
-    body = put(fields.body)
     share = missing_share(
-        put(fields.signal),
-        put(fields.fat_fraction),
-        body,
+        *(put(array) for array in (fields.signal, fields.fat_fraction, fields.body)),
         fields.voxel_size,
         **decay,
         progress=part(progress, 0.0, 0.2),
@@ -160,7 +157,8 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
         field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction, progress=part(progress, 0.2, 0.7))
     )
     # Voxels on the surface miss signal since the body ends there: their field is taken off, but they are no cortex.
-    share = grid.put(around.take(share * ndimage.binary_erosion(body, border_value=1)) * fields.mask)
+    inner = ndimage.binary_erosion(fields.body, border_value=1)
+    share = grid.put(around.take(share) * (fields.mask & inner))
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
         # Where nothing was measured this stands as it is, while the field beside it was filled in from around: Δ
