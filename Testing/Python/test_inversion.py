@@ -378,6 +378,26 @@ class GridTest(unittest.TestCase):
         np.testing.assert_array_equal(grid.put(of_links, fill=-1.0, goes_on=True)[0], on)
 
 
+class PriorTest(unittest.TestCase):
+    def test_the_field_of_a_later_round_belongs_to_all_of_chi(self):
+        case, seen = problem(), []
+        prior = np.random.default_rng(4).standard_normal(case.field.shape).astype(np.float32)
+        arguments = options(case, 0.01, prior=prior, rounds=2, tolerance=0.05)
+
+        def renewed(chi, progress):
+            seen.append(chi)
+            return case.field
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SolverWarning)
+            found = [
+                invert(case.field, VOXEL_SIZE, method="medi-tv", **arguments, **more)
+                for more in ({}, {"renewed": renewed})
+            ]
+        np.testing.assert_array_equal(*found)
+        self.assertGreater(np.corrcoef(seen[0].ravel(), prior.ravel())[0, 1], 0.5)
+
+
 class LCurveTest(unittest.TestCase):
     def sweep(self, values, method="closed-form", **more):
         case = problem()

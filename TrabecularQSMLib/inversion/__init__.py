@@ -1,5 +1,7 @@
 """Dipole inversion: from local field to susceptibility. One method a file, each ending with its record `METHOD`."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..kernels import convolve, dipole_kernel
@@ -27,6 +29,7 @@ def invert(
     data_weight: np.ndarray,
     edge_weight: np.ndarray,
     prior: np.ndarray | None = None,
+    renewed: Callable[[np.ndarray, Progress | None], np.ndarray] | None = None,
     progress: Progress | None = None,
     **options,
 ) -> np.ndarray:
@@ -53,6 +56,8 @@ def invert(
         W_g, 0 to 1, of each voxel, or of the link from each to the next along k, j and i.
     prior : (K, J, I) array, optional
         ppm; what is regularized is χ less this.
+    renewed : callable, optional
+        Of methods that go rounds: ``renewed(chi, progress)`` is the local field of the next round, by the χ of one.
     progress : callable, optional
         ``progress(fraction, message)``; what it raises stops the inversion.
     **options
@@ -62,8 +67,12 @@ def invert(
     if chosen.weighted:
         options |= {"data_weight": data_weight, "edge_weight": edge_weight}
     if prior is not None:
-        kernel = dipole_kernel(np.shape(local_field), voxel_size, b0_direction)
-        local_field = local_field - convolve(kernel, prior)
+        of_prior = convolve(dipole_kernel(np.shape(local_field), voxel_size, b0_direction), prior)
+        local_field = local_field - of_prior
+    if renewed is not None:
+        options["renewed"] = renewed
+        if prior is not None:
+            options["renewed"] = lambda chi, progress: renewed(chi + prior, progress) - of_prior
     chi = chosen.function(
         local_field,
         voxel_size,

@@ -3,7 +3,8 @@
 A thin dark shell is what a regularized inversion blurs most, and voxels that it cuts measure the field of their part
 with signal, not their mean. So χ is taken as ``u + Δ M``, with M the share of each voxel that gives no signal, Δ one
 number, and u smooth through cortex. The field of M, averaged as signal averages it, is known; Δ times it is taken off
-the measured field before background removal, and u is inverted from the rest.
+the measured field before background removal, and u is inverted from the rest. In rounds, the first u tells what cortex
+stands in the place of.
 """
 
 from functools import partial
@@ -221,7 +222,8 @@ def susceptibility_of_share(
     Parameters
     ----------
     local_field, share_field : (K, J, I) arrays
-        In ppm, on a periodic grid: as measured, and of the share with χ of 1 ppm (`field_of_share`).
+        In ppm, on a periodic grid, both after the same background removal: as measured, and of the share with χ of
+        1 ppm (`field_of_share`).
     share : (K, J, I) array
         `missing_share`.
     weight : (K, J, I) array
@@ -260,6 +262,25 @@ def susceptibility_of_share(
         f"χ of what gives no signal, cortex above all, lies {-delta:.2f} ppm below that of its surroundings; {APART} "
         "(separate_cortex). Tendons, where as dark, show it too."
     )
+
+
+def displaced(share: np.ndarray, chi: np.ndarray) -> np.ndarray:
+    """Return ``M (u − ū)``, χ of the tissue in whose place cortex is, (K, J, I) float32 in ppm.
+
+    Parameters
+    ----------
+    share : (K, J, I) array
+        M, `missing_share`.
+    chi : (K, J, I) array
+        u, χ without cortex, in ppm; ū is its mean over M.
+
+    Notes
+    -----
+    A voxel has ``(1 − M) u + M χ`` with χ that of cortex, which is u + Δ M only where u is ū: beside fatty marrow
+    cortex stands out by more, beside dense bone by less. Without this, χ of both would come closer to one another.
+    """
+    total = float(share.sum(dtype=np.float64))
+    return share * (chi - np.float32(np.vdot(share, chi) / total if total else 0.0))
 
 
 def _linear(array):
@@ -302,5 +323,12 @@ METHODS = (
         title="χ of cortex",
         solves="Δ at which χ − Δ M does not follow the missing share M near cortex",
         test="test_inversion_cortex.SusceptibilityTest",
+    ),
+    Method(
+        displaced,
+        title="Tissue displaced by cortex",
+        solves="M (u − ū), by which u + Δ M is more than (1 − M) u + M χ of cortex; after a round of TV-MEDI it is "
+        "taken off, and its field is added to that of the rest",
+        test="test_inversion_cortex.DisplacedTest",
     ),
 )

@@ -1,6 +1,6 @@
 """How the inversion changes with λ: discrepancy, L-curve and its corner."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,6 +54,7 @@ def sweep(
     edge_weight: np.ndarray,
     regions: dict[str, np.ndarray] | None = None,
     keep: Collection[float] = (),
+    whole: Callable[[np.ndarray], np.ndarray] | None = None,
     progress: Progress | None = None,
     **options,
 ) -> LCurve:
@@ -73,6 +74,8 @@ def sweep(
         Those without a voxel are left out, with a note.
     keep : collection of floats, optional
         The λ of which χ is returned too.
+    whole : callable, optional
+        From χ as it is inverted to that of regions and of `keep`, which holds what is solved apart, too.
     **options
         Passed to `invert`.
     """
@@ -88,6 +91,7 @@ def sweep(
     terms = np.zeros((3, values.size))
     means, maps = {name: np.zeros(values.size) for name in followed}, {}
     for index, regularization in enumerate(values):
+        done = (index + 1) / values.size
         chi = invert(
             local_field,
             voxel_size,
@@ -96,22 +100,25 @@ def sweep(
             regularization=float(regularization),
             data_weight=data_weight,
             edge_weight=edge_weight,
-            progress=part(progress, index / values.size, (index + 1) / values.size),
+            progress=part(progress, index / values.size, done),
             **options,
         )
-        misfit = (convolve(kernel, chi) - local_field).astype(np.float64)
-        prior = options.get("prior")
+        prior, renewed = options.get("prior"), options.get("renewed")
+        field = local_field if renewed is None else renewed(chi, part(progress, done, done))
+        misfit = (convolve(kernel, chi) - field).astype(np.float64)
         slopes = gradient(chi if prior is None else chi - prior, voxel_size).astype(np.float64)
         if chosen.weighted:
             slopes *= edge_weight
         terms[0, index] = np.sum(misfit**2)
         terms[1, index] = np.sum((misfit * data_weight) ** 2) if chosen.weighted else terms[0, index]
         terms[2, index] = np.sum(np.abs(slopes) ** chosen.power)
+        if whole is not None:
+            chi = whole(chi)
         for name, inside in followed.items():
             means[name][index] = chi[inside].mean(dtype=np.float64)
         if regularization in keep:
             maps[float(regularization)] = chi
-        report(progress, (index + 1) / values.size, f"λ {regularization:g}")
+        report(progress, done, f"λ {regularization:g}")
     bend = curvature(np.log(values), np.log(terms[1]), np.log(terms[2]))
     best = float(values[1 + np.argmax(bend[1:-1])])
     return LCurve(method, values, *terms, bend, best, means, zero_below_peak(values, bend), maps, notes)

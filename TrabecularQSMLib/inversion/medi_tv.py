@@ -1,5 +1,7 @@
 """TV-MEDI: the paper's inversion, by ADMM."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..methods import Inversion
@@ -18,6 +20,7 @@ def medi_tv(
     variation: str = "anisotropic",
     weak_harmonic: float = 0.0,
     rounds: int = 1,
+    renewed: Callable[[np.ndarray, Progress | None], np.ndarray] | None = None,
     tolerance: float | None = None,
     iterations: int = 500,
     progress: Progress | None = None,
@@ -35,6 +38,8 @@ def medi_tv(
     rounds : int
         1 for the minimizer. It has lost some of every step of χ to the ℓ1 norm; with more rounds what it leaves of the
         field is added to f, and minimized again: steps come back before noise does, and λ is to be larger.
+    renewed : callable, optional
+        From the χ of a round to f of the next (`splitting.solve`).
     tolerance : float, optional
         A round ends when χ where the field is known changes by less than this fraction of its deviation in one
         iteration. By default 10⁻³ of a single round, else 3·10⁻³: regions are then 7 ppb from where they settle.
@@ -59,6 +64,7 @@ def medi_tv(
     return solve(
         problem,
         rounds=rounds,
+        renewed=renewed,
         tolerance=tolerance or (1e-3 if rounds == 1 else 3e-3),
         iterations=iterations,
         message="Inverting the field (TV-MEDI)",

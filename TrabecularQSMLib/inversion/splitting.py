@@ -1,6 +1,7 @@
 """The inversions with a total variation, by ADMM with splits of which every step is one closed form."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..kernels import (
     periodic_difference,
     periodic_difference_adjoint,
 )
-from ..progress import Progress, report
+from ..progress import Progress, part, report
 
 # Penalties are what the terms themselves weigh at steps that bone has from voxel to voxel [ppm]; for the data part, of
 # the geometric mean of their own weight and of that penalty at such steps: with more χ swings about the minimum, with
@@ -86,6 +87,7 @@ def solve(
     iterations: int,
     message: str,
     rounds: int = 1,
+    renewed: Callable[[np.ndarray, Progress | None], np.ndarray] | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return the χ that minimizes a `Problem`, or the next in Bregman's iteration, of mean zero.
@@ -100,6 +102,9 @@ def solve(
     rounds : int
         Of Bregman's iteration: what a minimizer left of the field is added to the field, and minimized again, since an
         ℓ1 norm takes something from every step of χ. 1: the minimizer itself.
+    renewed : callable, optional
+        ``renewed(chi, progress)`` gives the field of the next round, (K, J, I) float32 in ppm, from the χ of one; by
+        default it is that of the problem.
 
     Notes
     -----
@@ -130,7 +135,8 @@ def solve(
             ended, earliest = ended + 1, iteration + LEAST
             if ended == rounds:
                 break
-            state.add_rest()
+            here = part(progress, state.fraction, state.fraction)
+            state.add_rest(problem.field if renewed is None else renewed(state.chi, here))
     else:
         warnings.warn(
             f"{message.partition('(')[2].rstrip(')')} did not reach its tolerance of {tolerance:g} in {iterations} "
@@ -226,10 +232,10 @@ class _State:
         variance = whole_square - whole**2
         return float(np.sqrt(max(change_square - change**2, 0) / variance)) if variance > 0 else 0.0
 
-    def add_rest(self):
-        """Add to the field what the split of Dχ + h, z, leaves of it."""
+    def add_rest(self, field):
+        """Go on with a field, and with what the split of Dχ + h, z, left of that before."""
         z = (self.kept_data + self.target_data / self.rho_data) / (2 - RELAXATION)
-        self.field = self.field + (self.problem.field - z)
+        self.field = field + (self.field - z)
 
     def _solve(self, rows, spectra):
         """Put χ, Dχ + h, w and Δh in place of the right sides, at some frequencies."""

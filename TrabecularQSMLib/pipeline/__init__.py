@@ -191,6 +191,7 @@ def sweep_regularization(
         begin = before + share_before(settings, runs) * (1 - before)
         apart, said = cortex_apart(fields, settings, grid, part(progress, before, begin))
         inside = {name: grid.put(apply(one) & fields.mask) for name, one in (regions or {}).items()}
+        options = inversion_options(fields, settings, grid, apart)
         curve = lcurve.sweep(
             grid.put(apart.local),
             fields.voxel_size,
@@ -198,15 +199,14 @@ def sweep_regularization(
             method=settings.inversion,
             regions=inside,
             keep=keep,
+            whole=lambda chi: apart.whole(chi, "renewed" in options),
             progress=part(progress, begin, 1.0),
-            **inversion_options(fields, settings, grid),
+            **options,
         )
-    for name, means in curve.region_means.items():
-        means += apart.chi[inside[name]].mean()
     undo = fields.reorientation.undo
     return replace(
         curve,
-        maps={value: undo(np.where(fields.drawn, grid.take(chi + apart.chi), 0)) for value, chi in curve.maps.items()},
+        maps={value: undo(np.where(fields.drawn, grid.take(chi), 0)) for value, chi in curve.maps.items()},
         notes=(*fields.notes, *said, *curve.notes, *remarks.on_lcurve(curve, settings.regularization)),
     )
 

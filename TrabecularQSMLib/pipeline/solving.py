@@ -10,10 +10,11 @@ from scipy import ndimage
 from ..errors import SolverWarning
 from ..fieldmap.t1 import without_t1
 from ..inversion import METHODS, invert
-from ..inversion.cortex import COARSEST_MM, field_of_share, missing_share, susceptibility_of_share
+from ..inversion.cortex import COARSEST_MM, displaced, field_of_share, missing_share, susceptibility_of_share
 from ..inversion.grid import Grid
 from ..inversion.noise import DRAWS, SEED, chi_noise
 from ..inversion.prior import fat_prior
+from ..kernels import convolve, dipole_kernel
 from ..progress import Progress, part
 from ..quantities import ADDED_MAPS
 from ..settings import Settings
@@ -78,18 +79,19 @@ def _solve_once(fields, settings, grid, progress) -> tuple[np.ndarray, list[str]
     """Return χ in ppm, (K, J, I), and what is to be said."""
     before = share_before(settings, 1)
     apart, said = cortex_apart(fields, settings, grid, part(progress, 0.0, before))
+    options = inversion_options(fields, settings, grid, apart)
     chi = invert(
         grid.put(apart.local),
         fields.voxel_size,
         method=settings.inversion,
         regularization=settings.regularization,
         progress=part(progress, before, 1.0),
-        **inversion_options(fields, settings, grid),
+        **options,
     )
-    return grid.take(chi + apart.chi), said
+    return grid.take(apart.whole(chi, "renewed" in options)), said
 
 
-def inversion_options(fields: Fields, settings: Settings, grid: Grid) -> dict:
+def inversion_options(fields: Fields, settings: Settings, grid: Grid, apart: "Apart | None" = None) -> dict:
     """Return what `inversion.invert` is told beside the field, its method and λ."""
     options = {
         "b0_direction": fields.b0_direction,
@@ -100,14 +102,29 @@ def inversion_options(fields: Fields, settings: Settings, grid: Grid) -> dict:
     if settings.fat_prior:
         pdff = (fields.maps | without_t1(fields.maps, settings.t1_weighting))["pdff"]
         options["prior"] = grid.put(fat_prior(pdff, fields.mask, chi_fat=settings.fat_prior))
+    if apart is not None and apart.delta and options.get("rounds", 1) > 1:
+        options["renewed"] = partial(_local_of_rest, fields, grid, apart)
     return options
 
 
 class Apart(NamedTuple):
     """What is solved apart, and the local field of the rest."""
 
-    chi: np.ndarray  # of cortex less that of its surroundings, in ppm on a grid
-    local: np.ndarray  # (K, J, I), in ppm
+    share: np.ndarray  # of cortex, on the grid of the inversion
+    delta: float  # in ppm, χ of cortex less that of its surroundings; 0 for nothing apart
+    local: np.ndarray  # (K, J, I), in ppm, less that of `delta` times the share
+
+    def whole(self, chi: np.ndarray, renewed: bool) -> np.ndarray:
+        """Return χ of the rest with that of cortex, which displaces what it stands in the place of if so inverted."""
+        cortex = np.float32(self.delta) * (self.share - self.share.mean())  # the mean over the grid stays zero
+        return chi + cortex - displaced(self.share, chi) if renewed else chi + cortex
+
+
+def _local_of_rest(fields, grid, apart, chi, progress):
+    """Local field, on the grid, of all but cortex, where cortex displaces tissue of this χ."""
+    kernel = dipole_kernel(chi.shape, fields.voxel_size, fields.b0_direction)
+    more = grid.take(convolve(kernel, displaced(apart.share, chi)))
+    return grid.put(apart.local + fields.local(fields.total_field + more, progress)[0] - fields.local_field)
 
 
 def cortex_apart(fields: Fields, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[Apart, list[str]]:
@@ -121,8 +138,7 @@ def cortex_apart(fields: Fields, settings: Settings, grid: Grid, progress: Progr
 
 
 def _not_apart(fields, grid):
-    zeros = np.zeros(grid.put(fields.mask).shape, np.float32)
-    return Apart(zeros, fields.local_field)
+    return Apart(np.zeros_like(grid.put(fields.local_field)), 0.0, fields.local_field)
 
 
 def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
@@ -158,12 +174,13 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
     )
     # Voxels on the surface miss signal since the body ends there: their field is taken off, but they are no cortex.
     inner = ndimage.binary_erosion(fields.body, border_value=1)
-    share = grid.put(around.take(share) * (fields.mask & inner))
+    share = grid.put(around.take(share) * (fields.mask & inner), goes_on=True)
+    # By what a χ of 1 ppm changes the local field, also where nothing was measured: else thick cortex would seem too
+    # weak. A difference, since an air model takes off a field of its own: removals are affine, not linear.
+    of_share = fields.local_field - fields.local(fields.total_field - field, part(progress, 0.7, 1.0))[0]
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
-        # Where nothing was measured this stands as it is, while the field beside it was filled in from around: Δ
-        # shrinks by a fifth, and comes closer to what brings χ of marrow nearest to the truth.
-        grid.put(np.where(fields.interior, field, 0)),
+        grid.put(of_share),
         share,
         grid.put(fields.data_weight),
         fields.voxel_size,
@@ -171,9 +188,7 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
     )
     if not delta:
         return _not_apart(fields, grid), said
-    local, _ = fields.local(fields.total_field - np.float32(delta) * field, part(progress, 0.7, 1.0))
-    # The mean over the grid stays zero.
-    return Apart(np.float32(delta) * (share - share.mean()), local), said
+    return Apart(share, delta, fields.local_field - np.float32(delta) * of_share), said
 
 
 def _noise(fields, settings, grid, chi, progress) -> tuple[dict[str, np.ndarray], dict]:
