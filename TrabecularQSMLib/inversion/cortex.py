@@ -7,17 +7,20 @@ the measured field before background removal, and u is inverted from the rest. I
 stands in the place of.
 """
 
+import warnings
 from functools import partial
 
 import numpy as np
 from scipy import ndimage
 
 from ..chunks import run_chunks, run_slabs
+from ..errors import SolverWarning
 from ..kernels import block_means, convolve, dipole_kernel, within_thin_layer
 from ..methods import Method
 from ..progress import Progress, part, report
 from ..smoothing import gaussian, mean_of_alike
-from .closed_form import closed_form
+from .medi_l2 import medi_l2
+from .weights import along
 
 # Cortex is searched within a voxel of what misses more than this share of the brightness beside it; more than
 # DARK is cortex for the most part. What misses less than _FULL is full of signal even beside cortex, as a thin joint.
@@ -32,10 +35,9 @@ _SEEN = 2e-3
 _TISSUE = 0.05
 # Δ in ppm lies between that of bone without pores in fat and zero.
 RANGE = (-3.0, 0.0)
-# λ in mm² of the closed form in which Δ is read; from 0.02 to 0.2 it changes Δ by 3 % at most.
-_REGULARIZATION = 0.05
-# SD in mm of the surroundings against which the share is counted.
-_AROUND_MM = 10.0
+# Δ is read in voxels this near in mm to what is mainly cortex, beside a u with this λ in mm², this least W, and this one
+# beyond the interior; and the residual that is small enough: with a tenth of it Δ changes by less than 1 %.
+_NEAR_MM, _REGULARIZATION, _LEAST, _BEYOND, _TOLERANCE = 5.0, 10.0, 0.01, 0.3, 0.1
 # Voxels longer than this in mm hold too much beside cortex: at 3.8 mm one ankle in two gained nothing.
 COARSEST_MM = 3.5
 # Fewer voxels of cortex than these tell nothing.
@@ -215,7 +217,16 @@ def field_of_share(share: np.ndarray, voxel_size, *, b0_direction, progress: Pro
 
 
 def susceptibility_of_share(
-    local_field: np.ndarray, share_field: np.ndarray, share: np.ndarray, weight: np.ndarray, voxel_size, *, b0_direction
+    local_field: np.ndarray,
+    share_field: np.ndarray,
+    share: np.ndarray,
+    data_weight: np.ndarray,
+    edge_weight: np.ndarray,
+    interior: np.ndarray,
+    voxel_size,
+    *,
+    b0_direction,
+    progress: Progress | None = None,
 ) -> tuple[float, str]:
     """Return Δ, χ of what gives no signal less that of its surroundings, in ppm, and what is to be said of it.
 
@@ -226,32 +237,41 @@ def susceptibility_of_share(
         1 ppm (`field_of_share`).
     share : (K, J, I) array
         `missing_share`.
-    weight : (K, J, I) array
-        How far each voxel's field is known; 0 for not at all.
-    voxel_size, b0_direction
+    data_weight, edge_weight : arrays
+        W_d and W_g, as for `inversion.invert`.
+    interior : (K, J, I) bool array
+        Where the local field holds; χ beyond is what background removal left.
+    voxel_size, b0_direction, progress
         As for `inversion.invert`.
 
     Notes
     -----
-    χ less Δ times the share must not follow the share near cortex. The closed form is linear in the field, so Δ is the
-    quotient of two covariances with the share: of χ of the one field, and of the other. Both are blurred alike. The
-    share is taken less its mean within a centimeter, so that which bone is dense or lies in muscle does not count.
+    Δ is that of the least squares in which u, the rest, is smooth but at edges and in cortex: the least of
+    ``‖W_d (Du + Δ G − f)‖² + λ ‖W ∇u‖²`` over u and Δ, near cortex, with G the field of the share. One inversion, of G,
+    tells what of G no u explains; Δ is the quotient of what f and G have of that.
     """
-    near = ndimage.binary_dilation(share > DARK, iterations=2) & (weight > 0)
-    cortex = np.count_nonzero(near & (share > DARK))
+    cortex = np.count_nonzero((share > DARK) & (data_weight > 0))
     if cortex < _LEAST_VOXELS:
         return 0.0, (
             f"Only {cortex} voxels with a field are mainly cortex, too few to tell its χ: it was not solved apart."
         )
-    counted = np.where(near, weight, 0).astype(np.float32)
-    spread = [_AROUND_MM / h for h in voxel_size]
-    mean = gaussian(counted * share, spread) / np.maximum(gaussian(counted, spread), np.finfo(np.float32).tiny)
-    about = counted * (share - mean)
-    follow = []
-    for field in (local_field, share_field):
-        chi = closed_form(field, voxel_size, b0_direction=b0_direction, regularization=_REGULARIZATION)
-        follow.append(float((about * chi).sum(dtype=np.float64)))
-    delta = follow[0] / follow[1] if follow[1] > 0 else 0.0
+    near = ndimage.distance_transform_edt(share <= DARK, sampling=voxel_size) < _NEAR_MM
+    data_weight = np.where(near, data_weight, 0).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SolverWarning)
+        u = medi_l2(
+            share_field,
+            voxel_size,
+            b0_direction=b0_direction,
+            regularization=_REGULARIZATION,
+            data_weight=data_weight,
+            edge_weight=_smooth_but_at_cortex(share, edge_weight, interior),
+            tolerance=_TOLERANCE,
+            progress=progress,
+        )
+    own = np.square(data_weight) * (share_field - convolve(dipole_kernel(share.shape, voxel_size, b0_direction), u))
+    of_field, of_share = (float(np.vdot(own, field)) for field in (local_field, share_field))
+    delta = of_field / of_share if of_share > 0 else 0.0
     low, high = RANGE
     if not low <= delta < high:
         return 0.0, (
@@ -262,6 +282,17 @@ def susceptibility_of_share(
         f"χ of what gives no signal, cortex above all, lies {-delta:.2f} ppm below that of its surroundings; {APART} "
         "(separate_cortex). Tendons, where as dark, show it too."
     )
+
+
+def _smooth_but_at_cortex(share, edge_weight, interior):
+    """W of links: that of edges, and as little as what their voxels hold beside cortex; beyond the interior one for all."""
+    both = lambda array, axis: np.minimum(array, np.roll(array, -1, axis))  # noqa: E731
+    rest, result = 1 - share, np.empty((3, *share.shape), np.float32)
+    for axis, weight in enumerate(result):
+        np.minimum(both(rest, axis) ** 2, along(edge_weight, axis), out=weight)
+        np.maximum(weight, np.float32(_LEAST), out=weight)
+        weight[~both(interior, axis)] = _BEYOND
+    return result
 
 
 def displaced(share: np.ndarray, chi: np.ndarray) -> np.ndarray:

@@ -169,22 +169,24 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
         **decay,
         progress=part(progress, 0.0, 0.2),
     )
-    field = around.take(
-        field_of_share(share, fields.voxel_size, b0_direction=fields.b0_direction, progress=part(progress, 0.2, 0.7))
-    )
-    # Voxels on the surface miss signal since the body ends there: their field is taken off, but they are no cortex.
-    inner = ndimage.binary_erosion(fields.body, border_value=1)
-    share = grid.put(around.take(share) * (fields.mask & inner), goes_on=True)
+    # Voxels on the surface miss signal since the body ends there.
+    share = around.take(share) * ndimage.binary_erosion(fields.body, np.ones((3, 3, 3)), border_value=1)
+    halfway = part(progress, 0.2, 0.7)
+    field = field_of_share(put(share), fields.voxel_size, b0_direction=fields.b0_direction, progress=halfway)
+    share = grid.put(share * fields.mask, goes_on=True)
     # By what a χ of 1 ppm changes the local field, also where nothing was measured: else thick cortex would seem too
     # weak. A difference, since an air model takes off a field of its own: removals are affine, not linear.
-    of_share = fields.local_field - fields.local(fields.total_field - field, part(progress, 0.7, 1.0))[0]
+    of_share = fields.local_field - fields.local(fields.total_field - around.take(field), part(progress, 0.7, 0.8))[0]
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
         grid.put(of_share),
         share,
         grid.put(fields.data_weight),
+        grid.put(fields.edge_weight, fill=1.0, goes_on=True),
+        grid.put(fields.interior, goes_on=True),
         fields.voxel_size,
         b0_direction=fields.b0_direction,
+        progress=part(progress, 0.8, 1.0),
     )
     if not delta:
         return _not_apart(fields, grid), said
