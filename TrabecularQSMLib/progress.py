@@ -8,11 +8,14 @@ from collections.abc import Callable
 Progress = Callable[[float, str], None]
 
 
-def part(progress: Progress | None, start: float, stop: float) -> Progress | None:
-    """Callback for one stage of a longer run: its 0–1 becomes ``start``–``stop`` of `progress`."""
+def part(progress: Progress | None, start: float, stop: float, message: str | None = None) -> Progress | None:
+    """Callback for one stage of a longer run: its 0–1 becomes ``start``–``stop`` of `progress`.
+
+    `message`, if given, stands for those of the stage.
+    """
     if progress is None:
         return None
-    return lambda fraction, message: progress(start + (stop - start) * fraction, message)
+    return lambda fraction, own: progress(start + (stop - start) * fraction, message or own)
 
 
 def report(progress: Progress | None, fraction: float, message: str) -> None:

@@ -7,14 +7,12 @@ the measured field before background removal, and u is inverted from the rest. I
 stands in the place of.
 """
 
-import warnings
 from functools import partial
 
 import numpy as np
 from scipy import ndimage
 
 from ..chunks import run_chunks, run_slabs
-from ..errors import SolverWarning
 from ..kernels import block_means, convolve, dipole_kernel, within_thin_layer
 from ..methods import Method
 from ..progress import Progress, part, report
@@ -35,7 +33,7 @@ _SEEN = 2e-3
 _TISSUE = 0.05
 # Δ in ppm lies between that of bone without pores in fat and zero.
 RANGE = (-3.0, 0.0)
-# Δ is read in voxels this near in mm to what is mainly cortex, beside a u with this λ in mm², this least W, and this one
+# Δ is read in voxels this near in mm to what is mainly cortex, beside a u with this λ in mm², this least W, and this W
 # beyond the interior; and the residual that is small enough: with a tenth of it Δ changes by less than 1 %.
 _NEAR_MM, _REGULARIZATION, _LEAST, _BEYOND, _TOLERANCE = 5.0, 10.0, 0.01, 0.3, 0.1
 # Voxels longer than this in mm hold too much beside cortex: at 3.8 mm one ankle in two gained nothing.
@@ -257,18 +255,16 @@ def susceptibility_of_share(
         )
     near = ndimage.distance_transform_edt(share <= DARK, sampling=voxel_size) < _NEAR_MM
     data_weight = np.where(near, data_weight, 0).astype(np.float32)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SolverWarning)
-        u = medi_l2(
-            share_field,
-            voxel_size,
-            b0_direction=b0_direction,
-            regularization=_REGULARIZATION,
-            data_weight=data_weight,
-            edge_weight=_smooth_but_at_cortex(share, edge_weight, interior),
-            tolerance=_TOLERANCE,
-            progress=progress,
-        )
+    u = medi_l2(
+        share_field,
+        voxel_size,
+        b0_direction=b0_direction,
+        regularization=_REGULARIZATION,
+        data_weight=data_weight,
+        edge_weight=_smooth_but_at_cortex(share, edge_weight, interior),
+        tolerance=_TOLERANCE,
+        progress=part(progress, 0.0, 1.0, _MESSAGE),
+    )
     own = np.square(data_weight) * (share_field - convolve(dipole_kernel(share.shape, voxel_size, b0_direction), u))
     of_field, of_share = (float(np.vdot(own, field)) for field in (local_field, share_field))
     delta = of_field / of_share if of_share > 0 else 0.0
@@ -285,7 +281,7 @@ def susceptibility_of_share(
 
 
 def _smooth_but_at_cortex(share, edge_weight, interior):
-    """W of links: that of edges, and as little as what their voxels hold beside cortex; beyond the interior one for all."""
+    """W of links: that of edges, or the square of what their voxels hold beside cortex; the same for all beyond."""
     both = lambda array, axis: np.minimum(array, np.roll(array, -1, axis))  # noqa: E731
     rest, result = 1 - share, np.empty((3, *share.shape), np.float32)
     for axis, weight in enumerate(result):
@@ -352,7 +348,8 @@ METHODS = (
     Method(
         susceptibility_of_share,
         title="χ of cortex",
-        solves="Δ at which χ − Δ M does not follow the missing share M near cortex",
+        solves="least ‖W_d (Du + Δ G − f)‖² + λ ‖W ∇u‖² near cortex over u and Δ, G the field of cortex; W as edges, "
+        "and free in cortex",
         test="test_inversion_cortex.SusceptibilityTest",
     ),
     Method(

@@ -109,6 +109,13 @@ class Fields:
         # but others do.
         return masks.fill_unreliable(local, np.where(interior, self.trust, 0), interior, self.voxel_size), interior
 
+    def change_of_local(self, more: np.ndarray, progress) -> np.ndarray:
+        """Return by what a field more changes the local field, also where nothing was measured.
+
+        A difference of two, since an air model takes off a field of its own: removals are affine, not linear.
+        """
+        return self.local(self.total_field + more, progress)[0] - self.local_field
+
 
 def _planes_with(mask):
     """Voxels in whose planes, across each axis, lies a voxel of the mask."""

@@ -124,7 +124,7 @@ def _local_of_rest(fields, grid, apart, chi, progress):
     """Local field, on the grid, of all but cortex, where cortex displaces tissue of this χ."""
     kernel = dipole_kernel(chi.shape, fields.voxel_size, fields.b0_direction)
     more = grid.take(convolve(kernel, displaced(apart.share, chi)))
-    return grid.put(apart.local + fields.local(fields.total_field + more, progress)[0] - fields.local_field)
+    return grid.put(apart.local + fields.change_of_local(more, progress))
 
 
 def cortex_apart(fields: Fields, settings: Settings, grid: Grid, progress: Progress | None) -> tuple[Apart, list[str]]:
@@ -171,12 +171,12 @@ def _find_cortex(fields, padding, grid, progress) -> tuple[Apart, str]:
     )
     # Voxels on the surface miss signal since the body ends there.
     share = around.take(share) * ndimage.binary_erosion(fields.body, np.ones((3, 3, 3)), border_value=1)
-    halfway = part(progress, 0.2, 0.7)
-    field = field_of_share(put(share), fields.voxel_size, b0_direction=fields.b0_direction, progress=halfway)
+    field = field_of_share(
+        put(share), fields.voxel_size, b0_direction=fields.b0_direction, progress=part(progress, 0.2, 0.7)
+    )
     share = grid.put(share * fields.mask, goes_on=True)
-    # By what a χ of 1 ppm changes the local field, also where nothing was measured: else thick cortex would seem too
-    # weak. A difference, since an air model takes off a field of its own: removals are affine, not linear.
-    of_share = fields.local_field - fields.local(fields.total_field - around.take(field), part(progress, 0.7, 0.8))[0]
+    # Both fields as background removal and filling in leave them: else thick cortex would seem too weak.
+    of_share = fields.change_of_local(around.take(field), part(progress, 0.7, 0.8))
     delta, said = susceptibility_of_share(
         grid.put(fields.local_field),
         grid.put(of_share),
