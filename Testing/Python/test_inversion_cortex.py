@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from TrabecularQSMLib.acquisition import MeasuredField
+from TrabecularQSMLib.inversion import cortex
 from TrabecularQSMLib.inversion.cortex import (
     displaced,
     field_of_share,
@@ -212,6 +213,17 @@ class SusceptibilityTest(unittest.TestCase):
         found, _ = self.found(-1.4)
         self.edges[radius > 14] = 0.01
         self.assertEqual(self.found(-1.4)[0], found)
+
+    def test_fine_voxels_are_read_in_blocks_with_the_same_delta(self):
+        size = (0.6, 1.5, 0.6)
+        of_share = field_of_share(self.share, size, b0_direction=UP)
+        weights = (self.share, self.weight, self.edges, self.interior)
+        with mock.patch.object(cortex, "medi_l2", wraps=cortex.medi_l2) as solved:
+            field = np.float32(-1.4) * of_share
+            found, _ = susceptibility_of_share(field, of_share, *weights, size, b0_direction=UP)
+        self.assertAlmostEqual(found, -1.4, places=4)
+        self.assertEqual(solved.call_args.args[0].shape, (22, 44, 22))
+        np.testing.assert_allclose(solved.call_args.args[1], (1.2, 1.5, 1.2))
 
     def test_what_bone_cannot_be_is_left_and_said(self):
         for delta in (1.0, -9.0):

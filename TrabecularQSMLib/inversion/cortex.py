@@ -36,6 +36,8 @@ RANGE = (-3.0, 0.0)
 # Δ is read in voxels this near in mm to what is mainly cortex, beside a u with this λ in mm², this least W, and this W
 # beyond the interior; and the residual that is small enough: with a tenth of it Δ changes by less than 1 %.
 _NEAR_MM, _REGULARIZATION, _LEAST, _BEYOND, _TOLERANCE = 5.0, 10.0, 0.01, 0.3, 0.1
+# It is read in blocks of about this size in mm, of which finer voxels are put together, in a fraction of the time.
+_BLOCK_MM = 1.2
 # Voxels longer than this in mm hold too much beside cortex: at 3.8 mm one ankle in two gained nothing.
 COARSEST_MM = 3.5
 # Fewer voxels of cortex than these tell nothing.
@@ -253,19 +255,25 @@ def susceptibility_of_share(
         return 0.0, (
             f"Only {cortex} voxels with a field are mainly cortex, too few to tell its χ: it was not solved apart."
         )
-    near = ndimage.distance_transform_edt(share <= DARK, sampling=voxel_size) < _NEAR_MM
-    data_weight = np.where(near, data_weight, 0).astype(np.float32)
+    factors = tuple(max(1, round(_BLOCK_MM / h)) for h in voxel_size)
+    voxel_size = tuple(np.multiply(voxel_size, factors).tolist())
+    means = partial(_block_means, factors=factors)
+    squared = np.square(data_weight, dtype=np.float32)
+    fields, squared = [means(squared * field) for field in (local_field, share_field)], means(squared)
+    local_field, share_field = (field / np.maximum(squared, np.finfo(np.float32).tiny) for field in fields)
+    share, edge_weight, interior = means(share), means(edge_weight), means(interior) > 0.99
+    squared *= ndimage.distance_transform_edt(share <= DARK, sampling=voxel_size) < _NEAR_MM
     u = medi_l2(
         share_field,
         voxel_size,
         b0_direction=b0_direction,
         regularization=_REGULARIZATION,
-        data_weight=data_weight,
+        data_weight=np.sqrt(squared),
         edge_weight=_smooth_but_at_cortex(share, edge_weight, interior),
         tolerance=_TOLERANCE,
         progress=part(progress, 0.0, 1.0, _MESSAGE),
     )
-    own = np.square(data_weight) * (share_field - convolve(dipole_kernel(share.shape, voxel_size, b0_direction), u))
+    own = squared * (share_field - convolve(dipole_kernel(share.shape, voxel_size, b0_direction), u))
     of_field, of_share = (float(np.vdot(own, field)) for field in (local_field, share_field))
     delta = of_field / of_share if of_share > 0 else 0.0
     low, high = RANGE
@@ -278,6 +286,13 @@ def susceptibility_of_share(
         f"χ of what gives no signal, cortex above all, lies {-delta:.2f} ppm below that of its surroundings; {APART} "
         "(separate_cortex). Tendons, where as dark, show it too."
     )
+
+
+def _block_means(array, factors):
+    """Means of blocks of voxels; what is left over at the end of an axis is filled up with zeros."""
+    factors = (1,) * (array.ndim - 3) + factors
+    widths = [(0, -n % factor) for n, factor in zip(array.shape, factors, strict=True)]
+    return block_means(np.pad(array, widths), factors, np.float32)
 
 
 def _smooth_but_at_cortex(share, edge_weight, interior):
