@@ -159,6 +159,12 @@ class L2Test(unittest.TestCase):
         # The field of the box at the border is 1 % of its peak.
         self.assertLess(np.abs(found - wanted).max(), 0.02 * np.abs(wanted).max())
 
+    def test_a_residual_beyond_single_precision_ends_where_that_ends(self):
+        case = problem()
+        case.edge_weight = np.ones_like(case.edge_weight)
+        found, finer = (medi_l2(case.field, VOXEL_SIZE, **options(case, 0.1, tolerance=one)) for one in (1e-5, 1e-12))
+        np.testing.assert_allclose(finer, found, atol=1e-4 * np.abs(found).max())
+
     def test_it_warns_when_it_runs_out_of_iterations_and_knows_an_empty_field(self):
         case = problem()
         with self.assertWarnsRegex(SolverWarning, "3 iterations"):

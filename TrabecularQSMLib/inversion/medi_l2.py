@@ -14,6 +14,8 @@ from .splitting import Problem, empty_past_border, following, solve
 from .weights import along
 
 MESSAGE = "Inverting the field (MEDI-ℓ2)"
+# A smaller residual is beyond single precision: iterations that go on from there diverge.
+_FINEST = 1e-6
 
 
 def normal_operator(chi, spectrum, kernel, data_weight_squared, edge_weight_squared, voxel_size, regularization):
@@ -75,7 +77,7 @@ def medi_l2(
     weak_harmonic : float
         β in mm⁴ of the weak-harmonic term, which is solved by `splitting.solve`; 0 for none.
     tolerance : float
-        Relative residual of the normal equations at which conjugate gradients stop.
+        Relative residual of the normal equations at which conjugate gradients stop, 10⁻⁶ at least.
     iterations : int
         Most iterations.
 
@@ -129,7 +131,7 @@ def medi_l2(
         bent *= length
         residual -= bent
         report(progress, 1 - 0.99**iteration, MESSAGE)
-        if np.sqrt(_inner(residual, residual, shape[2])) <= tolerance * start:
+        if np.sqrt(_inner(residual, residual, shape[2])) <= max(tolerance, _FINEST) * start:
             break
     else:
         warnings.warn(
