@@ -65,6 +65,9 @@ class Inversion(Method):
         Whether it takes the total field, of a mask that is not eroded, and no background removal before.
     regularization : float
         λ where a preset names none for this inversion.
+    beyond : float, optional
+        W_g of links beyond the interior where edges are soft (`inversion.weights.beyond_interior`): χ there stands for
+        what background removal left, and edges of the image tell nothing of it. Default: that of edges.
     effort : float
         About how long it takes against all stages before it, on the digital ankle, so that what is left of a run can be
         foretold.
@@ -75,6 +78,7 @@ class Inversion(Method):
     regularization: float
     effort: float = 1.0
     total: bool = False
+    beyond: float | None = None
 
     @property
     def unit(self) -> str:

@@ -28,7 +28,7 @@ from TrabecularQSMLib.inversion.grid import Grid  # noqa: E402
 from TrabecularQSMLib.inversion.weights import data_weight  # noqa: E402
 from TrabecularQSMLib.phantom import PhantomSettings, make_phantom  # noqa: E402
 from TrabecularQSMLib.pipeline.entry import fields_of  # noqa: E402
-from TrabecularQSMLib.pipeline.solving import inversion_options  # noqa: E402
+from TrabecularQSMLib.pipeline.solving import cortex_apart, inversion_options  # noqa: E402
 from TrabecularQSMLib.settings import preset  # noqa: E402
 
 SEED = 2020
@@ -95,8 +95,11 @@ def inversion_row(name, one, settings, reference):
     """Row of an inversion."""
     grid = Grid.around(one.mask, settings.padding)
     arguments = {"method": name, "regularization": settings.regularization}
+    apart, _ = cortex_apart(one, settings, grid, None)
     arguments |= inversion_options(one, settings, grid)
-    field = grid.put(one.local_field)
+    field = grid.put(apart.local)
+    if "rounds" in arguments:
+        arguments["rounds"] = 1  # of more only the first has a minimizer
 
     def solve(**options):
         return invert(field, one.voxel_size, **arguments | options)

@@ -4,7 +4,13 @@ import unittest
 
 import numpy as np
 
-from TrabecularQSMLib.inversion.weights import SMOOTHING_MM, data_weight, edge_weight, link_weight
+from TrabecularQSMLib.inversion.weights import (
+    SMOOTHING_MM,
+    beyond_interior,
+    data_weight,
+    edge_weight,
+    link_weight,
+)
 from TrabecularQSMLib.kernels import gradient
 
 VOXEL_SIZE = (1.5, 0.8, 1.1)
@@ -112,6 +118,24 @@ class LinkWeightTest(unittest.TestCase):
         self.assertTrue(np.all(self.weight(image) == 1))
         self.assertTrue(np.all(self.weight(image + 1, np.zeros(image.shape, bool)) == 1))
         self.assertEqual(self.weight(np.ones((1, 5, 6)), smoothing=SMOOTHING_MM).shape, (3, 1, 5, 6))
+
+
+class BeyondTest(unittest.TestCase):
+    def test_links_that_leave_the_interior_have_one_weight_and_those_within_keep_theirs(self):
+        interior = np.zeros((6, 7, 8), bool)
+        interior[1:4, 2:5, 3:6] = True
+        own = np.random.default_rng(3).uniform(0.1, 1, (3, *interior.shape)).astype(np.float32)
+        kept = own.copy()
+        weight = beyond_interior(own, interior, 0.03)
+        for axis, links in enumerate(weight):
+            within = np.zeros(interior.shape, bool)
+            # The link of a voxel leads to the next: that of the last plane leaves.
+            ends = [4, 5, 6]
+            ends[axis] -= 1
+            within[tuple(slice(low, high) for low, high in zip((1, 2, 3), ends, strict=True))] = True
+            np.testing.assert_array_equal(links[within], own[axis][within])
+            np.testing.assert_array_equal(links[~within], np.float32(0.03))
+        np.testing.assert_array_equal(own, kept)
 
 
 if __name__ == "__main__":

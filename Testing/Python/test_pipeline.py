@@ -18,11 +18,14 @@ from TrabecularQSMLib.fieldmap.fat_models import FAT_MODELS
 from TrabecularQSMLib.fieldmap.masks import fill_unreliable
 from TrabecularQSMLib.fieldmap.signal import Model, synthesize
 from TrabecularQSMLib.fieldmap.t1 import FRACTIONS, without_t1
+from TrabecularQSMLib.inversion import METHODS
+from TrabecularQSMLib.inversion.grid import Grid
 from TrabecularQSMLib.phantom import PhantomSettings
 from TrabecularQSMLib.pipeline import fields, reconstruct, reconstruct_each, separated, solving, sweep_regularization
 from TrabecularQSMLib.pipeline.entry import fields_of
 from TrabecularQSMLib.pipeline.fields import SMOOTHING_MM
 from TrabecularQSMLib.pipeline.more_noise import with_more_noise
+from TrabecularQSMLib.pipeline.solving import inversion_options
 from TrabecularQSMLib.quantities import ADDED_MAPS, QUANTITIES, WITHOUT_PHASE
 from TrabecularQSMLib.settings import CHOICES, Settings, load_presets, preset
 
@@ -89,6 +92,22 @@ class MapsTest(unittest.TestCase):
             with mock.patch.object(fields, name) as weight:
                 fields.Fields.weigh(scan, ones)
             self.assertEqual(weight.call_args.kwargs["smoothing"], smoothing)
+
+    def test_beyond_the_interior_soft_edges_have_the_weight_of_the_inversion(self):
+        shape = (5, 6, 7)
+        interior = np.zeros(shape, bool)
+        interior[1:-1, 1:-1, 1:-1] = True
+        scan = SimpleNamespace(b0_direction=(0, 0, 1), data_weight=np.ones(shape, np.float32), interior=interior)
+        for name, edges, wanted in (
+            ("tgv", (3, *shape), METHODS["tgv"].beyond),
+            ("medi-tv", (3, *shape), 0.7),
+            ("total-field", (3, *shape), 0.7),  # has a rule of its own
+            ("tgv", shape, 0.7),  # edges all or nothing, as in the paper
+        ):
+            scan.edge_weight = np.full(edges, 0.7, np.float32)
+            found = inversion_options(scan, replace(FAST, inversion=name), Grid.around(interior, 2))["edge_weight"]
+            self.assertEqual(found[..., 1, 1, 1].max(), np.float32(wanted), name)
+            self.assertTrue(np.all(found[..., 3, 3, 3] == np.float32(0.7)), name)
 
     def test_maps_keep_to_their_meaning(self):
         maps, frequency = fast().maps, phantom().acquisition.imaging_frequency

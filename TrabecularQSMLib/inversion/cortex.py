@@ -18,7 +18,7 @@ from ..methods import Method
 from ..progress import Progress, part, report
 from ..smoothing import gaussian, mean_of_alike
 from .medi_l2 import medi_l2
-from .weights import along
+from .weights import along, beyond_interior
 
 # Cortex is searched within a voxel of what misses more than this share of the brightness beside it; more than
 # DARK is cortex for the most part. What misses less than _FULL is full of signal even beside cortex, as a thin joint.
@@ -302,8 +302,7 @@ def _smooth_but_at_cortex(share, edge_weight, interior):
     for axis, weight in enumerate(result):
         np.minimum(both(rest, axis) ** 2, along(edge_weight, axis), out=weight)
         np.maximum(weight, np.float32(_LEAST), out=weight)
-        weight[~both(interior, axis)] = _BEYOND
-    return result
+    return beyond_interior(result, interior, _BEYOND)
 
 
 def displaced(share: np.ndarray, chi: np.ndarray) -> np.ndarray:

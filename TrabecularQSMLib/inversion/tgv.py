@@ -70,5 +70,6 @@ METHOD = Inversion(
     power=1,
     weighted=True,
     regularization=0.01,
-    effort=1.5,
+    beyond=0.015,
+    effort=1.1,
 )

@@ -111,6 +111,27 @@ def link_weight(
     return np.maximum(result, np.float32(weight), out=result)
 
 
+def beyond_interior(edge_weight: np.ndarray, interior: np.ndarray, weight: float) -> np.ndarray:
+    """Return W_g of links, (3, K, J, I) float32, with one weight for all that do not join two voxels of the interior.
+
+    Parameters
+    ----------
+    edge_weight : (3, K, J, I) array
+    interior : (K, J, I) bool array
+        Where the local field holds.
+    weight : float
+
+    Notes
+    -----
+    χ beyond the interior stands for what background removal left of the field of sources out there. Where links are
+    next to free at the skin and stiff in the air it is hard to find, but the level of χ is pinned.
+    """
+    result = np.array(edge_weight, np.float32)
+    for axis, links in enumerate(result):
+        links[~(interior & np.roll(interior, -1, axis))] = weight
+    return result
+
+
 def along(edge_weight: np.ndarray, axis: int) -> np.ndarray:
     """Return W_g of the links along an axis: their own, or that of their voxels."""
     return edge_weight[axis] if edge_weight.ndim == 4 else edge_weight
@@ -148,5 +169,11 @@ METHODS = (
         test="test_inversion_weights.LinkWeightTest",
         reference="Liu et al., NeuroImage 2012, doi 10.1016/j.neuroimage.2011.08.082",
         options={"image": "edge_image", "steepness": "edge_steepness", "weight": "edge_weight"},
+    ),
+    Method(
+        beyond_interior,
+        title="W_g of links beyond the interior",
+        solves="one weight for all, where edges are soft: 0.015 in TGV",
+        test="test_inversion_weights.BeyondTest",
     ),
 )

@@ -14,6 +14,7 @@ from ..inversion.cortex import COARSEST_MM, displaced, field_of_share, missing_s
 from ..inversion.grid import Grid
 from ..inversion.noise import DRAWS, SEED, chi_noise
 from ..inversion.prior import fat_prior
+from ..inversion.weights import beyond_interior
 from ..kernels import convolve, dipole_kernel
 from ..progress import Progress, part
 from ..quantities import ADDED_MAPS
@@ -99,6 +100,9 @@ def inversion_options(fields: Fields, settings: Settings, grid: Grid, apart: "Ap
         "edge_weight": grid.put(fields.edge_weight, fill=1.0, goes_on=True),
         **METHODS[settings.inversion].arguments(settings),
     }
+    beyond, edges = METHODS[settings.inversion].beyond, options["edge_weight"]
+    if beyond is not None and edges.ndim == 4:
+        options["edge_weight"] = beyond_interior(edges, grid.put(fields.interior, goes_on=True), beyond)
     if settings.fat_prior:
         pdff = (fields.maps | without_t1(fields.maps, settings.t1_weighting))["pdff"]
         options["prior"] = grid.put(fat_prior(pdff, fields.mask, chi_fat=settings.fat_prior))
