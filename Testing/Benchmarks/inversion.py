@@ -4,7 +4,7 @@ Run as ``python Testing/Benchmarks/inversion.py [--shape I J K] [--reference N] 
 by a back end that hands them on to SciPy's; a pair is one real transform and one back at the size of the inversion's
 grid, or of the scan. Time is that of the processor, also as a multiple of a pair's in the same run. The distance is
 that of χ, or of the local field, to the same cost after N iterations (0: none) in all of the mask and, less its mean,
-where a field was measured. It prints and judges nothing.
+where a field was measured. Cortex is apart as in a scan, and TV-MEDI goes one round. It prints and judges nothing.
 """
 
 import argparse
