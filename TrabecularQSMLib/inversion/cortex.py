@@ -297,10 +297,10 @@ def _block_means(array, factors):
 
 def _smooth_but_at_cortex(share, edge_weight, interior):
     """W of links: that of edges, or the square of what their voxels hold beside cortex; the same for all beyond."""
-    both = lambda array, axis: np.minimum(array, np.roll(array, -1, axis))  # noqa: E731
     rest, result = 1 - share, np.empty((3, *share.shape), np.float32)
     for axis, weight in enumerate(result):
-        np.minimum(both(rest, axis) ** 2, along(edge_weight, axis), out=weight)
+        both = np.minimum(rest, np.roll(rest, -1, axis))
+        np.minimum(both**2, along(edge_weight, axis), out=weight)
         np.maximum(weight, np.float32(_LEAST), out=weight)
     return beyond_interior(result, interior, _BEYOND)
 

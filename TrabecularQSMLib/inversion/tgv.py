@@ -9,6 +9,8 @@ from .splitting import Problem, solve
 # Slopes that change over less than about this length [mm] cost more than the steps that they replace: two voxels of
 # the paper's 1.5 mm, the usual ratio of 2 in voxels.
 LENGTH_MM = 3.0
+# W_g of links beyond the interior (`weights.beyond_interior`).
+BEYOND = 0.015
 
 
 def tgv(
@@ -58,7 +60,8 @@ def tgv(
 METHOD = Inversion(
     tgv,
     title="Total generalized variation (TGV)",
-    solves="‖W_d (Dχ − f)‖² + λ (‖W_g (∇χ − w)‖₁ + ℓ ‖W_g Ew‖₁) over χ and w, by ADMM",
+    solves="‖W_d (Dχ − f)‖² + λ (‖W_g (∇χ − w)‖₁ + ℓ ‖W_g Ew‖₁) over χ and w, by ADMM; "
+    f"with soft edges W_g of links beyond the interior is {BEYOND}",
     test="test_inversion_splitting.TotalVariationTest",
     reference="Bredies et al., SIAM J Imaging Sci 2010, doi 10.1137/090769521",
     options={
@@ -70,6 +73,6 @@ METHOD = Inversion(
     power=1,
     weighted=True,
     regularization=0.01,
-    beyond=0.015,
+    beyond=BEYOND,
     effort=1.1,
 )

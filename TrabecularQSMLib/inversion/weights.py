@@ -173,7 +173,7 @@ METHODS = (
     Method(
         beyond_interior,
         title="W_g of links beyond the interior",
-        solves="one weight for all, where edges are soft: 0.015 in TGV",
+        solves="one weight for all, where edges are soft: that of the inversion, if it has one",
         test="test_inversion_weights.BeyondTest",
     ),
 )
