@@ -426,6 +426,15 @@ class CommandTest(CohortTest):
         self.assertFalse(self.output.exists())
         self.assertEqual(self.run_command(self.folder / "none", self.output)[0], 2)
 
+    def test_a_dry_run_tells_who_has_no_phase(self):
+        copy = self.folder / "without-phase"
+        shutil.copytree(self.dataset, copy)
+        for path in (copy / "sub-01").rglob("*_part-phase_*"):
+            path.unlink()
+        _, out, _ = self.run_command(copy, self.output, "--dry-run")
+        self.assertRegex(out, r"sub-01: 9 images, no phase; ")
+        self.assertRegex(out, r"sub-02: 18 images, nothing beside; ")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -131,7 +131,7 @@ def _print_plan(subjects, settings, workers):
     seconds = {subject.name: needed_seconds(subject, settings) for subject in subjects}
     for subject in subjects:
         there = [COMPANIONS[kind] for kind in subject.companions]
-        missing = [f"no {COMPANIONS[kind]}" for kind in subject.missing]
+        missing = ["no phase"] * subject.lacks_phase + [f"no {COMPANIONS[kind]}" for kind in subject.missing]
         print(
             f"{subject.name}: {len(subject.images)} images, {', '.join([*there, *missing]) or 'nothing beside'}; "
             f"{needed_memory(subject) / 1e9:.1f} GB, about {in_words(seconds[subject.name])}"

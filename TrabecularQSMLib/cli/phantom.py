@@ -139,4 +139,10 @@ def _phantom(arguments):
             subject=arguments.subject,
             progress=part(progress, 0.9, 1.0),
         )
-    print_result((), [*studies, *written])
+    notes = []
+    if companions is not None and not companions.bone.any():
+        notes.append(
+            f"No voxel of the bSSFP ({' × '.join(f'{h:.3g}' for h in others.bssfp_voxel_mm)} mm) is cortical bone as a "
+            "whole: the bone reference is empty; choose smaller ones (--bssfp-voxel-size)."
+        )
+    print_result(notes, [*studies, *written])

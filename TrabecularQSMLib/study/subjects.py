@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files import bids
+from ..files.parts import bare_name
 from ..files.scan import checked_label, stem_of
 
 # What a subject may have beside its scan, and what people call it.
@@ -42,6 +43,11 @@ class Subject:
     def name(self) -> str:
         """Such as ``sub-01_ses-2``: the case of its rows."""
         return stem_of(self.labels)
+
+    @property
+    def lacks_phase(self) -> bool:
+        """Whether all its images are called magnitude."""
+        return {bids.parse_name(bare_name(image))[0].get("part") for image in self.images} == {"mag"}
 
     @property
     def folder(self) -> Path:
