@@ -100,13 +100,13 @@ class CompanionsTest(unittest.TestCase):
         code, _, err = run("phantom", self.folder / "alone", *PHANTOM)
         self.assertEqual(code, 2)
         self.assertIn("--companions is not", err.splitlines()[-1])
+        self.assertFalse((self.folder / "alone").exists())
 
     def test_a_bone_reference_without_a_voxel_is_told(self):
         sizes = ("--bssfp-voxel-size", "4", "4", "4", "--ct-voxel-size", "4", "4", "4")
         code, out, _ = run("phantom", self.folder / "coarse", "--shape", "20", "20", "12", "--companions", *sizes)
         self.assertEqual(code, 0)
         self.assertIn("Note: No voxel of the bSSFP (4 × 4 × 4 mm) is cortical bone as a whole", out)
-        self.assertFalse((self.folder / "alone").exists())
 
     def test_register_finds_the_true_transform_from_mip_to_bssfp(self):
         for stem in ("sub-01", "sub-02"):

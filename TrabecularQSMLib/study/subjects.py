@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import bids
 from ..files.parts import bare_name
-from ..files.scan import checked_label, stem_of
+from ..files.scan import checked_label, parse_name, stem_of
 
 # What a subject may have beside its scan, and what people call it.
 COMPANIONS = {
@@ -47,7 +47,7 @@ class Subject:
     @property
     def lacks_phase(self) -> bool:
         """Whether all its images are called magnitude."""
-        return {bids.parse_name(bare_name(image))[0].get("part") for image in self.images} == {"mag"}
+        return {parse_name(bare_name(image))[0].get("part") for image in self.images} == {"mag"}
 
     @property
     def folder(self) -> Path:
